@@ -1,0 +1,89 @@
+"""ConvProblem: what is computed, in plain integers. No Keras word survives here.
+
+    y[t, f] = act(bias[f] + sum over k, c of kernel[k, c, f] * x[t*stride + k*dilation - left(steps), group(f)*C/G + c])
+
+A tap outside the input is skipped. Padding arithmetic lives here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.activations import LINEAR, Activation
+
+
+@dataclass(frozen=True)
+class ConvProblem:
+    """One 1-D cross-correlation of one sample; hashable, the key of plans and of the cache.
+
+    `steps` is the input's length, None where it is free. `kernel` arrays have Keras' shape
+    (kernel_size, channels/groups, filters), `bias` (filters,).
+    `pad_left` and `pad_right` are zeros in samples. With `centred` they are its largest values and the total shrinks
+    with the length: total = max(0, pad_left + pad_right - (steps - 1) % stride), total // 2 of it on the left.
+    """
+
+    steps: int | None
+    channels: int
+    filters: int
+    kernel_size: int
+    stride: int = 1
+    dilation: int = 1
+    groups: int = 1
+    pad_left: int = 0
+    pad_right: int = 0
+    centred: bool = False
+    channels_last: bool = True
+    dtype: str = "float32"
+    bias: bool = True
+    activation: Activation = LINEAR
+
+    @property
+    def reach(self) -> int:
+        """Samples from the first tap to the last, both counted: Keras' effective kernel size."""
+        return self.dilation * (self.kernel_size - 1) + 1
+
+    @property
+    def group_channels(self) -> int:
+        return self.channels // self.groups
+
+    @property
+    def group_filters(self) -> int:
+        return self.filters // self.groups
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int]:
+        return self.kernel_size, self.group_channels, self.filters
+
+    @property
+    def terms(self) -> int:
+        """Products in one output whose taps all lie inside the input."""
+        return self.kernel_size * self.group_channels
+
+    @property
+    def item_bytes(self) -> int:
+        return 8 if self.dtype == "float64" else 4
+
+    def pads(self, steps: int) -> tuple[int, int]:
+        """(left, right) zeros in samples for an input of `steps` samples."""
+        if not self.centred:
+            return self.pad_left, self.pad_right
+        total = max(0, self.pad_left + self.pad_right - (steps - 1) % self.stride)
+        return total // 2, total - total // 2
+
+    def out_steps(self, steps: int) -> int:
+        """Outputs for an input of `steps` samples; 0 where the kernel does not fit."""
+        if steps < 1:
+            return 0
+        room = steps + sum(self.pads(steps)) - self.reach
+        return room // self.stride + 1 if room >= 0 else 0
+
+    def taps(self, t: int, steps: int) -> tuple[int, int]:
+        """The taps [first, last) of output `t` that lie inside an input of `steps` samples; (0, 0) for none."""
+        origin = t * self.stride - self.pads(steps)[0]
+        first = max(0, -(origin // self.dilation))
+        last = min(self.kernel_size, (steps - 1 - origin) // self.dilation + 1)
+        return (first, last) if first < last else (0, 0)
+
+    def macs(self, steps: int) -> int:
+        """Multiplications of the direct algorithm for one sample, taps in the padding counted."""
+        return self.out_steps(steps) * self.terms * self.filters
