@@ -1,0 +1,16 @@
+"""The commands of `gen-conv`, one file each: `arguments(parser)` declares its options, `run(…)` does it.
+
+`generate` is the command that needs no word: `gen-conv SPEC`.
+"""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "show": "shapes, cost and plan of each layer",
+    "verify": "compile, run, and compare with the float64 reference",
+    "doctor": "the compiler, target and cache that this machine offers",
+    "explain": "the rule behind an error code, with a wrong and a right example",
+    "new": "a commented .conv file to start from",
+}
+
+__all__ = ["COMMANDS"]
