@@ -1,0 +1,72 @@
+"""The reference: what a ConvProblem means, in NumPy, one tap at a time, and how far a kernel may stray from it.
+
+This is the definition that every kernel is held to. It is written to be read, not to be fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen import activations
+from codegen.activations import LINEAR
+from codegen.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.problem import ConvProblem
+
+    Array = NDArray[Any]
+
+
+def convolve(
+    problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None, *, dtype: str = "float64"
+) -> Array:
+    """y = activation(x correlated with kernel + bias), computed in `dtype`.
+
+    x (batch, steps, channels), or (batch, channels, steps) where the problem says channels first; y likewise.
+    kernel (kernel_size, channels/groups, filters), bias (filters,) or None. The length is that of x: `problem.steps` is
+    not read. `dtype` is float64, longdouble (what float64 kernels are held to) or int64 (whole numbers, exact while
+    nothing passes 2**63; linear and relu only, whose results on whole numbers are whole).
+    """
+    y = _activated(problem, _sums(problem, x, kernel, bias, dtype))
+    return y if problem.channels_last else np.swapaxes(y, 1, 2)
+
+
+def bound(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None) -> Array:
+    """The largest |computed - exact| that a right direct kernel can show, for each output; shape as `convolve`.
+
+    Before the activation n·u/(1 - n·u)·(|b| + Σ|w||x|), n = terms + 1, u the unit roundoff of the problem's dtype, for
+    any order of summation, fused or not (Higham, Accuracy and Stability of Numerical Algorithms, §3.1). After it, times
+    the activation's steepest slope, plus the activation's own stated error.
+    """
+    terms = (problem.terms + 1) * DTYPES[problem.dtype].unit
+    magnitude = _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
+    allowed = terms / (1 - terms) * magnitude
+    act = problem.activation
+    if act != LINEAR:
+        y = _activated(problem, _sums(problem, x, kernel, bias, "float64"))
+        allowed = activations.slope(act) * allowed + activations.error(act, y, problem.dtype)
+    return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
+
+
+def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dtype: str) -> Array:
+    """bias + Σ kernel·x before the activation, (batch, out steps, filters) whatever the data format."""
+    samples = np.asarray(x if problem.channels_last else np.swapaxes(x, 1, 2), dtype)
+    taps = np.asarray(kernel, dtype).reshape(problem.kernel_size, problem.group_channels, problem.groups, -1)
+    batch, steps, _ = samples.shape
+    outs, (left, _) = problem.out_steps(steps), problem.pads(steps)
+    samples = samples.reshape(batch, steps, problem.groups, problem.group_channels).transpose(0, 2, 1, 3)
+    y: Array = np.zeros((batch, problem.groups, outs, problem.group_filters), dtype)
+    for tap in range(problem.kernel_size):
+        position = np.arange(outs) * problem.stride + tap * problem.dilation - left
+        inside = (position >= 0) & (position < steps)
+        y[:, :, inside] += samples[:, :, position[inside]] @ taps[tap].swapaxes(0, 1)
+    y = y.transpose(0, 2, 1, 3).reshape(batch, outs, problem.filters)
+    return y if bias is None else y + np.asarray(bias, dtype)
+
+
+def _activated(problem: ConvProblem, sums: Array) -> Array:
+    return sums if problem.activation == LINEAR else activations.reference(problem.activation, sums)
