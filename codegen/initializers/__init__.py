@@ -1,0 +1,58 @@
+"""Initializers: the first values of weights, by Keras' names.
+
+With an int seed the values are those of Keras' NumPy backend, drawn in float64 and rounded to the dtype. Without one an
+instance draws its seed once, when it is made, as Keras does: two calls agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from codegen.initializers.constant_initializers import STFT, Constant, Identity, Ones, Zeros
+from codegen.initializers.initializer import Initializer
+from codegen.initializers.random_initializers import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomInitializer,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    compute_fans,
+)
+from codegen.registry import Registry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "STFT", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer",
+    "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomInitializer", "RandomNormal", "RandomUniform",
+    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "get",
+]  # fmt: skip
+
+PLAIN = (Zeros, Ones, Constant, Identity, STFT)
+RANDOM = (RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Orthogonal)
+NAMED = (GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal)
+SHORT = {"normal": "RandomNormal", "uniform": "RandomUniform", "zero": "Zeros", "one": "Ones"}
+LONG = {f"{name}Initializer": name for name in ("Identity", "Orthogonal", "STFT")}
+PYTORCH = {
+    "xavier_uniform": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "kaiming_uniform": "he_uniform",
+    "kaiming_normal": "he_normal",
+    "trunc_normal": "truncated_normal",
+    "eye": "identity",
+}
+REGISTRY: Registry[Initializer] = Registry("initializer", PLAIN + RANDOM + NAMED, SHORT | LONG, PYTORCH)
+
+
+def get(value: object) -> Initializer | Callable[[tuple[int, ...], str], NDArray[Any]] | None:
+    """The initializer that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError."""
+    return REGISTRY.get(value)

@@ -1,0 +1,89 @@
+"""Initializers that draw nothing (keras/src/initializers/constant_initializers.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.errors import SpecError
+from codegen.initializers.initializer import Array, Initializer, Shape
+from codegen.initializers.windows import WINDOWS, window
+from codegen.registry import flag, one_of, option, optional, real
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """0 everywhere."""
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
+        return _filled(shape, 0.0, dtype)
+
+
+@dataclass(frozen=True)
+class Ones(Initializer):
+    """1 everywhere."""
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
+        return _filled(shape, 1.0, dtype)
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """`value` everywhere."""
+
+    value: float = option(0.0, real())
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
+        return _filled(shape, self.value, dtype)
+
+
+@dataclass(frozen=True)
+class Identity(Initializer):
+    """gain · the identity matrix; a shape of another rank than 2, such as a convolution's, is an error."""
+
+    gain: float = option(1.0, real())
+
+    def why_not(self, rank: int) -> str | None:
+        """Only a matrix has a diagonal."""
+        return None if rank == 2 else f"Identity makes matrices, this array has rank {rank}"
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
+        import numpy as np
+
+        self.demand(shape)
+        return np.asarray(self.gain * np.eye(shape[0], shape[1]), dtype)
+
+
+@dataclass(frozen=True)
+class STFT(Initializer):
+    """A short-time Fourier transform (frame, 1, bins): cos or sin of -2π·t·f/(2·(bins - 1)), windowed and scaled."""
+
+    side: str = option("real", one_of("real", "imag"))
+    window: str | None = option("hann", optional(one_of(*WINDOWS)))
+    scaling: str | None = option("density", optional(one_of("density", "spectrum")))
+    periodic: bool = option(False, flag)
+
+    def why_not(self, rank: int) -> str | None:
+        """It makes the kernel of a Conv1D."""
+        return None if rank == 3 else f"STFT makes kernels of shape (frame, 1, bins), this array has rank {rank}"
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
+        import numpy as np
+
+        self.demand(shape)
+        frame, channels, bins = shape
+        if channels != 1 or bins < 2:
+            message = f"STFT makes kernels of shape (frame, 1, bins) with 2 bins or more, not {shape}"
+            raise SpecError("E233", message, hint="use it on a layer with one channel a group and filters = bins")
+        angle = -2.0 * np.pi * np.outer(np.arange(frame), np.arange(bins)) / (2 * (bins - 1))
+        rows = np.cos(angle) if self.side == "real" else np.sin(angle)
+        if self.window is not None:
+            weights = window(self.window, frame, self.periodic)
+            norms = {"density": np.sqrt(np.sum(weights**2)), "spectrum": np.sum(np.abs(weights)), None: 1.0}
+            rows = rows * weights[:, None] / norms[self.scaling]
+        return rows.reshape(shape).astype(dtype)
+
+
+def _filled(shape: Shape, value: float, dtype: str) -> Array:
+    import numpy as np
+
+    return np.full(shape, value, dtype)

@@ -1,0 +1,108 @@
+"""Regularizers: penalties on weights and outputs, as in keras/src/regularizers/regularizers.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from codegen.errors import SpecError
+from codegen.registry import Options, Registry, one_of, option, real
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+FACTOR = real(at_least=0.0)
+
+
+class Regularizer(Options):
+    """Base: a regularizer is called on an array and returns its penalty, a float. Subclass it for one of your own."""
+
+    noun: ClassVar[str] = "regularizer"
+
+    def __call__(self, x: Array) -> float:
+        raise NotImplementedError(f"{type(self).__name__} has no __call__(x) -> float")
+
+    def why_not(self, rank: int) -> str | None:
+        """Why it cannot serve an array of that rank, or None."""
+        return None
+
+
+@dataclass(frozen=True)
+class L1(Regularizer):
+    """l1·Σ|x|"""
+
+    l1: float = option(0.01, FACTOR)
+
+    def __call__(self, x: Array) -> float:
+        return self.l1 * float(abs(x).sum(dtype="float64"))
+
+
+@dataclass(frozen=True)
+class L2(Regularizer):
+    """l2·Σx²"""
+
+    l2: float = option(0.01, FACTOR)
+
+    def __call__(self, x: Array) -> float:
+        return self.l2 * _squares(x)
+
+
+@dataclass(frozen=True)
+class L1L2(Regularizer):
+    """l1·Σ|x| + l2·Σx²; both factors are 0 unless given."""
+
+    l1: float = option(0.0, FACTOR)
+    l2: float = option(0.0, FACTOR)
+
+    def __call__(self, x: Array) -> float:
+        return self.l1 * float(abs(x).sum(dtype="float64")) + self.l2 * _squares(x)
+
+
+@dataclass(frozen=True)
+class OrthogonalRegularizer(Regularizer):
+    """factor · mean |cosine| over the pairs of rows (or columns) of a matrix; an array of another rank is an error."""
+
+    factor: float = option(0.01, FACTOR)
+    mode: str = option("rows", one_of("rows", "columns"))
+
+    def why_not(self, rank: int) -> str | None:
+        """Only matrices have rows."""
+        return None if rank == 2 else f"OrthogonalRegularizer takes an array of rank 2, this one has rank {rank}"
+
+    def __call__(self, x: Array) -> float:
+        import numpy as np
+
+        reason = self.why_not(x.ndim)
+        if reason:
+            raise SpecError("E233", reason, hint="use L2, or a callable of your own on the reshaped kernel")
+        rows = np.asarray(x if self.mode == "rows" else x.T, dtype=np.float64)
+        # Keras' normalize divides by max(norm, 1e-12), the floor that keeps a row of zeros from 0/0
+        rows = rows / np.maximum(np.sqrt(np.sum(rows * rows, axis=1, keepdims=True)), 1e-12)
+        cosines = np.abs(rows @ rows.T)
+        pairs = len(rows) * (len(rows) - 1) / 2
+        if not pairs:
+            return 0.0
+        return self.factor * 0.5 * float(cosines.sum() - np.trace(cosines)) / pairs
+
+
+def _squares(x: Array) -> float:
+    import numpy as np
+
+    wide = np.asarray(x, dtype=np.float64)
+    return float(np.sum(wide * wide))
+
+
+REGISTRY: Registry[Regularizer] = Registry(
+    "regularizer",
+    (L1, L2, L1L2, OrthogonalRegularizer),
+    aliases={"l1_l2": "L1L2"},
+    elsewhere={"weight_decay": "l2", "lasso": "l1", "ridge": "l2"},
+)
+
+
+def get(value: object) -> Regularizer | Callable[[Array], float] | None:
+    """The regularizer that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError."""
+    return REGISTRY.get(value)
