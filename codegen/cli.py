@@ -1,11 +1,12 @@
 """The command `gen-conv`: argv to a command, and every way it can end to an exit code.
 
-    0 fine   1 the spec, or drift   2 usage   3 compiler or verification   70 a bug   130 Ctrl-C   141 a closed pipe
+0 fine   1 the spec, or drift   2 usage   3 compiler or verification   70 a bug   130 Ctrl-C   141 a closed pipe
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ Please report it with the command, the .conv file and the output of `gen-conv do
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `gen-conv` on `argv` (the process' own by default) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path or a character that the locale cannot spell
     terminal = Terminal(
         sys.stdout,
         sys.stderr,

@@ -11,7 +11,6 @@ from typing import Any, TextIO
 __all__ = ["Terminal"]
 
 RED, BLUE, RESET = "\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"
-HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 ACCENTS = (
     (re.compile(r"^((?:gen-conv: )?error(?:\[E\d+\])?)", re.M), RED),
     (re.compile(r"^( *(?:-->|\d+ \||\|))", re.M), BLUE),
@@ -49,7 +48,9 @@ class Terminal:
         """An error, coloured for a terminal, the input's control characters drawn escaped; JSON tells its own."""
         if self.json:
             return
-        text = HOSTILE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        from codegen.source import visible
+
+        text = "\n".join(map(visible, text.split("\n")))
         if coloured(self.err):
             for pattern, colour in ACCENTS:
                 text = pattern.sub(rf"{colour}\1{RESET}", text)

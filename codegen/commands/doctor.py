@@ -65,4 +65,8 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 def said(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return {True: "yes", False: "no", None: "none"}.get(value) or str(value) if value in (True, False, None) else str(value)
+    return (
+        {True: "yes", False: "no", None: "none"}.get(value) or str(value)
+        if value in (True, False, None)
+        else str(value)
+    )

@@ -1,0 +1,124 @@
+"""`gen-conv show SPEC`: what each layer is, costs, and how it would be computed."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING, Any
+
+from codegen.commands import reading
+from codegen.terminal import Terminal
+
+if TYPE_CHECKING:
+    from codegen.plan import KernelPlan
+    from codegen.specs import Spec
+
+__all__ = ["arguments", "run"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    reading.arguments(parser, target="scalar")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    from codegen import planner
+    from codegen.targets import target_named
+
+    target = target_named(options.target)
+    specs = reading.specs(options)
+    baked = reading.weights(options, specs)
+    terminal.report["layers"] = []
+    for spec in specs:
+        plan = planner.plan(spec.lower(), target, "baked" if spec.name in baked else "argument")
+        terminal.report["layers"].append(facts(spec, plan))
+        rows = [*shape_rows(plan), *plan_rows(plan)]
+        _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)
+    return 0
+
+
+def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
+    """The layer as JSON tells it; docs/json.md has the schema."""
+    problem = plan.problem
+    steps = problem.steps
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "dtype": problem.dtype,
+        "input_shape": _shape(steps, problem.channels, problem.channels_last),
+        "output_shape": _shape(_out(plan), problem.filters, problem.channels_last),
+        "receptive_field": problem.reach,
+        "stride": problem.stride,
+        "macs": None if steps is None else problem.macs(steps),
+        "macs_per_output_step": problem.terms * problem.filters,
+        "weight_bytes": weight_bytes(plan),
+        "workspace_bytes": plan.workspace_bytes,
+        "target": plan.target.name,
+        "algorithm": plan.algorithm,
+        "schedule": {name: str(value) for name, value in vars(plan.schedule).items()},
+        "weights": plan.weights,
+        "cost_cycles": plan.cost,
+        "rejected": [{"algorithm": name, "reason": reason} for name, reason in plan.rejected],
+    }
+
+
+def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
+    """What is computed, for a person: shapes as Keras tells them, without the batch."""
+    problem = plan.problem
+    each = problem.terms * problem.filters
+    macs = f"{each:,} an output step" if problem.steps is None else f"{problem.macs(problem.steps):,}"
+    apart = f", {problem.stride} steps apart" if problem.stride > 1 else ""
+    return [
+        ("input", said(_shape(problem.steps, problem.channels, problem.channels_last))),
+        ("output", said(_shape(_out(plan), problem.filters, problem.channels_last))),
+        ("receptive field", f"{problem.reach} step{'s' * (problem.reach > 1)}{apart}"),
+        ("MACs", macs),
+        ("weights", f"{weight_bytes(plan):,} bytes"),
+        ("workspace", f"{plan.workspace_bytes:,} bytes"),
+    ]
+
+
+def plan_rows(plan: KernelPlan) -> list[tuple[str, str]]:
+    """How it is computed, and why not otherwise."""
+    schedule = ", ".join(f"{name} {value}" for name, value in vars(plan.schedule).items() if value not in ((), None))
+    unit = "1,024 steps" if plan.problem.steps is None else "a sample"
+    return [
+        ("plan", f"{plan.algorithm} on {plan.target.name}"),
+        ("schedule", schedule),
+        ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),
+        *((f"not {name}", reason) for name, reason in plan.rejected),
+    ]
+
+
+def weight_bytes(plan: KernelPlan) -> int:
+    problem = plan.problem
+    return (math.prod(problem.kernel_shape) + problem.filters * problem.bias) * problem.item_bytes
+
+
+def said(shape: list[int | None]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _out(plan: KernelPlan) -> int | None:
+    return None if plan.problem.steps is None else plan.problem.out_steps(plan.problem.steps)
+
+
+def _shape(steps: int | None, channels: int, channels_last: bool) -> list[int | None]:
+    return [steps, channels] if channels_last else [channels, steps]
+
+
+def _draw(title: str, rows: list[tuple[str, str]], terminal: Terminal) -> None:
+    """A table on a terminal, aligned plain text in a pipe."""
+    if terminal.json:
+        return
+    if not terminal.out.isatty():
+        width = max(len(name) for name, _ in rows)
+        terminal.result(f"{title}\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, style="bold"), title_justify="left", show_header=False)
+    for name, value in rows:
+        table.add_row(Text(name, style="cyan"), Text(value))
+    Console(file=terminal.out).print(table)
