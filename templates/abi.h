@@ -1,0 +1,7 @@
+/* gen-conv's call, version 1: what its loader passes to a compiled kernel, whatever the layer. */
+typedef struct genconv_call_v1 {
+    const void *x, *kernel, *bias; /* kernel as the plan packs it; bias or NULL */
+    void *y, *workspace;           /* workspace or NULL */
+    ptrdiff_t batch, steps;        /* samples; input steps of each */
+} genconv_call_v1;
+void genconv_run_v1(const genconv_call_v1 *call);
