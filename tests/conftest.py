@@ -1,0 +1,98 @@
+"""Options of the test command, and what becomes of a skip: in CI it fails unless tests/allowed_skips.txt has its reason.
+
+    --specs N          random layers of the conformance and memory tests (20000 for a release)
+    --target a,b       only these targets
+    --update-golden    rewrite the golden C files
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import cprogram
+
+ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
+skipped: list[tuple[str, str]] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gen-conv")
+    group.addoption("--specs", type=int, default=300, metavar="N", help="random layers in the C tests (default 300)")
+    group.addoption("--target", default="", metavar="A,B", help="test only these targets")
+    group.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
+@pytest.fixture(scope="session")
+def specs(request: pytest.FixtureRequest) -> int:
+    """How many random layers a test of C takes."""
+    return int(request.config.getoption("--specs"))
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def need(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """`need(function, *arguments)` calls it, and skips with the reason where it raises cprogram.Missing."""
+
+    def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except cprogram.Missing as missing:
+            pytest.skip(str(missing))
+
+    return call
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = [name for name in config.getoption("--target").split(",") if name]
+    if wanted:
+        kept, left = [], []
+        for item in items:
+            parameters = getattr(getattr(item, "callspec", None), "params", {})
+            (kept if parameters.get("target", wanted[0]) in wanted else left).append(item)
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        skipped.append((report.nodeid, _reason(report.longrepr)))
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        skipped.append((report.nodeid, _reason(report.longrepr)))
+
+
+def _reason(representation: Any) -> str:
+    return str(representation[2]).removeprefix("Skipped: ") if isinstance(representation, tuple) else str(representation)
+
+
+def unexplained(found: list[tuple[str, str]], allowed: str) -> list[tuple[str, str]]:
+    """The skips that no line of `allowed` (regular expressions over `test: reason`, # for remarks) accounts for."""
+    patterns = [line for line in allowed.splitlines() if line.strip() and not line.startswith("#")]
+    return [(test, why) for test, why in found if not any(re.search(one, f"{test}: {why}") for one in patterns)]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if os.environ.get("CI") != "true" or hasattr(session.config, "workerinput"):
+        return  # with xdist the reports of all workers reach the controller, which decides
+    if unexplained(skipped, ALLOWED_SKIPS.read_text("utf-8")) and exitstatus in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get("CI") != "true":
+        return
+    for test, why in unexplained(skipped, ALLOWED_SKIPS.read_text("utf-8")):
+        terminalreporter.write_line(f"SKIPPED IN CI, which tests/allowed_skips.txt does not allow: {test}: {why}", red=True)

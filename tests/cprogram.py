@@ -1,0 +1,156 @@
+"""C programs made of emitted kernels: many of them in one, fed with calls from a file (tests/driver.c)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from codegen.render import GeneratedSource
+    from codegen.targets import Target
+
+HERE = Path(__file__).parent
+PER_UNIT = 24  # kernels to a translation unit
+WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+SAME_BITS = ("-std=c99", "-ffp-contract=off")
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
+
+
+class Missing(Exception):
+    """A program that a test needs is not installed; says what to install."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """How to compile for a target and how to run what came out."""
+
+    compiler: tuple[str, ...]
+    runner: tuple[str, ...] = ()
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program. Raises Missing."""
+    found = shutil.which(name)
+    if not found:
+        raise Missing(f"needs {name}: apt-get install {package}")
+    return found
+
+
+def toolchain(target: Target, compiler: str = "gcc", *, run: bool = True) -> Toolchain:
+    """A compiler for `target` with its flags, and what runs its programs here. Raises Missing."""
+    from codegen.targets import runs_here
+
+    if not target.machines or runs_here(target) or ("x86_64" in target.machines and not run):
+        return Toolchain((program(compiler, compiler), *target.flags))
+    if "x86_64" in target.machines:
+        raise Missing(f"needs a CPU with {', '.join(target.cpu)}")
+    if compiler == "clang":
+        cross = (program("clang", "clang"), "--target=aarch64-linux-gnu")
+    else:
+        cross = (program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),)
+    runner = (program("qemu-aarch64", "qemu-user"), "-L", "/usr/aarch64-linux-gnu") if run else ()
+    return Toolchain((*cross, *target.flags), runner)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of kernel number `kernel` on one sample; arrays in the kernel's own dtype and layout."""
+
+    kernel: int
+    x: np.ndarray
+    weights: np.ndarray | None
+    bias: np.ndarray | None
+    steps: int
+    outs: int  # numbers in y
+
+
+class Program:
+    """Kernels compiled into one program in `folder`; `run` feeds it calls."""
+
+    def __init__(
+        self,
+        sources: Sequence[GeneratedSource],
+        tools: Toolchain,
+        folder: Path,
+        flags: Iterable[str] = ("-O1",),
+        buffers: str = "guard",
+    ) -> None:
+        self.sources, self.tools, self.folder, self.buffers = tuple(sources), tools, folder, buffers
+        for source in sources:
+            (folder / f"{source.name}.h").write_text(source.header)
+        units = [folder / "table.c"]
+        units[0].write_text(table(sources))
+        for start in range(0, len(sources), PER_UNIT):
+            units.append(folder / f"unit_{start}.c")
+            part = sources[start : start + PER_UNIT]
+            units[-1].write_text("".join(private(source.code, start + i) for i, source in enumerate(part)))
+        self.binary = folder / "program"
+        static = ("-static",) if tools.runner else ()
+        include = (f"-I{folder}", f"-I{HERE}")
+        objects = [unit.with_suffix(".o") for unit in (*units, HERE / "driver.c")]
+        objects = [folder / path.name for path in objects]
+        for unit, made in zip((*units, HERE / "driver.c"), objects, strict=True):
+            compile_c((*tools.compiler, *SAME_BITS, *flags, *include, "-c", str(unit), "-o", str(made)))
+        compile_c((*tools.compiler, *flags, *static, *map(str, objects), "-o", str(self.binary)))
+
+    def run(self, calls: Sequence[Call], timeout: float = 300) -> list[np.ndarray]:
+        """The outputs, flat, in the calls' order. Raises AssertionError with what the program said."""
+        given, made = self.folder / "calls.bin", self.folder / "outputs.bin"
+        with given.open("wb") as file:
+            for call in calls:
+                file.write(self._record(call))
+        words = (*self.tools.runner, str(self.binary), str(given), str(made), self.buffers)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+        assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-4000:]}"
+        flat, at, outputs = made.read_bytes(), 0, []
+        for call in calls:
+            dtype = np.dtype(self.sources[call.kernel].plan.problem.dtype)
+            outputs.append(np.frombuffer(flat, dtype, call.outs, at))
+            at += call.outs * dtype.itemsize
+        assert at == len(flat)
+        return outputs
+
+    def _record(self, call: Call) -> bytes:
+        plan = self.sources[call.kernel].plan
+        dtype = np.dtype(plan.problem.dtype)
+        inputs = [None if array is None else array.astype(dtype).tobytes() for array in (call.x, call.weights, call.bias)]
+        sizes = [-1 if data is None else len(data) for data in inputs]
+        head = [call.kernel, call.steps, *sizes, call.outs * dtype.itemsize, plan.workspace_bytes or -1, 0]
+        return np.array(head, np.int64).tobytes() + b"".join(data for data in inputs if data)
+
+
+def compile_c(words: Sequence[str], timeout: float = 300) -> None:
+    """Runs a compiler. Raises AssertionError with its complaints."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr[:6000]}"
+
+
+def private(code: str, number: int) -> str:
+    """`code` with its vectors' names made its own, so that many kernels can share a translation unit."""
+    return re.sub(r"\bv(\d+)(_\w+)?\b", rf"v\1n{number}\2", code)
+
+
+def table(sources: Sequence[GeneratedSource]) -> str:
+    """The C of `calls` and `names`: each kernel behind the one signature that the driver knows."""
+    lines = ['#include "driver.h"', *(f'#include "{source.name}.h"' for source in sources)]
+    for source in sources:
+        plan = source.plan
+        words = ["x", "steps" if plan.problem.steps is None else ""]
+        if plan.weights != "baked":
+            words += ["kernel", "bias" if plan.problem.bias else ""]
+        words += ["y", "workspace" if plan.workspace_bytes else ""]
+        lines += [
+            f"static void call_{source.name}(const void *x, ptrdiff_t steps, const void *kernel, const void *bias, "
+            "void *y, void *workspace)",
+            f"{{ (void)steps, (void)kernel, (void)bias, (void)workspace; {source.name}({', '.join(filter(None, words))}); }}",
+        ]
+    lines.append(f"const call_type calls[] = {{ {', '.join(f'call_{source.name}' for source in sources)} }};")
+    names = ", ".join(f'"{source.name}"' for source in sources)
+    return "\n".join([*lines, f"const char *const names[] = {{ {names} }};", ""])

@@ -1,0 +1,164 @@
+"""Layers and data at random: one description of both, drawn by Hypothesis (which shrinks) or by a seeded NumPy generator.
+
+`layer(pick)` asks `pick(options)` for one of several options, simplest first; everything that a layer can be is said
+there once. Add each new feature there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+Pick = Callable[[Sequence[Any]], Any]
+
+EXACT = (("linear", {}), ("linear", {}), ("relu", {}), ("relu6", {}), ("leaky_relu", {"negative_slope": 0.25}))
+"""Activations that are exact on small whole numbers."""
+CURVED = (
+    ("elu", {}),
+    ("elu", {"alpha": 0.5}),
+    ("tanh", {}),
+    ("sigmoid", {}),
+    ("silu", {}),
+    ("gelu", {}),
+    ("gelu", {"approximate": True}),
+    ("softplus", {}),
+    ("hard_sigmoid", {}),
+    ("hard_swish", {}),
+    ("leaky_relu", {}),
+    ("relu", {"negative_slope": 0.1, "max_value": 3.5, "threshold": 0.5}),
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer in Keras' words. `steps` is the length to run at; `free` whether the layer is told it beforehand."""
+
+    kind: str
+    channels: int
+    steps: int
+    arguments: dict[str, Any]
+    activation: tuple[str, dict[str, Any]] = ("linear", {})
+    free: bool = False
+    origin: str = "random"
+
+    @property
+    def channels_last(self) -> bool:
+        return bool(self.arguments.get("data_format", "channels_last") == "channels_last")
+
+    @property
+    def filters(self) -> int:
+        return int(self.arguments["filters"] if self.kind == "conv1d" else self.channels * self.multiplier)
+
+    @property
+    def multiplier(self) -> int:
+        return int(self.arguments.get("depth_multiplier", 1))
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int]:
+        """As Keras shapes it."""
+        taps = self.arguments["kernel_size"]
+        if self.kind == "depthwise_conv1d":
+            return taps, self.channels, self.multiplier
+        return taps, self.channels // self.arguments.get("groups", 1), self.arguments["filters"]
+
+    def input_shape(self, steps: int | None) -> tuple[int | None, int | None]:
+        return (steps, self.channels) if self.channels_last else (self.channels, steps)
+
+    def spec(self, name: str = "layer", **changes: Any) -> Any:
+        """The specs.KINDS instance that says the same."""
+        from codegen.registry import Call
+        from codegen.specs import KINDS
+
+        word, options = self.activation
+        given = {
+            "name": name,
+            "input_shape": self.input_shape(None if self.free else self.steps),
+            "activation": Call(word, (), tuple(options.items())),
+        }
+        return KINDS[self.kind](**(given | self.arguments | changes))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Arrays for one layer; `kernel` in Keras' shape."""
+
+    x: np.ndarray
+    kernel: np.ndarray
+    bias: np.ndarray | None
+    weights: dict[str, np.ndarray] = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = {"kernel": self.kernel} | ({} if self.bias is None else {"bias": self.bias})
+        object.__setattr__(self, "weights", named)
+
+
+def layer(pick: Pick, *, keras: bool = False, small: bool = False, curved: bool = True) -> Layer:
+    """Any layer. `keras`: only what Keras' own layers compute. `small`: few multiplications. `curved`: all activations."""
+    kind = pick(("conv1d", "conv1d", "depthwise_conv1d"))
+    depthwise = kind == "depthwise_conv1d"
+    taps = pick((1, 2, 3, 3, 4, 5, 7) if small else (1, 2, 3, 3, 4, 5, 6, 7, 9, 11, 16, 25))
+    stride = pick((1, 1, 1, 2, 3, 4, 5))
+    dilation = 1 if keras and stride > 1 else pick((1, 1, 2, 3, 5))
+    words = ["valid", "same"] + ([] if keras and depthwise else ["causal"]) + ([] if keras else ["explicit"])
+    padding = pick(words)
+    reach = dilation * (taps - 1) + 1
+    if padding == "explicit":
+        padding = (pick(range(reach + 3)), pick(range(reach + 3)))
+    arguments: dict[str, Any] = {
+        "kernel_size": taps,
+        "strides": stride,
+        "dilation_rate": dilation,
+        "padding": padding,
+        "data_format": pick(("channels_last", "channels_last", "channels_first")),
+        "use_bias": pick((True, True, False)),
+    }
+    most = 9 if small else 33
+    if depthwise:
+        channels = pick(range(1, most + 1))
+        arguments["depth_multiplier"] = pick((1, 1, 2, 3))
+    else:
+        groups = pick((1, 1, 1, 2, 3, 4))
+        arguments["groups"] = groups
+        channels = groups * pick(range(1, most // groups + 1))
+        arguments["filters"] = groups * pick(range(1, most // groups + 1))
+    needed = reach if padding == "valid" else 1 if isinstance(padding, str) else max(1, reach - sum(padding))
+    steps = needed + pick(range(14) if small else (*range(40), 64, 97))
+    activation = pick(EXACT + CURVED if curved else EXACT)
+    return Layer(kind, channels, steps, arguments, activation, free=pick((False, True)))
+
+
+def random_layers(count: int, seed: int, **options: bool) -> Iterator[Layer]:
+    """The same `count` layers on every machine."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        yield layer(lambda options: options[int(rng.integers(len(options)))], **options)
+
+
+def data(layer: Layer, seed: int, *, whole: bool, batch: int = 1, steps: int | None = None) -> Data:
+    """Arrays of float64 whose values float32 (and, where not `whole`, float16) holds exactly.
+
+    Whole: |x| <= 8, |kernel| <= 8, |bias| <= 64, so that no sum of any layer above passes 2**24.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (batch, *layer.input_shape(layer.steps if steps is None else steps))
+
+    def draw(shape: Any, scale: int) -> np.ndarray:
+        if whole:
+            return rng.integers(-scale, scale + 1, shape).astype(np.float64)
+        return (rng.standard_normal(shape) * scale / 4).astype(np.float16).astype(np.float64)
+
+    bias = draw(layer.filters, 64 if whole else 4) if layer.arguments.get("use_bias", True) else None
+    return Data(draw(shape, 8 if whole else 4), draw(layer.kernel_shape, 8 if whole else 2), bias)
+
+
+@st.composite
+def layers(draw: st.DrawFn, **options: bool) -> Layer:
+    """`layer` as a Hypothesis strategy."""
+    return layer(lambda options: draw(st.sampled_from(list(options))), **options)
+
+
+seeds = st.integers(0, 2**32 - 1)
