@@ -1,0 +1,27 @@
+"""The cost model: cycles of a register tile, from the ports of a current out-of-order core."""
+
+from __future__ import annotations
+
+from codegen.targets import Target
+
+LATENCY = 4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
+CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
+
+FREE_STEPS = 1024  # the length that the cost of a free length is told for
+
+
+def step_cycles(rows: int, vectors: int, target: Target) -> float:
+    """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width."""
+    products = rows * vectors * (1 if target.fma else 2)
+    return max(products / 2, (rows + vectors) / 2, LATENCY, (products + rows + vectors + 3) / 6)
+
+
+def rows_that_fit(vectors: int, target: Target, lanes: int) -> int:
+    """Most rows of accumulators that leave room for the weights and one broadcast, 0 if none.
+
+    Plain C is kept at 8 accumulators: it also runs where registers are few.
+    """
+    if lanes == 1 and target.vector_bytes == 0:
+        return 8 // vectors
+    spare = vectors + (1 if target.fma else 2)
+    return min(16, (target.registers - spare) // vectors)

@@ -1,0 +1,44 @@
+"""Depthwise convolution, a filter a channel: vectors across the channels, no number broadcast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from codegen.algorithms import direct_filters
+from codegen.plan import KernelPlan, Weights
+from codegen.problem import ConvProblem
+from codegen.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "depthwise"
+
+
+def why_not(problem: ConvProblem, target: Target) -> str | None:
+    """The reason why this algorithm cannot serve `problem`, None if it can."""
+    if problem.groups != problem.channels or problem.groups == 1:
+        return "an output sums over more than one channel"
+    if problem.filters != problem.channels:
+        return f"each channel has {problem.group_filters} filters, not one"
+    if not problem.channels_last:
+        return "its vectors run across the channels, which lie apart in channels_first"
+    return None
+
+
+def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
+    """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input."""
+    return [
+        replace(plan, problem=problem, algorithm=NAME)
+        for plan in direct_filters.candidates(_as_one_group(problem), target, weights)
+    ]
+
+
+def _as_one_group(problem: ConvProblem) -> ConvProblem:
+    return replace(problem, channels=1, groups=1)
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (kernel_size, 1, filters) as the blocks read it: flat, [block][tap][lane]."""
+    return direct_filters.pack(replace(plan, problem=_as_one_group(plan.problem)), kernel)

@@ -1,0 +1,182 @@
+"""Direct convolution with vectors across the filters: each input number is broadcast to a row of the register tile.
+
+Sums run over taps, then channels, in one accumulator an output: every tile shape gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codegen.algorithms import cost, walk
+from codegen.algorithms.walk import Panel, Segment, Tile
+from codegen.plan import KernelPlan, Weights
+from codegen.problem import ConvProblem
+from codegen.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "direct_filters"
+
+STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
+UNROLLED_TAPS = 16  # loops over the channels that a tile may have, one a tap
+PEELED_STATEMENTS = 640  # multiply-adds in all border tiles of a block; beyond it, one rolled border function
+PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
+SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
+CHUNK_STEPS = 128  # outputs between two changes of the filter block, so that the input stays in the cache
+
+
+@dataclass(frozen=True)
+class Block:
+    """The filter blocks of one shape, and the tiles that each of them walks over the output steps.
+
+    With a rolled border `tiles` is the interior's alone (one or two heights) and `segments` are the interior's.
+    """
+
+    panel: Panel
+    rows: int
+    tiles: tuple[Tile, ...]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`form` says how the reduction is written: straight, fused (one loop), taps (a loop a tap) or nested.
+
+    `peeled`: every border tile has its own code; otherwise the outputs outside `interior` go through one function with
+    a run-time tap range (`interior` is None for a free length, whose border is known only then).
+    """
+
+    blocks: tuple[Block, ...]
+    form: str
+    peeled: bool
+    interior: tuple[int, int] | None
+    chunk: int
+
+
+def why_not(problem: ConvProblem, target: Target) -> str | None:
+    """The reason why this algorithm cannot serve `problem`, None if it can."""
+    if not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
+        return "its vectors run across the filters, which lie apart in channels_first"
+    return None
+
+
+def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
+    """Plans for one to four vectors of filters a block, cheapest first."""
+    plans = []
+    lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
+    count = -(-problem.group_filters // lanes)
+    for partition in partitions(count):
+        if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors in partition):
+            continue
+        plans.append(_plan(problem, target, weights, walk.panels(problem.group_filters, (lanes,), partition)))
+    return sorted(plans, key=lambda plan: plan.cost)
+
+
+def partitions(count: int) -> list[tuple[int, ...]]:
+    """Ways to cut `count` vectors into blocks: of one width (the last one overlapping), or with one odd block last."""
+    ways: list[tuple[int, ...]] = []
+    for width in (2, 3, 4, 1):
+        whole, rest = divmod(count, width)
+        if whole and rest:
+            ways.append((width,) * (whole + 1))
+            ways.append((width,) * whole + (rest,))
+            ways.append((width,) * (whole - 1) + (width + rest,))
+        elif whole:
+            ways.append((width,) * whole)
+    return [way for way in dict.fromkeys(ways) if max(way) <= 6]
+
+
+def _plan(problem: ConvProblem, target: Target, weights: Weights, panels: tuple[Panel, ...]) -> KernelPlan:
+    steps = problem.steps
+    form = _form(problem, panels, target)
+    blocks, total, peeled = [], 0.0, steps is not None
+    for panel in panels:
+        rows = cost.rows_that_fit(len(panel.offsets), target, panel.lanes)
+        block = _block(problem, panel, rows, form)
+        peeled = peeled and block is not None
+        blocks.append(block or _rolled(problem, panel, rows))
+        total += panel.count * _cycles(problem, rows, len(panel.offsets), target)
+    if not peeled:
+        blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
+    inside = walk.interior(problem, steps) if steps is not None else None
+    schedule = Schedule(tuple(blocks), form, peeled, inside, CHUNK_STEPS)
+    total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
+    return KernelPlan(problem, target, NAME, weights, schedule, total)
+
+
+def _form(problem: ConvProblem, panels: tuple[Panel, ...], target: Target) -> str:
+    most = max(len(p.offsets) * cost.rows_that_fit(len(p.offsets), target, p.lanes) for p in panels)
+    if problem.terms * most <= STRAIGHT_STATEMENTS:
+        return "straight"
+    if problem.groups == 1 and problem.dilation == 1:
+        return "fused"
+    return "taps" if problem.kernel_size <= UNROLLED_TAPS and problem.group_channels > 1 else "nested"
+
+
+def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | None:
+    """The block with each border tile peeled, None where that would be too much code or a free length."""
+    if problem.steps is None:
+        return None
+    first, last = walk.interior(problem, problem.steps)
+    if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
+        return None
+    tiles, segments = walk.peel(problem, problem.steps, rows)
+    vectors = len(panel.offsets)
+    loops = {"straight": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
+    border = sum(
+        (loops or span.last - span.first) * (span.bottom - span.top) * vectors
+        for tile in tiles
+        for span in tile.spans
+        if tile != walk.whole(problem, tile.rows)
+    )
+    return Block(panel, rows, tiles, segments) if border <= PEELED_STATEMENTS else None
+
+
+def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
+    """The block with interior tiles only; for a free length one height, the last tile overlapping its neighbour."""
+    if problem.steps is None:
+        return Block(panel, rows, (walk.whole(problem, rows),), ())
+    first, last = walk.interior(problem, problem.steps)
+    tiles, segments, at = [], [], first
+    for count, size in walk.split(last - first, rows):
+        segments.append(Segment(at, count, len(tiles)))
+        tiles.append(walk.whole(problem, size))
+        at += count * size
+    return Block(panel, rows, tuple(tiles), tuple(segments))
+
+
+def _cycles(problem: ConvProblem, rows: int, vectors: int, target: Target) -> float:
+    """Cycles of one block over all output steps of one sample."""
+    outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
+    return sum(
+        count * (cost.CALL + problem.terms * cost.step_cycles(size, vectors, target))
+        for count, size in walk.split(outs, rows)
+    )
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (kernel_size, channels/groups, filters) as the blocks read it: flat, [group][block][tap][channel][lane]."""
+    import numpy as np
+
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    columns = [
+        group * problem.group_filters + start + offset + lane
+        for group in range(problem.groups)
+        for block in schedule.blocks
+        for start in block.panel.starts
+        for offset in block.panel.offsets
+        for lane in range(block.panel.lanes)
+    ]
+    rows = kernel.reshape(problem.terms, problem.filters)
+    parts, at = [], 0
+    for _ in range(problem.groups):
+        for block in schedule.blocks:
+            for _ in range(block.panel.count):
+                parts.append(rows[:, columns[at : at + block.panel.width]].ravel())
+                at += block.panel.width
+    return np.concatenate(parts)
+
+

@@ -1,0 +1,101 @@
+"""Direct convolution with vectors along time: each weight is broadcast, a vector holds neighbouring output steps.
+
+For channels_first, where a channel's samples lie side by side, and for one channel with one filter in any layout.
+Sums run over channels, then taps, in one accumulator an output: every tile shape gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codegen.algorithms import cost, walk
+from codegen.plan import KernelPlan, Weights
+from codegen.problem import ConvProblem
+from codegen.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "direct_steps"
+
+UNROLLED_TAPS = 16
+STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
+CHUNK_STEPS = 256  # outputs between two changes of the filters, so that the input stays in the cache
+STRIDED = 1.0  # cycles for each number of a vector that is gathered, not loaded
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Tiles of `rows` filters x `vectors` vectors of `lanes` steps; `blocks` of filters start at each of `starts`.
+
+    `form`: straight (all unrolled), taps (a loop over channels, taps unrolled) or nested. `interior` are the outputs
+    with all taps, None for a free length; outside it, and where it is shorter than a tile, taps are counted.
+    """
+
+    rows: int
+    vectors: int
+    lanes: int
+    starts: tuple[int, ...]
+    form: str
+    interior: tuple[int, int] | None
+    chunk: int
+
+    @property
+    def width(self) -> int:
+        """Output steps of a tile."""
+        return self.vectors * self.lanes
+
+
+def why_not(problem: ConvProblem, target: Target) -> str | None:
+    """The reason why this algorithm cannot serve `problem`, None if it can."""
+    if problem.channels_last and (problem.channels, problem.filters) != (1, 1):
+        return "its vectors run along time, where the samples of a channel lie apart in channels_last"
+    return None
+
+
+def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
+    """Plans for tiles of up to eight filters by up to eight vectors, cheapest first."""
+    inside = walk.interior(problem, problem.steps) if problem.steps is not None else None
+    room = inside[1] - inside[0] if inside else cost.FREE_STEPS
+    lanes = next((width for width in target.lanes(problem.dtype) if width <= room), 1)
+    plans = []
+    for rows in range(1, min(8, problem.group_filters) + 1):
+        for vectors in range(1, 9):
+            if rows > cost.rows_that_fit(vectors, target, lanes) or (vectors > 1 and vectors * lanes > room):
+                continue
+            starts = tuple(
+                min(at, problem.group_filters - rows) for at in range(0, problem.group_filters, rows)
+            )
+            schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
+            plans.append(KernelPlan(problem, target, NAME, weights, schedule, _cycles(problem, target, schedule)))
+    return sorted(plans, key=lambda plan: plan.cost)
+
+
+def _form(problem: ConvProblem, products: int) -> str:
+    if problem.terms * products <= STRAIGHT_STATEMENTS:
+        return "straight"
+    return "taps" if problem.kernel_size <= UNROLLED_TAPS and problem.group_channels > 1 else "nested"
+
+
+def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
+    outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
+    first, last = schedule.interior or (0, outs)
+    tiles = -(-(last - first) // schedule.width)
+    step = cost.step_cycles(schedule.rows, schedule.vectors, target)
+    if problem.stride > 1:
+        step += STRIDED * schedule.width
+    border = (outs - (last - first)) * schedule.rows * cost.LATENCY
+    blocks = problem.groups * len(schedule.starts)
+    return blocks * (tiles * (cost.CALL + problem.terms * step) + border * problem.terms / 2)
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (kernel_size, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row]."""
+    import numpy as np
+
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    by_channel = kernel.transpose(1, 0, 2)
+    firsts = [g * problem.group_filters + start for g in range(problem.groups) for start in schedule.starts]
+    return np.concatenate([by_channel[:, :, first : first + schedule.rows].ravel() for first in firsts])

@@ -1,0 +1,65 @@
+"""Typed C: the only ways in which a number or a name reaches the text of a kernel."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from codegen.dtypes import DType
+from codegen.errors import GenConvError
+
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+
+def identifier(name: str) -> str:
+    """`name` if it is a plain ASCII identifier; the last gate before text becomes C. Raises GenConvError."""
+    if not IDENTIFIER.fullmatch(name):
+        raise GenConvError(f"{name!r} is no C identifier")
+    return name
+
+
+def integer(value: int) -> str:
+    """A decimal integer literal. Raises GenConvError for anything that is not an int."""
+    if type(value) is not int:
+        raise GenConvError(f"expected an int for the C text, got {value!r}")
+    return str(value)
+
+
+def literal(value: float, dtype: DType) -> str:
+    """The shortest decimal literal of `dtype` that reads back as the same bits; inf and NaN as constant quotients."""
+    number = float(value)
+    if math.isnan(number):
+        return f"(0.0{dtype.suffix} / 0.0{dtype.suffix})"
+    if math.isinf(number):
+        return f"({'-' if number < 0 else ''}1.0{dtype.suffix} / 0.0{dtype.suffix})"
+    text = _shortest(number, dtype)
+    if "." not in text and "e" not in text:
+        text += ".0"
+    return text + dtype.suffix
+
+
+def _shortest(number: float, dtype: DType) -> str:
+    if dtype.bytes == 8:
+        return repr(number)
+    import numpy as np
+
+    return str(np.float32(number))
+
+
+def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> str:
+    """The inside of an initializer: literals, `per_line` to a line."""
+    words = [literal(value, dtype) for value in values]
+    rows = (words[i : i + per_line] for i in range(0, len(words), per_line))
+    return ",\n".join(indent + ", ".join(row) for row in rows)
+
+
+def comment(text: str) -> str:
+    """`text` with nothing that could end a comment or continue its line: printable ASCII, no `*/`, `/*`, `??`, backslash."""
+    kept = "".join(char if " " <= char <= "~" and char != "\\" else "?" for char in text)
+    return kept.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
+
+
+def thousands(value: int) -> str:
+    """1234567 as 1,234,567, for comments."""
+    return f"{value:,}"

@@ -1,0 +1,180 @@
+"""Plan → text: jinja2 lives here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from codegen import cformat
+from codegen.dtypes import DTYPES
+from codegen.plan import KernelPlan
+from codegen.problem import ConvProblem
+from codegen.resources import folder
+
+if TYPE_CHECKING:
+    import jinja2
+    import numpy as np
+
+    Arrays = tuple[np.ndarray, np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class GeneratedSource:
+    """The C of one layer: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text."""
+
+    name: str
+    plan: KernelPlan
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256("\0".join(part for file in self.files for part in file).encode()).hexdigest()
+
+    @property
+    def code(self) -> str:
+        return self.files[0][1]
+
+    @property
+    def header(self) -> str:
+        return self.files[1][1]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument of the public function: its C declaration and, for the header, its shape in words."""
+
+    name: str
+    declaration: str
+    shape: str
+
+
+def render(plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None) -> GeneratedSource:
+    """The .c and .h of `plan` under the C identifier `name`.
+
+    `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
+    plans whose weights are baked.
+    """
+    cformat.identifier(name)
+    context = _context(plan, name, banner)
+    if plan.weights == "baked":
+        assert weights is not None
+        context.update(_tables(plan, weights))
+    environment = _environment()
+    module = _emission(plan)
+    context["body"] = environment.get_template(module.TEMPLATE).render(context | module.view(plan, name))
+    code = environment.get_template("kernel.c.j2").render(context)
+    header = environment.get_template("kernel.h.j2").render(context)
+    return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
+
+
+def jit_text(source: GeneratedSource) -> str:
+    """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
+    p = source.plan.problem
+    entry = _environment().get_template("jit.c.j2").render(_context(source.plan, source.name, ()) | {"problem": p})
+    include = f'#include "{source.name}.h"\n'
+    before, found, after = source.code.partition(include)
+    assert found
+    return before + source.header + after + entry
+
+
+def _emission(plan: KernelPlan) -> Any:
+    """The module of codegen.emission that knows the plan's algorithm: TEMPLATE, view() and lanes()."""
+    return import_module(f"codegen.emission.{plan.algorithm}")
+
+
+def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
+    """The arguments of the public function, in their fixed order."""
+    p, c = plan.problem, DTYPES[plan.problem.dtype].c
+    found = [Parameter("x", f"const {c} *x", _shape(p, p.steps, p.channels, "steps", "channels"))]
+    if p.steps is None:
+        found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
+    if plan.weights != "baked":
+        shape = f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
+        found.append(Parameter("kernel", f"const {c} *kernel", shape if plan.weights == "argument" else "as packed"))
+        if p.bias:
+            found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
+    outs = p.out_steps(p.steps) if p.steps is not None else None
+    found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.filters, "output steps", "filters")))
+    if plan.workspace_bytes:
+        found.append(Parameter("workspace", "void *workspace", f"{plan.workspace_bytes} bytes, any content"))
+    return tuple(found)
+
+
+def _shape(p: ConvProblem, steps: int | None, lanes: int, rows: str, columns: str) -> str:
+    length = rows.split()[-1] if steps is None else str(steps)
+    if p.channels_last:
+        return f"({length}, {lanes}): {rows}, {columns}"
+    return f"({lanes}, {length}): {columns}, {rows}"
+
+
+def _padding(p: ConvProblem) -> tuple[str, str]:
+    """C for the left padding and for all of it, where the length is `steps`."""
+    if not p.centred:
+        return str(p.pad_left), str(p.pad_left + p.pad_right)
+    total, past = p.pad_left + p.pad_right, f"(steps - 1) % {p.stride}"
+    left, whole = (f"steps > 0 && {past} < {total} ? ({total} - {past}){part} : 0" for part in (" / 2", ""))
+    return left, whole
+
+
+def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, Any]:
+    p, found = plan.problem, parameters(plan)
+    outs = p.out_steps(p.steps) if p.steps is not None else 0
+    left, padding = _padding(p)
+    return {
+        "p": p,
+        "plan": plan,
+        "name": name,
+        "banner": tuple(cformat.comment(line) for line in banner),
+        "target": plan.target,
+        "dtype": DTYPES[p.dtype],
+        "c": DTYPES[p.dtype].c,
+        "lanes": tuple(sorted({*_emission(plan).lanes(plan), 1}, reverse=True)),
+        "free": p.steps is None,
+        "bias": p.bias,
+        "outs": outs,
+        "hold": plan.target.vector_bytes > 0,
+        "activation": p.activation,
+        "act": None if p.activation.name == "linear" else p.activation.name,
+        "parameters": found,
+        "arguments": ", ".join(parameter.declaration for parameter in found),
+        "left": left,
+        "padding": padding,
+        "baked": plan.weights == "baked",
+        "in_numbers": None if p.steps is None else p.steps * p.channels,
+        "out_numbers": None if p.steps is None else outs * p.filters,
+        "tables": (),
+    }
+
+
+def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
+    from codegen.planner import algorithm
+
+    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    kernel, bias = weights
+    packed = algorithm(plan.algorithm).pack(plan, kernel)
+    tables = [("kernel", len(packed), cformat.table(packed.tolist(), dtype))]
+    if p.bias:
+        assert bias is not None
+        tables.append(("bias", len(bias), cformat.table(bias.tolist(), dtype)))
+    return {"tables": tuple(tables)}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder("templates")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["number"] = cformat.literal
+    environment.filters["thousands"] = cformat.thousands
+    return environment
