@@ -1,8 +1,8 @@
 """Weights: arrays named LAYER/parameter, from a mapping or a file that is not trusted, held to the spec's shapes.
 
 Nothing is unpickled and nothing is evaluated. All names, types, shapes and sizes are compared with what the spec
-expects before the first number is read; then exactly the expected arrays are made, in pieces, so that memory stays below
-twice their size whatever the file claims.
+expects before the first number is read; then exactly the expected arrays are made, in pieces, so that memory stays
+below twice their size whatever the file claims.
 """
 
 from __future__ import annotations
