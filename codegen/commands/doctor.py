@@ -65,8 +65,6 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 def said(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return (
-        {True: "yes", False: "no", None: "none"}.get(value) or str(value)
-        if value in (True, False, None)
-        else str(value)
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

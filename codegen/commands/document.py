@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from codegen.errors import GenConvError
+from codegen.errors import Diagnostic, GenConvError, SpecError, SpecErrors
 
 __all__ = ["SCHEMA", "text"]
 
@@ -33,18 +33,20 @@ def text(command: str, code: int, failure: GenConvError | None, report: Mapping[
 
 def errors(failure: GenConvError) -> list[dict[str, Any]]:
     """Each thing wrong, with its place where it has one."""
-    found = getattr(failure, "diagnostics", None)
-    if not found:
-        return [{"kind": type(failure).__name__, "code": getattr(failure, "code", None), "message": str(failure)}]
+    if isinstance(failure, SpecError):
+        failure = SpecErrors([Diagnostic.of(failure)])
+    if not isinstance(failure, SpecErrors):
+        return [{"kind": type(failure).__name__, "code": None, "message": str(failure)}]
     return [
         {
             "kind": "SpecError",
             "code": item.code,
             "message": item.message,
             "hint": item.hint,
-            "file": item.span.source.name,
-            "line": item.span.line,
-            "column": item.span.column,
+            "field": item.field,
+            "file": item.file,
+            "line": item.line,
+            "column": item.column,
         }
-        for item in found
+        for item in failure.diagnostics
     ]

@@ -12,9 +12,7 @@ __all__ = ["arguments", "run"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "code", nargs="?", metavar="CODE", help="an error code such as E104; without one, all are listed"
-    )
+    parser.add_argument("code", nargs="?", metavar="CODE", help="such as E104; without a code, all are listed")
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")
 
 

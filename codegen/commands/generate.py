@@ -13,8 +13,7 @@ from codegen.errors import UsageError
 from codegen.terminal import Terminal
 
 if TYPE_CHECKING:
-    from codegen.files import State
-    from codegen.source import GeneratedSource
+    from codegen.render import GeneratedSource
 
 __all__ = ["arguments", "run"]
 
@@ -53,6 +52,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.report["files"] = []
     if printing:
         terminal.result("\n".join(text for _, text in files))
+        for path, text in files:
+            _report(terminal, Path(path.name), text.encode(), text=text)
     elif compare:
         return _compare(files, options, terminal)
     else:
@@ -80,14 +81,14 @@ def _write(
         before = write_all([(path, text.encode()) for path, text in files])
         for (path, text), state in zip(files, before, strict=True):
             terminal.say(f"{WORDS[state]} {path}")
-            _report(terminal, path, text.encode(), state)
+            _report(terminal, path, text.encode(), state=state)
     if "pyext" in options.emit:
         from codegen import pyext
 
         for source in sources:
             path = pyext.build(source, Path(options.output))
             terminal.say(f"built {path}")
-            _report(terminal, path, path.read_bytes(), "missing")
+            _report(terminal, path, path.read_bytes(), state="missing")
 
 
 def _compare(files: list[tuple[Path, str]], options: argparse.Namespace, terminal: Terminal) -> int:
@@ -97,7 +98,7 @@ def _compare(files: list[tuple[Path, str]], options: argparse.Namespace, termina
     for path, text in files:
         found = state(path, text.encode())
         drift |= found != "unchanged"
-        _report(terminal, path, text.encode(), found)
+        _report(terminal, path, text.encode(), state=found)
         if not options.diff:
             terminal.say(f"{DRIFT[found]} {path}")
         elif found != "unchanged":
@@ -114,10 +115,9 @@ def _difference(path: Path, text: str) -> str:
     return "".join(unified_diff(old.splitlines(True), text.splitlines(True), name, str(path)))
 
 
-def _report(terminal: Terminal, path: Path, data: bytes, state: State) -> None:
-    terminal.report["files"].append(
-        {"path": str(path), "state": state, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    )
+def _report(terminal: Terminal, path: Path, data: bytes, **more: str) -> None:
+    found = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    terminal.report["files"].append(found | more)
 
 
 class _Version(argparse.Action):

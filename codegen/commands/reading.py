@@ -86,7 +86,7 @@ def _decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(
-            f"`{name}` is not text: byte 0x{data[error.start]:02x} on line {line} is not UTF-8; a .conv file is text in UTF-8"
+            f"`{name}` is not text: byte 0x{data[error.start]:02x} on line {line} is not UTF-8, which a .conv file is"
         ) from None
 
 
@@ -95,7 +95,10 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
     if options.weights:
         from codegen import weights as files
 
-        return files.for_specs(options.weights, layers)
+        kept = {f"{spec.name}/{name}": (spec, name) for spec in layers for name in spec.weight_shapes()}
+        shapes = {key: spec.weight_shapes()[name] for key, (spec, name) in kept.items()}
+        arrays = files.read(options.weights, shapes, {key: spec.dtype for key, (spec, _) in kept.items()})
+        return {spec.name: {name: arrays[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in layers}
     if options.init:
         from codegen import layers as keras
 

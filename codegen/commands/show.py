@@ -21,15 +21,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    from codegen import planner
-    from codegen.targets import target_named
+    from codegen import pipeline
 
-    target = target_named(options.target)
     specs = reading.specs(options)
     baked = reading.weights(options, specs)
     terminal.report["layers"] = []
     for spec in specs:
-        plan = planner.plan(spec.lower(), target, "baked" if spec.name in baked else "argument")
+        plan = pipeline.plan(spec, options.target, "baked" if spec.name in baked else "argument")
         terminal.report["layers"].append(facts(spec, plan))
         rows = [*shape_rows(plan), *plan_rows(plan)]
         _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["arguments", "run"]
 
 BATCH = 2
+INF = float("inf")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Finding:
     bound: float
     outputs: int
     ok: bool
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON tells it, which has no word for NaN or infinity."""
+        return {name: None if value != value or value in (INF, -INF) else value for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
         verdict = "ok" if self.ok else "WRONG"
@@ -65,7 +70,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
         for finding in compare(spec, kernel, arrays.get(spec.name)):
             terminal.result(str(finding))
-            terminal.report["findings"].append(asdict(finding))
+            terminal.report["findings"].append(finding.plain())
             wrong += [] if finding.ok else [finding]
     if wrong:
         raise VerificationError(f"{len(wrong)} comparisons left their bound: {', '.join(each.layer for each in wrong)}")

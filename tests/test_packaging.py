@@ -1,0 +1,109 @@
+"""The wheel: what is in it, and that it works in an empty environment; the metadata that people rely on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    done = subprocess.run([str(word) for word in command], cwd=cwd, env=clean, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built from the checkout without the network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    try:
+        import hatchling  # noqa: F401  # only asked whether it is there
+    except ImportError:
+        isolation: tuple[str, ...] = ()
+    else:
+        isolation = ("--no-build-isolation",)
+    command = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", *isolation, "-w", folder, ROOT)
+    try:
+        run(*command, cwd=folder)
+    except AssertionError as error:
+        if isolation or not offline(str(error)):
+            raise
+        pytest.skip("building a wheel needs hatchling: pip install hatchling, or a network")
+    return next(folder.glob("*.whl"))
+
+
+def offline(message: str) -> bool:
+    return any(word in message for word in ("Could not find a version", "ConnectionError", "Failed to establish"))
+
+
+def test_the_wheel_holds_the_package_with_its_templates_and_grammar(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, inside in (("codegen", "codegen"), ("templates", "codegen/templates"), ("grammar", "codegen/grammar")):
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert f"{inside}/{path.relative_to(ROOT / folder)}" in names
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"codegen"}
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "codegen/py.typed" in names
+
+
+def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
+    try:
+        run(scripts / "python", "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
+    except AssertionError as error:
+        if offline(str(error)) and not os.environ.get("CI"):
+            pytest.skip("installing the dependencies needs a network")
+        raise
+    out = run(scripts / "gen-conv", ROOT / "examples" / "wake_word.conv", cwd=tmp_path)
+    assert "wrote build/stem.c" in out.replace(os.sep, "/")
+    assert sorted(path.name for path in (tmp_path / "build").iterdir()) == sorted(
+        f"{name}.{kind}" for name in ("stem", "smooth", "squeeze") for kind in "ch"
+    )
+    code = """
+import numpy as np, codegen
+layer = codegen.load("conv1d one { input_shape = (4, 1), filters = 1, kernel_size = 2 }",
+                     weights={"one/kernel": np.array([[[2.0]], [[3.0]]]), "one/bias": np.array([1.0])})["one"]
+print(layer(np.array([[[1.0], [2.0], [3.0], [4.0]]], "float32")).ravel().tolist())
+print("/env/" in codegen.__file__.replace("\\\\", "/"))
+"""
+    assert run(scripts / "python", "-c", code, cwd=tmp_path).splitlines() == ["[9.0, 14.0, 19.0]", "True"]
+
+
+def test_the_version_stands_once_and_is_the_same_everywhere() -> None:
+    import codegen
+    from codegen.cli import main
+
+    assert codegen.__version__ == PROJECT["project"]["version"]
+    assert main(["--version"]) == 0
+
+
+def test_the_test_extra_is_light_and_the_live_one_has_the_oracles() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    heavy = ("torch", "tensorflow", "keras", "jax", "onnx")
+    assert not [one for one in (*PROJECT["project"]["dependencies"], *extras["test"]) if one.startswith(heavy)]
+    assert {one.split(">=")[0] for one in extras["live"]} == {"keras", "onnx", "torch"}
+
+
+def test_build_holds_nothing_but_its_ignore_file() -> None:
+    tracked = run("git", "ls-files", "build", cwd=ROOT).split() if (ROOT / ".git").exists() else ["build/.gitignore"]
+    assert tracked == ["build/.gitignore"]
+    assert (ROOT / "build" / ".gitignore").read_text("utf-8") == "*\n!.gitignore\n"
+
+
+def test_the_licence_is_apache_2_in_full() -> None:
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert "Apache License\n                           Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
