@@ -32,8 +32,8 @@ COMMANDS = ("cc", "gcc", "clang")
 POSIX = os.name == "posix"
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 
-# After a user's own arguments, so that -ffast-math in CC cannot change a sum or flush the whole process' denormals.
-FLAGS = ("-std=c99", "-O2", "-fno-fast-math", "-ffp-contract=off")
+# They follow a user's own arguments: -ffast-math in CC must not change a sum, or flush the whole process' denormals to 0.
+FLAGS = ("-std=c99", "-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-ffp-contract=off")
 EXPORT = '__attribute__((visibility("default")))' if POSIX else "__declspec(dllexport)"
 SHARED = ("-shared", *(("-fPIC", "-fvisibility=hidden") if POSIX else ()), f"-DGENCONV_EXPORT={EXPORT}")
 LIBRARIES = ("-lm",) if POSIX else ()
