@@ -1,8 +1,8 @@
 """Options of the test command, and what becomes of a skip: in CI it fails unless tests/allowed_skips.txt has its reason.
 
-    --specs N          random layers of the conformance and memory tests (20000 for a release)
-    --target a,b       only these targets
-    --update-golden    rewrite the golden C files
+--specs N          random layers of the conformance and memory tests (20000 for a release)
+--target a,b       only these targets
+--update-golden    rewrite the golden C files
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def _reason(representation: Any) -> str:
-    return str(representation[2]).removeprefix("Skipped: ") if isinstance(representation, tuple) else str(representation)
+    return (
+        str(representation[2]).removeprefix("Skipped: ") if isinstance(representation, tuple) else str(representation)
+    )
 
 
 def unexplained(found: list[tuple[str, str]], allowed: str) -> list[tuple[str, str]]:
@@ -95,4 +97,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if os.environ.get("CI") != "true":
         return
     for test, why in unexplained(skipped, ALLOWED_SKIPS.read_text("utf-8")):
-        terminalreporter.write_line(f"SKIPPED IN CI, which tests/allowed_skips.txt does not allow: {test}: {why}", red=True)
+        terminalreporter.write_line(
+            f"SKIPPED IN CI, which tests/allowed_skips.txt does not allow: {test}: {why}", red=True
+        )

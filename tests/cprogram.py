@@ -120,7 +120,9 @@ class Program:
     def _record(self, call: Call) -> bytes:
         plan = self.sources[call.kernel].plan
         dtype = np.dtype(plan.problem.dtype)
-        inputs = [None if array is None else array.astype(dtype).tobytes() for array in (call.x, call.weights, call.bias)]
+        inputs = [
+            None if array is None else array.astype(dtype).tobytes() for array in (call.x, call.weights, call.bias)
+        ]
         sizes = [-1 if data is None else len(data) for data in inputs]
         head = [call.kernel, call.steps, *sizes, call.outs * dtype.itemsize, plan.workspace_bytes or -1, 0]
         return np.array(head, np.int64).tobytes() + b"".join(data for data in inputs if data)

@@ -54,6 +54,11 @@ class Layer:
         return int(self.arguments["filters"] if self.kind == "conv1d" else self.channels * self.multiplier)
 
     @property
+    def is_exact(self) -> bool:
+        """Whether whole numbers come out exact in float32."""
+        return self.activation in EXACT
+
+    @property
     def multiplier(self) -> int:
         return int(self.arguments.get("depth_multiplier", 1))
 

@@ -1,0 +1,123 @@
+"""Trials: a random layer, its emitted kernel, and arrays to run it on; what came out is held to the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codegen import planner, reference
+from codegen.render import GeneratedSource, render
+from tests.cprogram import Call
+from tests.strategies import Data, Layer, data
+
+if TYPE_CHECKING:
+    from codegen.plan import Weights
+    from codegen.targets import Target
+
+WEIGHTS: tuple[Weights, ...] = ("argument", "argument", "packed", "packed", "baked")
+INTEGER = ("linear", "relu")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A layer's emitted C. `baked` are the arrays in it, if its weights are."""
+
+    layer: Layer
+    source: GeneratedSource
+    baked: Data | None
+
+    @classmethod
+    def of(cls, layer: Layer, target: Target, name: str, weights: Weights = "argument", **changes: str) -> Kernel:
+        spec = layer.spec(name, **changes)
+        plan = planner.plan(spec.lower(), target, weights)
+        if weights != "baked":
+            return cls(layer, render(plan, name), None)
+        given = data(layer, len(name), whole=True)
+        arrays = tuple(None if a is None else a.astype(changes.get("dtype", "float32")) for a in split(layer, given))
+        return cls(layer, render(plan, name, weights=arrays), given)  # type: ignore[arg-type]
+
+
+def split(layer: Layer, given: Data) -> tuple[np.ndarray, np.ndarray | None]:
+    """(kernel, bias) in the problem's shapes."""
+    return layer.spec().problem_weights(given.weights)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One kernel on the first sample of `given`."""
+
+    kernel: Kernel
+    given: Data
+    whole: bool
+
+    @property
+    def steps(self) -> int:
+        return self.given.x.shape[1 if self.kernel.layer.channels_last else 2]
+
+    def call(self, number: int) -> Call:
+        plan, (kernel, bias) = self.kernel.source.plan, split(self.kernel.layer, self.given)
+        problem = plan.problem
+        outs = problem.out_steps(self.steps) * problem.filters
+        if plan.weights == "baked":
+            return Call(number, self.given.x[0], None, None, self.steps, outs)
+        packed = planner.algorithm(plan.algorithm).pack(plan, kernel) if plan.weights == "packed" else kernel
+        return Call(number, self.given.x[0], packed, bias, self.steps, outs)
+
+    def check(self, y: np.ndarray) -> None:
+        """Whole numbers through an exact activation: equal. Otherwise: within the bound. Raises AssertionError."""
+        problem, (kernel, bias) = self.kernel.source.plan.problem, split(self.kernel.layer, self.given)
+        exact = self.whole and self.kernel.layer.is_exact
+        integer = exact and problem.activation.name in INTEGER and not self.kernel.layer.activation[1]
+        wide = "int64" if integer else "longdouble" if problem.dtype == "float64" else "float64"
+        expected = reference.convolve(problem, self.given.x[:1], kernel, bias, dtype=wide)[0].ravel()
+        allowed = 0 if exact else reference.bound(problem, self.given.x[:1], kernel, bias)[0].ravel()
+        wrong = ~(np.abs(y - expected) <= allowed)
+        assert not wrong.any(), (
+            f"{self.kernel.source.name} on {problem}, {self.kernel.source.plan.target.name}, "
+            f"{self.kernel.source.plan.algorithm}, weights {self.kernel.source.plan.weights}, steps {self.steps}: "
+            f"{wrong.sum()} of {y.size} outputs differ, first at {wrong.argmax()}: "
+            f"got {y[wrong][:4]}, expected {expected[wrong][:4]}, allowed {np.broadcast_to(allowed, y.shape)[wrong][:4]}"
+        )
+
+
+def kernels(layers: Sequence[Layer], target: Target, first: int = 0) -> list[Kernel]:
+    """A kernel for each layer: every fifth in float64, every fifth with baked weights, two fifths with packed ones."""
+    made = []
+    for number, layer in enumerate(layers, first):
+        dtype = "float64" if number % 5 == 3 else "float32"
+        weights = WEIGHTS[number // 5 % 5]
+        made.append(Kernel.of(layer, target, f"k{number}", weights, dtype=dtype))
+    return made
+
+
+def lengths(layer: Layer) -> list[int]:
+    """The lengths to run a layer at: its own, and for a free one the awkward ones too."""
+    if not layer.free:
+        return [layer.steps]
+    reach = layer.arguments["dilation_rate"] * (layer.arguments["kernel_size"] - 1) + 1
+    return sorted({0, 1, 2, max(0, reach - 1), reach, layer.steps, layer.steps + 29})
+
+
+def trials(kernel: Kernel, seed: int) -> Iterator[Trial]:
+    """Whole numbers at every length, other numbers at one; baked weights stay what they are."""
+    for whole, at in ((True, lengths(kernel.layer)), (False, [kernel.layer.steps])):
+        for steps in at:
+            given = data(kernel.layer, seed + steps, whole=whole, steps=steps)
+            if kernel.baked:
+                given = Data(given.x, kernel.baked.kernel, kernel.baked.bias)
+            yield Trial(kernel, given, whole)
+
+
+def run(program: object, tried: Sequence[tuple[int, Trial]]) -> None:
+    """Runs (kernel number, trial) pairs in one `cprogram.Program` and checks all; reports every kernel that is wrong."""
+    outputs = program.run([trial.call(number) for number, trial in tried])  # type: ignore[attr-defined]
+    wrong: dict[str, str] = {}
+    for (_, trial), y in zip(tried, outputs, strict=True):
+        try:
+            trial.check(y)
+        except AssertionError as error:
+            wrong.setdefault(trial.kernel.source.name, str(error))
+    assert not wrong, f"{len(wrong)} kernels are wrong:\n" + "\n".join(list(wrong.values())[:5])
