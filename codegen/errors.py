@@ -13,6 +13,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from codegen.source import Source, Span, visible
+
 
 class GenConvError(Exception):
     """The root of the tree; `exit_code` is what the command returns for it."""
@@ -27,9 +32,60 @@ class SpecError(GenConvError, ValueError):
     Code that checks raises it without a place; the language adds the span on the way up.
     """
 
-    def __init__(self, code: str, message: str, *, field: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.code, self.message, self.field, self.hint = code, message, field, hint
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, hint: str | None = None, span: Span | None = None
+    ) -> None:
+        super().__init__(code, message)
+        self.code, self.message, self.field, self.hint, self.span = code, message, field, hint, span
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint} [{self.code}]" if self.hint else f"{self.message} [{self.code}]"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One thing wrong and where: `source` and `span` are None for a definition that was made in Python."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    field: str | None = None
+    span: Span | None = None
+    source: Source | None = None
+
+    @classmethod
+    def of(cls, error: SpecError, source: Source | None = None) -> Diagnostic:
+        return cls(error.code, error.message, error.hint, error.field, error.span, source)
+
+    @property
+    def file(self) -> str | None:
+        return self.source.name if self.source else None
+
+    @property
+    def line(self) -> int | None:
+        return self.source.place(self.span.start)[0] if self.source and self.span else None
+
+    @property
+    def column(self) -> int | None:
+        return self.source.place(self.span.start)[1] if self.source and self.span else None
+
+    def __str__(self) -> str:
+        head = f"error[{self.code}]: {visible(self.message)}"
+        if self.source and self.span:
+            return f"{head}\n{self.source.draw(self.span, visible(self.hint or ''))}"
+        return f"{head}; {visible(self.hint)}" if self.hint else head
+
+
+class SpecErrors(GenConvError, ValueError):
+    """All that is wrong in one definition or file, as `diagnostics` by line; its text draws each with its caret."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        gap = "\n\n" if any(item.source for item in self.diagnostics) else "\n"
+        return gap.join(map(str, self.diagnostics))
 
 
 class WeightsError(GenConvError, ValueError):
@@ -38,10 +94,6 @@ class WeightsError(GenConvError, ValueError):
 
 class ShapeError(GenConvError, ValueError):
     """An input or `out=` does not fit: names the argument, what was got, what is expected."""
-
-
-class PlanError(GenConvError, ValueError):
-    """No algorithm serves this problem on this target; says why each cannot."""
 
 
 class PlanError(GenConvError, ValueError):

@@ -1,0 +1,156 @@
+"""Parameters: what a field of a spec holds and takes. Its default, check, doc and other words stand here, once.
+
+A check takes the parameter's name and a value and returns what the spec holds; it raises SpecError with Keras' reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Integral
+from typing import Any, Final, TypeAlias
+
+from codegen.errors import SpecError
+
+Check: TypeAlias = Callable[[str, object], object]
+
+LARGEST = 2**31
+
+
+class _Mark:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+REQUIRED: Final[Any] = _Mark("REQUIRED")
+UNKNOWN: Final[Any] = _Mark("UNKNOWN")  # a value that could not be read: the definition fails, without a second error
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a kind; `also` are the words that other libraries have for it."""
+
+    name: str
+    default: Any
+    doc: str
+    check: Check
+    also: tuple[str, ...]
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+def parameter(check: Check, doc: str, default: Any = REQUIRED, *, also: Sequence[str] = ()) -> Any:
+    """A dataclass field that is a parameter."""
+    return field(default=default, metadata={"check": check, "doc": doc, "also": tuple(also)})
+
+
+def parameters(kind: type[Any]) -> dict[str, Parameter]:
+    """The parameters of a spec's class by name, in the order of the class."""
+    found = (spot for spot in fields(kind) if "check" in spot.metadata)
+    return {spot.name: Parameter(spot.name, spot.default, **spot.metadata) for spot in found}
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value as a message shows it: as the language writes it, cut where it is long."""
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def whole(least: int) -> Check:
+    """A whole number from `least` to 2**31: int or NumPy's; no bool, and no float even if it is whole."""
+
+    def check(name: str, value: object) -> int:
+        if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= LARGEST:
+            return int(value)
+        hint = f"write {name} = {max(least, 1)}, or another number from {least} to 2**31"
+        if isinstance(value, float):
+            hint = "`/` gives a float: use `//`, or write the number without a point"
+        message = f"`{name}` must be a whole number {'greater than 0' if least == 1 else f'from {least} on'}"
+        raise SpecError("E201", f"{message}, got {shown(value)}", hint=hint)
+
+    return check
+
+
+def single(check: Check) -> Check:
+    """What `check` takes, or a tuple or list of one of it, as Keras' 1-D layers do."""
+
+    def either(name: str, value: object) -> object:
+        if isinstance(value, (tuple, list)):
+            if len(value) != 1:
+                message = f"`{name}` must be one number, or a tuple of 1 number, got {shown(value)}"
+                raise SpecError("E201", message, hint=f"a 1-D layer has one {name}: write {name} = 3")
+            value = value[0]
+        return check(name, value)
+
+    return either
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False, NumPy's too."""
+    if isinstance(value, bool):
+        return value
+    if type(value).__name__ in ("bool_", "bool") and type(value).__module__ == "numpy":
+        return bool(value)
+    raise SpecError("E204", f"`{name}` must be True or False, got {shown(value)}", hint=f"write {name} = True")
+
+
+def one_of(*words: str) -> Check:
+    """One of `words`, whatever the case; a dtype's own object counts as its name."""
+
+    def check(name: str, value: object) -> str:
+        word = value if isinstance(value, str) else getattr(value, "name", getattr(value, "__name__", None))
+        if isinstance(word, str) and word.lower() in words:
+            return word.lower()
+        listed = ", ".join(words[:-1]) + " or " + words[-1]
+        raise SpecError("E203", f"`{name}` must be {listed}, got {shown(value)}", hint=f"write {name} = {words[0]}")
+
+    return check
+
+
+def padding(name: str, value: object) -> str | tuple[int, int]:
+    """valid, same or causal, whatever the case; or (left, right), zeros in samples."""
+    words = ("valid", "same", "causal")
+    if isinstance(value, str) and value.lower() in words:
+        return value.lower()
+    message = f"`{name}` must be valid, same, causal or (left, right), got {shown(value)}"
+    if isinstance(value, str):
+        raise SpecError("E203", message, hint="`explicit zeros` are written padding = (1, 1)")
+    pair = tuple(value) if isinstance(value, (tuple, list)) else ()
+    least = [isinstance(side, Integral) and not isinstance(side, bool) and 0 <= int(side) <= LARGEST for side in pair]
+    if len(pair) == 2 and all(least):
+        return int(pair[0]), int(pair[1])
+    raise SpecError("E205", message, hint="give two whole numbers from 0 on: the zeros before and after the input")
+
+
+def shape(name: str, value: object) -> tuple[int | None, int | None] | None:
+    """None, or two sizes, each a whole number greater than 0 or None; which is which is data_format's to say."""
+    if value is None:
+        return None
+    pair = tuple(value) if isinstance(value, (tuple, list)) else ()
+    expected = f"`{name}` must be two sizes, (steps, channels), got {shown(value)}"
+    if len(pair) != 2:
+        hint = "write (steps, channels)"
+        if len(pair) == 3:
+            hint = f"leave the batch out: {name} = {shown(pair[1:])}"
+        raise SpecError("E301", expected, hint=hint)
+    count = whole(1)
+    try:
+        first, second = (None if size is None else count(name, size) for size in pair)
+    except SpecError as wrong:
+        hint = "each is a whole number greater than 0; None as steps means any number of them"
+        raise SpecError("E301", expected, hint=hint) from wrong
+    return first, second  # type: ignore[return-value]  # whole(1) returns int
+
+
+def from_table(get: Callable[[object], object], default: object = None) -> Check:
+    """What a registry's `get` makes of a name, a call, a config or an instance; None means `default`."""
+
+    def check(name: str, value: object) -> object:
+        return get(default if value is None else value)
+
+    return check

@@ -1,0 +1,132 @@
+"""Recovery: tokens to a tree past every syntax error, so that one run reports them all.
+
+The parser is fed one token at a time. At each boundary (the start of an entry or a statement) its stacks are kept; at
+a fault they are put back, the tokens up to the next boundary are left out, and reading goes on there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codegen import tree
+from codegen.builder import span
+from codegen.complaints import misfit, unreadable
+from codegen.errors import SpecError
+from codegen.layout import CLOSERS, OPENERS, Tokens
+
+if TYPE_CHECKING:
+    from lark import Token
+
+    from codegen.syntax import Machine
+
+SEPARATORS = frozenset({"_COMMA", "_SEMICOLON"})
+HEADS = {  # what stands in for a header that cannot be read, so that its block still can
+    "FOR": ("FOR", "NAME", "IN", "CONSTANT"),
+    "DEFAULTS": ("DEFAULTS",),
+}
+LAYER = ("NAME", "NAME")
+
+
+class Reader:
+    """One pass over a file's tokens; `read` gives the tree and its faults."""
+
+    def __init__(self, machine: Machine, tokens: Tokens) -> None:
+        self._machine, self._tokens = machine, tokens
+        self._faults: list[SpecError] = []
+        self._blocks: list[tuple[Token, bool]] = []  # the open braces, and whether entries stand inside
+        self._mark = 0  # the position of the boundary behind which nothing is complete
+        self._depth = 0  # round and square brackets open since then
+
+    def read(self) -> tree.File:
+        position, items = 0, self._tokens.items
+        while position < len(items):
+            position = self._step(position, items[position])
+        if self._mark < len(items):
+            self._faults.append(misfit(self._tokens, len(items) - 1, frozenset({"_LBRACE"})))
+            self._machine.put_back()
+        while self._blocks:
+            self._close("put a `}` where the block ends")
+        return tree.File(self._machine.end(), tuple(self._faults))
+
+    @property
+    def _in_entries(self) -> bool:
+        return bool(self._blocks) and self._blocks[-1][1]
+
+    def _step(self, position: int, token: Token) -> int:
+        """Reads the token there; returns the position of the next one to read."""
+        if position == self._mark and self._in_entries and self._opens_statement(position):
+            self._close(f"put a `}}` before `{token}`")
+        fault = unreadable(self._tokens, position, blocks=len(self._blocks))
+        if fault is None:
+            expected = self._machine.feed(token)
+            if expected is None:
+                self._fed(position, token)
+                return position + 1
+            fault = misfit(self._tokens, position, expected)
+        self._faults.append(fault)
+        if token.type == "_RBRACE" and not self._blocks:
+            self._machine.put_back()
+            return self._boundary(position + 1)
+        return self._recover(position)
+
+    def _fed(self, position: int, token: Token) -> None:
+        """Keeps count of brackets and blocks, and the stacks at a boundary."""
+        if token.type in OPENERS:
+            self._depth += 1
+        elif token.type in CLOSERS:
+            self._depth -= 1
+        elif token.type == "_LBRACE":
+            self._blocks.append((token, self._tokens.items[self._mark].type != "FOR"))
+        elif token.type == "_RBRACE":
+            self._blocks.pop()
+        if token.type in ("_NL", "_LBRACE", "_RBRACE") or (token.type in SEPARATORS and not self._depth):
+            self._boundary(position + 1)
+
+    def _boundary(self, position: int) -> int:
+        self._machine.keep()
+        self._mark, self._depth = position, 0
+        return position
+
+    def _recover(self, position: int) -> int:
+        """Leaves out the tokens from the last boundary to the next; at a `{` a made-up header opens the block."""
+        self._machine.put_back()
+        items, depth = self._tokens.items, 0
+        for at in range(self._mark, len(items)):
+            kind = items[at].type
+            if at >= position and depth <= 0:
+                if kind == "_NL" or (kind in SEPARATORS and self._in_entries):
+                    return self._boundary(at + 1)
+                if kind == "_RBRACE":
+                    return self._boundary(at)
+                if kind == "_LBRACE" and not self._in_entries:
+                    return self._enter(at)
+            if at in self._tokens.unclosed or at in self._tokens.stray:
+                continue
+            if kind in OPENERS or kind == "_LBRACE":
+                depth += 1
+            elif kind in CLOSERS or (kind == "_RBRACE" and depth > 0):
+                depth -= 1
+        return self._boundary(len(items))
+
+    def _enter(self, position: int) -> int:
+        """Opens the block whose `{` stands there, whatever its header was meant to be."""
+        head = HEADS.get(self._tokens.items[self._mark].type, LAYER)
+        brace = self._tokens.items[position]
+        self._machine.make(*head)
+        self._machine.feed(brace)
+        self._blocks.append((brace, head[0] != "FOR"))
+        return self._boundary(position + 1)
+
+    def _close(self, hint: str) -> None:
+        """Closes a block whose brace was forgotten."""
+        brace, _ = self._blocks.pop()
+        self._faults.append(SpecError("E107", "this `{` is never closed", hint=hint, span=span(brace)))
+        self._machine.make("_RBRACE")
+        self._machine.keep()
+
+    def _opens_statement(self, position: int) -> bool:
+        """Whether a block's header stands there: then the block around it was never closed."""
+        kinds = [token.type for token in self._tokens.items[position : position + 3]]
+        return kinds[:1] == ["FOR"] or kinds[:2] == ["DEFAULTS", "_LBRACE"] or (
+            kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["_LBRACE"], ["LSQB"])
+        )
