@@ -55,7 +55,7 @@ def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str 
 
 
 def comment(text: str) -> str:
-    """`text` with nothing that could end a comment or continue its line: printable ASCII, no `*/`, `/*`, `??`, backslash."""
+    """`text` with nothing that could end a comment or continue its line: printable ASCII, no `*/`, `??`, backslash."""
     kept = "".join(char if " " <= char <= "~" and char != "\\" else "?" for char in text)
     return kept.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
 

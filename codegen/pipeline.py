@@ -15,7 +15,7 @@ from codegen.targets import target_named
 if TYPE_CHECKING:
     import numpy as np
 
-    from codegen.loader import CompiledKernel
+    from codegen.loader import Kernel
     from codegen.specs import Spec
 
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
@@ -40,13 +40,13 @@ def generate(spec: Spec, target: str = "scalar", weights: Mapping[str, np.ndarra
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
 
 
-def kernel_for(spec: Spec, target: str = "native") -> CompiledKernel:
+def kernel_for(spec: Spec, target: str = "native") -> Kernel:
     """spec → problem → plan → C text → machine code, cached in memory and on disk; weights are packed arguments."""
     return compiled(spec.lower(), target_named(target).name)
 
 
 @lru_cache(maxsize=512)
-def compiled(problem: ConvProblem, target: str) -> CompiledKernel:
+def compiled(problem: ConvProblem, target: str) -> Kernel:
     """The running kernel of `problem` on the named target."""
     from codegen import loader
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from codegen import cformat
+from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -52,7 +53,9 @@ class Parameter:
     shape: str
 
 
-def render(plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None) -> GeneratedSource:
+def render(
+    plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None
+) -> GeneratedSource:
     """The .c and .h of `plan` under the C identifier `name`.
 
     `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
@@ -137,6 +140,7 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "bias": p.bias,
         "outs": outs,
         "hold": plan.target.vector_bytes > 0,
+        "plain": plan.target.vector_bytes == 0 and p.activation == LINEAR,
         "activation": p.activation,
         "act": None if p.activation.name == "linear" else p.activation.name,
         "parameters": found,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.algorithms import direct_filters
+from codegen.algorithms.direct_filters import Schedule
 from codegen.plan import KernelPlan, Weights
 from codegen.problem import ConvProblem
 from codegen.targets import Target
@@ -29,14 +30,23 @@ def why_not(problem: ConvProblem, target: Target) -> str | None:
 
 def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
     """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input."""
-    return [
-        replace(plan, problem=problem, algorithm=NAME)
-        for plan in direct_filters.candidates(_as_one_group(problem), target, weights)
-    ]
+    plans = []
+    for plan in direct_filters.candidates(_as_one_group(problem), target, weights):
+        schedule = plan.schedule
+        assert isinstance(schedule, Schedule)
+        if schedule.form == "fused":  # one channel's taps lie a row of all channels apart
+            schedule = replace(schedule, form="nested")
+        plans.append(replace(plan, problem=problem, algorithm=NAME, schedule=schedule))
+    return plans
 
 
 def _as_one_group(problem: ConvProblem) -> ConvProblem:
     return replace(problem, channels=1, groups=1)
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    return direct_filters.describe(plan)
 
 
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:

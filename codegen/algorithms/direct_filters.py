@@ -139,7 +139,9 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
     if problem.steps is None:
         return Block(panel, rows, (walk.whole(problem, rows),), ())
     first, last = walk.interior(problem, problem.steps)
-    tiles, segments, at = [], [], first
+    tiles: list[Tile] = []
+    segments: list[Segment] = []
+    at = first
     for count, size in walk.split(last - first, rows):
         segments.append(Segment(at, count, len(tiles)))
         tiles.append(walk.whole(problem, size))
@@ -156,8 +158,21 @@ def _cycles(problem: ConvProblem, rows: int, vectors: int, target: Target) -> fl
     )
 
 
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    what = "filters" if plan.algorithm == NAME else "channels"
+    shapes = " and ".join(
+        f"{block.rows} steps x {len(block.panel.offsets) * block.panel.lanes} {what}" for block in schedule.blocks
+    )
+    held = max(block.rows * len(block.panel.offsets) for block in schedule.blocks)
+    vector = f" vectors of {schedule.blocks[0].panel.lanes}" if schedule.blocks[0].panel.lanes > 1 else ""
+    return f"{plan.algorithm} for {plan.target.name}: tiles of {shapes}, {held} accumulators{vector}"
+
+
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
-    """`kernel` (kernel_size, channels/groups, filters) as the blocks read it: flat, [group][block][tap][channel][lane]."""
+    """`kernel` (taps, channels/groups, filters) as the blocks read it: flat, [group][block][tap][channel][lane]."""
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
@@ -178,5 +193,3 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
                 parts.append(rows[:, columns[at : at + block.panel.width]].ravel())
                 at += block.panel.width
     return np.concatenate(parts)
-
-

@@ -64,9 +64,7 @@ def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[K
         for vectors in range(1, 9):
             if rows > cost.rows_that_fit(vectors, target, lanes) or (vectors > 1 and vectors * lanes > room):
                 continue
-            starts = tuple(
-                min(at, problem.group_filters - rows) for at in range(0, problem.group_filters, rows)
-            )
+            starts = tuple(min(at, problem.group_filters - rows) for at in range(0, problem.group_filters, rows))
             schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
             plans.append(KernelPlan(problem, target, NAME, weights, schedule, _cycles(problem, target, schedule)))
     return sorted(plans, key=lambda plan: plan.cost)
@@ -90,8 +88,18 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
     return blocks * (tiles * (cost.CALL + problem.terms * step) + border * problem.terms / 2)
 
 
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    vector = f" vectors of {schedule.lanes}" if schedule.lanes > 1 else ""
+    held = schedule.rows * schedule.vectors
+    tile = f"{schedule.rows} filter{'s' * (schedule.rows > 1)} x {schedule.width} steps"
+    return f"{NAME} for {plan.target.name}: tiles of {tile}, {held} accumulators{vector}"
+
+
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
-    """`kernel` (kernel_size, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row]."""
+    """`kernel` (taps, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row]."""
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule

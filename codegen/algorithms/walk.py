@@ -64,7 +64,7 @@ class Panel:
 
 
 def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
-    """`size` steps in the fewest tiles of at most `rows`, as equal as can be: ((tiles, rows of each), …), larger first."""
+    """`size` steps in the fewest tiles of at most `rows`, as equal as can be: ((tiles, rows of each), …)."""
     if size <= 0:
         return ()
     count = -(-size // rows)

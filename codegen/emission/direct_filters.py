@@ -10,10 +10,21 @@ from typing import Any
 
 from codegen.algorithms.direct_filters import Block, Schedule
 from codegen.algorithms.walk import Panel, Segment, Span, Tile
-from codegen.emission.microkernel import Loop, Microkernel, Row, Step, accumulator, count_loop, index, offset, starts
+from codegen.emission.microkernel import (
+    Loop,
+    Microkernel,
+    Row,
+    Spelling,
+    Step,
+    accumulator,
+    act_name,
+    count_loop,
+    index,
+    offset,
+    starts,
+)
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
-
 
 TEMPLATE = "direct_filters.c.j2"
 
@@ -25,7 +36,8 @@ def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, A
     borders: tuple[tuple[int, int], ...] = ()
     if schedule.interior is not None and not schedule.peeled and problem.steps is not None:
         first, last = schedule.interior
-        borders = tuple(pair for pair in ((0, first), (last, problem.out_steps(problem.steps))) if pair[0] < pair[1])
+        outs = problem.out_steps(problem.steps)
+        borders = tuple(pair for pair in ((0, first), (last, outs)) if pair[0] < pair[1])
     return {
         "blocks": FiltersView(plan, name, depthwise).blocks(),
         "borders": borders,
@@ -52,7 +64,7 @@ class Call:
 class BlockView:
     """A block's functions and its part of the public function.
 
-    `edges` are the tiles with a run-time tap count, `border` the function that walks them ("" where borders are peeled);
+    `edges` are the tiles with a run-time tap count, `border` the function that walks them ("" if borders are peeled);
     `calls` the tiles of a fixed length; `tap_weights` numbers from tap to tap, `lower` samples from the first row
     to the last; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops.
     """
@@ -123,7 +135,9 @@ class FiltersView:
         tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
         lower = (block.rows - 1) * self.problem.stride
         filters = self._span_of(block.panel)
-        return BlockView(filters, block.rows, chunk, tap_weights, lower, tiles, edges, border, calls, heads, x, weights, y)
+        return BlockView(
+            filters, block.rows, chunk, tap_weights, lower, tiles, edges, border, calls, heads, x, weights, y
+        )
 
     @staticmethod
     def _span_of(panel: Panel) -> int:
@@ -164,17 +178,17 @@ class FiltersView:
     def _microkernel(
         self, name: str, comment: str, rows: int, panel: Panel, loops: tuple[Loop, ...], extra: tuple[str, ...] = ()
     ) -> Microkernel:
-        v, out = f"v{panel.lanes}", self.problem.filters
-        first = [
-            f"{v}_load({offset('b', o)})" if self.problem.bias else f"{v}_set1(0)" for o in panel.offsets
-        ]
+        spell, out = Spelling.of(self.plan, panel.lanes), self.problem.filters
+        first = [spell.load("b", o) if self.problem.bias else spell.broadcast("0") for o in panel.offsets]
         stores = tuple(
-            (offset("y", r * out + o), accumulator(r, i)) for r in range(rows) for i, o in enumerate(panel.offsets)
+            spell.store("y", (r * out + o,), accumulator(r, i), act_name(self.problem))
+            for r in range(rows)
+            for i, o in enumerate(panel.offsets)
         )
         shared = tuple(f"w{i}" for i in range(len(panel.offsets))) if loops else ()
         begin = starts(rows, len(panel.offsets), first)
         broadcasts = bool(loops) and not self.depthwise
-        return Microkernel(name, comment, panel.lanes, begin, shared, broadcasts, loops, stores, extra)
+        return Microkernel(name, comment, spell.type, begin, shared, broadcasts, loops, stores, extra)
 
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
         taps, form = range(span.first, span.last), self.schedule.form
@@ -183,8 +197,14 @@ class FiltersView:
             words += f", rows {span.top} to {span.bottom - 1}" if span.bottom - span.top > 1 else f", row {span.top}"
         channels = f"{self.channels} channels" if self.channels > 1 else "1 channel"
         if form == "straight":
-            steps = tuple(self._step(tile, span, panel, k, c) for k in taps for c in range(self.channels))
-            return [Loop(words if self.channels == 1 else f"{words} x {channels}", (), steps)]
+            return [
+                Loop(
+                    f"tap {k}{words.partition(',')[1]}{words.partition(',')[2]} x {channels}",
+                    (),
+                    tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)),
+                )
+                for k in taps
+            ]
         if form == "fused":
             head = count_loop("i", span.first * self.channels, span.last * self.channels)
             step = self._step(tile, span, panel, 0, "i")
@@ -211,9 +231,9 @@ class FiltersView:
         problem = self.problem
         wide = panel.width if self.packed else problem.filters
         at = [_term(self.channels * wide, tap), _term(wide, channel)]
-        v = f"v{panel.lanes}"
+        spell = Spelling.of(self.plan, panel.lanes)
         columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
-        loads = tuple((f"w{i}", f"{v}_load({offset('w', *at, o)})") for i, o in enumerate(columns))
+        loads = tuple((f"w{i}", spell.load("w", *at, o)) for i, o in enumerate(columns))
         row_step = problem.channels
         x_at = [_term(problem.dilation * row_step, tap), _term(1, channel)]
         rows = []
@@ -221,13 +241,13 @@ class FiltersView:
             base = (r * problem.stride + tile.origin) * row_step
             if self.depthwise:
                 updates = tuple(
-                    (accumulator(r, i), f"{v}_load({offset('x', *x_at, base + o)})", f"w{i}")
+                    spell.update(accumulator(r, i), spell.load("x", *x_at, base + o), f"w{i}")
                     for i, o in enumerate(panel.offsets)
                 )
                 rows.append(Row(None, updates))
             else:
-                updates = tuple((accumulator(r, i), "s", f"w{i}") for i in range(len(panel.offsets)))
-                rows.append(Row(f"x[{index(*x_at, base)}]", updates))
+                updates = tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in range(len(panel.offsets)))
+                rows.append(Row(spell.broadcast(f"x[{index(*x_at, base)}]"), updates))
         return Step(loads, tuple(rows))
 
     # ---- the walk ----------------------------------------------------------------------------------------------
@@ -284,4 +304,3 @@ class FiltersView:
 
 def _term(factor: int, variable: int | str) -> int | tuple[int, str]:
     return factor * variable if isinstance(variable, int) else (factor, variable)
-

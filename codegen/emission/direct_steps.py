@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.algorithms.direct_steps import Schedule
-from codegen.emission.microkernel import Loop, Microkernel, Row, Step, accumulator, count_loop, index, offset
+from codegen.emission.microkernel import (
+    Loop,
+    Microkernel,
+    Row,
+    Spelling,
+    Step,
+    accumulator,
+    act_name,
+    count_loop,
+    index,
+    offset,
+)
 from codegen.plan import KernelPlan
 
 TEMPLATE = "direct_steps.c.j2"
@@ -57,7 +68,7 @@ class _Tiles:
 
     def __init__(self, plan: KernelPlan, name: str) -> None:
         assert isinstance(plan.schedule, Schedule)
-        self.problem, self.schedule, self.name = plan.problem, plan.schedule, name
+        self.plan, self.problem, self.schedule, self.name = plan, plan.problem, plan.schedule, name
         self.free = self.problem.steps is None
         self.packed = plan.weights != "argument"
         self.steps = "steps" if self.free else str(self.problem.steps)
@@ -72,13 +83,17 @@ class _Tiles:
         channels = f"{p.group_channels} channel{'s' * (p.group_channels > 1)}"
         words = f"{p.kernel_size} tap{'s' * (p.kernel_size > 1)} x {channels}"
         if schedule.form == "straight":
-            steps = tuple(self._step(schedule.vectors, schedule.lanes, c, k) for c in range(p.group_channels) for k in taps)
+            steps = tuple(
+                self._step(schedule.vectors, schedule.lanes, c, k) for c in range(p.group_channels) for k in taps
+            )
             loop = Loop(words, (), steps)
         elif schedule.form == "taps":
             steps = tuple(self._step(schedule.vectors, schedule.lanes, "c", k) for k in taps)
-            loop = Loop(f"{words}, {p.dilation} samples from tap to tap", (count_loop("c", 0, p.group_channels),), steps)
+            loop = Loop(
+                f"{words}, {p.dilation} samples from tap to tap", (count_loop("c", 0, p.group_channels),), steps
+            )
         else:
-            heads = (count_loop("k", 0, p.kernel_size),)
+            heads: tuple[str, ...] = (count_loop("k", 0, p.kernel_size),)
             channel: int | str = 0
             if p.group_channels > 1:
                 heads, channel = (count_loop("c", 0, p.group_channels), *heads), "c"
@@ -109,19 +124,17 @@ class _Tiles:
         elif channel:
             row.append((channel, self.steps) if self.free else channel * (p.steps or 0))
         at = [*row, _term(p.dilation, tap)]
-        v = f"v{lanes}"
-        if p.stride == 1:
-            loads = tuple((f"x{i}", f"{v}_load({offset('x', *at, i * lanes)})") for i in range(vectors))
-        else:
-            loads = tuple(
-                (f"x{i}", f"{v}_strided({offset('x', *at, i * lanes * p.stride)}, {p.stride})") for i in range(vectors)
-            )
+        spell = Spelling.of(self.plan, lanes)
+        loads = tuple((f"x{i}", spell.strided(p.stride, "x", *at, i * lanes * p.stride)) for i in range(vectors))
         if self.packed:
             where = [_term(p.kernel_size * self.schedule.rows, channel), _term(self.schedule.rows, tap)]
         else:
             where = [_term(p.group_channels * p.filters, tap), _term(p.filters, channel)]
         rows = tuple(
-            Row(f"w[{index(*where, r)}]", tuple((accumulator(r, i), "s", f"x{i}") for i in range(vectors)))
+            Row(
+                spell.broadcast(f"w[{index(*where, r)}]"),
+                tuple(spell.update(accumulator(r, i), "s", f"x{i}") for i in range(vectors)),
+            )
             for r in range(self.schedule.rows)
         )
         return Step(loads, rows)
@@ -129,19 +142,20 @@ class _Tiles:
     def _microkernel(
         self, tag: str, comment: str, vectors: int, lanes: int, loop: Loop, counted: bool = False
     ) -> Microkernel:
-        p, v, rows = self.problem, f"v{lanes}", range(self.schedule.rows)
-        start = tuple(
-            tuple((accumulator(r, i), f"{v}_set1({f'b[{r}]' if p.bias else '0'})") for i in range(vectors)) for r in rows
+        p, spell, rows = self.problem, Spelling.of(self.plan, lanes), range(self.schedule.rows)
+        first = [spell.broadcast(f"b[{r}]" if p.bias else "0") for r in rows]
+        start = tuple(tuple((accumulator(r, i), first[r]) for i in range(vectors)) for r in rows)
+        stores = tuple(
+            spell.store("y", self._y(r, i * lanes), accumulator(r, i), act_name(p))
+            for r in rows
+            for i in range(vectors)
         )
-        stores = tuple((self._y(r, i * lanes), accumulator(r, i)) for r in rows for i in range(vectors))
         shared = tuple(f"x{i}" for i in range(vectors))
         extra = (("steps", "outs") if self.free else ()) + (("taps",) if counted else ())
-        return Microkernel(f"{self.name}_{tag}", comment, lanes, start, shared, True, (loop,), stores, extra)
+        return Microkernel(f"{self.name}_{tag}", comment, spell.type, start, shared, True, (loop,), stores, extra)
 
-    def _y(self, row: int, at: int) -> str:
-        if self.free:
-            return offset("y", (row, "outs"), at)
-        return offset("y", row * int(self.outs) + at)
+    def _y(self, row: int, at: int) -> tuple[int | tuple[int, str], ...]:
+        return ((row, "outs"), at) if self.free else (row * int(self.outs) + at,)
 
 
 def _term(factor: int, variable: int | str) -> int | tuple[int, str]:

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from codegen.activations import LINEAR
+from codegen.dtypes import DTYPES
+from codegen.plan import KernelPlan
+from codegen.problem import ConvProblem
+
 
 def index(*parts: int | tuple[int, str]) -> str:
     """A sum of integers and (factor, variable) terms in C, zeros left out: index((80, "k"), "c"…) -> `80 * k + 3`."""
@@ -31,11 +36,50 @@ def offset(pointer: str, *parts: int | tuple[int, str]) -> str:
 
 
 @dataclass(frozen=True)
+class Spelling:
+    """How numbers are loaded, added up and stored: under the names of templates/simd, or (`plain`) as bare C."""
+
+    lanes: int
+    plain: bool
+    c: str
+
+    @classmethod
+    def of(cls, plan: KernelPlan, lanes: int) -> Spelling:
+        return cls(lanes, plan.target.vector_bytes == 0, DTYPES[plan.problem.dtype].c)
+
+    @property
+    def type(self) -> str:
+        return self.c if self.plain else f"v{self.lanes}"
+
+    def load(self, pointer: str, *at: int | tuple[int, str]) -> str:
+        return f"{pointer}[{index(*at)}]" if self.plain else f"v{self.lanes}_load({offset(pointer, *at)})"
+
+    def strided(self, step: int, pointer: str, *at: int | tuple[int, str]) -> str:
+        if step == 1 or self.lanes == 1:
+            return self.load(pointer, *at)
+        return f"v{self.lanes}_strided({offset(pointer, *at)}, {step})"
+
+    def broadcast(self, number: str) -> str:
+        return number if self.plain else f"v{self.lanes}_set1({number})"
+
+    def update(self, total: str, left: str, right: str) -> str:
+        if self.plain:
+            return f"{total} += {left} * {right};"
+        return f"{total} = v{self.lanes}_fma({left}, {right}, {total});"
+
+    def store(self, pointer: str, at: Sequence[int | tuple[int, str]], value: str, act: str | None) -> str:
+        result = f"v{self.lanes}_{act}({value})" if act else value
+        if self.plain:
+            return f"{pointer}[{index(*at)}] = {result};"
+        return f"v{self.lanes}_store({offset(pointer, *at)}, {result});"
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of a reduction step: an optional broadcast into `s`, then the multiply-adds of one row."""
 
     broadcast: str | None
-    updates: tuple[tuple[str, str, str], ...]  # (accumulator, factor, factor)
+    updates: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,24 +108,24 @@ class Loop:
 class Microkernel:
     """One static C function that computes a register tile.
 
-    `start` are the accumulators' first values row by row, `stores` (address expression, accumulator) pairs.
+    `start` are the accumulators' first values row by row, `stores` the statements that end it.
     `extra` are further ptrdiff_t arguments, such as the number of taps of a tile at a border.
     """
 
     name: str
     comment: str
-    lanes: int
+    type: str
     start: tuple[tuple[tuple[str, str], ...], ...]
     shared: tuple[str, ...]
     broadcasts: bool
     loops: tuple[Loop, ...]
-    stores: tuple[tuple[str, str], ...]
+    stores: tuple[str, ...]
     extra: tuple[str, ...] = ()
 
-    @property
-    def vector(self) -> str:
-        """The C type of an accumulator."""
-        return f"v{self.lanes}"
+
+def act_name(problem: ConvProblem) -> str | None:
+    """The activation that ends a tile, None where it does nothing."""
+    return None if problem.activation == LINEAR else problem.activation.name
 
 
 def accumulator(row: int, vector: int) -> str:

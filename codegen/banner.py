@@ -1,0 +1,70 @@
+"""The head of an emitted file: what is computed, how, at what cost, and how to build it. No date, no path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen import __version__, planner
+from codegen.activations import LINEAR
+from codegen.parameters import parameters
+from codegen.plan import KernelPlan
+from codegen.problem import ConvProblem
+from codegen.specs import Spec
+
+ALWAYS = ("input_shape", "filters", "kernel_size", "strides", "padding", "activation")
+TRAINING_ONLY = ("initializer", "regularizer", "constraint", "trainable")
+BUILD = "cc -std=c99 -O2 -ffp-contract=off"
+
+
+def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
+    """The banner's lines: plain text, one fact a line."""
+    return (
+        f"{spec.name}: a {spec.kind} written by gen-conv {__version__}.",
+        "This file belongs to whoever generated it, to use under any licence or none.",
+        "",
+        *(f"    {name} = {value}" for name, value in _parameters(spec)),
+        "",
+        f"computes   {formula(plan.problem)}",
+        f"algorithm  {planner.algorithm(plan.algorithm).describe(plan)}",
+        f"work       {work(plan.problem)}",
+        f"memory     {memory(plan)}",
+        f"build      {' '.join((BUILD, *plan.target.flags))} -c {spec.name}.c",
+    )
+
+
+def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:
+    """The parameters that decide what is computed: the main ones, and those that differ from their default."""
+    for name, known in parameters(type(spec)).items():
+        if name == "name" or name.endswith(TRAINING_ONLY) or name.endswith("regularizer"):
+            continue
+        value = getattr(spec, name)
+        if name in ALWAYS or value != known.default:
+            yield name, str(value)
+
+
+def formula(p: ConvProblem) -> str:
+    """The problem as one line of mathematics."""
+    at = "t" if p.stride == 1 else f"{p.stride}*t"
+    at += " + k" if p.dilation == 1 else f" + {p.dilation}*k"
+    if p.centred:
+        at += " - left"
+    elif p.pad_left:
+        at += f" - {p.pad_left}"
+    channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
+    total = f"{'bias[f] + ' if p.bias else ''}sum over k, c of kernel[k, c, f] * x[{at}, {channel}]"
+    return f"y[t, f] = {total}" if p.activation == LINEAR else f"y[t, f] = {p.activation.name}({total})"
+
+
+def work(p: ConvProblem) -> str:
+    """Multiply-adds of one sample, or of one output step where the length is free."""
+    if p.steps is None:
+        return f"{p.terms * p.filters:,} multiply-adds an output step"
+    return f"{p.macs(p.steps):,} multiply-adds a call"
+
+
+def memory(plan: KernelPlan) -> str:
+    """Bytes of weights and workspace, and where the weights are."""
+    p = plan.problem
+    weights = (p.terms + p.bias) * p.filters * p.item_bytes
+    where = "const tables in the .c file" if plan.weights == "baked" else "arguments"
+    return f"{weights:,} bytes of weights ({where}), {plan.workspace_bytes:,} bytes of workspace, nothing allocated"
