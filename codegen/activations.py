@@ -1,20 +1,245 @@
-"""Activations: the one table of their names, options, float64 meaning, slope and stated error."""
+"""Activations: the one table of their names, options, meaning, steepest slope and stated error.
+
+Adding one is a row here and a template of its name in templates/activations/. Names and options are those of
+keras/src/activations/activations.py: snake_case, and case counts.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from codegen import curves
+from codegen.errors import SpecError
+from codegen.registry import Call, Check, flag, optional, real, suggestion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+Value = float | bool | None
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation with its options filled in, in the order of the table's row; hashable."""
+    """An activation with its options filled in, in the order of the table's row; hashable. Made by `get`."""
 
     name: str
-    options: tuple[tuple[str, float | bool | None], ...] = ()
+    options: tuple[tuple[str, Value], ...] = ()
 
     def __str__(self) -> str:
         inside = ", ".join(f"{name}={value}" for name, value in self.options)
         return f"{self.name}({inside})" if inside else self.name
 
+    def option(self, name: str) -> Value:
+        """The value of the option `name`; KeyError where the row has none."""
+        return dict(self.options)[name]
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What its C text stands on: words of templates/simd/lanewise.h.j2 and templates/activations/exp.c.j2."""
+        return row(self).needs
+
+    @property
+    def template(self) -> str:
+        """The file of its C text in templates/activations/."""
+        return f"{self.name}.c.j2"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option's Keras name, its default, and the check that returns the value held or raises ValueError."""
+
+    name: str
+    default: Value
+    check: Check[Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What there is to know about one activation.
+
+    `reference(x, *options)` computes it in x's dtype; `slope(*options)` is the largest |f'|. `ulps` bounds the error of
+    the C text for (float32, float64), in units in the last place of the exact result, for any x, denormal results
+    included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
+    the text makes no error at all.
+    """
+
+    name: str
+    reference: Callable[..., Any]
+    slope: Callable[..., float]
+    ulps: tuple[float, float]
+    needs: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    aliases: tuple[str, ...] = ()
+    exact: Callable[..., bool] = lambda *options: False
+
+
+def _always(*options: Value) -> bool:
+    return True
+
+
+def _constant(slope: float) -> Callable[..., float]:
+    return lambda *options: slope
+
+
+def _relu_slope(negative_slope: float, max_value: float | None, threshold: float) -> float:
+    """A threshold is a jump of that height, which no slope bounds."""
+    return math.inf if threshold else max(1.0, negative_slope)
+
+
+_LEAST_0 = real(at_least=0.0)
+_SMOOTH = ("bits", "abs", "where", "exp")
+_TWO_WORDS = (*_SMOOTH, "excess", "low")
+
+ROWS: tuple[Row, ...] = (
+    Row("linear", curves.linear, _constant(1.0), (0.0, 0.0), exact=_always),
+    Row(
+        "relu",
+        curves.relu,
+        _relu_slope,
+        (1.0, 1.0),
+        ("where",),
+        (
+            Option("negative_slope", 0.0, _LEAST_0),
+            Option("max_value", None, optional(_LEAST_0)),
+            Option("threshold", 0.0, _LEAST_0),
+        ),
+        exact=lambda negative_slope, max_value, threshold: not negative_slope,
+    ),
+    Row("relu6", curves.relu6, _constant(1.0), (0.0, 0.0), ("where",), exact=_always),
+    Row(
+        "leaky_relu",
+        curves.leaky_relu,
+        lambda negative_slope: max(1.0, abs(negative_slope)),
+        (1.0, 1.0),
+        ("where",),
+        (Option("negative_slope", 0.2, real()),),
+    ),
+    Row("elu", curves.elu, lambda alpha: max(1.0, abs(alpha)), (3.0, 3.0), _SMOOTH, (Option("alpha", 1.0, real()),)),
+    Row("tanh", curves.tanh, _constant(1.0), (3.0, 3.0), (*_SMOOTH, "copysign")),
+    Row("sigmoid", curves.sigmoid, _constant(0.25), (3.0, 3.0), _SMOOTH),
+    Row("silu", curves.silu, _constant(1.09984), (4.0, 4.0), _SMOOTH, aliases=("swish",)),
+    Row(
+        "gelu",
+        curves.gelu,
+        lambda approximate: 1.129,
+        (6.0, 6.0),
+        _TWO_WORDS,
+        (Option("approximate", False, flag),),
+    ),
+    Row("softplus", curves.softplus, _constant(1.0), (3.0, 3.0), _SMOOTH),
+    Row("hard_sigmoid", curves.hard_sigmoid, _constant(1 / 6), (2.0, 2.0), ("where",)),
+    Row("hard_silu", curves.hard_silu, _constant(1.5), (3.0, 3.0), ("where",), aliases=("hard_swish",)),
+)
+
+_BY_NAME = {word: row for row in ROWS for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")
+
+
+def get(value: object) -> Activation:
+    """The activation that `value` means: None (linear), a name, a `Call` with options, or an Activation.
+
+    Raises SpecError E230 for what is none of these, E231 and E232 for its options.
+    """
+    if value is None:
+        return LINEAR
+    if isinstance(value, str):
+        return _make(value, (), ())
+    if isinstance(value, Activation):
+        return _make(value.name, (), value.options)
+    if isinstance(value, Call):
+        return _make(value.name, value.args, value.kwargs)
+    raise SpecError("E230", f"{value!r} is no activation", hint=f"give a name, one of {_known()}, or a call")
+
+
+def row(activation: Activation) -> Row:
+    """The table's row of `activation`. Raises SpecError E230 for a name that is not in the table."""
+    return _named(activation.name)
+
+
+def reference(activation: Activation, x: Array, dtype: str | None = None) -> Array:
+    """What `activation` means on x, element by element, in x's own float type; linear and relu take whole numbers too.
+
+    With `dtype` the options are first rounded to it, as a kernel of that dtype bakes them in.
+    """
+    result: Array = row(activation).reference(x, *(_rounded(value, dtype) for _, value in activation.options))
+    return result
+
+
+def slope(activation: Activation) -> float:
+    """The steepest |f'| anywhere; inf where the function jumps."""
+    return row(activation).slope(*(value for _, value in activation.options))
+
+
+def ulps(activation: Activation, dtype: str) -> float:
+    """The stated error in units in the last place of the exact result; 0 where the C text makes none."""
+    found = row(activation)
+    exact = found.exact(*(value for _, value in activation.options))
+    return 0.0 if exact else found.ulps[dtype == "float64"]
+
+
+def error(activation: Activation, y: Array, dtype: str) -> Array:
+    """The stated error in absolute terms at the exact outputs y, in y's shape; 0 where y is not finite."""
+    import numpy as np
+
+    info = np.finfo(np.dtype(dtype))
+    size = np.abs(np.where(np.isfinite(y), y, 0))
+    spacing = np.exp2(np.floor(np.log2(np.maximum(size, float(info.tiny))))) * float(info.eps)
+    result: Array = np.where(np.isfinite(y), ulps(activation, dtype) * spacing, 0)
+    return result
+
+
+def _make(name: str, args: tuple[object, ...], kwargs: tuple[tuple[str, object], ...]) -> Activation:
+    found = _named(name)
+    given = _given(found, name, args, kwargs)
+    values = []
+    for option in found.options:
+        value = given.get(option.name, option.default)
+        try:
+            values.append((option.name, option.check(value)))
+        except ValueError as wrong:
+            message = f"activation `{name}`: `{option.name}` is {value!r}: expected {wrong}"
+            raise SpecError("E232", message) from None
+    return Activation(found.name, tuple(values))
+
+
+def _given(
+    found: Row, name: str, args: tuple[object, ...], kwargs: tuple[tuple[str, object], ...]
+) -> Mapping[str, object]:
+    """The options by name, those given by place too. Raises SpecError E231 for one unknown, too many, or twice."""
+    known = [option.name for option in found.options]
+    takes = f"it takes {', '.join(known)}" if known else "it takes no options"
+    if len(args) > len(known):
+        raise SpecError("E231", f"activation `{name}` got {len(args)} options: {takes}")
+    given = dict(zip(known, args, strict=False))
+    for word, value in kwargs:
+        if word not in known:
+            hint = suggestion(word, known).lstrip("; ") or None
+            raise SpecError("E231", f"activation `{name}` has no option `{word}`: {takes}", hint=hint)
+        if word in given:
+            raise SpecError("E231", f"activation `{name}` got `{word}` twice", hint="give it by place or by name, once")
+        given[word] = value
+    return given
+
+
+def _named(name: str) -> Row:
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    close = suggestion(name, _BY_NAME).lstrip("; ")
+    raise SpecError("E230", f"unknown activation `{name}`", hint=close or f"known: {_known()}")
+
+
+def _known() -> str:
+    return ", ".join(_BY_NAME)
+
+
+def _rounded(value: Value, dtype: str | None) -> Value:
+    if dtype is None or value is None or isinstance(value, bool):
+        return value
+    import numpy as np
+
+    return float(np.dtype(dtype).type(value))
