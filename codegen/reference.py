@@ -45,10 +45,8 @@ def bound(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = No
     terms = (problem.terms + 1) * DTYPES[problem.dtype].unit
     magnitude = _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
     allowed = terms / (1 - terms) * magnitude
-    act = problem.activation
-    if act != LINEAR:
-        y = _activated(problem, _sums(problem, x, kernel, bias, "float64"))
-        allowed = activations.slope(act) * allowed + activations.error(act, y, problem.dtype)
+    if problem.activation != LINEAR:
+        allowed = _through_activation(problem, _sums(problem, x, kernel, bias, "float64"), allowed)
     return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
 
 
@@ -69,4 +67,20 @@ def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dty
 
 
 def _activated(problem: ConvProblem, sums: Array) -> Array:
-    return sums if problem.activation == LINEAR else activations.reference(problem.activation, sums)
+    """The activation with its options as a kernel of the problem's dtype holds them."""
+    if problem.activation == LINEAR:
+        return sums
+    return activations.reference(problem.activation, sums, problem.dtype)
+
+
+def _through_activation(problem: ConvProblem, sums: Array, error: Array) -> Array:
+    """How far the activation of something within `error` of `sums` can be from the activation of `sums`."""
+    y, slope = _activated(problem, sums), activations.slope(problem.activation)
+    moved = slope * error if np.isfinite(slope) else _jump(problem, sums, error)
+    return moved + activations.error(problem.activation, np.abs(y) + moved, problem.dtype)
+
+
+def _jump(problem: ConvProblem, sums: Array, error: Array) -> Array:
+    """The same for an activation that jumps: what it moves at most from one end of the interval to the other."""
+    below, y, above = (_activated(problem, sums + sign * error) for sign in (-1, 0, 1))
+    return np.maximum(np.abs(above - y), np.abs(below - y))

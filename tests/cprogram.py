@@ -136,7 +136,7 @@ def compile_c(words: Sequence[str], timeout: float = 300) -> None:
 
 def private(code: str, number: int) -> str:
     """`code` with its vectors' names made its own, so that many kernels can share a translation unit."""
-    return re.sub(r"\bv(\d+)(_\w+)?\b", rf"v\1n{number}\2", code)
+    return re.sub(r"\bv(\d+)(\w*)", rf"v\1n{number}\2", code)
 
 
 def table(sources: Sequence[GeneratedSource]) -> str:

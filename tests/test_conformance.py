@@ -51,7 +51,8 @@ def test_recorded_answers(target: str, need: Callable[..., Any], tmp_path: Path)
             allowed = reference.bound(kernel.source.plan.problem, one.given.x, *trials.split(one.layer, one.given))
             if one.layer.origin.startswith("test_Conv1d"):
                 allowed = 2 * allowed  # the oracle itself was computed in float32
-            assert (np.abs(y - one.y) <= allowed + 1e-12).all(), one.layer
+            options = 1e-7 * np.abs(one.y)  # Keras had its activations' options in float64
+            assert (np.abs(y - one.y) <= allowed + options).all(), one.layer
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])

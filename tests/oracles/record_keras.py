@@ -77,7 +77,7 @@ def cases() -> Iterator[tuple[Layer, Data, bool]]:
             yield layer, data(layer, index, whole=False, batch=shape[0]), False
     for index, layer in enumerate(random_layers(RANDOM, seed=2026, keras=True, small=True)):
         whole = index % 2 == 0
-        if whole and layer.activation[0] not in ("linear", "relu", "relu6"):
+        if whole and not layer.is_exact:
             layer = Layer(layer.kind, layer.channels, layer.steps, layer.arguments)
         yield layer, data(layer, index, whole=whole, batch=1 + index % 3 // 2), whole
 
