@@ -60,6 +60,24 @@ def comment(text: str) -> str:
     return kept.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
 
 
+def times(factor: int, variable: str) -> str:
+    """`factor * variable`, or the variable alone."""
+    return variable if factor == 1 else f"{factor} * {variable}"
+
+
+def floor_over(sum_: str, divisor: int) -> str:
+    """A sum that is not negative, divided and rounded down."""
+    return sum_ if divisor == 1 else f"({sum_}) / {divisor}"
+
+
+def ceil_over(variable: str, divisor: int) -> str:
+    """A number that is not negative, divided and rounded up; `-x` may be given for a negative x."""
+    if divisor == 1:
+        return variable
+    total = f"{divisor - 1} - {variable[1:]}" if variable.startswith("-") else f"{variable} + {divisor - 1}"
+    return f"({total}) / {divisor}"
+
+
 def thousands(value: int) -> str:
     """1234567 as 1,234,567, for comments."""
     return f"{value:,}"

@@ -68,7 +68,8 @@ def render(
         context.update(_tables(plan, weights))
     environment = _environment()
     module = _emission(plan)
-    context["body"] = environment.get_template(module.TEMPLATE).render(context | module.view(plan, name))
+    body = environment.get_template(module.TEMPLATE).render(context | module.view(plan, name))
+    context["body"] = body.strip("\n")
     code = environment.get_template("kernel.c.j2").render(context)
     header = environment.get_template("kernel.h.j2").render(context)
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
@@ -145,6 +146,9 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "act": None if p.activation.name == "linear" else p.activation.name,
         "parameters": found,
         "arguments": ", ".join(parameter.declaration for parameter in found),
+        "first_whole": cformat.ceil_over("left", p.stride),
+        "last_whole": f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1",
+        "at_sample": f"{cformat.times(p.stride, 'at')} - left",
         "left": left,
         "padding": padding,
         "baked": plan.weights == "baked",

@@ -10,6 +10,7 @@ from typing import Any
 
 from codegen.algorithms.direct_filters import Block, Schedule
 from codegen.algorithms.walk import Panel, Segment, Span, Tile
+from codegen.emission.border import Border
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -64,19 +65,15 @@ class Call:
 class BlockView:
     """A block's functions and its part of the public function.
 
-    `edges` are the tiles with a run-time tap count, `border` the function that walks them ("" if borders are peeled);
-    `calls` the tiles of a fixed length; `tap_weights` numbers from tap to tap, `lower` samples from the first row
-    to the last; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops.
+    `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if borders are peeled);
+    `calls` the tiles of a fixed length; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops.
     """
 
-    filters: int
     rows: int
     chunk: int
-    tap_weights: int
-    lower: int
     tiles: tuple[Microkernel, ...]
     edges: tuple[Microkernel, ...]
-    border: str
+    border: Border | None
     calls: tuple[Call, ...]
     heads: tuple[str, ...]
     x: str
@@ -120,24 +117,23 @@ class FiltersView:
         tag = f"{self._span_of(block.panel)}{letter}"
         names = self._tile_names(block, tag)
         tiles = tuple(self._tile(tile, block.panel, names[i]) for i, tile in enumerate(block.tiles))
-        edges: tuple[Microkernel, ...] = ()
-        border = ""
-        if not self.schedule.peeled:
-            border = f"{self.name}_border_{tag}"
-            heights = [1]
-            if self.problem.dilation >= block.rows * self.problem.stride and block.rows > 1:
-                heights.append(block.rows)
-            edges = tuple(self._edge(rows, block.panel, f"{self.name}_edge_{rows}x{tag}") for rows in heights)
+        edges = () if self.schedule.peeled else self._edges(block, tag)
+        border = None
+        if edges:
+            tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
+            border = Border.of(f"{self.name}_border_{tag}", edges, block.rows, self.problem, tap_weights, ())
         calls = tuple(self._call(block, segment, names[segment.tile], base) for segment in block.segments)
         heads, weights, y = self._place(block, base)
         x = offset("x", *self._x_lane(block.panel))
         chunk = max(1, self.schedule.chunk // block.rows) * block.rows
-        tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
-        lower = (block.rows - 1) * self.problem.stride
-        filters = self._span_of(block.panel)
-        return BlockView(
-            filters, block.rows, chunk, tap_weights, lower, tiles, edges, border, calls, heads, x, weights, y
-        )
+        return BlockView(block.rows, chunk, tiles, edges, border, calls, heads, x, weights, y)
+
+    def _edges(self, block: Block, tag: str) -> tuple[Microkernel, ...]:
+        """The border's tiles: of one row, and of all rows where so many neighbours have the same taps."""
+        heights = [1]
+        if self.problem.dilation >= block.rows * self.problem.stride and block.rows > 1:
+            heights.append(block.rows)
+        return tuple(self._edge(rows, block.panel, f"{self.name}_edge_{rows}x{tag}") for rows in heights)
 
     @staticmethod
     def _span_of(panel: Panel) -> int:

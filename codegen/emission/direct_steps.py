@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.algorithms.direct_steps import Schedule
+from codegen.cformat import times
+from codegen.emission.border import Border
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -53,13 +55,14 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "x_block": offset("x", (p.group_channels if grouped else 0, f"g * {build.steps}")),
         "w": offset(f"{prefix}kernel", *weights),
         "b": f"{prefix}bias + f",
-        "tap_weights": build.tap_weights,
+        "border": Border.of(f"{name}_border", build.edges(), schedule.lanes, p, build.tap_weights, build.names),
         "steps": build.steps,
         "outs_now": build.outs,
         "left_now": "left" if build.free else str(p.pad_left),
+        "at_sample_now": f"{times(p.stride, 'at')} - {'left' if build.free else p.pad_left}".removesuffix(" - 0"),
         "interior": schedule.interior,
         "chunk": max(1, schedule.chunk // schedule.width) * schedule.width,
-        "more": ", steps, outs" if build.free else "",
+        "more": "".join(f", {word}" for word in build.names),
     }
 
 
@@ -70,6 +73,7 @@ class _Tiles:
         assert isinstance(plan.schedule, Schedule)
         self.plan, self.problem, self.schedule, self.name = plan, plan.problem, plan.schedule, name
         self.free = self.problem.steps is None
+        self.names = ("steps", "outs") if self.free else ()
         self.packed = plan.weights != "argument"
         self.steps = "steps" if self.free else str(self.problem.steps)
         outs = 0 if self.problem.steps is None else self.problem.out_steps(self.problem.steps)
@@ -151,7 +155,7 @@ class _Tiles:
             for i in range(vectors)
         )
         shared = tuple(f"x{i}" for i in range(vectors))
-        extra = (("steps", "outs") if self.free else ()) + (("taps",) if counted else ())
+        extra = self.names + (("taps",) if counted else ())
         return Microkernel(f"{self.name}_{tag}", comment, spell.type, start, shared, True, (loop,), stores, extra)
 
     def _y(self, row: int, at: int) -> tuple[int | tuple[int, str], ...]:
