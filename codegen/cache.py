@@ -111,10 +111,11 @@ def _root() -> Path:
         return Path(value).absolute()
     import platformdirs
 
-    path = Path(platformdirs.user_cache_dir("gen-conv", appauthor=False))
-    if not path.is_absolute():  # an unknown user without HOME: `~` stays as it is
-        raise FileNotFoundError("this user has no home folder; set GENCONV_CACHE_DIR")
-    return path
+    with suppress(RuntimeError):  # an unknown user without HOME; older platformdirs leave `~` as it is
+        path = Path(platformdirs.user_cache_dir("gen-conv", appauthor=False))
+        if path.is_absolute():
+            return path
+    raise FileNotFoundError("this user has no home folder; set GENCONV_CACHE_DIR")
 
 
 def _fetch(place: Path, recipe: Recipe[Library]) -> tuple[Path, Library]:
