@@ -101,7 +101,7 @@ ROWS: tuple[Row, ...] = (
         "relu",
         curves.relu,
         _relu_slope,
-        (1.0, 1.0),
+        (2.0, 2.0),
         ("where",),
         (
             Option("negative_slope", 0.0, _LEAST_0),
@@ -115,7 +115,7 @@ ROWS: tuple[Row, ...] = (
         "leaky_relu",
         curves.leaky_relu,
         lambda negative_slope: max(1.0, abs(negative_slope)),
-        (1.0, 1.0),
+        (2.0, 2.0),
         ("where",),
         (Option("negative_slope", 0.2, real()),),
     ),

@@ -23,7 +23,7 @@ def relu(x: Array, negative_slope: float, max_value: float | None, threshold: fl
     import numpy as np
 
     above = x if max_value is None else np.minimum(x, max_value)
-    below = negative_slope * (x - threshold) if negative_slope else 0
+    below = negative_slope * (np.minimum(x, threshold) - threshold) if negative_slope else 0
     return np.where(x <= threshold, below, above)
 
 
@@ -32,9 +32,7 @@ def relu6(x: Array) -> Array:
 
 
 def leaky_relu(x: Array, negative_slope: float) -> Array:
-    import numpy as np
-
-    return np.where(x <= 0, np.multiply(negative_slope, x, where=x <= 0, out=np.zeros_like(x)), x)
+    return relu(x, negative_slope, None, 0.0)
 
 
 def elu(x: Array, alpha: float) -> Array:
@@ -54,7 +52,8 @@ def sigmoid(x: Array) -> Array:
     import numpy as np
 
     e = np.exp(-np.abs(x))
-    return np.where(x <= 0, e, 1) / (1 + e)
+    y: Array = np.where(x <= 0, e, 1) / (1 + e)
+    return y
 
 
 def silu(x: Array) -> Array:
@@ -70,7 +69,7 @@ def gelu(x: Array, approximate: bool) -> Array:
 
     t = np.minimum(np.abs(x), 150)  # where both forms are 0 in any of these types
     if approximate:
-        e = np.exp(-np.sqrt(8 / pi(x)) * (t + 0.044715 * t * t * t))
+        e = np.exp(-np.sqrt(8 / pi(x)) * (t + x.dtype.type(44715) / 1000000 * t * t * t))
         tail = e / (1 + e)
     else:
         tail = _normal_tail(t)
@@ -119,7 +118,8 @@ def _normal_tail(t: Array) -> Array:
     fraction = far
     for k in range(160, 0, -1):
         fraction = far + k / fraction
-    return np.where(t <= 2, 0.5 - density * total, density / fraction)
+    tail: Array = np.where(t <= 2, 0.5 - density * total, density / fraction)
+    return tail
 
 
 def pi(x: Array) -> Any:
