@@ -1,0 +1,76 @@
+"""gen-conv: specialised C for exactly your Conv1D layer, from a .conv file or from Python.
+
+    model = codegen.load("wake_word.conv", weights="wake_word.npz")
+    y = model.stem(x)
+
+    layer = codegen.Conv1D(64, 3, padding="causal", activation="relu")
+    y = layer(x)
+
+Importing this package imports nothing else: each name is fetched when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+TYPE_CHECKING = False  # what type checkers take for typing's own, whose import would be most of this one's time
+if TYPE_CHECKING:
+    from codegen import constraints, initializers, regularizers, weights
+    from codegen.errors import (
+        GenConvError,
+        PlanError,
+        ShapeError,
+        SpecError,
+        SpecErrors,
+        ToolchainError,
+        UsageError,
+        VerificationError,
+        WeightsError,
+    )
+    from codegen.layer import Layer
+    from codegen.layers import Conv1D, DepthwiseConv1D
+    from codegen.model import Model, load
+
+__all__ = [
+    "Conv1D",
+    "DepthwiseConv1D",
+    "GenConvError",
+    "Layer",
+    "Model",
+    "PlanError",
+    "ShapeError",
+    "SpecError",
+    "SpecErrors",
+    "ToolchainError",
+    "UsageError",
+    "VerificationError",
+    "WeightsError",
+    "__version__",
+    "constraints",
+    "initializers",
+    "load",
+    "regularizers",
+    "weights",
+]
+
+_HOMES = {
+    "Conv1D": "layers",
+    "DepthwiseConv1D": "layers",
+    "Layer": "layer",
+    "Model": "model",
+    "load": "model",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module `codegen` has no attribute `{name}`; it has {', '.join(__all__)}")
+    if name.islower() and name not in _HOMES:
+        return import_module(f"codegen.{name}")
+    return getattr(import_module(f"codegen.{_HOMES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 def default_seed() -> int:
     """A new seed from Python's own generator, which is what keras.utils.set_random_seed seeds."""
     return random.randint(1, 10**9)
+
+
+def default_seeds(seed: int) -> Iterator[int]:
+    """What `default_seed` gives, one after the other, once Python's generator was seeded with `seed`."""
+    generator = random.Random(seed)
+    while True:
+        yield generator.randint(1, 10**9)
 
 
 def normal(seed: int, mean: float, stddev: float, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,0 +1,122 @@
+"""Layers by Keras' names and signatures.
+
+layer = Conv1D(64, 3, padding="causal", activation="relu")
+y = layer(x)                      # (batch, steps, channels); built for x's channels on the first call
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from codegen.layer import Layer
+from codegen.specs import Conv1DSpec, DepthwiseConv1DSpec, Spec
+
+__all__ = ["Conv1D", "DepthwiseConv1D", "Layer", "of"]
+
+Size: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = str | tuple[int, int]
+Named: TypeAlias = str | Mapping[str, Any] | Callable[..., Any] | None
+InputShape: TypeAlias = tuple[int | None, int | None]
+
+_counters: defaultdict[str, itertools.count[int]] = defaultdict(itertools.count)
+
+
+class Conv1D(Layer):
+    """keras.layers.Conv1D, with its arguments and its defaults; `padding` may also be (left, right) zeros.
+
+    With `input_shape` (no batch) the kernel is compiled for that number of steps; without it one kernel takes any
+    number. `target` names the instruction set. Raises SpecError or SpecErrors for what is wrong in the arguments.
+    """
+
+    kind = Conv1DSpec
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: str | None = None,
+        dilation_rate: Size = 1,
+        groups: int = 1,
+        activation: Named = None,
+        use_bias: bool = True,
+        kernel_initializer: Named = "glorot_uniform",
+        bias_initializer: Named = "zeros",
+        kernel_regularizer: Named = None,
+        bias_regularizer: Named = None,
+        activity_regularizer: Named = None,
+        kernel_constraint: Named = None,
+        bias_constraint: Named = None,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        input_shape: InputShape | None = None,
+        target: str = "native",
+    ) -> None:
+        _define(self, locals())
+
+
+class DepthwiseConv1D(Layer):
+    """keras.layers.DepthwiseConv1D, with its arguments and its defaults; `padding` may also be causal or (left, right).
+
+    Each channel is filtered by itself into `depth_multiplier` outputs. The rest is as for Conv1D.
+    """
+
+    kind = DepthwiseConv1DSpec
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Size = 1,
+        activation: Named = None,
+        use_bias: bool = True,
+        depthwise_initializer: Named = "glorot_uniform",
+        bias_initializer: Named = "zeros",
+        depthwise_regularizer: Named = None,
+        bias_regularizer: Named = None,
+        activity_regularizer: Named = None,
+        depthwise_constraint: Named = None,
+        bias_constraint: Named = None,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        input_shape: InputShape | None = None,
+        target: str = "native",
+    ) -> None:
+        _define(self, locals())
+
+
+def of(spec: Spec, target: str = "native") -> Layer:
+    """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
+    cls = LAYERS[type(spec)]
+    layer = cls.__new__(cls)
+    layer._take(spec, target)
+    return layer
+
+
+def _define(layer: Layer, arguments: dict[str, Any]) -> None:
+    """Take a constructor's arguments: each is a parameter of the spec by its own name, but for the target."""
+    given = {name: value for name, value in arguments.items() if name not in ("self", "target")}
+    kind = layer.kind.kind
+    given["name"] = given["name"] or _auto_name(kind)
+    given["dtype"] = given["dtype"] or "float32"
+    layer._take(layer.kind(**given), arguments["target"])
+
+
+def _auto_name(kind: str) -> str:
+    """conv1d, conv1d_1, conv1d_2, …: Keras' names for layers without one."""
+    count = next(_counters[kind])
+    return f"{kind}_{count}" if count else kind
+
+
+LAYERS: dict[type[Spec], type[Layer]] = {Conv1DSpec: Conv1D, DepthwiseConv1DSpec: DepthwiseConv1D}

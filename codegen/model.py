@@ -1,0 +1,107 @@
+"""Model: the layers of a .conv file, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from codegen import check, layers
+from codegen.errors import UsageError
+from codegen.layer import Layer
+from codegen.specs import Spec
+from codegen.weights import of_specs
+
+__all__ = ["Model", "load"]
+
+MOST_BYTES = 1 << 20  # far beyond what the language takes, which says its own limit; an endless file ends here
+
+
+class Model(Mapping[str, Layer]):
+    """A read-only mapping from names to layers, in the file's order; each layer is an attribute, too.
+
+    A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone.
+    """
+
+    def __init__(self, found: Mapping[str, Layer], name: str = "") -> None:
+        self._layers, self._name = dict(found), name
+
+    def __getitem__(self, name: str) -> Layer:
+        try:
+            return self._layers[name]
+        except KeyError:
+            raise KeyError(f"no layer `{name}`; there are {', '.join(self._layers)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getattr__(self, name: str) -> Layer:
+        if not name.startswith("_") and name in self._layers:
+            return self._layers[name]
+        raise AttributeError(f"no layer `{name}`; there are {', '.join(self.__dict__.get('_layers', ()))}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._layers]
+
+    def __repr__(self) -> str:
+        """A table of contents: name, kind, input and output shape of one sample, number of weights."""
+        rows = [_row(name, layer.spec, layer) for name, layer in self._layers.items()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([f"<Model {self._name}, {len(rows)} layer{'s' * (len(rows) != 1)}", *lines]) + ">"
+
+
+def load(
+    source: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    target: str = "native",
+    *,
+    seed: int | None = None,
+) -> Model:
+    """The layers of a .conv file or text.
+
+    `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
+    path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
+    LAYER/parameter for each; without it the initializers make them, and `seed` stands in for the seeds that they lack.
+    Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
+    """
+    text, name = _text(source)
+    specs = check.read(text, name)
+    if seed is not None:
+        specs = tuple(of_specs.seeded(specs, seed))
+    found = {spec.name: layers.of(spec, target) for spec in specs}
+    if weights is not None:
+        for layer_name, arrays in of_specs.for_specs(weights, specs).items():
+            found[layer_name]._adopt(arrays)
+    return Model(found, name)
+
+
+def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
+    """(text, what errors call it)"""
+    if isinstance(source, str) and ("{" in source or "\n" in source or "\r" in source):
+        return source, "<text>"
+    path = Path(source)
+    try:
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES), str(path)
+    except IsADirectoryError:
+        raise UsageError(f"`{path}` is a folder: name a .conv file in it") from None
+    except FileNotFoundError:
+        raise UsageError(f"no file `{path}`; give the path of a .conv file, or its text") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read `{path}`: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, str, str, str]:
+    if spec.input_shape is None:
+        return name, spec.kind, "not built", ""
+    shape = layer.compute_output_shape((None, *spec.input_shape))[1:]
+    return name, spec.kind, f"{_sizes(spec.input_shape)} → {_sizes(shape)}", f"{layer.count_params():,} weights"
+
+
+def _sizes(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"

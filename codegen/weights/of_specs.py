@@ -1,0 +1,83 @@
+"""The weights of layers by their specs: read and checked, or made by the initializers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from codegen.errors import WeightsError
+from codegen.initializers import Initializer, draws
+from codegen.weights import read
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.specs import Spec
+
+    Arrays = dict[str, NDArray[Any]]
+
+# A parameter → the field of the spec that initializes it; which of them a kind has is the kind's matter
+INITIALIZERS = {
+    "kernel": ("kernel_initializer", "depthwise_initializer"),
+    "bias": ("bias_initializer",),
+}
+
+
+def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterable[Spec]) -> dict[str, Arrays]:
+    """The arrays of each layer by name and parameter, from a file or mapping with LAYER/parameter; see `read`."""
+    specs = tuple(specs)
+    shapes = {f"{spec.name}/{name}": shape for spec in specs for name, shape in spec.weight_shapes().items()}
+    dtypes = {f"{spec.name}/{name}": spec.dtype for spec in specs for name in spec.weight_shapes()}
+    found = read(source, shapes, dtypes)
+    return {spec.name: {name: found[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in specs}
+
+
+def initial(specs: Iterable[Spec], *, seed: int | None = None, repeatable: bool = False) -> dict[str, Arrays]:
+    """What the initializers make for each layer, by name and parameter; `seed` as in `seeded`.
+
+    With `repeatable`, a random initializer without a seed raises WeightsError: its values would differ in every run.
+    """
+    made: dict[str, Arrays] = {}
+    for spec in specs if seed is None else seeded(specs, seed):
+        made[spec.name] = {}
+        for name, shape in spec.weight_shapes().items():
+            initializer = _initializer(spec, name)
+            if repeatable and isinstance(initializer, Initializer) and not initializer.deterministic:
+                message = f"array `{spec.name}/{name}`: {initializer} has no seed, so every run would differ"
+                raise WeightsError(f"{message}; give it one, as in seed=7, or say --seed N")
+            made[spec.name][name] = _made(spec, name, initializer, shape)
+    return made
+
+
+def seeded(specs: Iterable[Spec], seed: int) -> Iterator[Spec]:
+    """The specs with a seed in each random initializer that had none, drawn in order from `seed`.
+
+    The values are then those of these layers in Keras after `keras.utils.set_random_seed(seed)`.
+    """
+    seeds = draws.default_seeds(seed)
+    fields = [field for candidates in INITIALIZERS.values() for field in candidates]
+    for spec in specs:
+        found = {field: getattr(spec, field, None) for field in fields}
+        given: dict[str, Any] = {
+            field: initializer.with_seed(next(seeds))
+            for field, initializer in found.items()
+            if isinstance(initializer, Initializer) and not initializer.deterministic
+        }
+        yield replace(spec, **given) if given else spec
+
+
+def _initializer(spec: Spec, name: str) -> Any:
+    return next(getattr(spec, field) for field in INITIALIZERS[name] if hasattr(spec, field))
+
+
+def _made(spec: Spec, name: str, initializer: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """One array; an initializer of somebody's own is held to the shape."""
+    import numpy as np
+
+    array = np.array(initializer(shape, spec.dtype), spec.dtype, order="C")
+    if array.shape != shape:
+        message = f"array `{spec.name}/{name}`: its initializer made shape {array.shape}, expected {shape}"
+        raise WeightsError(f"{message}; return an array of the shape that it is called with")
+    return array
