@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from codegen.commands import COMMANDS
-from codegen.errors import UsageError
+from codegen.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
     from codegen.specs import Spec
@@ -49,9 +49,10 @@ def specs(options: argparse.Namespace) -> tuple[Spec, ...]:
     from codegen import check
 
     name = "<stdin>" if options.spec == "-" else options.spec
-    found = check.read(_decode(_bytes(options.spec), name), name, strict_keras=options.strict_keras)
+    found = check.read(_bytes(options.spec), name, strict_keras=options.strict_keras)
     if not found:
-        raise UsageError(f"`{name}` defines no layer: `gen-conv new NAME` writes a file to start from")
+        message = f"`{name}` defines no layer"
+        raise SpecError("E126", message, hint="`gen-conv new NAME` writes a file to start from")
     return found
 
 
@@ -80,16 +81,6 @@ def _meant(path: str) -> str:
     return ": `gen-conv new NAME` writes a .conv file to start from"
 
 
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"`{name}` is not text: byte 0x{data[error.start]:02x} on line {line} is not UTF-8, which a .conv file is"
-        ) from None
-
-
 def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[str, Mapping[str, Any]]:
     """Each layer's arrays by name, checked against the specs; empty where the weights are to be C arguments."""
     if options.weights:
@@ -100,7 +91,7 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
         arrays = files.read(options.weights, shapes, {key: spec.dtype for key, (spec, _) in kept.items()})
         return {spec.name: {name: arrays[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in layers}
     if options.init:
-        from codegen import layers as keras
+        from codegen.weights import of_specs
 
-        return {spec.name: keras.initial_weights(spec, seed=options.seed) for spec in layers}
+        return of_specs.initial(layers, seed=options.seed, repeatable=True)
     return {}
