@@ -16,7 +16,7 @@ WRITTEN_BY_A_TOOL = {"_abi"}
 FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws it
     "cli",
     "commands terminal",
-    "model layers",
+    "model layers layer arrays",
     "layer",
     "pipeline pyext",
     "loader",
@@ -25,9 +25,9 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "emission cformat",
     "planner algorithms",
     "plan",
-    "weights reference check evaluate specs parameters names syntax builder complaints layout recovery",
+    "weights reference check evaluate specs parameters names syntax unroll builder complaints layout recovery",
     "problem targets",
-    "diagnostics tree suggest registry activations initializers regularizers constraints",
+    "diagnostics tree suggest curves registry activations initializers regularizers constraints",
     "arrays dtypes curves source errors resources files _abi",
 )
 ROOMS = {  # who alone may import what

@@ -26,16 +26,20 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs = reading.specs(options)
     baked = reading.weights(options, specs)
     terminal.report["layers"] = []
-    for spec in specs:
+    for number, spec in enumerate(specs):
         plan = pipeline.plan(spec, options.target, "baked" if spec.name in baked else "argument")
         terminal.report["layers"].append(facts(spec, plan))
         rows = [*shape_rows(plan), *plan_rows(plan)]
+        if number:
+            terminal.result("")
         _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)
     return 0
 
 
 def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
     """The layer as JSON tells it; docs/json.md has the schema."""
+    from codegen import planner
+
     problem = plan.problem
     steps = problem.steps
     return {
@@ -52,7 +56,7 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "workspace_bytes": plan.workspace_bytes,
         "target": plan.target.name,
         "algorithm": plan.algorithm,
-        "schedule": {name: str(value) for name, value in vars(plan.schedule).items()},
+        "plan": planner.algorithm(plan.algorithm).describe(plan),
         "weights": plan.weights,
         "cost_cycles": plan.cost,
         "rejected": [{"algorithm": name, "reason": reason} for name, reason in plan.rejected],
@@ -77,11 +81,11 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
 
 def plan_rows(plan: KernelPlan) -> list[tuple[str, str]]:
     """How it is computed, and why not otherwise."""
-    schedule = ", ".join(f"{name} {value}" for name, value in vars(plan.schedule).items() if value not in ((), None))
+    from codegen import planner
+
     unit = "1,024 steps" if plan.problem.steps is None else "a sample"
     return [
-        ("plan", f"{plan.algorithm} on {plan.target.name}"),
-        ("schedule", schedule),
+        ("plan", planner.algorithm(plan.algorithm).describe(plan)),
         ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),
         *((f"not {name}", reason) for name, reason in plan.rejected),
     ]

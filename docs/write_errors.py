@@ -1,0 +1,32 @@
+"""Writes docs/errors.md from the catalogue of error codes: `python docs/write_errors.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codegen.diagnostics import CODES
+
+HEAD = """\
+# Error codes
+
+All that is wrong in a file is told in one run, each with one of these codes. `gen-conv explain CODE` prints the same.
+This page is written by `docs/write_errors.py`; a test holds it to the code, and every example to what it says.
+"""
+
+
+def page() -> str:
+    """The page: a table of contents, then each code's rule, examples and source."""
+    rows = "\n".join(f"| [{entry.code}](#{entry.code.lower()}) | {entry.title} |" for entry in CODES.values())
+    parts = [HEAD, f"| code | what |\n|---|---|\n{rows}\n"]
+    for entry in CODES.values():
+        parts.append(
+            f"## {entry.code}\n\n**{entry.title}.** {entry.rule}\n\n"
+            f"Wrong:\n\n```text\n{entry.wrong.strip()}\n```\n\n"
+            f"Right:\n\n```conv\n{entry.right.strip()}\n```\n\n"
+            f"From: {entry.source}\n"
+        )
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("errors.md").write_text(page(), encoding="utf-8")

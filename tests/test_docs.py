@@ -1,0 +1,224 @@
+"""What README.md and docs/ show is so: every block is read, run, or found in what the generator writes.
+
+conv: read without an error. python: run, a page's blocks one after another. console: each `$ gen-conv …` is run and
+prints what stands below it. sh: a line of gen-conv alone is run. c: found in the C of an example. `…` stands for
+anything.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+KNOWN = {"conv", "python", "console", "sh", "c", "json", "text", ""}
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.M | re.S)
+
+
+def blocks(language: str) -> list[Any]:
+    """Each block of `language` as a test parameter, named by page and line."""
+    found = []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            if match[2] == language:
+                found.append(pytest.param(match[3], id=f"{page.name}:{line}"))
+    return found
+
+
+def pages_with(language: str) -> list[Any]:
+    return [
+        pytest.param(page, id=page.name)
+        for page in PAGES
+        if re.search(rf"^```{language}$", page.read_text("utf-8"), re.M)
+    ]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with the examples in it, as a reader stands in the checkout."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    return tmp_path
+
+
+def shell(line: str, cwd: Path) -> tuple[int, str]:
+    """One command line of gen-conv, whatever folder it is said to lie in: its exit code and all that it prints."""
+    words = shlex.split(line, comments=True)
+    assert Path(words[0]).name == "gen-conv", f"only gen-conv is run from the docs, not {line!r}"
+    done = subprocess.run(
+        [sys.executable, "-m", "codegen.cli", *words[1:]],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout
+
+
+def like(shown: str) -> re.Pattern[str]:
+    """`shown` as a pattern: `…` stands for anything, a line of it alone for any number of lines."""
+    lines = [".*?" if line.strip() == "…" else re.escape(line).replace("…", "[^\n]*?") for line in shown.splitlines()]
+    return re.compile("\n".join(lines), re.S)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_what_it_is(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert {match[2] for match in FENCE.finditer(text)} <= KNOWN
+    assert text.count("```") == 2 * len(FENCE.findall(text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("text", blocks("conv"))
+def test_conv_blocks_are_right(text: str) -> None:
+    from codegen import check
+
+    assert all(spec.name for spec in check.read(text, "block.conv"))
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_blocks_run(page: Path, place: Path) -> None:
+    code = "\n".join(match[3] for match in FENCE.finditer(page.read_text("utf-8")) if match[2] == "python")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for line in re.findall(r"print\(.*\) +# (.*)$", code, re.M):  # what a comment behind print says is printed
+        assert line in done.stdout
+
+
+@pytest.mark.parametrize("text", blocks("console"))
+def test_console_blocks_print_what_they_show(text: str, place: Path) -> None:
+    sessions = re.split(r"^\$ ", text, flags=re.M)
+    assert not sessions[0].strip()
+    for session in sessions[1:]:
+        command, _, shown = session.partition("\n")
+        _, printed = shell(command, place)
+        assert like(shown.rstrip()).search(printed), f"$ {command}\n{printed}"
+
+
+@pytest.mark.parametrize("text", blocks("sh"))
+def test_sh_blocks_work(text: str, place: Path) -> None:
+    for line in text.strip().splitlines():
+        if re.match(r"\S*gen-conv ", line) and "&&" not in line:
+            code, printed = shell(line, place)
+            assert code == 0, printed
+        else:
+            for word in re.findall(r"(?:tests|examples|bench|docs)/[\w./-]+", line):
+                assert (ROOT / word).exists(), word
+
+
+@pytest.fixture(scope="module")
+def emitted() -> list[str]:
+    """The C text of every layer of every example."""
+    from codegen import check, pipeline
+
+    texts = []
+    for path in sorted((ROOT / "examples").glob("*.conv")):
+        for spec in check.read(path.read_text("utf-8"), path.name):
+            texts += [text for _, text in pipeline.generate(spec).files]
+    return texts
+
+
+@pytest.mark.parametrize("text", blocks("c"))
+def test_c_blocks_are_what_is_emitted(text: str, emitted: list[str]) -> None:
+    assert any(like(text.rstrip()).search(one) for one in emitted)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.conv")), ids=lambda path: path.name)
+def test_examples_show_a_good_style(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text.startswith("# ")
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_ci_runs_the_commands_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    commands = re.findall(r"^python3 -m venv .*$", readme, re.M)
+    assert len(commands) == 2
+    [tests] = [command for command in commands if "pytest" in command]
+    assert f"\n{tests}\n" in script
+    [start] = [command for command in commands if "pytest" not in command]
+    assert f"\n{start.split(' && ')[-1]}\n" in script
+
+
+def written_by(script: str) -> Any:
+    """The module docs/SCRIPT.py, which writes a page."""
+    spec = importlib.util.spec_from_file_location(script, ROOT / "docs" / f"{script}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_list_of_errors_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text("utf-8") == written_by("write_errors").page()
+
+
+def test_the_picture_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "tile.svg").read_text("utf-8") == written_by("picture").picture()
+
+
+def test_the_targets_page_has_the_table_of_the_code() -> None:
+    from codegen.targets import TARGETS
+
+    page = (ROOT / "docs" / "targets.md").read_text("utf-8")
+    rows = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*$", page, re.M)}
+    assert set(rows) == {*TARGETS, "native"}
+    for target in TARGETS.values():
+        assert (" ".join(target.flags) or "none") in rows[target.name]
+        assert f"| {'yes' if target.fma else 'no'} |" in rows[target.name]
+        assert f"{target.vector_bytes} bytes" in rows[target.name] or not target.vector_bytes
+
+
+def test_the_language_page_has_every_parameter_and_default() -> None:
+    from codegen.parameters import REQUIRED, parameters
+    from codegen.specs import KINDS
+
+    page = (ROOT / "docs" / "language.md").read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| `")
+    ]
+    told = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    for kind in KINDS.values():
+        assert f"`{kind.kind}`" in page
+        for name, known in parameters(kind).items():
+            if name in ("input_shape", "name"):  # needed in a file, though not in Python; the block's own
+                assert told[name] in ("required", "the block's")
+            elif name in told:
+                assert told[name] == ("required" if known.default is REQUIRED else f"`{known.default}`"), name
+            else:
+                assert re.search(rf"`{kind.kind}` has[^|]*`{name}`", page, re.S), name
+
+
+def test_no_page_promises_what_the_house_forbids() -> None:
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        assert not re.search(r"/(?:root|home|work|tmp)/", text), page.name
+        assert not re.search(r"\b20\d\d-\d\d-\d\d\b", text), page.name
