@@ -89,8 +89,10 @@ class Builder:
     def number(self, children: Children) -> tree.Constant:
         return tree.Constant(span(children[0]), _number(children[0]))
 
-    def constant(self, children: Children) -> tree.Constant:
-        return tree.Constant(span(children[0]), CONSTANTS.get(children[0].lower()))
+    def constant(self, children: Children) -> tree.Value:
+        """True, False or None; a token without text stands for a value that could not be read."""
+        word = children[0].lower()
+        return tree.Constant(span(children[0]), CONSTANTS[word]) if word else tree.Unreadable(span(children[0]))
 
     def word(self, children: Children) -> tree.Word:
         return tree.Word(span(children[0]), str(children[0]))

@@ -33,7 +33,8 @@ def read(text: str | bytes, name: str = "<text>", *, strict_keras: bool = False)
             findings.add(fault)
         unroller.run(file)
         if not file.statements and not file.faults:
-            findings.add(SpecError("E126", "there is no layer in this file", hint="KIND NAME { … } is one", span=Span(0, 0)))
+            hint = "write one: conv1d stem { … }"
+            findings.add(SpecError("E126", "there is no layer in this file", hint=hint, span=Span(0, 0)))
     except SpecError as limit:  # one that ends reading
         findings.add(limit)
     findings.demand_none()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lark import Token
 
 KEYWORDS = frozenset({"LET", "DEFAULTS", "FOR", "IN", "CONSTANT"})
+STARTS = frozenset({"NAME", "NUMBER", "STRING", "LPAR", "LSQB", *KEYWORDS})
 VALUE = frozenset({"NUMBER", "STRING", "LPAR", "LSQB"})  # where these fit, a value does
 SPELLED = {
     "_EQ": "`=`",
@@ -25,7 +26,7 @@ SPELLED = {
     "_NL": "the end of the line",
     "NAME": "a name",
 }
-LOOKALIKES = {":": "write `=`", "“": "use straight quotes", "”": "use straight quotes", "‘": "use straight quotes"}
+CURLY_QUOTES = "\u2018\u2019\u201c\u201d"
 
 
 def unreadable(tokens: Tokens, position: int, *, blocks: int) -> SpecError | None:
@@ -52,10 +53,15 @@ def unreadable(tokens: Tokens, position: int, *, blocks: int) -> SpecError | Non
 
 
 def _junk(text: str, where: Span) -> SpecError:
+    if text.strip(CURLY_QUOTES) != text:
+        message = f"`{short(text)}` has no meaning here"
+        return SpecError("E102", message, hint="use straight quotes: \" or '", span=where)
     if any(char.isalnum() for char in text):
         hint = "names are made of a to z, A to Z, 0 to 9 and _; other text stands in \"quotes\" or after #"
         return SpecError("E102", f"`{short(text)}` is not made of ASCII letters", hint=hint, span=where)
-    hint = LOOKALIKES.get(text[:1], "take it out; a # starts a comment")
+    hint = "take it out; a # starts a comment"
+    if text == ":":
+        hint = "write `=`"
     return SpecError("E102", f"`{short(text)}` has no meaning here", hint=hint, span=where)
 
 
@@ -71,10 +77,17 @@ def misfit(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecError
         return SpecError("E111", f"`{token}` is a word of the language, and no name", hint=hint, span=where)
     if token.type in ("_COMMA", "_SEMICOLON"):
         return _separator(tokens, position, expected)
-    if token.type in ("NAME", *KEYWORDS) and "_COMMA" in expected and not VALUE & expected:
+    if token.type in STARTS and "_COMMA" in expected and not VALUE & expected:
         return _unseparated(token, expected)
+    if token.type in KEYWORDS | {"NAME"} and "_NL" in expected and "_RBRACE" not in expected:
+        hint = f"start a new line before `{token}`"
+        return SpecError("E109", "a statement ends with its line", hint=hint, span=where)
+    if token.type == "_EQ" and position == 1 + _line_start(tokens, position) and "NAME" in expected:
+        hint = "put it inside a block; a value for the whole file is written `let NAME = value`"
+        return SpecError("E106", "an entry outside all blocks", hint=hint, span=span(tokens.items[position - 1]))
     found = "the line ends" if token.type == "_NL" else f"`{short(str(token))}` stands"
-    return SpecError("E106", f"{found} where {_listed(expected)} is expected", hint=_way_out(token, expected), span=where)
+    message = f"{found} where {_listed(expected)} is expected"
+    return SpecError("E106", message, hint=_way_out(expected), span=where)
 
 
 def _separator(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecError:
@@ -82,7 +95,7 @@ def _separator(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecE
     if "_RBRACE" in expected and "NAME" in expected:
         message = f"a `{token}` with nothing before it"
         return SpecError("E109", message, hint="one `,` or `;` between two entries, or a new line", span=where)
-    if VALUE <= expected:
+    if expected >= VALUE:
         return SpecError("E106", f"a `{token}` where a value is expected", hint="put a value before it", span=where)
     if token.type == "_SEMICOLON" and "_COMMA" in expected:
         return SpecError("E109", "inside brackets a `;` separates nothing", hint="write `,`", span=where)
@@ -91,12 +104,20 @@ def _separator(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecE
 
 
 def _unseparated(token: Token, expected: frozenset[str]) -> SpecError:
-    what = "entries on one line" if "_SEMICOLON" in expected else "values"
-    return SpecError("E109", f"two {what} need a `,` between them", hint=f"put a `,` before `{short(str(token))}`", span=span(token))
+    what = "two entries on one line" if "_SEMICOLON" in expected else "two values"
+    hint = f"put a `,` before `{short(str(token))}`"
+    return SpecError("E109", f"{what} need a `,` between them", hint=hint, span=span(token))
+
+
+def _line_start(tokens: Tokens, position: int) -> int:
+    """The position of the first token of the line around `position`."""
+    while position and tokens.items[position - 1].type not in ("_NL", "_LBRACE", "_RBRACE"):
+        position -= 1
+    return position
 
 
 def _listed(expected: frozenset[str]) -> str:
-    if VALUE <= expected:
+    if expected >= VALUE:
         return "a value"
     if "CALL" in expected or OPERATORS & expected:  # a value may go on in many ways: name only what ends it
         expected = expected - OPERATORS - {"CALL"}
@@ -106,11 +127,13 @@ def _listed(expected: frozenset[str]) -> str:
     return " or ".join(words) or "an end"
 
 
-def _way_out(token: Token, expected: frozenset[str]) -> str:
-    if VALUE <= expected:
+def _way_out(expected: frozenset[str]) -> str:
+    if expected >= VALUE:
         return "write a value: a number, a word, a \"string\", a tuple, a list or a call"
     if {"LET", "FOR"} <= expected:
         return "a statement is `let NAME = value`, `defaults { … }`, `for NAME in values { … }` or `KIND NAME { … }`"
+    if "IN" in expected:
+        return "a loop is written `for NAME in values { … }`"
     if "_LBRACE" in expected:
         return "a layer is written `KIND NAME { … }`, a loop `for NAME in values { … }`"
     if "_EQ" in expected:

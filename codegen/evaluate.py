@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from codegen import tree
 from codegen.complaints import short
@@ -52,6 +52,8 @@ class Evaluator:
         match node:
             case tree.Constant():
                 return self._bounded(node.value, node.span)
+            case tree.Unreadable():
+                return UNKNOWN
             case tree.Word():
                 return self.names.get(node.text, node.text)
             case tree.String():
@@ -78,11 +80,11 @@ class Evaluator:
             self._wrong("E118", message, "write for d in (1, 2, 4) or for i in range(3)", node.span)
         return None
 
-    def _wrong(self, code: str, message: str, hint: str, span: Span) -> object:
+    def _wrong(self, code: str, message: str, hint: str, span: Span) -> Any:
         self._report(SpecError(code, message, hint=hint, span=span))
         return UNKNOWN
 
-    def _bounded(self, value: object, span: Span) -> object:
+    def _bounded(self, value: Any, span: Span) -> Any:
         if isinstance(value, (int, float)) and not abs(value) <= LARGEST:
             return self._wrong("E406", "the number is beyond 2**31, the largest", "use a smaller one", span)
         return value
@@ -118,15 +120,15 @@ class Evaluator:
         values = self._sized((*placed, *named.values()), node.span)
         return UNKNOWN if values is UNKNOWN else Call(node.name, tuple(placed), tuple(named.items()))
 
-    def _number(self, node: tree.Value) -> int | float:
+    def _number(self, node: tree.Value) -> Any:
         """The operand's number, or UNKNOWN."""
-        value = self.value(node)
+        value: Any = self.value(node)
         if value is UNKNOWN or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-            return value  # type: ignore[return-value]  # UNKNOWN is Any's mark
+            return value
         if isinstance(node, tree.Word) and node.text not in self.names:
-            return self._wrong("E209", f"`{short(node.text)}` is no number", self.meant(node.text), node.span)  # type: ignore[return-value]
+            return self._wrong("E209", f"`{short(node.text)}` is no number", self.meant(node.text), node.span)
         message = f"arithmetic is for numbers, got {shown(value)}"
-        return self._wrong("E123", message, "write a number, or the name of a `let` that holds one", node.span)  # type: ignore[return-value]
+        return self._wrong("E123", message, "write a number, or the name of a `let` that holds one", node.span)
 
     def meant(self, word: str) -> str:
         """The way out for a word that stands where a number is wanted."""
@@ -146,7 +148,7 @@ class Evaluator:
                 result = UNKNOWN
         return result
 
-    def _apply(self, sign: str, left: int | float, right: int | float, span: Span) -> int | float:
+    def _apply(self, sign: str, left: int | float, right: int | float, span: Span) -> Any:
         try:
             if sign == "**" and abs(left) > 1 and right > 1100:  # beyond any float: never computed
                 raise OverflowError
@@ -154,13 +156,13 @@ class Evaluator:
                 raise OverflowError
             result = OPERATORS[sign](left, right)
         except ZeroDivisionError:
-            return self._wrong("E124", "division by zero", "divide by another number", span)  # type: ignore[return-value]
+            return self._wrong("E124", "division by zero", "divide by another number", span)
         except OverflowError:
             result = LARGEST * 2
         if isinstance(result, complex):
             message = f"({left}) ** {right} is no real number"
-            return self._wrong("E124", message, "take a power of a positive number", span)  # type: ignore[return-value]
-        return self._bounded(result, span)  # type: ignore[return-value]
+            return self._wrong("E124", message, "take a power of a positive number", span)
+        return self._bounded(result, span)
 
     def _range(self, node: tree.Call) -> Iterable[object] | None:
         bounds = [self.value(argument.value) for argument in node.arguments]

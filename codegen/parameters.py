@@ -147,10 +147,22 @@ def shape(name: str, value: object) -> tuple[int | None, int | None] | None:
     return first, second  # type: ignore[return-value]  # whole(1) returns int
 
 
-def from_table(get: Callable[[object], object], default: object = None) -> Check:
-    """What a registry's `get` makes of a name, a call, a config or an instance; None means `default`."""
+def from_table(get: Callable[[object], object], default: object = None, *, rank: int = 0) -> Check:
+    """What a registry's `get` makes of a name, a call, a config or an instance; None means `default`.
+
+    Raises SpecError E233 for one that cannot serve an array of `rank` axes.
+    """
 
     def check(name: str, value: object) -> object:
-        return get(default if value is None else value)
+        try:
+            found = get(default if value is None else value)
+        except SpecError as wrong:
+            wrong.hint = wrong.hint or f"`gen-conv explain {wrong.code}` shows a right example"
+            raise
+        why_not = getattr(found, "why_not", None)
+        reason = why_not(rank) if rank and why_not else None
+        if reason:
+            raise SpecError("E233", f"`{name}`: {reason}", hint="choose one for arrays of that rank")
+        return found
 
     return check

@@ -64,9 +64,8 @@ class Reader:
                 return position + 1
             fault = misfit(self._tokens, position, expected)
         self._faults.append(fault)
-        if token.type == "_RBRACE" and not self._blocks:
-            self._machine.put_back()
-            return self._boundary(position + 1)
+        if self._begins_entry(position) and self._machine.make("_COMMA"):
+            return self._boundary(position)
         return self._recover(position)
 
     def _fed(self, position: int, token: Token) -> None:
@@ -90,23 +89,49 @@ class Reader:
     def _recover(self, position: int) -> int:
         """Leaves out the tokens from the last boundary to the next; at a `{` a made-up header opens the block."""
         self._machine.put_back()
+        items, at = self._tokens.items, self._next_boundary(position)
+        kind = items[at].type if at < len(items) else "_NL"
+        if kind == "_LBRACE":
+            return self._enter(at)
+        if kind == "_RBRACE" and not self._blocks:
+            return self._boundary(at + 2 if items[at + 1].type == "_NL" else at + 1)
+        self._stand_in(kind)
+        return self._boundary(at if kind == "_RBRACE" else at + 1)
+
+    def _next_boundary(self, position: int) -> int:
+        """The first token from `position` on at which an entry or statement ends, outside brackets."""
         items, depth = self._tokens.items, 0
+        ends = {"_NL", "_RBRACE", *(SEPARATORS if self._in_entries else ("_LBRACE",))}
         for at in range(self._mark, len(items)):
             kind = items[at].type
-            if at >= position and depth <= 0:
-                if kind == "_NL" or (kind in SEPARATORS and self._in_entries):
-                    return self._boundary(at + 1)
-                if kind == "_RBRACE":
-                    return self._boundary(at)
-                if kind == "_LBRACE" and not self._in_entries:
-                    return self._enter(at)
-            if at in self._tokens.unclosed or at in self._tokens.stray:
+            if at >= position and depth <= 0 and kind in ends:
+                return at
+            if at in self._tokens.unclosed:
+                ends -= SEPARATORS  # they may stand in what was never closed
+            elif at in self._tokens.stray:
                 continue
-            if kind in OPENERS or kind == "_LBRACE":
+            elif kind in OPENERS or kind == "_LBRACE":
                 depth += 1
             elif kind in CLOSERS or (kind == "_RBRACE" and depth > 0):
                 depth -= 1
-        return self._boundary(len(items))
+        return len(items)
+
+    def _stand_in(self, end: str) -> None:
+        """Reads `name = ?` for an entry or a `let` whose name is known, so that nobody misses it."""
+        tokens = self._tokens.items[self._mark : self._mark + 2]
+        kinds = [token.type for token in tokens]
+        if self._in_entries and kinds[:1] == ["NAME"] and kinds != ["NAME", "NAME"]:
+            self._machine.feed(tokens[0])
+            self._machine.make("_EQ", "CONSTANT", *([] if end == "_RBRACE" else [end]))
+        elif not self._blocks and kinds == ["LET", "NAME"]:
+            self._machine.feed(tokens[0])
+            self._machine.feed(tokens[1])
+            self._machine.make("_EQ", "CONSTANT", "_NL")
+
+    def _begins_entry(self, position: int) -> bool:
+        """Whether the token there starts an entry that only lacks its separator."""
+        kinds = [token.type for token in self._tokens.items[position : position + 2]]
+        return self._in_entries and self._mark < position and not self._depth and kinds == ["NAME", "_EQ"]
 
     def _enter(self, position: int) -> int:
         """Opens the block whose `{` stands there, whatever its header was meant to be."""
@@ -127,6 +152,6 @@ class Reader:
     def _opens_statement(self, position: int) -> bool:
         """Whether a block's header stands there: then the block around it was never closed."""
         kinds = [token.type for token in self._tokens.items[position : position + 3]]
-        return kinds[:1] == ["FOR"] or kinds[:2] == ["DEFAULTS", "_LBRACE"] or (
+        return kinds[:2] == ["FOR", "NAME"] or kinds[:2] == ["DEFAULTS", "_LBRACE"] or (
             kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["_LBRACE"], ["LSQB"])
         )

@@ -54,15 +54,13 @@ class Machine:
         """Takes the token, or returns the types of those that would fit in its place."""
         try:
             self._parser.feed_token(token)
-        except self._refusal as refusal:
-            return frozenset(refusal.expected)
+        except self._refusal:
+            return frozenset(self._parser.accepts())
         return None
 
-    def make(self, *kinds: str) -> None:
-        """Feeds tokens that no text stands for, such as a closing brace that was forgotten."""
-        for kind in kinds:
-            refused = self.feed(self._token(kind, "", start_pos=0, end_pos=0))
-            assert refused is None, f"{kind} does not fit; {refused} would"
+    def make(self, *kinds: str) -> bool:
+        """Feeds tokens that no text stands for, such as a brace that was forgotten; False if one does not fit."""
+        return all(self.feed(self._token(kind, "", start_pos=0, end_pos=0)) is None for kind in kinds)
 
     def keep(self) -> None:
         state = self._parser.parser_state

@@ -20,6 +20,13 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value with a syntax error in it, already among the file's faults."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A bare word: the name of a `let` or of a loop's variable if there is one, else itself."""
 
@@ -79,7 +86,7 @@ class Call:
     arguments: tuple[Argument, ...]
 
 
-Value: TypeAlias = Constant | Word | String | Sequence | Sign | Chain | Call
+Value: TypeAlias = Constant | Unreadable | Word | String | Sequence | Sign | Chain | Call
 
 
 @dataclass(frozen=True, slots=True)

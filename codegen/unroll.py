@@ -47,13 +47,17 @@ class Unroller:
     def _wrong(self, code: str, message: str, hint: str, span: Span) -> None:
         self._report(SpecError(code, message, hint=hint, span=span))
 
+    def _reserved(self, name: tree.Name) -> None:
+        message = f"`{name.text}` is a word of the language, and no name"
+        self._wrong("E111", message, "choose another name", name.span)
+
     def _lets(self, lets: Iterable[tree.Let]) -> None:
         """Values of all `let`s, whatever their order; one that needs itself stays UNKNOWN."""
         found: dict[str, tree.Let] = {}
         for let in lets:
             name = let.name.text
             if name in RESERVED:
-                self._wrong("E111", f"`{name}` is a word of the language, and no name", "choose another name", let.name.span)
+                self._reserved(let.name)
             elif name in found:
                 self._wrong("E114", f"`{short(name)}` is defined twice", "take one of the two out", let.name.span)
             else:
@@ -90,7 +94,7 @@ class Unroller:
             self._count += 1
             if self._count > MOST_STATEMENTS:
                 span = statement.span if isinstance(statement, (tree.Loop, tree.Defaults)) else statement.name.span
-                message = f"more than {MOST_STATEMENTS:,} statements after loops are unrolled, the most that a file may have"
+                message = f"more than {MOST_STATEMENTS:,} statements after loops are unrolled, the most there may be"
                 raise SpecError("E404", message, hint="use shorter loops, or several files", span=span)
             match statement:
                 case tree.Defaults():
@@ -103,7 +107,7 @@ class Unroller:
     def _loop(self, loop: tree.Loop) -> None:
         name, names = loop.name.text, self._evaluator.names
         if name in RESERVED:
-            self._wrong("E111", f"`{name}` is a word of the language, and no name", "choose another name", loop.name.span)
+            self._reserved(loop.name)
         taken = name in names
         if taken:
             message = f"`{short(name)}` already names a `let` or a loop around this one"
@@ -163,8 +167,8 @@ class Unroller:
             values["name"] = self._name(layer)
         if "input_shape" not in values:
             values["input_shape"] = UNKNOWN
-            message, hint = f"`input_shape` is missing in `{short(layer.name.text)}`", "add input_shape = (steps, channels)"
-            self._wrong("E202", message, f"{hint}; None as steps means any number", layer.name.span)
+            hint = "add input_shape = (steps, channels); None as steps means any number"
+            self._wrong("E202", f"`input_shape` is missing: a file's {kind.kind} needs it", hint, layer.name.span)
         self._make(kind, values, merged, layer)
 
     def _make(self, kind: type[Spec], values: dict[str, object], given: dict[str, Given], layer: tree.Layer) -> None:
@@ -174,8 +178,8 @@ class Unroller:
             self._blame(wrong, given.get(wrong.field or ""), layer)
         except SpecErrors as all_wrong:
             for one in all_wrong.diagnostics:
-                wrong = SpecError(one.code, one.message, field=one.field, hint=one.hint)
-                self._blame(wrong, given.get(one.field or ""), layer)
+                error = SpecError(one.code, one.message, field=one.field, hint=one.hint)
+                self._blame(error, given.get(one.field or ""), layer)
         else:
             self._distinct(spec.name, given["name"].entry.name if "name" in given else layer.name)
             for refusal in spec.refusals() if self._strict else ():
@@ -200,8 +204,10 @@ class Unroller:
         if layer.index is None:
             return layer.name.text
         value = self._evaluator.value(layer.index)
-        if value is UNKNOWN or (isinstance(value, (int, str)) and not isinstance(value, bool) and str(value)[:1] != "-"):
-            return value if value is UNKNOWN else f"{layer.name.text}_{value}"
+        if value is UNKNOWN:
+            return UNKNOWN
+        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            return f"{layer.name.text}_{value}"
         message = f"a layer's index is a whole number from 0 on or a word, got {shown(value)}"
         self._wrong("E119", message, "use the loop's variable, or arithmetic that keeps it whole", layer.index.span)
         return UNKNOWN
@@ -218,8 +224,7 @@ class Unroller:
         if not kind.text:  # a header that could not be read, reported as such
             return
         if kind.text in COMING:
-            hint = "write it as a conv1d" if kind.text == "conv1d_transpose" else "write a depthwise_conv1d and a conv1d"
-            self._wrong("E113", f"`{kind.text}` is not available yet", hint, kind.span)
+            self._wrong("E113", f"`{kind.text}` is not available yet", COMING[kind.text], kind.span)
             return
         near = closest(kind.text, KINDS)
         hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(KINDS)}"
@@ -229,7 +234,8 @@ class Unroller:
         known = {each.name: each for kind in kinds for each in parameters(kind).values()}
         other = {word: each.name for each in known.values() for word in each.also}
         near = closest(name.text, known, other)
-        hint = f"did you mean `{near}`?" if near else f"{kinds[0].kind} takes {', '.join(known)}"
+        layers = " or ".join(kind.keras for kind in kinds)
+        hint = f"did you mean `{near}`?" if near else f"use those of Keras' {layers}, input_shape and dtype"
         if name.text == "name":
             hint = "a layer's name is its own: write it after its kind"
         self._wrong("E104", f"unknown parameter `{short(name.text)}`", hint, name.span)

@@ -1,0 +1,76 @@
+"""Rules: what must hold between a layer's parameters. Each yields the errors that it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd, prod
+from typing import TYPE_CHECKING
+
+from codegen.errors import SpecError
+from codegen.parameters import LARGEST, shown
+from codegen.problem import ConvProblem
+
+if TYPE_CHECKING:
+    from codegen.specs import Spec
+
+
+def channels_known(spec: Spec) -> Iterator[SpecError]:
+    """E301: an input shape tells the channels; only the steps may be free."""
+    if spec.input_shape and spec.channels is None:
+        order = "(steps, channels)" if spec.channels_last else "(channels, steps)"
+        message = f"`input_shape` is {shown(spec.input_shape)}, so the channels are not known"
+        hint = f"with {spec.data_format} it is {order}; only steps may be None"
+        yield SpecError("E301", message, field="input_shape", hint=hint)
+
+
+def divides(groups: int, what: str, number: int | None) -> Iterator[SpecError]:
+    """E302: groups are of one size (keras/src/layers/convolutional/base_conv.py)."""
+    if number is not None and number % groups:
+        message = f"`groups` must divide {what}: {number} is not a multiple of {groups}"
+        hint = f"write groups = {gcd(number, groups)}, or change {what}"
+        yield SpecError("E302", message, field="groups", hint=hint)
+
+
+def fits(spec: Spec) -> Iterator[SpecError]:
+    """E303: a fixed input gives one output at least (keras/src/ops/operation_utils.py, compute_conv_output_shape)."""
+    if spec.steps is None or spec.padding in ("same", "causal"):
+        return
+    reach = spec.dilation_rate * (spec.kernel_size - 1) + 1
+    zeros = sum(spec.padding) if isinstance(spec.padding, tuple) else 0
+    if spec.steps + zeros < reach:
+        room = f"{spec.steps}" + (f" and {zeros} zeros of padding" if zeros else "")
+        message = f"the kernel reaches over {reach} steps, the input has {room}: no output is left"
+        hint = "take a shorter kernel, more steps, or padding = same or causal"
+        yield SpecError("E303", message, field="kernel_size", hint=hint)
+
+
+def sizes(problem: ConvProblem) -> Iterator[SpecError]:
+    """E306: every array's numbers, and every distance in the input, are counted in 31 bits."""
+    counts = {
+        "kernel holds": prod(problem.kernel_shape),
+        "kernel with its padding reaches over": problem.reach + problem.pad_left + problem.pad_right,
+    }
+    if problem.steps is not None:
+        counts["input holds"] = problem.steps * problem.channels
+        counts["output holds"] = problem.out_steps(problem.steps) * problem.filters
+    for what, count in counts.items():
+        if count >= LARGEST:
+            message = f"the {what} {count:,} numbers; 2**31 - 1 is the most"
+            yield SpecError("E306", message, field="kernel_size", hint="make the layer smaller, or split it")
+
+
+def keras_refuses(spec: Spec) -> Iterator[SpecError]:
+    """E304, E305: what is computed here and refused by Keras (keras/src/layers/convolutional/base_conv.py)."""
+    if spec.strides > 1 and spec.dilation_rate > 1:
+        message = f"Keras takes no strides > 1 with dilation_rate > 1, got {spec.strides} and {spec.dilation_rate}"
+        yield SpecError("E304", message, field="strides", hint="set one of them to 1, or leave --strict-keras out")
+    if isinstance(spec.padding, tuple):
+        hint = "use valid, same or causal, or leave --strict-keras out"
+        yield SpecError("E305", f"Keras knows no padding = {spec.padding}", field="padding", hint=hint)
+
+
+def keras_refuses_causal(spec: Spec) -> Iterator[SpecError]:
+    """E305: keras/src/layers/convolutional/base_depthwise_conv.py knows valid and same."""
+    if spec.padding == "causal":
+        hint = "use a conv1d with groups = channels, or leave --strict-keras out"
+        yield SpecError("E305", f"Keras' {spec.keras} takes no padding = causal", field="padding", hint=hint)
