@@ -78,6 +78,15 @@ def ceil_over(variable: str, divisor: int) -> str:
     return f"({total}) / {divisor}"
 
 
+def nest(heads: Iterable[str], text: str, depth: int = 1) -> str:
+    """`text` under `for` heads without braces, each a level deeper; `depth` is the level of the first."""
+    lines = []
+    for depth_now, head in enumerate(heads, depth):
+        lines.append("    " * depth_now + head)
+    inner = "    " * (depth + len(lines))
+    return "\n".join(lines + [inner + line if line else line for line in text.strip("\n").split("\n")])
+
+
 def thousands(value: int) -> str:
     """1234567 as 1,234,567, for comments."""
     return f"{value:,}"

@@ -184,5 +184,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,
     )
     environment.filters["number"] = cformat.literal
+    environment.filters["nest"] = cformat.nest
+    environment.filters["nest_under"] = lambda text, heads, depth: cformat.nest(heads, text, depth)
     environment.filters["thousands"] = cformat.thousands
     return environment

@@ -41,7 +41,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Panel:
-    """`count` equal blocks of output lanes (filters or channels): block j starts at `first + j * step`.
+    """`count` equal blocks of output lanes (filters, channels): block j starts at `first + j * step`, the last at `last`.
 
     Vector v of a block covers lanes [offsets[v], offsets[v] + lanes) of it. Vectors may overlap: a lane computed twice
     is stored twice, with the same bits, and no partial vector is ever loaded or stored.
@@ -50,6 +50,7 @@ class Panel:
     first: int
     count: int
     step: int
+    last: int
     lanes: int
     offsets: tuple[int, ...]
 
@@ -60,7 +61,12 @@ class Panel:
 
     @property
     def starts(self) -> tuple[int, ...]:
-        return tuple(self.first + j * self.step for j in range(self.count))
+        return (*(self.first + j * self.step for j in range(self.count - 1)), self.last)
+
+    @property
+    def even(self) -> bool:
+        """Whether the last block keeps the step, and does not overlap its neighbour."""
+        return self.last == self.first + (self.count - 1) * self.step
 
 
 def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
@@ -154,13 +160,13 @@ def panels(size: int, widths: tuple[int, ...], vectors: tuple[int, ...]) -> tupl
 
 
 def _runs(blocks: list[tuple[int, tuple[int, ...]]], lanes: int) -> list[Panel]:
-    """Blocks of one shape and an even step between them, merged."""
+    """Blocks of one shape and an even step between them, merged; the last one may come early."""
     merged: list[Panel] = []
     for first, offsets in blocks:
-        last = merged[-1] if merged else None
-        step = first - last.starts[-1] if last else 0
-        if last and last.offsets == offsets and (last.count == 1 or step == last.step):
-            merged[-1] = Panel(last.first, last.count + 1, step, lanes, offsets)
+        previous = merged[-1] if merged else None
+        if previous and previous.offsets == offsets and previous.even:
+            step = previous.step or first - previous.first
+            merged[-1] = Panel(previous.first, previous.count + 1, step, first, lanes, offsets)
         else:
-            merged.append(Panel(first, 1, 0, lanes, offsets))
+            merged.append(Panel(first, 1, 0, first, lanes, offsets))
     return merged

@@ -251,7 +251,9 @@ class FiltersView:
     def _lane(self, panel: Panel) -> list[int | tuple[int, str]]:
         """The first filter of block j of group g."""
         group = (self.filters if self.groups > 1 else 0, "g")
-        return [group, (panel.step if panel.count > 1 else 0, "j"), panel.first]
+        if panel.even:
+            return [group, (panel.step, "j"), panel.first]
+        return [group, (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last - panel.first})"), panel.first]
 
     def _x_lane(self, panel: Panel) -> list[int | tuple[int, str]]:
         """The first input channel of block j of group g."""
