@@ -136,7 +136,7 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "target": plan.target,
         "dtype": DTYPES[p.dtype],
         "c": DTYPES[p.dtype].c,
-        "lanes": tuple(sorted({*_emission(plan).lanes(plan), 1}, reverse=True)),
+        "lanes": tuple(sorted(_emission(plan).lanes(plan), reverse=True)),
         "free": p.steps is None,
         "bias": p.bias,
         "outs": outs,

@@ -41,7 +41,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Panel:
-    """`count` equal blocks of output lanes (filters, channels): block j starts at `first + j * step`, the last at `last`.
+    """`count` equal blocks of output lanes (filters or channels), `step` apart from `first` on; the last at `last`.
 
     Vector v of a block covers lanes [offsets[v], offsets[v] + lanes) of it. Vectors may overlap: a lane computed twice
     is stored twice, with the same bits, and no partial vector is ever loaded or stored.

@@ -27,7 +27,7 @@ TEMPLATE = "direct_steps.c.j2"
 def lanes(plan: KernelPlan) -> set[int]:
     """The vector widths in use."""
     assert isinstance(plan.schedule, Schedule)
-    return {plan.schedule.lanes}
+    return {plan.schedule.lanes, 1}  # 1: single steps at a border
 
 
 def view(plan: KernelPlan, name: str) -> dict[str, Any]:
