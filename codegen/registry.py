@@ -57,7 +57,7 @@ class Options:
 
     def __str__(self) -> str:
         """As one would write it: the class and what differs from its defaults."""
-        spots = [spot for spot in fields(self) if spot.init]  # type: ignore[arg-type]
+        spots = [spot for spot in fields(self) if spot.init]  # type: ignore[arg-type]  # a dataclass, as above
         given = [(spot.name, getattr(self, spot.name)) for spot in spots if getattr(self, spot.name) != spot.default]
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given)})"
 
@@ -177,7 +177,7 @@ class Registry(Generic[T]):
 
     def _make(self, name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> T:
         cls = self._class_named(name)
-        spots = [spot for spot in fields(cls) if spot.init]  # type: ignore[arg-type]
+        spots = [spot for spot in fields(cls) if spot.init]  # type: ignore[arg-type]  # registered are dataclasses
         known = [spot.name for spot in spots]
         takes = f"it takes {', '.join(known)}" if known else "it takes no options"
         for word in kwargs:

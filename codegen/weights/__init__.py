@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +101,7 @@ def _from_mapping(
 
     from codegen.weights.archive import NUMBERS, Header
 
-    found = {name: np.asarray(arrays[name]) for name in shapes if name in arrays}
+    found = {name: _array(name, arrays[name]) for name in shapes if name in arrays}
 
     def told(name: str) -> str | None:
         array = found[name]
@@ -113,22 +113,31 @@ def _from_mapping(
         return {name: np.array(found[name], dtypes[name], order="C") for name in shapes}
 
 
-def _demand(place: str, shapes: Mapping[str, Shape], names: Iterable[str], told: Callable[[str], str | None]) -> None:
+def _array(name: str, value: Any) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = f"array `{name}`: got {type(value).__name__}, which does not become an array ({str(error)[:200]})"
+        raise WeightsError(got) from None
+
+
+def _demand(place: str, shapes: Mapping[str, Shape], names: Collection[str], told: Callable[[str], str | None]) -> None:
     """Raises one WeightsError with every array that is missing, not expected, or told to be wrong."""
-    held = list(names)
-    present = set(held)
-    wrong = [f"array `{name}`: missing, expected shape {shapes[name]}" for name in shapes if name not in present]
-    for name in held:
-        if name not in shapes:
-            free = [expected for expected in shapes if expected not in present]
-            wrong.append(f"array `{_shown(name)}`: not expected{suggestion(name, free)}")
+    present = set(names)
+    missing = [name for name in shapes if name not in present]
+    extra = [name for name in names if name not in shapes]
+    wrong = [f"array `{name}`: missing, expected shape {shapes[name]}" for name in missing]
+    wrong += [f"array `{_shown(name)}`: not expected{suggestion(name, missing[:SHOWN])}" for name in extra[:SHOWN]]
     reasons = ((name, told(name)) for name in shapes if name in present)
     wrong += [f"array `{name}`: {reason}" for name, reason in reasons if reason]
-    if not wrong:
-        return
-    if len(wrong) > SHOWN:
-        wrong[SHOWN:] = [f"and {len(wrong) - SHOWN} more"]
-    raise WeightsError("\n  ".join([f"{place}:", *wrong]) if len(wrong) > 1 else f"{place}: {wrong[0]}")
+    count = len(wrong) + len(extra[SHOWN:])
+    if count > 1:
+        rest = [f"and {count - SHOWN} more"] if count > SHOWN else []
+        raise WeightsError("\n  ".join([f"{place}:", *wrong[:SHOWN], *rest]))
+    if wrong:
+        raise WeightsError(f"{place}: {wrong[0]}")
 
 
 def _shown(name: str) -> str:

@@ -1,0 +1,458 @@
+"""Weight files: what is read, and a corpus of hostile ones, each refused by name before memory is spent on it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import resource
+import struct
+import sys
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen import weights
+from codegen.errors import UsageError, WeightsError
+
+SHAPES = {"stem/kernel": (3, 2, 4), "stem/bias": (4,)}
+RNG = np.random.default_rng(0)
+ARRAYS = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+KERNEL, BIAS = ARRAYS["stem/kernel"], ARRAYS["stem/bias"]
+
+
+# Making files, right and wrong
+
+
+def npy(array: np.ndarray, **changes: Any) -> bytes:
+    """A .npy member; `header`, `magic`, `length` and `data` replace a part of it."""
+    plain = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+    header = changes.get("header", repr(plain)).encode("latin-1")
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    length = changes.get("length", len(header))
+    data = changes.get("data", array.tobytes())
+    return changes.get("magic", b"\x93NUMPY\x01\x00") + struct.pack("<H", length) + header + data
+
+
+def npz(members: dict[str, bytes] | None = None, kind: int = zipfile.ZIP_STORED, **more: bytes) -> bytes:
+    """A zip of SHAPES' members, with some replaced by `members` (None takes one away)."""
+    found = {f"{name}.npy": npy(array) for name, array in ARRAYS.items()} | (members or {}) | more
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", kind) as archive:
+        for name, data in found.items():
+            if data is not None:
+                archive.writestr(name, data)
+    return out.getvalue()
+
+
+def kernel(array: np.ndarray, **changes: Any) -> bytes:
+    return npz({"stem/kernel.npy": npy(array, **changes)})
+
+
+def twice() -> bytes:
+    out = io.BytesIO(npz())
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("stem/kernel.npy", npy(KERNEL))
+    return out.getvalue()
+
+
+def declared(size: int, where: int = 24) -> bytes:
+    """The zip's table says that the kernel is `size` bytes long (24: unpacked, 20: packed)."""
+    data = bytearray(npz(kind=zipfile.ZIP_DEFLATED))
+    at = data.index(b"PK\x01\x02")
+    data[at + where : at + where + 4] = struct.pack("<I", size)
+    return bytes(data)
+
+
+def patched(find: bytes, replace: bytes, offset: int = 0, kind: int = zipfile.ZIP_STORED) -> bytes:
+    data = bytearray(npz(kind=kind))
+    at = data.index(find) + offset
+    data[at : at + len(replace)] = replace
+    return bytes(data)
+
+
+def table(**changes: Any) -> dict[str, Any]:
+    """The table of a right .safetensors file, with changes."""
+    good: dict[str, Any] = {
+        "stem/kernel": {"dtype": "F32", "shape": [3, 2, 4], "data_offsets": [0, 96]},
+        "stem/bias": {"dtype": "F32", "shape": [4], "data_offsets": [96, 112]},
+    }
+    for name, change in changes.items():
+        good["stem/" + name] |= change
+    return good
+
+
+def tensors(head: Any = None, data: bytes | None = None, length: int | None = None) -> bytes:
+    text = head if isinstance(head, bytes) else json.dumps(table() if head is None else head).encode()
+    numbers = KERNEL.tobytes() + BIAS.tobytes() if data is None else data
+    return struct.pack("<Q", len(text) if length is None else length) + text + numbers
+
+
+class Loud:
+    """Unpickling this would show."""
+
+    ran: list[str] = []  # noqa: RUF012  # what a pickle would write to
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return Loud.ran.append, ("code ran",)
+
+
+def objects() -> bytes:
+    array = np.empty((3, 2, 4), object)
+    array[...] = Loud()
+    return npy(
+        array, header=repr({"descr": "|O", "fortran_order": False, "shape": (3, 2, 4)}), data=pickle.dumps(array)
+    )
+
+
+WIDE = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }"
+
+NPZ: dict[str, tuple[Callable[[], bytes], str]] = {
+    # what they hold
+    "objects": (lambda: npz({"stem/kernel.npy": objects()}), "`stem/kernel`: got type `|O`"),
+    "pickle": (lambda: npz({"stem/kernel.npy": pickle.dumps(Loud())}), "`stem/kernel`: cannot be read"),
+    "complex": (lambda: kernel(KERNEL.astype("c8")), "`stem/kernel`: got type `<c8`, expected float16, float32"),
+    "text": (lambda: kernel(np.full((3, 2, 4), "a")), "`stem/kernel`: got type `<U1`"),
+    "bytes": (lambda: kernel(np.full((3, 2, 4), b"a")), "`stem/kernel`: got type `|S1`"),
+    "bools": (lambda: kernel(KERNEL > 0), "`stem/kernel`: got type `|b1`"),
+    "dates": (lambda: kernel(np.zeros((3, 2, 4), "M8[s]")), "`stem/kernel`: got type `<M8[s]`"),
+    "long doubles": (lambda: kernel(KERNEL.astype("g")), "`stem/kernel`: got type `<f16`"),
+    "records": (lambda: kernel(np.zeros(3, "f4,f4"), header="{'descr': [('a', '<f4')], 'shape': (3,)}"), "plain array"),
+    # names
+    "missing": (lambda: npz({"stem/bias.npy": None}), "`stem/bias`: missing, expected shape (4,)"),
+    "extra": (lambda: npz({"stem/scale.npy": npy(BIAS)}), "`stem/scale`: not expected"),
+    "misspelt": (
+        lambda: npz({"stem/bias.npy": None, "stem/bais.npy": npy(BIAS)}),
+        "`stem/bais`: not expected; did you mean `stem/bias`?",
+    ),
+    "climbing": (lambda: npz({"../../etc/passwd.npy": npy(BIAS)}), "`../../etc/passwd`: not expected"),
+    "absolute": (lambda: npz({"/etc/passwd": b"root"}), "`/etc/passwd`: not expected"),
+    "control characters": (lambda: npz({"\x1b[2J.npy": npy(BIAS)}), r"`\x1b[2J`: not expected"),
+    "bidi name": (lambda: npz({"\u202egnp.npy": npy(BIAS)}), r"`\u202egnp`: not expected"),
+    "long name": (lambda: npz({"n" * 60_000: npy(BIAS)}), "n…`: not expected"),
+    "folder": (lambda: npz({"stem/": b""}), "`stem/`: not expected"),
+    "no .npy": (lambda: npz({"stem/bias.npy": None, "stem/bias.txt": npy(BIAS)}), "`stem/bias.txt`: not expected"),
+    "twice": (twice, "`stem/kernel`: is there twice"),
+    "with and without .npy": (lambda: npz({"stem/bias": npy(BIAS)}), "`stem/bias`: is there twice"),
+    "many names": (lambda: npz({f"a{i}.npy": b"" for i in range(3000)}), "and 2988 more"),
+    "too many names": (lambda: npz({f"{'a' * 900}{i}": b"" for i in range(1200)}), "table of contents takes"),
+    # shapes
+    "turned": (lambda: kernel(KERNEL.T.copy()), "got shape (4, 2, 3), expected (3, 2, 4); this looks like PyTorch's"),
+    "flat": (lambda: kernel(KERNEL.ravel()), "`stem/kernel`: got shape (24,), expected (3, 2, 4)"),
+    "scalar": (lambda: kernel(np.float32(1)), "`stem/kernel`: got shape (), expected (3, 2, 4)"),
+    "many axes": (lambda: kernel(KERNEL.reshape((1,) * 20 + (3, 2, 4))), "got shape one of 23 axes"),
+    "huge": (lambda: kernel(KERNEL, header=WIDE % "1152921504606846976, 2, 4"), "expected 36893488147419103232 for"),
+    "overflowing": (lambda: kernel(KERNEL, header=WIDE % "4294967296, 4294967296, 4"), "bytes of numbers, expected"),
+    "negative": (lambda: kernel(KERNEL, header=WIDE % "-3, 2, 4"), "not that of a plain array of numbers"),
+    "fractional": (lambda: kernel(KERNEL, header=WIDE % "3.0, 2, 4"), "not that of a plain array of numbers"),
+    "digits": (lambda: kernel(KERNEL, header=WIDE % ("9" * 5000)), "`stem/kernel`: cannot be read"),
+    "words": (lambda: kernel(KERNEL, header=WIDE % "True, 2, 4"), "not that of a plain array of numbers"),
+    # headers
+    "code": (lambda: kernel(KERNEL, header="__import__('os').system('true')"), "its header is no dictionary"),
+    "code inside": (lambda: kernel(KERNEL, header="{'descr': print('ran')}"), "not that of a plain array"),
+    "nesting": (lambda: kernel(KERNEL, header="{" * 5000 + "}" * 5000, length=9999), "not that of a plain array"),
+    "no shape": (lambda: kernel(KERNEL, header="{'descr': '<f4', 'fortran_order': False}"), "lacks descr"),
+    "order": (lambda: kernel(KERNEL, header=(WIDE % "3, 2, 4").replace("False", "'yes'")), "lacks descr"),
+    "long header": (lambda: kernel(KERNEL, length=65_000), "its header claims 65000 bytes, at most 10000"),
+    "no magic": (lambda: kernel(KERNEL, magic=b"NUMPY\x93\x01\x00"), "no .npy array of version 1, 2 or 3"),
+    "version 9": (lambda: kernel(KERNEL, magic=b"\x93NUMPY\x09\x00"), "no .npy array of version 1, 2 or 3"),
+    "version 2": (lambda: kernel(KERNEL, magic=b"\x93NUMPY\x02\x00"), "its header claims"),
+    "empty member": (lambda: npz({"stem/kernel.npy": b""}), "no .npy array of version"),
+    "half a header": (lambda: npz({"stem/kernel.npy": npy(KERNEL)[:40]}), "`stem/kernel`: cannot be read"),
+    # sizes
+    "truncated numbers": (lambda: kernel(KERNEL, data=KERNEL.tobytes()[:-4]), "got 92 bytes of numbers, expected 96"),
+    "trailing numbers": (lambda: kernel(KERNEL, data=KERNEL.tobytes() + b"0"), "got 97 bytes of numbers, expected 96"),
+    "bomb": (lambda: npz({"stem/kernel.npy": npy(KERNEL) + bytes(10**7)}, zipfile.ZIP_DEFLATED), "expected 96 for"),
+    "bomb that fits": (lambda: declared(96 + 10**8), "`stem/kernel`: got"),
+    "shorter than it says": (lambda: declared(500), "`stem/kernel`: got"),
+    "longer than the file": (lambda: declared(2**31, where=20), "claims"),
+    # zips
+    "truncated": (lambda: npz()[:-30], "is not a readable .npz file"),
+    "half": (lambda: npz()[: len(npz()) // 2], "is not a readable .npz file"),
+    "empty": (lambda: b"", "is not a readable .npz file"),
+    "noise": (lambda: RNG.bytes(5000), "is not a readable .npz file"),
+    "a .npy": (lambda: npy(KERNEL), "is not a readable .npz file"),
+    "table elsewhere": (lambda: patched(b"PK\x05\x06", b"\xff\xff\xff\x7f", 16), "`stem/kernel`: cannot be read"),
+    "huge table": (lambda: npz()[:-10] + b"\xff\xff\xff\x7f" + npz()[-6:], "is not a readable .npz file"),
+    "flipped number": (lambda: patched(KERNEL.tobytes()[:8], b"\x00" * 8), "`stem/kernel`: cannot be read (Bad CRC"),
+    "flipped stream": (lambda: patched(b"PK\x03\x04", b"\xff" * 20, 60, zipfile.ZIP_DEFLATED), "`stem/kernel`:"),
+    "encrypted": (lambda: patched(b"PK\x01\x02", b"\x01", 8), "`stem/kernel`: cannot be read"),
+    "lzma": (lambda: npz(kind=zipfile.ZIP_LZMA), "`stem/kernel`: is compressed in a way that NumPy does not write"),
+    "bzip2": (lambda: npz(kind=zipfile.ZIP_BZIP2), "is compressed in a way"),
+    "unknown compression": (lambda: patched(b"PK\x01\x02", b"\x63", 10), "is compressed in a way"),
+    "member elsewhere": (lambda: patched(b"PK\x01\x02", b"\xff\xff\xff\x7f", 42), "cannot be read"),
+    "other local name": (lambda: patched(b"stem/kernel", b"stem/KERNEL"), "`stem/kernel`: cannot be read"),
+}
+
+SAFETENSORS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "truncated: 0 bytes"),
+    "short": (lambda: b"\x01\x00", "truncated: 2 bytes"),
+    "long table": (lambda: tensors(length=1 << 60), "truncated: "),
+    "table of megabytes": (lambda: tensors(b" " * (2 << 20)), "its table takes 2097152 bytes"),
+    "no JSON": (lambda: tensors(b"{not json"), "is not a readable .safetensors file"),
+    "no text": (lambda: tensors(b"\xff\xfe{}"), "is not a readable .safetensors file"),
+    "nesting": (lambda: tensors(b"[" * 500_000), "is not a readable .safetensors file"),
+    "a list": (lambda: tensors([]), "its table is no JSON object"),
+    "digits": (lambda: tensors(b'{"stem/kernel": ' + b"9" * 10_000 + b"}"), "is not a readable .safetensors file"),
+    "twice": (
+        lambda: tensors(json.dumps(table()).replace("stem/bias", "stem/kernel").encode()),
+        "`stem/kernel`: is there twice",
+    ),
+    "missing": (lambda: tensors({"stem/kernel": table()["stem/kernel"]}, KERNEL.tobytes()), "`stem/bias`: missing"),
+    "extra": (
+        lambda: tensors(table() | {"more": {"dtype": "F32", "shape": [0], "data_offsets": [112, 112]}}),
+        "`more`: not expected",
+    ),
+    "shape": (
+        lambda: tensors(table(kernel={"shape": [4, 2, 3]})),
+        "got shape (4, 2, 3), expected (3, 2, 4); this looks",
+    ),
+    "huge shape": (lambda: tensors(table(kernel={"shape": [1 << 60, 2, 4]})), "`stem/kernel`: got 96 bytes of numbers"),
+    "negative shape": (lambda: tensors(table(kernel={"shape": [-3, -2, 4]})), "something else than whole numbers"),
+    "float shape": (lambda: tensors(table(kernel={"shape": [3.0, 2, 4]})), "something else than whole numbers"),
+    "true shape": (lambda: tensors(table(kernel={"shape": [3, 2, 4, True]})), "something else than whole numbers"),
+    "three offsets": (
+        lambda: tensors(table(kernel={"data_offsets": [0, 96, 96]})),
+        "something else than whole numbers",
+    ),
+    "overlap": (lambda: tensors(table(bias={"data_offsets": [80, 96]})), "`stem/bias`: begins at byte 80, expected 96"),
+    "hole": (lambda: tensors(table(bias={"data_offsets": [100, 116]})), "`stem/bias`: begins at byte 100"),
+    "backwards": (lambda: tensors(table(bias={"data_offsets": [112, 96]})), "`stem/bias`: got -16 bytes"),
+    "truncated": (lambda: tensors(data=KERNEL.tobytes()), "got 96 bytes of numbers, expected 112: truncated"),
+    "trailing": (lambda: tensors(data=KERNEL.tobytes() * 2), "got 192 bytes of numbers, expected 112"),
+    "bools": (
+        lambda: tensors(table(bias={"dtype": "BOOL", "data_offsets": [96, 100]}), bytes(100)),
+        "`stem/bias`: got type BOOL, expected float16",
+    ),
+    "unknown type": (lambda: tensors(table(kernel={"dtype": "F8_E4M3"})), "`stem/kernel`: got type F8_E4M3"),
+    "a number as type": (lambda: tensors(table(kernel={"dtype": 32})), "`stem/kernel`: its row holds"),
+    "no offsets": (lambda: tensors({"stem/kernel": {"dtype": "F32", "shape": [3]}}), "its row must have dtype, shape"),
+    "row of text": (lambda: tensors({"stem/kernel": "F32"}), "`stem/kernel`: its row must have"),
+    "a zip": (npz, "truncated"),
+}
+
+CORPUS = [(".npz", name, *case) for name, case in NPZ.items()]
+CORPUS += [(".safetensors", name, *case) for name, case in SAFETENSORS.items()]
+
+
+@pytest.mark.parametrize(("suffix", "name", "make", "told"), CORPUS, ids=[f"{s[1:]}: {n}" for s, n, *_ in CORPUS])
+def test_a_hostile_file_is_refused_by_name(
+    suffix: str, name: str, make: Callable[[], bytes], told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(make())
+    Loud.ran.clear()
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError) as caught:
+            weights.read(path, SHAPES)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert told in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert str(caught.value).isprintable() or "\n" in str(caught.value)
+    assert not Loud.ran
+    assert peak < 40e6
+
+
+def test_every_truncation_is_refused(tmp_path: Path) -> None:
+    for suffix in (".npz", ".safetensors"):
+        path = tmp_path / f"w{suffix}"
+        weights.save(path, ARRAYS)
+        whole = path.read_bytes()
+        for length in range(len(whole)):
+            path.write_bytes(whole[:length])
+            with pytest.raises(WeightsError):
+                weights.read(path, SHAPES)
+
+
+def test_every_flipped_byte_is_refused_or_harmless(tmp_path: Path) -> None:
+    """In an .npz a checksum holds the numbers; what passes are dates, permissions and the like."""
+    path = tmp_path / "w.npz"
+    weights.save(path, ARRAYS)
+    whole = path.read_bytes()
+    passed = 0
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
+        try:
+            found = weights.read(path, SHAPES)
+        except WeightsError:
+            continue
+        passed += 1
+        assert all((found[name] == ARRAYS[name]).all() for name in SHAPES)
+    assert passed < len(whole) / 4
+
+
+# What is read
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".NPZ"])
+def test_what_was_saved_is_read_bit_for_bit(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"w{suffix}"
+    odd = ARRAYS | {"stem/bias": np.float32([np.nan, -0.0, np.inf, 1e-45])}
+    weights.save(path, odd)
+    found = weights.read(path, SHAPES)
+    assert list(found) == list(SHAPES)
+    for name, array in found.items():
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        assert array.tobytes() == odd[name].tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_the_same_arrays_give_the_same_bytes(suffix: str, tmp_path: Path) -> None:
+    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    weights.save(first, ARRAYS)
+    weights.save(second, {name: np.asfortranarray(array) for name, array in ARRAYS.items()})
+    assert first.read_bytes() == second.read_bytes()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [first.name, second.name]
+
+
+def test_other_readers_read_what_was_saved(tmp_path: Path) -> None:
+    mixed = {"a/kernel": KERNEL.astype(np.float64), "a/bias": BIAS.astype(np.float16), "b/bias": BIAS}
+    weights.save(tmp_path / "w.npz", mixed)
+    with np.load(tmp_path / "w.npz", allow_pickle=False) as loaded:
+        assert all((loaded[name] == array).all() and loaded[name].dtype == array.dtype for name, array in mixed.items())
+    weights.save(tmp_path / "w.safetensors", mixed)
+    reader = pytest.importorskip("safetensors.numpy", reason="pip install safetensors")
+    loaded = reader.load_file(tmp_path / "w.safetensors")
+    assert all((loaded[name] == array).all() and loaded[name].dtype == array.dtype for name, array in mixed.items())
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8", ">f8", "i1", "u1", "<i2", ">i8", "<u4"])
+def test_numpy_files_of_every_type_and_order(dtype: str, compressed: bool, tmp_path: Path) -> None:
+    whole = np.arange(24).reshape(3, 2, 4)
+    save = np.savez_compressed if compressed else np.savez
+    arrays = {"stem/kernel": np.asfortranarray(whole.astype(dtype)), "stem/bias": whole.ravel()[:4].astype(dtype)}
+    save(tmp_path / "w.npz", **arrays)
+    for wanted in ("float32", "float64"):
+        found = weights.read(tmp_path / "w.npz", SHAPES, wanted)
+        assert found["stem/kernel"].dtype == wanted
+        assert found["stem/kernel"].flags.c_contiguous
+        assert (found["stem/kernel"] == whole).all()
+        assert (found["stem/bias"] == [0, 1, 2, 3]).all()
+
+
+def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path: Path) -> None:
+    halves = {name: (array.view(np.uint32) >> 16).astype("<u2") for name, array in ARRAYS.items()}
+    head = table(kernel={"dtype": "BF16", "data_offsets": [0, 48]}, bias={"dtype": "BF16", "data_offsets": [48, 56]})
+    head["__metadata__"] = {"format": "pt"}
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(tensors(head, b"".join(half.tobytes() for half in halves.values())))
+    found = weights.read(path, SHAPES)
+    for name, array in found.items():
+        assert (array == (halves[name].astype(np.uint32) << 16).view(np.float32)).all()
+        np.testing.assert_allclose(array, ARRAYS[name], rtol=2**-7)
+
+
+def test_each_array_has_its_own_dtype() -> None:
+    found = weights.read(ARRAYS, SHAPES, {"stem/kernel": "float64", "stem/bias": "float32"})
+    assert [array.dtype for array in found.values()] == [np.float64, np.float32]
+
+
+def test_a_mapping_is_copied_and_converted() -> None:
+    given = {"stem/bias": [1, 2, 3, 4], "stem/kernel": KERNEL}
+    found = weights.read(given, SHAPES)
+    assert list(found) == ["stem/kernel", "stem/bias"]
+    assert found["stem/bias"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert not np.shares_memory(found["stem/kernel"], KERNEL)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"stem/bias": np.zeros(5)}, "`stem/bias`: got shape (5,), expected (4,)"),
+        ({"stem/bias": np.array(["a"] * 4)}, "`stem/bias`: got type <U1"),
+        ({"stem/bias": np.zeros(4, complex)}, "`stem/bias`: got type complex128"),
+        ({"stem/bias": np.array([None] * 4)}, "`stem/bias`: got type object"),
+        ({"stem/bias": [[1], [1, 2]]}, "`stem/bias`: got list, which does not become an array"),
+        ({"stem/scale": np.zeros(4)}, "`stem/scale`: not expected"),
+        ({"stem/kernel": np.zeros((4, 2, 3))}, "PyTorch's (filters, channels, taps): transpose it by (2, 1, 0)"),
+    ],
+)
+def test_a_mapping_that_does_not_fit(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        weights.read(ARRAYS | change, SHAPES)
+    assert told in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(WeightsError) as caught:
+        weights.read({"stem/kernel": np.zeros((3, 2, 5)), "head/kernel": 1}, SHAPES)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "the weights given:"
+    assert sorted(line.split("`")[1] for line in lines[1:]) == ["head/kernel", "stem/bias", "stem/kernel"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("w.h5", "got the suffix `.h5`, expected .npz or .safetensors; save it with"),
+        ("w", "got the suffix ``"),
+        ("missing.npz", "cannot read the weight file"),
+        ("folder.npz", "is no regular file"),
+        ("pipe.npz", "is no regular file"),
+    ],
+)
+def test_paths_that_are_no_weight_files(path: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(WeightsError) as caught:
+        weights.read(tmp_path / path, SHAPES)
+    assert told in str(caught.value)
+
+
+def test_what_save_refuses(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="array `a/bias`: got int64, expected float16"):
+        weights.save(tmp_path / "w.npz", {"a/bias": np.arange(3)})
+    with pytest.raises(WeightsError, match=r"got the suffix `\.pt`"):
+        weights.save(tmp_path / "w.pt", ARRAYS)
+    with pytest.raises(UsageError, match="cannot write"):
+        weights.save(tmp_path / "none" / "w.npz", ARRAYS)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("stored", ["float32", "float64"])
+def test_memory_stays_below_twice_the_expected(suffix: str, stored: str, tmp_path: Path) -> None:
+    shapes = {"big/kernel": (9, 512, 1024)}
+    size = 4 * 9 * 512 * 1024
+    path = tmp_path / f"big{suffix}"
+    weights.save(path, {"big/kernel": np.ones(shapes["big/kernel"], stored)})
+    tracemalloc.start()
+    try:
+        found = weights.read(path, shapes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found["big/kernel"].sum(dtype=np.float64) == 9 * 512 * 1024
+    assert size <= peak < 1.5 * size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS means what is meant on Linux")
+def test_a_bomb_under_a_memory_limit(tmp_path: Path) -> None:
+    """64 MiB of zeros in a small file, under an address limit that it would break: the error comes all the same."""
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("stem/kernel.npy", "w") as member:
+            member.write(npy(KERNEL, header=WIDE % "3, 2, 4"))
+            for _ in range(64):
+                member.write(bytes(1 << 20))
+        archive.writestr("stem/bias.npy", npy(BIAS))
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (32 << 20), hard))
+    try:
+        with pytest.raises(WeightsError, match="`stem/kernel`: got 67108960 bytes of numbers, expected 96"):
+            weights.read(path, SHAPES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
