@@ -66,7 +66,8 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
         code: int = command.run(options, terminal)
     except GenConvError as error:
         failure, code = error, error.exit_code
-        text = str(error)
+    if failure is not None and not terminal.json:
+        text = str(failure)
         terminal.complain(text if text.startswith("error[") else f"gen-conv: error: {text}")
     if terminal.json:
         from codegen.commands import document

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Literal
 
 from codegen.errors import UsageError
@@ -57,7 +58,7 @@ def staged(files: Sequence[tuple[Path, bytes]]) -> Iterator[list[str]]:
     temporaries: list[str] = []
     try:
         for path, data in files:
-            temporaries.append(os.path.realpath(path) + f".{os.getpid()}.tmp")
+            temporaries.append(os.path.realpath(path) + f".{os.getpid()}.{get_ident()}.tmp")
             try:
                 _write(temporaries[-1], data, like=path)
             except OSError as error:

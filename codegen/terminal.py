@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -39,15 +38,13 @@ class Terminal:
         if not (self.quiet or self.json):
             self.out.write(text + "\n")
 
-    def detail(self, text: Callable[[], str]) -> None:
-        """A remark that only -v asks for; `text` is not made otherwise."""
+    def detail(self, text: str) -> None:
+        """A remark that only -v asks for."""
         if self.verbose:
-            self.err.write(text() + "\n")
+            self.err.write(text + "\n")
 
     def complain(self, text: str) -> None:
-        """An error, coloured for a terminal, the input's control characters drawn escaped; JSON tells its own."""
-        if self.json:
-            return
+        """An error, coloured for a terminal, the input's control characters drawn escaped."""
         from codegen.source import visible
 
         text = "\n".join(map(visible, text.split("\n")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -157,6 +158,11 @@ class TestGenerate:
         assert run("bad.conv")[0] == 1
         assert not (tmp_path / "build").exists()
 
+    def test_verbose_tells_the_plan(self, run: Run) -> None:
+        code, out, err = run("one.conv", "-v", "--target", "avx2")
+        assert (code, out.splitlines()[0]) == (0, f"wrote {Path('build/one.c')}")
+        assert re.fullmatch(r"one: direct\w* for avx2: .*\n", err)
+
     def test_quiet_says_nothing(self, run: Run) -> None:
         assert run("one.conv", "-q") == (0, "", "")
 
@@ -213,7 +219,11 @@ class TestBadInput:
             (["explain", "E999"], 2, "no error has the code `E999`"),
             (["new", "two-words"], 2, "`two-words` cannot name a layer"),
             (["new", "while"], 2, "`while` cannot name a layer"),
-            (["verify", "one.conv", "--target", "neon" if os.uname().machine == "x86_64" else "avx2"], 2, "cannot run"),
+            (
+                ["verify", "one.conv", "--target", "avx2" if platform.machine() in ("aarch64", "arm64") else "neon"],
+                2,
+                "cannot run",
+            ),
         ],
     )
     def test_is_an_error_that_says_what_to_do(
@@ -316,20 +326,25 @@ class TestVerify:
 
     def test_without_a_compiler_there_is_nothing_to_verify(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GENCONV_CC", "/nowhere/cc")
-        from codegen import pipeline
-
-        pipeline.compiled.cache_clear()
         code, _, err = run("verify", "one.conv")
-        pipeline.compiled.cache_clear()
         assert code == 3
         assert "GENCONV_CC" in err
+        monkeypatch.delenv("GENCONV_CC")
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setitem(sys.modules, "ziglang", None)
+        code, _, err = run("verify", "one.conv")
+        assert code == 3
+        assert "no C compiler was found" in err
 
 
 class TestDoctorExplainNew:
     def test_doctor_names_compiler_target_and_cache_in_a_second(self, run: Run, tmp_path: Path) -> None:
-        began = time.perf_counter()
-        code, out, err = run("doctor")
-        assert time.perf_counter() - began < 1
+        took = []
+        for _ in range(3):
+            began = time.perf_counter()
+            code, out, err = run("doctor")
+            took.append(time.perf_counter() - began)
+        assert min(took) < 1
         assert (code, err) == (0, "")
         for heading in ("versions", "target", "compiler", "cache"):
             assert re.search(rf"^{heading}$", out, re.M)
@@ -445,9 +460,10 @@ class TestProcess:
     def test_version_comes_within_a_tenth_of_a_second(self, tmp_path: Path) -> None:
         took = []
         for _ in range(5):
-            began = time.perf_counter()
+            before = os.times()
             done = self.command("--version", cwd=tmp_path)
-            took.append(time.perf_counter() - began)
+            after = os.times()  # its processor time: other work on the machine does not count
+            took.append(after.children_user + after.children_system - before.children_user - before.children_system)
             assert re.fullmatch(r"gen-conv \d+\.\d+\.\d+\n", done.stdout)
         assert min(took) < 0.1
 
@@ -471,6 +487,8 @@ class TestEndings:
         assert "gen-conv doctor" in err
         assert "Traceback" not in err
         assert "Traceback" in run("one.conv", "-v")[2]
+        code, out, err = run("one.conv", "--json")
+        assert (code, out, "a wheel came off" in err) == (70, "", True)
 
     def test_ctrl_c_is_one_line(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         from codegen import check

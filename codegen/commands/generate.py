@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--emit pyext compiles a file: it goes neither with -o - nor with --check or --diff")
     if compare and printing:
         raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
-    sources = list(generated(options))
+    sources = list(generated(options, terminal))
     files = [(Path(options.output) / name, text) for source in sources for name, text in source.files]
     terminal.report["files"] = []
     if printing:
@@ -61,14 +61,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def generated(options: argparse.Namespace) -> Iterator[GeneratedSource]:
+def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[GeneratedSource]:
     """The C text of each layer, in the file's order."""
     specs = reading.specs(options)
     arrays = reading.weights(options, specs)
-    from codegen import pipeline
+    from codegen import pipeline, planner
 
     for spec in specs:
-        yield pipeline.generate(spec, options.target, arrays.get(spec.name))
+        source = pipeline.generate(spec, options.target, arrays.get(spec.name))
+        terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
+        yield source
 
 
 def _write(

@@ -54,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare every layer, then raise VerificationError if any output left its bound."""
-    from codegen import pipeline
+    from codegen import pipeline, toolchain
     from codegen.targets import runs_here, target_named
 
     target = target_named(options.target)
@@ -62,12 +62,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     specs = reading.specs(options)
     arrays = reading.weights(options, specs)
+    if toolchain.find() is None:
+        raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
         kernel = pipeline.kernel_for(spec, target.name)
         if kernel.path is None:
-            raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
+            raise ToolchainError(
+                f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers"
+            )
         for finding in compare(spec, kernel, arrays.get(spec.name)):
             terminal.result(str(finding))
             terminal.report["findings"].append(finding.plain())
