@@ -66,13 +66,13 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
         code: int = command.run(options, terminal)
     except GenConvError as error:
         failure, code = error, error.exit_code
-    if failure is not None and not terminal.json:
-        text = str(failure)
-        terminal.complain(text if text.startswith("error[") else f"gen-conv: error: {text}")
     if terminal.json:
         from codegen.commands import document
 
         terminal.out.write(document.text(name, code, failure, terminal.report))
+    elif failure is not None:
+        text = str(failure)
+        terminal.complain(text if text.startswith("error[") else f"gen-conv: error: {text}")
     return code
 
 

@@ -1,8 +1,8 @@
 """What README.md and docs/ show is so: every block is read, run, or found in what the generator writes.
 
 conv: read without an error. python: run, a page's blocks one after another. console: each `$ gen-conv …` is run and
-prints what stands below it. sh: a line of gen-conv alone is run. c: found in the C of an example. `…` stands for
-anything.
+prints what stands below it. sh: a line of gen-conv alone is run. c: found in the C of an example, or, with a main,
+compiled with the files of wake_word.conv and run. `…` stands for anything.
 """
 
 from __future__ import annotations
@@ -144,9 +144,23 @@ def emitted() -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("text", blocks("c"))
+@pytest.mark.parametrize("text", [block for block in blocks("c") if "int main(" not in block.values[0]])
 def test_c_blocks_are_what_is_emitted(text: str, emitted: list[str]) -> None:
     assert any(like(text.rstrip()).search(one) for one in emitted)
+
+
+@pytest.mark.parametrize("text", [block for block in blocks("c") if "int main(" in block.values[0]])
+def test_c_programs_compile_with_the_emitted_files_and_run(text: str, place: Path) -> None:
+    code, printed = shell("gen-conv examples/wake_word.conv --init", place)
+    assert code == 0, printed
+    (place / "main.c").write_text(text)
+    files = ["main.c", *map(str, sorted((place / "build").glob("*.c")))]
+    flags = ["-std=c99", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Ibuild"]
+    subprocess.run(["gcc", *flags, *files, "-o", "program"], cwd=place, check=True, timeout=120)
+    done = subprocess.run([place / "program"], cwd=place, capture_output=True, text=True, timeout=60)
+    told = re.search(r"/\* prints (.*?) \*/", text)
+    assert told
+    assert (done.returncode, done.stdout.strip()) == (0, told[1])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.conv")), ids=lambda path: path.name)
