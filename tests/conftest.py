@@ -1,4 +1,4 @@
-"""Options of the test command, and what becomes of a skip: in CI it fails unless tests/allowed_skips.txt has its reason.
+"""Options of the test command, and what becomes of a skip: in CI one fails unless tests/allowed_skips.txt says why.
 
 --specs N          random layers of the conformance and memory tests (20000 for a release)
 --target a,b       only these targets

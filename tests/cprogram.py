@@ -128,9 +128,9 @@ class Program:
         return np.array(head, np.int64).tobytes() + b"".join(data for data in inputs if data)
 
 
-def compile_c(words: Sequence[str], timeout: float = 300) -> None:
-    """Runs a compiler. Raises AssertionError with its complaints."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+def compile_c(words: Sequence[str], folder: Path | None = None, timeout: float = 300) -> None:
+    """Runs a compiler, in `folder` if given. Raises AssertionError with its complaints."""
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr[:6000]}"
 
 
@@ -151,7 +151,8 @@ def table(sources: Sequence[GeneratedSource]) -> str:
         lines += [
             f"static void call_{source.name}(const void *x, ptrdiff_t steps, const void *kernel, const void *bias, "
             "void *y, void *workspace)",
-            f"{{ (void)steps, (void)kernel, (void)bias, (void)workspace; {source.name}({', '.join(filter(None, words))}); }}",
+            "{ (void)steps, (void)kernel, (void)bias, (void)workspace;",
+            f"  {source.name}({', '.join(filter(None, words))}); }}",
         ]
     lines.append(f"const call_type calls[] = {{ {', '.join(f'call_{source.name}' for source in sources)} }};")
     names = ", ".join(f'"{source.name}"' for source in sources)

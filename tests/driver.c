@@ -83,9 +83,11 @@ static void open_buffer(struct buffer *b, int64_t size, int high, int guard)
 
 static void check_canary(const struct buffer *b, const char *role)
 {
-    const unsigned char *p = b->base + page, *end = b->base + b->mapped - page;
+    const unsigned char *p, *end;
 
-    for (; b->base && p < end; ++p)
+    if (!b->base) return;
+    end = b->base + b->mapped - page;
+    for (p = b->base + page; p < end; ++p)
         if ((p < b->data || p >= b->data + b->size) && *p != CANARY) {
             fprintf(stderr, "driver: wrote %s at byte %lld of %zu\n", role, (long long)(p - b->data), b->size);
             fail("stray write");

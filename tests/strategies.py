@@ -1,4 +1,4 @@
-"""Layers and data at random: one description of both, drawn by Hypothesis (which shrinks) or by a seeded NumPy generator.
+"""Layers and data at random, described once, drawn by Hypothesis (which shrinks) or by a seeded NumPy generator.
 
 `layer(pick)` asks `pick(options)` for one of several options, simplest first; everything that a layer can be is said
 there once. Add each new feature there.
@@ -102,7 +102,7 @@ class Data:
 
 
 def layer(pick: Pick, *, keras: bool = False, small: bool = False, curved: bool = True) -> Layer:
-    """Any layer. `keras`: only what Keras' own layers compute. `small`: few multiplications. `curved`: all activations."""
+    """Any layer. `keras`: only what Keras' own layers compute; `small`: few products; `curved`: all activations."""
     kind = pick(("conv1d", "conv1d", "depthwise_conv1d"))
     depthwise = kind == "depthwise_conv1d"
     taps = pick((1, 2, 3, 3, 4, 5, 7) if small else (1, 2, 3, 3, 4, 5, 6, 7, 9, 11, 16, 25))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,11 @@ from codegen.targets import TARGETS
 from tests import cprogram, recorded, strategies, trials
 from tests.cprogram import Call, Program
 
-CHUNK = 300  # kernels to a program
-
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
-    layers = list(strategies.random_layers(specs, seed=1))
-    for start in range(0, specs, CHUNK):
-        folder = tmp_path / str(start)
-        folder.mkdir()
-        made = trials.kernels(layers[start : start + CHUNK], TARGETS[target], start)
-        program = Program([kernel.source for kernel in made], tools, folder)
-        trials.run(program, [(i, trial) for i, kernel in enumerate(made) for trial in trials.trials(kernel, start + i)])
-        shutil.rmtree(folder)
+    trials.run_all(list(strategies.random_layers(specs, seed=1)), TARGETS[target], tools, tmp_path)
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])

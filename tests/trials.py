@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codegen import planner, reference
 from codegen.render import GeneratedSource, render
-from tests.cprogram import Call
+from tests.cprogram import Call, Program, Toolchain
 from tests.strategies import Data, Layer, data
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from codegen.targets import Target
 
 WEIGHTS: tuple[Weights, ...] = ("argument", "argument", "packed", "packed", "baked")
+PER_PROGRAM = 300
 INTEGER = ("linear", "relu")
 
 
@@ -79,7 +82,8 @@ class Trial:
             f"{self.kernel.source.name} on {problem}, {self.kernel.source.plan.target.name}, "
             f"{self.kernel.source.plan.algorithm}, weights {self.kernel.source.plan.weights}, steps {self.steps}: "
             f"{wrong.sum()} of {y.size} outputs differ, first at {wrong.argmax()}: "
-            f"got {y[wrong][:4]}, expected {expected[wrong][:4]}, allowed {np.broadcast_to(allowed, y.shape)[wrong][:4]}"
+            f"got {y[wrong][:4]}, expected {expected[wrong][:4]}, "
+            f"allowed {np.broadcast_to(allowed, y.shape)[wrong][:4]}"
         )
 
 
@@ -111,9 +115,9 @@ def trials(kernel: Kernel, seed: int) -> Iterator[Trial]:
             yield Trial(kernel, given, whole)
 
 
-def run(program: object, tried: Sequence[tuple[int, Trial]]) -> None:
-    """Runs (kernel number, trial) pairs in one `cprogram.Program` and checks all; reports every kernel that is wrong."""
-    outputs = program.run([trial.call(number) for number, trial in tried])  # type: ignore[attr-defined]
+def run(program: Program, tried: Sequence[tuple[int, Trial]]) -> None:
+    """Runs (kernel number, trial) pairs in one program and checks all. Raises AssertionError, naming each wrong kernel."""
+    outputs = program.run([trial.call(number) for number, trial in tried])
     wrong: dict[str, str] = {}
     for (_, trial), y in zip(tried, outputs, strict=True):
         try:
@@ -121,3 +125,12 @@ def run(program: object, tried: Sequence[tuple[int, Trial]]) -> None:
         except AssertionError as error:
             wrong.setdefault(trial.kernel.source.name, str(error))
     assert not wrong, f"{len(wrong)} kernels are wrong:\n" + "\n".join(list(wrong.values())[:5])
+
+
+def run_all(layers: Sequence[Layer], target: Target, tools: Toolchain, folder: Path, **options: Any) -> None:
+    """Compiles and tries all layers, a few hundred to a program; `options` are those of Program."""
+    for start in range(0, len(layers), PER_PROGRAM):
+        with TemporaryDirectory(dir=folder) as place:
+            made = kernels(layers[start : start + PER_PROGRAM], target, start)
+            program = Program([kernel.source for kernel in made], tools, Path(place), **options)
+            run(program, [(i, trial) for i, kernel in enumerate(made) for trial in trials(kernel, start + i)])

@@ -1,6 +1,6 @@
 """Writes tests/oracles/onnx.npz: the eight `test_Conv1d*` cases that the onnx wheel ships, without protobuf.
 
-    pip install onnx && python -m tests.oracles.record_onnx
+pip install onnx && python -m tests.oracles.record_onnx
 """
 
 from __future__ import annotations

@@ -1,0 +1,185 @@
+"""The C itself: no warning from any compiler, nothing but functions and tables in it, the same bytes every time."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen import check, pipeline
+from codegen.render import GeneratedSource
+from codegen.targets import TARGETS
+from tests import cprogram, strategies, trials
+from tests.cprogram import Toolchain
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
+FOR_REVIEW = {
+    "scalar": ("dense", "causal", "strided", "band", "rows", "mixer"),
+    "avx2": ("dense", "causal", "band"),
+    "neon": ("mixer",),
+}
+
+
+def sources(target: str, count: int = 24) -> list[GeneratedSource]:
+    """The golden layers (arguments and baked) and random ones."""
+    found = []
+    for spec in check.read((GOLDEN / "golden.conv").read_text()):
+        rng = np.random.default_rng(7)
+        weights = {name: rng.standard_normal(shape) for name, shape in spec.weight_shapes().items()}
+        found.append(pipeline.generate(spec, target))
+        found.append(pipeline.generate(spec.build(spec.input_shape), target, weights))
+        found[-1] = renamed(found[-1])
+    layers = list(strategies.random_layers(count, seed=8))
+    return found + [kernel.source for kernel in trials.kernels(layers, TARGETS[target])]
+
+
+def renamed(source: GeneratedSource) -> GeneratedSource:
+    """The same text under NAME_baked."""
+    name = f"{source.name}_baked"
+    files = tuple(
+        (file.replace(source.name, name), re.sub(rf"\b{source.name}(?=[_.(\[])", name, text))
+        for file, text in source.files
+    )
+    return GeneratedSource(name, source.plan, files)
+
+
+def write(found: list[GeneratedSource], folder: Path) -> list[str]:
+    for source in found:
+        for name, text in source.files:
+            (folder / name).write_text(text)
+    return [source.files[0][0] for source in found]
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Each file on its own, as the header's reader would compile it; gcc's flow warnings need -O2."""
+    tools: Toolchain = need(cprogram.toolchain, TARGETS[target], compiler, run=False)
+    files = write(sources(target), tmp_path)
+    sysroot = ("-I/usr/aarch64-linux-gnu/include",) if "--target=aarch64-linux-gnu" in tools.compiler else ()
+    words = (*tools.compiler, *sysroot, *cprogram.WARNINGS, "-O2", "-ffp-contract=off", "-c", *files)
+    cprogram.compile_c(words, folder=tmp_path)
+
+
+def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None:
+    tools = Toolchain((need(cprogram.program, "tcc", "tcc"), "-Wall", "-Werror"))
+    trials.run_all(list(strategies.random_layers(40, seed=9)), TARGETS["scalar"], tools, tmp_path, flags=())
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    tools: Toolchain = need(cprogram.toolchain, TARGETS[target])
+    gxx = need(cprogram.program, "g++", "g++")
+    spec = next(one for one in check.read((GOLDEN / "golden.conv").read_text()) if one.name == "causal")
+    source = pipeline.generate(spec, target)
+    write([source], tmp_path)
+    (tmp_path / "main.cpp").write_text(
+        """
+        #include "causal.h"
+        #include <array>
+        #include <cstdio>
+        static_assert(causal_CHANNELS == 4 && causal_FILTERS == 4 && causal_WORKSPACE_BYTES == 0);
+        int main() {
+            std::array<float, 6 * causal_CHANNELS> x;
+            std::array<float, 2 * 4 * 4> kernel;
+            std::array<float, 4> bias{1, 2, 3, 4};
+            std::array<float, 6 * causal_FILTERS> y;
+            x.fill(2), kernel.fill(3);
+            if (causal_out_steps(6) != 6 || causal_out_steps(0) != 0) return 1;
+            causal(x.data(), 6, kernel.data(), bias.data(), y.data());
+            for (float value : y) std::printf("%g ", value);
+        }
+        """
+    )
+    cprogram.compile_c((*tools.compiler, *cprogram.WARNINGS, "-O2", "-c", "causal.c"), folder=tmp_path)
+    cxx = (gxx, "-std=c++17", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+    cprogram.compile_c((*cxx, "main.cpp", "causal.o", "-o", "main"), folder=tmp_path)
+    out = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
+    assert [float(word) for word in out.split()] == [25, 26, 27, 28] * 4 + [49, 50, 51, 52] * 2
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_object_holds_code_and_constants_only(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """One external function, no variable (data, bss, common), nothing wanted from elsewhere but memcpy and memset."""
+    tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
+    found = sources(target, count=16)
+    files = write(found, tmp_path)
+    cprogram.compile_c((*tools.compiler, *cprogram.SAME_BITS, "-O2", "-c", *files), folder=tmp_path)
+    for source in found:
+        command = [need(cprogram.program, "nm", "binutils"), "-P", str(tmp_path / f"{source.name}.o")]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        symbols = [line.split()[:2] for line in listed.splitlines()]
+        assert [name for name, kind in symbols if kind == "T"] == [source.name]
+        assert {kind for _, kind in symbols} <= {"T", "t", "r", "R", "U"}
+        assert {name for name, kind in symbols if kind == "U"} <= {"memcpy", "memset"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_text_holds_nothing_that_it_should_not(target: str) -> None:
+    for source in sources(target):
+        includes = set(re.findall(r"#\s*include\s*(\S+)", source.code + source.header))
+        assert includes <= {f'"{source.name}.h"', "<stddef.h>", "<stdint.h>", "<arm_neon.h>"}
+        for text in (source.code, source.header):
+            assert text.isascii()
+            assert text.endswith("\n")
+            assert not text.endswith("\n\n")
+            assert not re.search(r"[ \t]\n|\t|\r|\n\n\n", text), "untidy white space"
+            words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)))
+            assert not words & {
+                "malloc",
+                "calloc",
+                "free",
+                "alloca",
+                "printf",
+                "puts",
+                "expf",
+                "tanhf",
+                "errno",
+                "register",
+            }
+            assert not re.search(r"(^|\s)/(home|root|tmp|usr|work)\b|\b20\d\d-\d\d|\b[12]\d:\d\d\b", text), (
+                "a path or a date"
+            )
+            assert max(map(len, text.splitlines())) <= 140
+
+
+def test_same_spec_gives_the_same_bytes_in_another_process() -> None:
+    script = (
+        "from pathlib import Path; from codegen import check, pipeline\n"
+        f"for spec in check.read(Path({str(GOLDEN / 'golden.conv')!r}).read_text()):\n"
+        "    for target in ('scalar', 'avx2', 'neon'): print(pipeline.generate(spec, target).digest)\n"
+    )
+    found = set()
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(HERE.parent), "TZ": f"UTC-{seed}"}
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
+    assert len(set(found.pop().split())) == 18
+
+
+@pytest.mark.parametrize(("target", "name"), [(target, name) for target, names in FOR_REVIEW.items() for name in names])
+def test_golden(target: str, name: str, update_golden: bool) -> None:
+    """The emitted text is what was reviewed; `pytest tests/test_emitted_c.py --update-golden` rewrites it."""
+    spec = next(one for one in check.read((GOLDEN / "golden.conv").read_text()) if one.name == name)
+    for file, text in pipeline.generate(spec, target).files:
+        path = GOLDEN / target / file
+        if update_golden:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        reviewed = path.read_text() if path.exists() else ""
+        difference = "".join(
+            difflib.unified_diff(reviewed.splitlines(True), text.splitlines(True), f"reviewed/{file}", f"now/{file}")
+        )
+        assert text == reviewed, f"not as reviewed; look, then --update-golden:\n{difference}"

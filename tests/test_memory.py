@@ -1,0 +1,104 @@
+"""No kernel reads or writes a byte that is not its own: guard pages on both sides, AddressSanitizer and UBSan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen.targets import TARGETS, Target
+from tests import cprogram, strategies, trials
+from tests.cprogram import Program
+from tests.strategies import Layer
+
+CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 23, 31, 32, 33)
+PADDINGS = ("valid", "same", "causal", (2, 0), (0, 5))
+
+
+def awkward_layers(seed: int) -> list[Layer]:
+    """Every number of channels with every padding, at free lengths, the rest at random."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for channels in CHANNELS:
+        for padding in PADDINGS:
+            depthwise = rng.integers(3) == 0
+            arguments: dict[str, Any] = {
+                "kernel_size": int(rng.choice([1, 2, 3, 5, 8])),
+                "strides": int(rng.choice([1, 1, 2, 3])),
+                "dilation_rate": int(rng.choice([1, 1, 2, 4])),
+                "padding": padding,
+                "data_format": str(rng.choice(["channels_last", "channels_first"])),
+            }
+            if depthwise:
+                arguments["depth_multiplier"] = int(rng.choice([1, 1, 2]))
+            else:
+                arguments["filters"] = int(rng.choice(CHANNELS))
+            layers.append(Layer("depthwise_conv1d" if depthwise else "conv1d", channels, 1, arguments, free=True))
+    return layers
+
+
+def vector_steps(target: Target) -> range:
+    """0 … 3 vectors + 2 steps, a vector being 4 numbers at least."""
+    return range(3 * max(4, target.vector_bytes // 4) + 3)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_length_up_to_three_vectors(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Guard pages around every buffer, each call at both ends of its pages; the numbers are checked, too."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    made = trials.kernels(awkward_layers(seed=4), TARGETS[target])
+    program = Program([kernel.source for kernel in made], tools, tmp_path)
+    tried = []
+    for number, kernel in enumerate(made):
+        for steps in vector_steps(TARGETS[target]):
+            given = strategies.data(kernel.layer, number + steps, whole=True, steps=steps)
+            if kernel.baked:
+                given = strategies.Data(given.x, kernel.baked.kernel, kernel.baked.bias)
+            tried.append((number, trials.Trial(kernel, given, True)))
+    trials.run(program, tried)
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_address_and_undefined_behaviour_sanitizers(
+    target: str, specs: int, need: Callable[..., Any], tmp_path: Path
+) -> None:
+    tools = need(cprogram.toolchain, TARGETS[target])
+    layers = list(strategies.random_layers(max(40, specs // 5), seed=5))
+    flags = ("-O1", *cprogram.SANITIZE)
+    trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
+
+
+FAULTS = (  # how the buffers lie, a kernel of one filter over 8 samples, and what must be said of it
+    ("guard", "y[t] = x[t] + x[t + 1];", "touched x at byte 32 of 32"),
+    ("guard", "y[t] = x[t] + x[t - 1];", "touched x at byte -4 of 32"),
+    ("guard", "y[t + (t == 7)] = x[t];", "touched y at byte 32 of 32"),
+    ("guard", "y[t - (t == 0)] = x[t];", "wrote y at byte -4 of 32"),
+    ("guard", "y[t] = x[t] + bias[1];", "touched bias at byte 4 of 4"),
+    ("guard", "y[t] = x[t]; ((float *)x)[t] = 0;", "touched x at byte 0 of 32"),
+    ("guard", "y[t] = (float)((size_t)y / 4 % 64);", "the outputs depend on where the buffers lie"),
+    ("heap", "y[t] = x[t] + x[t + 1];", "heap-buffer-overflow"),
+    ("heap", "y[t - (t == 0)] = x[t];", "heap-buffer-overflow"),
+    ("heap", "y[t] = (float)((x != 0) * 2147483647 + (int)t);", "signed integer overflow"),
+)
+
+
+@pytest.mark.parametrize(("buffers", "body", "said"), FAULTS)
+def test_the_harness_catches_what_is_planted(
+    buffers: str, body: str, said: str, need: Callable[..., Any], tmp_path: Path
+) -> None:
+    tools = need(cprogram.toolchain, TARGETS["scalar"])
+    layer = Layer("conv1d", 1, 8, {"filters": 1, "kernel_size": 1, "data_format": "channels_last"})
+    kernel = trials.Kernel.of(layer, TARGETS["scalar"], "planted")
+    code = (
+        '#include "planted.h"\nvoid planted(const float *x, const float *kernel, const float *bias, float *y)\n'
+        f"{{ (void)kernel, (void)bias; for (ptrdiff_t t = 0; t < 8; ++t) {{ {body} }} }}\n"
+    )
+    planted = type(kernel.source)("planted", kernel.source.plan, (("planted.c", code), kernel.source.files[1]))
+    flags = ("-O1",) if buffers == "guard" else ("-O1", *cprogram.SANITIZE)
+    program = Program([planted], tools, tmp_path, flags=flags, buffers=buffers)
+    trial = trials.Trial(kernel, strategies.data(layer, 6, whole=True), True)
+    with pytest.raises(AssertionError, match=said):
+        program.run([trial.call(0)])
