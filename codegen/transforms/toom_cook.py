@@ -1,0 +1,86 @@
+"""Toom–Cook (Winograd's minimal filtering) F(m, r): tables by exact rational arithmetic.
+
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; points as Barabasz et al., 2020, weigh them.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+
+from codegen.transforms.expressions import Graph, pairs
+from codegen.transforms.transform import Transform
+
+POINTS = tuple(Fraction(*p) for p in ((0, 1), (1, 1), (-1, 1), (2, 1), (-2, 1), (1, 2), (-1, 2), (4, 1), (-4, 1)))
+Matrix = list[list[Fraction]]
+
+
+def tables(outputs: int, taps: int) -> tuple[Matrix, Matrix, Matrix]:
+    """(A^T, G, B^T) with y = A^T ((G w) * (B^T x)), exactly; the last point is infinity."""
+    count = outputs + taps - 1
+    points = POINTS[: count - 1]
+    inverse = [[p**i for p in points] + [Fraction(int(i == outputs - 1))] for i in range(outputs)]
+    weights, forward = [], []
+    for j, point in enumerate(points):
+        others = [p for i, p in enumerate(points) if i != j]
+        size = Fraction(1)
+        for other in others:
+            size *= point - other
+        row = [*_product(others), Fraction(0)]
+        # whole numbers in B^T wherever a power of two makes them so: those are exact in floating point
+        scale = Fraction(max(value.denominator for value in row))
+        forward.append([value * scale for value in row])
+        weights.append([point**k / size / scale for k in range(taps)])
+    forward.append(_product(list(points)))
+    weights.append([Fraction(int(k == taps - 1)) for k in range(taps)])
+    return inverse, weights, forward
+
+
+def _product(points: list[Fraction]) -> list[Fraction]:
+    """Coefficients, lowest first, of the product of (x - p)."""
+    row = [Fraction(1)]
+    for point in points:
+        row = [a - point * b for a, b in zip([Fraction(0), *row], [*row, Fraction(0)], strict=True)]
+    return row
+
+
+@lru_cache(maxsize=64)
+def toom_cook(outputs: int, taps: int) -> Transform:
+    """F(outputs, taps)."""
+    import numpy as np
+
+    inverse, weights, forward = tables(outputs, taps)
+    count = outputs + taps - 1
+    graph = Graph()
+    values = [graph.input(i) for i in range(count)]
+    into = graph.code(count, pairs(graph, [[float(v) for v in row] for row in forward], values))
+    # the columns of A^T belong to the points: p and -p share their even and odd powers through sums and differences
+    back = graph.code(count, _evaluate(graph, inverse, values))
+    table = np.array([[float(v) for v in row] for row in weights])
+    return Transform(f"F({outputs},{taps})", outputs, taps, count, into, back, table)
+
+
+def _evaluate(graph: Graph, matrix: Matrix, values: list) -> list:  # type: ignore[type-arg]  # Nodes
+    """A^T · values, with the columns of p and -p taken together: even powers see the sum, odd ones the difference."""
+    columns = list(zip(*matrix, strict=True))
+    used, terms = set(), []
+    for i, column in enumerate(columns):
+        if i in used:
+            continue
+        mate = next(
+            (
+                j
+                for j in range(i + 1, len(columns))
+                if j not in used and all(b == (-a if k % 2 else a) for k, (a, b) in enumerate(zip(column, columns[j], strict=True)))
+            ),
+            None,
+        )
+        if mate is None:
+            terms.append((column, values[i], values[i]))
+        else:
+            used.add(mate)
+            terms.append((column, graph.add(values[i], values[mate]), graph.sub(values[i], values[mate])))
+    return [
+        graph.combine([float(column[k]) for column, _, _ in terms], [odd if k % 2 else even for _, even, odd in terms])
+        for k in range(len(matrix))
+    ]
