@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def linear(x: Array) -> Array:
+    """x."""
     return x
 
 
@@ -28,20 +29,24 @@ def relu(x: Array, negative_slope: float, max_value: float | None, threshold: fl
 
 
 def relu6(x: Array) -> Array:
+    """max(x, 0), at most 6."""
     return relu(x, 0.0, 6.0, 0.0)
 
 
 def leaky_relu(x: Array, negative_slope: float) -> Array:
+    """x above 0, negative_slope·x up to it."""
     return relu(x, negative_slope, None, 0.0)
 
 
 def elu(x: Array, alpha: float) -> Array:
+    """x above 0, alpha·(exp(x) - 1) up to it."""
     import numpy as np
 
     return np.where(x <= 0, alpha * np.expm1(np.minimum(x, 0)), x)
 
 
 def tanh(x: Array) -> Array:
+    """(exp(2x) - 1) / (exp(2x) + 1)."""
     import numpy as np
 
     y: Array = np.tanh(x)
@@ -49,6 +54,7 @@ def tanh(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x))."""
     import numpy as np
 
     e = np.exp(-np.abs(x))
@@ -67,7 +73,7 @@ def gelu(x: Array, approximate: bool) -> Array:
     """x·P(x), P the normal distribution; or its tanh form, x/2·(1 + tanh v) = x·sigmoid(2v)."""
     import numpy as np
 
-    t = np.minimum(np.abs(x), 150)  # where both forms are 0 in any of these types
+    t = np.minimum(np.abs(x), 200)  # where both forms are 0 in any of these types
     if approximate:
         e = np.exp(-np.sqrt(8 / pi(x)) * (t + x.dtype.type(44715) / 1000000 * t * t * t))
         tail = e / (1 + e)
@@ -78,6 +84,7 @@ def gelu(x: Array, approximate: bool) -> Array:
 
 
 def softplus(x: Array) -> Array:
+    """log(1 + exp(x))."""
     import numpy as np
 
     y: Array = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
@@ -85,7 +92,7 @@ def softplus(x: Array) -> Array:
 
 
 def hard_sigmoid(x: Array) -> Array:
-    """x/6 + 1/2, kept in [0, 1]."""
+    """(x + 3) / 6, kept in [0, 1]."""
     import numpy as np
 
     y: Array = np.clip(x + 3, 0, 6) / 6

@@ -1,0 +1,340 @@
+"""Activations: what they mean, their stated error on every target, and what may be written for them."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen import activations
+from codegen.activations import LINEAR, ROWS, Activation
+from codegen.dtypes import DTYPES
+from codegen.errors import SpecError
+from codegen.registry import Call
+from codegen.targets import TARGETS
+from tests import cprogram
+from tests.lanewise import activation_loop, run
+
+Need = Callable[..., Any]
+MODELS = [activations.get(row.name) for row in ROWS] + [
+    activations.get(Call("gelu", (True,))),
+    activations.get(Call("relu", (0.1,))),
+    activations.get(Call("relu", (0.25, 5.0, 0.5))),
+    activations.get(Call("relu", (), (("max_value", 1.5), ("threshold", 0.1)))),
+    activations.get(Call("leaky_relu", (0.0,))),
+    activations.get(Call("leaky_relu", (-3.0,))),
+    activations.get(Call("elu", (0.3,))),
+]
+COUNT = 1 << 16
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "activations.md"
+targets = pytest.mark.parametrize("target", TARGETS)
+
+
+@cache
+def inputs(dtype: str) -> np.ndarray:
+    """Every binade of either sign (random bit patterns, NaNs among them), every place where a curve bends, specials."""
+    random, info = np.random.default_rng(3), np.finfo(dtype)
+    patterns = np.frombuffer(random.bytes(COUNT // 2 * info.dtype.itemsize), dtype)
+    cut = -110 if dtype == "float32" else -760  # from here up results are no longer 0
+    ranges = ((-1, 1), (-20, 20), (cut, 0), (math.sqrt(-2 * cut) * -1.05, 0))
+    bends = [random.uniform(low, high, COUNT // 8 - 16).astype(dtype) for low, high in ranges]
+    small, large = info.smallest_subnormal, info.max
+    special = [
+        0.0,
+        np.inf,
+        np.nan,
+        small,
+        info.tiny,
+        info.tiny - small,
+        large,
+        1.0,
+        3.0,
+        6.0,
+        10.0,
+        20.0,
+        88.7,
+        103.9,
+        745.1,
+        110.0,
+    ]
+    edges = np.array([*special, *np.negative(special), *special, *np.negative(special)], dtype)
+    return np.concatenate([patterns, *bends, edges])
+
+
+@cache
+def exact(activation: Activation, dtype: str) -> np.ndarray:
+    wide = np.longdouble if dtype == "float64" else np.float64
+    with np.errstate(all="ignore"):
+        return activations.reference(activation, inputs(dtype).astype(wide), dtype)
+
+
+def ulps(y: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """|y - true| in units in the last place of true; inf where just one is not finite, or both differ then."""
+    info = np.finfo(y.dtype)
+    finite = np.isfinite(true) & (np.abs(true) <= info.max)
+    with np.errstate(all="ignore"):
+        exponents = np.frexp(np.where(finite, true, 0))[1] - 1
+        place = np.ldexp(np.ones_like(true), np.maximum(exponents, info.minexp) - info.nmant)
+        error = np.abs(y - true) / place
+        same = (y == true.astype(y.dtype)) | (np.isnan(y) & np.isnan(true))
+    return np.where(same, 0, np.where(finite & np.isfinite(y), error, np.inf))
+
+
+def bits(y: np.ndarray) -> np.ndarray:
+    """The bits of y, all NaNs alike."""
+    return np.where(np.isnan(y), np.nan, y).astype(y.dtype).view(f"u{y.dtype.itemsize}")
+
+
+def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
+    error = ulps(y, exact(activation, dtype))
+    worst = int(np.argmax(error))
+    assert error[worst] <= activations.ulps(activation, dtype), (
+        f"{activation} of {inputs(dtype)[worst]!r}: {y[worst]!r}, expected {exact(activation, dtype)[worst]!r}"
+    )
+
+
+@targets
+def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:
+    """Also: all widths of a target, gcc and clang, and each level of optimisation give the same bits."""
+    row = TARGETS[target]
+    keys = [(activation, dtype, n) for dtype in DTYPES for activation in MODELS for n in row.lanes(dtype)]
+    loops = [activation_loop(activation, row, dtype, n) for activation, dtype, n in keys]
+    first: dict[tuple[Activation, str], np.ndarray] = {}
+    for compiler, level in (("gcc", "-O2"), ("clang", "-O1")):
+        tools = need(cprogram.toolchain, row, compiler)
+        made = run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES}, [level])
+        for (activation, dtype, n), y in zip(keys, made, strict=True):
+            if (activation, dtype) not in first:
+                assert_within(activation, dtype, y)
+                first[activation, dtype] = bits(y)
+            assert np.array_equal(bits(y), first[activation, dtype]), f"{activation} {dtype} v{n} {compiler} {level}"
+
+
+def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: Path) -> None:
+    """Somebody's build of the portable C may fuse products and sums as it likes."""
+    row = TARGETS["scalar"]
+    need(cprogram.toolchain, TARGETS["avx2"])
+    keys = [(activation, dtype) for dtype in DTYPES for activation in MODELS]
+    loops = [activation_loop(activation, row, dtype, 1) for activation, dtype in keys]
+    flags = ("-O2", "-mfma", "-ffp-contract=fast")
+    tools = need(cprogram.toolchain, row)
+    for (activation, dtype), y in zip(
+        keys, run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES}, flags), strict=True
+    ):
+        assert_within(activation, dtype, y)
+
+
+def test_the_portable_text_is_within_the_bound_with_the_smallest_compiler(need: Need, tmp_path: Path) -> None:
+    row, tools = TARGETS["scalar"], cprogram.Toolchain((need(cprogram.program, "tcc", "tcc"),))
+    loops = [activation_loop(activation, row, "float32", 1) for activation in MODELS]
+    for activation, y in zip(MODELS, run(loops, row, tools, tmp_path, {"float32": inputs("float32")}), strict=True):
+        assert_within(activation, "float32", y)
+
+
+INF = math.inf
+EDGES = {  # at -inf, +inf, and where a value is reached exactly: (x, f(x))
+    "linear": (-INF, INF, (-2.5, -2.5)),
+    "relu": (0, INF, (-3, 0), (1e-30, 1e-30)),
+    "relu6": (0, 6, (6, 6), (6.5, 6), (5.5, 5.5)),
+    "leaky_relu": (-INF, INF, (2, 2)),
+    "elu": (-1, INF, (-100, -1), (100, 100)),
+    "tanh": (-1, 1, (-30, -1), (30, 1), (0, 0)),
+    "sigmoid": (0, 1, (-1000, 0), (60, 1), (0, 0.5)),
+    "silu": (0, INF, (-1000, 0), (100, 100), (0, 0)),
+    "gelu": (0, INF, (-1000, 0), (100, 100), (0, 0)),
+    "softplus": (0, INF, (-1000, 0), (100, 100)),
+    "hard_sigmoid": (0, 1, (-3, 0), (3, 1), (0, 0.5)),
+    "hard_silu": (0, INF, (-3, 0), (3, 3), (1e38, 1e38)),
+}
+
+
+def test_infinities_nan_and_saturation(need: Need, tmp_path: Path) -> None:
+    tools, row = need(cprogram.toolchain, TARGETS["scalar"]), TARGETS["scalar"]
+    models = [activations.get(one.name) for one in ROWS]
+    points = sorted({x for edges in EDGES.values() for x, _ in edges[2:]})
+    for dtype in DTYPES:
+        x = np.array([-INF, INF, np.nan, *points], dtype)
+        made = run([activation_loop(one, row, dtype, 1) for one in models], row, tools, tmp_path, {dtype: x})
+        for one, y in zip(models, made, strict=True):
+            low, high, *known = EDGES[one.name]
+            assert (y[0], y[1]) == (low, high), one
+            assert np.isnan(y[2]), one
+            for at, value in known:
+                assert y[3 + points.index(at)] == np.dtype(dtype).type(value), (one, at)
+            with np.errstate(all="ignore"):
+                np.testing.assert_array_equal(y[:3], activations.reference(one, x[:3].astype(float)))
+
+
+# 40-digit arithmetic (mpmath 1.3), at -30, -10, -1.5, -2**-10, 0.5, 7.25
+POINTS = np.array([-30, -10, -1.5, -(2.0**-10), 0.5, 7.25])
+KNOWN = {
+    "elu": (
+        -0.9999999999999064237703,
+        -0.9999546000702375151485,
+        -0.7768698398515701710667,
+        -9.760858180243377652882e-4,
+        0.5,
+        7.25,
+    ),
+    "tanh": (
+        -1.0,
+        -0.9999999958776927636196,
+        -0.9051482536448664382423,
+        -9.765621895592602185841e-4,
+        0.4621171572600097585023,
+        0.9999989913051835970967,
+    ),
+    "sigmoid": (
+        9.35762296883929895384e-14,
+        4.539786870243439450478e-5,
+        0.1824255238063563403928,
+        0.4997558593944025517875,
+        0.6224593312018545646389,
+        0.9992903296008994118445,
+    ),
+    "silu": (
+        -2.807286890651789686152e-12,
+        -4.539786870243439450478e-4,
+        -0.2736382857095345105892,
+        -4.880428314398462419799e-4,
+        0.3112296656009272823195,
+        7.244854889606520735873,
+    ),
+    "gelu": (
+        -1.47201417814445611786e-196,
+        -7.619853024160526065973e-23,
+        -0.1002108019032870990067,
+        -4.879007890539252529231e-4,
+        0.3457312306370065518189,
+        7.249999999998489202835,
+    ),
+    "gelu(approximate=True)": (
+        0.0,
+        -1.204092348209805993659e-37,
+        -0.1004284230197670775506,
+        -4.879007890542245648038e-4,
+        0.3457140098251439220378,
+        7.249999999999999893681,
+    ),
+    "softplus": (
+        9.357622968839736779378e-14,
+        4.539889921686464676949e-5,
+        0.2014132779827524094995,
+        0.6926590185192301232472,
+        0.974076984180106680873,
+        7.250709922334339307262,
+    ),
+    "hard_sigmoid": (0, 0, 0.25, 0.499837239583333333333, 0.583333333333333333333, 1),
+    "hard_silu": (0, 0, -0.375, -4.881223042805989583333e-4, 0.291666666666666666667, 7.25),
+    "leaky_relu(negative_slope=0.2)": (-6, -2, -0.3, -0.0001953125, 0.5, 7.25),
+    "relu(negative_slope=0.25, max_value=5.0, threshold=0.5)": (-7.625, -2.625, -0.5, -0.125244140625, 0, 5),
+    "relu6": (0, 0, 0, 0, 0.5, 6),
+}
+
+
+@pytest.mark.parametrize("wide", ["float64", "longdouble"])
+def test_the_reference_is_right(wide: str) -> None:
+    by_words = {str(one): one for one in MODELS} | {one.name: one for one in MODELS[: len(ROWS)]}
+    for words, values in KNOWN.items():
+        y = activations.reference(by_words[words], POINTS.astype(wide))
+        assert y.dtype == np.dtype(wide)
+        np.testing.assert_allclose(
+            y.astype(float), values, rtol=2e-13 if "True" in words else 3e-14, atol=0, err_msg=words
+        )
+
+
+def test_whole_numbers_stay_whole_where_they_can() -> None:
+    x = np.array([-3, 0, 4, 9])
+    assert activations.reference(LINEAR, x).tolist() == x.tolist()
+    assert activations.reference(activations.get("relu"), x).tolist() == [0, 0, 4, 9]
+    assert activations.reference(activations.get(Call("relu", (2.0, 7.0))), x).tolist() == [-6, 0, 4, 7]
+
+
+@pytest.mark.parametrize("activation", [one for one in MODELS if not dict(one.options).get("threshold")], ids=str)
+def test_the_steepest_slope_is_the_steepest(activation: Activation) -> None:
+    x = np.linspace(-12, 12, 480_001)
+    y = activations.reference(activation, x)
+    found = float(np.max(np.abs(np.diff(y) / np.diff(x))))
+    assert found <= activations.slope(activation) * (1 + 1e-9)
+    assert found >= activations.slope(activation) * 0.999
+
+
+def test_a_threshold_is_a_jump_that_no_slope_bounds() -> None:
+    assert activations.slope(activations.get(Call("relu", (0.0, None, 1.0)))) == math.inf
+
+
+def test_the_stated_error_in_absolute_terms() -> None:
+    y = np.array([1.0, 1.99, 2.0, 0.0, -np.inf, np.nan])
+    unit = 3 * 2.0**-23
+    assert activations.error(activations.get("tanh"), y, "float32").tolist() == [
+        unit,
+        unit,
+        2 * unit,
+        3 * 2.0**-149,
+        0,
+        0,
+    ]
+    assert activations.error(activations.get("tanh"), y, "float64")[0] == 3 * 2.0**-52
+    assert not activations.error(activations.get("relu"), y, "float32").any()
+    assert not activations.error(LINEAR, y, "float64").any()
+
+
+def test_the_page_holds_the_table() -> None:
+    found = importlib.util.spec_from_file_location("write_activations", PAGE.with_name("write_activations.py"))
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    assert PAGE.read_text("utf-8") == module.page(), "run: python docs/write_activations.py"
+
+
+def test_names_options_and_defaults_are_keras() -> None:
+    assert activations.get(None) == LINEAR == activations.get("linear")
+    assert activations.get("swish") == activations.get("silu") == Activation("silu")
+    assert activations.get("hard_swish") == activations.get("hard_silu")
+    assert str(activations.get("relu")) == "relu(negative_slope=0.0, max_value=None, threshold=0.0)"
+    assert activations.get("leaky_relu").options == (("negative_slope", 0.2),)
+    assert activations.get("elu").options == (("alpha", 1.0),)
+    assert activations.get("gelu").options == (("approximate", False),)
+    assert activations.get(Call("relu", (0.5,), (("max_value", 6),))) == activations.get(
+        Activation("relu", (("negative_slope", 0.5), ("max_value", 6.0)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "words"),
+    [
+        ("ReLU", "E230", "unknown activation `ReLU`"),
+        ("sigmod", "E230", "unknown activation `sigmod`"),
+        (3, "E230", "3 is no activation"),
+        (Call("tanh", (1.0,)), "E231", "activation `tanh` got 1 options: it takes no options"),
+        (Call("elu", (), (("aplha", 1.0),)), "E231", "has no option `aplha`: it takes alpha"),
+        (Call("elu", (1.0,), (("alpha", 1.0),)), "E231", "got `alpha` twice"),
+        (Call("elu", (math.nan,)), "E232", "`alpha` is nan: expected a finite number"),
+        (Call("leaky_relu", (-math.inf,)), "E232", "`negative_slope` is -inf: expected a finite number"),
+        (
+            Call("relu", (), (("max_value", -1.0),)),
+            "E232",
+            "`max_value` is -1.0: expected None or a finite number, at least 0",
+        ),
+        (Call("relu", (True,)), "E232", "`negative_slope` is True: expected a finite number"),
+        (Call("gelu", (1,)), "E232", "`approximate` is 1: expected True or False"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_that_says_so(value: object, code: str, words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        activations.get(value)
+    assert caught.value.code == code
+    assert words in caught.value.message
+
+
+def test_a_near_miss_is_answered_with_the_name() -> None:
+    with pytest.raises(SpecError) as caught:
+        activations.get("ReLU")
+    assert caught.value.hint == "did you mean `relu`?"
