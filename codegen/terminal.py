@@ -12,8 +12,8 @@ __all__ = ["Terminal"]
 RED, BLUE, RESET = "\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"
 ACCENTS = (
     (re.compile(r"^((?:gen-conv: )?error(?:\[E\d+\])?)", re.M), RED),
+    (re.compile(r"(?<= )(\^+ .*|\^+)$", re.M), RED),
     (re.compile(r"^( *(?:-->|\d+ \||\|))", re.M), BLUE),
-    (re.compile(r"(?<=\| )( *\^+)", re.M), RED),
 )
 
 

@@ -514,5 +514,8 @@ class TestEndings:
         monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True, raising=False)
         monkeypatch.setenv("TERM", "xterm")
         assert run("nowhere.conv")[2].startswith("\x1b[1;31mgen-conv: error\x1b[0m: no file")
+        drawn = run("-", stdin=ONE.replace("kernel_size", "kernal_size"))[2]
+        assert "\x1b[1;31merror[E104]\x1b[0m: unknown parameter" in drawn
+        assert "\x1b[1;34m  |\x1b[0m     \x1b[1;31m^^^^^^^^^^^ did you mean `kernel_size`?\x1b[0m\n" in drawn
         monkeypatch.setenv("NO_COLOR", "1")
         assert "\x1b[" not in run("nowhere.conv")[2]
