@@ -116,7 +116,7 @@ def trials(kernel: Kernel, seed: int) -> Iterator[Trial]:
 
 
 def run(program: Program, tried: Sequence[tuple[int, Trial]]) -> None:
-    """Runs (kernel number, trial) pairs in one program and checks all. Raises AssertionError, naming each wrong kernel."""
+    """Runs (kernel number, trial) pairs in one program and checks all; AssertionError names each wrong kernel."""
     outputs = program.run([trial.call(number) for number, trial in tried])
     wrong: dict[str, str] = {}
     for (_, trial), y in zip(tried, outputs, strict=True):
