@@ -91,7 +91,7 @@ class CompiledKernel:
 def _caller(library: Any, plan: KernelPlan) -> Callable[[Array, Array, Any, Any], None]:
     """`run` on pointers to the weights; a closure, as attribute look-ups would cost more than the call of C."""
     idle: list[Block] = []  # one block a running call: threads and signal handlers never share one
-    take, give, entry, buffer = idle.pop, idle.append, library.genconv_run_v1, ffi.from_buffer
+    take, give, buffer = idle.pop, idle.append, ffi.from_buffer
     axis = 1 if plan.problem.channels_last else 2
 
     def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
@@ -103,7 +103,7 @@ def _caller(library: Any, plan: KernelPlan) -> Callable[[Array, Array, Any, Any]
         block.x, block.y, block.kernel, block.bias = buffer(BYTES, x), buffer(BYTES, y, True), kernel, bias
         shape = x.shape
         block.batch, block.steps = shape[0], shape[axis]
-        entry(block)
+        library.genconv_run_v1(block)  # by the library, which this closure so keeps open
         give(owner)
 
     return call

@@ -32,7 +32,7 @@ COMMANDS = ("cc", "gcc", "clang")
 POSIX = os.name == "posix"
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 
-# They follow a user's own arguments: -ffast-math in CC must not change a sum, or flush the whole process' denormals to 0.
+# They follow a user's own arguments: -ffast-math in CC must not change a sum, or set flush-to-zero in the whole process.
 FLAGS = ("-std=c99", "-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-ffp-contract=off")
 EXPORT = '__attribute__((visibility("default")))' if POSIX else "__declspec(dllexport)"
 SHARED = ("-shared", *(("-fPIC", "-fvisibility=hidden") if POSIX else ()), f"-DGENCONV_EXPORT={EXPORT}")
@@ -200,15 +200,16 @@ def run(command: Sequence[str], *, seconds: float, folder: Path | None = None) -
     if folder is not None:
         environment["TMPDIR"] = str(folder)  # so that what a killed compiler leaves goes with the folder
     try:
-        process = subprocess.Popen(
-            [*_limits(seconds), *command],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=POSIX,
-        )
+        with _starting():
+            process = subprocess.Popen(
+                [*_limits(seconds), *command],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=POSIX,
+            )
     except OSError as error:
         raise ToolchainError(f"cannot start `{shlex.join(command)}`: {error.strerror}") from None
     status, text = _outcome(process, seconds)
@@ -217,6 +218,19 @@ def run(command: Sequence[str], *, seconds: float, folder: Path | None = None) -
     how = f"took longer than {seconds:g} s (GENCONV_CC_TIMEOUT)" if status is None else f"ended with status {status}"
     last = "\n".join(f"  {line}" for line in text.splitlines()[-LAST_LINES:])
     raise ToolchainError(f"the compiler {how}\n  {shlex.join(command)}\n{last}".rstrip())
+
+
+@lru_cache(maxsize=1)
+def _starting() -> threading.RLock:
+    """The lock that keeps another thread's fork out of a process' start.
+
+    Its child would hold the writing end of Popen's pipes, for whose closing this process waits, while the child may
+    wait for this process to end its turn at the cache.
+    """
+    lock = threading.RLock()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock
 
 
 def _outcome(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, str]:
