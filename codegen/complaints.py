@@ -57,7 +57,7 @@ def _junk(text: str, where: Span) -> SpecError:
         message = f"`{short(text)}` has no meaning here"
         return SpecError("E102", message, hint="use straight quotes: \" or '", span=where)
     if any(char.isalnum() for char in text):
-        hint = "names are made of a to z, A to Z, 0 to 9 and _; other text stands in \"quotes\" or after #"
+        hint = 'names are made of a to z, A to Z, 0 to 9 and _; other text stands in "quotes" or after #'
         return SpecError("E102", f"`{short(text)}` is not made of ASCII letters", hint=hint, span=where)
     hint = "take it out; a # starts a comment"
     if text == ":":
@@ -129,7 +129,7 @@ def _listed(expected: frozenset[str]) -> str:
 
 def _way_out(expected: frozenset[str]) -> str:
     if expected >= VALUE:
-        return "write a value: a number, a word, a \"string\", a tuple, a list or a call"
+        return 'write a value: a number, a word, a "string", a tuple, a list or a call'
     if {"LET", "FOR"} <= expected:
         return "a statement is `let NAME = value`, `defaults { … }`, `for NAME in values { … }` or `KIND NAME { … }`"
     if "IN" in expected:

@@ -70,10 +70,15 @@ class Diagnostic:
         return self.source.place(self.span.start)[1] if self.source and self.span else None
 
     def __str__(self) -> str:
-        head = f"error[{self.code}]: {visible(self.message)}"
+        head, hint = f"error[{self.code}]: {_line(self.message)}", _line(self.hint or "")
         if self.source and self.span:
-            return f"{head}\n{self.source.draw(self.span, visible(self.hint or ''))}"
-        return f"{head}; {visible(self.hint)}" if self.hint else head
+            return f"{head}\n{self.source.draw(self.span, hint)}"
+        return f"{head}; {hint}" if hint else head
+
+
+def _line(text: str, most: int = 300) -> str:
+    """One line of a drawing: what comes from the file is escaped, and cut where it is endless."""
+    return visible(text if len(text) <= most else text[: most - 1] + "…")
 
 
 class SpecErrors(GenConvError, ValueError):

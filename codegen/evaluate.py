@@ -92,7 +92,9 @@ class Evaluator:
     def _sized(self, values: tuple[object, ...], span: Span) -> object:
         if any(value is UNKNOWN for value in values):
             return UNKNOWN
-        if _size(values, MOST_ITEMS) > MOST_ITEMS:
+        size = _size(values, MOST_ITEMS)
+        self._work += size
+        if size > MOST_ITEMS:
             message = f"the value holds more than {MOST_ITEMS:,} values or is nested deeper than {MOST_DEPTH}"
             return self._wrong("E407", message, "make it shorter", span)
         return values

@@ -19,8 +19,8 @@ _HEADERS = re.compile(  # types and limits of stddef.h, stdint.h, limits.h, floa
 )
 _OURS = re.compile(r"v[0-9]+u?(_\w+)?|hold|genconv\w*")  # an emitted file's vector types; the JIT's functions
 
-SUFFIXES = ("H", "STEPS", "CHANNELS", "OUT_STEPS", "FILTERS", "WORKSPACE_BYTES", "out_steps", "kernel", "bias")
-"""A layer NAME takes NAME_SUFFIX for macros, tables and functions of its own."""
+SUFFIXES = ("H", "STEPS", "CHANNELS", "OUT_STEPS", "FILTERS", "WORKSPACE_BYTES", "out_steps")
+"""The header of a layer NAME defines NAME_SUFFIX."""
 
 
 def check(field: str, value: object) -> str:

@@ -5,9 +5,10 @@ A check takes the parameter's name and a value and returns what the spec holds; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from codegen.errors import SpecError
@@ -49,10 +50,16 @@ def parameter(check: Check, doc: str, default: Any = REQUIRED, *, also: Sequence
     return field(default=default, metadata={"check": check, "doc": doc, "also": tuple(also)})
 
 
-def parameters(kind: type[Any]) -> dict[str, Parameter]:
+_TABLES: dict[type[Any], Mapping[str, Parameter]] = {}
+
+
+def parameters(kind: type[Any]) -> Mapping[str, Parameter]:
     """The parameters of a spec's class by name, in the order of the class."""
-    found = (spot for spot in fields(kind) if "check" in spot.metadata)
-    return {spot.name: Parameter(spot.name, spot.default, **spot.metadata) for spot in found}
+    if kind not in _TABLES:
+        found = (spot for spot in fields(kind) if "check" in spot.metadata)
+        table = {spot.name: Parameter(spot.name, spot.default, **spot.metadata) for spot in found}
+        _TABLES[kind] = MappingProxyType(table)
+    return _TABLES[kind]
 
 
 def shown(value: object, most: int = 60) -> str:

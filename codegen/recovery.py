@@ -100,14 +100,14 @@ class Reader:
 
     def _next_boundary(self, position: int) -> int:
         """The first token from `position` on at which an entry or statement ends, outside brackets."""
-        items, depth = self._tokens.items, 0
+        items, depth, lost = self._tokens.items, 0, False
         ends = {"_NL", "_RBRACE", *(SEPARATORS if self._in_entries else ("_LBRACE",))}
         for at in range(self._mark, len(items)):
             kind = items[at].type
-            if at >= position and depth <= 0 and kind in ends:
+            if at >= position and depth <= 0 and kind in ends and (not lost or self._ends_lost(at)):
                 return at
             if at in self._tokens.unclosed:
-                ends -= SEPARATORS  # they may stand in what was never closed
+                lost = True  # a separator may belong to what was never closed
             elif at in self._tokens.stray:
                 continue
             elif kind in OPENERS or kind == "_LBRACE":
@@ -115,6 +115,11 @@ class Reader:
             elif kind in CLOSERS or (kind == "_RBRACE" and depth > 0):
                 depth -= 1
         return len(items)
+
+    def _ends_lost(self, position: int) -> bool:
+        """Whether the token there ends an entry with an open bracket: a line's end, or what an entry follows."""
+        kinds = [token.type for token in self._tokens.items[position : position + 3]]
+        return kinds[0] not in SEPARATORS or kinds[1:] == ["NAME", "_EQ"]
 
     def _stand_in(self, end: str) -> None:
         """Reads `name = ?` for an entry or a `let` whose name is known, so that nobody misses it."""
@@ -152,6 +157,8 @@ class Reader:
     def _opens_statement(self, position: int) -> bool:
         """Whether a block's header stands there: then the block around it was never closed."""
         kinds = [token.type for token in self._tokens.items[position : position + 3]]
-        return kinds[:2] == ["FOR", "NAME"] or kinds[:2] == ["DEFAULTS", "_LBRACE"] or (
-            kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["_LBRACE"], ["LSQB"])
+        return (
+            kinds[:2] == ["FOR", "NAME"]
+            or kinds[:2] == ["DEFAULTS", "_LBRACE"]
+            or (kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["_LBRACE"], ["LSQB"]))
         )

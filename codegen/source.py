@@ -39,9 +39,8 @@ class Source:
 
     def line(self, number: int) -> str:
         """Line `number` (from 1) without its end."""
-        start = self._starts[number - 1]
-        end = _NEWLINE.search(self.text, start)
-        return self.text[start : end.start() if end else len(self.text)]
+        start, *following = self._starts[number - 1 : number + 1]
+        return self.text[start : following[0] if following else len(self.text)].rstrip("\r\n")
 
     def draw(self, span: Span, label: str) -> str:
         """The span's first line with carets under it and `label` beside them, as rustc draws it."""

@@ -9,6 +9,7 @@ from codegen import tree
 from codegen.complaints import short
 from codegen.errors import SpecError, SpecErrors
 from codegen.evaluate import Evaluator, Report
+from codegen.names import SUFFIXES
 from codegen.parameters import UNKNOWN, parameters, shown
 from codegen.source import Span
 from codegen.specs import COMING, KINDS, Spec
@@ -43,6 +44,9 @@ class Unroller:
         """Raises SpecError for a limit that ends reading: E404, E408."""
         self._lets([statement for statement in file.statements if isinstance(statement, tree.Let)])
         self._statements(file.statements)
+        for spec in self.layers:
+            for suffix in SUFFIXES:
+                self._not_defined_by(spec.name, f"{spec.name}_{suffix}")
 
     def _wrong(self, code: str, message: str, hint: str, span: Span) -> None:
         self._report(SpecError(code, message, hint=hint, span=span))
@@ -58,6 +62,7 @@ class Unroller:
             name = let.name.text
             if name in RESERVED:
                 self._reserved(let.name)
+                self._evaluator.names[name] = UNKNOWN
             elif name in found:
                 self._wrong("E114", f"`{short(name)}` is defined twice", "take one of the two out", let.name.span)
             else:
@@ -108,22 +113,24 @@ class Unroller:
         name, names = loop.name.text, self._evaluator.names
         if name in RESERVED:
             self._reserved(loop.name)
-        taken = name in names
-        if taken:
+        outer = {name: names[name]} if name in names else {}
+        if outer:
             message = f"`{short(name)}` already names a `let` or a loop around this one"
             self._wrong("E114", message, "choose another name for the loop", loop.name.span)
         turns = self._evaluator.turns(loop.values) if loop.name.text else None
         for value in (UNKNOWN,) if turns is None else turns:
             if not loop.body:
                 break
-            names[name] = names[name] if taken else value
+            names[name] = value
             self._statements(loop.body)
-        if not taken:
-            names.pop(name, None)
+        names.pop(name, None)
+        names.update(outer)
 
     def _set_defaults(self, defaults: tree.Defaults) -> None:
         """Adds to the defaults of the layers that follow; a value that no kind takes is reported here."""
-        for name, given in self._entries(defaults.entries, defaults.span).items():
+        if self._too_many(defaults.entries, defaults.span):
+            return
+        for name, given in self._entries(defaults.entries).items():
             kinds = [kind for kind in KINDS.values() if name in parameters(kind)]
             if not kinds or name == "name":
                 self._unknown_parameter(given.entry.name, list(KINDS.values()))
@@ -136,12 +143,8 @@ class Unroller:
                 self._blame(wrong, given)
                 self._defaults[name] = Given(UNKNOWN, given.entry)
 
-    def _entries(self, entries: tuple[tree.Entry, ...], block: Span) -> dict[str, Given]:
+    def _entries(self, entries: tuple[tree.Entry, ...]) -> dict[str, Given]:
         """Each parameter's value; the first of two that are given twice."""
-        if len(entries) > MOST_ENTRIES:
-            message = f"the block has {len(entries):,} entries, more than {MOST_ENTRIES}, the most that one may have"
-            self._wrong("E405", message, "a layer has fewer parameters than that: take the others out", block)
-            return {}
         found: dict[str, Given] = {}
         for entry in entries:
             value = self._evaluator.value(entry.value)
@@ -152,17 +155,25 @@ class Unroller:
                 found[entry.name.text] = Given(value, entry)
         return found
 
+    def _too_many(self, entries: tuple[tree.Entry, ...], block: Span) -> bool:
+        if len(entries) > MOST_ENTRIES:
+            message = f"the block has {len(entries):,} entries, more than {MOST_ENTRIES}, the most that one may have"
+            self._wrong("E405", message, "a layer has fewer parameters: take the others out", block)
+        return len(entries) > MOST_ENTRIES
+
     def _layer(self, layer: tree.Layer) -> None:
-        given = self._entries(layer.entries, layer.kind.span)
+        if self._too_many(layer.entries, layer.kind.span):
+            return
+        given = self._entries(layer.entries)
         kind = KINDS.get(layer.kind.text)
         if kind is None:
             self._unknown_kind(layer.kind)
             return
         known = parameters(kind)
-        for name in [name for name in given if name not in known]:
-            self._unknown_parameter(given.pop(name).entry.name, [kind])
+        stray = [given.pop(name).entry.name for name in [*given] if name not in known]
+        meant = {self._unknown_parameter(name, [kind]) for name in stray}
         merged = {name: value for name, value in self._defaults.items() if name in known} | given
-        values = {name: value.value for name, value in merged.items()}
+        values = dict.fromkeys(meant - {None}, UNKNOWN) | {name: value.value for name, value in merged.items()}
         if "name" not in values:
             values["name"] = self._name(layer)
         if "input_shape" not in values:
@@ -220,6 +231,13 @@ class Unroller:
             self._wrong("E122", message, hint, place.span)
         self._places[name.casefold()] = place
 
+    def _not_defined_by(self, owner: str, word: str) -> None:
+        """Reports E122 for a layer whose name another layer's header defines."""
+        place = self._places.get(word.casefold())
+        if place and any(spec.name == word for spec in self.layers):
+            message = f"the header of the layer `{owner}` defines `{word}`, so that no layer may have that name"
+            self._wrong("E122", message, "choose another name", place.span)
+
     def _unknown_kind(self, kind: tree.Name) -> None:
         if not kind.text:  # a header that could not be read, reported as such
             return
@@ -230,7 +248,8 @@ class Unroller:
         hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(KINDS)}"
         self._wrong("E112", f"unknown kind of layer `{short(kind.text)}`", hint, kind.span)
 
-    def _unknown_parameter(self, name: tree.Name, kinds: list[type[Spec]]) -> None:
+    def _unknown_parameter(self, name: tree.Name, kinds: list[type[Spec]]) -> str | None:
+        """Reports E104; returns the parameter that was probably meant."""
         known = {each.name: each for kind in kinds for each in parameters(kind).values()}
         other = {word: each.name for each in known.values() for word in each.also}
         near = closest(name.text, known, other)
@@ -239,6 +258,7 @@ class Unroller:
         if name.text == "name":
             hint = "a layer's name is its own: write it after its kind"
         self._wrong("E104", f"unknown parameter `{short(name.text)}`", hint, name.span)
+        return near
 
 
 def _word_nodes(node: tree.Value) -> Iterator[tree.Word]:
