@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 READY = 0x0101  # flags.num: C-contiguous and aligned
+WRITABLE = READY | 0x0400
 NUMBERS = "fiub"  # kinds that are cast: floats, whole numbers, bools
 
 

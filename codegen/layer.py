@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 import numpy as np
 
 from codegen import arrays, pipeline
+from codegen.arrays import READY, WRITABLE
 from codegen.errors import ShapeError, WeightsError
 from codegen.specs import Spec
 from codegen.targets import target_named
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Copy = Literal["auto", "never"]
 Shape = tuple[int | None, ...]
 
+NDARRAY, EMPTY = np.ndarray, np.empty  # looked up once: a call has little more than a microsecond for Python
 EASY_SHAPES = 64  # input shapes whose output shape is remembered
 
 
@@ -65,13 +67,22 @@ class Layer:
         must fit exactly and share no memory with x. Raises ShapeError.
         """
         weights = self._weights or self._initial
-        if out is None and type(x) is np.ndarray and weights is not None and weights.run is not None:
+        if type(x) is NDARRAY and weights is not None and weights.run is not None:
             shape = self._easy.get(x.shape)
-            if shape is not None and x.dtype is self._dtype and x.flags.num & arrays.READY == arrays.READY:
-                y = np.empty(shape, self._dtype)
-                weights.run(x, y)
-                return y
+            if shape is not None and x.dtype is self._dtype and x.flags.num & READY == READY:
+                if out is None:
+                    out = EMPTY(shape, self._dtype)
+                elif not self._fits(out, shape, x):
+                    return self._checked(x, out, copy)
+                weights.run(x, out)
+                return out
         return self._checked(x, out, copy)
+
+    def _fits(self, out: Any, shape: tuple[int, ...], x: Array) -> bool:
+        """Whether `out` needs no closer look."""
+        if type(out) is not NDARRAY or out.shape != shape or out.dtype is not self._dtype:
+            return False
+        return out.flags.num & WRITABLE == WRITABLE and not np.may_share_memory(out, x)
 
     def _checked(self, x: Any, out: Array | None, copy: Copy) -> Array:
         x = arrays.taken(x, self._dtype, copy, self._axes)

@@ -52,7 +52,7 @@ class Options:
             try:
                 object.__setattr__(self, spot.name, spot.metadata["check"](value))
             except ValueError as wrong:
-                message = f"{self.noun} `{type(self).__name__}`: `{spot.name}` is {value!r}: expected {wrong}"
+                message = f"{self.noun} `{type(self).__name__}`: `{spot.name}` is {_shown(value)}: expected {wrong}"
                 raise SpecError("E232", message) from None
 
     def __str__(self) -> str:
@@ -169,7 +169,9 @@ class Registry(Generic[T]):
         made: Any = value() if isinstance(value, type) else value
         if callable(made):  # Keras takes any callable; only Python can hand one over
             return cast(T, made)
-        raise SpecError("E230", f"{value!r} is no {self.noun}", hint=f"give a name, one of {', '.join(self.names())}")
+        raise SpecError(
+            "E230", f"{_shown(value)} is no {self.noun}", hint=f"give a name, one of {', '.join(self.names())}"
+        )
 
     def names(self) -> list[str]:
         """The snake_case names, in the table's order."""
@@ -199,7 +201,7 @@ class Registry(Generic[T]):
         here = self.elsewhere.get(name)
         names = self.names()
         close = f"did you mean `{here}`?" if here else suggestion(name, [*names, *self.aliases]).lstrip("; ")
-        raise SpecError("E230", f"unknown {self.noun} `{name}`", hint=close or f"known: {', '.join(names)}")
+        raise SpecError("E230", f"unknown {self.noun} `{name[:64]}`", hint=close or f"known: {', '.join(names)}")
 
     def _once(self, call: Call) -> dict[str, object]:
         options = dict(call.kwargs)
@@ -215,7 +217,7 @@ class Registry(Generic[T]):
         extra = set(config) - {"class_name", "config", "module", "registered_name"}
         if not isinstance(name, str) or not isinstance(options, dict) or extra:
             hint = 'write it as {"class_name": "HeNormal", "config": {"seed": 7}}, or as a call'
-            raise SpecError("E230", f"{config!r} is no config of a {self.noun}", hint=hint)
+            raise SpecError("E230", f"{_shown(config)} is no config of a {self.noun}", hint=hint)
         return self._make(name, (), options)
 
 
@@ -229,3 +231,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def snake_case(name: str) -> str:
     """GlorotUniform → glorot_uniform, STFT → stft, L1L2 → l1l2 (keras/src/utils/naming.py)."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def _shown(value: object) -> str:
+    """A value as a message shows it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
