@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from codegen.diagnostics import CODES
+from codegen.source import visible
 
 HEAD = """\
 # Error codes
@@ -20,12 +21,17 @@ def page() -> str:
     parts = [HEAD, f"| code | what |\n|---|---|\n{rows}\n"]
     for entry in CODES.values():
         parts.append(
-            f"## {entry.code}\n\n**{entry.title}.** {entry.rule}\n\n"
-            f"Wrong:\n\n```text\n{entry.wrong.strip()}\n```\n\n"
-            f"Right:\n\n```conv\n{entry.right.strip()}\n```\n\n"
+            f"## {entry.code}\n\n**{entry.title[0].upper()}{entry.title[1:]}.** {entry.rule}\n\n"
+            f"Wrong:\n\n```text\n{shown(entry.wrong)}\n```\n\n"
+            f"Right:\n\n```conv\n{entry.right}\n```\n\n"
             f"From: {entry.source}\n"
         )
     return "\n".join(parts)
+
+
+def shown(text: str) -> str:
+    """`text` with what no page should hold escaped: control characters, bidi overrides."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 if __name__ == "__main__":
