@@ -25,13 +25,17 @@ __all__ = ["build", "declarations"]
 
 SCRIPT = """\
 import os
-from cffi import FFI
+import sys
+from cffi import FFI, VerificationError
 
 os.environ["CC"] = {compiler!r}
 ffi = FFI()
 ffi.cdef({cdef!r})
 ffi.set_source({name!r}, {include!r}, sources={sources!r}, include_dirs=["layer"], extra_compile_args={flags!r})
-print(ffi.compile(), end="")
+try:
+    print(ffi.compile(), end="")
+except VerificationError as error:
+    sys.exit(str(error))
 """
 SETUP_SECONDS = 60.0  # beside the compiler's own time
 

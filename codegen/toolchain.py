@@ -32,7 +32,7 @@ COMMANDS = ("cc", "gcc", "clang")
 POSIX = os.name == "posix"
 SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 
-# They follow a user's own arguments: -ffast-math in CC must not change a sum, or set flush-to-zero in the whole process.
+# They follow a user's own arguments: -ffast-math in CC must not change a sum, or set flush-to-zero for all of Python.
 FLAGS = ("-std=c99", "-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations", "-ffp-contract=off")
 EXPORT = '__attribute__((visibility("default")))' if POSIX else "__declspec(dllexport)"
 SHARED = ("-shared", *(("-fPIC", "-fvisibility=hidden") if POSIX else ()), f"-DGENCONV_EXPORT={EXPORT}")
