@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -228,6 +229,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean `{spelled[close[0]]}`?" if close else ""
 
 
+@cache
 def snake_case(name: str) -> str:
     """GlorotUniform → glorot_uniform, STFT → stft, L1L2 → l1l2 (keras/src/utils/naming.py)."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
