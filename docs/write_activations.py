@@ -32,6 +32,7 @@ TAIL = """
   steepest slope. `relu` with a threshold jumps there, so no slope bounds it.
 * Options are taken as rounded to the dtype. The bounds hold for the defaults and for any option with which nothing
   overflows or falls below the normal numbers on the way.
+* The exponential beneath all the smooth ones is within 2 ulp for every argument that they give it.
 * Where max(x, 0) or a clip decides, nothing is rounded: `relu` without a slope, `relu6` and `linear` are exact.
 * For one target, the vectors of all widths and the single number give the same bits, with gcc and with clang, at any
   level of optimisation. Targets with and without fused products differ among themselves within the bounds.

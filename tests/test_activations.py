@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,36 @@ def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path:
                 assert_within(activation, dtype, y)
                 first[activation, dtype] = bits(y)
             assert np.array_equal(bits(y), first[activation, dtype]), f"{activation} {dtype} v{n} {compiler} {level}"
+
+
+EXP = """
+static inline v{n} v{n}_exp(v{n} y)
+{{
+    v{n} scale, p = v{n}_exp_parts(y, &scale);
+    return (p + ({c})1) * scale * ({c}){unscaled};
+}}
+"""
+
+
+@targets
+def test_the_exponential_beneath_is_within_2_ulp(target: str, need: Need, tmp_path: Path) -> None:
+    """For all arguments that the activations give it: from where even denormal results are 0, up to 0."""
+    row, unscaled = TARGETS[target], {"float32": 2.0**-64, "float64": 2.0**-512}
+    random = np.random.default_rng(5)
+    x = {
+        dtype: -np.abs(random.uniform(0, low, COUNT) * random.choice([1, 1e-3, 1e-9], COUNT)).astype(dtype)
+        for dtype, low in (("float32", 110), ("float64", 760))
+    }
+    keys = [(dtype, n) for dtype in DTYPES for n in row.lanes(dtype)]
+    loops = []
+    for dtype, n in keys:
+        beneath = activation_loop(activations.get("sigmoid"), row, dtype, n)
+        text = beneath.text + EXP.format(n=n, c=DTYPES[dtype].c, unscaled=unscaled[dtype])
+        loops.append(replace(beneath, text=text, result=f"v{n}_exp(v{n}_load(x + i))"))
+    for (dtype, _), y in zip(keys, run(loops, row, need(cprogram.toolchain, row), tmp_path, x), strict=True):
+        true = np.exp(x[dtype].astype(np.longdouble))
+        assert ulps(y, true).max() <= 2
+        assert np.any((y > 0) & (y < np.finfo(dtype).tiny)), "denormal results are among them"
 
 
 def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: Path) -> None:
