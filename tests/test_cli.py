@@ -309,6 +309,13 @@ class TestVerify:
         assert lines[1].startswith("one  8 steps  random: error ")
         assert len([line for line in lines if line.startswith("two  ")]) >= 6
 
+    @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.conv")), ids=lambda path: path.stem)
+    def test_the_examples_are_right_on_this_machine(self, run: Run, path: Path) -> None:
+        code, out, err = run("verify", str(path))
+        assert (code, err) == (0, "")
+        assert all(line.endswith("ok") for line in out.splitlines())
+        assert re.search(r"whole numbers: error 0, bound 0, [1-9]", out) or path.stem == "motion"  # gelu rounds
+
     def test_given_weights_are_used(self, run: Run, tmp_path: Path) -> None:
         code, out, _ = run("verify", "one.conv", "--weights", weights_file(tmp_path))
         assert code == 0

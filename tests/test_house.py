@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WRITTEN_BY_A_TOOL = {"_abi"}
 
 FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws it
-    "cli",
+    "cli bench",
     "commands terminal",
     "model layers layer arrays",
     "layer",
