@@ -12,6 +12,21 @@ Weights = Literal["argument", "packed", "baked"]
 """Where a kernel finds its weights: a C argument in Keras' shape; a C argument packed by `plan.pack`; a const table."""
 
 
+Accuracy = Literal["exact", "fast"]
+"""`exact`: direct algorithms only, reproducible sums, exact NaN and Inf. `fast`: also transforms whose rms error on
+standard normal data is at most twice direct's."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the planner."""
+
+    problem: ConvProblem
+    target: Target
+    weights: Weights = "argument"
+    accuracy: Accuracy = "exact"
+
+
 @dataclass(frozen=True)
 class KernelPlan:
     """One way to compute `problem` on `target`.

@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from codegen.errors import PlanError
-from codegen.plan import KernelPlan, Weights
+from codegen.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem import ConvProblem
 from codegen.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
 
-ALGORITHMS = ("direct_filters", "direct_steps", "depthwise")
+ALGORITHMS = ("direct_filters", "direct_steps", "depthwise", "winograd", "fft")
 
 
 class Algorithm(Protocol):
@@ -22,8 +22,8 @@ class Algorithm(Protocol):
 
     NAME: str
 
-    def why_not(self, problem: ConvProblem, target: Target) -> str | None: ...
-    def candidates(self, problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]: ...
+    def why_not(self, request: Request) -> str | None: ...
+    def candidates(self, request: Request) -> list[KernelPlan]: ...
     def describe(self, plan: KernelPlan) -> str: ...
     def pack(self, plan: KernelPlan, kernel: np.ndarray) -> np.ndarray: ...
 
@@ -33,16 +33,19 @@ def algorithm(name: str) -> Algorithm:
     return cast(Algorithm, import_module(f"codegen.algorithms.{name}"))
 
 
-def plan(problem: ConvProblem, target: Target, weights: Weights = "argument") -> KernelPlan:
+def plan(
+    problem: ConvProblem, target: Target, weights: Weights = "argument", accuracy: Accuracy = "exact"
+) -> KernelPlan:
     """The plan with the lowest estimated cost; `rejected` tells why the others were not taken. Raises PlanError."""
+    request = Request(problem, target, weights, accuracy)
     best: list[KernelPlan] = []
     rejected: list[tuple[str, str]] = []
     for name in ALGORITHMS:
-        reason = algorithm(name).why_not(problem, target)
+        reason = algorithm(name).why_not(request)
         if reason:
             rejected.append((name, reason))
         else:
-            best.extend(algorithm(name).candidates(problem, target, weights)[:1])
+            best.extend(algorithm(name).candidates(request)[:1])
     if not best:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in rejected))
     best.sort(key=lambda candidate: candidate.cost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from codegen.targets import Target
 
 LATENCY = 4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
+LEVELS = ((24 << 10, 0.0), (400 << 10, 0.01), (8 << 20, 0.04), (1 << 62, 0.12))  # (bytes, cycles a byte)
 CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 
 FREE_STEPS = 1024  # the length that the cost of a free length is told for
@@ -14,6 +15,11 @@ def step_cycles(rows: int, vectors: int, target: Target) -> float:
     """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width."""
     products = rows * vectors * (1 if target.fma else 2)
     return max(products / 2, (rows + vectors) / 2, LATENCY, (products + rows + vectors + 3) / 6)
+
+
+def far(size: int) -> float:
+    """Cycles to bring a byte of an array of `size` bytes into the first-level cache, beyond what computing hides."""
+    return next(cycles for most, cycles in LEVELS if size <= most)
 
 
 def rows_that_fit(vectors: int, target: Target, lanes: int) -> int:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from codegen.algorithms import direct_filters
 from codegen.algorithms.direct_filters import Schedule
-from codegen.plan import KernelPlan, Weights
+from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
-from codegen.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
 NAME = "depthwise"
 
 
-def why_not(problem: ConvProblem, target: Target) -> str | None:
-    """The reason why this algorithm cannot serve `problem`, None if it can."""
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
     if problem.groups != problem.channels or problem.groups == 1:
         return "an output sums over more than one channel"
     if problem.filters != problem.channels:
@@ -28,15 +28,15 @@ def why_not(problem: ConvProblem, target: Target) -> str | None:
     return None
 
 
-def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
+def candidates(request: Request) -> list[KernelPlan]:
     """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input."""
     plans = []
-    for plan in direct_filters.candidates(_as_one_group(problem), target, weights):
+    for plan in direct_filters.candidates(replace(request, problem=_as_one_group(request.problem))):
         schedule = plan.schedule
         assert isinstance(schedule, Schedule)
         if schedule.form == "fused":  # one channel's taps lie a row of all channels apart
             schedule = replace(schedule, form="nested")
-        plans.append(replace(plan, problem=problem, algorithm=NAME, schedule=schedule))
+        plans.append(replace(plan, problem=request.problem, algorithm=NAME, schedule=schedule))
     return plans
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from codegen.algorithms import cost, walk
 from codegen.algorithms.walk import Panel, Segment, Tile
-from codegen.plan import KernelPlan, Weights
+from codegen.plan import KernelPlan, Request, Weights
 from codegen.problem import ConvProblem
 from codegen.targets import Target
 
@@ -55,15 +55,17 @@ class Schedule:
     chunk: int
 
 
-def why_not(problem: ConvProblem, target: Target) -> str | None:
-    """The reason why this algorithm cannot serve `problem`, None if it can."""
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
     if not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
         return "its vectors run across the filters, which lie apart in channels_first"
     return None
 
 
-def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
+def candidates(request: Request) -> list[KernelPlan]:
     """Plans for one to four vectors of filters a block, cheapest first."""
+    problem, target, weights = request.problem, request.target, request.weights
     plans = []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
     count = -(-problem.group_filters // lanes)

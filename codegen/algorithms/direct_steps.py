@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.algorithms import cost, walk
-from codegen.plan import KernelPlan, Weights
+from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
 from codegen.targets import Target
 
@@ -47,15 +47,17 @@ class Schedule:
         return self.vectors * self.lanes
 
 
-def why_not(problem: ConvProblem, target: Target) -> str | None:
-    """The reason why this algorithm cannot serve `problem`, None if it can."""
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
     if problem.channels_last and (problem.channels, problem.filters) != (1, 1):
         return "its vectors run along time, where the samples of a channel lie apart in channels_last"
     return None
 
 
-def candidates(problem: ConvProblem, target: Target, weights: Weights) -> list[KernelPlan]:
+def candidates(request: Request) -> list[KernelPlan]:
     """Plans for tiles of up to eight filters by up to eight vectors, cheapest first."""
+    problem, target, weights = request.problem, request.target, request.weights
     inside = walk.interior(problem, problem.steps) if problem.steps is not None else None
     room = inside[1] - inside[0] if inside else cost.FREE_STEPS
     lanes = next((width for width in target.lanes(problem.dtype) if width <= room), 1)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import cos, pi, sin, sqrt
+from typing import TYPE_CHECKING
 
 from codegen.transforms.expressions import Graph, Node
 from codegen.transforms.transform import Transform
+
+if TYPE_CHECKING:
+    from codegen.transforms.transform import Array
 
 Bin = tuple[Node, Node]
 
@@ -37,14 +41,14 @@ def fourier(size: int, taps: int) -> Transform:
     return Transform(f"FFT{size}", outputs, taps, len(points), into, back, _weights(np.eye(taps), size))
 
 
-def _weights(kernels, size):  # type: ignore[no-untyped-def]  # (taps, n) → (points, n), NumPy arrays
-    """The weights' factors: rows for bins 0 and N/2, then (c, d - c, c + d) a bin, c + i d its conjugate over N."""
+def _weights(kernels: Array, size: int) -> Array:
+    """(taps, n) to (points, n): rows for bins 0 and N/2, then (c, d - c, c + d) a bin, c + i d its conjugate over N."""
     import numpy as np
 
     spectra = np.conj(np.fft.rfft(kernels, size, axis=0)) / size
     c, d = spectra[1:-1].real, spectra[1:-1].imag
     inner = np.stack([c, d - c, c + d], axis=1).reshape(-1, kernels.shape[1])
-    return np.concatenate([spectra[[0, -1]].real, inner])
+    return np.asarray(np.concatenate([spectra[[0, -1]].real, inner]))
 
 
 def _forward(graph: Graph, x: list[Node]) -> list[Bin]:

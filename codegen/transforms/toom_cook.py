@@ -1,14 +1,15 @@
-"""Toom–Cook (Winograd's minimal filtering) F(m, r): tables by exact rational arithmetic.
+"""Toom-Cook (Winograd's minimal filtering) F(m, r): tables by exact rational arithmetic.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; points as Barabasz et al., 2020, weigh them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from codegen.transforms.expressions import Graph, pairs
+from codegen.transforms.expressions import Graph, Node, pairs
 from codegen.transforms.transform import Transform
 
 POINTS = tuple(Fraction(*p) for p in ((0, 1), (1, 1), (-1, 1), (2, 1), (-2, 1), (1, 2), (-1, 2), (4, 1), (-4, 1)))
@@ -60,27 +61,25 @@ def toom_cook(outputs: int, taps: int) -> Transform:
     return Transform(f"F({outputs},{taps})", outputs, taps, count, into, back, table)
 
 
-def _evaluate(graph: Graph, matrix: Matrix, values: list) -> list:  # type: ignore[type-arg]  # Nodes
+def _evaluate(graph: Graph, matrix: Matrix, values: list[Node]) -> list[Node]:
     """A^T · values, with the columns of p and -p taken together: even powers see the sum, odd ones the difference."""
     columns = list(zip(*matrix, strict=True))
-    used, terms = set(), []
+    mates = {i: j for i in range(len(columns)) for j in range(i + 1, len(columns)) if _opposite(columns[i], columns[j])}
+    terms = []
     for i, column in enumerate(columns):
-        if i in used:
-            continue
-        mate = next(
-            (
-                j
-                for j in range(i + 1, len(columns))
-                if j not in used and all(b == (-a if k % 2 else a) for k, (a, b) in enumerate(zip(column, columns[j], strict=True)))
-            ),
-            None,
-        )
-        if mate is None:
+        if i in mates:
+            mate = values[mates[i]]
+            terms.append((column, graph.add(values[i], mate), graph.sub(values[i], mate)))
+        elif i not in mates.values():
             terms.append((column, values[i], values[i]))
-        else:
-            used.add(mate)
-            terms.append((column, graph.add(values[i], values[mate]), graph.sub(values[i], values[mate])))
     return [
         graph.combine([float(column[k]) for column, _, _ in terms], [odd if k % 2 else even for _, even, odd in terms])
         for k in range(len(matrix))
     ]
+
+
+def _opposite(column: Sequence[Fraction], other: Sequence[Fraction]) -> bool:
+    """Whether these are the powers of p and of -p, p not zero."""
+    return any(column[1:]) and all(
+        b == (-a if k % 2 else a) for k, (a, b) in enumerate(zip(column, other, strict=True))
+    )

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from codegen.transforms.expressions import Code
 
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +29,7 @@ class Transform:
     points: int
     forward: Code
     inverse: Code
-    weights: NDArray[object]
+    weights: Array
 
     @property
     def inputs(self) -> int:

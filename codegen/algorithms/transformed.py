@@ -1,0 +1,166 @@
+"""What winograd and fft share: tiles of outputs through a bilinear transform, products as small GEMMs over channels.
+
+For each block of tiles: the forward transform of every tile's input rows, all channels (vectors across them); for each
+panel of filters, one GEMM a point (tiles x channels by channels x filters) and the inverse transform into the output.
+Dilation by polyphase: a tile's rows lie `dilation` samples apart. Rows outside the input read as zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codegen.algorithms import cost, walk
+from codegen.algorithms.walk import Panel
+from codegen.plan import KernelPlan, Request
+from codegen.problem import ConvProblem
+from codegen.transforms import named
+from codegen.transforms.transform import Transform
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LINE = 16  # floats in a cache line
+BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
+POINTER = 1.5  # cycles to find a row of a tile
+STATEMENTS_A_CYCLE = 1.2  # of a codelet, spills and loads counted
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`tiles` tiles at most go through the GEMMs together, in register tiles of `rows` x the panels' vectors.
+
+    `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
+    in the workspace's transformed input and products; `lanes` the vector width across the channels.
+    """
+
+    transform: str
+    tiles: int
+    rows: int
+    panels: tuple[Panel, ...]
+    lanes: int
+    stride: int
+    out_stride: int
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of the widest panel."""
+        return max(panel.width for panel in self.panels)
+
+
+def why_not(request: Request) -> str | None:
+    """What no transform serves."""
+    problem = request.problem
+    if request.accuracy == "exact":
+        return "its sums are rounded otherwise than direct ones, and it mixes NaN and Inf within a tile: not `exact`"
+    if request.weights == "argument":
+        return "its weights are transformed first, so they must be known or packed"
+    if not problem.channels_last:
+        return "its vectors run across the channels, which lie apart in channels_first"
+    if problem.stride > 1:
+        return "the stride leaves out outputs that a tile computes together"
+    if problem.kernel_size == 1:
+        return "one tap leaves nothing to save"
+    if problem.group_channels < 4 or problem.group_filters < 4:
+        return "too few channels to pay for the transforms"
+    return None
+
+
+def tiles_of(problem: ConvProblem, outputs: int, outs: int) -> int:
+    """Tiles that cover `outs` outputs: phases of the dilation, each cut into tiles of `outputs`."""
+    phases = min(problem.dilation, outs)
+    longest = -(-outs // problem.dilation)
+    return phases * -(-longest // outputs)
+
+
+def plans(request: Request, name: str, transforms: list[Transform]) -> list[KernelPlan]:
+    """A plan for each transform and each panel width, cheapest first."""
+    problem, target = request.problem, request.target
+    widths = target.lanes(problem.dtype)
+    lanes = next(width for width in widths if width <= problem.group_channels)
+    filters = next(width for width in widths if width <= problem.group_filters)
+    found = []
+    for transform in transforms:
+        for vectors in (2, 3, 4, 1):
+            count = -(-problem.group_filters // filters)
+            if vectors > count or not cost.rows_that_fit(vectors, target, filters):
+                continue
+            partition = (vectors,) * -(-count // vectors) if count >= vectors else (count,)
+            panels = walk.panels(problem.group_filters, (filters,), partition)
+            if len(panels) == 1:
+                found += [_plan(request, name, transform, panels, lanes, room) for room in BLOCK_BYTES]
+    return sorted(found, key=lambda plan: plan.cost)
+
+
+def _plan(
+    request: Request, name: str, transform: Transform, panels: tuple[Panel, ...], lanes: int, room: int
+) -> KernelPlan:
+    """The plan with blocks of about `room` bytes of transformed input."""
+    problem, target, panel = request.problem, request.target, panels[0]
+    channels, vectors, item = problem.group_channels, len(panel.offsets), problem.item_bytes
+    rows = cost.rows_that_fit(vectors, target, panel.lanes)
+    total = max(1, tiles_of(problem, transform.outputs, problem.out_steps(problem.steps or cost.FREE_STEPS)))
+    tiles = max(1, room // (transform.points * channels * item) // rows) * rows
+    blocks = -(-total // tiles)
+    tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
+    stride, out_stride = _odd_lines(tiles * channels), _odd_lines(tiles * panel.width)
+    schedule = Schedule(transform.name, tiles, rows, panels, lanes, stride, out_stride)
+    numbers = transform.points * (stride + out_stride) + channels + problem.filters
+    step = sum(
+        count * (cost.CALL + channels * cost.step_cycles(size, vectors, target))
+        for count, size in walk.split(tiles, rows)
+    )
+    gemm = blocks * transform.points * panel.count * step
+    weights = transform.points * channels * panel.width * panel.count * item
+    traffic = blocks * weights * cost.far(weights) + blocks * panel.count * (
+        transform.points * (stride * cost.far(transform.points * stride * item) / rows * item)
+        + transform.points
+        * out_stride
+        * item
+        * cost.far(transform.points * out_stride * item + channels * panel.width * item)
+    )
+    into = len(transform.forward.statements) + transform.inputs + transform.points
+    back = len(transform.inverse.statements) + transform.points + transform.outputs
+    codelets = blocks * tiles * (into * -(-channels // lanes) + back * panel.count * vectors) / STATEMENTS_A_CYCLE
+    overhead = blocks * tiles * (transform.inputs + panel.count * transform.outputs) * POINTER
+    cycles = problem.groups * (gemm + codelets + traffic + overhead)
+    return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
+
+
+def _odd_lines(numbers: int) -> int:
+    """At least `numbers`, an odd count of cache lines: points must not fall into the same sets."""
+    lines = -(-numbers // LINE)
+    return (lines + 1 - lines % 2) * LINE
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    transform = named(schedule.transform, plan.problem.kernel_size)
+    saved = transform.outputs * plan.problem.kernel_size / transform.points
+    return (
+        f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
+        f"{transform.points} products ({saved:.2f} times fewer), GEMM tiles of {schedule.rows} x {schedule.width}, "
+        f"{schedule.tiles} tiles a block"
+    )
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, channels/groups, filters), transformed: flat, [group][panel][point][channel][lane]."""
+    import numpy as np
+
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    transform = named(schedule.transform, problem.kernel_size)
+    points = (transform.weights @ kernel.astype(np.float64).reshape(problem.kernel_size, -1)).reshape(
+        transform.points, problem.group_channels, problem.filters
+    )
+    parts = []
+    for group in range(problem.groups):
+        for panel in schedule.panels:
+            for start in panel.starts:
+                first = group * problem.group_filters + start
+                columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
+                parts.append(points[:, :, columns].ravel())
+    return np.concatenate(parts).astype(kernel.dtype)

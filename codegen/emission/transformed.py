@@ -1,0 +1,176 @@
+"""What `templates/transformed.c.j2` prints: the codelets, the GEMM and the walk over blocks of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from codegen.algorithms import walk
+from codegen.algorithms.transformed import Schedule
+from codegen.cformat import literal
+from codegen.dtypes import DTYPES, DType
+from codegen.emission.microkernel import (
+    Loop,
+    Microkernel,
+    Row,
+    Spelling,
+    Step,
+    accumulator,
+    act_name,
+    count_loop,
+    index,
+    starts,
+)
+from codegen.plan import KernelPlan
+from codegen.transforms import named
+from codegen.transforms.expressions import Code, Statement
+
+TEMPLATE = "transformed.c.j2"
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use."""
+    assert isinstance(plan.schedule, Schedule)
+    return {plan.schedule.lanes, plan.schedule.panels[0].lanes}
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    transform = named(schedule.transform, p.kernel_size)
+    (panel,) = schedule.panels
+    gemms = [_gemm(plan, name, size) for _, size in walk.split(schedule.tiles, schedule.rows)]
+    at, calls = 0, []
+    for (count, size), gemm in zip(walk.split(schedule.tiles, schedule.rows), gemms, strict=True):
+        for _ in range(count):
+            calls.append(f"{gemm.name}({_plus('v', at * p.group_channels)}, u, {_plus('m', at * panel.width)});")
+            at += size
+    channel_starts = [min(c, p.group_channels - schedule.lanes) for c in range(0, p.group_channels, schedule.lanes)]
+    last_lane, group = panel.last, p.groups > 1
+    lane = f"(j < {panel.count - 1} ? {panel.step} * j : {last_lane})" if not panel.even else f"{panel.step} * j"
+    return {
+        "t": transform,
+        "schedule": schedule,
+        "panel": panel,
+        "forward": _forward(plan, transform.forward, schedule),
+        "inverse": _inverse(plan, transform.inverse, schedule),
+        "gemms": gemms,
+        "calls": calls,
+        "channels": p.group_channels,
+        "last_channel": channel_starts[-1],
+        "lane": lane,
+        "panel_weights": transform.points * p.group_channels * panel.width,
+        "point_weights": p.group_channels * panel.width,
+        "group_weights": transform.points * p.group_channels * panel.width * panel.count,
+        "prefix": f"{name}_" if plan.weights == "baked" else "",
+        "grouped": group,
+        "v_numbers": transform.points * schedule.stride,
+        "m_numbers": transform.points * schedule.out_stride,
+        "advance": transform.outputs * p.dilation,
+        "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
+        "filter_vector": Spelling.of(plan, panel.lanes).type,
+        "dilation_up": p.dilation - 1,
+        "outputs_up": transform.outputs - 1,
+        "vectors": [(i * panel.lanes, o) for i, o in enumerate(panel.offsets)],
+    }
+
+
+def _plus(pointer: str, number: int) -> str:
+    return f"{pointer} + {number}" if number else pointer
+
+
+def _gemm(plan: KernelPlan, name: str, rows: int) -> Microkernel:
+    """rows tiles x the panel's filters: the sum over the channels of one point."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    (panel,) = schedule.panels
+    spell, vectors = Spelling.of(plan, panel.lanes), range(len(panel.offsets))
+    loads = tuple((f"w{i}", spell.load("w", (panel.width, "c"), i * panel.lanes)) for i in vectors)
+    lines = tuple(
+        Row(
+            spell.broadcast(f"x[{index((1, 'c'), r * p.group_channels)}]"),
+            tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in vectors),
+        )
+        for r in range(rows)
+    )
+    loop = Loop(f"{p.group_channels} channels", (count_loop("c", 0, p.group_channels),), (Step(loads, lines),))
+    stores = tuple(
+        spell.store("y", (r * panel.width + i * panel.lanes,), accumulator(r, i), None)
+        for r in range(rows)
+        for i in vectors
+    )
+    begin = starts(rows, len(panel.offsets), [spell.broadcast("0")] * len(panel.offsets))
+    shared = tuple(f"w{i}" for i in vectors)
+    comment = f"{rows} tile{'s' * (rows > 1)} x {panel.width} filters, one point of the transform"
+    return Microkernel(f"{name}_gemm_{rows}x{panel.width}", comment, spell.type, begin, shared, True, (loop,), stores)
+
+
+def _forward(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+    """One vector of channels: the rows' samples to the points."""
+    spell = Spelling.of(plan, schedule.lanes)
+    loads = {f"x{i}": spell.load(f"row[{i}]", (1, "c")) for i in range(code.inputs)}
+
+    def store(point: int, value: str | None) -> str:
+        return spell.store("v", (point * schedule.stride, (1, "c")), value or spell.broadcast("0"), None)
+
+    return _lines(plan, code, spell, loads, store)
+
+
+def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+    """One vector of filters: the points' products to the outputs."""
+    (panel,) = schedule.panels
+    spell = Spelling.of(plan, panel.lanes)
+    loads = {f"x{i}": spell.load("m", i * schedule.out_stride) for i in range(code.inputs)}
+
+    def store(output: int, value: str | None) -> str:
+        total = f"{value} + b" if plan.problem.bias else str(value)
+        return spell.store(f"row[{output}]", (0,), total, act_name(plan.problem))
+
+    return _lines(plan, code, spell, loads, store)
+
+
+def _lines(
+    plan: KernelPlan, code: Code, spell: Spelling, loads: dict[str, str], store: Callable[[int, str | None], str]
+) -> tuple[str, ...]:
+    """The code as C, each load right before its first use and each store right after its value."""
+    dtype = DTYPES[plan.problem.dtype]
+    wanted: dict[str | None, list[int]] = {}
+    for i, name in enumerate(code.results):
+        wanted.setdefault(name, []).append(i)
+    lines: list[str] = []
+    loaded: set[str] = set()
+
+    def fetch(name: str) -> None:
+        if name in loads and name not in loaded:
+            loaded.add(name)
+            lines.append(f"const {spell.type} {name} = {loads[name]};")
+            lines.extend(store(i, name) for i in wanted.get(name, ()))
+
+    for statement in code.statements:
+        for operand in statement.operands:
+            fetch(operand)
+        lines.append(f"const {spell.type} {statement.target} = {_value(statement, spell, dtype)};")
+        lines.extend(store(i, statement.target) for i in wanted.get(statement.target, ()))
+    for name in wanted:
+        if name is None:
+            lines.extend(store(i, None) for i in wanted[None])
+        elif name not in loaded:
+            fetch(name)
+    return tuple(lines)
+
+
+def _value(s: Statement, spell: Spelling, dtype: DType) -> str:
+    a, b = s.operands[0], s.operands[-1]
+    factor = spell.broadcast(literal(s.factor, dtype))
+    match s.kind:
+        case "add" | "sub":
+            return f"{a} {'+' if s.kind == 'add' else '-'} {b}"
+        case "neg":
+            return f"-{a}"
+        case "scale":
+            return f"{factor} * {a}"
+    sign = "-" if s.kind == "fms" else ""
+    if spell.plain:
+        return f"{factor} * {a} {sign or '+'} {b}"
+    return f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"
