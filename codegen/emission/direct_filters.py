@@ -9,23 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.algorithms.direct_filters import Block, Schedule
-from codegen.algorithms.walk import Panel, Segment, Span, Tile
+from codegen.algorithms.walk import Panel, Segment
 from codegen.emission.border import Border
+from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import (
-    Loop,
     Microkernel,
-    Row,
-    Spelling,
-    Step,
-    accumulator,
-    act_name,
     count_loop,
-    index,
     offset,
-    starts,
 )
 from codegen.plan import KernelPlan
-from codegen.problem import ConvProblem
 
 TEMPLATE = "direct_filters.c.j2"
 
@@ -85,14 +77,11 @@ class FiltersView:
     """Builds the block views of one plan under one C name."""
 
     def __init__(self, plan: KernelPlan, name: str, depthwise: bool = False) -> None:
-        assert isinstance(plan.schedule, Schedule)
         self.plan, self.name, self.depthwise = plan, name, depthwise
-        self.problem: ConvProblem = plan.problem
-        self.schedule: Schedule = plan.schedule
-        self.groups = 1 if depthwise else self.problem.groups
-        self.channels = 1 if depthwise else self.problem.group_channels  # that one output sums over
-        self.filters = self.problem.filters // self.groups
-        self.packed = plan.weights != "argument"
+        self.tiles = FilterTiles(plan, name, depthwise)
+        self.problem, self.schedule = self.tiles.problem, self.tiles.schedule
+        self.groups, self.channels = self.tiles.groups, self.tiles.channels
+        self.filters, self.packed = self.tiles.filters, self.tiles.packed
 
     def blocks(self) -> tuple[BlockView, ...]:
         views, base = [], 0
@@ -110,14 +99,12 @@ class FiltersView:
         """Packed numbers of one group."""
         return sum(b.panel.count * b.panel.width for b in self.schedule.blocks) * self._rows_of_weights
 
-    # ---- tiles -------------------------------------------------------------------------------------------------
-
     def _block(self, block: Block, number: int, base: int) -> BlockView:
         letter = "" if len(self.schedule.blocks) == 1 else "abcdefgh"[number]
-        tag = f"{self._span_of(block.panel)}{letter}"
-        names = self._tile_names(block, tag)
-        tiles = tuple(self._tile(tile, block.panel, names[i]) for i, tile in enumerate(block.tiles))
-        edges = () if self.schedule.peeled else self._edges(block, tag)
+        tag = f"{self.tiles.span_of(block.panel)}{letter}"
+        names = self.tiles.tile_names(block, tag)
+        tiles = tuple(self.tiles.tile(tile, block.panel, names[i]) for i, tile in enumerate(block.tiles))
+        edges = () if self.schedule.peeled else self.tiles.edges(block, tag)
         border = None
         if edges:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
@@ -127,126 +114,6 @@ class FiltersView:
         x = offset("x", *self._x_lane(block.panel))
         chunk = max(1, self.schedule.chunk // block.rows) * block.rows
         return BlockView(block.rows, chunk, tiles, edges, border, calls, heads, x, weights, y)
-
-    def _edges(self, block: Block, tag: str) -> tuple[Microkernel, ...]:
-        """The border's tiles: of one row, and of all rows where so many neighbours have the same taps."""
-        heights = [1]
-        if self.problem.dilation >= block.rows * self.problem.stride and block.rows > 1:
-            heights.append(block.rows)
-        return tuple(self._edge(rows, block.panel, f"{self.name}_edge_{rows}x{tag}") for rows in heights)
-
-    @staticmethod
-    def _span_of(panel: Panel) -> int:
-        return max(panel.offsets) + panel.lanes
-
-    def _tile_names(self, block: Block, tag: str) -> list[str]:
-        seen: dict[int, int] = {}
-        for segment in block.segments:
-            seen.setdefault(segment.tile, segment.start)
-        plain = Span(0, self.problem.kernel_size, 0, 0)
-        names = []
-        for i, tile in enumerate(block.tiles):
-            whole = tile.spans == (Span(plain.first, plain.last, 0, tile.rows),) and tile.origin == 0
-            names.append(f"{self.name}_{tile.rows}x{tag}" + ("" if whole else f"_at{seen[i]}"))
-        return names
-
-    def _tile(self, tile: Tile, panel: Panel, name: str) -> Microkernel:
-        loops = tuple(loop for span in tile.spans for loop in self._span(tile, span, panel))
-        comment = f"{tile.rows} output step{'s' * (tile.rows > 1)} x {self._span_of(panel)} filters"
-        return self._microkernel(name, comment, tile.rows, panel, loops)
-
-    def _edge(self, rows: int, panel: Panel, name: str) -> Microkernel:
-        """The tile whose taps are counted at run time; x and w point at the first of them."""
-        row_step = self.problem.channels
-        span = Span(0, 1, 0, rows)
-        if self.schedule.form == "fused" or (self.channels == 1 and row_step == 1 and self.problem.dilation == 1):
-            head: tuple[str, ...] = (count_loop("i", 0, index((self.channels, "taps"))),)
-            steps = (self._step(Tile(rows, (span,)), span, panel, tap=0, channel="i"),)
-        else:
-            head = (count_loop("k", 0, "taps"),)
-            if self.channels > 1:
-                head += (count_loop("c", 0, self.channels),)
-            steps = (self._step(Tile(rows, (span,)), span, panel, tap="k", channel="c" if self.channels > 1 else 0),)
-        loop = Loop("the taps inside the input", head, steps)
-        comment = f"{rows} output step{'s' * (rows > 1)} x {self._span_of(panel)} filters at a border"
-        return self._microkernel(name, comment, rows, panel, (loop,), ("taps",))
-
-    def _microkernel(
-        self, name: str, comment: str, rows: int, panel: Panel, loops: tuple[Loop, ...], extra: tuple[str, ...] = ()
-    ) -> Microkernel:
-        spell, out = Spelling.of(self.plan, panel.lanes), self.problem.filters
-        first = [spell.load("b", o) if self.problem.bias else spell.broadcast("0") for o in panel.offsets]
-        stores = tuple(
-            spell.store("y", (r * out + o,), accumulator(r, i), act_name(self.problem))
-            for r in range(rows)
-            for i, o in enumerate(panel.offsets)
-        )
-        shared = tuple(f"w{i}" for i in range(len(panel.offsets))) if loops else ()
-        begin = starts(rows, len(panel.offsets), first)
-        broadcasts = bool(loops) and not self.depthwise
-        return Microkernel(name, comment, spell.type, begin, shared, broadcasts, loops, stores, extra)
-
-    def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
-        taps, form = range(span.first, span.last), self.schedule.form
-        words = f"tap {span.first}" if len(taps) == 1 else f"taps {span.first} to {span.last - 1}"
-        if span.bottom - span.top < tile.rows:
-            words += f", rows {span.top} to {span.bottom - 1}" if span.bottom - span.top > 1 else f", row {span.top}"
-        channels = f"{self.channels} channels" if self.channels > 1 else "1 channel"
-        if form == "straight":
-            return [
-                Loop(
-                    f"tap {k}{words.partition(',')[1]}{words.partition(',')[2]} x {channels}",
-                    (),
-                    tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)),
-                )
-                for k in taps
-            ]
-        if form == "fused":
-            head = count_loop("i", span.first * self.channels, span.last * self.channels)
-            step = self._step(tile, span, panel, 0, "i")
-            return [Loop(f"{words} x {channels}: one contiguous run", (head,), (step,))]
-        if form == "nested":
-            heads = [count_loop("k", span.first, span.last)]
-            channel: int | str = 0
-            if self.channels > 1:
-                heads.append(count_loop("c", 0, self.channels))
-                channel = "c"
-            step = self._step(tile, span, panel, "k", channel)
-            return [Loop(f"{words} x {channels}", tuple(heads), (step,))]
-        rows = words.partition(",")[2]
-        return [
-            Loop(
-                f"tap {k}{',' + rows if rows else ''} x {channels}, {k * self.problem.dilation} samples on",
-                (count_loop("c", 0, self.channels),),
-                (self._step(tile, span, panel, k, "c"),),
-            )
-            for k in taps
-        ]
-
-    def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str) -> Step:
-        problem = self.problem
-        wide = panel.width if self.packed else problem.filters
-        at = [_term(self.channels * wide, tap), _term(wide, channel)]
-        spell = Spelling.of(self.plan, panel.lanes)
-        columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
-        loads = tuple((f"w{i}", spell.load("w", *at, o)) for i, o in enumerate(columns))
-        row_step = problem.channels
-        x_at = [_term(problem.dilation * row_step, tap), _term(1, channel)]
-        rows = []
-        for r in range(span.top, span.bottom):
-            base = (r * problem.stride + tile.origin) * row_step
-            if self.depthwise:
-                updates = tuple(
-                    spell.update(accumulator(r, i), spell.load("x", *x_at, base + o), f"w{i}")
-                    for i, o in enumerate(panel.offsets)
-                )
-                rows.append(Row(None, updates))
-            else:
-                updates = tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in range(len(panel.offsets)))
-                rows.append(Row(spell.broadcast(f"x[{index(*x_at, base)}]"), updates))
-        return Step(loads, tuple(rows))
-
-    # ---- the walk ----------------------------------------------------------------------------------------------
 
     def _lane(self, panel: Panel) -> list[int | tuple[int, str]]:
         """The first filter of block j of group g."""
@@ -298,7 +165,3 @@ class FiltersView:
         last = segment.start + segment.count * rows - 1
         comment = f"outputs {segment.start} to {last}: {segment.count} tile{'s' * (segment.count > 1)} of {rows}"
         return Call(comment, heads, f"{name}({x}, {weights}, {y});")
-
-
-def _term(factor: int, variable: int | str) -> int | tuple[int, str]:
-    return factor * variable if isinstance(variable, int) else (factor, variable)

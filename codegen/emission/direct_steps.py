@@ -73,7 +73,8 @@ class _Tiles:
         assert isinstance(plan.schedule, Schedule)
         self.plan, self.problem, self.schedule, self.name = plan, plan.problem, plan.schedule, name
         self.free = self.problem.steps is None
-        self.names = ("steps", "outs") if self.free else ()
+        strides = (("steps", self.problem.group_channels > 1), ("outs", self.schedule.rows > 1))
+        self.names = tuple(name for name, used in strides if used) if self.free else ()
         self.packed = plan.weights != "argument"
         self.steps = "steps" if self.free else str(self.problem.steps)
         outs = 0 if self.problem.steps is None else self.problem.out_steps(self.problem.steps)
