@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -149,7 +150,16 @@ def _commands() -> Iterator[tuple[str, tuple[str, ...]]]:
         if path := shutil.which(name):
             yield name, (os.path.abspath(path),)
     if sys.executable and importlib.util.find_spec("ziglang"):
-        yield "ziglang", (sys.executable, "-m", "ziglang", "cc")
+        yield "ziglang", (sys.executable, "-m", "ziglang", "cc", "-target", _zig_target())
+
+
+def _zig_target() -> str:
+    """This machine by zig's name: without one, zig compiles for this very CPU, and the cache may serve others."""
+    machine = platform.machine().lower()
+    libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
+    system = {"darwin": "macos", "win32": "windows-gnu"}.get(sys.platform, f"linux-{libc}")
+    name = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    return f"{name}-{system}"
 
 
 def _configured(variable: str, value: str) -> Compiler:
