@@ -26,7 +26,8 @@ def inputs(dtype: str) -> np.ndarray:
     """Random numbers of either sign and many sizes; among them zeros of both signs, infinity, NaN, a denormal."""
     random = np.random.default_rng(7)
     x = np.ldexp(random.uniform(-1, 1, COUNT), random.integers(-40, 41, COUNT)).astype(dtype)
-    x[:6] = 0.0, -0.0, np.inf, -np.inf, np.nan, np.finfo(dtype).smallest_subnormal
+    special = 0.0, -0.0, np.inf, -np.inf, np.nan, np.finfo(dtype).smallest_subnormal
+    x[:6] = x[16:112:16] = special  # where a block of any width starts, too
     return x
 
 
