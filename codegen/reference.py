@@ -83,4 +83,5 @@ def _through_activation(problem: ConvProblem, sums: Array, error: Array) -> Arra
 def _jump(problem: ConvProblem, sums: Array, error: Array) -> Array:
     """The same for an activation that jumps: what it moves at most from one end of the interval to the other."""
     below, y, above = (_activated(problem, sums + sign * error) for sign in (-1, 0, 1))
-    return np.maximum(np.abs(above - y), np.abs(below - y))
+    moved: Array = np.maximum(np.abs(above - y), np.abs(below - y))
+    return moved

@@ -29,7 +29,7 @@ FOR_REVIEW = {
 }
 
 
-def sources(target: str, count: int = 24) -> list[GeneratedSource]:
+def sources(target: str, count: int = 14) -> list[GeneratedSource]:
     """The golden layers (arguments and baked) and random ones."""
     found = []
     for spec in check.read((GOLDEN / "golden.conv").read_text()):
@@ -111,7 +111,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
 def test_object_holds_code_and_constants_only(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """One external function, no variable (data, bss, common), nothing wanted from elsewhere but memcpy and memset."""
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
-    found = sources(target, count=16)
+    found = sources(target, count=4)
     files = write(found, tmp_path)
     cprogram.compile_c((*tools.compiler, *cprogram.SAME_BITS, "-O2", "-c", *files), folder=tmp_path)
     for source in found:
