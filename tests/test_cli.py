@@ -197,7 +197,7 @@ class TestBadInput:
             (["."], 2, "`.` is a folder"),
             (["empty.conv"], 1, "there is no layer in this file"),
             (["comment.conv"], 1, "there is no layer in this file"),
-            (["let.conv"], 1, "`let.conv` defines no layer"),
+            (["let.conv"], 1, "there is no layer in this file"),
             (["binary.conv"], 1, "is not UTF-8"),
             (["\0.conv"], 2, "cannot read"),
             (["one.conv", "-o", "one.conv"], 2, "cannot write into `one.conv`: it is a file"),

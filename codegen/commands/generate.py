@@ -90,7 +90,7 @@ def _write(
         for source in sources:
             path = pyext.build(source, Path(options.output))
             terminal.say(f"built {path}")
-            _report(terminal, path, path.read_bytes(), state="missing")
+            _report(terminal, path, path.read_bytes())
 
 
 def _compare(files: list[tuple[Path, str]], options: argparse.Namespace, terminal: Terminal) -> int:

@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from codegen.commands import COMMANDS
-from codegen.errors import SpecError, UsageError
+from codegen.errors import UsageError
 
 if TYPE_CHECKING:
     from codegen.specs import Spec
@@ -49,11 +50,7 @@ def specs(options: argparse.Namespace) -> tuple[Spec, ...]:
     from codegen import check
 
     name = "<stdin>" if options.spec == "-" else options.spec
-    found = check.read(_bytes(options.spec), name, strict_keras=options.strict_keras)
-    if not found:
-        message = f"`{name}` defines no layer"
-        raise SpecError("E126", message, hint="`gen-conv new NAME` writes a file to start from")
-    return found
+    return check.read(_bytes(options.spec), name, strict_keras=options.strict_keras)
 
 
 def _bytes(path: str) -> bytes:
@@ -72,8 +69,9 @@ def _bytes(path: str) -> bytes:
 
 def _meant(path: str) -> str:
     """Did you mean a command, or a .conv file that lies there?"""
-    folder = os.path.dirname(path) or "."
-    beside = [name for name in os.listdir(folder) if name.endswith(".conv")] if os.path.isdir(folder) else []
+    beside: list[str] = []
+    with suppress(OSError):
+        beside = [name for name in os.listdir(os.path.dirname(path) or ".") if name.endswith(".conv")]
     if word := get_close_matches(path, COMMANDS, 1, 0.7):
         return f": did you mean the command `gen-conv {word[0]}`?"
     if name := get_close_matches(os.path.basename(path), beside, 1, 0.5):
@@ -83,15 +81,10 @@ def _meant(path: str) -> str:
 
 def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[str, Mapping[str, Any]]:
     """Each layer's arrays by name, checked against the specs; empty where the weights are to be C arguments."""
+    if not (options.weights or options.init):
+        return {}
+    from codegen.weights import of_specs
+
     if options.weights:
-        from codegen import weights as files
-
-        kept = {f"{spec.name}/{name}": (spec, name) for spec in layers for name in spec.weight_shapes()}
-        shapes = {key: spec.weight_shapes()[name] for key, (spec, name) in kept.items()}
-        arrays = files.read(options.weights, shapes, {key: spec.dtype for key, (spec, _) in kept.items()})
-        return {spec.name: {name: arrays[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in layers}
-    if options.init:
-        from codegen.weights import of_specs
-
-        return of_specs.initial(layers, seed=options.seed, repeatable=True)
-    return {}
+        return of_specs.for_specs(options.weights, layers)
+    return of_specs.initial(layers, seed=options.seed, repeatable=True)
