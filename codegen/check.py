@@ -32,7 +32,7 @@ def read(text: str | bytes, name: str = "<text>", *, strict_keras: bool = False)
         for fault in file.faults:
             findings.add(fault)
         unroller.run(file)
-        if not file.statements and not file.faults:
+        if not unroller.layers and not findings:
             hint = "write one: conv1d stem { … }"
             findings.add(SpecError("E126", "there is no layer in this file", hint=hint, span=Span(0, 0)))
     except SpecError as limit:  # one that ends reading
@@ -47,6 +47,9 @@ class Findings:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._found: dict[tuple[str, str, Span | None], SpecError] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
 
     def add(self, error: SpecError) -> None:
         """Keeps an error. Raises SpecErrors with all so far where there are too many."""

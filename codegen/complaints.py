@@ -82,7 +82,12 @@ def misfit(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecError
     if token.type in KEYWORDS | {"NAME"} and "_NL" in expected and "_RBRACE" not in expected:
         hint = f"start a new line before `{token}`"
         return SpecError("E109", "a statement ends with its line", hint=hint, span=where)
-    if token.type == "_EQ" and position == 1 + _line_start(tokens, position) and "NAME" in expected:
+    if (
+        token.type == "_EQ"
+        and before == "NAME"
+        and "NAME" in expected
+        and position == 1 + _line_start(tokens, position)
+    ):
         hint = "put it inside a block; a value for the whole file is written `let NAME = value`"
         return SpecError("E106", "an entry outside all blocks", hint=hint, span=span(tokens.items[position - 1]))
     found = "the line ends" if token.type == "_NL" else f"`{short(str(token))}` stands"
@@ -100,6 +105,8 @@ def _separator(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecE
     if token.type == "_SEMICOLON" and "_COMMA" in expected:
         return SpecError("E109", "inside brackets a `;` separates nothing", hint="write `,`", span=where)
     hint = "end the statement with its line; `,` and `;` stand between the entries of a block"
+    if tokens.items[_line_start(tokens, position)].type == "FOR":
+        hint = "put the values in brackets: for NAME in (1, 2) { … }"
     return SpecError("E109", f"a `{token}` separates no statements", hint=hint, span=where)
 
 
@@ -130,7 +137,7 @@ def _listed(expected: frozenset[str]) -> str:
 def _way_out(expected: frozenset[str]) -> str:
     if expected >= VALUE:
         return 'write a value: a number, a word, a "string", a tuple, a list or a call'
-    if {"LET", "FOR"} <= expected:
+    if {"LET", "FOR"} <= expected or expected == {"NAME"}:
         return "a statement is `let NAME = value`, `defaults { … }`, `for NAME in values { … }` or `KIND NAME { … }`"
     if "IN" in expected:
         return "a loop is written `for NAME in values { … }`"

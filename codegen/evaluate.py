@@ -22,7 +22,7 @@ Report: TypeAlias = Callable[[SpecError], None]
 
 MOST_ITEMS = 1_024
 MOST_DEPTH = 32
-MOST_WORK = 500_000
+MOST_WORK = 300_000
 
 OPERATORS: Mapping[str, Callable[[int | float, int | float], int | float]] = {
     "+": operator.add,
@@ -45,10 +45,7 @@ class Evaluator:
 
     def value(self, node: tree.Value) -> object:
         """The node's value, UNKNOWN after a report. Raises SpecError E408 when the whole file costs too much."""
-        self._work += 1
-        if self._work > MOST_WORK:
-            message = f"the file takes more than {MOST_WORK:,} steps to evaluate, the most that one may take"
-            raise SpecError("E408", message, hint="use shorter loops or simpler values", span=node.span)
+        self.spend(1, node.span)
         match node:
             case tree.Constant():
                 return self._bounded(node.value, node.span)
@@ -67,6 +64,13 @@ class Evaluator:
                 return number if number is UNKNOWN or node.operator == "+" else -number
             case tree.Chain():
                 return self._chain(node)
+
+    def spend(self, work: int, span: Span) -> None:
+        """Counts what the file costs. Raises SpecError E408 when it is too much."""
+        self._work += work
+        if self._work > MOST_WORK:
+            message = f"the file takes more than {MOST_WORK:,} steps to evaluate, the most that one may take"
+            raise SpecError("E408", message, hint="use shorter loops or simpler values", span=span)
 
     def turns(self, node: tree.Value) -> Iterable[object] | None:
         """What a `for` goes through: a tuple, a list, a let that holds one, or range(…); None after a report."""
@@ -93,7 +97,7 @@ class Evaluator:
         if any(value is UNKNOWN for value in values):
             return UNKNOWN
         size = _size(values, MOST_ITEMS)
-        self._work += size
+        self.spend(size, span)
         if size > MOST_ITEMS:
             message = f"the value holds more than {MOST_ITEMS:,} values or is nested deeper than {MOST_DEPTH}"
             return self._wrong("E407", message, "make it shorter", span)

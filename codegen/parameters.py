@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from codegen.errors import SpecError
+from codegen.suggest import closest
 
 Check: TypeAlias = Callable[[str, object], object]
 
@@ -64,7 +65,7 @@ def parameters(kind: type[Any]) -> Mapping[str, Parameter]:
 
 def shown(value: object, most: int = 60) -> str:
     """A value as a message shows it: as the language writes it, cut where it is long."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -90,11 +91,16 @@ def single(check: Check) -> Check:
         if isinstance(value, (tuple, list)):
             if len(value) != 1:
                 message = f"`{name}` must be one number, or a tuple of 1 number, got {shown(value)}"
-                raise SpecError("E201", message, hint=f"a 1-D layer has one {name}: write {name} = 3")
+                raise SpecError("E201", message, hint=f"a 1-D layer takes one: write {name} = 1")
             value = value[0]
         return check(name, value)
 
     return either
+
+
+def _nearest(value: object, words: Sequence[str]) -> str:
+    """Of a choice the word that was probably meant, else the first."""
+    return (closest(value, words) if isinstance(value, str) else None) or words[0]
 
 
 def flag(name: str, value: object) -> bool:
@@ -113,8 +119,9 @@ def one_of(*words: str) -> Check:
         word = value if isinstance(value, str) else getattr(value, "name", getattr(value, "__name__", None))
         if isinstance(word, str) and word.lower() in words:
             return word.lower()
-        listed = ", ".join(words[:-1]) + " or " + words[-1]
-        raise SpecError("E203", f"`{name}` must be {listed}, got {shown(value)}", hint=f"write {name} = {words[0]}")
+        listed = ", ".join(words[:-1]) + " or " + words[-1] if words[2:] else " or ".join(words)
+        hint = f"write {name} = {_nearest(value, words)}"
+        raise SpecError("E203", f"`{name}` must be {listed}, got {shown(value)}", hint=hint)
 
     return check
 
@@ -126,12 +133,15 @@ def padding(name: str, value: object) -> str | tuple[int, int]:
         return value.lower()
     message = f"`{name}` must be valid, same, causal or (left, right), got {shown(value)}"
     if isinstance(value, str):
-        raise SpecError("E203", message, hint="`explicit zeros` are written padding = (1, 1)")
+        raise SpecError("E203", message, hint=f"write {name} = {_nearest(value, words)}")
     pair = tuple(value) if isinstance(value, (tuple, list)) else ()
     least = [isinstance(side, Integral) and not isinstance(side, bool) and 0 <= int(side) <= LARGEST for side in pair]
     if len(pair) == 2 and all(least):
         return int(pair[0]), int(pair[1])
-    raise SpecError("E205", message, hint="give two whole numbers from 0 on: the zeros before and after the input")
+    hint = "give two whole numbers from 0 on: the zeros before and after the input"
+    if isinstance(value, int) and value >= 0:
+        hint = f"write {name} = ({value:d}, {value:d}), the zeros before and after the input"
+    raise SpecError("E205", message, hint=hint)
 
 
 def shape(name: str, value: object) -> tuple[int | None, int | None] | None:

@@ -54,7 +54,7 @@ class Spec:
     kind: ClassVar[str]
     keras: ClassVar[str]  # the layer's class there
 
-    name: str = parameter(names.check, "The layer's name: its C function's, its files' and its weights'.", "")
+    name: str = parameter(names.check, "The layer's name: its C function's, its files' and its weights'.", None)
     input_shape: tuple[int | None, int | None] | None = parameter(
         shape,
         "One sample: (steps, channels), or (channels, steps) for channels_first; steps may be None, any number.",
@@ -107,7 +107,7 @@ class Spec:
             raise SpecError("E202", f"`{name}` could not be read")
         if value is REQUIRED:
             raise SpecError("E202", f"`{name}` is missing: {self.kind} needs it", hint=f"add {name} = …")
-        if name == "name" and value in ("", None):
+        if name == "name" and value is None:
             return self.kind
         return check(name, "channels_last" if name == "data_format" and value is None else value)
 
@@ -222,7 +222,9 @@ class DepthwiseConv1DSpec(Spec):
     kind: ClassVar[str] = "depthwise_conv1d"
     keras: ClassVar[str] = "DepthwiseConv1D"
 
-    depth_multiplier: int = parameter(whole(1), "Filters for each channel.", 1, also=("multiplier", "filters"))
+    depth_multiplier: int = parameter(
+        whole(1), "Filters for each channel.", 1, also=("multiplier", "filters", "out_channels")
+    )
     depthwise_initializer: Any = parameter(
         _KERNEL_INITIALIZER, "What a new kernel is.", "glorot_uniform", also=("kernel_initializer",)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -146,3 +147,22 @@ class File:
 
     statements: tuple[Statement, ...]
     faults: tuple[SpecError, ...]
+
+
+def words(node: Value) -> Iterator[Word]:
+    """The bare words in a value, from left to right."""
+    match node:
+        case Word():
+            yield node
+        case Sequence():
+            for item in node.items:
+                yield from words(item)
+        case Call():
+            for argument in node.arguments:
+                yield from words(argument.value)
+        case Sign():
+            yield from words(node.operand)
+        case Chain():
+            yield from words(node.first)
+            for _, operand in node.rest:
+                yield from words(operand)

@@ -38,6 +38,7 @@ class Unroller:
         self._evaluator = Evaluator(report)
         self._defaults: dict[str, Given] = {}
         self._places: dict[str, tree.Name] = {}
+        self._failed: set[tuple[int, object]] = set()  # entries with a value that they have been blamed for
         self._count = 0
 
     def run(self, file: tree.File) -> None:
@@ -76,7 +77,7 @@ class Unroller:
         """The names so that each comes after those it needs, as far as they form no circle."""
         entered: dict[str, bool] = {}  # True once all it needs is done
         for root in lets:
-            path = [] if root in entered else [(root, _words(lets[root].value))]
+            path = [] if root in entered else [(root, _needs(lets[root]))]
             while path:
                 name, needs = path[-1]
                 entered.setdefault(name, False)
@@ -92,13 +93,13 @@ class Unroller:
                         message, hint = f"`{short(name)}` needs itself", "give it a value of its own"
                     self._wrong("E115", message, hint, lets[name].name.span)
                 else:
-                    path.append((need, _words(lets[need].value)))
+                    path.append((need, _needs(lets[need])))
 
     def _statements(self, statements: Iterable[tree.Statement]) -> None:
         for statement in statements:
-            self._count += 1
+            self._count += not isinstance(statement, tree.Loop)
             if self._count > MOST_STATEMENTS:
-                span = statement.span if isinstance(statement, (tree.Loop, tree.Defaults)) else statement.name.span
+                span = statement.name.span if isinstance(statement, (tree.Let, tree.Layer)) else statement.span
                 message = f"more than {MOST_STATEMENTS:,} statements after loops are unrolled, the most there may be"
                 raise SpecError("E404", message, hint="use shorter loops, or several files", span=span)
             match statement:
@@ -113,6 +114,7 @@ class Unroller:
         name, names = loop.name.text, self._evaluator.names
         if name in RESERVED:
             self._reserved(loop.name)
+            names.pop(name, None)
         outer = {name: names[name]} if name in names else {}
         if outer:
             message = f"`{short(name)}` already names a `let` or a loop around this one"
@@ -121,6 +123,7 @@ class Unroller:
         for value in (UNKNOWN,) if turns is None else turns:
             if not loop.body:
                 break
+            self._evaluator.spend(1, loop.span)
             names[name] = value
             self._statements(loop.body)
         names.pop(name, None)
@@ -173,7 +176,7 @@ class Unroller:
         stray = [given.pop(name).entry.name for name in [*given] if name not in known]
         meant = {self._unknown_parameter(name, [kind]) for name in stray}
         merged = {name: value for name, value in self._defaults.items() if name in known} | given
-        values = dict.fromkeys(meant - {None}, UNKNOWN) | {name: value.value for name, value in merged.items()}
+        values = dict.fromkeys(meant - {None}, UNKNOWN) | {name: self._fresh(value) for name, value in merged.items()}
         if "name" not in values:
             values["name"] = self._name(layer)
         if "input_shape" not in values:
@@ -181,6 +184,10 @@ class Unroller:
             hint = "add input_shape = (steps, channels); None as steps means any number"
             self._wrong("E202", f"`input_shape` is missing: a file's {kind.kind} needs it", hint, layer.name.span)
         self._make(kind, values, merged, layer)
+
+    def _fresh(self, given: Given) -> object:
+        """The value, UNKNOWN where this entry was blamed for it in an earlier turn."""
+        return UNKNOWN if (id(given.entry), given.value) in self._failed else given.value
 
     def _make(self, kind: type[Spec], values: dict[str, object], given: dict[str, Given], layer: tree.Layer) -> None:
         try:
@@ -192,7 +199,8 @@ class Unroller:
                 error = SpecError(one.code, one.message, field=one.field, hint=one.hint)
                 self._blame(error, given.get(one.field or ""), layer)
         else:
-            self._distinct(spec.name, given["name"].entry.name if "name" in given else layer.name)
+            place = tree.Name(given["name"].entry.value.span, "") if "name" in given else layer.name
+            self._distinct(spec.name, place)
             for refusal in spec.refusals() if self._strict else ():
                 self._blame(refusal, given.get(refusal.field or ""), layer)
             self.layers.append(spec)
@@ -203,7 +211,9 @@ class Unroller:
             wrong.span = layer.name.span if layer else wrong.span
         else:
             wrong.span = given.entry.value.span
-            words = [word for word in _word_nodes(given.entry.value) if word.text not in self._evaluator.names]
+            if wrong.code.startswith("E2"):  # what no other parameter can mend
+                self._failed.add((id(given.entry), given.value))
+            words = [word for word in tree.words(given.entry.value) if word.text not in self._evaluator.names]
             if wrong.code in NUMERIC and words:
                 near = self._evaluator.meant(words[0].text)
                 message = f"`{wrong.field}` wants a number, and `{short(words[0].text)}` is none"
@@ -227,8 +237,10 @@ class Unroller:
         """Reports E122 for a name that an earlier layer has; case does not tell two files apart everywhere."""
         if name.casefold() in self._places:
             message = f"two layers are named `{name}`"
-            hint = f"in a loop write {place.text}[i], so that each turn has a name of its own; else choose another name"
-            self._wrong("E122", message, hint, place.span)
+            hint = (
+                f"in a loop write {place.text}[i], so that each turn has a name of its own; else " if place.text else ""
+            )
+            self._wrong("E122", message, f"{hint}choose another name", place.span)
         self._places[name.casefold()] = place
 
     def _not_defined_by(self, owner: str, word: str) -> None:
@@ -261,24 +273,5 @@ class Unroller:
         return near
 
 
-def _word_nodes(node: tree.Value) -> Iterator[tree.Word]:
-    """The bare words in a value, from left to right."""
-    match node:
-        case tree.Word():
-            yield node
-        case tree.Sequence():
-            for item in node.items:
-                yield from _word_nodes(item)
-        case tree.Call():
-            for argument in node.arguments:
-                yield from _word_nodes(argument.value)
-        case tree.Sign():
-            yield from _word_nodes(node.operand)
-        case tree.Chain():
-            yield from _word_nodes(node.first)
-            for _, operand in node.rest:
-                yield from _word_nodes(operand)
-
-
-def _words(node: tree.Value) -> Iterator[str]:
-    return (word.text for word in _word_nodes(node))
+def _needs(let: tree.Let) -> Iterator[str]:
+    return (word.text for word in tree.words(let.value))
