@@ -87,6 +87,27 @@ def nest(heads: Iterable[str], text: str, depth: int = 1) -> str:
     return "\n".join(lines + [inner + line if line else line for line in text.strip("\n").split("\n")])
 
 
+def fold(text: str, most: int = 118) -> str:
+    """`text` with no blank line twice and no line of code or comment longer than `most`, where it can be broken."""
+    lines = [part for line in text.split("\n") for part in _folded(line, most)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def _folded(line: str, most: int) -> list[str]:
+    """A line broken after a comma, a semicolon or a brace; a banner's after a space."""
+    parts: list[str] = []
+    lead = re.match(r" \* +|\s*", line)
+    pad = lead[0] if lead and lead[0].startswith(" *") else (lead[0] if lead else "") + "    "
+    while len(line) > most and not line.startswith("#") and not line.endswith("\\"):
+        marks = (" ",) if pad.startswith(" *") else ("; ", ", ")
+        at = max(line.rfind(mark, len(pad) + 1, most) + len(mark) - 1 for mark in marks)
+        if at <= len(pad):
+            break
+        parts.append(line[:at].rstrip())
+        line = pad + line[at:].lstrip()
+    return [*parts, line]
+
+
 def thousands(value: int) -> str:
     """1234567 as 1,234,567, for comments."""
     return f"{value:,}"

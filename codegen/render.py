@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,9 +69,8 @@ def render(
     environment = _environment()
     module = _emission(plan)
     body = environment.get_template(module.TEMPLATE).render(context | module.view(plan, name))
-    context["body"] = re.sub(r"\n{3,}", "\n\n", body.strip("\n"))
-    code = environment.get_template("kernel.c.j2").render(context)
-    header = environment.get_template("kernel.h.j2").render(context)
+    context["body"] = body.strip("\n")
+    code, header = (cformat.fold(environment.get_template(f"kernel.{kind}.j2").render(context)) for kind in ("c", "h"))
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
 
 

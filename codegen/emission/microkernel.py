@@ -99,6 +99,16 @@ class Loop:
     steps: tuple[Step, ...]
 
     @property
+    def opening(self) -> tuple[str, ...]:
+        """The heads as lines, the last with its brace."""
+        last = len(self.heads) - 1
+        return tuple("    " * (i + 1) + head + " {" * (i == last) for i, head in enumerate(self.heads))
+
+    @property
+    def closing(self) -> str:
+        return "    " * len(self.heads) + "}"
+
+    @property
     def pad(self) -> str:
         """The indent of a step."""
         return "    " * (len(self.heads) + 1)

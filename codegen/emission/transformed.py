@@ -40,15 +40,8 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     assert isinstance(schedule, Schedule)
     transform = named(schedule.transform, p.kernel_size)
     (panel,) = schedule.panels
-    gemms = [_gemm(plan, name, size) for _, size in walk.split(schedule.tiles, schedule.rows)]
-    at, calls = 0, []
-    for (count, size), gemm in zip(walk.split(schedule.tiles, schedule.rows), gemms, strict=True):
-        for _ in range(count):
-            calls.append(f"{gemm.name}({_plus('v', at * p.group_channels)}, u, {_plus('m', at * panel.width)});")
-            at += size
-    channel_starts = [min(c, p.group_channels - schedule.lanes) for c in range(0, p.group_channels, schedule.lanes)]
-    last_lane, group = panel.last, p.groups > 1
-    lane = f"(j < {panel.count - 1} ? {panel.step} * j : {last_lane})" if not panel.even else f"{panel.step} * j"
+    gemms, calls = _products(plan, name)
+    lane = f"{panel.step} * j" if panel.even else f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})"
     return {
         "t": transform,
         "schedule": schedule,
@@ -58,13 +51,13 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "gemms": gemms,
         "calls": calls,
         "channels": p.group_channels,
-        "last_channel": channel_starts[-1],
+        "last_channel": p.group_channels - schedule.lanes,
         "lane": lane,
         "panel_weights": transform.points * p.group_channels * panel.width,
         "point_weights": p.group_channels * panel.width,
         "group_weights": transform.points * p.group_channels * panel.width * panel.count,
         "prefix": f"{name}_" if plan.weights == "baked" else "",
-        "grouped": group,
+        "grouped": p.groups > 1,
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
         "advance": transform.outputs * p.dilation,
@@ -74,6 +67,20 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "outputs_up": transform.outputs - 1,
         "vectors": [(i * panel.lanes, o) for i, o in enumerate(panel.offsets)],
     }
+
+
+def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]]:
+    """The GEMM's register tiles, and their calls for all tiles of a block."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    gemms, calls, at = [], [], 0
+    for count, size in walk.split(schedule.tiles, schedule.rows):
+        gemms.append(_gemm(plan, name, size))
+        for _ in range(count):
+            v = _plus("v", at * plan.problem.group_channels)
+            calls.append(f"{gemms[-1].name}({v}, u, {_plus('m', at * schedule.panels[0].width)});")
+            at += size
+    return gemms, calls
 
 
 def _plus(pointer: str, number: int) -> str:
