@@ -193,6 +193,7 @@ def _prove(kernel: CompiledKernel, compiler: toolchain.Compiler) -> None:
     if kernel.plan.weights == "baked":
         return  # its weights are in the C text alone
     weights, bias = _whole(p.kernel_shape, p), _whole((p.filters,), p) if p.bias else None
+    slack = min(0.25, 1e-3 + 2e-5 * p.terms)  # transforms round; a slip in whole numbers is 1 or more
     lengths = (p.reach + TRIAL_STEPS * p.stride, max(1, p.reach // 2)) if p.steps is None else (p.steps,)
     for steps in lengths:
         x = _whole(_shape(p, 2, steps, p.channels), p)
@@ -202,7 +203,7 @@ def _prove(kernel: CompiledKernel, compiler: toolchain.Compiler) -> None:
         outs = y if p.channels_last else y.swapaxes(1, 2)
         for t in _trials(p, outs.shape[1]):
             wanted = _output(p, rows, weights, bias, t).astype(p.dtype)
-            if not np.allclose(outs[:, t], wanted, rtol=2e-6, atol=1e-3):
+            if not np.allclose(outs[:, t], wanted, rtol=2e-6, atol=slack):
                 place = f"output {t} of {steps} steps is {outs[:, t].tolist()}, should be {wanted.tolist()}"
                 raise ToolchainError(
                     f"{compiler.version} ({compiler.command[0]}) compiled a kernel that is wrong on whole numbers: "
