@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout,
         sys.stderr,
         verbose="-v" in arguments or "--verbose" in arguments,
-        json="--json" in arguments,
+        json="--json" in arguments and arguments[0] != "bench",  # whose --json names a file
     )
     try:
         code = _run(arguments, terminal)

@@ -8,6 +8,7 @@ from __future__ import annotations
 COMMANDS = {
     "show": "shapes, cost and plan of each layer",
     "verify": "compile, run, and compare with the float64 reference",
+    "bench": "our kernels and their peers on the same layers, timed in one run",
     "doctor": "the compiler, target and cache that this machine offers",
     "explain": "the rule behind an error code, with a wrong and a right example",
     "new": "a commented .conv file to start from",

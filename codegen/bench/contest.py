@@ -1,0 +1,122 @@
+"""The contest: case by case, both tables, every answer checked before anything is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from codegen.bench import ours, peers
+from codegen.bench.machine import Machine
+from codegen.bench.results import OURS, TABLES, Entry, Report, Row, Table
+from codegen.bench.timing import alternate
+from codegen.errors import GenConvError, VerificationError
+from codegen.targets import target_named
+
+if TYPE_CHECKING:
+    from codegen.bench.case import Case
+    from codegen.bench.contestant import Contestant, Peer
+    from codegen.loader import CompiledKernel
+
+MOST_ERROR = 1e-4  # rms, relative: a transform's rounding passes, a wrong tap does not
+TRIAL_ROUNDS = 5  # that choose a peer's variant
+PEAK = "peak"  # the machine's own name among the contestants
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`options` reach the planner by name; `peers` are words of peers.WORDS."""
+
+    target: str = "native"
+    peers: tuple[str, ...] = peers.WORDS
+    tables: tuple[Table, ...] = TABLES
+    rounds: int = 30
+    threads: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] = lambda row: None) -> Report:
+    """Time all cases; `tell` hears of each row when it is there. Raises VerificationError if our answer is wrong."""
+    target = target_named(settings.target)
+    machine = Machine(target)
+    there, versions, missing = _roll_call(settings)
+    rows, seconds = [], []
+    for case in cases:
+        kernel = ours.kernel(case, target.name, settings.options)
+        for table in settings.tables:
+            row, peak = _row(case, kernel, there[table], settings, table, machine)
+            rows.append(row)
+            seconds.append(peak)
+            tell(row)
+    bandwidths = tuple(machine.bandwidths())
+    shown = (target.name, settings.threads, settings.rounds)
+    return Report(*shown, machine.flops / min(seconds), bandwidths, versions, missing, tuple(rows))
+
+
+def _roll_call(settings: Settings) -> tuple[dict[Table, list[Peer]], dict[str, str], dict[str, str]]:
+    """(the peers that are there, by table; their versions; how to get the others)."""
+    wanted: dict[Table, list[Peer]] = {
+        "python": peers.from_python(settings.peers),
+        "c": peers.from_c(settings.peers),
+    }
+    there: dict[Table, list[Peer]] = {table: [] for table in TABLES}
+    versions, missing = {}, {}
+    for table in settings.tables:
+        for peer in wanted[table]:
+            try:
+                versions[peer.NAME] = peer.version()
+                there[table].append(peer)
+            except (ImportError, OSError, GenConvError):
+                missing[peer.NAME] = peer.PACKAGE
+    return there, versions, missing
+
+
+def _row(
+    case: Case, kernel: CompiledKernel, there: list[Peer], settings: Settings, table: Table, machine: Machine
+) -> tuple[Row, float]:
+    """The row, and the least seconds of the machine's own loop in the same rounds."""
+    our = (ours.python if table == "python" else ours.c)(case, kernel)
+    errors = {OURS: _error(case, our)}
+    if not errors[OURS] <= MOST_ERROR:
+        raise VerificationError(f"{case.label}: our own answer is off by {errors[OURS]:.3g} of its rms")
+    contestants = {OURS: our}
+    absent = {}
+    for peer in there:
+        try:
+            contestants[peer.NAME], errors[peer.NAME] = _fittest(case, peer, settings.threads)
+        except Exception as error:  # whatever a peer raises ends its part in this row, and no more
+            absent[peer.NAME] = str(error).strip().partition("\n")[0] or type(error).__name__
+    times = alternate({name: one.timed for name, one in contestants.items()} | {PEAK: machine.timed}, settings.rounds)
+    entries = {name: Entry(one.variant, times[name], errors[name]) for name, one in contestants.items()}
+    row = Row(case.label, case.spec.name, table, case.flops, case.bytes, entries, absent)
+    return row, times[PEAK].least
+
+
+def _fittest(case: Case, peer: Peer, threads: int) -> tuple[Contestant, float]:
+    """The fastest right variant of a peer, and its error."""
+    right = dict(_right(case, peer, threads))
+    if not right:
+        raise LookupError("does not serve this layer")
+    names = {one.variant: one for one in right}
+    times = alternate({name: one.timed for name, one in names.items()}, TRIAL_ROUNDS) if len(names) > 1 else {}
+    best = min(times, key=lambda name: times[name].least) if times else next(iter(names))
+    return names[best], right[names[best]]
+
+
+def _right(case: Case, peer: Peer, threads: int) -> Iterator[tuple[Contestant, float]]:
+    wrong: list[str] = []
+    some = False
+    for one in peer.contestants(case, threads):
+        error = _error(case, one)
+        if error <= MOST_ERROR:
+            some = True
+            yield one, error
+        else:
+            wrong.append(f"{one.variant} is off by {error:.3g} of the answer's rms")
+    if wrong and not some:
+        raise ValueError("; ".join(wrong))
+
+
+def _error(case: Case, one: Contestant) -> float:
+    one.timed(1)
+    return case.error(one.output(), channels_last=one.channels_last)

@@ -1,0 +1,90 @@
+"""What the machine allows, measured in the run itself: multiply-adds a second, bytes a second of each memory level."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.bench.case import aligned
+from codegen.bench.drivers import from_c, library
+
+if TYPE_CHECKING:
+    from codegen.targets import Target
+
+TURNS = 20_000  # of the multiply-add loop in a call: some 30 µs
+COPIED = 40e6  # bytes that a bandwidth is measured over, at least
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+USUAL = {"L1": 32 << 10, "L2": 512 << 10, "L3": 8 << 20}  # where the system does not tell
+MOST_BYTES = 256 << 20  # of the buffer that stands for DRAM
+
+
+@dataclass(frozen=True)
+class Bandwidth:
+    """GB/s of reading, and of copying (each byte counted once), in a buffer of `bytes`."""
+
+    level: str
+    bytes: int
+    read: float
+    copy: float
+
+
+class Machine:
+    """One thread's multiply-adds and bandwidths, for one target's vectors.
+
+    `timed` runs calls of `flops` floating-point operations each: a contestant of every round, so that the peak meets
+    the clock that the kernels meet.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.lanes = target.lanes("float32")[0]
+        chains = 24 if target.registers >= 32 else 12  # enough for two units of latency 5
+        unvectorised = ("-fno-tree-vectorize", "-fno-tree-slp-vectorize")  # a scalar target's peak is scalar
+        sizes = (f"-DLANES={self.lanes}", f"-DCHAINS={chains}", f"-DTURNS={TURNS}")
+        self._library = library("machine", *target.flags, "-ffp-contract=fast", *unvectorised, *sizes)
+        self._out = aligned(np.zeros(64, np.float32))
+        self.flops = 2 * TURNS * chains * self.lanes
+        self.timed = from_c(self._library.machine_fma, self._out.ctypes.data)
+
+    def bandwidths(self) -> Iterator[Bandwidth]:
+        """From half of each cache, and from a buffer four times the last one."""
+        sizes = caches()
+        last = max(sizes.values())
+        for level, size in {**{name: size // 2 for name, size in sizes.items()}, "DRAM": 4 * last}.items():
+            yield self._bandwidth(level, min(size, MOST_BYTES))
+
+    def _bandwidth(self, level: str, size: int) -> Bandwidth:
+        floats = size // 4 // (16 * self.lanes) * 16 * self.lanes
+        buffer = aligned(np.ones(floats, np.float32))
+        half = floats // 2
+        turns = max(1, int(COPIED / size))
+        arguments = (buffer.ctypes, ctypes.c_ssize_t(floats), self._out.ctypes)
+        read = min(self._seconds("machine_read", turns, *arguments) for _ in range(9))
+        arguments = (buffer.ctypes, ctypes.c_ssize_t(half), buffer[half:].ctypes)
+        copy = min(self._seconds("machine_copy", turns, *arguments) for _ in range(9))
+        return Bandwidth(level, size, turns * floats * 4e-9 / read, turns * half * 4e-9 / copy)
+
+    def _seconds(self, function: str, turns: int, *arguments: Any) -> float:
+        run: Callable[..., None] = getattr(self._library, function)
+        start = perf_counter()
+        run(ctypes.c_ssize_t(turns), *arguments)
+        return perf_counter() - start
+
+
+def caches() -> dict[str, int]:
+    """Bytes of each data cache of the first core."""
+    found = {}
+    for index in sorted(CACHES.glob("index*")):
+        try:
+            kind, level, size = ((index / name).read_text().strip() for name in ("type", "level", "size"))
+            bytes_ = int(size.rstrip("KM")) << (20 if size.endswith("M") else 10)
+        except (OSError, ValueError):
+            continue
+        if kind != "Instruction":
+            found[f"L{level}"] = bytes_
+    return dict(sorted(found.items())) or USUAL

@@ -1,0 +1,109 @@
+"""`gen-conv bench`: our kernels and their peers on the same layers, in turns, in one run. docs/bench.md tells more."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codegen.errors import UsageError
+from codegen.terminal import Terminal, coloured
+
+if TYPE_CHECKING:
+    from codegen.bench.contest import Settings
+    from codegen.bench.results import Report, Row
+
+__all__ = ["arguments", "run"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "shapes", nargs="*", metavar="SHAPE", help="a letter A to S, a .conv file or FILE.conv:LAYER (default: A to S)"
+    )
+    parser.add_argument("--target", default="native", metavar="T", help="the target of our kernels (default: native)")
+    parser.add_argument(
+        "--peers", default="all", metavar="LIST", help="all, none, or a comma list; a wrong word lists them"
+    )
+    parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
+    parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
+    parser.add_argument(
+        "--threads", type=_count, default=1, metavar="N", help="threads of each contestant (default: 1)"
+    )
+    parser.add_argument("--accuracy", metavar="CLASS", help="our kernels' accuracy class, where the planner knows any")
+    parser.add_argument("--batch", type=_count, metavar="N", help="samples a call (default: 1, for S 32)")
+    parser.add_argument(
+        "--data-format", choices=("channels_last", "channels_first"), help="turn every layer to this order of axes"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the results as JSON too")
+    parser.add_argument("--picture", metavar="FILE", help="write an SVG of bars and a roofline too")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"`{text}`: expected a whole number from 1 to 65535")
+    return int(text)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Time, draw the tables, write the files."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(options.threads)  # read by the peers' own thread pools as they are loaded
+    from codegen.bench import case, contest
+
+    settings = _settings(options)
+    cases = list(case.cases(options.shapes, data_format=options.data_format, batch=options.batch))
+    report = contest.run(cases, settings, lambda row: _tell(row, terminal))
+    from codegen.bench import table
+
+    colour = coloured(terminal.out)
+    terminal.result(table.text(report, width=_width(colour), colour=colour))
+    _write(options, report)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from codegen.bench import contest, peers, results
+    from codegen.targets import runs_here, target_named
+
+    target = target_named(options.target)
+    if not runs_here(target):
+        raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
+    chosen = {"accuracy": options.accuracy} if options.accuracy else {}
+    if options.threads > 1:
+        chosen["threads"] = options.threads
+    return contest.Settings(
+        target=target.name,
+        peers=peers.chosen(options.peers),
+        tables=results.TABLES if options.tables == "both" else (options.tables,),
+        rounds=options.rounds,
+        threads=options.threads,
+        options=chosen,
+    )
+
+
+def _tell(row: Row, terminal: Terminal) -> None:
+    """One line a row on standard error, as a run takes minutes."""
+    if terminal.quiet:
+        return
+    against = "no peer" if row.ratio is None else f"{row.ratio:.2f} times as fast as {row.best}"
+    terminal.err.write(f"{row.label} {row.layer} from {row.table}: {1e6 * row.ours:,.4g} µs, {against}\n")
+
+
+def _width(colour: bool) -> int | None:
+    import shutil
+
+    return shutil.get_terminal_size().columns if colour else None
+
+
+def _write(options: argparse.Namespace, report: Report) -> None:
+    from codegen import files
+    from codegen.bench import picture
+    from codegen.commands import document
+
+    texts = []
+    if options.json:
+        texts.append((Path(options.json), document.text("bench", 0, None, report.document()).encode()))
+    if options.picture:
+        texts.append((Path(options.picture), picture.draw(report).encode()))
+    files.write_all(texts)
