@@ -11,6 +11,7 @@ from codegen.resources import folder
 LONGEST = 63  # C99 5.2.4.1: the significant characters of an internal identifier
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
+_SUFFIX = re.compile(r"(f|l|[fd][0-9]+x?)$")
 _FILES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)  # no file of Windows may be called so
 _HEADERS = re.compile(  # types and limits of stddef.h, stdint.h, limits.h, float.h and time.h; arm_neon.h's functions
     r"(u?int\w*|s?size|ptrdiff|wchar|wint|max_align|off|time|l{0,2}div|fpos|float\w+|double|poly\w+)_t"
@@ -39,7 +40,7 @@ def taken(name: str) -> str | None:
     words = _reserved()
     if name in words["keywords"]:
         return "a keyword of C or C++"
-    if name in words["library"] or {name, name[:-1] if name[-1:] in "fl" else name} & words["maths"]:
+    if name in words["library"] or {name, _SUFFIX.sub("", name)} & words["maths"]:
         return "a name of the C library"
     if _HEADERS.fullmatch(name):
         return "a name of a standard C header"

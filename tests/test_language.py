@@ -5,6 +5,7 @@ tests/language holds a .conv and a .stderr for each code; `--update-golden` rewr
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import sys
@@ -429,3 +430,46 @@ def test_hostile_files_cost_little_memory() -> None:
     root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 300 * 1024, "KiB"
+
+
+PIECES = (
+    *("(", ")", "[", "]", "{", "}", "{}", ",", ";", "=", "\n", "\r", "\t", " ", "let ", "for ", "in ", "defaults "),
+    *(
+        "conv1d ",
+        "range(",
+        "a ",
+        "3",
+        "0",
+        "-",
+        "**",
+        "/",
+        "//",
+        '"',
+        "'",
+        "#",
+        "None",
+        "1e5",
+        "1.2.3",
+        "\0",
+        "é",
+        "(,)",
+    ),
+)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_mangled_file_gets_errors_and_nothing_else(seed: int) -> None:
+    rng = random.Random(seed)
+    texts = [path.read_text("utf-8") for path in sorted(FOLDER.glob("E1*.conv")) if path.name != "E101.conv"]
+    for _ in range(30):
+        text = rng.choice(texts)
+        for _ in range(rng.randint(1, 8)):
+            start = rng.randint(0, len(text))
+            text = text[:start] + rng.choice(PIECES) + text[start + rng.choice([0, 0, 1, 2, 5, 20]) :]
+        try:
+            for spec in check.read(text):
+                spec.lower()
+        except SpecErrors as found:
+            assert all(one.hint and one.span for one in found.diagnostics)
+            lines = [one.line or 0 for one in found.diagnostics]
+            assert lines == sorted(lines)
