@@ -14,7 +14,7 @@ from codegen.algorithms import cost, walk
 from codegen.algorithms.walk import Panel
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
-from codegen.transforms import named
+from codegen.transforms import named, noise
 from codegen.transforms.transform import Transform
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LINE = 16  # floats in a cache line
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
+MOST_NOISE = 1.9  # times direct's rms error, by the model of codegen.transforms.noise; `fast` promises 2
+MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 POINTER = 1.5  # cycles to find a row of a tile
 STATEMENTS_A_CYCLE = 1.2  # of a codelet, spills and loads counted
 
@@ -31,7 +33,8 @@ class Schedule:
     """`tiles` tiles at most go through the GEMMs together, in register tiles of `rows` x the panels' vectors.
 
     `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
-    in the workspace's transformed input and products; `lanes` the vector width across the channels.
+    in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
+    that the sums over the channels are made of.
     """
 
     transform: str
@@ -41,6 +44,7 @@ class Schedule:
     lanes: int
     stride: int
     out_stride: int
+    chunks: int = 1
 
     @property
     def width(self) -> int:
@@ -73,6 +77,13 @@ def tiles_of(problem: ConvProblem, outputs: int, outs: int) -> int:
     return phases * -(-longest // outputs)
 
 
+def chunks_of(transform: Transform, channels: int) -> int:
+    """The fewest chunks of the sums over channels that keep the noise in bounds; 0 if none does."""
+    most = min(MOST_CHUNKS, max(1, channels // 8))
+    good = (chunks for chunks in range(1, most + 1) if noise.ratio(transform, channels, chunks) <= MOST_NOISE)
+    return next(good, 0)
+
+
 def plans(request: Request, name: str, transforms: list[Transform]) -> list[KernelPlan]:
     """A plan for each transform and each panel width, cheapest first."""
     problem, target = request.problem, request.target
@@ -81,6 +92,9 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
     filters = next(width for width in widths if width <= problem.group_filters)
     found = []
     for transform in transforms:
+        chunks = chunks_of(transform, problem.group_channels)
+        if not chunks:
+            continue
         for vectors in (2, 3, 4, 1):
             count = -(-problem.group_filters // filters)
             if vectors > count or not cost.rows_that_fit(vectors, target, filters):
@@ -88,12 +102,12 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
             partition = (vectors,) * -(-count // vectors) if count >= vectors else (count,)
             panels = walk.panels(problem.group_filters, (filters,), partition)
             if len(panels) == 1:
-                found += [_plan(request, name, transform, panels, lanes, room) for room in BLOCK_BYTES]
+                found += [_plan(request, name, transform, panels, lanes, room, chunks) for room in BLOCK_BYTES]
     return sorted(found, key=lambda plan: plan.cost)
 
 
 def _plan(
-    request: Request, name: str, transform: Transform, panels: tuple[Panel, ...], lanes: int, room: int
+    request: Request, name: str, transform: Transform, panels: tuple[Panel, ...], lanes: int, room: int, chunks: int
 ) -> KernelPlan:
     """The plan with blocks of about `room` bytes of transformed input."""
     problem, target, panel = request.problem, request.target, panels[0]
@@ -104,10 +118,10 @@ def _plan(
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
     stride, out_stride = _odd_lines(tiles * channels), _odd_lines(tiles * panel.width)
-    schedule = Schedule(transform.name, tiles, rows, panels, lanes, stride, out_stride)
+    schedule = Schedule(transform.name, tiles, rows, panels, lanes, stride, out_stride, chunks)
     numbers = transform.points * (stride + out_stride) + channels + problem.filters
     step = sum(
-        count * (cost.CALL + channels * cost.step_cycles(size, vectors, target))
+        count * (chunks * (cost.CALL + size * vectors) + channels * cost.step_cycles(size, vectors, target))
         for count, size in walk.split(tiles, rows)
     )
     gemm = blocks * transform.points * panel.count * step
@@ -138,11 +152,12 @@ def describe(plan: KernelPlan) -> str:
     schedule = plan.schedule
     assert isinstance(schedule, Schedule)
     transform = named(schedule.transform, plan.problem.kernel_size)
+    rounding = noise.ratio(transform, plan.problem.group_channels, schedule.chunks)
     saved = transform.outputs * plan.problem.kernel_size / transform.points
     return (
         f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
         f"{transform.points} products ({saved:.2f} times fewer), GEMM tiles of {schedule.rows} x {schedule.width}, "
-        f"{schedule.tiles} tiles a block"
+        f"{schedule.tiles} tiles a block, {rounding:.1f} times direct's rounding error"
     )
 
 

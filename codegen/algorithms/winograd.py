@@ -8,19 +8,20 @@ from codegen.plan import KernelPlan, Request
 from codegen.transforms.toom_cook import toom_cook
 
 NAME = "winograd"
-SIZES = {2: (4, 6), 3: (2, 4, 6), 4: (4,), 5: (4,)}  # outputs a tile by taps: what stays within twice direct's error
+MOST_POINTS = 8  # more lose too many digits
+MOST_TAPS = 6
 
 __all__ = ["NAME", "candidates", "describe", "pack", "why_not"]
 
 
 def why_not(request: Request) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
-    if request.problem.kernel_size > max(SIZES):
-        return f"more than {max(SIZES)} taps lose too many digits in a polynomial transform"
+    if request.problem.kernel_size > MOST_TAPS:
+        return f"more than {MOST_TAPS} taps lose too many digits in a polynomial transform"
     return transformed.why_not(request)
 
 
 def candidates(request: Request) -> list[KernelPlan]:
-    """Plans for each tile size, cheapest first."""
+    """Plans for each tile size that is accurate enough, cheapest first."""
     taps = request.problem.kernel_size
-    return transformed.plans(request, NAME, [toom_cook(outputs, taps) for outputs in SIZES[taps]])
+    return transformed.plans(request, NAME, [toom_cook(m, taps) for m in range(2, MOST_POINTS + 2 - taps)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from codegen.algorithms import walk
@@ -19,6 +20,7 @@ from codegen.emission.microkernel import (
     act_name,
     count_loop,
     index,
+    offset,
     starts,
 )
 from codegen.plan import KernelPlan
@@ -70,25 +72,27 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
 
 
 def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]]:
-    """The GEMM's register tiles, and their calls for all tiles of a block."""
-    schedule = plan.schedule
+    """The GEMM's register tiles, and their calls for all tiles of a block, chunk by chunk of the channels."""
+    schedule, channels = plan.schedule, plan.problem.group_channels
     assert isinstance(schedule, Schedule)
-    gemms, calls, at = [], [], 0
-    for count, size in walk.split(schedule.tiles, schedule.rows):
-        gemms.append(_gemm(plan, name, size))
-        for _ in range(count):
-            v = _plus("v", at * plan.problem.group_channels)
-            calls.append(f"{gemms[-1].name}({v}, u, {_plus('m', at * schedule.panels[0].width)});")
-            at += size
+    gemms, calls = [], []
+    bounds = [channels * i // schedule.chunks for i in range(schedule.chunks + 1)]
+    for first, last in pairwise(bounds):
+        at = 0
+        for count, size in walk.split(schedule.tiles, schedule.rows):
+            gemm = _gemm(plan, name, size, more=first > 0)
+            if gemm not in gemms:
+                gemms.append(gemm)
+            for _ in range(count):
+                v, u = offset("v", at * channels + first), offset("u", first * schedule.width)
+                counted = f", {last - first}" if schedule.chunks > 1 else ""
+                calls.append(f"{gemm.name}({v}, {u}, {offset('m', at * schedule.width)}{counted});")
+                at += size
     return gemms, calls
 
 
-def _plus(pointer: str, number: int) -> str:
-    return f"{pointer} + {number}" if number else pointer
-
-
-def _gemm(plan: KernelPlan, name: str, rows: int) -> Microkernel:
-    """rows tiles x the panel's filters: the sum over the channels of one point."""
+def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
+    """rows tiles x the panel's filters: the sum over channels of one point; `more` adds it to the sum of others."""
     schedule, p = plan.schedule, plan.problem
     assert isinstance(schedule, Schedule)
     (panel,) = schedule.panels
@@ -101,16 +105,20 @@ def _gemm(plan: KernelPlan, name: str, rows: int) -> Microkernel:
         )
         for r in range(rows)
     )
-    loop = Loop(f"{p.group_channels} channels", (count_loop("c", 0, p.group_channels),), (Step(loads, lines),))
-    stores = tuple(
-        spell.store("y", (r * panel.width + i * panel.lanes,), accumulator(r, i), None)
-        for r in range(rows)
-        for i in vectors
-    )
+    chunked = schedule.chunks > 1
+    head = count_loop("c", 0, "channels" if chunked else p.group_channels)
+    words = "a chunk of the channels" if chunked else f"{p.group_channels} channels"
+    loop = Loop(words, (head,), (Step(loads, lines),))
+
+    def total(at: int, value: str) -> str:
+        return spell.store("y", (at,), f"{spell.load('y', at)} + {value}" if more else value, None)
+
+    stores = tuple(total(r * panel.width + i * panel.lanes, accumulator(r, i)) for r in range(rows) for i in vectors)
     begin = starts(rows, len(panel.offsets), [spell.broadcast("0")] * len(panel.offsets))
-    shared = tuple(f"w{i}" for i in vectors)
+    shared, extra = tuple(f"w{i}" for i in vectors), ("channels",) * chunked
     comment = f"{rows} tile{'s' * (rows > 1)} x {panel.width} filters, one point of the transform"
-    return Microkernel(f"{name}_gemm_{rows}x{panel.width}", comment, spell.type, begin, shared, True, (loop,), stores)
+    full_name = f"{name}_{'more' if more else 'gemm'}_{rows}x{panel.width}"
+    return Microkernel(full_name, comment, spell.type, begin, shared, True, (loop,), stores, extra)
 
 
 def _forward(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:

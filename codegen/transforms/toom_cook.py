@@ -12,14 +12,26 @@ from functools import lru_cache
 from codegen.transforms.expressions import Graph, Node, pairs
 from codegen.transforms.transform import Transform
 
-POINTS = tuple(Fraction(*p) for p in ((0, 1), (1, 1), (-1, 1), (2, 1), (-2, 1), (1, 2), (-1, 2), (4, 1), (-4, 1)))
+POINTS: dict[int, tuple[Fraction, ...]] = {
+    count: tuple(Fraction(p) for p in points.split())
+    for count, points in {
+        2: "0 1",
+        3: "0 1 -1",
+        4: "0 5/4 -5/4 1/2",
+        5: "0 5/8 -5/8 3/2 -3/2",
+        6: "0 1 -1 1/2 -1/2 2",
+        7: "0 1 -1 1/2 -1/2 2 -2",
+    }.items()
+}
+"""The finite points for each count of them: those of least error among a search of small fractions, in pairs ±p."""
+
 Matrix = list[list[Fraction]]
 
 
 def tables(outputs: int, taps: int) -> tuple[Matrix, Matrix, Matrix]:
     """(A^T, G, B^T) with y = A^T ((G w) * (B^T x)), exactly; the last point is infinity."""
     count = outputs + taps - 1
-    points = POINTS[: count - 1]
+    points = POINTS[count - 1]
     inverse = [[p**i for p in points] + [Fraction(int(i == outputs - 1))] for i in range(outputs)]
     weights, forward = [], []
     for j, point in enumerate(points):
