@@ -181,8 +181,9 @@ class Unroller:
             values["name"] = self._name(layer)
         if "input_shape" not in values:
             values["input_shape"] = UNKNOWN
+            message = f"`input_shape` is missing: a file's {kind.kind} needs it"
             hint = "add input_shape = (steps, channels); None as steps means any number"
-            self._wrong("E202", f"`input_shape` is missing: a file's {kind.kind} needs it", hint, layer.name.span)
+            self._report(SpecError("E202", message, field="input_shape", hint=hint, span=layer.name.span))
         self._make(kind, values, merged, layer)
 
     def _fresh(self, given: Given) -> object:
