@@ -10,7 +10,7 @@
 #error "this driver speaks oneDNN 2's C interface"
 #endif
 
-const int peer_variants = 1;
+const int peer_variants = 2; /* as a convolution in 1-D, and as one row in 2-D, which it knows better */
 
 #define TRY(call) if ((call) != dnnl_success) goto failed
 
@@ -22,6 +22,27 @@ typedef struct {
     dnnl_exec_arg_t args[4];
     float *kernel; /* (groups, filters/groups, channels/groups, kernel_size), oneDNN's plain order */
 } state;
+
+/* The steps' entry from dims[at] on; in 2-D it comes after that of the one row. */
+static void along(dnnl_dims_t dims, int at, int rank, dnnl_dim_t row, dnnl_dim_t steps)
+{
+    dims[at] = row;
+    dims[at + rank - 1] = steps;
+}
+
+static dnnl_format_tag_t weights_tag(int rank, int grouped)
+{
+    if (rank == 1)
+        return grouped ? dnnl_goiw : dnnl_oiw;
+    return grouped ? dnnl_goihw : dnnl_oihw;
+}
+
+static dnnl_format_tag_t data_tag(int rank, ptrdiff_t channels_last)
+{
+    if (rank == 1)
+        return channels_last ? dnnl_nwc : dnnl_ncw;
+    return channels_last ? dnnl_nhwc : dnnl_nchw;
+}
 
 static float *plain_order(const bench_layer *l)
 {
@@ -66,14 +87,17 @@ const char *peer_version(void)
 void *peer_open(const bench_layer *l, int variant)
 {
     state *s = calloc(1, sizeof *s);
-    (void)variant;
     if (!s)
         return NULL;
-    dnnl_dims_t x = {l->batch, l->channels, l->steps}, y = {l->batch, l->filters, l->outs}, bias = {l->filters};
-    dnnl_dims_t grouped = {l->groups, l->filters / l->groups, l->channels / l->groups, l->kernel_size};
-    dnnl_dims_t stride = {l->stride}, dilation = {l->dilation - 1}, left = {l->pad_left}, right = {l->pad_right};
-    dnnl_format_tag_t layout = l->channels_last ? dnnl_nwc : dnnl_ncw;
-    int depth = l->groups > 1;
+    int rank = 1 + variant, depth = l->groups > 1;
+    dnnl_dims_t x = {l->batch, l->channels}, y = {l->batch, l->filters}, bias = {l->filters};
+    dnnl_dims_t kernel = {l->groups, l->filters / l->groups, l->channels / l->groups};
+    dnnl_dims_t stride, dilation, left, right;
+    along(x, 2, rank, 1, l->steps), along(y, 2, rank, 1, l->outs), along(kernel, 3, rank, 1, l->kernel_size);
+    along(stride, 0, rank, 1, l->stride), along(dilation, 0, rank, 0, l->dilation - 1);
+    along(left, 0, rank, 0, l->pad_left), along(right, 0, rank, 0, l->pad_right);
+    const dnnl_dim_t *shape = kernel + !depth; /* groups only where there are some */
+    dnnl_format_tag_t layout = data_tag(rank, l->channels_last);
     dnnl_memory_desc_t x_md, y_md, bias_md, any, plain;
     dnnl_convolution_desc_t wish;
     dnnl_primitive_desc_t pd;
@@ -81,11 +105,11 @@ void *peer_open(const bench_layer *l, int variant)
     s->kernel = plain_order(l);
     TRY(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
     TRY(dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags));
-    TRY(dnnl_memory_desc_init_by_tag(&x_md, 3, x, dnnl_f32, layout));
-    TRY(dnnl_memory_desc_init_by_tag(&y_md, 3, y, dnnl_f32, layout));
+    TRY(dnnl_memory_desc_init_by_tag(&x_md, 2 + rank, x, dnnl_f32, layout));
+    TRY(dnnl_memory_desc_init_by_tag(&y_md, 2 + rank, y, dnnl_f32, layout));
     TRY(dnnl_memory_desc_init_by_tag(&bias_md, 1, bias, dnnl_f32, dnnl_x));
-    TRY(dnnl_memory_desc_init_by_tag(&any, 3 + depth, grouped + !depth, dnnl_f32, dnnl_format_tag_any));
-    TRY(dnnl_memory_desc_init_by_tag(&plain, 3 + depth, grouped + !depth, dnnl_f32, depth ? dnnl_goiw : dnnl_oiw));
+    TRY(dnnl_memory_desc_init_by_tag(&any, 2 + rank + depth, shape, dnnl_f32, dnnl_format_tag_any));
+    TRY(dnnl_memory_desc_init_by_tag(&plain, 2 + rank + depth, shape, dnnl_f32, weights_tag(rank, depth)));
     TRY(dnnl_dilated_convolution_forward_desc_init(&wish, dnnl_forward_inference, dnnl_convolution_direct, &x_md, &any,
                                                    l->bias ? &bias_md : NULL, &y_md, stride, dilation, left, right));
     TRY(dnnl_primitive_desc_create(&pd, &wish, NULL, s->engine, NULL));

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from codegen.bench import ours, peers
 from codegen.bench.machine import Machine
 from codegen.bench.results import OURS, TABLES, Entry, Report, Row, Table
-from codegen.bench.timing import alternate
+from codegen.bench.timing import WALL, Clock, alternate
 from codegen.errors import GenConvError, VerificationError
 from codegen.targets import target_named
 
@@ -32,6 +32,7 @@ class Settings:
     tables: tuple[Table, ...] = TABLES
     rounds: int = 30
     threads: int = 1
+    clock: Clock = WALL
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,22 +84,22 @@ def _row(
     absent = {}
     for peer in there:
         try:
-            contestants[peer.NAME], errors[peer.NAME] = _fittest(case, peer, settings.threads)
+            contestants[peer.NAME], errors[peer.NAME] = _fittest(case, peer, settings)
         except Exception as error:  # whatever a peer raises ends its part in this row, and no more
             absent[peer.NAME] = str(error).strip().partition("\n")[0] or type(error).__name__
-    times = alternate({name: one.timed for name, one in contestants.items()} | {PEAK: machine.timed}, settings.rounds)
+    times = alternate(contestants | {PEAK: machine.contestant}, settings.rounds, settings.clock)
     entries = {name: Entry(one.variant, times[name], errors[name]) for name, one in contestants.items()}
     row = Row(case.label, case.spec.name, table, case.flops, case.bytes, entries, absent)
     return row, times[PEAK].least
 
 
-def _fittest(case: Case, peer: Peer, threads: int) -> tuple[Contestant, float]:
+def _fittest(case: Case, peer: Peer, settings: Settings) -> tuple[Contestant, float]:
     """The fastest right variant of a peer, and its error."""
-    right = dict(_right(case, peer, threads))
+    right = dict(_right(case, peer, settings.threads))
     if not right:
         raise LookupError("does not serve this layer")
     names = {one.variant: one for one in right}
-    times = alternate({name: one.timed for name, one in names.items()}, TRIAL_ROUNDS) if len(names) > 1 else {}
+    times = alternate(names, TRIAL_ROUNDS, settings.clock) if len(names) > 1 else {}
     best = min(times, key=lambda name: times[name].least) if times else next(iter(names))
     return names[best], right[names[best]]
 
@@ -118,5 +119,6 @@ def _right(case: Case, peer: Peer, threads: int) -> Iterator[tuple[Contestant, f
 
 
 def _error(case: Case, one: Contestant) -> float:
-    one.timed(1)
+    with one.context():
+        one.loop(1)
     return case.error(one.output(), channels_last=one.channels_last)

@@ -6,25 +6,28 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array, Case
 
-Timed = Callable[[int], float]
-"""Runs a number of calls and returns the seconds that they took together."""
+Loop = Callable[[int], None]
+"""Computes the case a number of times."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contestant:
-    """`output()` is what the last call wrote, in the order that `channels_last` says; `keeps` must live as long."""
+    """`output()` is what the last call wrote, in the order that `channels_last` says; `keeps` must live as long.
+
+    `context` is entered around a loop, and what entering costs is not counted.
+    """
 
     variant: str
-    timed: Timed
+    loop: Loop
     output: Callable[[], Array]
     channels_last: bool
     keeps: object = None
+    context: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 class Peer(Protocol):
@@ -43,15 +46,11 @@ class Peer(Protocol):
         """Every setting that is worth a trial; the fastest stands for the peer. None where it cannot serve."""
 
 
-def from_python(call: Callable[[], Any], context: Callable[[], AbstractContextManager[Any]] = nullcontext) -> Timed:
-    """Times calls of a function of no arguments, inside `context`, whose cost is not counted."""
+def from_python(call: Callable[[], Any]) -> Loop:
+    """Calls of a function of no arguments, by the loop that costs Python least."""
 
-    def timed(calls: int) -> float:
-        with context():
-            turns = repeat(None, calls)
-            start = perf_counter_ns()
-            for _ in turns:
-                call()
-            return (perf_counter_ns() - start) * 1e-9
+    def loop(calls: int) -> None:
+        for _ in repeat(None, calls):
+            call()
 
-    return timed
+    return loop

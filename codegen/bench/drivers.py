@@ -1,10 +1,10 @@
-"""The C programs of bench/drivers: compiled once a run, opened with ctypes, timed by a loop in C."""
+"""The C programs of bench/drivers: compiled once a run, opened with ctypes, called by a loop in C."""
 
 from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from codegen import toolchain
 from codegen.bench.case import aligned, cases
-from codegen.bench.contestant import Contestant, Timed
+from codegen.bench.contestant import Contestant, Loop
 from codegen.errors import ToolchainError
 from codegen.resources import folder
 
@@ -49,18 +49,11 @@ def library(name: str, *arguments: str) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))  # it stays open, and its code mapped, after the file has gone
 
 
-@lru_cache(maxsize=1)
-def timer() -> Callable[[Any, Any, int], float]:
-    """double bench_time(void (*run)(void *), void *state, ptrdiff_t calls)."""
-    function = library("timing").bench_time
-    function.restype, function.argtypes = ctypes.c_double, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ssize_t)
-    return function
-
-
-def from_c(run: Any, state: Any) -> Timed:
-    """Times calls of a C function of one pointer."""
-    function, entry = timer(), ctypes.cast(run, ctypes.c_void_p)
-    return lambda calls: function(entry, state, calls)
+def from_c(run: Any, state: Any) -> Loop:
+    """Calls of a C function of one pointer, by a loop in C."""
+    loop = library("timing").bench_loop
+    loop.restype, loop.argtypes = None, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ssize_t)
+    return partial(loop, ctypes.cast(run, ctypes.c_void_p), state)
 
 
 def address(array: Array | None) -> int | None:
@@ -99,8 +92,8 @@ class CPeer:
             state = found.peer_open(ctypes.byref(layer), variant)
             if state:
                 opened = _Opened(found, state, (case, layer, y))
-                timed = from_c(found.peer_run, state)
-                yield Contestant(str(variant), timed, partial(_same, y), case.problem.channels_last, opened)
+                loop = from_c(found.peer_run, state)
+                yield Contestant(str(variant), loop, partial(_same, y), case.problem.channels_last, opened)
 
 
 def _same(y: Array) -> Array:

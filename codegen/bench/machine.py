@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.bench.case import aligned
+from codegen.bench.contestant import Contestant
 from codegen.bench.drivers import from_c, library
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Bandwidth:
 class Machine:
     """One thread's multiply-adds and bandwidths, for one target's vectors.
 
-    `timed` runs calls of `flops` floating-point operations each: a contestant of every round, so that the peak meets
-    the clock that the kernels meet.
+    `contestant` does `flops` floating-point operations a call: it takes part in every round, so that the peak meets the
+    clock that the kernels meet.
     """
 
     def __init__(self, target: Target) -> None:
@@ -49,7 +50,8 @@ class Machine:
         self._library = library("machine", *target.flags, "-ffp-contract=fast", *unvectorised, *sizes)
         self._out = aligned(np.zeros(64, np.float32))
         self.flops = 2 * TURNS * chains * self.lanes
-        self.timed = from_c(self._library.machine_fma, self._out.ctypes.data)
+        loop = from_c(self._library.machine_fma, self._out.ctypes.data)
+        self.contestant = Contestant("fma", loop, lambda: self._out, channels_last=True)
 
     def bandwidths(self) -> Iterator[Bandwidth]:
         """From half of each cache, and from a buffer four times the last one."""

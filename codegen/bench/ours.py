@@ -64,5 +64,5 @@ def c(case: Case, kernel: CompiledKernel) -> Contestant:
     block = Call(*arrays, case.batch, case.steps)
     library = ctypes.CDLL(str(kernel.path))
     keeps = (library, block, y, weights, space, case)
-    timed = from_c(library.genconv_run_v1, ctypes.addressof(block))
-    return Contestant(kernel.plan.algorithm, timed, lambda: y, case.problem.channels_last, keeps)
+    loop = from_c(library.genconv_run_v1, ctypes.addressof(block))
+    return Contestant(kernel.plan.algorithm, loop, lambda: y, case.problem.channels_last, keeps)

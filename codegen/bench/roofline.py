@@ -23,7 +23,7 @@ class Roofline:
         across = [row.flops / row.bytes for row in self.rows]
         up = [row.flops / row.ours / 1e9 for row in self.rows]
         self.x = floor(log10(min(across, default=1))), ceil(log10(max(across, default=1)) + 0.1)
-        self.y = floor(log10(min([*up, self.peak / 10]))), log10(max([*up, self.peak])) + 0.15
+        self.y = log10(min([*up, self.peak / 4]) / 2), log10(max([*up, self.peak]) * 1.4)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """The point of `x` FLOP a byte and `y` GFLOP/s."""
@@ -38,10 +38,11 @@ class Roofline:
             x, _ = self.at(10**power, 10 ** self.y[0])
             yield svg.line(x, self.top, x, base)
             yield svg.text(x, base + 16, f"{10.0**power:g}")
-        for power in range(self.y[0], floor(self.y[1]) + 1):
-            _, y = self.at(10 ** self.x[0], 10**power)
-            yield svg.line(self.left, y, self.left + self.width, y)
-            yield svg.text(self.left - 6, y + 4, f"{10.0**power:g}", anchor="end")
+        for rate in (digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)):
+            if self.y[0] <= log10(rate) <= self.y[1]:
+                _, y = self.at(10 ** self.x[0], rate)
+                yield svg.line(self.left, y, self.left + self.width, y)
+                yield svg.text(self.left - 6, y + 4, f"{rate:g}", anchor="end")
         yield from self._roofs()
         yield from self._dots()
 
@@ -60,9 +61,9 @@ class Roofline:
                 yield svg.text(start[0] + 4, start[1] - 4, f"{one.level} {one.read:.0f} GB/s", anchor="start", size=9)
 
     def _dots(self) -> Iterator[str]:
-        for row in self.rows:
+        for place, row in enumerate(sorted(self.rows, key=lambda row: row.flops / row.bytes)):
             rate = row.flops / row.ours / 1e9
             x, y = self.at(row.flops / row.bytes, rate)
             share = 100 * row.share(self.report.peak)
             yield svg.dot(x, y, svg.GREEN, f"{row.label} {row.layer}: {rate:.1f} GFLOP/s, {share:.0f} % of the peak")
-            yield svg.text(x + 5, y + 12, row.label, anchor="start")
+            yield svg.text(x, y + (16 if place % 2 else -8), row.label)  # neighbours on two sides of the line

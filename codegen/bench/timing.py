@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen.bench.contestant import Timed
+    from codegen.bench.contestant import Contestant
 
-SLICE = 5e-4  # seconds of one turn: long against the clock's noise, short against the scheduler's
+Clock = Callable[[], int]
+WALL: Clock = perf_counter_ns
+CLOCKS: dict[str, Clock] = {"wall": WALL, "cpu": process_time_ns}
+SLICE = 1e6  # nanoseconds of one turn: long against what reading a clock costs, short against the scheduler's turns
 
 
 @dataclass(frozen=True)
@@ -24,27 +28,35 @@ class Times:
     rounds: int
 
 
-def calls_in(timed: Timed, seconds: float) -> int:
-    """Calls that take about `seconds`; at least 1."""
-    calls, taken = 1, timed(1)
-    while taken < seconds / 4 and calls < 1 << 30:
-        calls *= 2
-        taken = timed(calls)
-    return max(1, round(calls * seconds / taken))
-
-
-def alternate(contestants: Mapping[str, Timed], rounds: int, seconds: float = SLICE) -> dict[str, Times]:
+def alternate(contestants: Mapping[str, Contestant], rounds: int, clock: Clock = WALL) -> dict[str, Times]:
     """Time all in turns. Each turn starts with a call that is not timed, as the one before has cooled the caches."""
-    calls = {name: calls_in(timed, seconds) for name, timed in contestants.items()}
+    calls = {name: _calls(one, clock) for name, one in contestants.items()}
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     collecting = gc.isenabled()
     gc.disable()
     try:
         for _ in range(rounds):
-            for name, timed in contestants.items():
-                timed(1)
-                taken[name].append(timed(calls[name]) / calls[name])
+            for name, one in contestants.items():
+                with one.context():
+                    one.loop(1)
+                    taken[name].append(1e-9 * _nanoseconds(one, calls[name], clock) / calls[name])
     finally:
         if collecting:
             gc.enable()
     return {name: Times(min(all), median(all), calls[name], rounds) for name, all in taken.items()}
+
+
+def _calls(one: Contestant, clock: Clock) -> int:
+    """Calls that take about a slice; at least 1."""
+    with one.context():
+        calls, taken = 1, _nanoseconds(one, 1, clock)
+        while taken < SLICE / 4 and calls < 1 << 30:
+            calls *= 2
+            taken = _nanoseconds(one, calls, clock)
+    return max(1, round(calls * SLICE / taken))
+
+
+def _nanoseconds(one: Contestant, calls: int, clock: Clock) -> int:
+    start = clock()
+    one.loop(calls)
+    return clock() - start

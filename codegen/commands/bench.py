@@ -30,6 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=_count, default=1, metavar="N", help="threads of each contestant (default: 1)"
     )
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: leaves out what other processes take"
+    )
     parser.add_argument("--accuracy", metavar="CLASS", help="our kernels' accuracy class, where the planner knows any")
     parser.add_argument("--batch", type=_count, metavar="N", help="samples a call (default: 1, for S 32)")
     parser.add_argument(
@@ -63,7 +66,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from codegen.bench import contest, peers, results
+    from codegen.bench import contest, peers, results, timing
     from codegen.targets import runs_here, target_named
 
     target = target_named(options.target)
@@ -78,6 +81,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         tables=results.TABLES if options.tables == "both" else (options.tables,),
         rounds=options.rounds,
         threads=options.threads,
+        clock=timing.CLOCKS[options.clock],
         options=chosen,
     )
 

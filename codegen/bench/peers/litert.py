@@ -93,7 +93,8 @@ class _Model:
             kernel, options = case.kernel.transpose(2, 0, 1)[:, None], s.Conv2DOptionsT()
         options.padding, options.strideW, options.strideH = padding, p.stride, 1
         options.dilationWFactor, options.dilationHFactor = p.dilation, 1
-        inputs = [x, self._constant("kernel", kernel), -1 if case.bias is None else self._constant("bias", case.bias)]
+        bias = np.zeros(p.filters, np.float32) if case.bias is None else case.bias  # LiteRT knows no layer without one
+        inputs = [x, self._constant("kernel", kernel), self._constant("bias", bias)]
         kind = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
         self._operator(kind[0], inputs, y, kind[1], options)
         return y

@@ -43,7 +43,7 @@ def contestant(variant: str, function: Callable[[Any], Any], x: Any) -> Contesta
     def output() -> Any:
         return (y[:, :, 0] if y.dim() == 4 else y).numpy()
 
-    return Contestant(variant, from_python(call, torch.inference_mode), output, channels_last=False)
+    return Contestant(variant, from_python(call), output, channels_last=False, context=torch.inference_mode)
 
 
 def columns(case: Case) -> Any:
