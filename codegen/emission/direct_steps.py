@@ -10,11 +10,11 @@ from codegen.emission.border import Border
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
+    Output,
     Row,
     Spelling,
     Step,
     accumulator,
-    act_name,
     count_loop,
     index,
     offset,
@@ -150,17 +150,15 @@ class _Tiles:
         p, spell, rows = self.problem, Spelling.of(self.plan, lanes), range(self.schedule.rows)
         first = [spell.broadcast(f"b[{r}]" if p.bias else "0") for r in rows]
         start = tuple(tuple((accumulator(r, i), first[r]) for i in range(vectors)) for r in rows)
-        stores = tuple(
-            spell.store("y", self._y(r, i * lanes), accumulator(r, i), act_name(p))
-            for r in rows
-            for i in range(vectors)
-        )
+        output = Output("y", tuple(map(self._y, rows)), tuple(i * lanes for i in range(vectors)))
         shared = tuple(f"x{i}" for i in range(vectors))
         extra = self.names + (("taps",) if counted else ())
-        return Microkernel(f"{self.name}_{tag}", comment, spell.type, start, shared, True, (loop,), stores, extra)
+        return Microkernel(
+            f"{self.name}_{tag}", comment, spell.type, start, shared, True, (loop,), output.lines(spell, p), extra
+        )
 
-    def _y(self, row: int, at: int) -> tuple[int | tuple[int, str], ...]:
-        return ((row, "outs"), at) if self.free else (row * int(self.outs) + at,)
+    def _y(self, row: int) -> tuple[int | tuple[int, str], ...]:
+        return ((row, "outs"),) if self.free else (row * int(self.outs),)
 
 
 def _term(factor: int, variable: int | str) -> int | tuple[int, str]:

@@ -7,11 +7,11 @@ from codegen.algorithms.walk import Panel, Span, Tile
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
+    Output,
     Row,
     Spelling,
     Step,
     accumulator,
-    act_name,
     count_loop,
     index,
     starts,
@@ -81,15 +81,13 @@ class FilterTiles:
     ) -> Microkernel:
         spell, out = Spelling.of(self.plan, panel.lanes), self.problem.filters
         first = [spell.load("b", o) if self.problem.bias else spell.broadcast("0") for o in panel.offsets]
-        stores = tuple(
-            spell.store("y", (r * out + o,), accumulator(r, i), act_name(self.problem))
-            for r in range(rows)
-            for i, o in enumerate(panel.offsets)
-        )
+        output = Output("y", tuple((r * out,) for r in range(rows)), panel.offsets)
         shared = tuple(f"w{i}" for i in range(len(panel.offsets))) if loops else ()
         begin = starts(rows, len(panel.offsets), first)
         broadcasts = bool(loops) and not self.depthwise
-        return Microkernel(name, comment, spell.type, begin, shared, broadcasts, loops, stores, extra)
+        return Microkernel(
+            name, comment, spell.type, begin, shared, broadcasts, loops, output.lines(spell, self.problem), extra
+        )
 
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
         taps, form = range(span.first, span.last), self.schedule.form

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen.activations import LINEAR
+from codegen.cformat import times
 from codegen.dtypes import DTYPES
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -75,6 +76,37 @@ class Spelling:
 
 
 @dataclass(frozen=True)
+class Output:
+    """Where the accumulators of a tile go: row r, vector v at `rows[r] + columns[v]`, numbers from `pointer`."""
+
+    pointer: str
+    rows: tuple[tuple[int | tuple[int, str], ...], ...]
+    columns: tuple[int, ...]
+
+    def lines(self, spell: Spelling, problem: ConvProblem) -> tuple[str, ...]:
+        """The statements that apply the activation and store. A long activation is written once, in a loop."""
+        act = act_name(problem)
+        cells = [(r, v) for r in range(len(self.rows)) for v in range(len(self.columns))]
+        if len(cells) == 1 or not is_long(problem):
+            return tuple(
+                spell.store(self.pointer, (*self.rows[r], self.columns[v]), accumulator(r, v), act) for r, v in cells
+            )
+        size = len(cells) * spell.lanes
+        sums = (f"{spell.c} sums[{size}]; /* for the activation, a vector at a time */",) + tuple(
+            spell.store("sums", (i * spell.lanes,), accumulator(r, v), None) for i, (r, v) in enumerate(cells)
+        )
+        wide = spell.lanes * len(self.columns)
+        (step,) = self.rows[1] if len(self.rows) > 1 else (0,)
+        turn = (step, "r") if isinstance(step, int) else (1, f"r * {times(*step)}")
+        loop = count_loop("r", 0, len(self.rows))
+        body = (
+            spell.store(self.pointer, (turn, at), spell.load("sums", (wide, "r"), v * spell.lanes), act)
+            for v, at in enumerate(self.columns)
+        )
+        return (*sums, f"{loop} {{", *(f"    {line}" for line in body), "}")
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of a reduction step: an optional broadcast into `s`, then the multiply-adds of one row."""
 
@@ -136,6 +168,11 @@ class Microkernel:
 def act_name(problem: ConvProblem) -> str | None:
     """The activation that ends a tile, None where it does nothing."""
     return None if problem.activation == LINEAR else problem.activation.name
+
+
+def is_long(problem: ConvProblem) -> bool:
+    """Whether the activation takes so many operations that its code should stand once, not at each store."""
+    return "exp" in problem.activation.needs
 
 
 def accumulator(row: int, vector: int) -> str:

@@ -20,6 +20,7 @@ from codegen.emission.microkernel import (
     act_name,
     count_loop,
     index,
+    is_long,
     offset,
     starts,
 )
@@ -138,11 +139,21 @@ def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...
     spell = Spelling.of(plan, panel.lanes)
     loads = {f"x{i}": spell.load("m", i * schedule.out_stride) for i in range(code.inputs)}
 
+    act, later = act_name(plan.problem), is_long(plan.problem)
+
     def store(output: int, value: str | None) -> str:
         total = f"{value} + b" if plan.problem.bias else str(value)
-        return spell.store(f"row[{output}]", (0,), total, act_name(plan.problem))
+        if later:
+            return spell.store("sums", (output * spell.lanes,), total, None)
+        return spell.store(f"row[{output}]", (0,), total, act)
 
-    return _lines(plan, code, spell, loads, store)
+    lines = _lines(plan, code, spell, loads, store)
+    if not later:
+        return lines
+    outputs = len(code.results)
+    last = spell.store("row[i]", (0,), spell.load("sums", (spell.lanes, "i")), act)
+    sums = f"{spell.c} sums[{outputs * spell.lanes}]; /* for the activation, a vector at a time */"
+    return (sums, *lines, count_loop("i", 0, outputs), f"    {last}")
 
 
 def _lines(
