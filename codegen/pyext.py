@@ -13,7 +13,6 @@ import re
 import shlex
 import sys
 import sysconfig
-import tempfile
 from pathlib import Path
 
 from codegen import toolchain
@@ -49,8 +48,7 @@ def build(source: GeneratedSource, directory: Path) -> Path:
     compiler = toolchain.find()
     _demand(compiler)
     assert compiler is not None
-    with tempfile.TemporaryDirectory(prefix="gen-conv-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with toolchain.workshop() as folder:
         (folder / "layer").mkdir()  # apart, as cffi's own C file has the module's name too
         for file, text in source.files:
             (folder / "layer" / file).write_text(text, encoding="utf-8", newline="\n")

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import IO
 from codegen.errors import GenConvError, ToolchainError, UsageError
 from codegen.targets import Target
 
-__all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "run"]
+__all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "run", "workshop"]
 
 VARIABLES = ("GENCONV_CC", "CC")
 COMMANDS = ("cc", "gcc", "clang")
@@ -42,8 +42,7 @@ LIBRARIES = ("-lm",) if POSIX else ()
 MEMORY_BYTES = 8 << 30  # of address space: gcc needs 0.1 GB for a kernel, zig maps far more than it uses
 OUTPUT_BYTES = 256 << 20  # of one file that the compiler writes
 KEPT_BYTES = 1 << 14  # of what it prints
-LAST_LINES = 20
-VERSION_SECONDS = 10.0
+LAST_LINES, VERSION_SECONDS = 20, 10.0
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,7 @@ class Compiler:
 
         Raises ToolchainError with the command and the end of its output, OSError where no temporary folder can be had.
         """
-        with tempfile.TemporaryDirectory(prefix="gen-conv-", ignore_cleanup_errors=True) as name:
-            folder = Path(name)
+        with workshop() as folder:
             for file, text in files.items():
                 (folder / file).write_text(text, encoding="utf-8", newline="\n")
             sources = [file for file in files if file.endswith(".c")]
@@ -95,9 +93,8 @@ class Compiler:
                 raise ToolchainError(f"{message}{self._way_out()}") from None
 
     def _way_out(self) -> str:
-        if self.configured:
-            return f"\nThe compiler is the one in {self.found}: name another there, or unset it to have one found"
-        return "\nName another compiler in GENCONV_CC"
+        chosen = f"The compiler is the one in {self.found}: name another there, or unset it to have one found"
+        return f"\n{chosen if self.configured else 'Name another compiler in GENCONV_CC'}"
 
 
 @dataclass(frozen=True)
@@ -200,6 +197,19 @@ def time_limit() -> float:
     return seconds
 
 
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """A private folder, removed in the end.
+
+    tempfile.TemporaryDirectory is not used, as the exit of a child forked meanwhile would remove it under the compiler.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="gen-conv-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def run(command: Sequence[str], *, seconds: float, folder: Path | None = None) -> str:
     """The end of what `command` prints; the command and all that it starts are gone when this returns or raises.
 
@@ -285,6 +295,5 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     if POSIX:
         with suppress(ProcessLookupError, PermissionError):  # not yet reaped, so the group's id is still its own
             os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
+    process.kill()
     process.wait()

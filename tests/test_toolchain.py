@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -264,6 +265,22 @@ def test_nothing_is_left_behind(compiler_of: Make, tmp_path: Path, monkeypatch: 
     with pytest.raises(ToolchainError):
         compiler_of('touch "$TMPDIR/ccXXXX.s"; exit 1').shared("", SCALAR)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_exit_of_a_forked_child_leaves_the_compiler_its_folder(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, threading\nfrom codegen import toolchain\n"
+        "inside, done, folders = threading.Event(), threading.Event(), []\n"
+        "def work():\n"
+        "    with toolchain.workshop() as folder:\n"
+        "        folders.append(folder)\n        inside.set()\n        done.wait()\n"
+        "thread = threading.Thread(target=work)\nthread.start()\ninside.wait()\n"
+        "if os.fork() == 0:\n    sys.exit()\n"
+        "os.wait()\nprint(folders[0].is_dir())\n"
+        "done.set()\nthread.join()\nprint(folders[0].exists())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "1e9"])
