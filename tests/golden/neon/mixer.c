@@ -1,0 +1,406 @@
+/*
+ * mixer: a depthwise_conv1d written by gen-conv 0.1.0.
+ * This file belongs to whoever generated it, to use under any licence or none.
+ *
+ *     input_shape = (20, 9)
+ *     kernel_size = 4
+ *     strides = 1
+ *     padding = causal
+ *     activation = silu
+ *
+ * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
+ * algorithm  depthwise for neon: tiles of 9 steps x 12 channels, 27 accumulators vectors of 4
+ * work       720 multiply-adds a call
+ * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
+ */
+#include "mixer.h"
+
+#if !defined(__ARM_NEON) || !defined(__aarch64__)
+#error "written for neon: needs __ARM_NEON __aarch64__"
+#endif
+
+#include <arm_neon.h>
+
+/* vN: N floats in one register; vN_any: the same in memory, at any address. Arguments are read once. */
+typedef float v4 __attribute__((vector_size(4 * sizeof(float))));
+typedef float v4_any __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+#define v4_load(p) (*(const v4_any *)(p))
+#define v4_store(p, v) ((void)(*(v4_any *)(p) = (v)))
+#define v4_set1(s) ((s) - (v4){0}) /* s - 0 is s, for -0 and NaN too */
+#define v4_strided(p, step) /* 4 numbers, step apart */ \
+    __extension__({ const float *p_ = (p); const ptrdiff_t s_ = (step); (v4){ \
+        p_[0 * s_], p_[1 * s_], p_[2 * s_], p_[3 * s_], \
+    }; })
+typedef float v1; /* one number, under the names of the vectors */
+#define v1_load(p) (*(p))
+#define v1_store(p, v) ((void)(*(p) = (v)))
+#define v1_set1(s) (s)
+#define v1_strided(p, step) ((void)(step), *(p))
+
+/* vN_fma(a, b, c) = a * b + c with one rounding. */
+#define v4_fma(a, b, c) vfmaq_f32((c), (a), (b))
+#define v1_fma(a, b, c) __builtin_fmaf((a), (b), (c))
+
+/* The compiler moves no load or store across this line. */
+#define hold() __asm__ volatile("" ::: "memory")
+
+#include <stdint.h>
+
+/* vNu: the bits of a vN, as unsigned integers. */
+typedef uint32_t v4u __attribute__((vector_size(4 * sizeof(uint32_t))));
+#define v4_bits(x) ((v4u)(x))
+#define v4_number(u) ((v4)(u))
+#define v4_abs(x) v4_number(v4_bits(x) & 0x7fffffffu)
+
+/* a <= b ? x : y in each lane, so y where a or b is NaN. */
+static inline v4 v4_where(v4 a, v4 b, v4 x, v4 y)
+{
+    const v4u yes = (v4u)(a <= b);
+    return v4_number((yes & v4_bits(x)) | (~yes & v4_bits(y)));
+}
+
+/* exp(y) = (1 + p) 2^n for y in [-131, 0]: returns p, and 2^(n + 64) in *scale.
+   y = n ln 2 + r, |r| <= ln 2 / 2; p = r + r^2 q(r), q minimax (Remez), relative error of p 2^-28.8. */
+static inline v4 v4_exp_parts(v4 y, v4 *scale)
+{
+    /* y log2(e) + 1.2583103e+07f: rounded to n, and the last bits are the exponent of *scale */
+    const v4 shifted = v4_fma(y, v4_set1(1.442695f), v4_set1(1.2583103e+07f));
+    const v4 n = shifted - 1.2583103e+07f;
+    const v4 rest = v4_fma(n, v4_set1(-0.6933594f), y);
+    const v4 r = v4_fma(n, v4_set1(0.00021219444f), rest);
+    v4 q = v4_set1(0.00019845598f);
+    q = v4_fma(q, r, v4_set1(0.0013940623f));
+    q = v4_fma(q, r, v4_set1(0.00833339f));
+    q = v4_fma(q, r, v4_set1(0.041666362f));
+    q = v4_fma(q, r, v4_set1(0.16666666f));
+    q = v4_fma(q, r, v4_set1(0.5f));
+    *scale = v4_number(v4_bits(shifted) << 23);
+    return v4_fma(r * r, q, r);
+}
+
+/* silu(x) = max(x, 0) - t e / (1 + e), t = |x|, e = exp(-t), 2^n multiplied in last; 0 at -inf. */
+static inline v4 v4_silu(v4 x)
+{
+    const v4 most = v4_set1(110.0f), size = v4_abs(x), t = v4_where(most, size, most, size);
+    const v4 zero = v4_set1(0.0f);
+    v4 scale, p = v4_exp_parts(-t, &scale);
+    const v4 m = p + 1.0f, e = m * scale * 5.421011e-20f;
+    return v4_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
+}
+
+/* 7 output steps x 9 filters */
+static void mixer_7x9_at0(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    v4 a0_0 = v4_load(b), a0_1 = v4_load(b + 4), a0_2 = v4_load(b + 5);
+    v4 a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2;
+    v4 a2_0 = a0_0, a2_1 = a0_1, a2_2 = a0_2;
+    v4 a3_0 = a0_0, a3_1 = a0_1, a3_2 = a0_2;
+    v4 a4_0 = a0_0, a4_1 = a0_1, a4_2 = a0_2;
+    v4 a5_0 = a0_0, a5_1 = a0_1, a5_2 = a0_2;
+    v4 a6_0 = a0_0, a6_1 = a0_1, a6_2 = a0_2;
+    v4 w0, w1, w2;
+
+    /* tap 0, rows 3 to 6 x 1 channel */
+    w0 = v4_load(w); w1 = v4_load(w + 4); w2 = v4_load(w + 5);
+    hold();
+    a3_0 = v4_fma(v4_load(x), w0, a3_0); a3_1 = v4_fma(v4_load(x + 4), w1, a3_1); a3_2 = v4_fma(v4_load(x + 5), w2,
+        a3_2);
+    a4_0 = v4_fma(v4_load(x + 9), w0, a4_0); a4_1 = v4_fma(v4_load(x + 13), w1, a4_1); a4_2 = v4_fma(v4_load(x + 14),
+        w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 18), w0, a5_0); a5_1 = v4_fma(v4_load(x + 22), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 23), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 27), w0, a6_0); a6_1 = v4_fma(v4_load(x + 31), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 32), w2, a6_2);
+    /* tap 1, rows 2 to 6 x 1 channel */
+    w0 = v4_load(w + 9); w1 = v4_load(w + 13); w2 = v4_load(w + 14);
+    hold();
+    a2_0 = v4_fma(v4_load(x), w0, a2_0); a2_1 = v4_fma(v4_load(x + 4), w1, a2_1); a2_2 = v4_fma(v4_load(x + 5), w2,
+        a2_2);
+    a3_0 = v4_fma(v4_load(x + 9), w0, a3_0); a3_1 = v4_fma(v4_load(x + 13), w1, a3_1); a3_2 = v4_fma(v4_load(x + 14),
+        w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 18), w0, a4_0); a4_1 = v4_fma(v4_load(x + 22), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 23), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 27), w0, a5_0); a5_1 = v4_fma(v4_load(x + 31), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 32), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 36), w0, a6_0); a6_1 = v4_fma(v4_load(x + 40), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 41), w2, a6_2);
+    /* tap 2, rows 1 to 6 x 1 channel */
+    w0 = v4_load(w + 18); w1 = v4_load(w + 22); w2 = v4_load(w + 23);
+    hold();
+    a1_0 = v4_fma(v4_load(x), w0, a1_0); a1_1 = v4_fma(v4_load(x + 4), w1, a1_1); a1_2 = v4_fma(v4_load(x + 5), w2,
+        a1_2);
+    a2_0 = v4_fma(v4_load(x + 9), w0, a2_0); a2_1 = v4_fma(v4_load(x + 13), w1, a2_1); a2_2 = v4_fma(v4_load(x + 14),
+        w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 18), w0, a3_0); a3_1 = v4_fma(v4_load(x + 22), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 23), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 27), w0, a4_0); a4_1 = v4_fma(v4_load(x + 31), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 32), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 36), w0, a5_0); a5_1 = v4_fma(v4_load(x + 40), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 41), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 45), w0, a6_0); a6_1 = v4_fma(v4_load(x + 49), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 50), w2, a6_2);
+    /* tap 3 x 1 channel */
+    w0 = v4_load(w + 27); w1 = v4_load(w + 31); w2 = v4_load(w + 32);
+    hold();
+    a0_0 = v4_fma(v4_load(x), w0, a0_0); a0_1 = v4_fma(v4_load(x + 4), w1, a0_1); a0_2 = v4_fma(v4_load(x + 5), w2,
+        a0_2);
+    a1_0 = v4_fma(v4_load(x + 9), w0, a1_0); a1_1 = v4_fma(v4_load(x + 13), w1, a1_1); a1_2 = v4_fma(v4_load(x + 14),
+        w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 18), w0, a2_0); a2_1 = v4_fma(v4_load(x + 22), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 23), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 27), w0, a3_0); a3_1 = v4_fma(v4_load(x + 31), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 32), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 36), w0, a4_0); a4_1 = v4_fma(v4_load(x + 40), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 41), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 45), w0, a5_0); a5_1 = v4_fma(v4_load(x + 49), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 50), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 54), w0, a6_0); a6_1 = v4_fma(v4_load(x + 58), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 59), w2, a6_2);
+    float sums[84]; /* for the activation, a vector at a time */
+    v4_store(sums, a0_0);
+    v4_store(sums + 4, a0_1);
+    v4_store(sums + 8, a0_2);
+    v4_store(sums + 12, a1_0);
+    v4_store(sums + 16, a1_1);
+    v4_store(sums + 20, a1_2);
+    v4_store(sums + 24, a2_0);
+    v4_store(sums + 28, a2_1);
+    v4_store(sums + 32, a2_2);
+    v4_store(sums + 36, a3_0);
+    v4_store(sums + 40, a3_1);
+    v4_store(sums + 44, a3_2);
+    v4_store(sums + 48, a4_0);
+    v4_store(sums + 52, a4_1);
+    v4_store(sums + 56, a4_2);
+    v4_store(sums + 60, a5_0);
+    v4_store(sums + 64, a5_1);
+    v4_store(sums + 68, a5_2);
+    v4_store(sums + 72, a6_0);
+    v4_store(sums + 76, a6_1);
+    v4_store(sums + 80, a6_2);
+    for (ptrdiff_t r = 0; r < 7; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 12 * r)));
+        v4_store(y + 9 * r + 4, v4_silu(v4_load(sums + 12 * r + 4)));
+        v4_store(y + 9 * r + 5, v4_silu(v4_load(sums + 12 * r + 8)));
+    }
+}
+
+/* 7 output steps x 9 filters */
+static void mixer_7x9(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    v4 a0_0 = v4_load(b), a0_1 = v4_load(b + 4), a0_2 = v4_load(b + 5);
+    v4 a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2;
+    v4 a2_0 = a0_0, a2_1 = a0_1, a2_2 = a0_2;
+    v4 a3_0 = a0_0, a3_1 = a0_1, a3_2 = a0_2;
+    v4 a4_0 = a0_0, a4_1 = a0_1, a4_2 = a0_2;
+    v4 a5_0 = a0_0, a5_1 = a0_1, a5_2 = a0_2;
+    v4 a6_0 = a0_0, a6_1 = a0_1, a6_2 = a0_2;
+    v4 w0, w1, w2;
+
+    /* tap 0 x 1 channel */
+    w0 = v4_load(w); w1 = v4_load(w + 4); w2 = v4_load(w + 5);
+    hold();
+    a0_0 = v4_fma(v4_load(x), w0, a0_0); a0_1 = v4_fma(v4_load(x + 4), w1, a0_1); a0_2 = v4_fma(v4_load(x + 5), w2,
+        a0_2);
+    a1_0 = v4_fma(v4_load(x + 9), w0, a1_0); a1_1 = v4_fma(v4_load(x + 13), w1, a1_1); a1_2 = v4_fma(v4_load(x + 14),
+        w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 18), w0, a2_0); a2_1 = v4_fma(v4_load(x + 22), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 23), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 27), w0, a3_0); a3_1 = v4_fma(v4_load(x + 31), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 32), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 36), w0, a4_0); a4_1 = v4_fma(v4_load(x + 40), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 41), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 45), w0, a5_0); a5_1 = v4_fma(v4_load(x + 49), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 50), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 54), w0, a6_0); a6_1 = v4_fma(v4_load(x + 58), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 59), w2, a6_2);
+    /* tap 1 x 1 channel */
+    w0 = v4_load(w + 9); w1 = v4_load(w + 13); w2 = v4_load(w + 14);
+    hold();
+    a0_0 = v4_fma(v4_load(x + 9), w0, a0_0); a0_1 = v4_fma(v4_load(x + 13), w1, a0_1); a0_2 = v4_fma(v4_load(x + 14),
+        w2, a0_2);
+    a1_0 = v4_fma(v4_load(x + 18), w0, a1_0); a1_1 = v4_fma(v4_load(x + 22), w1, a1_1);
+        a1_2 = v4_fma(v4_load(x + 23), w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 27), w0, a2_0); a2_1 = v4_fma(v4_load(x + 31), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 32), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 36), w0, a3_0); a3_1 = v4_fma(v4_load(x + 40), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 41), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 45), w0, a4_0); a4_1 = v4_fma(v4_load(x + 49), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 50), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 54), w0, a5_0); a5_1 = v4_fma(v4_load(x + 58), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 59), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 63), w0, a6_0); a6_1 = v4_fma(v4_load(x + 67), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 68), w2, a6_2);
+    /* tap 2 x 1 channel */
+    w0 = v4_load(w + 18); w1 = v4_load(w + 22); w2 = v4_load(w + 23);
+    hold();
+    a0_0 = v4_fma(v4_load(x + 18), w0, a0_0); a0_1 = v4_fma(v4_load(x + 22), w1, a0_1);
+        a0_2 = v4_fma(v4_load(x + 23), w2, a0_2);
+    a1_0 = v4_fma(v4_load(x + 27), w0, a1_0); a1_1 = v4_fma(v4_load(x + 31), w1, a1_1);
+        a1_2 = v4_fma(v4_load(x + 32), w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 36), w0, a2_0); a2_1 = v4_fma(v4_load(x + 40), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 41), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 45), w0, a3_0); a3_1 = v4_fma(v4_load(x + 49), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 50), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 54), w0, a4_0); a4_1 = v4_fma(v4_load(x + 58), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 59), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 63), w0, a5_0); a5_1 = v4_fma(v4_load(x + 67), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 68), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 72), w0, a6_0); a6_1 = v4_fma(v4_load(x + 76), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 77), w2, a6_2);
+    /* tap 3 x 1 channel */
+    w0 = v4_load(w + 27); w1 = v4_load(w + 31); w2 = v4_load(w + 32);
+    hold();
+    a0_0 = v4_fma(v4_load(x + 27), w0, a0_0); a0_1 = v4_fma(v4_load(x + 31), w1, a0_1);
+        a0_2 = v4_fma(v4_load(x + 32), w2, a0_2);
+    a1_0 = v4_fma(v4_load(x + 36), w0, a1_0); a1_1 = v4_fma(v4_load(x + 40), w1, a1_1);
+        a1_2 = v4_fma(v4_load(x + 41), w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 45), w0, a2_0); a2_1 = v4_fma(v4_load(x + 49), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 50), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 54), w0, a3_0); a3_1 = v4_fma(v4_load(x + 58), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 59), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 63), w0, a4_0); a4_1 = v4_fma(v4_load(x + 67), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 68), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 72), w0, a5_0); a5_1 = v4_fma(v4_load(x + 76), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 77), w2, a5_2);
+    a6_0 = v4_fma(v4_load(x + 81), w0, a6_0); a6_1 = v4_fma(v4_load(x + 85), w1, a6_1);
+        a6_2 = v4_fma(v4_load(x + 86), w2, a6_2);
+    float sums[84]; /* for the activation, a vector at a time */
+    v4_store(sums, a0_0);
+    v4_store(sums + 4, a0_1);
+    v4_store(sums + 8, a0_2);
+    v4_store(sums + 12, a1_0);
+    v4_store(sums + 16, a1_1);
+    v4_store(sums + 20, a1_2);
+    v4_store(sums + 24, a2_0);
+    v4_store(sums + 28, a2_1);
+    v4_store(sums + 32, a2_2);
+    v4_store(sums + 36, a3_0);
+    v4_store(sums + 40, a3_1);
+    v4_store(sums + 44, a3_2);
+    v4_store(sums + 48, a4_0);
+    v4_store(sums + 52, a4_1);
+    v4_store(sums + 56, a4_2);
+    v4_store(sums + 60, a5_0);
+    v4_store(sums + 64, a5_1);
+    v4_store(sums + 68, a5_2);
+    v4_store(sums + 72, a6_0);
+    v4_store(sums + 76, a6_1);
+    v4_store(sums + 80, a6_2);
+    for (ptrdiff_t r = 0; r < 7; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 12 * r)));
+        v4_store(y + 9 * r + 4, v4_silu(v4_load(sums + 12 * r + 4)));
+        v4_store(y + 9 * r + 5, v4_silu(v4_load(sums + 12 * r + 8)));
+    }
+}
+
+/* 6 output steps x 9 filters */
+static void mixer_6x9(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    v4 a0_0 = v4_load(b), a0_1 = v4_load(b + 4), a0_2 = v4_load(b + 5);
+    v4 a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2;
+    v4 a2_0 = a0_0, a2_1 = a0_1, a2_2 = a0_2;
+    v4 a3_0 = a0_0, a3_1 = a0_1, a3_2 = a0_2;
+    v4 a4_0 = a0_0, a4_1 = a0_1, a4_2 = a0_2;
+    v4 a5_0 = a0_0, a5_1 = a0_1, a5_2 = a0_2;
+    v4 w0, w1, w2;
+
+    /* tap 0 x 1 channel */
+    w0 = v4_load(w); w1 = v4_load(w + 4); w2 = v4_load(w + 5);
+    hold();
+    a0_0 = v4_fma(v4_load(x), w0, a0_0); a0_1 = v4_fma(v4_load(x + 4), w1, a0_1); a0_2 = v4_fma(v4_load(x + 5), w2,
+        a0_2);
+    a1_0 = v4_fma(v4_load(x + 9), w0, a1_0); a1_1 = v4_fma(v4_load(x + 13), w1, a1_1); a1_2 = v4_fma(v4_load(x + 14),
+        w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 18), w0, a2_0); a2_1 = v4_fma(v4_load(x + 22), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 23), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 27), w0, a3_0); a3_1 = v4_fma(v4_load(x + 31), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 32), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 36), w0, a4_0); a4_1 = v4_fma(v4_load(x + 40), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 41), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 45), w0, a5_0); a5_1 = v4_fma(v4_load(x + 49), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 50), w2, a5_2);
+    /* tap 1 x 1 channel */
+    w0 = v4_load(w + 9); w1 = v4_load(w + 13); w2 = v4_load(w + 14);
+    hold();
+    a0_0 = v4_fma(v4_load(x + 9), w0, a0_0); a0_1 = v4_fma(v4_load(x + 13), w1, a0_1); a0_2 = v4_fma(v4_load(x + 14),
+        w2, a0_2);
+    a1_0 = v4_fma(v4_load(x + 18), w0, a1_0); a1_1 = v4_fma(v4_load(x + 22), w1, a1_1);
+        a1_2 = v4_fma(v4_load(x + 23), w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 27), w0, a2_0); a2_1 = v4_fma(v4_load(x + 31), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 32), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 36), w0, a3_0); a3_1 = v4_fma(v4_load(x + 40), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 41), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 45), w0, a4_0); a4_1 = v4_fma(v4_load(x + 49), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 50), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 54), w0, a5_0); a5_1 = v4_fma(v4_load(x + 58), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 59), w2, a5_2);
+    /* tap 2 x 1 channel */
+    w0 = v4_load(w + 18); w1 = v4_load(w + 22); w2 = v4_load(w + 23);
+    hold();
+    a0_0 = v4_fma(v4_load(x + 18), w0, a0_0); a0_1 = v4_fma(v4_load(x + 22), w1, a0_1);
+        a0_2 = v4_fma(v4_load(x + 23), w2, a0_2);
+    a1_0 = v4_fma(v4_load(x + 27), w0, a1_0); a1_1 = v4_fma(v4_load(x + 31), w1, a1_1);
+        a1_2 = v4_fma(v4_load(x + 32), w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 36), w0, a2_0); a2_1 = v4_fma(v4_load(x + 40), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 41), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 45), w0, a3_0); a3_1 = v4_fma(v4_load(x + 49), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 50), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 54), w0, a4_0); a4_1 = v4_fma(v4_load(x + 58), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 59), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 63), w0, a5_0); a5_1 = v4_fma(v4_load(x + 67), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 68), w2, a5_2);
+    /* tap 3 x 1 channel */
+    w0 = v4_load(w + 27); w1 = v4_load(w + 31); w2 = v4_load(w + 32);
+    hold();
+    a0_0 = v4_fma(v4_load(x + 27), w0, a0_0); a0_1 = v4_fma(v4_load(x + 31), w1, a0_1);
+        a0_2 = v4_fma(v4_load(x + 32), w2, a0_2);
+    a1_0 = v4_fma(v4_load(x + 36), w0, a1_0); a1_1 = v4_fma(v4_load(x + 40), w1, a1_1);
+        a1_2 = v4_fma(v4_load(x + 41), w2, a1_2);
+    a2_0 = v4_fma(v4_load(x + 45), w0, a2_0); a2_1 = v4_fma(v4_load(x + 49), w1, a2_1);
+        a2_2 = v4_fma(v4_load(x + 50), w2, a2_2);
+    a3_0 = v4_fma(v4_load(x + 54), w0, a3_0); a3_1 = v4_fma(v4_load(x + 58), w1, a3_1);
+        a3_2 = v4_fma(v4_load(x + 59), w2, a3_2);
+    a4_0 = v4_fma(v4_load(x + 63), w0, a4_0); a4_1 = v4_fma(v4_load(x + 67), w1, a4_1);
+        a4_2 = v4_fma(v4_load(x + 68), w2, a4_2);
+    a5_0 = v4_fma(v4_load(x + 72), w0, a5_0); a5_1 = v4_fma(v4_load(x + 76), w1, a5_1);
+        a5_2 = v4_fma(v4_load(x + 77), w2, a5_2);
+    float sums[72]; /* for the activation, a vector at a time */
+    v4_store(sums, a0_0);
+    v4_store(sums + 4, a0_1);
+    v4_store(sums + 8, a0_2);
+    v4_store(sums + 12, a1_0);
+    v4_store(sums + 16, a1_1);
+    v4_store(sums + 20, a1_2);
+    v4_store(sums + 24, a2_0);
+    v4_store(sums + 28, a2_1);
+    v4_store(sums + 32, a2_2);
+    v4_store(sums + 36, a3_0);
+    v4_store(sums + 40, a3_1);
+    v4_store(sums + 44, a3_2);
+    v4_store(sums + 48, a4_0);
+    v4_store(sums + 52, a4_1);
+    v4_store(sums + 56, a4_2);
+    v4_store(sums + 60, a5_0);
+    v4_store(sums + 64, a5_1);
+    v4_store(sums + 68, a5_2);
+    for (ptrdiff_t r = 0; r < 6; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 12 * r)));
+        v4_store(y + 9 * r + 4, v4_silu(v4_load(sums + 12 * r + 4)));
+        v4_store(y + 9 * r + 5, v4_silu(v4_load(sums + 12 * r + 8)));
+    }
+}
+
+void mixer(const float *x, const float *kernel, const float *bias, float *y)
+{
+    /* outputs 0 to 6: 1 tile of 7 */
+    mixer_7x9_at0(x, kernel, bias, y);
+    /* outputs 7 to 13: 1 tile of 7 */
+    mixer_7x9(x + 36, kernel, bias, y + 63);
+    /* outputs 14 to 19: 1 tile of 6 */
+    mixer_6x9(x + 99, kernel, bias, y + 126);
+}

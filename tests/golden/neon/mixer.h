@@ -1,0 +1,47 @@
+/*
+ * mixer: a depthwise_conv1d written by gen-conv 0.1.0.
+ * This file belongs to whoever generated it, to use under any licence or none.
+ *
+ *     input_shape = (20, 9)
+ *     kernel_size = 4
+ *     strides = 1
+ *     padding = causal
+ *     activation = silu
+ *
+ * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
+ * algorithm  depthwise for neon: tiles of 9 steps x 12 channels, 27 accumulators vectors of 4
+ * work       720 multiply-adds a call
+ * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
+ */
+#ifndef mixer_H
+#define mixer_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define mixer_STEPS 20
+#define mixer_OUT_STEPS 20
+#define mixer_CHANNELS 9
+#define mixer_FILTERS 9
+#define mixer_WORKSPACE_BYTES 0
+
+/*
+ * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read; nothing is kept between
+ * calls,
+ * which may run at the same time. Only the numbers named here are read or written.
+ */
+void mixer(
+    const float *x, /* (20, 9): steps, channels */
+    const float *kernel, /* (4, 1, 9): taps, channels of a group, filters */
+    const float *bias, /* (9,) */
+    float *y); /* (20, 9): output steps, filters */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * dense: a conv1d written by gen-conv 0.1.0.
+ * This file belongs to whoever generated it, to use under any licence or none.
+ *
+ *     input_shape = (12, 3)
+ *     kernel_size = 3
+ *     strides = 1
+ *     padding = same
+ *     activation = relu(negative_slope=0.0, max_value=None, threshold=0.0)
+ *     filters = 8
+ *
+ * computes   y[t, f] = relu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 1, c])
+ * algorithm  direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
+ * work       864 multiply-adds a call
+ * memory     320 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * build      cc -std=c99 -O2 -ffp-contract=off -c dense.c
+ */
+#ifndef dense_H
+#define dense_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define dense_STEPS 12
+#define dense_OUT_STEPS 12
+#define dense_CHANNELS 3
+#define dense_FILTERS 8
+#define dense_WORKSPACE_BYTES 0
+
+/*
+ * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read; nothing is kept between
+ * calls,
+ * which may run at the same time. Only the numbers named here are read or written.
+ */
+void dense(
+    const float *x, /* (12, 3): steps, channels */
+    const float *kernel, /* (3, 3, 8): taps, channels of a group, filters */
+    const float *bias, /* (8,) */
+    float *y); /* (12, 8): output steps, filters */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * mixer: a depthwise_conv1d written by gen-conv 0.1.0.
+ * This file belongs to whoever generated it, to use under any licence or none.
+ *
+ *     input_shape = (20, 9)
+ *     kernel_size = 4
+ *     strides = 1
+ *     padding = causal
+ *     activation = silu
+ *
+ * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
+ * algorithm  depthwise for scalar: tiles of 4 steps x 2 channels and 8 steps x 1 channels, 8 accumulators
+ * work       720 multiply-adds a call
+ * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
+ */
+#include "mixer.h"
+
+typedef float v1; /* one number, under the names of the vectors */
+#define v1_load(p) (*(p))
+#define v1_store(p, v) ((void)(*(p) = (v)))
+#define v1_set1(s) (s)
+#define v1_strided(p, step) ((void)(step), *(p))
+#define v1_fma(a, b, c) ((a) * (b) + (c)) /* two roundings */
+#define hold() ((void)0) /* nothing to hold back */
+
+#include <stdint.h>
+
+/* vNu: the bits of a vN, as unsigned integers. */
+typedef uint32_t v1u;
+static inline v1u v1_bits(v1 x)
+{
+    const union { v1 x; v1u u; } both = {x};
+    return both.u;
+}
+static inline v1 v1_number(v1u u)
+{
+    const union { v1u u; v1 x; } both = {u};
+    return both.x;
+}
+#define v1_abs(x) v1_number(v1_bits(x) & 0x7fffffffu)
+
+/* a <= b ? x : y in each lane, so y where a or b is NaN. */
+#define v1_where(a, b, x, y) ((a) <= (b) ? (x) : (y))
+
+/* exp(y) = (1 + p) 2^n for y in [-131, 0]: returns p, and 2^(n + 64) in *scale.
+   y = n ln 2 + r, |r| <= ln 2 / 2; p = r + r^2 q(r), q minimax (Remez), relative error of p 2^-28.8. */
+static inline v1 v1_exp_parts(v1 y, v1 *scale)
+{
+    /* y log2(e) + 1.2583103e+07f: rounded to n, and the last bits are the exponent of *scale */
+    const v1 shifted = v1_fma(y, v1_set1(1.442695f), v1_set1(1.2583103e+07f));
+    const v1 n = shifted - 1.2583103e+07f;
+    const v1 rest = v1_fma(n, v1_set1(-0.6933594f), y);
+    const v1 r = v1_fma(n, v1_set1(0.00021219444f), rest);
+    v1 q = v1_set1(0.00019845598f);
+    q = v1_fma(q, r, v1_set1(0.0013940623f));
+    q = v1_fma(q, r, v1_set1(0.00833339f));
+    q = v1_fma(q, r, v1_set1(0.041666362f));
+    q = v1_fma(q, r, v1_set1(0.16666666f));
+    q = v1_fma(q, r, v1_set1(0.5f));
+    *scale = v1_number(v1_bits(shifted) << 23);
+    return v1_fma(r * r, q, r);
+}
+
+/* silu(x) = max(x, 0) - t e / (1 + e), t = |x|, e = exp(-t), 2^n multiplied in last; 0 at -inf. */
+static inline v1 v1_silu(v1 x)
+{
+    const v1 most = v1_set1(110.0f), size = v1_abs(x), t = v1_where(most, size, most, size);
+    const v1 zero = v1_set1(0.0f);
+    v1 scale, p = v1_exp_parts(-t, &scale);
+    const v1 m = p + 1.0f, e = m * scale * 5.421011e-20f;
+    return v1_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
+}
+
+/* 4 output steps x 2 filters */
+static void mixer_4x2a_at0(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    float a0_0 = b[0], a0_1 = b[1];
+    float a1_0 = a0_0, a1_1 = a0_1;
+    float a2_0 = a0_0, a2_1 = a0_1;
+    float a3_0 = a0_0, a3_1 = a0_1;
+    float w0, w1;
+
+    /* tap 0, row 3 x 1 channel */
+    w0 = w[0]; w1 = w[1];
+    a3_0 += x[0] * w0; a3_1 += x[1] * w1;
+    /* tap 1, rows 2 to 3 x 1 channel */
+    w0 = w[9]; w1 = w[10];
+    a2_0 += x[0] * w0; a2_1 += x[1] * w1;
+    a3_0 += x[9] * w0; a3_1 += x[10] * w1;
+    /* tap 2, rows 1 to 3 x 1 channel */
+    w0 = w[18]; w1 = w[19];
+    a1_0 += x[0] * w0; a1_1 += x[1] * w1;
+    a2_0 += x[9] * w0; a2_1 += x[10] * w1;
+    a3_0 += x[18] * w0; a3_1 += x[19] * w1;
+    /* tap 3 x 1 channel */
+    w0 = w[27]; w1 = w[28];
+    a0_0 += x[0] * w0; a0_1 += x[1] * w1;
+    a1_0 += x[9] * w0; a1_1 += x[10] * w1;
+    a2_0 += x[18] * w0; a2_1 += x[19] * w1;
+    a3_0 += x[27] * w0; a3_1 += x[28] * w1;
+    float sums[8]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a0_1;
+    sums[2] = a1_0;
+    sums[3] = a1_1;
+    sums[4] = a2_0;
+    sums[5] = a2_1;
+    sums[6] = a3_0;
+    sums[7] = a3_1;
+    for (ptrdiff_t r = 0; r < 4; ++r) {
+        y[9 * r] = v1_silu(sums[2 * r]);
+        y[9 * r + 1] = v1_silu(sums[2 * r + 1]);
+    }
+}
+
+/* 4 output steps x 2 filters */
+static void mixer_4x2a(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    float a0_0 = b[0], a0_1 = b[1];
+    float a1_0 = a0_0, a1_1 = a0_1;
+    float a2_0 = a0_0, a2_1 = a0_1;
+    float a3_0 = a0_0, a3_1 = a0_1;
+    float w0, w1;
+
+    /* tap 0 x 1 channel */
+    w0 = w[0]; w1 = w[1];
+    a0_0 += x[0] * w0; a0_1 += x[1] * w1;
+    a1_0 += x[9] * w0; a1_1 += x[10] * w1;
+    a2_0 += x[18] * w0; a2_1 += x[19] * w1;
+    a3_0 += x[27] * w0; a3_1 += x[28] * w1;
+    /* tap 1 x 1 channel */
+    w0 = w[9]; w1 = w[10];
+    a0_0 += x[9] * w0; a0_1 += x[10] * w1;
+    a1_0 += x[18] * w0; a1_1 += x[19] * w1;
+    a2_0 += x[27] * w0; a2_1 += x[28] * w1;
+    a3_0 += x[36] * w0; a3_1 += x[37] * w1;
+    /* tap 2 x 1 channel */
+    w0 = w[18]; w1 = w[19];
+    a0_0 += x[18] * w0; a0_1 += x[19] * w1;
+    a1_0 += x[27] * w0; a1_1 += x[28] * w1;
+    a2_0 += x[36] * w0; a2_1 += x[37] * w1;
+    a3_0 += x[45] * w0; a3_1 += x[46] * w1;
+    /* tap 3 x 1 channel */
+    w0 = w[27]; w1 = w[28];
+    a0_0 += x[27] * w0; a0_1 += x[28] * w1;
+    a1_0 += x[36] * w0; a1_1 += x[37] * w1;
+    a2_0 += x[45] * w0; a2_1 += x[46] * w1;
+    a3_0 += x[54] * w0; a3_1 += x[55] * w1;
+    float sums[8]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a0_1;
+    sums[2] = a1_0;
+    sums[3] = a1_1;
+    sums[4] = a2_0;
+    sums[5] = a2_1;
+    sums[6] = a3_0;
+    sums[7] = a3_1;
+    for (ptrdiff_t r = 0; r < 4; ++r) {
+        y[9 * r] = v1_silu(sums[2 * r]);
+        y[9 * r + 1] = v1_silu(sums[2 * r + 1]);
+    }
+}
+
+/* 7 output steps x 1 filters */
+static void mixer_7x1b_at0(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    float a0_0 = b[0];
+    float a1_0 = a0_0;
+    float a2_0 = a0_0;
+    float a3_0 = a0_0;
+    float a4_0 = a0_0;
+    float a5_0 = a0_0;
+    float a6_0 = a0_0;
+    float w0;
+
+    /* tap 0, rows 3 to 6 x 1 channel */
+    w0 = w[0];
+    a3_0 += x[0] * w0;
+    a4_0 += x[9] * w0;
+    a5_0 += x[18] * w0;
+    a6_0 += x[27] * w0;
+    /* tap 1, rows 2 to 6 x 1 channel */
+    w0 = w[9];
+    a2_0 += x[0] * w0;
+    a3_0 += x[9] * w0;
+    a4_0 += x[18] * w0;
+    a5_0 += x[27] * w0;
+    a6_0 += x[36] * w0;
+    /* tap 2, rows 1 to 6 x 1 channel */
+    w0 = w[18];
+    a1_0 += x[0] * w0;
+    a2_0 += x[9] * w0;
+    a3_0 += x[18] * w0;
+    a4_0 += x[27] * w0;
+    a5_0 += x[36] * w0;
+    a6_0 += x[45] * w0;
+    /* tap 3 x 1 channel */
+    w0 = w[27];
+    a0_0 += x[0] * w0;
+    a1_0 += x[9] * w0;
+    a2_0 += x[18] * w0;
+    a3_0 += x[27] * w0;
+    a4_0 += x[36] * w0;
+    a5_0 += x[45] * w0;
+    a6_0 += x[54] * w0;
+    float sums[7]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a1_0;
+    sums[2] = a2_0;
+    sums[3] = a3_0;
+    sums[4] = a4_0;
+    sums[5] = a5_0;
+    sums[6] = a6_0;
+    for (ptrdiff_t r = 0; r < 7; ++r) {
+        y[9 * r] = v1_silu(sums[r]);
+    }
+}
+
+/* 7 output steps x 1 filters */
+static void mixer_7x1b(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    float a0_0 = b[0];
+    float a1_0 = a0_0;
+    float a2_0 = a0_0;
+    float a3_0 = a0_0;
+    float a4_0 = a0_0;
+    float a5_0 = a0_0;
+    float a6_0 = a0_0;
+    float w0;
+
+    /* tap 0 x 1 channel */
+    w0 = w[0];
+    a0_0 += x[0] * w0;
+    a1_0 += x[9] * w0;
+    a2_0 += x[18] * w0;
+    a3_0 += x[27] * w0;
+    a4_0 += x[36] * w0;
+    a5_0 += x[45] * w0;
+    a6_0 += x[54] * w0;
+    /* tap 1 x 1 channel */
+    w0 = w[9];
+    a0_0 += x[9] * w0;
+    a1_0 += x[18] * w0;
+    a2_0 += x[27] * w0;
+    a3_0 += x[36] * w0;
+    a4_0 += x[45] * w0;
+    a5_0 += x[54] * w0;
+    a6_0 += x[63] * w0;
+    /* tap 2 x 1 channel */
+    w0 = w[18];
+    a0_0 += x[18] * w0;
+    a1_0 += x[27] * w0;
+    a2_0 += x[36] * w0;
+    a3_0 += x[45] * w0;
+    a4_0 += x[54] * w0;
+    a5_0 += x[63] * w0;
+    a6_0 += x[72] * w0;
+    /* tap 3 x 1 channel */
+    w0 = w[27];
+    a0_0 += x[27] * w0;
+    a1_0 += x[36] * w0;
+    a2_0 += x[45] * w0;
+    a3_0 += x[54] * w0;
+    a4_0 += x[63] * w0;
+    a5_0 += x[72] * w0;
+    a6_0 += x[81] * w0;
+    float sums[7]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a1_0;
+    sums[2] = a2_0;
+    sums[3] = a3_0;
+    sums[4] = a4_0;
+    sums[5] = a5_0;
+    sums[6] = a6_0;
+    for (ptrdiff_t r = 0; r < 7; ++r) {
+        y[9 * r] = v1_silu(sums[r]);
+    }
+}
+
+/* 6 output steps x 1 filters */
+static void mixer_6x1b(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    float a0_0 = b[0];
+    float a1_0 = a0_0;
+    float a2_0 = a0_0;
+    float a3_0 = a0_0;
+    float a4_0 = a0_0;
+    float a5_0 = a0_0;
+    float w0;
+
+    /* tap 0 x 1 channel */
+    w0 = w[0];
+    a0_0 += x[0] * w0;
+    a1_0 += x[9] * w0;
+    a2_0 += x[18] * w0;
+    a3_0 += x[27] * w0;
+    a4_0 += x[36] * w0;
+    a5_0 += x[45] * w0;
+    /* tap 1 x 1 channel */
+    w0 = w[9];
+    a0_0 += x[9] * w0;
+    a1_0 += x[18] * w0;
+    a2_0 += x[27] * w0;
+    a3_0 += x[36] * w0;
+    a4_0 += x[45] * w0;
+    a5_0 += x[54] * w0;
+    /* tap 2 x 1 channel */
+    w0 = w[18];
+    a0_0 += x[18] * w0;
+    a1_0 += x[27] * w0;
+    a2_0 += x[36] * w0;
+    a3_0 += x[45] * w0;
+    a4_0 += x[54] * w0;
+    a5_0 += x[63] * w0;
+    /* tap 3 x 1 channel */
+    w0 = w[27];
+    a0_0 += x[27] * w0;
+    a1_0 += x[36] * w0;
+    a2_0 += x[45] * w0;
+    a3_0 += x[54] * w0;
+    a4_0 += x[63] * w0;
+    a5_0 += x[72] * w0;
+    float sums[6]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a1_0;
+    sums[2] = a2_0;
+    sums[3] = a3_0;
+    sums[4] = a4_0;
+    sums[5] = a5_0;
+    for (ptrdiff_t r = 0; r < 6; ++r) {
+        y[9 * r] = v1_silu(sums[r]);
+    }
+}
+
+void mixer(const float *x, const float *kernel, const float *bias, float *y)
+{
+    /* outputs 0 to 3: 1 tile of 4 */
+    for (ptrdiff_t j = 0; j < 4; ++j)
+        mixer_4x2a_at0(x + 2 * j, kernel + 2 * j, bias + 2 * j, y + 2 * j);
+    /* outputs 4 to 19: 4 tiles of 4 */
+    for (ptrdiff_t j = 0; j < 4; ++j)
+        for (ptrdiff_t t = 0; t < 4; ++t)
+            mixer_4x2a(x + 2 * j + 36 * t + 9, kernel + 2 * j, bias + 2 * j, y + 2 * j + 36 * t + 36);
+    /* outputs 0 to 6: 1 tile of 7 */
+    mixer_7x1b_at0(x + 8, kernel + 8, bias + 8, y + 8);
+    /* outputs 7 to 13: 1 tile of 7 */
+    mixer_7x1b(x + 44, kernel + 8, bias + 8, y + 8 + 63);
+    /* outputs 14 to 19: 1 tile of 6 */
+    mixer_6x1b(x + 107, kernel + 8, bias + 8, y + 8 + 126);
+}

@@ -1,0 +1,51 @@
+/*
+ * rows: a conv1d written by gen-conv 0.1.0.
+ * This file belongs to whoever generated it, to use under any licence or none.
+ *
+ *     input_shape = (4, 10)
+ *     kernel_size = 3
+ *     strides = 1
+ *     padding = valid
+ *     data_format = channels_first
+ *     activation = linear
+ *     dtype = float64
+ *     filters = 4
+ *     groups = 2
+ *
+ * computes   y[t, f] = bias[f] + sum over k, c of kernel[k, c, f] * x[t + k, 2*(f / 2) + c]
+ * algorithm  direct_steps for scalar: tiles of 1 filter x 8 steps, 8 accumulators
+ * work       192 multiply-adds a call
+ * memory     224 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * build      cc -std=c99 -O2 -ffp-contract=off -c rows.c
+ */
+#ifndef rows_H
+#define rows_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define rows_STEPS 10
+#define rows_OUT_STEPS 8
+#define rows_CHANNELS 4
+#define rows_FILTERS 4
+#define rows_WORKSPACE_BYTES 0
+
+/*
+ * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read; nothing is kept between
+ * calls,
+ * which may run at the same time. Only the numbers named here are read or written.
+ */
+void rows(
+    const double *x, /* (4, 10): channels, steps */
+    const double *kernel, /* (3, 2, 4): taps, channels of a group, filters */
+    const double *bias, /* (4,) */
+    double *y); /* (4, 8): filters, output steps */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

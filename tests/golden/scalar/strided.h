@@ -1,0 +1,53 @@
+/*
+ * strided: a conv1d written by gen-conv 0.1.0.
+ * This file belongs to whoever generated it, to use under any licence or none.
+ *
+ *     input_shape = (None, 2)
+ *     kernel_size = 4
+ *     strides = 2
+ *     padding = same
+ *     activation = tanh
+ *     filters = 6
+ *
+ * computes   y[t, f] = tanh(bias[f] + sum over k, c of kernel[k, c, f] * x[2*t + k - left, c])
+ * algorithm  direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
+ * work       48 multiply-adds an output step
+ * memory     216 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * build      cc -std=c99 -O2 -ffp-contract=off -c strided.c
+ */
+#ifndef strided_H
+#define strided_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Output steps for an input of `steps` steps; 0 where the kernel does not fit. */
+static inline ptrdiff_t strided_out_steps(ptrdiff_t steps)
+{
+    const ptrdiff_t room = steps + (steps > 0 && (steps - 1) % 2 < 3 ? (3 - (steps - 1) % 2) : 0) - 4;
+    return steps > 0 && room >= 0 ? room / 2 + 1 : 0;
+}
+#define strided_CHANNELS 2
+#define strided_FILTERS 6
+#define strided_WORKSPACE_BYTES 0
+
+/*
+ * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read; nothing is kept between
+ * calls,
+ * which may run at the same time. Only the numbers named here are read or written.
+ */
+void strided(
+    const float *x, /* (steps, 2): steps, channels */
+    ptrdiff_t steps, /* input steps, 0 or more */
+    const float *kernel, /* (4, 2, 6): taps, channels of a group, filters */
+    const float *bias, /* (6,) */
+    float *y); /* (steps, 6): output steps, filters */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
