@@ -33,6 +33,7 @@ class KernelPlan:
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its template only.
     `cost` is the model's estimate in cycles for one sample (for a free length, of 1,024 steps).
+    `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
 
@@ -43,4 +44,5 @@ class KernelPlan:
     schedule: object
     cost: float
     workspace_bytes: int = 0
+    sliced: bool = False
     rejected: tuple[tuple[str, str], ...] = field(default=())

@@ -107,6 +107,14 @@ def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
+def entry(plan: KernelPlan, name: str) -> str:
+    """The declarator of the function that the algorithm's template writes: all of the work, or one slice of it."""
+    arguments = ", ".join(parameter.declaration for parameter in parameters(plan))
+    if plan.sliced:
+        return f"void {name}_slice({arguments}, ptrdiff_t slice, ptrdiff_t slices)"
+    return f"void {name}({arguments})"
+
+
 def _shape(p: ConvProblem, steps: int | None, lanes: int, rows: str, columns: str) -> str:
     length = rows.split()[-1] if steps is None else str(steps)
     if p.channels_last:
@@ -144,7 +152,9 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "activation": p.activation,
         "act": None if p.activation.name == "linear" else p.activation.name,
         "parameters": found,
-        "arguments": ", ".join(parameter.declaration for parameter in found),
+        "entry": entry(plan, name),
+        "chunk_from": "chunks * slice / slices" if plan.sliced else "0",
+        "chunk_to": "chunks * (slice + 1) / slices" if plan.sliced else "chunks",
         "first_whole": cformat.ceil_over("left", p.stride),
         "last_whole": f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1",
         "at_sample": f"{cformat.times(p.stride, 'at')} - left",

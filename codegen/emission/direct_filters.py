@@ -12,11 +12,7 @@ from codegen.algorithms.direct_filters import Block, Schedule
 from codegen.algorithms.walk import Panel, Segment
 from codegen.emission.border import Border
 from codegen.emission.filter_tiles import FilterTiles
-from codegen.emission.microkernel import (
-    Microkernel,
-    count_loop,
-    offset,
-)
+from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.plan import KernelPlan
 
 TEMPLATE = "direct_filters.c.j2"
@@ -26,14 +22,17 @@ def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, A
     """The template's variables beside those of every kernel."""
     schedule, problem = plan.schedule, plan.problem
     assert isinstance(schedule, Schedule)
-    borders: tuple[tuple[int, int], ...] = ()
+    borders: tuple[tuple[int, int, list[str]], ...] = ()
     if schedule.interior is not None and not schedule.peeled and problem.steps is not None:
         first, last = schedule.interior
         outs = problem.out_steps(problem.steps)
-        borders = tuple(pair for pair in ((0, first), (last, outs)) if pair[0] < pair[1])
+        sides = ((0, first, [FIRST_SLICE] * plan.sliced), (last, outs, [LAST_SLICE] * plan.sliced))
+        borders = tuple(side for side in sides if side[0] < side[1])
     return {
         "blocks": FiltersView(plan, name, depthwise).blocks(),
         "borders": borders,
+        "first_slice": [FIRST_SLICE] * plan.sliced,
+        "last_slice": [LAST_SLICE] * plan.sliced,
         "most_rows": max(block.rows for block in schedule.blocks),
     }
 
@@ -67,7 +66,7 @@ class BlockView:
     edges: tuple[Microkernel, ...]
     border: Border | None
     calls: tuple[Call, ...]
-    heads: tuple[str, ...]
+    heads: list[str]
     x: str
     weights: str
     y: str
@@ -113,7 +112,7 @@ class FiltersView:
         heads, weights, y = self._place(block, base)
         x = offset("x", *self._x_lane(block.panel))
         chunk = max(1, self.schedule.chunk // block.rows) * block.rows
-        return BlockView(block.rows, chunk, tiles, edges, border, calls, heads, x, weights, y)
+        return BlockView(block.rows, chunk, tiles, edges, border, calls, list(heads), x, weights, y)
 
     def _lane(self, panel: Panel) -> list[int | tuple[int, str]]:
         """The first filter of block j of group g."""
@@ -150,18 +149,21 @@ class FiltersView:
         heads, weights, y = self._place(block, base)
         steps = problem.steps
         assert steps is not None
+        first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
         chunk = max(1, self.schedule.chunk // rows)
         if segment.count > 2 * chunk and block.panel.count > 1:
-            end = f"(from + {chunk} < {segment.count} ? from + {chunk} : {segment.count})"
-            outer = f"for (ptrdiff_t from = 0; from < {segment.count}; from += {chunk})"
+            end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
+            outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"
             heads = (outer, *heads, count_loop("t", "from", end))
         elif segment.count > 1:
-            heads += (count_loop("t", 0, segment.count),)
+            heads += (count_loop("t", first, last),)
+        elif self.plan.sliced:
+            heads = (FIRST_SLICE if 2 * segment.start < problem.out_steps(steps) else LAST_SLICE, *heads)
         turn = rows if segment.count > 1 else 0
         sample = max(0, segment.start * problem.stride - problem.pads(steps)[0])
         x_turn = (turn * problem.stride * problem.channels, "t")
         x = offset("x", *self._x_lane(block.panel), x_turn, sample * problem.channels)
         y = y + offset("", (turn * problem.filters, "t"), segment.start * problem.filters)
-        last = segment.start + segment.count * rows - 1
-        comment = f"outputs {segment.start} to {last}: {segment.count} tile{'s' * (segment.count > 1)} of {rows}"
+        end_step = segment.start + segment.count * rows - 1
+        comment = f"outputs {segment.start} to {end_step}: {segment.count} tile{'s' * (segment.count > 1)} of {rows}"
         return Call(comment, heads, f"{name}({x}, {weights}, {y});")

@@ -92,9 +92,8 @@ class Output:
                 spell.store(self.pointer, (*self.rows[r], self.columns[v]), accumulator(r, v), act) for r, v in cells
             )
         size = len(cells) * spell.lanes
-        sums = (f"{spell.c} sums[{size}]; /* for the activation, a vector at a time */",) + tuple(
-            spell.store("sums", (i * spell.lanes,), accumulator(r, v), None) for i, (r, v) in enumerate(cells)
-        )
+        sums = [f"{spell.c} sums[{size}]; /* for the activation, a vector at a time */"]
+        sums += [spell.store("sums", (i * spell.lanes,), accumulator(r, v), None) for i, (r, v) in enumerate(cells)]
         wide = spell.lanes * len(self.columns)
         (step,) = self.rows[1] if len(self.rows) > 1 else (0,)
         turn = (step, "r") if isinstance(step, int) else (1, f"r * {times(*step)}")
@@ -184,6 +183,14 @@ def starts(rows: int, vectors: int, first: Sequence[str]) -> tuple[tuple[tuple[s
     lines = [tuple((accumulator(0, v), first[v]) for v in range(vectors))]
     lines += [tuple((accumulator(r, v), accumulator(0, v)) for v in range(vectors)) for r in range(1, rows)]
     return tuple(lines)
+
+
+FIRST_SLICE, LAST_SLICE = "if (slice == 0)", "if (slice == slices - 1)"
+
+
+def share(count: int) -> tuple[str, str]:
+    """The part [from, to) of `count` equal pieces of work that `slice` of `slices` does."""
+    return f"{count} * slice / slices", f"{count} * (slice + 1) / slices"
 
 
 def count_loop(variable: str, first: int | str, last: int | str) -> str:

@@ -66,6 +66,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "advance": transform.outputs * p.dilation,
         "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
+        "tiles_up": schedule.tiles - 1,
         "dilation_up": p.dilation - 1,
         "outputs_up": transform.outputs - 1,
         "vectors": [(i * panel.lanes, o) for i, o in enumerate(panel.offsets)],
