@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen import reference
+from codegen import pipeline, reference
 from codegen.targets import TARGETS
 from tests import cprogram, recorded, strategies, trials
 from tests.cprogram import Call, Program
@@ -88,3 +88,17 @@ def test_nan_and_inf_stay_in_their_receptive_fields(target: str, need: Callable[
         assert np.array_equal(y.astype(np.float64), expected, equal_nan=True), problem
         missing += int(np.isnan(expected).sum())
     assert missing > 100
+
+
+def test_kernels_in_python_over_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The JIT's way: packed weights, a batch at a time, an empty one too; native target, whole numbers."""
+    monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
+    for number, layer in enumerate(strategies.random_layers(24, seed=10, curved=False)):
+        spec = layer.spec(dtype=("float32", "float64")[number % 2])
+        problem, kernel = spec.lower(), pipeline.kernel_for(spec)
+        given = strategies.data(layer, number, whole=True, batch=number % 4)
+        weights = [None if a is None else a.astype(problem.dtype) for a in trials.split(layer, given)]
+        expected = reference.convolve(problem, given.x, *trials.split(layer, given))
+        y = np.full(expected.shape, np.nan, problem.dtype)
+        kernel.run(given.x.astype(problem.dtype), y, kernel.pack(weights[0]), weights[1])
+        assert np.array_equal(y, expected), problem
