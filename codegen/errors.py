@@ -1,14 +1,14 @@
 """Every error that gen-conv raises, in one tree.
 
-    GenConvError                      anything that went wrong here; `exit_code` is the command's
-    ├── SpecError       (ValueError)  a definition is wrong: `code`, `field`, the span once the text is known
-    ├── SpecErrors      (ValueError)  all that is wrong in one file, drawn with carets
-    ├── WeightsError    (ValueError)  an array or a weight file does not fit the spec
-    ├── ShapeError      (ValueError)  an array that a layer was called on, or `out=`, does not fit
-    ├── PlanError       (ValueError)  no algorithm can serve this problem on this target
-    ├── UsageError                    the command line is wrong
-    ├── ToolchainError                the compiler is missing, failed, or took too long
-    └── VerificationError             a compiled kernel does not match the reference
+GenConvError                      anything that went wrong here; `exit_code` is the command's
+├── SpecError       (ValueError)  a definition is wrong: `code`, `field`, the span once the text is known
+├── SpecErrors      (ValueError)  all that is wrong in one file, drawn with carets
+├── WeightsError    (ValueError)  an array or a weight file does not fit the spec
+├── ShapeError      (ValueError)  an array that a layer was called on, or `out=`, does not fit
+├── PlanError       (ValueError)  no algorithm can serve this problem on this target
+├── UsageError                    the command line is wrong
+├── ToolchainError                the compiler is missing, failed, or took too long
+└── VerificationError             a compiled kernel does not match the reference
 """
 
 from __future__ import annotations
