@@ -235,7 +235,7 @@ def test_a_child_forked_while_another_thread_compiles_computes(fresh: Path, tmp_
     assert done.stdout.split() == ["0", "1"], done.stderr
 
 
-WRONG = 'sed -i "s/ += s \\* / -= s * /g" kernel.c\nexec gcc "$@"'
+WRONG = "sed -i 's/ += \\([a-z0-9]* \\*\\)/ -= \\1/g' kernel.c\nexec gcc \"$@\""
 
 
 def test_a_compiler_that_compiles_wrongly_is_found_out(fresh: Path, tmp_path: Path, monkeypatch: Any) -> None:
