@@ -352,8 +352,9 @@ def test_the_command_prints_tables_and_writes_json_and_picture(run: Run, tmp_pat
     assert "from Python: least µs a call" in out
     assert "from C: least µs a call" in out
     assert "Q tiny from c" in err
-    found = json.loads((tmp_path / "b.json").read_text())
-    assert (found["command"], found["ok"], found["target"]) == ("bench", True, native().name)
+    document = json.loads((tmp_path / "b.json").read_text())
+    found = document["bench"]
+    assert (document["command"], document["ok"], found["target"]) == ("bench", True, native().name)
     entry = found["rows"][1]["entries"]["plain C"]
     assert 1e-9 < entry["least"] <= entry["median"] < 1
     assert found["rows"][1]["ratio"] == pytest.approx(entry["least"] / found["rows"][1]["entries"][OURS]["least"])

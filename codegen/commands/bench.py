@@ -107,7 +107,7 @@ def _write(options: argparse.Namespace, report: Report) -> None:
 
     texts = []
     if options.json:
-        texts.append((Path(options.json), document.text("bench", 0, None, report.document()).encode()))
+        texts.append((Path(options.json), document.text("bench", 0, None, {"bench": report.document()}).encode()))
     if options.picture:
         texts.append((Path(options.picture), picture.draw(report).encode()))
     files.write_all(texts)
