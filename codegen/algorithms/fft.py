@@ -8,20 +8,27 @@ from codegen.plan import KernelPlan, Request
 from codegen.transforms.fourier import fourier
 
 NAME = "fft"
-SIZES = (16, 32, 64)  # samples; straight-line code in one basic block
+SIZES = (16, 32, 64, 128)  # samples; straight-line code, at most 1,500 statements in a basic block
+MOST_PARTS = 16  # of a kernel that is longer than half of the largest size
 
 __all__ = ["NAME", "candidates", "describe", "pack", "why_not"]
 
 
 def why_not(request: Request) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
-    if request.problem.kernel_size > max(SIZES) - 7:
-        return f"{request.problem.kernel_size} taps leave too little of {max(SIZES)} samples"
+    problem = request.problem
+    most = MOST_PARTS * max(SIZES) // 2
+    if problem.kernel_size > most:
+        return f"{problem.kernel_size} taps are more than {MOST_PARTS} parts of {max(SIZES) // 2}"
+    if problem.kernel_size > max(SIZES) - 7 and problem.dilation > 1:
+        return f"{problem.kernel_size} taps leave too little of {max(SIZES)} samples, and dilated ones are not split"
     return transformed.why_not(request)
 
 
 def candidates(request: Request) -> list[KernelPlan]:
-    """Plans for each size that leaves at least half of its outputs, cheapest first."""
+    """Plans for each size that the kernel fits into, or half of which its parts fill, cheapest first."""
     taps = request.problem.kernel_size
-    sizes = [size for size in SIZES if taps <= size - 7]
-    return transformed.plans(request, NAME, [fourier(size, taps) for size in sizes])
+    transforms = [fourier(size, taps) for size in SIZES if taps <= size - 7]
+    halves = [size // 2 for size in SIZES if size // 2 < taps <= MOST_PARTS * size // 2]
+    transforms += [fourier(2 * half, half, half) for half in halves]
+    return transformed.plans(request, NAME, transforms)

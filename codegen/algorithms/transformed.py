@@ -34,10 +34,13 @@ class Schedule:
 
     `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
     in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
-    that the sums over the channels are made of.
+    that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long as
+    a tile has outputs: part i of a tile then reads the transform of the i-th tile after it.
     """
 
     transform: str
+    taps: int
+    parts: int
     tiles: int
     rows: int
     panels: tuple[Panel, ...]
@@ -92,8 +95,9 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
     filters = next(width for width in widths if width <= problem.group_filters)
     found = []
     for transform in transforms:
-        chunks = chunks_of(transform, problem.group_channels)
-        if not chunks:
+        parts = -(-problem.kernel_size // transform.taps)
+        chunks = chunks_of(transform, parts * problem.group_channels)
+        if not chunks or (parts > 1 and (problem.dilation > 1 or transform.taps != transform.outputs)):
             continue
         for vectors in (2, 3, 4, 1):
             count = -(-problem.group_filters // filters)
@@ -111,34 +115,57 @@ def _plan(
 ) -> KernelPlan:
     """The plan with blocks of about `room` bytes of transformed input."""
     problem, target, panel = request.problem, request.target, panels[0]
-    channels, vectors, item = problem.group_channels, len(panel.offsets), problem.item_bytes
+    vectors, item = len(panel.offsets), problem.item_bytes
+    parts = -(-problem.kernel_size // transform.taps)
     rows = cost.rows_that_fit(vectors, target, panel.lanes)
     total = max(1, tiles_of(problem, transform.outputs, problem.out_steps(problem.steps or cost.FREE_STEPS)))
-    tiles = max(1, room // (transform.points * channels * item) // rows) * rows
+    tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
-    stride, out_stride = _odd_lines(tiles * channels), _odd_lines(tiles * panel.width)
-    schedule = Schedule(transform.name, tiles, rows, panels, lanes, stride, out_stride, chunks)
-    numbers = transform.points * (stride + out_stride) + channels + problem.filters
-    step = sum(
-        count * (chunks * (cost.CALL + size * vectors) + channels * cost.step_cycles(size, vectors, target))
-        for count, size in walk.split(tiles, rows)
+    stride = _odd_lines((tiles + parts - 1) * problem.group_channels)
+    schedule = Schedule(
+        transform.name,
+        transform.taps,
+        parts,
+        tiles,
+        rows,
+        panels,
+        lanes,
+        stride,
+        _odd_lines(tiles * panel.width),
+        chunks,
     )
-    gemm = blocks * transform.points * panel.count * step
-    weights = transform.points * channels * panel.width * panel.count * item
-    traffic = blocks * weights * cost.far(weights) + blocks * panel.count * (
-        transform.points * (stride * cost.far(transform.points * stride * item) / rows * item)
-        + transform.points
-        * out_stride
-        * item
-        * cost.far(transform.points * out_stride * item + channels * panel.width * item)
-    )
-    into = len(transform.forward.statements) + transform.inputs + transform.points
-    back = len(transform.inverse.statements) + transform.points + transform.outputs
-    codelets = blocks * tiles * (into * -(-channels // lanes) + back * panel.count * vectors) / STATEMENTS_A_CYCLE
-    overhead = blocks * tiles * (transform.inputs + panel.count * transform.outputs) * POINTER
-    cycles = problem.groups * (gemm + codelets + traffic + overhead)
+    numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
+    cycles = problem.groups * blocks * _block_cycles(request, transform, schedule)
     return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
+
+
+def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:
+    """Cycles of one block of tiles of one group: products, codelets, the way of the data through the caches."""
+    problem, panel, points = request.problem, schedule.panels[0], transform.points
+    vectors, item = len(panel.offsets), problem.item_bytes
+    sums = schedule.parts * problem.group_channels
+    products = (
+        points
+        * panel.count
+        * sum(
+            count
+            * (schedule.chunks * (cost.CALL + size * vectors) + sums * cost.step_cycles(size, vectors, request.target))
+            for count, size in walk.split(schedule.tiles, schedule.rows)
+        )
+    )
+    weights, v = points * sums * panel.width * panel.count * item, points * schedule.stride * item
+    m = points * schedule.out_stride * item
+    traffic = weights * cost.far(weights) + panel.count * (
+        v / schedule.rows * cost.far(v) + m * cost.far(m + sums * panel.width * item)
+    )
+    into = len(transform.forward.statements) + transform.inputs + points
+    back = len(transform.inverse.statements) + points + transform.outputs
+    transformed = schedule.tiles + schedule.parts - 1
+    codelets = transformed * into * -(-problem.group_channels // schedule.lanes)
+    codelets += schedule.tiles * back * panel.count * vectors
+    pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
+    return products + traffic + codelets / STATEMENTS_A_CYCLE + pointers * POINTER
 
 
 def _odd_lines(numbers: int) -> int:
@@ -151,26 +178,28 @@ def describe(plan: KernelPlan) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
     assert isinstance(schedule, Schedule)
-    transform = named(schedule.transform, plan.problem.kernel_size)
-    rounding = noise.ratio(transform, plan.problem.group_channels, schedule.chunks)
-    saved = transform.outputs * plan.problem.kernel_size / transform.points
+    transform = named(schedule.transform, schedule.taps)
+    rounding = noise.ratio(transform, schedule.parts * plan.problem.group_channels, schedule.chunks)
+    saved = transform.outputs * plan.problem.kernel_size / transform.points / schedule.parts
+    split = f" of each of {schedule.parts} parts of the kernel" if schedule.parts > 1 else ""
     return (
         f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
-        f"{transform.points} products ({saved:.2f} times fewer), GEMM tiles of {schedule.rows} x {schedule.width}, "
+        f"{transform.points} products{split} ({saved:.2f} times fewer), GEMM tiles of {schedule.rows} x {schedule.width}, "
         f"{schedule.tiles} tiles a block, {rounding:.1f} times direct's rounding error"
     )
 
 
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
-    """`kernel` (taps, channels/groups, filters), transformed: flat, [group][panel][point][channel][lane]."""
+    """`kernel` (taps, channels/groups, filters), transformed: flat, [group][panel][point][part][channel][lane]."""
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
     assert isinstance(schedule, Schedule)
-    transform = named(schedule.transform, problem.kernel_size)
-    points = (transform.weights @ kernel.astype(np.float64).reshape(problem.kernel_size, -1)).reshape(
-        transform.points, problem.group_channels, problem.filters
-    )
+    transform, taps = named(schedule.transform, schedule.taps), schedule.parts * schedule.taps
+    whole = np.zeros((taps, problem.group_channels, problem.filters))
+    whole[: problem.kernel_size] = kernel
+    by_part = whole.reshape(schedule.parts, schedule.taps, -1).swapaxes(0, 1).reshape(schedule.taps, -1)
+    points = (transform.weights @ by_part).reshape(transform.points, -1, problem.filters)
     parts = []
     for group in range(problem.groups):
         for panel in schedule.panels:

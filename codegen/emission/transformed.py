@@ -41,10 +41,11 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
     assert isinstance(schedule, Schedule)
-    transform = named(schedule.transform, p.kernel_size)
+    transform = named(schedule.transform, schedule.taps)
     (panel,) = schedule.panels
     gemms, calls = _products(plan, name)
     lane = f"{panel.step} * j" if panel.even else f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})"
+    point_weights = schedule.parts * p.group_channels * panel.width
     return {
         "t": transform,
         "schedule": schedule,
@@ -56,9 +57,10 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "channels": p.group_channels,
         "last_channel": p.group_channels - schedule.lanes,
         "lane": lane,
-        "panel_weights": transform.points * p.group_channels * panel.width,
-        "point_weights": p.group_channels * panel.width,
-        "group_weights": transform.points * p.group_channels * panel.width * panel.count,
+        "panel_weights": transform.points * point_weights,
+        "point_weights": point_weights,
+        "group_weights": transform.points * point_weights * panel.count,
+        "transformed": schedule.tiles + schedule.parts - 1,
         "prefix": f"{name}_" if plan.weights == "baked" else "",
         "grouped": p.groups > 1,
         "v_numbers": transform.points * schedule.stride,
@@ -78,7 +80,8 @@ def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]
     schedule, channels = plan.schedule, plan.problem.group_channels
     assert isinstance(schedule, Schedule)
     gemms, calls = [], []
-    bounds = [channels * i // schedule.chunks for i in range(schedule.chunks + 1)]
+    sums = schedule.parts * channels
+    bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
     for first, last in pairwise(bounds):
         at = 0
         for count, size in walk.split(schedule.tiles, schedule.rows):
@@ -108,8 +111,13 @@ def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
         for r in range(rows)
     )
     chunked = schedule.chunks > 1
-    head = count_loop("c", 0, "channels" if chunked else p.group_channels)
-    words = "a chunk of the channels" if chunked else f"{p.group_channels} channels"
+    head = count_loop("c", 0, "channels" if chunked else schedule.parts * p.group_channels)
+    words = (
+        f"{schedule.parts} tiles x {p.group_channels} channels"
+        if schedule.parts > 1
+        else f"{p.group_channels} channels"
+    )
+    words = "a chunk of the channels" if chunked else words
     loop = Loop(words, (head,), (Step(loads, lines),))
 
     def total(at: int, value: str) -> str:

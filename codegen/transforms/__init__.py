@@ -11,9 +11,9 @@ __all__ = ["Transform", "named"]
 
 
 def named(name: str, taps: int) -> Transform:
-    """The transform of that name, `F(m,r)` or `FFTn`, for `taps` taps."""
-    if found := re.fullmatch(r"FFT(\d+)", name):
-        return fourier.fourier(int(found[1]), taps)
+    """The transform of that name, `F(m,r)`, `FFTn` or `FFTn(outputs)`, for `taps` taps."""
+    if found := re.fullmatch(r"FFT(\d+)(?:\((\d+)\))?", name):
+        return fourier.fourier(int(found[1]), taps, int(found[2]) if found[2] else None)
     found = re.fullmatch(r"F\((\d+),(\d+)\)", name)
     if not found or int(found[2]) != taps:
         raise ValueError(f"no transform {name!r} for {taps} taps")

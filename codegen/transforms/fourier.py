@@ -20,12 +20,14 @@ Bin = tuple[Node, Node]
 
 
 @lru_cache(maxsize=64)
-def fourier(size: int, taps: int) -> Transform:
-    """The transform of `size` samples (a power of two) for `taps` taps: size - taps + 1 outputs."""
+def fourier(size: int, taps: int, outputs: int | None = None) -> Transform:
+    """The transform of `size` samples (a power of two) for `taps` taps: size - taps + 1 outputs, or fewer if asked."""
     import numpy as np
 
     graph = Graph()
-    half, outputs = size // 2, size - taps + 1
+    half, most = size // 2, size - taps + 1
+    name = f"FFT{size}" if outputs is None else f"FFT{size}({outputs})"
+    outputs = most if outputs is None else min(outputs, most)
     spectrum = _forward(graph, [graph.input(i) for i in range(size)])
     points: list[Node] = [spectrum[0][0], spectrum[half][0]]
     for real, imaginary in spectrum[1:half]:
@@ -38,7 +40,7 @@ def fourier(size: int, taps: int) -> Transform:
         bins.append((graph.sub(k1, k3), graph.add(k1, k2)))
     bins.append((values[1], graph.zero))
     back = graph.code(len(points), _inverse(graph, bins)[:outputs])
-    return Transform(f"FFT{size}", outputs, taps, len(points), into, back, _weights(np.eye(taps), size))
+    return Transform(name, outputs, taps, len(points), into, back, _weights(np.eye(taps), size))
 
 
 def _weights(kernels: Array, size: int) -> Array:
