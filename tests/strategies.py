@@ -107,7 +107,7 @@ def layer(pick: Pick, *, keras: bool = False, small: bool = False, curved: bool 
     depthwise = kind == "depthwise_conv1d"
     taps = pick((1, 2, 3, 3, 4, 5, 7) if small else (1, 2, 3, 3, 4, 5, 6, 7, 9, 11, 16, 25))
     stride = pick((1, 1, 1, 2, 3, 4, 5))
-    dilation = 1 if keras and stride > 1 else pick((1, 1, 2, 3, 5))
+    dilation = 1 if keras and stride > 1 else pick((1, 1, 2, 3, 5) if small else (1, 1, 2, 3, 5, 16))
     words = ["valid", "same"] + ([] if keras and depthwise else ["causal"]) + ([] if keras else ["explicit"])
     padding = pick(words)
     reach = dilation * (taps - 1) + 1
@@ -129,9 +129,10 @@ def layer(pick: Pick, *, keras: bool = False, small: bool = False, curved: bool 
         groups = pick((1, 1, 1, 2, 3, 4))
         arguments["groups"] = groups
         channels = groups * pick(range(1, most // groups + 1))
-        arguments["filters"] = groups * pick(range(1, most // groups + 1))
+        filters = range(1, most // groups + 1)
+        arguments["filters"] = groups * pick(filters if small else (*filters, 70 // groups))
     needed = reach if padding == "valid" else 1 if isinstance(padding, str) else max(1, reach - sum(padding))
-    steps = needed + pick(range(14) if small else (*range(40), 64, 97))
+    steps = needed + pick(range(14) if small else (*range(40), 64, 97, 640))
     activation = pick(EXACT + CURVED if curved else EXACT)
     return Layer(kind, channels, steps, arguments, activation, free=pick((False, True)))
 
