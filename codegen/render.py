@@ -191,6 +191,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
+        auto_reload=False,
+        cache_size=-1,  # a dict: the default holds a lock, which a fork could leave held
     )
     environment.filters["number"] = cformat.literal
     environment.filters["nest"] = cformat.nest

@@ -17,7 +17,6 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "cli",
     "commands terminal",
     "bench",
-    "bench",
     "model layers layer arrays",
     "layer",
     "pipeline pyext",
@@ -39,10 +38,9 @@ ROOMS = {  # who alone may import what
     "_cffi_backend": {"loader", "_abi"},
     "subprocess": {"toolchain", "pyext", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
     "rich": {"bench.table", "commands.show"},
-    "filelock": {"cache"},
     "platformdirs": {"cache"},
 }
-HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "filelock", "platformdirs", "subprocess")
+HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -24,6 +24,7 @@ LINE = 16  # floats in a cache line
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
 MOST_NOISE = 1.9  # times direct's rms error, by the model of codegen.transforms.noise; `fast` promises 2
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
+CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 POINTER = 1.5  # cycles to find a row of a tile
 STATEMENTS_A_CYCLE = 1.2  # of a codelet, spills and loads counted
 
@@ -34,8 +35,8 @@ class Schedule:
 
     `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
     in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
-    that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long as
-    a tile has outputs: part i of a tile then reads the transform of the i-th tile after it.
+    that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
+    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it.
     """
 
     transform: str
@@ -123,20 +124,11 @@ def _plan(
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
     stride = _odd_lines((tiles + parts - 1) * problem.group_channels)
-    schedule = Schedule(
-        transform.name,
-        transform.taps,
-        parts,
-        tiles,
-        rows,
-        panels,
-        lanes,
-        stride,
-        _odd_lines(tiles * panel.width),
-        chunks,
-    )
+    out_stride, kind, taps = _odd_lines(tiles * panel.width), transform.name, transform.taps
+    schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, chunks)
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
-    cycles = problem.groups * blocks * _block_cycles(request, transform, schedule)
+    code = len(transform.forward.statements) + len(transform.inverse.statements)
+    cycles = problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
     return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
 
 
@@ -184,13 +176,13 @@ def describe(plan: KernelPlan) -> str:
     split = f" of each of {schedule.parts} parts of the kernel" if schedule.parts > 1 else ""
     return (
         f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
-        f"{transform.points} products{split} ({saved:.2f} times fewer), GEMM tiles of {schedule.rows} x {schedule.width}, "
-        f"{schedule.tiles} tiles a block, {rounding:.1f} times direct's rounding error"
+        f"{transform.points} products{split} ({saved:.2f} times fewer), "
+        f"GEMM tiles of {schedule.rows} x {schedule.width}, {schedule.tiles} tiles a block, {rounding:.1f} times direct's rounding error"
     )
 
 
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
-    """`kernel` (taps, channels/groups, filters), transformed: flat, [group][panel][point][part][channel][lane]."""
+    """`kernel` (taps, channels/groups, filters), transformed: [group][panel][point][part][channel][lane], flat."""
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule

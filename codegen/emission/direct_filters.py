@@ -22,17 +22,14 @@ def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, A
     """The template's variables beside those of every kernel."""
     schedule, problem = plan.schedule, plan.problem
     assert isinstance(schedule, Schedule)
-    borders: tuple[tuple[int, int, list[str]], ...] = ()
+    borders: tuple[tuple[int, int, str], ...] = ()
     if schedule.interior is not None and not schedule.peeled and problem.steps is not None:
         first, last = schedule.interior
         outs = problem.out_steps(problem.steps)
-        sides = ((0, first, [FIRST_SLICE] * plan.sliced), (last, outs, [LAST_SLICE] * plan.sliced))
-        borders = tuple(side for side in sides if side[0] < side[1])
+        borders = tuple(side for side in ((0, first, "left"), (last, outs, "right")) if side[0] < side[1])
     return {
         "blocks": FiltersView(plan, name, depthwise).blocks(),
         "borders": borders,
-        "first_slice": [FIRST_SLICE] * plan.sliced,
-        "last_slice": [LAST_SLICE] * plan.sliced,
         "most_rows": max(block.rows for block in schedule.blocks),
     }
 
@@ -57,7 +54,8 @@ class BlockView:
     """A block's functions and its part of the public function.
 
     `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if borders are peeled);
-    `calls` the tiles of a fixed length; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops.
+    `calls` the tiles of a fixed length; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops,
+    `left_heads` and `right_heads` those loops for the slices that have a border.
     """
 
     rows: int
@@ -66,7 +64,9 @@ class BlockView:
     edges: tuple[Microkernel, ...]
     border: Border | None
     calls: tuple[Call, ...]
-    heads: list[str]
+    heads: tuple[str, ...]
+    left_heads: tuple[str, ...]
+    right_heads: tuple[str, ...]
     x: str
     weights: str
     y: str
@@ -112,7 +112,8 @@ class FiltersView:
         heads, weights, y = self._place(block, base)
         x = offset("x", *self._x_lane(block.panel))
         chunk = max(1, self.schedule.chunk // block.rows) * block.rows
-        return BlockView(block.rows, chunk, tiles, edges, border, calls, list(heads), x, weights, y)
+        left, right = ((word,) * self.plan.sliced + heads for word in (FIRST_SLICE, LAST_SLICE))
+        return BlockView(block.rows, chunk, tiles, edges, border, calls, heads, left, right, x, weights, y)
 
     def _lane(self, panel: Panel) -> list[int | tuple[int, str]]:
         """The first filter of block j of group g."""

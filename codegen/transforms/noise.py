@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from codegen.transforms.expressions import Code
+from codegen.transforms.expressions import Code, Statement
 from codegen.transforms.transform import Transform
 
 if TYPE_CHECKING:
@@ -58,17 +58,22 @@ def _evaluate(code: Code) -> tuple[Array, dict[str, Array]]:
 
     rows: dict[str, Array] = {f"x{i}": row for i, row in enumerate(np.eye(code.inputs))}
     for s in code.statements:
-        a, b = rows[s.operands[0]], rows[s.operands[-1]]
-        rows[s.target] = {
-            "add": lambda a=a, b=b: a + b,
-            "sub": lambda a=a, b=b: a - b,
-            "neg": lambda a=a: -a,
-            "scale": lambda a=a, s=s: s.factor * a,
-            "fma": lambda a=a, b=b, s=s: s.factor * a + b,
-            "fms": lambda a=a, b=b, s=s: s.factor * a - b,
-        }[s.kind]()
+        left, right = _factors(s)
+        rows[s.target] = left * rows[s.operands[0]] + right * rows[s.operands[-1]]
     nothing = np.zeros(code.inputs)
     return np.array([nothing if name is None else rows[name] for name in code.results]), rows
+
+
+def _factors(s: Statement) -> tuple[float, float]:
+    """What the first and the last operand of a statement are multiplied by; 0 for a last one that is the first again."""
+    return {
+        "add": (1.0, 1.0),
+        "sub": (1.0, -1.0),
+        "neg": (-1.0, 0.0),
+        "scale": (s.factor, 0.0),
+        "fma": (s.factor, 1.0),
+        "fms": (s.factor, -1.0),
+    }[s.kind]
 
 
 def _propagate(code: Code, covariance: Array, wrong: Array) -> tuple[Array, Array]:
@@ -78,10 +83,10 @@ def _propagate(code: Code, covariance: Array, wrong: Array) -> tuple[Array, Arra
     matrix, rows = _evaluate(code)
     errors: dict[str, float] = {f"x{i}": float(e) for i, e in enumerate(wrong)}
     for s in code.statements:
-        first = errors[s.operands[0]] * (s.factor**2 if s.kind in ("scale", "fma", "fms") else 1)
-        second = errors[s.operands[1]] if len(s.operands) > 1 else 0.0
+        left, right = _factors(s)
+        carried = left**2 * errors[s.operands[0]] + right**2 * errors[s.operands[-1]]
         row = rows[s.target]
         rounding = 0.0 if s.kind == "neg" else float(row @ covariance @ row)
-        errors[s.target] = first + second + rounding
+        errors[s.target] = carried + rounding
     result = np.array([0.0 if name is None else errors[name] for name in code.results])
     return matrix @ covariance @ matrix.T, result
