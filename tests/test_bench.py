@@ -177,6 +177,14 @@ def test_rounds_alternate_and_count_one_call_to_warm_up() -> None:
     assert clock.calls[-4 * len(turn) :] == 4 * turn
 
 
+def test_a_very_long_call_has_few_rounds() -> None:
+    clock = Clockwork()
+    both = {"long": clock.contestant("long", 10**9), "short": clock.contestant("short", 10**6)}
+    times = alternate(both, 9, lambda: clock.now)
+    assert (times["long"].rounds, times["short"].rounds) == (3, 9)
+    assert times["long"].least == pytest.approx(1)
+
+
 def test_a_disturbed_round_moves_neither_least_nor_median() -> None:
     clock = Clockwork()
     steady = clock.contestant("steady", 2_000_000)

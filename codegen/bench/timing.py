@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Clock = Callable[[], int]
 WALL: Clock = perf_counter_ns
 CLOCKS: dict[str, Clock] = {"wall": WALL, "cpu": process_time_ns}
+LONG, FEW = 200e6, 3  # a call that takes longer than these nanoseconds has no more than these rounds
 SLICE = 1e6  # nanoseconds of one turn: long against what reading a clock costs, short against the scheduler's turns
 
 
@@ -30,30 +31,34 @@ class Times:
 
 def alternate(contestants: Mapping[str, Contestant], rounds: int, clock: Clock = WALL) -> dict[str, Times]:
     """Time all in turns. Each turn starts with a call that is not timed, as the one before has cooled the caches."""
-    calls = {name: _calls(one, clock) for name, one in contestants.items()}
+    trials = {name: _trial(one, clock) for name, one in contestants.items()}
+    calls = {name: max(1, round(SLICE / nanoseconds)) for name, nanoseconds in trials.items()}
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(rounds):
+        for turn in range(rounds):
             for name, one in contestants.items():
+                if turn >= FEW and trials[name] > LONG:
+                    continue
                 with one.context():
                     one.loop(1)
                     taken[name].append(1e-9 * _nanoseconds(one, calls[name], clock) / calls[name])
     finally:
         if collecting:
             gc.enable()
-    return {name: Times(min(all), median(all), calls[name], rounds) for name, all in taken.items()}
+    return {name: Times(min(all), median(all), calls[name], len(all)) for name, all in taken.items()}
 
 
-def _calls(one: Contestant, clock: Clock) -> int:
-    """Calls that take about a slice; at least 1."""
+def _trial(one: Contestant, clock: Clock) -> float:
+    """Nanoseconds of one warm call, roughly."""
     with one.context():
+        one.loop(1)
         calls, taken = 1, _nanoseconds(one, 1, clock)
         while taken < SLICE / 4 and calls < 1 << 30:
             calls *= 2
             taken = _nanoseconds(one, calls, clock)
-    return max(1, round(calls * SLICE / taken))
+    return taken / calls
 
 
 def _nanoseconds(one: Contestant, calls: int, clock: Clock) -> int:
