@@ -146,10 +146,13 @@ void band(const float *x, const float *kernel, float *y)
 {
     /* outputs first to last - 1 have all their taps inside the input */
     const ptrdiff_t outs = 64, first = 2, last = 62;
-    for (ptrdiff_t from = 0; from < outs; from += 256) {
-        const ptrdiff_t to = outs - from < 256 ? outs : from + 256;
+    /* chunks of 256 outputs, the last one longer */
+    const ptrdiff_t chunks = outs < 256 ? outs > 0 : outs / 256;
+    for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
+        const ptrdiff_t from = 256 * chunk, to = chunk + 1 < chunks ? from + 256 : outs;
         const ptrdiff_t lo = first < from ? from : first < to ? first : to;
-        const ptrdiff_t hi = last > to ? to : last > lo ? last : lo;
+        const ptrdiff_t end = last > to ? to : last > lo ? last : lo;
+        const ptrdiff_t hi = end - lo < 32 ? lo : end; /* too few for a tile: to the border */
         {
             const ptrdiff_t f = 0;
             band_border(x, 64, 2, kernel + f, y + f * outs, from, lo);

@@ -259,13 +259,18 @@ void causal(const float *x, ptrdiff_t steps, const float *kernel, const float *b
 
     if (last > outs) last = outs;
     if (last - first < 14) first = last = outs; /* too few for a tile: all go through the border */
-    causal_border_4(x, steps, left, kernel, bias, y, 0, first);
-    for (ptrdiff_t from = first; from < last; from += 126) {
-        const ptrdiff_t to = last - from < 126 ? last : from + 126;
-        for (ptrdiff_t t = from; t < to; t += 14) {
-            const ptrdiff_t at = to - t < 14 ? to - 14 : t; /* the last one overlaps */
-            causal_14x4(x + 4 * (at - left), kernel, bias, y + 4 * at);
+    {
+        /* chunks of 126 outputs, the last one longer */
+        const ptrdiff_t chunks = last - first < 126 ? last > first : (last - first) / 126;
+
+        causal_border_4(x, steps, left, kernel, bias, y, 0, first);
+        for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
+            const ptrdiff_t from = first + 126 * chunk, to = chunk + 1 < chunks ? from + 126 : last;
+            for (ptrdiff_t t = from; t < to; t += 14) {
+                const ptrdiff_t at = to - t < 14 ? to - 14 : t; /* the last one overlaps */
+                causal_14x4(x + 4 * (at - left), kernel, bias, y + 4 * at);
+            }
         }
+        causal_border_4(x, steps, left, kernel, bias, y, last, outs);
     }
-    causal_border_4(x, steps, left, kernel, bias, y, last, outs);
 }

@@ -36,9 +36,8 @@ static inline ptrdiff_t causal_out_steps(ptrdiff_t steps)
 #define causal_WORKSPACE_BYTES 0
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read; nothing is kept between
- * calls,
- * which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
+ * calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void causal(
     const float *x, /* (steps, 4): steps, channels */

@@ -93,11 +93,14 @@ void rows(const double *x, const double *kernel, const double *bias, double *y)
 {
     /* outputs first to last - 1 have all their taps inside the input */
     const ptrdiff_t outs = 8, first = 0, last = 8;
+    /* chunks of 256 outputs, the last one longer */
+    const ptrdiff_t chunks = outs < 256 ? outs > 0 : outs / 256;
     for (ptrdiff_t g = 0; g < 2; ++g)
-    for (ptrdiff_t from = 0; from < outs; from += 256) {
-        const ptrdiff_t to = outs - from < 256 ? outs : from + 256;
+    for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
+        const ptrdiff_t from = 256 * chunk, to = chunk + 1 < chunks ? from + 256 : outs;
         const ptrdiff_t lo = first < from ? from : first < to ? first : to;
-        const ptrdiff_t hi = last > to ? to : last > lo ? last : lo;
+        const ptrdiff_t end = last > to ? to : last > lo ? last : lo;
+        const ptrdiff_t hi = end - lo < 8 ? lo : end; /* too few for a tile: to the border */
         for (ptrdiff_t j = 0; j < 2; ++j)
         {
             const ptrdiff_t f = 2 * g + j;

@@ -34,9 +34,8 @@ extern "C" {
 #define rows_WORKSPACE_BYTES 0
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read; nothing is kept between
- * calls,
- * which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
+ * calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void rows(
     const double *x, /* (4, 10): channels, steps */

@@ -192,16 +192,21 @@ void strided(const float *x, ptrdiff_t steps, const float *kernel, const float *
 
     if (last > outs) last = outs;
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
-    for (ptrdiff_t j = 0; j < 3; ++j)
-        strided_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
-    for (ptrdiff_t from = first; from < last; from += 128) {
-        const ptrdiff_t to = last - from < 128 ? last : from + 128;
+    {
+        /* chunks of 128 outputs, the last one longer */
+        const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
+
         for (ptrdiff_t j = 0; j < 3; ++j)
-            for (ptrdiff_t t = from; t < to; t += 4) {
-                const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
-                strided_4x2(x + 2 * (2 * at - left), kernel + 2 * j, bias + 2 * j, y + 2 * j + 6 * at);
-            }
+            strided_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+        for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
+            const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
+            for (ptrdiff_t j = 0; j < 3; ++j)
+                for (ptrdiff_t t = from; t < to; t += 4) {
+                    const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
+                    strided_4x2(x + 2 * (2 * at - left), kernel + 2 * j, bias + 2 * j, y + 2 * j + 6 * at);
+                }
+        }
+        for (ptrdiff_t j = 0; j < 3; ++j)
+            strided_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, last, outs);
     }
-    for (ptrdiff_t j = 0; j < 3; ++j)
-        strided_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, last, outs);
 }
