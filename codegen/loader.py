@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import __version__, activations, cache, reference, toolchain
+from codegen import __version__, cache, crew, proof, reference, toolchain
 from codegen._abi import ffi
-from codegen.activations import LINEAR
 from codegen.errors import GenConvError, ShapeError, ToolchainError
 from codegen.plan import KernelPlan
 from codegen.planner import algorithm
@@ -32,8 +31,6 @@ __all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load"]
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
 CACHE_LINE = 64
-TRIAL_STEPS = 97  # outputs of the self-test for a free length: several tiles and a rest
-TRIAL_PRODUCTS = 20_000_000  # that NumPy does in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +40,11 @@ class CompiledKernel:
     plan: KernelPlan
     path: Path
     _library: Any = field(repr=False)  # kept: closing it would unmap the code
+    threads: int = 1  # that share a call; 1 unless the plan is sliced
     _call: Callable[[Array, Array, Any, Any], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_call", _caller(self._library, self.plan))
+        object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
 
     def pack(self, kernel: Array) -> Array:
         """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
@@ -79,17 +77,22 @@ class CompiledKernel:
         Raises ShapeError.
         """
         _check(self, x, y, kernel, bias)
-        block, workspace = _block(self.plan)
-        block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
-        block.kernel, block.bias = _pointer(kernel), _pointer(bias)
-        block.batch, block.steps = len(x), _steps(self.plan.problem, x)
-        call = partial(self._library.genconv_run_v1, block)
-        call.__dict__["keeps"] = (self, x, y, kernel, bias, workspace)
+        calls, kept = [], []
+        for block, workspace in _blocks(self.plan, self.threads):
+            block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
+            block.kernel, block.bias = _pointer(kernel), _pointer(bias)
+            block.batch, block.steps = len(x), _steps(self.plan.problem, x)
+            calls.append(partial(self._library.genconv_run_v1, block))
+            kept.append(workspace)
+        call = calls[0] if self.threads == 1 else partial(crew.run, calls)
+        call.__dict__["keeps"] = (self, x, y, kernel, bias, kept)
         return call
 
 
-def _caller(library: Any, plan: KernelPlan) -> Callable[[Array, Array, Any, Any], None]:
+def _caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Any, Any], None]:
     """`run` on pointers to the weights; a closure, as attribute look-ups would cost more than the call of C."""
+    if threads > 1:
+        return _sharing_caller(library, plan, threads)
     idle: list[Block] = []  # one block a running call: threads and signal handlers never share one
     take, give, buffer = idle.pop, idle.append, ffi.from_buffer
     axis = 1 if plan.problem.channels_last else 2
@@ -98,7 +101,7 @@ def _caller(library: Any, plan: KernelPlan) -> Callable[[Array, Array, Any, Any]
         try:
             owner = take()
         except IndexError:
-            owner = _block(plan)
+            (owner,) = _blocks(plan, 1)
         block = owner[0]
         block.x, block.y, block.kernel, block.bias = buffer(BYTES, x), buffer(BYTES, y, True), kernel, bias
         shape = x.shape
@@ -107,6 +110,33 @@ def _caller(library: Any, plan: KernelPlan) -> Callable[[Array, Array, Any, Any]
         give(owner)
 
     return call
+
+
+def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Any, Any], None]:
+    """The same for a kernel whose slices run in `threads` threads."""
+    idle: list[list[Block]] = []
+
+    def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
+        try:
+            owners = idle.pop()
+        except IndexError:
+            owners = _blocks(plan, threads)
+        source, target, steps = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True), _steps(plan.problem, x)
+        for block, _ in owners:
+            block.x, block.y, block.kernel, block.bias = source, target, kernel, bias
+            block.batch, block.steps = len(x), steps
+        crew.run([partial(library.genconv_run_v1, block) for block, _ in owners])
+        idle.append(owners)
+
+    return call
+
+
+def _blocks(plan: KernelPlan, slices: int) -> list[Block]:
+    """An argument block a slice, each with a workspace of its own."""
+    blocks = [_block(plan) for _ in range(slices)]
+    for number, (block, _) in enumerate(blocks):
+        block.slice, block.slices = number, slices
+    return blocks
 
 
 def _block(plan: KernelPlan) -> Block:
@@ -148,8 +178,8 @@ class ReferenceKernel:
 Kernel = CompiledKernel | ReferenceKernel
 
 
-def load(source: GeneratedSource, target: Target) -> Kernel:
-    """The kernel of `source` on `target`, its plan's.
+def load(source: GeneratedSource, target: Target, threads: int = 1) -> Kernel:
+    """The kernel of `source` on `target`, its plan's; a sliced one runs in `threads` threads, with the same bits.
 
     Compilers are tried in turn; if none can, the NumPy reference answers, with one warning. Raises ToolchainError if
     this CPU lacks what the target needs, or if the compiler that the user configured fails.
@@ -161,7 +191,7 @@ def load(source: GeneratedSource, target: Target) -> Kernel:
     why = "no C compiler was found; install gcc or clang, or `pip install gen-conv[zig]`"
     for compiler in toolchain.chain():
         try:
-            return _compiled(source.plan, text, compiler)
+            return _compiled(source.plan, text, compiler, threads if source.plan.sliced else 1)
         except ToolchainError as error:
             if compiler.configured:
                 raise
@@ -173,7 +203,7 @@ def load(source: GeneratedSource, target: Target) -> Kernel:
     return ReferenceKernel(source.plan)
 
 
-def _compiled(plan: KernelPlan, text: str, compiler: toolchain.Compiler) -> CompiledKernel:
+def _compiled(plan: KernelPlan, text: str, compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
     """The kernel from the cache or from `compiler`. Raises ToolchainError, or OSError where nothing can be written."""
     parts = (__version__, plan.target.name, compiler.identity, *compiler.flags(plan.target), text)
     recipe = cache.Recipe(
@@ -181,62 +211,10 @@ def _compiled(plan: KernelPlan, text: str, compiler: toolchain.Compiler) -> Comp
         target=plan.target.name,
         build=lambda: compiler.shared(text, plan.target),
         open=lambda path: ffi.dlopen(str(path)),
-        check=lambda library: _prove(CompiledKernel(plan, Path(), library), compiler),
+        check=lambda library: proof.prove(CompiledKernel(plan, Path(), library, threads), compiler),
     )
     path, library = cache.fetch(recipe)
-    return CompiledKernel(plan, path, library)
-
-
-def _prove(kernel: CompiledKernel, compiler: toolchain.Compiler) -> None:
-    """Compare a fresh kernel with NumPy on whole numbers, where any slip is plain. Raises ToolchainError."""
-    p = kernel.plan.problem
-    if kernel.plan.weights == "baked":
-        return  # its weights are in the C text alone
-    weights, bias = _whole(p.kernel_shape, p), _whole((p.filters,), p) if p.bias else None
-    slack = min(0.25, 1e-3 + 2e-5 * p.terms)  # transforms round; a slip in whole numbers is 1 or more
-    lengths = (p.reach + TRIAL_STEPS * p.stride, max(1, p.reach // 2)) if p.steps is None else (p.steps,)
-    for steps in lengths:
-        x = _whole(_shape(p, 2, steps, p.channels), p)
-        y = np.full(_shape(p, 2, p.out_steps(steps), p.filters), np.nan, p.dtype)
-        kernel.run(x, y, kernel.pack(weights), bias)
-        rows = x if p.channels_last else x.swapaxes(1, 2)
-        outs = y if p.channels_last else y.swapaxes(1, 2)
-        for t in _trials(p, outs.shape[1]):
-            wanted = _output(p, rows, weights, bias, t).astype(p.dtype)
-            if not np.allclose(outs[:, t], wanted, rtol=2e-6, atol=slack):
-                place = f"output {t} of {steps} steps is {outs[:, t].tolist()}, should be {wanted.tolist()}"
-                raise ToolchainError(
-                    f"{compiler.version} ({compiler.command[0]}) compiled a kernel that is wrong on whole numbers: "
-                    f"{place[:400]}\nName another compiler in GENCONV_CC"
-                )
-
-
-def _trials(p: ConvProblem, outs: int) -> list[int]:
-    """The output steps to look at: all of a few, or the ends and an even choice between."""
-    count = max(8, TRIAL_PRODUCTS // max(1, p.terms * p.filters))
-    return sorted({*range(min(outs, 3)), *range(0, outs, -(-outs // count) or 1), *range(max(0, outs - 3), outs)})
-
-
-def _output(p: ConvProblem, x: Array, kernel: Array, bias: Array | None, t: int) -> Array:
-    """Output step `t` of each sample, (batch, filters) in float64, by the formula of problem.py."""
-    steps = x.shape[1]
-    first, last = p.taps(t, steps)
-    at = [t * p.stride + tap * p.dilation - p.pads(steps)[0] for tap in range(first, last)]
-    window = x[:, at].reshape(len(x), last - first, p.groups, p.group_channels).astype(np.float64)
-    taps = kernel[first:last].reshape(last - first, p.group_channels, p.groups, p.group_filters)
-    sums = np.einsum("bkgc,kcgf->bgf", window, taps).reshape(len(x), p.filters)
-    sums = sums if bias is None else sums + bias
-    return sums if p.activation == LINEAR else np.asarray(activations.reference(p.activation, sums))
-
-
-def _whole(shape: tuple[int, ...], p: ConvProblem) -> Array:
-    """Whole numbers from -3 to 3 in no visible order."""
-    pattern = np.arange(8191, dtype=np.uint32) * np.uint32(2654435761) >> np.uint32(16)
-    return np.resize(pattern.astype(np.int64) % 7 - 3, shape).astype(p.dtype)
-
-
-def _shape(p: ConvProblem, batch: int, steps: int, lanes: int) -> tuple[int, int, int]:
-    return (batch, steps, lanes) if p.channels_last else (batch, lanes, steps)
+    return CompiledKernel(plan, path, library, threads)
 
 
 def _steps(p: ConvProblem, x: Array) -> int:
@@ -252,8 +230,8 @@ def _check(kernel: Kernel, x: Array, y: Array, weights: Array | None, bias: Arra
     p = kernel.plan.problem
     steps = (_steps(p, x) if x.ndim == 3 else 0) if p.steps is None else p.steps
     wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
-        ("x", x, _shape(p, len(x), steps, p.channels)),
-        ("y", y, _shape(p, len(x), p.out_steps(steps), p.filters)),
+        ("x", x, p.in_shape(len(x), steps)),
+        ("y", y, p.out_shape(len(x), steps)),
     ]
     if p.bias:
         wanted.append(("bias", bias, (p.filters,)))

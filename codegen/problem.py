@@ -84,6 +84,15 @@ class ConvProblem:
         last = min(self.kernel_size, (steps - 1 - origin) // self.dilation + 1)
         return (first, last) if first < last else (0, 0)
 
+    def in_shape(self, batch: int, steps: int) -> tuple[int, int, int]:
+        """The shape of a batch of inputs of `steps` samples."""
+        return (batch, steps, self.channels) if self.channels_last else (batch, self.channels, steps)
+
+    def out_shape(self, batch: int, steps: int) -> tuple[int, int, int]:
+        """The shape of the outputs of a batch of inputs of `steps` samples."""
+        outs = self.out_steps(steps)
+        return (batch, outs, self.filters) if self.channels_last else (batch, self.filters, outs)
+
     def macs(self, steps: int) -> int:
         """Multiplications of the direct algorithm for one sample, taps in the padding counted."""
         return self.out_steps(steps) * self.terms * self.filters

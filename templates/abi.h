@@ -3,5 +3,6 @@ typedef struct genconv_call_v1 {
     const void *x, *kernel, *bias; /* kernel as the plan packs it; bias or NULL */
     void *y, *workspace;           /* workspace or NULL */
     ptrdiff_t batch, steps;        /* samples; input steps of each */
+    ptrdiff_t slice, slices;       /* which part of the work, of how many; read by sliced kernels only */
 } genconv_call_v1;
 void genconv_run_v1(const genconv_call_v1 *call);

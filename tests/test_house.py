@@ -21,7 +21,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "layer",
     "pipeline pyext",
     "loader",
-    "toolchain cache abi_build",
+    "proof toolchain cache crew abi_build",
     "render banner",
     "emission cformat",
     "planner algorithms",

@@ -177,7 +177,8 @@ def describe(plan: KernelPlan) -> str:
     return (
         f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
         f"{transform.points} products{split} ({saved:.2f} times fewer), "
-        f"GEMM tiles of {schedule.rows} x {schedule.width}, {schedule.tiles} tiles a block, {rounding:.1f} times direct's rounding error"
+        f"GEMM tiles of {schedule.rows} x {schedule.width}, {schedule.tiles} tiles a block, "
+        f"{rounding:.1f} times direct's rounding error"
     )
 
 

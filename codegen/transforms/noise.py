@@ -65,7 +65,7 @@ def _evaluate(code: Code) -> tuple[Array, dict[str, Array]]:
 
 
 def _factors(s: Statement) -> tuple[float, float]:
-    """What the first and the last operand of a statement are multiplied by; 0 for a last one that is the first again."""
+    """What the first and the last operand of a statement are multiplied by; 0 where these are one."""
     return {
         "add": (1.0, 1.0),
         "sub": (1.0, -1.0),

@@ -1,0 +1,80 @@
+"""A fresh kernel against NumPy on whole numbers, where any slip is plain, before a compiler's work is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from codegen import activations
+from codegen.activations import LINEAR
+from codegen.errors import ToolchainError
+from codegen.plan import KernelPlan
+from codegen.problem import ConvProblem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.toolchain import Compiler
+
+    Array = NDArray[Any]
+
+TRIAL_STEPS = 97  # outputs of the self-test for a free length: several tiles and a rest
+TRIAL_PRODUCTS = 20_000_000  # that NumPy does in it
+
+
+class Fresh(Protocol):
+    """What is asked of a kernel here: a CompiledKernel's plan, pack and run."""
+
+    @property
+    def plan(self) -> KernelPlan: ...
+    def pack(self, kernel: Array) -> Array: ...
+    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None: ...
+
+
+def prove(kernel: Fresh, compiler: Compiler) -> None:
+    """Compare a fresh kernel with NumPy on whole numbers, where any slip is plain. Raises ToolchainError."""
+    p = kernel.plan.problem
+    if kernel.plan.weights == "baked":
+        return  # its weights are in the C text alone
+    weights, bias = _whole(p.kernel_shape, p), _whole((p.filters,), p) if p.bias else None
+    slack = min(0.25, 1e-3 + 2e-5 * p.terms)  # transforms round; a slip in whole numbers is 1 or more
+    lengths = (p.reach + TRIAL_STEPS * p.stride, max(1, p.reach // 2)) if p.steps is None else (p.steps,)
+    for steps in lengths:
+        x = _whole(p.in_shape(2, steps), p)
+        y = np.full(p.out_shape(2, steps), np.nan, p.dtype)
+        kernel.run(x, y, kernel.pack(weights), bias)
+        rows = x if p.channels_last else x.swapaxes(1, 2)
+        outs = y if p.channels_last else y.swapaxes(1, 2)
+        for t in _trials(p, outs.shape[1]):
+            wanted = _output(p, rows, weights, bias, t).astype(p.dtype)
+            if not np.allclose(outs[:, t], wanted, rtol=2e-6, atol=slack):
+                place = f"output {t} of {steps} steps is {outs[:, t].tolist()}, should be {wanted.tolist()}"
+                raise ToolchainError(
+                    f"{compiler.version} ({compiler.command[0]}) compiled a kernel that is wrong on whole numbers: "
+                    f"{place[:400]}\nName another compiler in GENCONV_CC"
+                )
+
+
+def _trials(p: ConvProblem, outs: int) -> list[int]:
+    """The output steps to look at: all of a few, or the ends and an even choice between."""
+    count = max(8, TRIAL_PRODUCTS // max(1, p.terms * p.filters))
+    return sorted({*range(min(outs, 3)), *range(0, outs, -(-outs // count) or 1), *range(max(0, outs - 3), outs)})
+
+
+def _output(p: ConvProblem, x: Array, kernel: Array, bias: Array | None, t: int) -> Array:
+    """Output step `t` of each sample, (batch, filters) in float64, by the formula of problem.py."""
+    steps = x.shape[1]
+    first, last = p.taps(t, steps)
+    at = [t * p.stride + tap * p.dilation - p.pads(steps)[0] for tap in range(first, last)]
+    window = x[:, at].reshape(len(x), last - first, p.groups, p.group_channels).astype(np.float64)
+    taps = kernel[first:last].reshape(last - first, p.group_channels, p.groups, p.group_filters)
+    sums = np.einsum("bkgc,kcgf->bgf", window, taps).reshape(len(x), p.filters)
+    sums = sums if bias is None else sums + bias
+    return sums if p.activation == LINEAR else np.asarray(activations.reference(p.activation, sums))
+
+
+def _whole(shape: tuple[int, ...], p: ConvProblem) -> Array:
+    """Whole numbers from -3 to 3 in no visible order."""
+    pattern = np.arange(8191, dtype=np.uint32) * np.uint32(2654435761) >> np.uint32(16)
+    return np.resize(pattern.astype(np.int64) % 7 - 3, shape).astype(p.dtype)
