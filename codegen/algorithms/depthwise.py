@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codegen.algorithms import direct_filters
+from codegen.algorithms import cost, direct_filters
 from codegen.algorithms.direct_filters import Schedule
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "depthwise"
+MOST_ROWS, LEAST_ROWS = 6, 4  # output steps of a tile; taller ones find their rows in the same sets of the cache
 
 
 def why_not(request: Request) -> str | None:
@@ -29,15 +30,35 @@ def why_not(request: Request) -> str | None:
 
 
 def candidates(request: Request) -> list[KernelPlan]:
-    """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input."""
+    """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input.
+
+    Where the weights of a vector of channels fit into registers beside some accumulators, they stay there (`sliding`).
+    """
+    problem, target = request.problem, request.target
+    rows = min(MOST_ROWS, target.registers - problem.kernel_size - 2)
+    sliding = rows >= LEAST_ROWS
     plans = []
-    for plan in direct_filters.candidates(replace(request, problem=_as_one_group(request.problem))):
-        schedule = plan.schedule
+    for plan in direct_filters.candidates(replace(request, problem=_as_one_group(problem)), rows if sliding else 4):
+        schedule, total = plan.schedule, plan.cost
         assert isinstance(schedule, Schedule)
-        if schedule.form == "fused":  # one channel's taps lie a row of all channels apart
+        if sliding:
+            if any(len(block.panel.offsets) > 1 for block in schedule.blocks):
+                continue
+            schedule = replace(schedule, form="sliding")
+            total = _cycles(request, rows) * sum(block.panel.count for block in schedule.blocks)
+        elif schedule.form == "fused":  # one channel's taps lie a row of all channels apart
             schedule = replace(schedule, form="nested")
-        plans.append(replace(plan, problem=request.problem, algorithm=NAME, schedule=schedule))
+        plans.append(replace(plan, problem=problem, algorithm=NAME, schedule=schedule, cost=total))
     return plans
+
+
+def _cycles(request: Request, rows: int) -> float:
+    """Cycles of a vector of channels over all output steps: multiply-adds, or loads, or stores."""
+    p = request.problem
+    products = rows * p.kernel_size * (1 if request.target.fma else 2)
+    loads = p.kernel_size + (rows - 1) * min(p.stride, p.kernel_size) + p.kernel_size
+    tile = cost.CALL + max(products / 2, loads / 2, rows)
+    return -(-p.out_steps(p.steps or cost.FREE_STEPS) // rows) * tile
 
 
 def _as_one_group(problem: ConvProblem) -> ConvProblem:

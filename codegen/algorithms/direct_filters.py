@@ -63,8 +63,8 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
-    """Plans for one to four vectors of filters a block, cheapest first."""
+def candidates(request: Request, most_rows: int = 16) -> list[KernelPlan]:
+    """Plans for one to four vectors of filters a block, cheapest first; tiles of at most `most_rows` output steps."""
     problem, target, weights = request.problem, request.target, request.weights
     plans = []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
@@ -72,7 +72,8 @@ def candidates(request: Request) -> list[KernelPlan]:
     for partition in partitions(count):
         if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors in partition):
             continue
-        plans.append(_plan(problem, target, weights, walk.panels(problem.group_filters, (lanes,), partition)))
+        panels = walk.panels(problem.group_filters, (lanes,), partition)
+        plans.append(_plan(problem, target, weights, panels, most_rows))
     return sorted(plans, key=lambda plan: plan.cost)
 
 
@@ -90,12 +91,14 @@ def partitions(count: int) -> list[tuple[int, ...]]:
     return [way for way in dict.fromkeys(ways) if max(way) <= 6]
 
 
-def _plan(problem: ConvProblem, target: Target, weights: Weights, panels: tuple[Panel, ...]) -> KernelPlan:
+def _plan(
+    problem: ConvProblem, target: Target, weights: Weights, panels: tuple[Panel, ...], most_rows: int
+) -> KernelPlan:
     steps = problem.steps
     form = _form(problem, panels, target)
     blocks, total, peeled = [], 0.0, steps is not None
     for panel in panels:
-        rows = cost.rows_that_fit(len(panel.offsets), target, panel.lanes)
+        rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
         block = _block(problem, panel, rows, form)
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, panel, rows))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codegen.algorithms import cost, walk
 from codegen.algorithms.walk import Panel
-from codegen.plan import KernelPlan, Request
+from codegen.plan import MOST_NOISE, KernelPlan, Request
 from codegen.problem import ConvProblem
 from codegen.transforms import named, noise
 from codegen.transforms.transform import Transform
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LINE = 16  # floats in a cache line
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
-MOST_NOISE = 1.9  # times direct's rms error, by the model of codegen.transforms.noise; `fast` promises 2
+MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 POINTER = 1.5  # cycles to find a row of a tile
@@ -81,10 +81,10 @@ def tiles_of(problem: ConvProblem, outputs: int, outs: int) -> int:
     return phases * -(-longest // outputs)
 
 
-def chunks_of(transform: Transform, channels: int) -> int:
+def chunks_of(transform: Transform, channels: int, most_noise: float) -> int:
     """The fewest chunks of the sums over channels that keep the noise in bounds; 0 if none does."""
     most = min(MOST_CHUNKS, max(1, channels // 8))
-    good = (chunks for chunks in range(1, most + 1) if noise.ratio(transform, channels, chunks) <= MOST_NOISE)
+    good = (chunks for chunks in range(1, most + 1) if noise.ratio(transform, channels, chunks) <= most_noise)
     return next(good, 0)
 
 
@@ -97,7 +97,7 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
     found = []
     for transform in transforms:
         parts = -(-problem.kernel_size // transform.taps)
-        chunks = chunks_of(transform, parts * problem.group_channels)
+        chunks = chunks_of(transform, parts * problem.group_channels, MARGIN * MOST_NOISE[request.accuracy])
         if not chunks or (parts > 1 and (problem.dilation > 1 or transform.taps != transform.outputs)):
             continue
         for vectors in (2, 3, 4, 1):

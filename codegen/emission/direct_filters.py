@@ -111,7 +111,7 @@ class FiltersView:
         calls = tuple(self._call(block, segment, names[segment.tile], base) for segment in block.segments)
         heads, weights, y = self._place(block, base)
         x = offset("x", *self._x_lane(block.panel))
-        chunk = max(1, self.schedule.chunk // block.rows) * block.rows
+        chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
         left, right = ((word,) * self.plan.sliced + heads for word in (FIRST_SLICE, LAST_SLICE))
         return BlockView(block.rows, chunk, tiles, edges, border, calls, heads, left, right, x, weights, y)
 
@@ -152,7 +152,9 @@ class FiltersView:
         assert steps is not None
         first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
         chunk = max(1, self.schedule.chunk // rows)
-        if segment.count > 2 * chunk and block.panel.count > 1:
+        if self.depthwise and segment.count > 1:  # whole rows of channels, one tile's after the other
+            heads = (count_loop("t", first, last), *heads)
+        elif segment.count > 2 * chunk and block.panel.count > 1:
             end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
             outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"
             heads = (outer, *heads, count_loop("t", "from", end))

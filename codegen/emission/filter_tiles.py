@@ -56,7 +56,10 @@ class FilterTiles:
         return names
 
     def tile(self, tile: Tile, panel: Panel, name: str) -> Microkernel:
-        loops = tuple(loop for span in tile.spans for loop in self._span(tile, span, panel))
+        if self.schedule.form == "sliding":
+            loops: tuple[Loop, ...] = (self._sliding(tile, panel),) if tile.spans else ()
+        else:
+            loops = tuple(loop for span in tile.spans for loop in self._span(tile, span, panel))
         comment = f"{tile.rows} output step{'s' * (tile.rows > 1)} x {self.span_of(panel)} filters"
         return self._microkernel(name, comment, tile.rows, panel, loops)
 
@@ -82,9 +85,10 @@ class FilterTiles:
         spell, out = Spelling.of(self.plan, panel.lanes), self.problem.filters
         first = [spell.load("b", o) if self.problem.bias else spell.broadcast("0") for o in panel.offsets]
         output = Output("y", tuple((r * out,) for r in range(rows)), panel.offsets)
-        shared = tuple(f"w{i}" for i in range(len(panel.offsets))) if loops else ()
+        sliding = self.schedule.form == "sliding" and not extra
+        shared = tuple(dict.fromkeys(name for loop in loops for step in loop.steps for name, _ in step.loads))
         begin = starts(rows, len(panel.offsets), first)
-        broadcasts = bool(loops) and not self.depthwise
+        broadcasts = bool(loops) and (sliding or not self.depthwise)
         return Microkernel(
             name, comment, spell.type, begin, shared, broadcasts, loops, output.lines(spell, self.problem), extra
         )
@@ -125,6 +129,28 @@ class FilterTiles:
             )
             for k in taps
         ]
+
+    def _sliding(self, tile: Tile, panel: Panel) -> Loop:
+        """All weights in registers; each input vector is loaded once and added to every output that it belongs to."""
+        p, spell = self.problem, Spelling.of(self.plan, panel.lanes)
+        wide = panel.width if self.packed else p.filters
+        reads: dict[int, list[tuple[int, int]]] = {}  # by sample, counted from the tile's first: (row, tap)
+        for span in tile.spans:
+            for row in range(span.top, span.bottom):
+                for tap in range(span.first, span.last):
+                    sample = row * p.stride + tap * p.dilation + tile.origin
+                    reads.setdefault(sample, []).append((row, tap))
+        taps = sorted({tap for cells in reads.values() for _, tap in cells})
+        weights = Step(tuple((f"w{tap}", spell.load("w", tap * wide)) for tap in taps), ())
+        rows = tuple(
+            Row(
+                spell.load("x", sample * p.channels),
+                tuple(spell.update(accumulator(row, 0), "s", f"w{tap}") for row, tap in sorted(cells)),
+            )
+            for sample, cells in sorted(reads.items())
+        )
+        words = f"taps {taps[0]} to {taps[-1]}, {len(rows)} samples, each loaded once"
+        return Loop(words, (), (weights, Step((), rows)))
 
     def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str) -> Step:
         problem = self.problem
