@@ -78,7 +78,7 @@ def fetch(recipe: Recipe[Library]) -> tuple[Path, Library]:
 
 def folder() -> Path:
     """The folder of the entries, made and found safe: 0700, ours, no link. Raises OSError with the reason."""
-    path = _root() / "kernels"
+    path = root() / "kernels"
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
@@ -105,7 +105,7 @@ def describe() -> Description:
     return Description(path, len(sizes), sum(sizes), None)
 
 
-def _root() -> Path:
+def root() -> Path:
     """GENCONV_CACHE_DIR, or the user's own cache folder."""
     if value := os.environ.get("GENCONV_CACHE_DIR", "").strip():
         return Path(value).absolute()

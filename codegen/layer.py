@@ -13,6 +13,7 @@ import numpy as np
 from codegen import arrays, pipeline
 from codegen.arrays import READY, WRITABLE
 from codegen.errors import ShapeError, WeightsError
+from codegen.plan import accuracy_named, rigor_named
 from codegen.specs import Spec
 from codegen.targets import target_named
 from codegen.weights import of_specs
@@ -33,15 +34,18 @@ EASY_SHAPES = 64  # input shapes whose output shape is remembered
 
 
 class Weights:
-    """A layer's arrays of one moment, and the kernel bound to them once it is needed; replaced, never changed."""
+    """A layer's arrays of one moment, and the kernel bound to them once it is needed; replaced, never changed.
 
-    __slots__ = ("arrays", "packed", "run")
+    `bound` is that kernel with the arrays as it packed them: another plan's kernel could not read these.
+    """
+
+    __slots__ = ("arrays", "bound", "run")
 
     def __init__(self, found: dict[str, Array]) -> None:
         for array in found.values():
             array.flags.writeable = False
         self.arrays = found
-        self.packed: tuple[Array, Array | None] | None = None
+        self.bound: tuple[Kernel, Array, Array | None] | None = None
         self.run: Callable[[Array, Array], None] | None = None
 
 
@@ -50,8 +54,9 @@ class Layer:
 
     kind: ClassVar[type[Spec]]
 
-    def _take(self, spec: Spec, target: str) -> None:
+    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str) -> None:
         target_named(target)  # an unknown word is told here, not at the first call
+        self._accuracy, self._rigor = accuracy_named(accuracy), rigor_named(rigor)
         self._spec, self._target = spec, target
         self._dtype = np.dtype(spec.dtype)
         self._once: dict[str, Any] = {}  # what is made when first needed; setdefault lets the first thread win
@@ -106,8 +111,8 @@ class Layer:
         x = arrays.taken(x, self._dtype, "never", self._axes)
         shape = self._out_shape(self._problem_for(x), x.shape)
         out = arrays.fitting(out, shape, self._dtype, x)
-        packed = self._bound().packed
-        return self._kernel.bind(x, out, *cast("tuple[Array, Array | None]", packed))
+        kernel, *packed = cast("tuple[Kernel, Array, Array | None]", self._bound().bound)
+        return kernel.bind(x, out, *packed)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Fix the channels from (batch, steps, channels), in the data format's order, as Keras does; steps stay free.
@@ -217,16 +222,17 @@ class Layer:
     @property
     def _kernel(self) -> Kernel:
         """The compiled kernel, from the caches after the first time."""
-        return pipeline.kernel_for(self.spec, self._target)
+        return pipeline.kernel_for(self.spec, self._target, accuracy=self._accuracy, rigor=self._rigor)
 
     def _bound(self) -> Weights:
-        """The weights with `packed` and `run` set. Two threads may both do it; the results are alike."""
+        """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""
         weights = self._made()
         if weights.run is None:
             kernel, bias = self.spec.problem_weights(weights.arrays)
             compiled = self._kernel
-            weights.packed = compiled.pack(kernel), bias
-            weights.run = compiled.with_weights(*weights.packed)
+            packed = compiled.pack(kernel)
+            weights.bound = compiled, packed, bias
+            weights.run = compiled.with_weights(packed, bias)
         return weights
 
     def _problem(self, channels: int) -> ConvProblem:

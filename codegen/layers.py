@@ -28,7 +28,9 @@ class Conv1D(Layer):
     """keras.layers.Conv1D, with its arguments and its defaults; `padding` may also be (left, right) zeros.
 
     With `input_shape` (no batch) the kernel is compiled for that number of steps; without it one kernel takes any
-    number. `target` names the instruction set. Raises SpecError or SpecErrors for what is wrong in the arguments.
+    number. `target` names the instruction set, `accuracy` (exact, fast, wide) what sums may be reordered for speed, and
+    rigor="measure" times a few plans on this machine once (docs/planning.md). Raises SpecError or SpecErrors for what
+    is wrong in the arguments.
     """
 
     kind = Conv1DSpec
@@ -57,6 +59,8 @@ class Conv1D(Layer):
         trainable: bool = True,
         input_shape: InputShape | None = None,
         target: str = "native",
+        accuracy: str = "fast",
+        rigor: str = "estimate",
     ) -> None:
         _define(self, locals())
 
@@ -92,25 +96,28 @@ class DepthwiseConv1D(Layer):
         trainable: bool = True,
         input_shape: InputShape | None = None,
         target: str = "native",
+        accuracy: str = "fast",
+        rigor: str = "estimate",
     ) -> None:
         _define(self, locals())
 
 
-def of(spec: Spec, target: str = "native") -> Layer:
+def of(spec: Spec, target: str = "native", accuracy: str = "fast", rigor: str = "estimate") -> Layer:
     """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
     cls = LAYERS[type(spec)]
     layer = cls.__new__(cls)
-    layer._take(spec, target)
+    layer._take(spec, target, accuracy, rigor)
     return layer
 
 
 def _define(layer: Layer, arguments: dict[str, Any]) -> None:
-    """Take a constructor's arguments: each is a parameter of the spec by its own name, but for the target."""
-    given = {name: value for name, value in arguments.items() if name not in ("self", "target")}
+    """Take a constructor's arguments: each is a parameter of the spec by its own name, but for the kernel's."""
+    ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor")}
+    given = {name: value for name, value in arguments.items() if name != "self"}
     kind = layer.kind.kind
     given["name"] = given["name"] or _auto_name(kind)
     given["dtype"] = given["dtype"] or "float32"
-    layer._take(layer.kind(**given), arguments["target"])
+    layer._take(layer.kind(**given), **ours)
 
 
 def _auto_name(kind: str) -> str:

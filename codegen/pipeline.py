@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen import banner, planner, render
-from codegen.plan import KernelPlan, Weights
-from codegen.problem import ConvProblem
+from codegen import banner, planner, render, wisdom
+from codegen.plan import Accuracy, KernelPlan, Request, Rigor, Weights
 from codegen.render import GeneratedSource
 from codegen.targets import target_named
 
@@ -21,34 +21,61 @@ if TYPE_CHECKING:
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
 
 
-def plan(spec: Spec, target: str = "scalar", weights: Weights = "argument") -> KernelPlan:
-    """spec → problem → plan."""
-    return planner.plan(spec.lower(), target_named(target), weights)
+def request(spec: Spec, target: str = "scalar", weights: Weights = "argument", accuracy: Accuracy = "exact") -> Request:
+    """spec → problem, and what is asked of the planner."""
+    return Request(spec.lower(), target_named(target), weights, accuracy)
 
 
-def generate(spec: Spec, target: str = "scalar", weights: Mapping[str, np.ndarray] | None = None) -> GeneratedSource:
+def plan(
+    spec: Spec,
+    target: str = "scalar",
+    weights: Weights = "argument",
+    accuracy: Accuracy = "exact",
+    known: Path | None = None,
+) -> KernelPlan:
+    """spec → problem → plan: the planner's first, or what the file `known` of wisdom says."""
+    asked = request(spec, target, weights, accuracy)
+    entry = wisdom.recall(asked, None, known) if known else None
+    return planner.plan(asked.problem, asked.target, weights, accuracy, entry.key if entry else None)
+
+
+def generate(
+    spec: Spec,
+    target: str = "scalar",
+    weights: Mapping[str, np.ndarray] | None = None,
+    *,
+    accuracy: Accuracy = "exact",
+    known: Path | None = None,
+) -> GeneratedSource:
     """spec → problem → plan → C text.
 
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
-    arguments of the C function.
+    arguments of the C function. `known` is a file of wisdom; without it the text depends on nothing but the arguments.
     """
     if weights is None:
-        chosen = plan(spec, target, "argument")
+        chosen = plan(spec, target, "argument", accuracy, known)
         return render.render(chosen, spec.name, banner=banner.lines(spec, chosen))
-    chosen = plan(spec, target, "baked")
+    chosen = plan(spec, target, "baked", accuracy, known)
     arrays = spec.problem_weights(weights)
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
 
 
-def kernel_for(spec: Spec, target: str = "native") -> Kernel:
-    """spec → problem → plan → C text → machine code, cached in memory and on disk; weights are packed arguments."""
-    return compiled(spec.lower(), target_named(target).name)
+def kernel_for(spec: Spec, target: str = "native", *, accuracy: Accuracy = "fast", rigor: Rigor = "estimate") -> Kernel:
+    """spec → problem → plan → C text → machine code, cached in memory and on disk; weights are packed arguments.
+
+    The plan is the one that the user's wisdom names; else the planner's first or, with rigor="measure", the fastest of
+    a few, which then is wisdom.
+    """
+    from codegen import autotune
+
+    asked = request(spec, target, "packed", accuracy)
+    return compiled(asked, autotune.choice(asked, rigor))
 
 
 @lru_cache(maxsize=512)
-def compiled(problem: ConvProblem, target: str) -> Kernel:
-    """The running kernel of `problem` on the named target."""
+def compiled(asked: Request, choice: str | None) -> Kernel:
+    """The running kernel of the planner's first plan, or of the one whose key is `choice`."""
     from codegen import loader
 
-    chosen = planner.plan(problem, target_named(target), "packed")
+    chosen = planner.plan(asked.problem, asked.target, asked.weights, asked.accuracy, choice)
     return loader.load(render.render(chosen, JIT_NAME), chosen.target)

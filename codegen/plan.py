@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from hashlib import sha256
+from typing import Literal, cast, get_args
 
+from codegen.errors import UsageError
 from codegen.problem import ConvProblem
 from codegen.targets import Target
 
@@ -12,9 +14,28 @@ Weights = Literal["argument", "packed", "baked"]
 """Where a kernel finds its weights: a C argument in Keras' shape; a C argument packed by `plan.pack`; a const table."""
 
 
-Accuracy = Literal["exact", "fast"]
+Accuracy = Literal["exact", "fast", "wide"]
 """`exact`: direct algorithms only, reproducible sums, exact NaN and Inf. `fast`: also transforms whose rms error on
-standard normal data is at most twice direct's."""
+standard normal data is at most twice direct's; `wide`: ten times."""
+
+MOST_NOISE: dict[Accuracy, float] = {"exact": 1.0, "fast": 2.0, "wide": 10.0}  # rms errors, as multiples of direct's
+
+Rigor = Literal["estimate", "measure"]
+"""FFTW's words: take the planner's first, or time the best few and keep the fastest as wisdom."""
+
+
+def accuracy_named(word: str) -> Accuracy:
+    """The accuracy class of that name. Raises UsageError for another word."""
+    if word not in get_args(Accuracy):
+        raise UsageError(f"unknown accuracy `{word}`: expected one of {', '.join(get_args(Accuracy))}")
+    return cast(Accuracy, word)
+
+
+def rigor_named(word: str) -> Rigor:
+    """The planning rigor of that name. Raises UsageError for another word."""
+    if word not in get_args(Rigor):
+        raise UsageError(f"unknown rigor `{word}`: expected one of {', '.join(get_args(Rigor))}")
+    return cast(Rigor, word)
 
 
 @dataclass(frozen=True)
@@ -46,3 +67,8 @@ class KernelPlan:
     workspace_bytes: int = 0
     sliced: bool = False
     rejected: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def key(self) -> str:
+        """The plan's name among those of its request, the same on any day: the algorithm, a hash of the schedule."""
+        return f"{self.algorithm}-{sha256(repr(self.schedule).encode()).hexdigest()[:12]}"

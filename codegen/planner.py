@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -28,27 +29,63 @@ class Algorithm(Protocol):
     def pack(self, plan: KernelPlan, kernel: np.ndarray) -> np.ndarray: ...
 
 
+@dataclass(frozen=True)
+class Survey:
+    """All that can be had: `found` plans, cheapest first, and the algorithms that serve not, each with its reason."""
+
+    found: tuple[KernelPlan, ...]
+    refused: tuple[tuple[str, str], ...]
+
+    def named(self, key: str) -> KernelPlan | None:
+        """The plan of that key; None if there is none such, whoever asks for it."""
+        name = key.partition("-")[0]
+        return next((plan for plan in self.found if plan.algorithm == name and plan.key == key), None)
+
+
 def algorithm(name: str) -> Algorithm:
     """The module codegen.algorithms.NAME."""
     return cast(Algorithm, import_module(f"codegen.algorithms.{name}"))
 
 
-def plan(
-    problem: ConvProblem, target: Target, weights: Weights = "argument", accuracy: Accuracy = "exact"
-) -> KernelPlan:
-    """The plan with the lowest estimated cost; `rejected` tells why the others were not taken. Raises PlanError."""
-    request = Request(problem, target, weights, accuracy)
-    best: list[KernelPlan] = []
-    rejected: list[tuple[str, str]] = []
+@lru_cache(maxsize=256)
+def survey(request: Request) -> Survey:
+    """Ask every algorithm. Raises PlanError where none has a plan."""
+    found: list[KernelPlan] = []
+    refused: list[tuple[str, str]] = []
     for name in ALGORITHMS:
         reason = algorithm(name).why_not(request)
-        if reason:
-            rejected.append((name, reason))
-        else:
-            best.extend(algorithm(name).candidates(request)[:1])
-    if not best:
-        raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in rejected))
-    best.sort(key=lambda candidate: candidate.cost)
-    for other in best[1:]:
-        rejected.append((other.algorithm, f"estimated at {other.cost / best[0].cost:.2f} times the cycles"))
-    return replace(best[0], rejected=tuple(rejected))
+        plans = [] if reason else algorithm(name).candidates(request)
+        found += plans
+        if not plans:
+            refused.append((name, reason or f"none of its plans keeps to the roundings of `{request.accuracy}`"))
+    if not found:
+        raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
+    return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
+
+
+def plan(
+    problem: ConvProblem,
+    target: Target,
+    weights: Weights = "argument",
+    accuracy: Accuracy = "exact",
+    choice: str | None = None,
+) -> KernelPlan:
+    """The plan with the lowest estimated cost, or the one whose key is `choice` where there is such a one.
+
+    `rejected` tells of each other algorithm why it was not taken. Raises PlanError.
+    """
+    known = survey(Request(problem, target, weights, accuracy))
+    return chosen(known, (known.named(choice) if choice else None) or known.found[0])
+
+
+def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
+    """`taken` with the reasons of all others in `rejected`, in the order of ALGORITHMS."""
+    reasons = dict(known.refused)
+    for other in known.found:
+        if other.algorithm != taken.algorithm:
+            reasons.setdefault(other.algorithm, _compared(other, taken))
+    return replace(taken, rejected=tuple((name, reasons[name]) for name in ALGORITHMS if name in reasons))
+
+
+def _compared(other: KernelPlan, taken: KernelPlan) -> str:
+    return f"estimated at {other.cost / taken.cost:.2f} times the cycles, {other.cost:,.0f}"

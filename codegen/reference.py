@@ -35,19 +35,29 @@ def convolve(
     return y if problem.channels_last else np.swapaxes(y, 1, 2)
 
 
-def bound(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None) -> Array:
+def bound(
+    problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None, *, before: Array | None = None
+) -> Array:
     """The largest |computed - exact| that a right direct kernel can show, for each output; shape as `convolve`.
 
     Before the activation n·u/(1 - n·u)·(|b| + Σ|w||x|), n = terms + 1, u the unit roundoff of the problem's dtype, for
     any order of summation, fused or not (Higham, Accuracy and Stability of Numerical Algorithms, §3.1). After it, times
-    the activation's steepest slope, plus the activation's own stated error.
+    the activation's steepest slope, plus the activation's own stated error. `before`, (batch, out steps, filters), is
+    what another algorithm may lose before the activation.
     """
+    allowed = lost(problem, x, kernel, bias) if before is None else before
+    sums = _sums(problem, x, kernel, bias, "float64")
+    allowed = np.broadcast_to(allowed, sums.shape)
+    if problem.activation != LINEAR:
+        allowed = _through_activation(problem, sums, allowed)
+    return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
+
+
+def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
+    """The direct algorithm's bound before the activation."""
     terms = (problem.terms + 1) * DTYPES[problem.dtype].unit
     magnitude = _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
-    allowed = terms / (1 - terms) * magnitude
-    if problem.activation != LINEAR:
-        allowed = _through_activation(problem, _sums(problem, x, kernel, bias, "float64"), allowed)
-    return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
+    return np.asarray(terms / (1 - terms) * magnitude)
 
 
 def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dtype: str) -> Array:
