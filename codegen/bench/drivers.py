@@ -82,7 +82,7 @@ class CPeer:
         return f"{self.NAME} {found.peer_version().decode()}"
 
     def contestants(self, case: Case, threads: int) -> Iterator[Contestant]:
-        del threads  # from C everything runs on one thread
+        del threads  # oneDNN reads OMP_NUM_THREADS, the other drivers run on one
         found = library(self.source, *self.arguments, *(_sizes(case) if self.baked else ()))
         found.peer_open.restype = ctypes.c_void_p
         found.peer_open.argtypes = (ctypes.c_void_p, ctypes.c_int)

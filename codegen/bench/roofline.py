@@ -51,14 +51,16 @@ class Roofline:
         start, end = self.at(10 ** self.x[0], self.peak), self.at(10 ** self.x[1], self.peak)
         yield svg.line(*start, *end, svg.RED)
         peak = f"peak {self.peak:.0f} GFLOP/s ({self.report.target})"
-        yield svg.text(end[0] - 4, end[1] - 6, peak, anchor="end", colour=svg.RED)
-        for one in self.report.bandwidths:
+        yield svg.text(end[0] - 4, self.top + 14, peak, anchor="end", colour=svg.RED)
+        for place, one in enumerate(self.report.bandwidths):
             first = max(10.0 ** self.x[0], 10 ** self.y[0] / one.read)
             last = min(10.0 ** self.x[1], self.peak / one.read)
             if first < last:
                 start, end = self.at(first, first * one.read), self.at(last, last * one.read)
                 yield svg.line(*start, *end, svg.INK, "4 3")
-                yield svg.text(start[0] + 4, start[1] - 4, f"{one.level} {one.read:.0f} GB/s", anchor="start", size=9)
+                named = first * 1.35**place  # a name above the one before
+                x, y = self.at(named, named * one.read)
+                yield svg.text(x + 4, y - 4, f"{one.level} {one.read:.0f} GB/s", anchor="start", size=9)
 
     def _dots(self) -> Iterator[str]:
         for place, row in enumerate(sorted(self.rows, key=lambda row: row.flops / row.bytes)):
