@@ -13,7 +13,7 @@ import numpy as np
 from codegen import arrays, pipeline
 from codegen.arrays import READY, WRITABLE
 from codegen.errors import ShapeError, WeightsError
-from codegen.plan import accuracy_named, rigor_named
+from codegen.plan import accuracy_named, rigor_named, threads_asked
 from codegen.specs import Spec
 from codegen.targets import target_named
 from codegen.weights import of_specs
@@ -54,8 +54,9 @@ class Layer:
 
     kind: ClassVar[type[Spec]]
 
-    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str) -> None:
+    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int) -> None:
         target_named(target)  # an unknown word is told here, not at the first call
+        self._threads = threads_asked(threads)
         self._accuracy, self._rigor = accuracy_named(accuracy), rigor_named(rigor)
         self._spec, self._target = spec, target
         self._dtype = np.dtype(spec.dtype)
@@ -222,7 +223,9 @@ class Layer:
     @property
     def _kernel(self) -> Kernel:
         """The compiled kernel, from the caches after the first time."""
-        return pipeline.kernel_for(self.spec, self._target, accuracy=self._accuracy, rigor=self._rigor)
+        return pipeline.kernel_for(
+            self.spec, self._target, accuracy=self._accuracy, rigor=self._rigor, threads=self._threads
+        )
 
     def _bound(self) -> Weights:
         """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""

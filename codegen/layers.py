@@ -29,7 +29,8 @@ class Conv1D(Layer):
 
     With `input_shape` (no batch) the kernel is compiled for that number of steps; without it one kernel takes any
     number. `target` names the instruction set, `accuracy` (exact, fast, wide) what sums may be reordered for speed, and
-    rigor="measure" times a few plans on this machine once (docs/planning.md). Raises SpecError or SpecErrors for what
+    rigor="measure" times a few plans on this machine once (docs/planning.md). `threads` share each call, with the same
+    bits for any number of them. Raises SpecError or SpecErrors for what
     is wrong in the arguments.
     """
 
@@ -61,6 +62,7 @@ class Conv1D(Layer):
         target: str = "native",
         accuracy: str = "fast",
         rigor: str = "estimate",
+        threads: int = 1,
     ) -> None:
         _define(self, locals())
 
@@ -98,21 +100,22 @@ class DepthwiseConv1D(Layer):
         target: str = "native",
         accuracy: str = "fast",
         rigor: str = "estimate",
+        threads: int = 1,
     ) -> None:
         _define(self, locals())
 
 
-def of(spec: Spec, target: str = "native", accuracy: str = "fast", rigor: str = "estimate") -> Layer:
+def of(spec: Spec, target: str = "native", accuracy: str = "fast", rigor: str = "estimate", threads: int = 1) -> Layer:
     """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
     cls = LAYERS[type(spec)]
     layer = cls.__new__(cls)
-    layer._take(spec, target, accuracy, rigor)
+    layer._take(spec, target, accuracy, rigor, threads)
     return layer
 
 
 def _define(layer: Layer, arguments: dict[str, Any]) -> None:
     """Take a constructor's arguments: each is a parameter of the spec by its own name, but for the kernel's."""
-    ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor")}
+    ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor", "threads")}
     given = {name: value for name, value in arguments.items() if name != "self"}
     kind = layer.kind.kind
     given["name"] = given["name"] or _auto_name(kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,22 +61,29 @@ def generate(
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
 
 
-def kernel_for(spec: Spec, target: str = "native", *, accuracy: Accuracy = "fast", rigor: Rigor = "estimate") -> Kernel:
+def kernel_for(
+    spec: Spec,
+    target: str = "native",
+    *,
+    accuracy: Accuracy = "fast",
+    rigor: Rigor = "estimate",
+    threads: int = 1,
+) -> Kernel:
     """spec → problem → plan → C text → machine code, cached in memory and on disk; weights are packed arguments.
 
     The plan is the one that the user's wisdom names; else the planner's first or, with rigor="measure", the fastest of
-    a few, which then is wisdom.
+    a few, which then is wisdom. `threads` share each call, with the same bits.
     """
     from codegen import autotune
 
     asked = request(spec, target, "packed", accuracy)
-    return compiled(asked, autotune.choice(asked, rigor))
+    return compiled(asked, autotune.choice(asked, rigor), threads)
 
 
 @lru_cache(maxsize=512)
-def compiled(asked: Request, choice: str | None) -> Kernel:
+def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     """The running kernel of the planner's first plan, or of the one whose key is `choice`."""
     from codegen import loader
 
     chosen = planner.plan(asked.problem, asked.target, asked.weights, asked.accuracy, choice)
-    return loader.load(render.render(chosen, JIT_NAME), chosen.target)
+    return loader.load(render.render(replace(chosen, sliced=threads > 1), JIT_NAME), chosen.target, threads)

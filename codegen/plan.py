@@ -24,6 +24,9 @@ Rigor = Literal["estimate", "measure"]
 """FFTW's words: take the planner's first, or time the best few and keep the fastest as wisdom."""
 
 
+MOST_THREADS = 256
+
+
 def accuracy_named(word: str) -> Accuracy:
     """The accuracy class of that name. Raises UsageError for another word."""
     if word not in get_args(Accuracy):
@@ -36,6 +39,13 @@ def rigor_named(word: str) -> Rigor:
     if word not in get_args(Rigor):
         raise UsageError(f"unknown rigor `{word}`: expected one of {', '.join(get_args(Rigor))}")
     return cast(Rigor, word)
+
+
+def threads_asked(count: int) -> int:
+    """`count` if so many threads can share a call. Raises UsageError for another number."""
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
+        raise UsageError(f"`threads` must be a whole number from 1 to {MOST_THREADS}, got {count!r}")
+    return count
 
 
 @dataclass(frozen=True)
