@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what type checkers take for typing's own, whose import would be most of this one's time
 if TYPE_CHECKING:
-    from codegen import constraints, initializers, regularizers, weights
+    from codegen import constraints, initializers, regularizers, weights, wisdom
     from codegen.errors import (
         GenConvError,
         PlanError,
@@ -53,6 +53,7 @@ __all__ = [
     "load",
     "regularizers",
     "weights",
+    "wisdom",
 ]
 
 _HOMES = {

@@ -23,7 +23,7 @@ __all__ = ["Timing", "choice", "contenders", "measure"]
 
 NAME = "conv1d"  # the JIT's: a kernel that wins lies in the cache already
 MOST_CONTENDERS = 8
-MOST_OF_EACH = 3  # plans of one algorithm
+MOST_OF_EACH = 4  # plans of one algorithm
 WORTH_A_TRY = 2.5  # times the lowest estimate: the model is not wrong by more
 FREE_STEPS = 1024  # the length to time a free length at, beyond the kernel's reach
 ROUNDS = 12
@@ -45,12 +45,12 @@ def contenders(request: Request) -> list[KernelPlan]:
     """The plans that could be the fastest by their estimates, cheapest first; a plan of each algorithm among them."""
     known = planner.survey(request)
     limit = WORTH_A_TRY * known.found[0].cost
-    taken: list[KernelPlan] = []
+    taken: dict[str, KernelPlan] = {}
     for plan in known.found:
-        like = sum(other.algorithm == plan.algorithm for other in taken)
-        if plan.cost <= limit and like < MOST_OF_EACH and plan.schedule not in [other.schedule for other in taken]:
-            taken.append(plan)
-    return taken[:MOST_CONTENDERS]
+        like = sum(other.algorithm == plan.algorithm for other in taken.values())
+        if plan.cost <= limit and like < MOST_OF_EACH:
+            taken.setdefault(plan.key, plan)
+    return list(taken.values())[:MOST_CONTENDERS]
 
 
 def choice(

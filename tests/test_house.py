@@ -40,7 +40,7 @@ ROOMS = {  # who alone may import what
     "cffi": {"loader", "pyext", "abi_build", "_abi"},
     "_cffi_backend": {"loader", "_abi"},
     "subprocess": {"toolchain", "pyext", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
-    "rich": {"bench.table", "commands.show"},
+    "rich": {"bench.table", "commands.show", "commands.planning"},
     "platformdirs": {"cache"},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codegen.commands import planning
 from codegen.errors import UsageError
 from codegen.terminal import Terminal, coloured
 
@@ -33,7 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clock", choices=("wall", "cpu"), default="wall", help="cpu: leaves out what other processes take"
     )
-    parser.add_argument("--accuracy", metavar="CLASS", help="our kernels' accuracy class, where the planner knows any")
+    planning.of_accuracy(parser, default="fast")
+    planning.of_rigor(parser)
     parser.add_argument("--batch", type=_count, metavar="N", help="samples a call (default: 1, for S 32)")
     parser.add_argument(
         "--data-format", choices=("channels_last", "channels_first"), help="turn every layer to this order of axes"
@@ -72,7 +74,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     target = target_named(options.target)
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
-    chosen = {"accuracy": options.accuracy} if options.accuracy else {}
+    chosen = {"accuracy": options.accuracy, "rigor": options.rigor}
     if options.threads > 1:
         chosen["threads"] = options.threads
     return contest.Settings(

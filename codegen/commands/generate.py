@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.commands import reading
+from codegen.commands import planning, reading
 from codegen.errors import UsageError
 from codegen.terminal import Terminal
 
@@ -24,6 +24,7 @@ DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
+    planning.arguments(parser)
     parser.add_argument("-o", "--output", default="build", metavar="DIR", help="folder to write to; - prints (build)")
     parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help="c, pyext, or c,pyext (c)")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
@@ -67,8 +68,14 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
     arrays = reading.weights(options, specs)
     from codegen import pipeline, planner
 
+    weights = {spec.name: arrays.get(spec.name) for spec in specs}
+    asked = [
+        pipeline.request(spec, options.target, "baked" if weights[spec.name] else "argument", options.accuracy)
+        for spec in specs
+    ]
+    known = planning.wisdom_for(options, asked, terminal)
     for spec in specs:
-        source = pipeline.generate(spec, options.target, arrays.get(spec.name))
+        source = pipeline.generate(spec, options.target, weights[spec.name], accuracy=options.accuracy, known=known)
         terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
         yield source
 

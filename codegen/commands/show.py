@@ -6,11 +6,13 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from codegen.commands import reading
+from codegen.commands import planning, reading
 from codegen.terminal import Terminal
 
 if TYPE_CHECKING:
-    from codegen.plan import KernelPlan
+    from pathlib import Path
+
+    from codegen.plan import KernelPlan, Request
     from codegen.specs import Spec
 
 __all__ = ["arguments", "run"]
@@ -18,6 +20,7 @@ __all__ = ["arguments", "run"]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
+    planning.arguments(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -26,14 +29,32 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs = reading.specs(options)
     baked = reading.weights(options, specs)
     terminal.report["layers"] = []
-    for number, spec in enumerate(specs):
-        plan = pipeline.plan(spec, options.target, "baked" if spec.name in baked else "argument")
-        terminal.report["layers"].append(facts(spec, plan))
-        rows = [*shape_rows(plan), *plan_rows(plan)]
+    asked = [
+        pipeline.request(spec, options.target, "baked" if spec.name in baked else "argument", options.accuracy)
+        for spec in specs
+    ]
+    known = planning.wisdom_for(options, asked, terminal)
+    for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
+        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known)
+        said_so = heard(request, plan, known)
+        terminal.report["layers"].append(facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so})
+        rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
         if number:
             terminal.result("")
         _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)
     return 0
+
+
+def heard(request: Request, plan: KernelPlan, known: Path | None) -> dict[str, Any] | None:
+    """What wisdom says of the request, in `known` or else in the user's own, and whether `plan` follows it."""
+    from codegen import planner, wisdom
+
+    entry = wisdom.recall(request, None, known)
+    if entry is None:
+        return None
+    offered = planner.survey(request).named(entry.key) is not None
+    followed = offered and known is not None and plan.key == entry.key
+    return {"plan": entry.words, "microseconds": entry.microseconds, "offered": offered, "followed": followed}
 
 
 def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
@@ -79,16 +100,30 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
     ]
 
 
-def plan_rows(plan: KernelPlan) -> list[tuple[str, str]]:
-    """How it is computed, and why not otherwise."""
+def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """How it is computed, why so, and why not otherwise."""
     from codegen import planner
 
+    count = len(planner.survey(request).found)
+    plans = f"{count} plan{'s' * (count > 1)} for {request.weights} weights, accuracy {request.accuracy}"
+    why = f"wisdom names it, out of {plans}" if said_so and said_so["followed"] else f"the lowest estimate of {plans}"
     unit = "1,024 steps" if plan.problem.steps is None else "a sample"
     return [
         ("plan", planner.algorithm(plan.algorithm).describe(plan)),
         ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),
+        ("why", why),
+        ("wisdom", _wisdom(said_so)),
         *((f"not {name}", reason) for name, reason in plan.rejected),
     ]
+
+
+def _wisdom(said_so: dict[str, Any] | None) -> str:
+    if said_so is None:
+        return "none of this layer"
+    text = f"{said_so['plan']}: {said_so['microseconds']:,.3g} µs when it was timed"
+    if said_so["followed"]:
+        return text
+    return f"{text}; {'--wisdom FILE follows it' if said_so['offered'] else 'no longer offered, so passed over'}"
 
 
 def weight_bytes(plan: KernelPlan) -> int:

@@ -7,28 +7,32 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from codegen.commands import reading
+from codegen.commands import planning, reading
 from codegen.errors import ToolchainError, UsageError, VerificationError
 from codegen.terminal import Terminal
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from codegen.loader import CompiledKernel
+    from codegen.loader import CompiledKernel, Kernel
+    from codegen.plan import Accuracy
     from codegen.problem import ConvProblem
     from codegen.specs import Spec
 
 __all__ = ["arguments", "run"]
 
 BATCH = 2
-WHOLE = "whole numbers"
+WHOLE, RANDOM = "whole numbers", "random"
 INF = float("inf")
 LARGEST_PRODUCT = 4 * 8  # of the whole weights and inputs below
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison: the largest error, and the bound and error where the error fills most of its bound."""
+    """One comparison: the largest error, and the bound and error where the error fills most of its bound.
+
+    A transform's is also held to an rms error, `most_rms`, on standard normal data.
+    """
 
     layer: str
     steps: int
@@ -37,6 +41,8 @@ class Finding:
     bound: float
     outputs: int
     ok: bool
+    rms: float
+    most_rms: float | None = None
 
     def plain(self) -> dict[str, Any]:
         """As JSON tells it, which has no word for NaN or infinity."""
@@ -44,19 +50,32 @@ class Finding:
 
     def __str__(self) -> str:
         verdict = "ok" if self.ok else "WRONG"
+        rms = "" if self.most_rms is None else f", rms {self.rms:.3g} of at most {self.most_rms:.3g}"
         return (
             f"{self.layer}  {self.steps} steps  {self.data}: "
-            f"error {self.error:.3g}, bound {self.bound:.3g}, {self.outputs:,} outputs  {verdict}"
+            f"error {self.error:.3g}, bound {self.bound:.3g}{rms}, {self.outputs:,} outputs  {verdict}"
         )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A layer's kernel on trial; for a transform there is the direct kernel, whose rms error it is held to."""
+
+    spec: Spec
+    kernel: CompiledKernel
+    direct: Kernel | None
+    accuracy: Accuracy
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="native")
+    planning.of_accuracy(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare every layer, then raise VerificationError if any output left its bound."""
     from codegen import pipeline, toolchain
+    from codegen.rounding import is_transform
     from codegen.targets import runs_here, target_named
 
     target = target_named(options.target)
@@ -69,12 +88,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
-        kernel = pipeline.kernel_for(spec, target.name)
+        kernel = pipeline.kernel_for(spec, target.name, accuracy=options.accuracy)
         if kernel.path is None:
             raise ToolchainError(
                 f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers"
             )
-        for finding in compare(spec, kernel, arrays.get(spec.name)):
+        direct = pipeline.kernel_for(spec, target.name, accuracy="exact") if is_transform(kernel.plan) else None
+        trial = Trial(spec, kernel, direct, options.accuracy)
+        for finding in compare(trial, arrays.get(spec.name)):
             terminal.result(str(finding))
             terminal.report["findings"].append(finding.plain())
             wrong += [] if finding.ok else [finding]
@@ -85,20 +106,23 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def compare(spec: Spec, kernel: CompiledKernel, given: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Whole numbers, where every product and sum is exact, then random ones within the rounding bound."""
+def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Whole numbers, where every product and sum is exact, then others within the rounding bound.
+
+    A transform is also tried on standard normal weights, which its rms error is promised for.
+    """
     import numpy as np
 
     rng = np.random.default_rng(0)
-    problem = kernel.plan.problem
-    for steps in lengths(spec):
-        whole = {name: rng.integers(-4, 5, shape) for name, shape in spec.weight_shapes().items()}
-        x = rng.integers(-8, 9, _shape(problem, steps))
-        yield _compare(spec, kernel, x, whole, steps, WHOLE)
-        weights = given or {name: rng.standard_normal(shape) for name, shape in spec.weight_shapes().items()}
-        yield _compare(
-            spec, kernel, rng.standard_normal(x.shape), weights, steps, "given weights" if given else "random"
-        )
+    problem, shapes = trial.kernel.plan.problem, trial.spec.weight_shapes().items()
+    for steps in lengths(trial.spec):
+        whole = {name: rng.integers(-4, 5, shape) for name, shape in shapes}
+        yield _compare(trial, rng.integers(-8, 9, _shape(problem, BATCH, steps)), whole, WHOLE)
+        if given:
+            yield _compare(trial, rng.standard_normal(_shape(problem, BATCH, steps)), given, "given weights")
+        if trial.direct or not given:
+            normal = {name: rng.standard_normal(shape) for name, shape in shapes}
+            yield _compare(trial, rng.standard_normal(_shape(problem, _batch(trial, steps), steps)), normal, RANDOM)
 
 
 def lengths(spec: Spec) -> list[int]:
@@ -110,29 +134,48 @@ def lengths(spec: Spec) -> list[int]:
     return sorted({shortest, shortest + 1, problem.reach + problem.stride, 4 * problem.reach + 61})
 
 
-def _shape(problem: Any, steps: int) -> tuple[int, int, int]:
-    return (BATCH, steps, problem.channels) if problem.channels_last else (BATCH, problem.channels, steps)
+def _shape(problem: ConvProblem, batch: int, steps: int) -> tuple[int, int, int]:
+    return (batch, steps, problem.channels) if problem.channels_last else (batch, problem.channels, steps)
 
 
-def _compare(
-    spec: Spec, kernel: CompiledKernel, x: np.ndarray, weights: Mapping[str, Any], steps: int, data: str
-) -> Finding:
+def _batch(trial: Trial, steps: int) -> int:
+    """Samples enough for an rms error, where one is looked at."""
+    from codegen.rounding import OUTPUTS
+
+    problem = trial.kernel.plan.problem
+    return max(BATCH, -(-OUTPUTS // (problem.out_steps(steps) * problem.filters)) if trial.direct else BATCH)
+
+
+def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str) -> Finding:
     import numpy as np
 
-    from codegen import reference
+    from codegen import reference, rounding
+    from codegen.plan import MOST_NOISE
 
-    problem = kernel.plan.problem
-    taps, bias = spec.problem_weights({name: np.asarray(value, problem.dtype) for name, value in weights.items()})
+    plan, problem = trial.kernel.plan, trial.kernel.plan.problem
+    typed = {name: np.asarray(value, problem.dtype) for name, value in weights.items()}
+    taps, bias = trial.spec.problem_weights(typed)
     x = np.ascontiguousarray(x, problem.dtype)
     exact = reference.convolve(problem, x, taps, bias, dtype="longdouble" if problem.item_bytes == 8 else "float64")
-    nothing_rounds = data == WHOLE and _stays_whole(problem, exact)
-    bound = np.zeros(exact.shape) if nothing_rounds else reference.bound(problem, x, taps, bias)
-    y = np.full(exact.shape, np.nan, problem.dtype)
-    kernel.run(x, y, kernel.pack(taps), bias)
-    error = np.abs(y - exact).astype(np.float64)
+    nothing_rounds = data == WHOLE and not trial.direct and _stays_whole(problem, exact)
+    bound = np.zeros(exact.shape) if nothing_rounds else rounding.bound(plan, trial.accuracy, x, taps, bias)
+    error = _error(trial.kernel, exact, x, taps, bias)
     worst = np.unravel_index(np.argmax(error / np.maximum(bound, np.finfo(np.float64).tiny)), error.shape)
-    ok = bool(np.all(error <= bound))  # False for a NaN too
-    return Finding(spec.name, steps, data, float(error.max()), float(bound[worst]), error.size, ok)
+    rms, most_rms = rounding.rms(error), None
+    if trial.direct and data == RANDOM:
+        most_rms = MOST_NOISE[trial.accuracy] * rounding.rms(_error(trial.direct, exact, x, taps, bias))
+    ok = bool(np.all(error <= bound)) and (most_rms is None or rms <= most_rms)  # False for a NaN too
+    steps = x.shape[1 if problem.channels_last else 2]
+    return Finding(trial.spec.name, steps, data, float(error.max()), float(bound[worst]), error.size, ok, rms, most_rms)
+
+
+def _error(kernel: Kernel, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    """|computed - exact| of each output."""
+    import numpy as np
+
+    y = np.full(exact.shape, np.nan, kernel.plan.problem.dtype)
+    kernel.run(x, y, kernel.pack(taps), bias)
+    return np.asarray(np.abs(y - exact), np.float64)
 
 
 def _stays_whole(problem: ConvProblem, exact: np.ndarray) -> bool:

@@ -1,0 +1,94 @@
+"""How the plans of a command are chosen: the accuracy class, a file of wisdom, and whether to measure for it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codegen.errors import ToolchainError, UsageError
+from codegen.terminal import Terminal
+
+if TYPE_CHECKING:
+    from codegen.autotune import Tell
+    from codegen.plan import Accuracy, Request, Rigor
+
+__all__ = ["arguments", "of_accuracy", "of_rigor", "wisdom_for"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `generate` and `show` have."""
+    of_accuracy(parser)
+    of_rigor(parser)
+    parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
+
+
+def of_accuracy(parser: argparse.ArgumentParser, default: str = "exact") -> None:
+    parser.add_argument(
+        "--accuracy",
+        type=accuracy,
+        default=default,
+        metavar="CLASS",
+        help=f"exact, fast or wide: what rounding an algorithm may show (default: {default})",
+    )
+
+
+def of_rigor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rigor",
+        type=rigor,
+        default="estimate",
+        metavar="R",
+        help="estimate, or measure: time the best few plans once and keep the fastest as wisdom (default: estimate)",
+    )
+
+
+def accuracy(text: str) -> Accuracy:
+    from codegen.plan import accuracy_named
+
+    return accuracy_named(text)
+
+
+def rigor(text: str) -> Rigor:
+    from codegen.plan import rigor_named
+
+    return rigor_named(text)
+
+
+def wisdom_for(options: argparse.Namespace, requests: list[Request], terminal: Terminal) -> Path | None:
+    """The file of wisdom to follow, None for none; with --rigor measure it answers all requests in the end."""
+    known: Path | None = options.wisdom
+    if options.rigor == "measure":
+        return _measured(known, requests, terminal)
+    if known is not None and not known.is_file():
+        raise UsageError(f"no file `{known}`: --rigor measure writes one, and so does codegen.wisdom.export_to")
+    return known
+
+
+def _measured(known: Path | None, requests: list[Request], terminal: Terminal) -> Path:
+    if known is None:
+        raise UsageError("--rigor measure keeps what it finds: name the file, --wisdom FILE")
+    from codegen import autotune, toolchain
+
+    if toolchain.find() is None:
+        raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` tells more")
+    for request in requests:
+        with _progress(terminal) as tell:
+            autotune.choice(request, "measure", known, tell)
+    return known
+
+
+@contextmanager
+def _progress(terminal: Terminal) -> Iterator[Tell | None]:
+    """A bar on a terminal, as a layer may take seconds; gone when it is done."""
+    if terminal.quiet or not terminal.err.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=terminal.err), transient=True) as progress:
+        task = progress.add_task("measuring")
+        yield lambda what, done, turns: progress.update(task, description=what, completed=done, total=turns)
