@@ -64,6 +64,7 @@ class KernelPlan:
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its template only.
     `cost` is the model's estimate in cycles for one sample (for a free length, of 1,024 steps).
+    `inner` is the plan of the problem that this one is rewritten to, a static function of the same file.
     `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
@@ -75,10 +76,12 @@ class KernelPlan:
     schedule: object
     cost: float
     workspace_bytes: int = 0
+    inner: KernelPlan | None = None
     sliced: bool = False
     rejected: tuple[tuple[str, str], ...] = field(default=())
 
     @property
     def key(self) -> str:
         """The plan's name among those of its request, the same on any day: the algorithm, a hash of the schedule."""
-        return f"{self.algorithm}-{sha256(repr(self.schedule).encode()).hexdigest()[:12]}"
+        schedule = f"{self.schedule}{self.inner.key if self.inner else ''}"
+        return f"{self.algorithm}-{sha256(schedule.encode()).hexdigest()[:12]}"

@@ -67,11 +67,23 @@ def render(
         assert weights is not None
         context.update(_tables(plan, weights))
     environment = _environment()
-    module = _emission(plan)
-    body = environment.get_template(module.TEMPLATE).render(context | module.view(plan, name))
-    context["body"] = body.strip("\n")
+    context["body"] = _body(plan, name, context)
     code, header = (cformat.fold(environment.get_template(f"kernel.{kind}.j2").render(context)) for kind in ("c", "h"))
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
+
+
+def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
+    """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
+    module, inner = _emission(plan), ""
+    if plan.inner:
+        inner_name = f"{name}_inner"
+        inside = _context(plan.inner, inner_name, ())
+        inside["entry"] = "static " + entry(plan.inner, inner_name)
+        inner = (
+            _environment().get_template("inner.c.j2").render(inside | {"body": _body(plan.inner, inner_name, inside)})
+        )
+    body = _environment().get_template(module.TEMPLATE).render(context | module.view(plan, name))
+    return inner + body.strip("\n")
 
 
 def jit_text(source: GeneratedSource) -> str:
@@ -143,7 +155,8 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "target": plan.target,
         "dtype": DTYPES[p.dtype],
         "c": DTYPES[p.dtype].c,
-        "lanes": tuple(sorted(_emission(plan).lanes(plan), reverse=True)),
+        "lanes": _lanes(plan),
+        "act_lanes": _lanes(plan.inner or plan),
         "free": p.steps is None,
         "bias": p.bias,
         "outs": outs,
@@ -158,13 +171,20 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "first_whole": cformat.ceil_over("left", p.stride),
         "last_whole": f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1",
         "at_sample": f"{cformat.times(p.stride, 'at')} - left",
+        "out_steps": f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room"),
+        "room": f"steps + ({padding}) - {p.reach}" if p.centred else f"steps - {p.reach - p.pad_left - p.pad_right}",
         "left": left,
-        "padding": padding,
         "baked": plan.weights == "baked",
         "in_numbers": None if p.steps is None else p.steps * p.channels,
         "out_numbers": None if p.steps is None else outs * p.filters,
         "tables": (),
     }
+
+
+def _lanes(plan: KernelPlan) -> tuple[int, ...]:
+    """The vector widths in use, widest first."""
+    own = set(_emission(plan).lanes(plan)) | set(_lanes(plan.inner) if plan.inner else ())
+    return tuple(sorted(own, reverse=True))
 
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:

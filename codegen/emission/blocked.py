@@ -1,0 +1,33 @@
+"""What `templates/blocked.c.j2` prints: the signal cut into rows, the rewritten problem, the rows back in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.algorithms.blocked import Schedule
+from codegen.plan import KernelPlan
+
+TEMPLATE = "blocked.c.j2"
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use: the inner plan's alone."""
+    return set()
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, inner = plan.schedule, plan.inner
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    assert inner.problem.steps is not None
+    samples, sums = inner.problem.steps * schedule.width, schedule.rows * schedule.width
+    return {
+        "width": schedule.width,
+        "samples": samples,
+        "sums": sums,
+        "sums_up": sums - 1,
+        "bias_at": samples + sums,
+        "inner_workspace": samples + sums + schedule.width if inner.workspace_bytes else 0,
+        "prefix": f"{name}_" if plan.weights == "baked" else "",
+    }
