@@ -369,6 +369,16 @@ def test_the_command_prints_tables_and_writes_json_and_picture(run: Run, tmp_pat
     assert ElementTree.parse(tmp_path / "b.svg").getroot().tag.endswith("svg")
 
 
+def test_two_threads_are_timed_from_python_alone(run: Run, tmp_path: Path) -> None:
+    code, _, _ = run("E", "--threads", "2", "--peers", "none", "--rounds", "2", "--json", "b.json", "-q")
+    assert code == 0
+    found = json.loads((tmp_path / "b.json").read_text())["bench"]
+    assert [(one["label"], one["table"]) for one in found["rows"]] == [("E", "python")]
+    (row,) = found["rows"]
+    rate = row["flops"] / row["entries"][OURS]["least"]
+    assert row["share_of_peak"] == pytest.approx(rate / (2e9 * found["peak_gflops"]))
+
+
 def test_a_peer_that_is_not_there_is_named_with_its_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy", None)  # as if it were not installed
     absent = drivers.CPeer("Absent", "apt install absent", "plain", ("-lno-such-library",))
@@ -387,6 +397,7 @@ def test_a_peer_that_is_not_there_is_named_with_its_package(run: Run, monkeypatc
         (("Q", "--peers", "numpy"), "unknown peer `numpy`"),
         (("Q", "--target", "neon" if native().name != "neon" else "avx2"), "cannot run target"),
         (("Q", "--accuracy", "sloppy", "--peers", "none"), "sloppy"),
+        (("Q", "--threads", "2", "--from", "c"), "one thread"),
         (("Q", "--json", "no/such/folder/b.json", "--peers", "none", "--rounds", "1"), "no/such/folder"),
     ],
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import inspect
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from codegen import pipeline
 from codegen.bench.case import ALIGNED
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.drivers import address, empty, from_c
-from codegen.errors import ToolchainError, UsageError
+from codegen.errors import ToolchainError
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case
@@ -27,25 +26,19 @@ class Call(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("x", "kernel", "bias", "y", "workspace")),
-        ("batch", ctypes.c_ssize_t),
-        ("steps", ctypes.c_ssize_t),
+        *((name, ctypes.c_ssize_t) for name in ("batch", "steps", "slice", "slices")),
     )
 
 
-def kernel(case: Case, target: str, options: dict[str, Any]) -> CompiledKernel:
-    """The kernel of `case`; raises ToolchainError where only the NumPy reference could answer.
+def kernel(case: Case, target: str, options: Mapping[str, Any]) -> CompiledKernel:
+    """The kernel of `case` under `options` of `pipeline.kernel_for` (accuracy, rigor, threads).
 
-    `options` (accuracy, threads) reach `pipeline.kernel_for` by name; raises UsageError for one that it does not take.
+    Raises ToolchainError where only the NumPy reference could answer.
     """
-    make: Callable[..., Any] = pipeline.kernel_for
-    for name, value in options.items():
-        if name not in inspect.signature(make).parameters:
-            raise UsageError(f"--{name} {value}: kernels of this version have no such choice; leave it out")
-    found = make(case.spec, target, **options)
+    found = pipeline.kernel_for(case.spec, target, **options)
     if found.path is None:
         raise ToolchainError("no C compiler works here, so there is nothing to time: `gen-conv doctor` tells more")
-    compiled: CompiledKernel = found
-    return compiled
+    return found
 
 
 def python(case: Case, kernel: CompiledKernel) -> Contestant:
@@ -61,7 +54,7 @@ def c(case: Case, kernel: CompiledKernel) -> Contestant:
     space = np.zeros(kernel.plan.workspace_bytes + ALIGNED, np.uint8)
     workspace = space.ctypes.data + -space.ctypes.data % ALIGNED
     arrays = (address(case.x), address(weights), address(case.bias), address(y), workspace)
-    block = Call(*arrays, case.batch, case.steps)
+    block = Call(*arrays, case.batch, case.steps, 0, 1)
     library = ctypes.CDLL(str(kernel.path))
     keeps = (library, block, y, weights, space, case)
     loop = from_c(library.genconv_run_v1, ctypes.addressof(block))

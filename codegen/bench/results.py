@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """One run of at least one case. `peak` is in FLOP/s of `target`; `missing` says how to install a peer."""
+    """One run of at least one case. `peak` is one thread's FLOP/s; `missing` says how to install a peer."""
 
     target: str
     threads: int
@@ -69,6 +69,11 @@ class Report:
     versions: Mapping[str, str]
     missing: Mapping[str, str]
     rows: tuple[Row, ...]
+
+    @property
+    def roof(self) -> float:
+        """FLOP/s of all threads together."""
+        return self.peak * self.threads
 
     def table(self, name: Table) -> list[Row]:
         return [row for row in self.rows if row.table == name]
@@ -97,7 +102,7 @@ class Report:
             "versions": dict(self.versions),
             "missing": dict(self.missing),
             "geometric_mean": {**{name: self.mean(name) for name in TABLES}, "overall": self.overall()},
-            "rows": [_row(row, self.peak) for row in self.rows],
+            "rows": [_row(row, self.roof) for row in self.rows],
         }
 
 

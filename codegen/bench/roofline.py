@@ -19,7 +19,7 @@ class Roofline:
     def __init__(self, report: Report, left: float, top: float, width: float, height: float) -> None:
         self.report, self.left, self.top, self.width, self.height = report, left, top, width, height
         self.rows = report.table("c") or report.table("python")
-        self.peak = report.peak / 1e9
+        self.peak = report.roof / 1e9
         across = [row.flops / row.bytes for row in self.rows]
         up = [row.flops / row.ours / 1e9 for row in self.rows]
         self.x = floor(log10(min(across, default=1))), ceil(log10(max(across, default=1)) + 0.1)
@@ -66,6 +66,6 @@ class Roofline:
         for place, row in enumerate(sorted(self.rows, key=lambda row: row.flops / row.bytes)):
             rate = row.flops / row.ours / 1e9
             x, y = self.at(row.flops / row.bytes, rate)
-            share = 100 * row.share(self.report.peak)
+            share = 100 * row.share(self.report.roof)
             yield svg.dot(x, y, svg.GREEN, f"{row.label} {row.layer}: {rate:.1f} GFLOP/s, {share:.0f} % of the peak")
             yield svg.text(x, y + (16 if place % 2 else -8), row.label)  # neighbours on two sides of the line

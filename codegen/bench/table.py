@@ -35,7 +35,7 @@ def _grid(report: Report, rows: list[Row], title: str) -> Grid:
         grid.add_column(heading, justify="right")
     for row in rows:
         times = [microseconds(row, name) for name in (OURS, *peers)]
-        grid.add_row(row.label, row.layer, *times, ratio(row), f"{100 * row.share(report.peak):.1f}")
+        grid.add_row(row.label, row.layer, *times, ratio(row), f"{100 * row.share(report.roof):.1f}")
     return grid
 
 
@@ -61,7 +61,7 @@ def _foot(report: Report) -> Iterator[str]:
     if told:
         yield f"geometric mean of best peer / ours: {', '.join(told)}"
     bandwidths = ", ".join(f"{one.level} {one.read:.0f}/{one.copy:.0f}" for one in report.bandwidths)
-    yield f"peak {report.peak / 1e9:.1f} GFLOP/s in {report.target}; GB/s read/copied: {bandwidths}"
+    yield f"peak of a thread {report.peak / 1e9:.1f} GFLOP/s in {report.target}; GB/s read/copied: {bandwidths}"
     if report.versions:
         yield f"peers: {', '.join(dict.fromkeys(report.versions.values()))}"
     for name, package in report.missing.items():

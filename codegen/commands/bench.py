@@ -29,7 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
     parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
     parser.add_argument(
-        "--threads", type=_count, default=1, metavar="N", help="threads of each contestant (default: 1)"
+        "--threads",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="threads of each contestant (default: 1); from Python only",
     )
     parser.add_argument(
         "--clock", choices=("wall", "cpu"), default="wall", help="cpu: leaves out what other processes take"
@@ -76,7 +80,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     chosen = {"accuracy": options.accuracy, "rigor": options.rigor}
     if options.threads > 1:
-        chosen["threads"] = options.threads
+        if options.tables == "c":
+            raise UsageError("--from c is of one thread: its loop calls one kernel after another")
+        options.tables, chosen["threads"] = "python", options.threads
     return contest.Settings(
         target=target.name,
         peers=peers.chosen(options.peers),
