@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for neon: tiles of 9 steps x 12 channels, 27 accumulators vectors of 4
+ * algorithm  depthwise for neon: tiles of 6 steps x 4 channels, 6 accumulators vectors of 4
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -89,318 +89,80 @@ static inline v4 v4_silu(v4 x)
     return v4_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
 }
 
-/* 7 output steps x 9 filters */
-static void mixer_7x9_at0(const float *restrict x, const float *restrict w,
+/* 5 output steps x 4 filters */
+static void mixer_5x4_at0(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
-    v4 a0_0 = v4_load(b), a0_1 = v4_load(b + 4), a0_2 = v4_load(b + 5);
-    v4 a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2;
-    v4 a2_0 = a0_0, a2_1 = a0_1, a2_2 = a0_2;
-    v4 a3_0 = a0_0, a3_1 = a0_1, a3_2 = a0_2;
-    v4 a4_0 = a0_0, a4_1 = a0_1, a4_2 = a0_2;
-    v4 a5_0 = a0_0, a5_1 = a0_1, a5_2 = a0_2;
-    v4 a6_0 = a0_0, a6_1 = a0_1, a6_2 = a0_2;
-    v4 w0, w1, w2;
+    v4 a0_0 = v4_load(b);
+    v4 a1_0 = a0_0;
+    v4 a2_0 = a0_0;
+    v4 a3_0 = a0_0;
+    v4 a4_0 = a0_0;
+    v4 s, w0, w1, w2, w3;
 
-    /* tap 0, rows 3 to 6 x 1 channel */
-    w0 = v4_load(w); w1 = v4_load(w + 4); w2 = v4_load(w + 5);
-    hold();
-    a3_0 = v4_fma(v4_load(x), w0, a3_0); a3_1 = v4_fma(v4_load(x + 4), w1, a3_1); a3_2 = v4_fma(v4_load(x + 5), w2,
-        a3_2);
-    a4_0 = v4_fma(v4_load(x + 9), w0, a4_0); a4_1 = v4_fma(v4_load(x + 13), w1, a4_1); a4_2 = v4_fma(v4_load(x + 14),
-        w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 18), w0, a5_0); a5_1 = v4_fma(v4_load(x + 22), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 23), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 27), w0, a6_0); a6_1 = v4_fma(v4_load(x + 31), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 32), w2, a6_2);
-    /* tap 1, rows 2 to 6 x 1 channel */
-    w0 = v4_load(w + 9); w1 = v4_load(w + 13); w2 = v4_load(w + 14);
-    hold();
-    a2_0 = v4_fma(v4_load(x), w0, a2_0); a2_1 = v4_fma(v4_load(x + 4), w1, a2_1); a2_2 = v4_fma(v4_load(x + 5), w2,
-        a2_2);
-    a3_0 = v4_fma(v4_load(x + 9), w0, a3_0); a3_1 = v4_fma(v4_load(x + 13), w1, a3_1); a3_2 = v4_fma(v4_load(x + 14),
-        w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 18), w0, a4_0); a4_1 = v4_fma(v4_load(x + 22), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 23), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 27), w0, a5_0); a5_1 = v4_fma(v4_load(x + 31), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 32), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 36), w0, a6_0); a6_1 = v4_fma(v4_load(x + 40), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 41), w2, a6_2);
-    /* tap 2, rows 1 to 6 x 1 channel */
-    w0 = v4_load(w + 18); w1 = v4_load(w + 22); w2 = v4_load(w + 23);
-    hold();
-    a1_0 = v4_fma(v4_load(x), w0, a1_0); a1_1 = v4_fma(v4_load(x + 4), w1, a1_1); a1_2 = v4_fma(v4_load(x + 5), w2,
-        a1_2);
-    a2_0 = v4_fma(v4_load(x + 9), w0, a2_0); a2_1 = v4_fma(v4_load(x + 13), w1, a2_1); a2_2 = v4_fma(v4_load(x + 14),
-        w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 18), w0, a3_0); a3_1 = v4_fma(v4_load(x + 22), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 23), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 27), w0, a4_0); a4_1 = v4_fma(v4_load(x + 31), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 32), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 36), w0, a5_0); a5_1 = v4_fma(v4_load(x + 40), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 41), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 45), w0, a6_0); a6_1 = v4_fma(v4_load(x + 49), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 50), w2, a6_2);
-    /* tap 3 x 1 channel */
-    w0 = v4_load(w + 27); w1 = v4_load(w + 31); w2 = v4_load(w + 32);
-    hold();
-    a0_0 = v4_fma(v4_load(x), w0, a0_0); a0_1 = v4_fma(v4_load(x + 4), w1, a0_1); a0_2 = v4_fma(v4_load(x + 5), w2,
-        a0_2);
-    a1_0 = v4_fma(v4_load(x + 9), w0, a1_0); a1_1 = v4_fma(v4_load(x + 13), w1, a1_1); a1_2 = v4_fma(v4_load(x + 14),
-        w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 18), w0, a2_0); a2_1 = v4_fma(v4_load(x + 22), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 23), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 27), w0, a3_0); a3_1 = v4_fma(v4_load(x + 31), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 32), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 36), w0, a4_0); a4_1 = v4_fma(v4_load(x + 40), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 41), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 45), w0, a5_0); a5_1 = v4_fma(v4_load(x + 49), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 50), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 54), w0, a6_0); a6_1 = v4_fma(v4_load(x + 58), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 59), w2, a6_2);
-    float sums[84]; /* for the activation, a vector at a time */
+    /* taps 0 to 3, 5 samples, each loaded once */
+    w0 = v4_load(w); w1 = v4_load(w + 9); w2 = v4_load(w + 18); w3 = v4_load(w + 27);
+    s = v4_load(x); a0_0 = v4_fma(s, w3, a0_0); a1_0 = v4_fma(s, w2, a1_0); a2_0 = v4_fma(s, w1, a2_0);
+        a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_load(x + 9); a1_0 = v4_fma(s, w3, a1_0); a2_0 = v4_fma(s, w2, a2_0); a3_0 = v4_fma(s, w1, a3_0);
+        a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_load(x + 18); a2_0 = v4_fma(s, w3, a2_0); a3_0 = v4_fma(s, w2, a3_0); a4_0 = v4_fma(s, w1, a4_0);
+    s = v4_load(x + 27); a3_0 = v4_fma(s, w3, a3_0); a4_0 = v4_fma(s, w2, a4_0);
+    s = v4_load(x + 36); a4_0 = v4_fma(s, w3, a4_0);
+    float sums[20]; /* for the activation, a vector at a time */
     v4_store(sums, a0_0);
-    v4_store(sums + 4, a0_1);
-    v4_store(sums + 8, a0_2);
-    v4_store(sums + 12, a1_0);
-    v4_store(sums + 16, a1_1);
-    v4_store(sums + 20, a1_2);
-    v4_store(sums + 24, a2_0);
-    v4_store(sums + 28, a2_1);
-    v4_store(sums + 32, a2_2);
-    v4_store(sums + 36, a3_0);
-    v4_store(sums + 40, a3_1);
-    v4_store(sums + 44, a3_2);
-    v4_store(sums + 48, a4_0);
-    v4_store(sums + 52, a4_1);
-    v4_store(sums + 56, a4_2);
-    v4_store(sums + 60, a5_0);
-    v4_store(sums + 64, a5_1);
-    v4_store(sums + 68, a5_2);
-    v4_store(sums + 72, a6_0);
-    v4_store(sums + 76, a6_1);
-    v4_store(sums + 80, a6_2);
-    for (ptrdiff_t r = 0; r < 7; ++r) {
-        v4_store(y + 9 * r, v4_silu(v4_load(sums + 12 * r)));
-        v4_store(y + 9 * r + 4, v4_silu(v4_load(sums + 12 * r + 4)));
-        v4_store(y + 9 * r + 5, v4_silu(v4_load(sums + 12 * r + 8)));
+    v4_store(sums + 4, a1_0);
+    v4_store(sums + 8, a2_0);
+    v4_store(sums + 12, a3_0);
+    v4_store(sums + 16, a4_0);
+    for (ptrdiff_t r = 0; r < 5; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
     }
 }
 
-/* 7 output steps x 9 filters */
-static void mixer_7x9(const float *restrict x, const float *restrict w,
+/* 5 output steps x 4 filters */
+static void mixer_5x4(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
-    v4 a0_0 = v4_load(b), a0_1 = v4_load(b + 4), a0_2 = v4_load(b + 5);
-    v4 a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2;
-    v4 a2_0 = a0_0, a2_1 = a0_1, a2_2 = a0_2;
-    v4 a3_0 = a0_0, a3_1 = a0_1, a3_2 = a0_2;
-    v4 a4_0 = a0_0, a4_1 = a0_1, a4_2 = a0_2;
-    v4 a5_0 = a0_0, a5_1 = a0_1, a5_2 = a0_2;
-    v4 a6_0 = a0_0, a6_1 = a0_1, a6_2 = a0_2;
-    v4 w0, w1, w2;
+    v4 a0_0 = v4_load(b);
+    v4 a1_0 = a0_0;
+    v4 a2_0 = a0_0;
+    v4 a3_0 = a0_0;
+    v4 a4_0 = a0_0;
+    v4 s, w0, w1, w2, w3;
 
-    /* tap 0 x 1 channel */
-    w0 = v4_load(w); w1 = v4_load(w + 4); w2 = v4_load(w + 5);
-    hold();
-    a0_0 = v4_fma(v4_load(x), w0, a0_0); a0_1 = v4_fma(v4_load(x + 4), w1, a0_1); a0_2 = v4_fma(v4_load(x + 5), w2,
-        a0_2);
-    a1_0 = v4_fma(v4_load(x + 9), w0, a1_0); a1_1 = v4_fma(v4_load(x + 13), w1, a1_1); a1_2 = v4_fma(v4_load(x + 14),
-        w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 18), w0, a2_0); a2_1 = v4_fma(v4_load(x + 22), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 23), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 27), w0, a3_0); a3_1 = v4_fma(v4_load(x + 31), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 32), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 36), w0, a4_0); a4_1 = v4_fma(v4_load(x + 40), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 41), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 45), w0, a5_0); a5_1 = v4_fma(v4_load(x + 49), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 50), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 54), w0, a6_0); a6_1 = v4_fma(v4_load(x + 58), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 59), w2, a6_2);
-    /* tap 1 x 1 channel */
-    w0 = v4_load(w + 9); w1 = v4_load(w + 13); w2 = v4_load(w + 14);
-    hold();
-    a0_0 = v4_fma(v4_load(x + 9), w0, a0_0); a0_1 = v4_fma(v4_load(x + 13), w1, a0_1); a0_2 = v4_fma(v4_load(x + 14),
-        w2, a0_2);
-    a1_0 = v4_fma(v4_load(x + 18), w0, a1_0); a1_1 = v4_fma(v4_load(x + 22), w1, a1_1);
-        a1_2 = v4_fma(v4_load(x + 23), w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 27), w0, a2_0); a2_1 = v4_fma(v4_load(x + 31), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 32), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 36), w0, a3_0); a3_1 = v4_fma(v4_load(x + 40), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 41), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 45), w0, a4_0); a4_1 = v4_fma(v4_load(x + 49), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 50), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 54), w0, a5_0); a5_1 = v4_fma(v4_load(x + 58), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 59), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 63), w0, a6_0); a6_1 = v4_fma(v4_load(x + 67), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 68), w2, a6_2);
-    /* tap 2 x 1 channel */
-    w0 = v4_load(w + 18); w1 = v4_load(w + 22); w2 = v4_load(w + 23);
-    hold();
-    a0_0 = v4_fma(v4_load(x + 18), w0, a0_0); a0_1 = v4_fma(v4_load(x + 22), w1, a0_1);
-        a0_2 = v4_fma(v4_load(x + 23), w2, a0_2);
-    a1_0 = v4_fma(v4_load(x + 27), w0, a1_0); a1_1 = v4_fma(v4_load(x + 31), w1, a1_1);
-        a1_2 = v4_fma(v4_load(x + 32), w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 36), w0, a2_0); a2_1 = v4_fma(v4_load(x + 40), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 41), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 45), w0, a3_0); a3_1 = v4_fma(v4_load(x + 49), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 50), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 54), w0, a4_0); a4_1 = v4_fma(v4_load(x + 58), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 59), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 63), w0, a5_0); a5_1 = v4_fma(v4_load(x + 67), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 68), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 72), w0, a6_0); a6_1 = v4_fma(v4_load(x + 76), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 77), w2, a6_2);
-    /* tap 3 x 1 channel */
-    w0 = v4_load(w + 27); w1 = v4_load(w + 31); w2 = v4_load(w + 32);
-    hold();
-    a0_0 = v4_fma(v4_load(x + 27), w0, a0_0); a0_1 = v4_fma(v4_load(x + 31), w1, a0_1);
-        a0_2 = v4_fma(v4_load(x + 32), w2, a0_2);
-    a1_0 = v4_fma(v4_load(x + 36), w0, a1_0); a1_1 = v4_fma(v4_load(x + 40), w1, a1_1);
-        a1_2 = v4_fma(v4_load(x + 41), w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 45), w0, a2_0); a2_1 = v4_fma(v4_load(x + 49), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 50), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 54), w0, a3_0); a3_1 = v4_fma(v4_load(x + 58), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 59), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 63), w0, a4_0); a4_1 = v4_fma(v4_load(x + 67), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 68), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 72), w0, a5_0); a5_1 = v4_fma(v4_load(x + 76), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 77), w2, a5_2);
-    a6_0 = v4_fma(v4_load(x + 81), w0, a6_0); a6_1 = v4_fma(v4_load(x + 85), w1, a6_1);
-        a6_2 = v4_fma(v4_load(x + 86), w2, a6_2);
-    float sums[84]; /* for the activation, a vector at a time */
+    /* taps 0 to 3, 8 samples, each loaded once */
+    w0 = v4_load(w); w1 = v4_load(w + 9); w2 = v4_load(w + 18); w3 = v4_load(w + 27);
+    s = v4_load(x); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_load(x + 9); a0_0 = v4_fma(s, w1, a0_0); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_load(x + 18); a0_0 = v4_fma(s, w2, a0_0); a1_0 = v4_fma(s, w1, a1_0); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_load(x + 27); a0_0 = v4_fma(s, w3, a0_0); a1_0 = v4_fma(s, w2, a1_0); a2_0 = v4_fma(s, w1, a2_0);
+        a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_load(x + 36); a1_0 = v4_fma(s, w3, a1_0); a2_0 = v4_fma(s, w2, a2_0); a3_0 = v4_fma(s, w1, a3_0);
+        a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_load(x + 45); a2_0 = v4_fma(s, w3, a2_0); a3_0 = v4_fma(s, w2, a3_0); a4_0 = v4_fma(s, w1, a4_0);
+    s = v4_load(x + 54); a3_0 = v4_fma(s, w3, a3_0); a4_0 = v4_fma(s, w2, a4_0);
+    s = v4_load(x + 63); a4_0 = v4_fma(s, w3, a4_0);
+    float sums[20]; /* for the activation, a vector at a time */
     v4_store(sums, a0_0);
-    v4_store(sums + 4, a0_1);
-    v4_store(sums + 8, a0_2);
-    v4_store(sums + 12, a1_0);
-    v4_store(sums + 16, a1_1);
-    v4_store(sums + 20, a1_2);
-    v4_store(sums + 24, a2_0);
-    v4_store(sums + 28, a2_1);
-    v4_store(sums + 32, a2_2);
-    v4_store(sums + 36, a3_0);
-    v4_store(sums + 40, a3_1);
-    v4_store(sums + 44, a3_2);
-    v4_store(sums + 48, a4_0);
-    v4_store(sums + 52, a4_1);
-    v4_store(sums + 56, a4_2);
-    v4_store(sums + 60, a5_0);
-    v4_store(sums + 64, a5_1);
-    v4_store(sums + 68, a5_2);
-    v4_store(sums + 72, a6_0);
-    v4_store(sums + 76, a6_1);
-    v4_store(sums + 80, a6_2);
-    for (ptrdiff_t r = 0; r < 7; ++r) {
-        v4_store(y + 9 * r, v4_silu(v4_load(sums + 12 * r)));
-        v4_store(y + 9 * r + 4, v4_silu(v4_load(sums + 12 * r + 4)));
-        v4_store(y + 9 * r + 5, v4_silu(v4_load(sums + 12 * r + 8)));
-    }
-}
-
-/* 6 output steps x 9 filters */
-static void mixer_6x9(const float *restrict x, const float *restrict w,
-    const float *restrict b, float *restrict y)
-{
-    v4 a0_0 = v4_load(b), a0_1 = v4_load(b + 4), a0_2 = v4_load(b + 5);
-    v4 a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2;
-    v4 a2_0 = a0_0, a2_1 = a0_1, a2_2 = a0_2;
-    v4 a3_0 = a0_0, a3_1 = a0_1, a3_2 = a0_2;
-    v4 a4_0 = a0_0, a4_1 = a0_1, a4_2 = a0_2;
-    v4 a5_0 = a0_0, a5_1 = a0_1, a5_2 = a0_2;
-    v4 w0, w1, w2;
-
-    /* tap 0 x 1 channel */
-    w0 = v4_load(w); w1 = v4_load(w + 4); w2 = v4_load(w + 5);
-    hold();
-    a0_0 = v4_fma(v4_load(x), w0, a0_0); a0_1 = v4_fma(v4_load(x + 4), w1, a0_1); a0_2 = v4_fma(v4_load(x + 5), w2,
-        a0_2);
-    a1_0 = v4_fma(v4_load(x + 9), w0, a1_0); a1_1 = v4_fma(v4_load(x + 13), w1, a1_1); a1_2 = v4_fma(v4_load(x + 14),
-        w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 18), w0, a2_0); a2_1 = v4_fma(v4_load(x + 22), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 23), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 27), w0, a3_0); a3_1 = v4_fma(v4_load(x + 31), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 32), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 36), w0, a4_0); a4_1 = v4_fma(v4_load(x + 40), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 41), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 45), w0, a5_0); a5_1 = v4_fma(v4_load(x + 49), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 50), w2, a5_2);
-    /* tap 1 x 1 channel */
-    w0 = v4_load(w + 9); w1 = v4_load(w + 13); w2 = v4_load(w + 14);
-    hold();
-    a0_0 = v4_fma(v4_load(x + 9), w0, a0_0); a0_1 = v4_fma(v4_load(x + 13), w1, a0_1); a0_2 = v4_fma(v4_load(x + 14),
-        w2, a0_2);
-    a1_0 = v4_fma(v4_load(x + 18), w0, a1_0); a1_1 = v4_fma(v4_load(x + 22), w1, a1_1);
-        a1_2 = v4_fma(v4_load(x + 23), w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 27), w0, a2_0); a2_1 = v4_fma(v4_load(x + 31), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 32), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 36), w0, a3_0); a3_1 = v4_fma(v4_load(x + 40), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 41), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 45), w0, a4_0); a4_1 = v4_fma(v4_load(x + 49), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 50), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 54), w0, a5_0); a5_1 = v4_fma(v4_load(x + 58), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 59), w2, a5_2);
-    /* tap 2 x 1 channel */
-    w0 = v4_load(w + 18); w1 = v4_load(w + 22); w2 = v4_load(w + 23);
-    hold();
-    a0_0 = v4_fma(v4_load(x + 18), w0, a0_0); a0_1 = v4_fma(v4_load(x + 22), w1, a0_1);
-        a0_2 = v4_fma(v4_load(x + 23), w2, a0_2);
-    a1_0 = v4_fma(v4_load(x + 27), w0, a1_0); a1_1 = v4_fma(v4_load(x + 31), w1, a1_1);
-        a1_2 = v4_fma(v4_load(x + 32), w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 36), w0, a2_0); a2_1 = v4_fma(v4_load(x + 40), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 41), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 45), w0, a3_0); a3_1 = v4_fma(v4_load(x + 49), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 50), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 54), w0, a4_0); a4_1 = v4_fma(v4_load(x + 58), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 59), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 63), w0, a5_0); a5_1 = v4_fma(v4_load(x + 67), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 68), w2, a5_2);
-    /* tap 3 x 1 channel */
-    w0 = v4_load(w + 27); w1 = v4_load(w + 31); w2 = v4_load(w + 32);
-    hold();
-    a0_0 = v4_fma(v4_load(x + 27), w0, a0_0); a0_1 = v4_fma(v4_load(x + 31), w1, a0_1);
-        a0_2 = v4_fma(v4_load(x + 32), w2, a0_2);
-    a1_0 = v4_fma(v4_load(x + 36), w0, a1_0); a1_1 = v4_fma(v4_load(x + 40), w1, a1_1);
-        a1_2 = v4_fma(v4_load(x + 41), w2, a1_2);
-    a2_0 = v4_fma(v4_load(x + 45), w0, a2_0); a2_1 = v4_fma(v4_load(x + 49), w1, a2_1);
-        a2_2 = v4_fma(v4_load(x + 50), w2, a2_2);
-    a3_0 = v4_fma(v4_load(x + 54), w0, a3_0); a3_1 = v4_fma(v4_load(x + 58), w1, a3_1);
-        a3_2 = v4_fma(v4_load(x + 59), w2, a3_2);
-    a4_0 = v4_fma(v4_load(x + 63), w0, a4_0); a4_1 = v4_fma(v4_load(x + 67), w1, a4_1);
-        a4_2 = v4_fma(v4_load(x + 68), w2, a4_2);
-    a5_0 = v4_fma(v4_load(x + 72), w0, a5_0); a5_1 = v4_fma(v4_load(x + 76), w1, a5_1);
-        a5_2 = v4_fma(v4_load(x + 77), w2, a5_2);
-    float sums[72]; /* for the activation, a vector at a time */
-    v4_store(sums, a0_0);
-    v4_store(sums + 4, a0_1);
-    v4_store(sums + 8, a0_2);
-    v4_store(sums + 12, a1_0);
-    v4_store(sums + 16, a1_1);
-    v4_store(sums + 20, a1_2);
-    v4_store(sums + 24, a2_0);
-    v4_store(sums + 28, a2_1);
-    v4_store(sums + 32, a2_2);
-    v4_store(sums + 36, a3_0);
-    v4_store(sums + 40, a3_1);
-    v4_store(sums + 44, a3_2);
-    v4_store(sums + 48, a4_0);
-    v4_store(sums + 52, a4_1);
-    v4_store(sums + 56, a4_2);
-    v4_store(sums + 60, a5_0);
-    v4_store(sums + 64, a5_1);
-    v4_store(sums + 68, a5_2);
-    for (ptrdiff_t r = 0; r < 6; ++r) {
-        v4_store(y + 9 * r, v4_silu(v4_load(sums + 12 * r)));
-        v4_store(y + 9 * r + 4, v4_silu(v4_load(sums + 12 * r + 4)));
-        v4_store(y + 9 * r + 5, v4_silu(v4_load(sums + 12 * r + 8)));
+    v4_store(sums + 4, a1_0);
+    v4_store(sums + 8, a2_0);
+    v4_store(sums + 12, a3_0);
+    v4_store(sums + 16, a4_0);
+    for (ptrdiff_t r = 0; r < 5; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
     }
 }
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)
 {
-    /* outputs 0 to 6: 1 tile of 7 */
-    mixer_7x9_at0(x, kernel, bias, y);
-    /* outputs 7 to 13: 1 tile of 7 */
-    mixer_7x9(x + 36, kernel, bias, y + 63);
-    /* outputs 14 to 19: 1 tile of 6 */
-    mixer_6x9(x + 99, kernel, bias, y + 126);
+    /* outputs 0 to 4: 1 tile of 5 */
+    for (ptrdiff_t j = 0; j < 3; ++j)
+        mixer_5x4_at0(x + (j < 2 ? 4 * j : 5), kernel + (j < 2 ? 4 * j : 5), bias + (j < 2 ? 4 * j : 5),
+            y + (j < 2 ? 4 * j : 5));
+    /* outputs 5 to 19: 3 tiles of 5 */
+    for (ptrdiff_t t = 0; t < 3; ++t)
+        for (ptrdiff_t j = 0; j < 3; ++j)
+            mixer_5x4(x + (j < 2 ? 4 * j : 5) + 45 * t + 18, kernel + (j < 2 ? 4 * j : 5),
+                bias + (j < 2 ? 4 * j : 5), y + (j < 2 ? 4 * j : 5) + 45 * t + 45);
 }

@@ -28,8 +28,8 @@ extern "C" {
 /* Output steps for an input of `steps` steps; 0 where the kernel does not fit. */
 static inline ptrdiff_t causal_out_steps(ptrdiff_t steps)
 {
-    const ptrdiff_t room = steps + (4) - 5;
-    return steps > 0 && room >= 0 ? room / 1 + 1 : 0;
+    const ptrdiff_t room = steps - 1;
+    return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 #define causal_CHANNELS 4
 #define causal_FILTERS 4

@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for scalar: tiles of 4 steps x 2 channels and 8 steps x 1 channels, 8 accumulators
+ * algorithm  direct_filters for scalar: tiles of 8 steps x 1 filters, 8 accumulators
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -72,100 +72,8 @@ static inline v1 v1_silu(v1 x)
     return v1_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
 }
 
-/* 4 output steps x 2 filters */
-static void mixer_4x2a_at0(const float *restrict x, const float *restrict w,
-    const float *restrict b, float *restrict y)
-{
-    float a0_0 = b[0], a0_1 = b[1];
-    float a1_0 = a0_0, a1_1 = a0_1;
-    float a2_0 = a0_0, a2_1 = a0_1;
-    float a3_0 = a0_0, a3_1 = a0_1;
-    float w0, w1;
-
-    /* tap 0, row 3 x 1 channel */
-    w0 = w[0]; w1 = w[1];
-    a3_0 += x[0] * w0; a3_1 += x[1] * w1;
-    /* tap 1, rows 2 to 3 x 1 channel */
-    w0 = w[9]; w1 = w[10];
-    a2_0 += x[0] * w0; a2_1 += x[1] * w1;
-    a3_0 += x[9] * w0; a3_1 += x[10] * w1;
-    /* tap 2, rows 1 to 3 x 1 channel */
-    w0 = w[18]; w1 = w[19];
-    a1_0 += x[0] * w0; a1_1 += x[1] * w1;
-    a2_0 += x[9] * w0; a2_1 += x[10] * w1;
-    a3_0 += x[18] * w0; a3_1 += x[19] * w1;
-    /* tap 3 x 1 channel */
-    w0 = w[27]; w1 = w[28];
-    a0_0 += x[0] * w0; a0_1 += x[1] * w1;
-    a1_0 += x[9] * w0; a1_1 += x[10] * w1;
-    a2_0 += x[18] * w0; a2_1 += x[19] * w1;
-    a3_0 += x[27] * w0; a3_1 += x[28] * w1;
-    float sums[8]; /* for the activation, a vector at a time */
-    sums[0] = a0_0;
-    sums[1] = a0_1;
-    sums[2] = a1_0;
-    sums[3] = a1_1;
-    sums[4] = a2_0;
-    sums[5] = a2_1;
-    sums[6] = a3_0;
-    sums[7] = a3_1;
-    for (ptrdiff_t r = 0; r < 4; ++r) {
-        y[9 * r] = v1_silu(sums[2 * r]);
-        y[9 * r + 1] = v1_silu(sums[2 * r + 1]);
-    }
-}
-
-/* 4 output steps x 2 filters */
-static void mixer_4x2a(const float *restrict x, const float *restrict w,
-    const float *restrict b, float *restrict y)
-{
-    float a0_0 = b[0], a0_1 = b[1];
-    float a1_0 = a0_0, a1_1 = a0_1;
-    float a2_0 = a0_0, a2_1 = a0_1;
-    float a3_0 = a0_0, a3_1 = a0_1;
-    float w0, w1;
-
-    /* tap 0 x 1 channel */
-    w0 = w[0]; w1 = w[1];
-    a0_0 += x[0] * w0; a0_1 += x[1] * w1;
-    a1_0 += x[9] * w0; a1_1 += x[10] * w1;
-    a2_0 += x[18] * w0; a2_1 += x[19] * w1;
-    a3_0 += x[27] * w0; a3_1 += x[28] * w1;
-    /* tap 1 x 1 channel */
-    w0 = w[9]; w1 = w[10];
-    a0_0 += x[9] * w0; a0_1 += x[10] * w1;
-    a1_0 += x[18] * w0; a1_1 += x[19] * w1;
-    a2_0 += x[27] * w0; a2_1 += x[28] * w1;
-    a3_0 += x[36] * w0; a3_1 += x[37] * w1;
-    /* tap 2 x 1 channel */
-    w0 = w[18]; w1 = w[19];
-    a0_0 += x[18] * w0; a0_1 += x[19] * w1;
-    a1_0 += x[27] * w0; a1_1 += x[28] * w1;
-    a2_0 += x[36] * w0; a2_1 += x[37] * w1;
-    a3_0 += x[45] * w0; a3_1 += x[46] * w1;
-    /* tap 3 x 1 channel */
-    w0 = w[27]; w1 = w[28];
-    a0_0 += x[27] * w0; a0_1 += x[28] * w1;
-    a1_0 += x[36] * w0; a1_1 += x[37] * w1;
-    a2_0 += x[45] * w0; a2_1 += x[46] * w1;
-    a3_0 += x[54] * w0; a3_1 += x[55] * w1;
-    float sums[8]; /* for the activation, a vector at a time */
-    sums[0] = a0_0;
-    sums[1] = a0_1;
-    sums[2] = a1_0;
-    sums[3] = a1_1;
-    sums[4] = a2_0;
-    sums[5] = a2_1;
-    sums[6] = a3_0;
-    sums[7] = a3_1;
-    for (ptrdiff_t r = 0; r < 4; ++r) {
-        y[9 * r] = v1_silu(sums[2 * r]);
-        y[9 * r + 1] = v1_silu(sums[2 * r + 1]);
-    }
-}
-
 /* 7 output steps x 1 filters */
-static void mixer_7x1b_at0(const float *restrict x, const float *restrict w,
+static void mixer_7x1_at0(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     float a0_0 = b[0];
@@ -175,38 +83,38 @@ static void mixer_7x1b_at0(const float *restrict x, const float *restrict w,
     float a4_0 = a0_0;
     float a5_0 = a0_0;
     float a6_0 = a0_0;
-    float w0;
+    float s, w0;
 
     /* tap 0, rows 3 to 6 x 1 channel */
     w0 = w[0];
-    a3_0 += x[0] * w0;
-    a4_0 += x[9] * w0;
-    a5_0 += x[18] * w0;
-    a6_0 += x[27] * w0;
+    s = x[0]; a3_0 += s * w0;
+    s = x[9]; a4_0 += s * w0;
+    s = x[18]; a5_0 += s * w0;
+    s = x[27]; a6_0 += s * w0;
     /* tap 1, rows 2 to 6 x 1 channel */
     w0 = w[9];
-    a2_0 += x[0] * w0;
-    a3_0 += x[9] * w0;
-    a4_0 += x[18] * w0;
-    a5_0 += x[27] * w0;
-    a6_0 += x[36] * w0;
+    s = x[0]; a2_0 += s * w0;
+    s = x[9]; a3_0 += s * w0;
+    s = x[18]; a4_0 += s * w0;
+    s = x[27]; a5_0 += s * w0;
+    s = x[36]; a6_0 += s * w0;
     /* tap 2, rows 1 to 6 x 1 channel */
     w0 = w[18];
-    a1_0 += x[0] * w0;
-    a2_0 += x[9] * w0;
-    a3_0 += x[18] * w0;
-    a4_0 += x[27] * w0;
-    a5_0 += x[36] * w0;
-    a6_0 += x[45] * w0;
+    s = x[0]; a1_0 += s * w0;
+    s = x[9]; a2_0 += s * w0;
+    s = x[18]; a3_0 += s * w0;
+    s = x[27]; a4_0 += s * w0;
+    s = x[36]; a5_0 += s * w0;
+    s = x[45]; a6_0 += s * w0;
     /* tap 3 x 1 channel */
     w0 = w[27];
-    a0_0 += x[0] * w0;
-    a1_0 += x[9] * w0;
-    a2_0 += x[18] * w0;
-    a3_0 += x[27] * w0;
-    a4_0 += x[36] * w0;
-    a5_0 += x[45] * w0;
-    a6_0 += x[54] * w0;
+    s = x[0]; a0_0 += s * w0;
+    s = x[9]; a1_0 += s * w0;
+    s = x[18]; a2_0 += s * w0;
+    s = x[27]; a3_0 += s * w0;
+    s = x[36]; a4_0 += s * w0;
+    s = x[45]; a5_0 += s * w0;
+    s = x[54]; a6_0 += s * w0;
     float sums[7]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a1_0;
@@ -221,7 +129,7 @@ static void mixer_7x1b_at0(const float *restrict x, const float *restrict w,
 }
 
 /* 7 output steps x 1 filters */
-static void mixer_7x1b(const float *restrict x, const float *restrict w,
+static void mixer_7x1(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     float a0_0 = b[0];
@@ -231,44 +139,44 @@ static void mixer_7x1b(const float *restrict x, const float *restrict w,
     float a4_0 = a0_0;
     float a5_0 = a0_0;
     float a6_0 = a0_0;
-    float w0;
+    float s, w0;
 
     /* tap 0 x 1 channel */
     w0 = w[0];
-    a0_0 += x[0] * w0;
-    a1_0 += x[9] * w0;
-    a2_0 += x[18] * w0;
-    a3_0 += x[27] * w0;
-    a4_0 += x[36] * w0;
-    a5_0 += x[45] * w0;
-    a6_0 += x[54] * w0;
+    s = x[0]; a0_0 += s * w0;
+    s = x[9]; a1_0 += s * w0;
+    s = x[18]; a2_0 += s * w0;
+    s = x[27]; a3_0 += s * w0;
+    s = x[36]; a4_0 += s * w0;
+    s = x[45]; a5_0 += s * w0;
+    s = x[54]; a6_0 += s * w0;
     /* tap 1 x 1 channel */
     w0 = w[9];
-    a0_0 += x[9] * w0;
-    a1_0 += x[18] * w0;
-    a2_0 += x[27] * w0;
-    a3_0 += x[36] * w0;
-    a4_0 += x[45] * w0;
-    a5_0 += x[54] * w0;
-    a6_0 += x[63] * w0;
+    s = x[9]; a0_0 += s * w0;
+    s = x[18]; a1_0 += s * w0;
+    s = x[27]; a2_0 += s * w0;
+    s = x[36]; a3_0 += s * w0;
+    s = x[45]; a4_0 += s * w0;
+    s = x[54]; a5_0 += s * w0;
+    s = x[63]; a6_0 += s * w0;
     /* tap 2 x 1 channel */
     w0 = w[18];
-    a0_0 += x[18] * w0;
-    a1_0 += x[27] * w0;
-    a2_0 += x[36] * w0;
-    a3_0 += x[45] * w0;
-    a4_0 += x[54] * w0;
-    a5_0 += x[63] * w0;
-    a6_0 += x[72] * w0;
+    s = x[18]; a0_0 += s * w0;
+    s = x[27]; a1_0 += s * w0;
+    s = x[36]; a2_0 += s * w0;
+    s = x[45]; a3_0 += s * w0;
+    s = x[54]; a4_0 += s * w0;
+    s = x[63]; a5_0 += s * w0;
+    s = x[72]; a6_0 += s * w0;
     /* tap 3 x 1 channel */
     w0 = w[27];
-    a0_0 += x[27] * w0;
-    a1_0 += x[36] * w0;
-    a2_0 += x[45] * w0;
-    a3_0 += x[54] * w0;
-    a4_0 += x[63] * w0;
-    a5_0 += x[72] * w0;
-    a6_0 += x[81] * w0;
+    s = x[27]; a0_0 += s * w0;
+    s = x[36]; a1_0 += s * w0;
+    s = x[45]; a2_0 += s * w0;
+    s = x[54]; a3_0 += s * w0;
+    s = x[63]; a4_0 += s * w0;
+    s = x[72]; a5_0 += s * w0;
+    s = x[81]; a6_0 += s * w0;
     float sums[7]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a1_0;
@@ -283,7 +191,7 @@ static void mixer_7x1b(const float *restrict x, const float *restrict w,
 }
 
 /* 6 output steps x 1 filters */
-static void mixer_6x1b(const float *restrict x, const float *restrict w,
+static void mixer_6x1(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     float a0_0 = b[0];
@@ -292,40 +200,40 @@ static void mixer_6x1b(const float *restrict x, const float *restrict w,
     float a3_0 = a0_0;
     float a4_0 = a0_0;
     float a5_0 = a0_0;
-    float w0;
+    float s, w0;
 
     /* tap 0 x 1 channel */
     w0 = w[0];
-    a0_0 += x[0] * w0;
-    a1_0 += x[9] * w0;
-    a2_0 += x[18] * w0;
-    a3_0 += x[27] * w0;
-    a4_0 += x[36] * w0;
-    a5_0 += x[45] * w0;
+    s = x[0]; a0_0 += s * w0;
+    s = x[9]; a1_0 += s * w0;
+    s = x[18]; a2_0 += s * w0;
+    s = x[27]; a3_0 += s * w0;
+    s = x[36]; a4_0 += s * w0;
+    s = x[45]; a5_0 += s * w0;
     /* tap 1 x 1 channel */
     w0 = w[9];
-    a0_0 += x[9] * w0;
-    a1_0 += x[18] * w0;
-    a2_0 += x[27] * w0;
-    a3_0 += x[36] * w0;
-    a4_0 += x[45] * w0;
-    a5_0 += x[54] * w0;
+    s = x[9]; a0_0 += s * w0;
+    s = x[18]; a1_0 += s * w0;
+    s = x[27]; a2_0 += s * w0;
+    s = x[36]; a3_0 += s * w0;
+    s = x[45]; a4_0 += s * w0;
+    s = x[54]; a5_0 += s * w0;
     /* tap 2 x 1 channel */
     w0 = w[18];
-    a0_0 += x[18] * w0;
-    a1_0 += x[27] * w0;
-    a2_0 += x[36] * w0;
-    a3_0 += x[45] * w0;
-    a4_0 += x[54] * w0;
-    a5_0 += x[63] * w0;
+    s = x[18]; a0_0 += s * w0;
+    s = x[27]; a1_0 += s * w0;
+    s = x[36]; a2_0 += s * w0;
+    s = x[45]; a3_0 += s * w0;
+    s = x[54]; a4_0 += s * w0;
+    s = x[63]; a5_0 += s * w0;
     /* tap 3 x 1 channel */
     w0 = w[27];
-    a0_0 += x[27] * w0;
-    a1_0 += x[36] * w0;
-    a2_0 += x[45] * w0;
-    a3_0 += x[54] * w0;
-    a4_0 += x[63] * w0;
-    a5_0 += x[72] * w0;
+    s = x[27]; a0_0 += s * w0;
+    s = x[36]; a1_0 += s * w0;
+    s = x[45]; a2_0 += s * w0;
+    s = x[54]; a3_0 += s * w0;
+    s = x[63]; a4_0 += s * w0;
+    s = x[72]; a5_0 += s * w0;
     float sums[6]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a1_0;
@@ -340,17 +248,13 @@ static void mixer_6x1b(const float *restrict x, const float *restrict w,
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)
 {
-    /* outputs 0 to 3: 1 tile of 4 */
-    for (ptrdiff_t j = 0; j < 4; ++j)
-        mixer_4x2a_at0(x + 2 * j, kernel + 2 * j, bias + 2 * j, y + 2 * j);
-    /* outputs 4 to 19: 4 tiles of 4 */
-    for (ptrdiff_t j = 0; j < 4; ++j)
-        for (ptrdiff_t t = 0; t < 4; ++t)
-            mixer_4x2a(x + 2 * j + 36 * t + 9, kernel + 2 * j, bias + 2 * j, y + 2 * j + 36 * t + 36);
     /* outputs 0 to 6: 1 tile of 7 */
-    mixer_7x1b_at0(x + 8, kernel + 8, bias + 8, y + 8);
+    for (ptrdiff_t g = 0; g < 9; ++g)
+        mixer_7x1_at0(x + g, kernel + g, bias + g, y + g);
     /* outputs 7 to 13: 1 tile of 7 */
-    mixer_7x1b(x + 44, kernel + 8, bias + 8, y + 8 + 63);
+    for (ptrdiff_t g = 0; g < 9; ++g)
+        mixer_7x1(x + g + 36, kernel + g, bias + g, y + g + 63);
     /* outputs 14 to 19: 1 tile of 6 */
-    mixer_6x1b(x + 107, kernel + 8, bias + 8, y + 8 + 126);
+    for (ptrdiff_t g = 0; g < 9; ++g)
+        mixer_6x1(x + g + 99, kernel + g, bias + g, y + g + 126);
 }
