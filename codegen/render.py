@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -77,11 +77,11 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
     module, inner = _emission(plan), ""
     if plan.inner:
         inner_name = f"{name}_inner"
-        inside = _context(plan.inner, inner_name, ())
-        inside["entry"] = "static " + entry(plan.inner, inner_name)
-        inner = (
-            _environment().get_template("inner.c.j2").render(inside | {"body": _body(plan.inner, inner_name, inside)})
-        )
+        rewritten = replace(plan.inner, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
+        inside = _context(rewritten, inner_name, ())
+        inside["entry"] = "static " + entry(rewritten, inner_name)
+        inside["body"] = _body(rewritten, inner_name, inside)
+        inner = _environment().get_template("inner.c.j2").render(inside)
     body = _environment().get_template(module.TEMPLATE).render(context | module.view(plan, name))
     return inner + body.strip("\n")
 
