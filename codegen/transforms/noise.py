@@ -32,36 +32,38 @@ def coefficients(transform: Transform) -> tuple[float, float]:
     """Error variance of an output, mean over the outputs: (for each channel, for each unit of the sums' roundings)."""
     import numpy as np
 
-    into, wrong = _propagate(transform.forward, np.eye(transform.inputs), np.zeros(transform.inputs))
+    forward, inverse = _evaluate(transform.forward), _evaluate(transform.inverse)
+    arriving = _errors(transform.forward, forward, forward, np.zeros(transform.inputs))
+    rows = forward[_results(transform.forward)]
     weights = (transform.weights**2).sum(1)  # of a transformed weight, and of its rounding
-    samples = np.diag(into)
-    products = samples * weights
-    arriving = wrong * weights + products
-    together = (_rows(transform) @ _rows(transform).T) * (transform.weights @ transform.weights.T)
-    _, leaving = _propagate(transform.inverse, together, arriving)
-    spread = _matrix(transform.inverse) ** 2
+    products = (rows**2).sum(1) * weights
+    together = (rows @ rows.T) * (transform.weights @ transform.weights.T)
+    leaving = _errors(transform.inverse, inverse, inverse @ together, arriving * weights + products)
+    spread = inverse[_results(transform.inverse)] ** 2
     return float(leaving.mean()), float((spread @ products).mean())
 
 
-def _rows(transform: Transform) -> Array:
-    return _matrix(transform.forward)
-
-
-@lru_cache(maxsize=128)
-def _matrix(code: Code) -> Array:
-    """The linear map that `code` computes."""
-    return _evaluate(code)[0]
-
-
-def _evaluate(code: Code) -> tuple[Array, dict[str, Array]]:
+def _evaluate(code: Code) -> Array:
+    """A row for each input, each statement and, last, for zero: the linear map that the value is."""
     import numpy as np
 
-    rows: dict[str, Array] = {f"x{i}": row for i, row in enumerate(np.eye(code.inputs))}
-    for s in code.statements:
+    rows = np.zeros((code.inputs + len(code.statements) + 1, code.inputs))
+    rows[: code.inputs] = np.eye(code.inputs)
+    for at, s in enumerate(code.statements, code.inputs):
         left, right = _factors(s)
-        rows[s.target] = left * rows[s.operands[0]] + right * rows[s.operands[-1]]
-    nothing = np.zeros(code.inputs)
-    return np.array([nothing if name is None else rows[name] for name in code.results]), rows
+        np.multiply(rows[_row(code, s.operands[0])], left, rows[at])
+        if right:
+            rows[at] += right * rows[_row(code, s.operands[-1])]
+    return rows
+
+
+def _row(code: Code, name: str) -> int:
+    """Where `x3`, an input, or `t7`, a statement's value, stands."""
+    return int(name[1:]) + (code.inputs if name[0] == "t" else 0)
+
+
+def _results(code: Code) -> list[int]:
+    return [-1 if name is None else _row(code, name) for name in code.results]
 
 
 def _factors(s: Statement) -> tuple[float, float]:
@@ -76,17 +78,14 @@ def _factors(s: Statement) -> tuple[float, float]:
     }[s.kind]
 
 
-def _propagate(code: Code, covariance: Array, wrong: Array) -> tuple[Array, Array]:
-    """(covariance of the results, error variance of each) for inputs of that covariance and those error variances."""
+def _errors(code: Code, rows: Array, covariances: Array, wrong: Array) -> Array:
+    """The error variance of each result, for inputs of those error variances; `covariances` with the rows' inputs."""
     import numpy as np
 
-    matrix, rows = _evaluate(code)
-    errors: dict[str, float] = {f"x{i}": float(e) for i, e in enumerate(wrong)}
-    for s in code.statements:
+    roundings = (covariances * rows).sum(1).tolist()
+    errors = [*wrong.tolist(), *[0.0] * (len(rows) - len(wrong))]
+    for at, s in enumerate(code.statements, code.inputs):
         left, right = _factors(s)
-        carried = left**2 * errors[s.operands[0]] + right**2 * errors[s.operands[-1]]
-        row = rows[s.target]
-        rounding = 0.0 if s.kind == "neg" else float(row @ covariance @ row)
-        errors[s.target] = carried + rounding
-    result = np.array([0.0 if name is None else errors[name] for name in code.results])
-    return matrix @ covariance @ matrix.T, result
+        carried = left**2 * errors[_row(code, s.operands[0])] + right**2 * errors[_row(code, s.operands[-1])]
+        errors[at] = carried + (0.0 if s.kind == "neg" else roundings[at])
+    return np.array(errors)[_results(code)]
