@@ -9,6 +9,8 @@ from codegen.transforms.fourier import fourier
 
 NAME = "fft"
 SIZES = (16, 32, 64, 128)  # samples; straight-line code, at most 1,500 statements in a basic block
+FEW = 2.0  # times the least products that a way may need
+FEWER = 0.9  # of what half the size needs is worth the larger one
 MOST_PARTS = 16  # of a kernel that is longer than half of the largest size
 
 __all__ = ["NAME", "candidates", "describe", "pack", "why_not"]
@@ -28,7 +30,18 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request) -> list[KernelPlan]:
     """Plans for each size that the kernel fits into, or half of which its parts fill, cheapest first."""
     taps = request.problem.kernel_size
-    transforms = [fourier(size, taps) for size in SIZES if taps <= size - 7]
-    halves = [size // 2 for size in SIZES if size // 2 < taps <= MOST_PARTS * size // 2]
-    transforms += [fourier(2 * half, half, half) for half in halves]
-    return transformed.plans(request, NAME, transforms)
+    ways = [(size, taps, size - taps + 1) for size in SIZES if taps <= size - 7]
+    ways += [(size, size // 2, size // 2) for size in SIZES if size // 2 < taps <= MOST_PARTS * size // 2]
+    return transformed.plans(request, NAME, [fourier(*way) for way in _worth(ways, taps)])
+
+
+def _worth(ways: list[tuple[int, int, int]], taps: int) -> list[tuple[int, int, int]]:
+    """The ways (size, taps of a part, outputs) that need few products; writing a codelet's code takes time, too."""
+    products = {(size, part, outs): (1.5 * size - 1) * -(-taps // part) / outs for size, part, outs in ways}
+    kept: list[tuple[int, int, int]] = []
+    for way in ways:
+        doublings = [(way[0] // smaller[0]).bit_length() - 1 for smaller in kept]
+        saved = all(products[way] < FEWER**d * products[k] for d, k in zip(doublings, kept, strict=True))
+        if saved and products[way] <= FEW * min(products.values()):
+            kept.append(way)
+    return kept
