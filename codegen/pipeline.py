@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegen import banner, planner, render, wisdom
+from codegen.emission.packing import packing
 from codegen.plan import Accuracy, KernelPlan, Request, Rigor, Weights
 from codegen.render import GeneratedSource
 from codegen.targets import target_named
@@ -47,18 +48,29 @@ def generate(
     *,
     accuracy: Accuracy = "exact",
     known: Path | None = None,
+    packed: bool = False,
+    sliced: bool = False,
 ) -> GeneratedSource:
     """spec → problem → plan → C text.
 
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
-    arguments of the C function. `known` is a file of wisdom; without it the text depends on nothing but the arguments.
+    arguments of the C function, `packed` ones of a layout that an emitted function makes of Keras'. `sliced` adds a
+    function that does a slice of the work, for a caller's threads. `known` is a file of wisdom; without it the text
+    depends on nothing but the arguments.
     """
     if weights is None:
-        chosen = plan(spec, target, "argument", accuracy, known)
-        return render.render(chosen, spec.name, banner=banner.lines(spec, chosen))
-    chosen = plan(spec, target, "baked", accuracy, known)
+        chosen = _packable(spec, target, accuracy) if packed else plan(spec, target, "argument", accuracy, known)
+        chosen = replace(chosen, sliced=sliced)
+        return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), with_pack=packed)
+    chosen = replace(plan(spec, target, "baked", accuracy, known), sliced=sliced)
     arrays = spec.problem_weights(weights)
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
+
+
+def _packable(spec: Spec, target: str, accuracy: Accuracy) -> KernelPlan:
+    """The cheapest plan whose weights a function in C can pack."""
+    found = planner.survey(request(spec, target, "packed", accuracy))
+    return planner.chosen(found, next(one for one in found.found if packing(one) is not None))
 
 
 def kernel_for(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from codegen import cformat
 from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
+from codegen.emission.packing import packing
+from codegen.errors import PlanError
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
 from codegen.resources import folder
@@ -54,12 +56,12 @@ class Parameter:
 
 
 def render(
-    plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None
+    plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None, with_pack: bool = False
 ) -> GeneratedSource:
     """The .c and .h of `plan` under the C identifier `name`.
 
     `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
-    plans whose weights are baked.
+    plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the function that packs them.
     """
     cformat.identifier(name)
     context = _context(plan, name, banner)
@@ -68,6 +70,8 @@ def render(
         context.update(_tables(plan, weights))
     environment = _environment()
     context["body"] = _body(plan, name, context)
+    if plan.weights == "packed" and with_pack:
+        context |= _pack(plan, context)
     code, header = (cformat.fold(environment.get_template(f"kernel.{kind}.j2").render(context)) for kind in ("c", "h"))
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
 
@@ -84,6 +88,24 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
         inner = _environment().get_template("inner.c.j2").render(inside)
     body = _environment().get_template(module.TEMPLATE).render(context | module.view(plan, name))
     return inner + body.strip("\n")
+
+
+def _pack(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
+    """The pack function's text and its count of numbers."""
+    found = packing(plan)
+    if found is None:
+        raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
+    rows, wide = found.matrix or (), DTYPES["float64"]
+    matrix = [", ".join(cformat.literal(value, wide) for value in row) for row in rows]
+    more = {
+        "packing": found,
+        "matrix_text": matrix,
+        "matrix_rows": len(rows),
+        "matrix_columns": len(rows[0]) if rows else 0,
+        "tap_numbers": plan.problem.group_channels * plan.problem.filters,
+    }
+    text = _environment().get_template("pack.c.j2").render(context | more)
+    return {"pack": text.strip("\n"), "packed_numbers": found.count}
 
 
 def jit_text(source: GeneratedSource) -> str:
@@ -178,6 +200,8 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "in_numbers": None if p.steps is None else p.steps * p.channels,
         "out_numbers": None if p.steps is None else outs * p.filters,
         "tables": (),
+        "pack": "",
+        "packed_numbers": 0,
     }
 
 

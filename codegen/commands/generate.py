@@ -27,6 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.arguments(parser)
     parser.add_argument("-o", "--output", default="build", metavar="DIR", help="folder to write to; - prints (build)")
     parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help="c, pyext, or c,pyext (c)")
+    parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
+    parser.add_argument("--sliced", action="store_true", help="emit NAME_slice too: a part of the work, for threads")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
     parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
@@ -75,7 +77,15 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
     ]
     known = planning.wisdom_for(options, asked, terminal)
     for spec in specs:
-        source = pipeline.generate(spec, options.target, weights[spec.name], accuracy=options.accuracy, known=known)
+        source = pipeline.generate(
+            spec,
+            options.target,
+            weights[spec.name],
+            accuracy=options.accuracy,
+            known=known,
+            packed=options.packed,
+            sliced=options.sliced,
+        )
         terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
         yield source
 

@@ -1,0 +1,98 @@
+"""The C function that lays a kernel in Keras' shape out as a plan reads it, for `templates/pack.c.j2`.
+
+What `pack` of the plan's algorithm does in NumPy for known weights, for a program that learns them at run time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.algorithms import direct_filters, direct_steps, transformed
+from codegen.emission.microkernel import count_loop, index
+from codegen.plan import KernelPlan
+from codegen.transforms import named
+
+MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
+
+
+@dataclass(frozen=True)
+class Packing:
+    """`count` packed numbers; `moves` are ((loops, the C of one number), …) in the order in which they are stored.
+
+    `matrix` is the transform's, (points, taps), None where numbers are only moved.
+    """
+
+    count: int
+    moves: tuple[tuple[tuple[str, ...], str], ...]
+    matrix: tuple[tuple[float, ...], ...] | None = None
+
+
+def packing(plan: KernelPlan) -> Packing | None:
+    """How C packs the plan's kernel; None where it cannot."""
+    schedule = plan.schedule
+    if isinstance(schedule, direct_filters.Schedule):
+        return _by_filters(plan, schedule)
+    if isinstance(schedule, direct_steps.Schedule):
+        return _by_steps(plan, schedule)
+    if isinstance(schedule, transformed.Schedule):
+        return _transformed(plan, schedule)
+    return None
+
+
+def _by_filters(plan: KernelPlan, schedule: direct_filters.Schedule) -> Packing:
+    p = plan.problem
+    groups, terms = (1, p.kernel_size) if plan.algorithm == "depthwise" else (p.groups, p.terms)
+    moves, count = [], 0
+    if groups > 1 and len(schedule.blocks) > 1:
+        turns = [(g, block) for g in range(groups) for block in schedule.blocks]
+    else:
+        turns = [(0, block) for block in schedule.blocks]
+    for group, block in turns:
+        panel = block.panel
+        heads = [count_loop("g", 0, groups)] if groups > 1 and len(schedule.blocks) == 1 else []
+        heads += [count_loop("j", 0, panel.count)] if panel.count > 1 else []
+        heads += [count_loop("i", 0, terms), count_loop("l", 0, panel.width)]
+        first = panel.first + group * p.group_filters
+        step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
+        where = index(
+            (p.filters, "i"), (p.group_filters if len(heads) > 2 and "g" in heads[0] else 0, "g"), step, first
+        )
+        moves.append((tuple(heads), f"kernel[{where} + {_lane(panel.offsets, panel.lanes)}]"))
+        count += panel.count * panel.width * terms * (groups if len(schedule.blocks) == 1 else 1)
+    return Packing(count, tuple(moves))
+
+
+def _lane(offsets: tuple[int, ...], lanes: int) -> str:
+    """The filter of packed column l, counted from the block's first."""
+    if offsets == tuple(i * lanes for i in range(len(offsets))):
+        return "l"
+    last = (len(offsets) - 1) * lanes  # only the last vector may overlap its neighbour
+    return f"(l < {last} ? l : l - {last - offsets[-1]})"
+
+
+def _by_steps(plan: KernelPlan, schedule: direct_steps.Schedule) -> Packing:
+    p, starts = plan.problem, schedule.starts
+    step = starts[1] - starts[0] if len(starts) > 1 else 0
+    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, len(starts)), count_loop("c", 0, p.group_channels)]
+    heads += [count_loop("k", 0, p.kernel_size), count_loop("r", 0, schedule.rows)]
+    block = f"(j < {len(starts) - 1} ? {step} * j : {starts[-1]})"
+    filters = index((p.group_filters, "g"), (1, block), (1, "r"))
+    where = f"{index((p.group_channels * p.filters, 'k'), (p.filters, 'c'))} + {filters}"
+    count = p.groups * len(starts) * p.terms * schedule.rows
+    return Packing(count, ((tuple(heads), f"kernel[{where}]"),))
+
+
+def _transformed(plan: KernelPlan, schedule: transformed.Schedule) -> Packing | None:
+    p, (panel,) = plan.problem, schedule.panels
+    transform = named(schedule.transform, schedule.taps)
+    if transform.points * transform.taps > MOST_TABLE:
+        return None
+    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, panel.count), count_loop("r", 0, transform.points)]
+    heads += [count_loop("part", 0, schedule.parts), count_loop("c", 0, p.group_channels)]
+    heads += [count_loop("l", 0, panel.width)]
+    step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
+    where = index((p.filters, "c"), (p.group_filters, "g"), step)
+    count = p.groups * panel.count * transform.points * schedule.parts * p.group_channels * panel.width
+    value = f"point(kernel + {where} + {_lane(panel.offsets, panel.lanes)}, r, {schedule.taps} * part)"
+    matrix = tuple(tuple(float(v) for v in row) for row in transform.weights)
+    return Packing(count, ((tuple(heads), value),), matrix)
