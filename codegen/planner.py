@@ -15,7 +15,7 @@ from codegen.targets import Target
 if TYPE_CHECKING:
     import numpy as np
 
-ALGORITHMS = ("direct_filters", "direct_steps", "depthwise", "winograd", "fft", "blocked", "strided")
+ALGORITHMS = ("direct_filters", "direct_steps", "depthwise", "winograd", "fft", "blocked", "strided", "transposed")
 
 
 class Algorithm(Protocol):
