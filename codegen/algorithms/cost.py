@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from codegen.targets import Target
 
 LATENCY = 4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
 LEVELS = ((24 << 10, 0.0), (400 << 10, 0.01), (8 << 20, 0.04), (1 << 62, 0.12))  # (bytes, cycles a byte)
+WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
 CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 
 FREE_STEPS = 1024  # the length that the cost of a free length is told for
@@ -20,6 +23,12 @@ def step_cycles(rows: int, vectors: int, target: Target) -> float:
 def far(size: int) -> float:
     """Cycles to bring a byte of an array of `size` bytes into the first-level cache, beyond what computing hides."""
     return next(cycles for most, cycles in LEVELS if size <= most)
+
+
+def crowding(rows: int, row_bytes: int) -> float:
+    """What a tile's rows cost more for falling into the same sets of the first-level cache (8 ways of 4 KiB)."""
+    places = 4096 // gcd(row_bytes, 4096) if row_bytes else 1
+    return 1.0 if rows <= WAYS * places else CROWDED
 
 
 def rows_that_fit(vectors: int, target: Target, lanes: int) -> int:

@@ -24,7 +24,8 @@ UNROLLED_TAPS = 16  # loops over the channels that a tile may have, one a tap
 PEELED_STATEMENTS = 640  # multiply-adds in all border tiles of a block; beyond it, one rolled border function
 PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
 SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
-CHUNK_STEPS = 128  # outputs between two changes of the filter block, so that the input stays in the cache
+CHUNK_STEPS = (24, 128)  # outputs between two changes of the filter block, so that the input stays in the cache,
+CHUNK_BYTES = 128 << 10  # of which it takes this much
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ def _plan(
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = walk.interior(problem, steps) if steps is not None else None
-    schedule = Schedule(tuple(blocks), form, peeled, inside, CHUNK_STEPS)
+    least, most = CHUNK_STEPS
+    chunk = max(least, min(most, CHUNK_BYTES // (problem.stride * problem.channels * problem.item_bytes)))
+    schedule = Schedule(tuple(blocks), form, peeled, inside, chunk)
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, target, NAME, weights, schedule, total)
 
@@ -157,8 +160,9 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
 def _cycles(problem: ConvProblem, rows: int, vectors: int, target: Target) -> float:
     """Cycles of one block over all output steps of one sample."""
     outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
+    row_bytes = problem.stride * problem.channels * problem.item_bytes
     return sum(
-        count * (cost.CALL + problem.terms * cost.step_cycles(size, vectors, target))
+        count * (cost.CALL + problem.terms * cost.step_cycles(size, vectors, target) * cost.crowding(size, row_bytes))
         for count, size in walk.split(outs, rows)
     )
 
