@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.algorithms import winograd
+from codegen.algorithms import transformed, winograd
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
 
@@ -35,8 +35,8 @@ def why_not(request: Request) -> str | None:
         return "there is no stride to turn into channels"
     if problem.groups > 1 or problem.dilation > 1:
         return "samples side by side hold other groups' channels, or other phases of the dilation"
-    if problem.steps is None or problem.steps % problem.stride:
-        return "the input is not known to be whole rows of as many samples as the stride"
+    if problem.steps is None:
+        return "a free length may end within a row of as many samples as the stride"
     if problem.kernel_size <= problem.stride:
         return "outputs share no sample"
     return winograd.why_not(replace(request, problem=_rewritten(problem)))
@@ -44,12 +44,23 @@ def why_not(request: Request) -> str | None:
 
 def candidates(request: Request) -> list[KernelPlan]:
     """The plans of winograd for the rewritten problem, cheapest first."""
-    asked = replace(request, problem=_rewritten(request.problem))
-    schedule = Schedule(_shift(request.problem))
-    return [
-        replace(plan, problem=request.problem, algorithm=NAME, schedule=schedule, inner=plan)
-        for plan in winograd.candidates(asked)
-    ]
+    problem = request.problem
+    asked = replace(request, problem=_rewritten(problem))
+    schedule = Schedule(_shift(problem))
+    found = [_ragged(problem, plan) for plan in winograd.candidates(asked)]
+    return [replace(plan, problem=problem, algorithm=NAME, schedule=schedule, inner=plan) for plan in found]
+
+
+def _ragged(problem: ConvProblem, plan: KernelPlan) -> KernelPlan:
+    """The inner plan, told where the input ends within its last row."""
+    assert problem.steps is not None
+    assert isinstance(plan.schedule, transformed.Schedule)
+    rest = problem.steps % problem.stride
+    if not rest or plan.problem.steps != -(-problem.steps // problem.stride):
+        return plan
+    schedule = replace(plan.schedule, tail=rest * problem.channels)
+    memory = plan.workspace_bytes + plan.problem.channels * plan.problem.item_bytes
+    return replace(plan, schedule=schedule, workspace_bytes=memory)
 
 
 def _shift(problem: ConvProblem) -> int:
@@ -59,7 +70,7 @@ def _shift(problem: ConvProblem) -> int:
 def _rewritten(problem: ConvProblem) -> ConvProblem:
     assert problem.steps is not None
     shift = _shift(problem)
-    rows, left = problem.steps // problem.stride, (problem.pad_left + shift) // problem.stride
+    rows, left = -(-problem.steps // problem.stride), (problem.pad_left + shift) // problem.stride
     taps = -(-(problem.kernel_size + shift) // problem.stride)
     right = problem.out_steps(problem.steps) - rows - left + taps - 1
     return replace(

@@ -36,7 +36,8 @@ class Schedule:
     `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
     in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
     that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
-    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it.
+    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. With a `tail` the last
+    input row holds only so many numbers; zeros stand for the others.
     """
 
     transform: str
@@ -49,6 +50,7 @@ class Schedule:
     stride: int
     out_stride: int
     chunks: int = 1
+    tail: int = 0
 
     @property
     def width(self) -> int:

@@ -68,6 +68,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "advance": transform.outputs * p.dilation,
         "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
+        "zeros_numbers": p.group_channels * (2 if schedule.tail else 1),
         "tiles_up": schedule.tiles - 1,
         "dilation_up": p.dilation - 1,
         "outputs_up": transform.outputs - 1,
