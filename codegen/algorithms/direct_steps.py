@@ -22,7 +22,9 @@ NAME = "direct_steps"
 UNROLLED_TAPS = 16
 STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
 CHUNK_STEPS = 256  # outputs between two changes of the filters, so that the input stays in the cache
-STRIDED = 1.0  # cycles for each number of a vector that is gathered, not loaded
+STRIDED = 0.6  # cycles for each number of a vector that is gathered, not loaded
+UNALIGNED = 0.35  # cycles for a vector that is now and then on two cache lines
+BORDER_CALL = 20  # cycles to find the taps that an output at a border has
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,13 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
     step = cost.step_cycles(schedule.rows, schedule.vectors, target)
     if problem.stride > 1:
         step += STRIDED * schedule.width
-    border = (outs - (last - first)) * schedule.rows * cost.LATENCY
-    blocks = problem.groups * len(schedule.starts)
-    return blocks * (tiles * (cost.CALL + problem.terms * step) + border * problem.terms / 2)
+    elif problem.kernel_size > 1 and problem.dilation % schedule.lanes:
+        step += UNALIGNED * schedule.vectors
+    inside = tiles * (cost.CALL + problem.terms * step)
+    together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
+    edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(schedule.rows, 1, target)  # half of the taps, say
+    border = -(-(outs - (last - first)) // together) * edge
+    return problem.groups * len(schedule.starts) * (inside + border)
 
 
 def describe(plan: KernelPlan) -> str:

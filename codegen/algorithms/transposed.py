@@ -24,6 +24,7 @@ PANEL_BYTES = tuple(1024 * size for size in (48, 160, 480, 1440))  # of input an
 HALO = 4  # times the samples that two chunks share: a chunk's least length
 LEAST_RUN = 16  # neighbouring samples in a panel of phases: fewer would be moved one by one
 LINE = 64  # bytes of a cache line
+WEIGHTS = 0.25  # of what it takes to fetch all weights again, for each chunk: the rest is hidden
 MOVED = 0.5  # cycles to move a number in a block of vectors, there or back
 MOVED_ALONE = 1.6  # cycles to move a number by itself
 
@@ -150,7 +151,8 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
         for numbers, lanes in ((here, schedule.lanes_in), (there, schedule.lanes_out))
     )
     panels = (here + there) * p.item_bytes
-    cycles = turns * (inside + moves + panels * cost.far(panels))
+    weights = p.terms * p.filters * p.item_bytes
+    cycles = turns * (inside + moves + panels * cost.far(panels) + WEIGHTS * weights * cost.far(weights))
     return KernelPlan(
         p,
         request.target,
