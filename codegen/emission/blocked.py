@@ -28,6 +28,6 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "sums": sums,
         "sums_up": sums - 1,
         "bias_at": samples + sums,
-        "inner_workspace": samples + sums + schedule.width if inner.workspace_bytes else 0,
+        "inner_workspace": f"rows + {samples + sums + schedule.width}" if inner.workspace_bytes else "",
         "prefix": f"{name}_" if plan.weights == "baked" else "",
     }
