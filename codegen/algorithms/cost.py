@@ -7,7 +7,13 @@ from math import gcd
 from codegen.targets import Target
 
 LATENCY = 4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
-LEVELS = ((24 << 10, 0.0), (400 << 10, 0.01), (8 << 20, 0.04), (1 << 62, 0.12))  # (bytes, cycles a byte)
+LEVELS = (
+    (24 << 10, 0.0),
+    (200 << 10, 0.01),
+    (1 << 20, 0.025),
+    (8 << 20, 0.05),
+    (1 << 62, 0.12),
+)  # (bytes, cycles a byte)
 WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
 CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 

@@ -26,7 +26,7 @@ MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.tr
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 POINTER = 1.5  # cycles to find a row of a tile
-STATEMENTS_A_CYCLE = 1.2  # of a codelet, spills and loads counted
+STATEMENTS_A_CYCLE = 1.7  # of a codelet, spills and loads counted
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,10 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
         * panel.count
         * sum(
             count
-            * (schedule.chunks * (cost.CALL + size * vectors) + sums * cost.step_cycles(size, vectors, request.target))
+            * (
+                schedule.chunks * (cost.CALL + 2 * size * vectors)
+                + sums * cost.step_cycles(size, vectors, request.target)
+            )
             for count, size in walk.split(schedule.tiles, schedule.rows)
         )
     )

@@ -70,6 +70,8 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
     arrays = reading.weights(options, specs)
     from codegen import pipeline, planner
 
+    if options.packed and arrays:
+        raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
     weights = {spec.name: arrays.get(spec.name) for spec in specs}
     asked = [
         pipeline.request(spec, options.target, "baked" if weights[spec.name] else "argument", options.accuracy)
