@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen import __version__, planner
-from codegen.activations import LINEAR
+from codegen import __version__, activations, planner
+from codegen.activations import LINEAR, Activation
 from codegen.parameters import parameters
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -38,6 +38,8 @@ def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:
         if name == "name" or name.endswith(TRAINING_ONLY) or name.endswith("regularizer"):
             continue
         value = getattr(spec, name)
+        if isinstance(value, Activation) and value == activations.get(value.name):
+            value = value.name  # its options are the defaults
         if name in ALWAYS or value != known.default:
             yield name, str(value)
 

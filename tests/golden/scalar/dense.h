@@ -6,7 +6,7 @@
  *     kernel_size = 3
  *     strides = 1
  *     padding = same
- *     activation = relu(negative_slope=0.0, max_value=None, threshold=0.0)
+ *     activation = relu
  *     filters = 8
  *
  * computes   y[t, f] = relu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 1, c])
