@@ -15,7 +15,10 @@ from codegen.targets import Target
 if TYPE_CHECKING:
     import numpy as np
 
-ALGORITHMS = ("direct_filters", "direct_steps", "depthwise", "winograd", "fft", "blocked", "strided", "transposed")
+ALGORITHMS = (
+    *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
+    *("blocked", "strided", "transposed", "polyphase"),  # rewritten to a problem of another algorithm
+)
 
 
 class Algorithm(Protocol):

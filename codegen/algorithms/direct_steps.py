@@ -89,6 +89,7 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
         step += STRIDED * schedule.width
     elif problem.kernel_size > 1 and problem.dilation % schedule.lanes:
         step += UNALIGNED * schedule.vectors
+    step *= cost.crowding(problem.group_channels, problem.item_bytes * (problem.steps or 0))
     inside = tiles * (cost.CALL + problem.terms * step)
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
     edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(schedule.rows, 1, target)  # half of the taps, say

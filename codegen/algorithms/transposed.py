@@ -25,7 +25,7 @@ HALO = 4  # times the samples that two chunks share: a chunk's least length
 LEAST_RUN = 16  # neighbouring samples in a panel of phases: fewer would be moved one by one
 LINE = 64  # bytes of a cache line
 WEIGHTS = 0.25  # of what it takes to fetch all weights again, for each chunk: the rest is hidden
-MOVED = 0.5  # cycles to move a number in a block of vectors, there or back
+MOVED = 0.38  # cycles to move a number in a block of vectors, there or back
 MOVED_ALONE = 1.6  # cycles to move a number by itself
 
 
@@ -146,10 +146,9 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
         turns = -(-(min(p.dilation, outs) if schedule.phases else outs) // schedule.outs)
         inside = inner.cost
     here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
-    moves = sum(
-        numbers * (MOVED if lanes > 1 else MOVED_ALONE)
-        for numbers, lanes in ((here, schedule.lanes_in), (there, schedule.lanes_out))
-    )
+    known = p.item_bytes if p.steps is not None else 0
+    moves = _moves(schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
+    moves += _moves(schedule.outs_rows, p.filters, schedule.lanes_out, known * outs)
     panels = (here + there) * p.item_bytes
     weights = p.terms * p.filters * p.item_bytes
     cycles = turns * (inside + moves + panels * cost.far(panels) + WEIGHTS * weights * cost.far(weights))
@@ -163,6 +162,13 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
         panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace_bytes,
         inner=inner,
     )
+
+
+def _moves(rows: int, columns: int, lanes: int, row_bytes: int) -> float:
+    """Cycles to transpose a panel of rows of `columns` numbers from or to rows that lie `row_bytes` apart."""
+    if lanes == 1:
+        return rows * columns * MOVED_ALONE
+    return rows * -(-columns // lanes) * lanes * MOVED * cost.crowding(lanes, row_bytes)
 
 
 def panel_bytes(numbers: int, problem: ConvProblem) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.algorithms import direct_filters, direct_steps, transformed
+from codegen.algorithms import direct_filters, direct_steps, transformed, transposed
 from codegen.emission.microkernel import count_loop, index
 from codegen.plan import KernelPlan
 from codegen.transforms import named
@@ -36,6 +36,8 @@ def packing(plan: KernelPlan) -> Packing | None:
         return _by_steps(plan, schedule)
     if isinstance(schedule, transformed.Schedule):
         return _transformed(plan, schedule)
+    if isinstance(schedule, transposed.Schedule) and plan.inner:
+        return packing(plan.inner)
     return None
 
 
