@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "depthwise"
-MOST_ROWS, LEAST_ROWS = 6, 4  # output steps of a tile; taller ones find their rows in the same sets of the cache
+MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
 
 
 def why_not(request: Request) -> str | None:
@@ -36,6 +36,9 @@ def candidates(request: Request) -> list[KernelPlan]:
     """
     problem, target = request.problem, request.target
     rows = min(MOST_ROWS, target.registers - problem.kernel_size - 2)
+    row_bytes = problem.channels * problem.item_bytes
+    while rows > LEAST_ROWS and cost.crowding(2 * rows + problem.kernel_size - 1, row_bytes) > 1:
+        rows -= 1  # the rows that are read and those that are written share the cache's sets
     sliding = rows >= LEAST_ROWS
     plans = []
     for plan in direct_filters.candidates(replace(request, problem=_as_one_group(problem)), rows if sliding else 4):
