@@ -26,14 +26,14 @@ from typing import Generic, TypeVar
 
 from codegen.errors import UsageError
 
-__all__ = ["Description", "Recipe", "describe", "fetch", "folder", "warn_once"]
+__all__ = ["Description", "Recipe", "describe", "fetch", "find", "folder", "own_bytes", "warn_once", "written"]
 
 Library = TypeVar("Library")
 
 TRAILER = struct.Struct("<16s32s16sQ")  # magic, key, target, bytes of the library; the sha256 of all before follows
 MAGIC = b"gen-conv entry 1"
 WAIT_SECONDS = 60.0  # for another's compilation of the same entry; then this one compiles too
-STALE_SECONDS = 3600.0  # a temporary file of that age was left by a killed process
+STALE_SECONDS = {".tmp": 3600.0, ".alias": 30 * 86400.0}  # left by a killed process; unused for a month
 UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -74,6 +74,14 @@ def fetch(recipe: Recipe[Library]) -> tuple[Path, Library]:
         found = _fetch(_private_folder(), recipe)
         warn_once(f"compiled kernels are not kept, as the cache cannot be used: {error}")
         return found
+
+
+def find(recipe: Recipe[Library]) -> tuple[Path, Library] | None:
+    """The file and the opened library of an entry that is there and right; None otherwise, nothing is built."""
+    try:
+        return _opened(folder() / f"{recipe.key}.so", recipe)
+    except OSError:
+        return None
 
 
 def folder() -> Path:
@@ -125,7 +133,7 @@ def _fetch(place: Path, recipe: Recipe[Library]) -> tuple[Path, Library]:
     with _turn(place / f"{recipe.key[:2]}.lock"):
         if found := _opened(path, recipe):  # another's work, while we waited
             return found
-        with _written(place, _sealed(recipe.build(), recipe)) as temporary:
+        with written(place, _sealed(recipe.build(), recipe)) as temporary:
             library = recipe.open(temporary)
             recipe.check(library)
             os.replace(temporary, path)
@@ -154,22 +162,27 @@ def _sealed(library: bytes, recipe: Recipe[Library]) -> bytes:
 
 def _verified(path: Path, recipe: Recipe[Library]) -> bool:
     """Whether `path` is a whole entry of this recipe that only this user can have written; marks it as used."""
+    data = own_bytes(path)
+    if data is None or data != _sealed(data[: -TRAILER.size - hashlib.sha256().digest_size], recipe):
+        return False
+    with suppress(OSError):
+        os.utime(path)
+    return True
+
+
+def own_bytes(path: Path) -> bytes | None:
+    """What is in a regular file that only this user can have written, under this name alone; None for any other."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or not _ours(status) or status.st_nlink > 1:
-                return False
+                return None
             if os.name == "posix" and status.st_mode & UNTRUSTED:
-                return False
-            data = file.read()
+                return None
+            return file.read()
     except OSError:
-        return False
-    if data != _sealed(data[: -TRAILER.size - hashlib.sha256().digest_size], recipe):
-        return False
-    with suppress(OSError):
-        os.utime(path)
-    return True
+        return None
 
 
 def _ours(status: os.stat_result) -> bool:
@@ -177,7 +190,7 @@ def _ours(status: os.stat_result) -> bool:
 
 
 @contextmanager
-def _written(place: Path, data: bytes) -> Iterator[Path]:
+def written(place: Path, data: bytes) -> Iterator[Path]:
     """`data` on the disk under a name that nobody else uses, gone at the end unless it was renamed."""
     descriptor, name = tempfile.mkstemp(suffix=".tmp", dir=place)
     try:
@@ -230,7 +243,7 @@ def _prune(place: Path) -> None:
             status = path.stat()
             if path.suffix == ".so":
                 entries.append((status.st_mtime, status.st_size, path))
-            elif path.suffix == ".tmp" and status.st_mtime < time.time() - STALE_SECONDS:
+            elif status.st_mtime < time.time() - STALE_SECONDS.get(path.suffix, float("inf")):
                 path.unlink()
     total, limit = sum(size for _, size, _ in entries), _limit_bytes()
     for _, size, path in sorted(entries)[:-1]:

@@ -6,13 +6,13 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import __version__, cache, crew, proof, reference, toolchain
+from codegen import __version__, alias, cache, crew, proof, reference, toolchain
 from codegen._abi import ffi
 from codegen.errors import GenConvError, ShapeError, ToolchainError
 from codegen.plan import KernelPlan
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load"]
+__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_plan"]
 
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
@@ -184,14 +184,32 @@ def load(source: GeneratedSource, target: Target, threads: int = 1) -> Kernel:
     Compilers are tried in turn; if none can, the NumPy reference answers, with one warning. Raises ToolchainError if
     this CPU lacks what the target needs, or if the compiler that the user configured fails.
     """
+    text = lru_cache(maxsize=1)(partial(jit_text, source))
+    return _loaded(source.plan, target, threads, partial(_compiled, source.plan, text))
+
+
+def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], threads: int = 1) -> Kernel:
+    """As `load`, of a plan: `write`, which renders it, is called only where something must be compiled.
+
+    It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
+    by the plan and by the state of the package's files.
+    """
+    text = lru_cache(maxsize=1)(lambda: jit_text(write(plan)))
+    return _loaded(plan, plan.target, threads, partial(_known, plan, text))
+
+
+Try = Callable[[toolchain.Compiler, int], CompiledKernel]  # with a compiler, for so many threads
+
+
+def _loaded(plan: KernelPlan, target: Target, threads: int, attempt: Try) -> Kernel:
+    """What `attempt` makes with the first compiler that can, else the reference."""
     if not runs_here(target):
         needs = ", ".join(target.cpu or target.machines)
         raise ToolchainError(f'this CPU cannot run `{target.name}` code, which needs {needs}; target="native" fits it')
-    text = jit_text(source)
     why = "no C compiler was found; install gcc or clang, or `pip install gen-conv[zig]`"
     for compiler in toolchain.chain():
         try:
-            return _compiled(source.plan, text, compiler, threads if source.plan.sliced else 1)
+            return attempt(compiler, threads if plan.sliced else 1)
         except ToolchainError as error:
             if compiler.configured:
                 raise
@@ -200,21 +218,42 @@ def load(source: GeneratedSource, target: Target, threads: int = 1) -> Kernel:
             why = f"no folder for compiled code can be had: {error}"
             break
     cache.warn_once(f"layers run in NumPy, slowly, as {why}")
-    return ReferenceKernel(source.plan)
+    return ReferenceKernel(plan)
 
 
-def _compiled(plan: KernelPlan, text: str, compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
+def _known(plan: KernelPlan, text: Callable[[], str], compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
+    """The kernel that the plan's alias names, without its text; else from the text, whose entry is then named."""
+    name = alias.name(*_made_by(plan, compiler), repr(plan))
+    key = alias.recall(name) if name else None
+    if key and (found := cache.find(_recipe(key, plan, text, compiler, threads))):
+        return CompiledKernel(plan, *found, threads)
+    kernel = _compiled(plan, text, compiler, threads)
+    if name:
+        alias.remember(name, kernel.path)
+    return kernel
+
+
+def _compiled(plan: KernelPlan, text: Callable[[], str], compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
     """The kernel from the cache or from `compiler`. Raises ToolchainError, or OSError where nothing can be written."""
-    parts = (__version__, plan.target.name, compiler.identity, *compiler.flags(plan.target), text)
-    recipe = cache.Recipe(
-        key=hashlib.sha256("\0".join(parts).encode()).hexdigest(),
-        target=plan.target.name,
-        build=lambda: compiler.shared(text, plan.target),
+    key = hashlib.sha256("\0".join((*_made_by(plan, compiler), text())).encode()).hexdigest()
+    return CompiledKernel(plan, *cache.fetch(_recipe(key, plan, text, compiler, threads)), threads)
+
+
+def _made_by(plan: KernelPlan, compiler: toolchain.Compiler) -> tuple[str, ...]:
+    """All but the text that a library depends on."""
+    return (__version__, plan.target.name, compiler.identity, *compiler.flags(plan.target))
+
+
+def _recipe(
+    key: str, plan: KernelPlan, text: Callable[[], str], compiler: toolchain.Compiler, threads: int
+) -> cache.Recipe[Any]:
+    return cache.Recipe(
+        key,
+        plan.target.name,
+        build=lambda: compiler.shared(text(), plan.target),
         open=lambda path: ffi.dlopen(str(path)),
         check=lambda library: proof.prove(CompiledKernel(plan, Path(), library, threads), compiler),
     )
-    path, library = cache.fetch(recipe)
-    return CompiledKernel(plan, path, library, threads)
 
 
 def _steps(p: ConvProblem, x: Array) -> int:

@@ -98,4 +98,8 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     from codegen import loader
 
     chosen = planner.plan(asked.problem, asked.target, asked.weights, asked.accuracy, choice)
-    return loader.load(render.render(replace(chosen, sliced=threads > 1), JIT_NAME), chosen.target, threads)
+    return loader.load_plan(replace(chosen, sliced=threads > 1), _written, threads)
+
+
+def _written(chosen: KernelPlan) -> GeneratedSource:
+    return render.render(chosen, JIT_NAME)

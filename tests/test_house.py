@@ -23,7 +23,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "autotune",
     "loader",
     "wisdom",
-    "proof toolchain cache crew abi_build",
+    "proof toolchain alias cache crew abi_build",
     "render banner",
     "emission cformat",
     "rounding",

@@ -1,0 +1,56 @@
+"""Which entry of the cache holds a plan's library, known without rendering the plan's text.
+
+An alias is a small file beside the entries: the entry's key and a seal over both names, so that a torn, moved or
+edited one counts as none. Its own name is the hash of all that the text and the library depend on: whatever changes,
+another alias is looked for. The entry is verified as ever; an alias only saves work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from codegen import cache, resources
+
+__all__ = ["name", "recall", "remember"]
+
+MAGIC = "gen-conv alias 1"
+CONTENT = re.compile(r"([0-9a-f]{64})\n([0-9a-f]{64})\n")
+
+
+def name(*parts: str) -> str | None:
+    """The alias (64 hex digits) of what is made of `parts` by this package as its files are; None if that is unsure."""
+    state = resources.fingerprint()
+    return _hash(MAGIC, state, *parts) if state else None
+
+
+def recall(name: str) -> str | None:
+    """The key of the entry that `name` stands for; None where no sound alias is found."""
+    with suppress(OSError):
+        path = _path(name)
+        found = CONTENT.fullmatch((cache.own_bytes(path) or b"").decode("ascii", "replace"))
+        if found and found[2] == _hash(MAGIC, name, found[1]):
+            os.utime(path)
+            return found[1]
+    return None
+
+
+def remember(name: str, entry: Path) -> None:
+    """Let `name` stand for a published entry; one of a process's own folder is left nameless. Raises nothing."""
+    with suppress(OSError):
+        path = _path(name)
+        if path.parent != entry.parent:
+            return
+        with cache.written(path.parent, f"{entry.stem}\n{_hash(MAGIC, name, entry.stem)}\n".encode()) as temporary:
+            os.replace(temporary, path)
+
+
+def _path(name: str) -> Path:
+    return cache.folder() / f"{name}.alias"
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
