@@ -40,7 +40,7 @@ def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: A
     problem = plan.problem
     if not is_transform(plan):
         return reference.bound(problem, x, kernel, bias)
-    largest = reference.lost(problem, x, kernel, bias).max(axis=1, keepdims=True)
+    largest = reference.lost(problem, x, kernel, bias).max(axis=1, keepdims=True, initial=0)
     return reference.bound(problem, x, kernel, bias, before=MOST_NOISE[accuracy] * largest)
 
 

@@ -21,6 +21,7 @@ PER_UNIT = 24  # kernels to a translation unit
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 SAME_BITS = ("-std=c99", "-ffp-contract=off")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
+THREADS = ("-fsanitize=thread", "-g1")
 
 
 class Missing(Exception):
@@ -61,7 +62,11 @@ def toolchain(target: Target, compiler: str = "gcc", *, run: bool = True) -> Too
 
 @dataclass(frozen=True)
 class Call:
-    """One run of kernel number `kernel` on one sample; arrays in the kernel's own dtype and layout."""
+    """One run of kernel number `kernel` on one sample; arrays in the kernel's own dtype and layout.
+
+    With `slices` the program runs as many slices in a shuffled order, and the whole, and compares. With `pack` it runs
+    the kernel's pack function on `weights`; `outs` is then the count of packed numbers.
+    """
 
     kernel: int
     x: np.ndarray
@@ -69,6 +74,8 @@ class Call:
     bias: np.ndarray | None
     steps: int
     outs: int  # numbers in y
+    slices: int = 0
+    pack: bool = False
 
 
 class Program:
@@ -98,7 +105,7 @@ class Program:
         objects = [folder / path.name for path in objects]
         for unit, made in zip((*units, HERE / "driver.c"), objects, strict=True):
             compile_c((*tools.compiler, *SAME_BITS, *flags, *include, "-c", str(unit), "-o", str(made)))
-        compile_c((*tools.compiler, *flags, *static, *map(str, objects), "-o", str(self.binary)))
+        compile_c((*tools.compiler, *flags, *static, "-pthread", *map(str, objects), "-o", str(self.binary)))
 
     def run(self, calls: Sequence[Call], timeout: float = 300) -> list[np.ndarray]:
         """The outputs, flat, in the calls' order. Raises AssertionError with what the program said."""
@@ -124,7 +131,8 @@ class Program:
             None if array is None else array.astype(dtype).tobytes() for array in (call.x, call.weights, call.bias)
         ]
         sizes = [-1 if data is None else len(data) for data in inputs]
-        head = [call.kernel, call.steps, *sizes, call.outs * dtype.itemsize, plan.workspace_bytes or -1, 0]
+        number = call.kernel + len(self.sources) * call.pack
+        head = [number, call.steps, *sizes, call.outs * dtype.itemsize, plan.workspace_bytes or -1, call.slices]
         return np.array(head, np.int64).tobytes() + b"".join(data for data in inputs if data)
 
 
@@ -140,20 +148,35 @@ def private(code: str, number: int) -> str:
 
 
 def table(sources: Sequence[GeneratedSource]) -> str:
-    """The C of `calls` and `names`: each kernel behind the one signature that the driver knows."""
+    """The C of `calls` and `names`: each kernel, then each pack function, behind the one signature of the driver."""
     lines = ['#include "driver.h"', *(f'#include "{source.name}.h"' for source in sources)]
+    calls = []
     for source in sources:
         plan = source.plan
         words = ["x", "steps" if plan.problem.steps is None else ""]
         if plan.weights != "baked":
             words += ["kernel", "bias" if plan.problem.bias else ""]
-        words += ["y", "workspace" if plan.workspace_bytes else ""]
-        lines += [
-            f"static void call_{source.name}(const void *x, ptrdiff_t steps, const void *kernel, const void *bias, "
-            "void *y, void *workspace)",
-            "{ (void)steps, (void)kernel, (void)bias, (void)workspace;",
-            f"  {source.name}({', '.join(filter(None, words))}); }}",
-        ]
-    lines.append(f"const call_type calls[] = {{ {', '.join(f'call_{source.name}' for source in sources)} }};")
-    names = ", ".join(f'"{source.name}"' for source in sources)
-    return "\n".join([*lines, f"const char *const names[] = {{ {names} }};", ""])
+        arguments = ", ".join(filter(None, [*words, "y", "workspace" if plan.workspace_bytes else ""]))
+        whole = f"{source.name}({arguments});"
+        slices = f"if (slices) {source.name}_slice({arguments}, slice, slices); else " if plan.sliced else ""
+        lines += _call(source.name, slices + whole)
+        calls.append(source.name)
+    for source in sources:
+        packs = f"void {source.name}_pack(" in source.header
+        lines += _call(f"{source.name}_pack", f"{source.name}_pack(kernel, y);") if packs else []
+        calls.append(f"{source.name}_pack" if packs else "")
+    names = ", ".join(f'"{name}"' for name in calls)
+    pointers = ", ".join(f"call_{name}" if name else "0" for name in calls)
+    return "\n".join(
+        [*lines, f"const call_type calls[] = {{ {pointers} }};", f"const char *const names[] = {{ {names} }};", ""]
+    )
+
+
+def _call(name: str, body: str) -> list[str]:
+    unused = ("x", "steps", "kernel", "bias", "workspace", "slice", "slices")
+    return [
+        f"static void call_{name}(const void *x, ptrdiff_t steps, const void *kernel, const void *bias, void *y, "
+        "void *workspace, ptrdiff_t slice, ptrdiff_t slices)",
+        f"{{ {', '.join(f'(void){word}' for word in unused)};",
+        f"  {body} }}",
+    ]

@@ -1,14 +1,21 @@
 /*
- * Runs emitted kernels on the calls of one file and writes their outputs to another: driver CALLS OUTPUTS guard|heap
+ * Runs emitted kernels on the calls of one file and writes their outputs to another:
+ * driver CALLS OUTPUTS guard|heap|threads
  *
  * guard: every buffer lies between two pages that may not be touched, once against the upper and once against the lower
  * one; inputs are read-only; the rest of the page is checked for stray writes; both runs must give the same bits.
  * heap: every buffer is a malloc of exactly its size, for AddressSanitizer.
+ * threads: as heap, and each slice of a sliced kernel runs in a thread of its own, for ThreadSanitizer.
+ *
+ * A call in slices runs them in a shuffled order, and then once as a whole: both must give the same bits. y and the
+ * workspace hold NaN before a call, and before each slice.
  *
  * Compiled with a file that defines `calls` and `names` (tests/cprogram.py). A call in the file is eight int64 (kernel,
- * steps, then the bytes of x, kernel, bias, y, workspace, 0; -1 for NULL), then the bytes of x, kernel, bias.
+ * steps, then the bytes of x, kernel, bias, y, workspace, then slices; -1 for NULL, 0 slices for the whole), then the
+ * bytes of x, kernel, bias.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +27,8 @@
 #include "driver.h"
 
 enum { X, KERNEL, BIAS, Y, WORKSPACE, BUFFERS };
-enum { CANARY = 0xA5 };
+enum { CANARY = 0xA5, NAN_BYTE = 0xFF };
+enum { MOST_SLICES = 8 };
 static const char *const ROLES[BUFFERS] = {"x", "kernel", "bias", "y", "workspace"};
 
 struct buffer {
@@ -69,7 +77,7 @@ static void open_buffer(struct buffer *b, int64_t size, int high, int guard)
     if (!guard) {
         b->data = malloc(b->size ? b->size : 1);
         if (!b->data) fail("no memory");
-        memset(b->data, CANARY, b->size);
+        memset(b->data, NAN_BYTE, b->size);
         return;
     }
     const size_t inner = (b->size / page + 1) * page;
@@ -79,6 +87,7 @@ static void open_buffer(struct buffer *b, int64_t size, int high, int guard)
     if (mprotect(b->base + page, inner, PROT_READ | PROT_WRITE)) fail("mprotect");
     memset(b->base + page, CANARY, inner);
     b->data = b->base + page + (high ? inner - b->size : 0);
+    memset(b->data, NAN_BYTE, b->size);
 }
 
 static void check_canary(const struct buffer *b, const char *role)
@@ -101,8 +110,55 @@ static void close_buffer(struct buffer *b)
     memset(b, 0, sizeof *b);
 }
 
-static void run(const int64_t *head, unsigned char *const inputs[3], unsigned char *y, int high, int guard)
+struct slice {
+    int64_t kernel, slice, slices;
+    struct buffer workspace; /* of its own, in a thread */
+};
+
+static void run_slice(const struct slice *s, unsigned char *workspace)
 {
+    calls[s->kernel](buffers[X].data, current_steps, buffers[KERNEL].data, buffers[BIAS].data, buffers[Y].data, workspace,
+        s->slice, s->slices);
+}
+
+static void *in_thread(void *given)
+{
+    const struct slice *s = given;
+
+    run_slice(s, s->workspace.data);
+    return NULL;
+}
+
+/* The slices one after another, from the middle on, every third; or all at the same time. */
+static void run_slices(int64_t kernel, ptrdiff_t slices, int64_t workspace, int threads)
+{
+    struct slice each[MOST_SLICES];
+    pthread_t running[MOST_SLICES];
+    ptrdiff_t i;
+
+    if (slices > MOST_SLICES || slices % 3 == 0) fail("so many slices are not shuffled here");
+    for (i = 0; i < slices; ++i) {
+        const struct slice now = {kernel, (slices / 2 + 3 * i) % slices, slices, {0}};
+
+        each[i] = now;
+        if (threads) {
+            open_buffer(&each[i].workspace, workspace, 0, 0);
+            if (pthread_create(&running[i], NULL, in_thread, &each[i])) fail("no thread");
+            continue;
+        }
+        if (buffers[WORKSPACE].data) memset(buffers[WORKSPACE].data, NAN_BYTE, buffers[WORKSPACE].size);
+        run_slice(&each[i], buffers[WORKSPACE].data);
+    }
+    for (i = 0; threads && i < slices; ++i) {
+        pthread_join(running[i], NULL);
+        free(each[i].workspace.data);
+    }
+}
+
+static void run(
+    const int64_t *head, unsigned char *const inputs[3], unsigned char *y, int high, int guard, int threads)
+{
+    const struct slice whole = {head[0], 0, 0, {0}};
     int role;
 
     for (role = 0; role < BUFFERS; ++role) {
@@ -112,8 +168,8 @@ static void run(const int64_t *head, unsigned char *const inputs[3], unsigned ch
         memcpy(b->data, inputs[role], b->size);
         if (b->mapped && mprotect(b->base + page, b->mapped - 2 * page, PROT_READ)) fail("mprotect");
     }
-    calls[head[0]](buffers[X].data, head[1], buffers[KERNEL].data, buffers[BIAS].data, buffers[Y].data,
-        buffers[WORKSPACE].data);
+    if (high && head[7]) run_slices(head[0], (ptrdiff_t)head[7], head[6], threads);
+    else run_slice(&whole, buffers[WORKSPACE].data);
     check_canary(&buffers[Y], "y");
     check_canary(&buffers[WORKSPACE], "workspace");
     memcpy(y, buffers[Y].data, buffers[Y].size);
@@ -139,7 +195,7 @@ int main(int count, char **words)
     int64_t head[8];
 
     if (count != 4 || !(in = fopen(words[1], "rb")) || !(out = fopen(words[2], "wb"))) return 2;
-    const int guard = strcmp(words[3], "guard") == 0;
+    const int guard = strcmp(words[3], "guard") == 0, threads = strcmp(words[3], "threads") == 0;
     page = (size_t)sysconf(_SC_PAGESIZE);
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_fault;
@@ -159,9 +215,10 @@ int main(int count, char **words)
             inputs[role] = space(head[2 + role]);
             if (head[2 + role] > 0) take(inputs[role], (size_t)head[2 + role], in);
         }
-        run(head, inputs, y, 1, guard);
-        run(head, inputs, again, 0, guard);
-        if (memcmp(y, again, (size_t)head[5])) fail("the outputs depend on where the buffers lie");
+        run(head, inputs, y, 1, guard, threads);
+        run(head, inputs, again, 0, guard, threads);
+        if (memcmp(y, again, (size_t)head[5]))
+            fail(head[7] ? "the outputs depend on the slices" : "the outputs depend on where the buffers lie");
         if (fwrite(y, 1, (size_t)head[5], out) != (size_t)head[5]) fail("cannot write the outputs");
         for (role = X; role <= BIAS; ++role) free(inputs[role]);
         free(y);

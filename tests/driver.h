@@ -2,7 +2,8 @@
 #include <stddef.h>
 
 typedef void (*call_type)(
-    const void *x, ptrdiff_t steps, const void *kernel, const void *bias, void *y, void *workspace);
+    const void *x, ptrdiff_t steps, const void *kernel, const void *bias, void *y, void *workspace, ptrdiff_t slice,
+    ptrdiff_t slices); /* slices 0: the public function, which does all */
 
 extern const call_type calls[];
 extern const char *const names[];

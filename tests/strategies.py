@@ -137,11 +137,45 @@ def layer(pick: Pick, *, keras: bool = False, small: bool = False, curved: bool 
     return Layer(kind, channels, steps, arguments, activation, free=pick((False, True)))
 
 
-def random_layers(count: int, seed: int, **options: bool) -> Iterator[Layer]:
-    """The same `count` layers on every machine."""
+WAYS = {  # (taps, strides, dilations, groups, least channels) that each family of algorithms is made for
+    "tiles": ((2, 3, 4, 5, 6, 2, 3, 4, 5, 6, 7, 9, 12, 16, 25, 40, 70), (1,), (1, 1, 2, 7), (1, 1, 1, 2, 3), 4),
+    "signal": ((8, 9, 16, 31, 33, 64, 101), (1,), (1,), (1,), 1),
+    "strides": ((4, 5, 6, 7, 8, 9), (2, 3, 4), (1,), (1,), 2),
+    "depthwise": ((1, 2, 3, 4, 5, 7, 9), (1, 1, 2, 3), (1, 1, 2, 4), (1,), 2),
+}
+
+
+def rewritten(pick: Pick, *, free: bool = True, curved: bool = True) -> Layer:
+    """A layer that another algorithm than a plain direct one may serve, by one of WAYS; `free`: some of free length."""
+    way = pick(("tiles", "tiles", "tiles", "signal", "strides", "depthwise"))
+    taps, strides, dilations, groups, least = (
+        pick(options) if i < 4 else options for i, options in enumerate(WAYS[way])
+    )
+    reach = dilations * (taps - 1) + 1
+    padding = pick(("valid", "same", "causal", (pick(range(reach + 3)), pick(range(reach + 3)))))
+    arguments: dict[str, Any] = {
+        "kernel_size": taps,
+        "strides": strides,
+        "dilation_rate": dilations,
+        "padding": padding,
+        "data_format": pick(("channels_last", "channels_last", "channels_first")),
+        "use_bias": pick((True, True, False)),
+    }
+    channels = 1 if way == "signal" else groups * pick(range(least, 34 // groups))
+    if way != "depthwise":
+        arguments |= {"groups": groups, "filters": 1 if way == "signal" else groups * pick(range(4, 40 // groups))}
+    steps = reach + pick((*range(40), 97, 640, 4200) if way == "signal" else (*range(40), 64, 97, 230))
+    activation = pick(EXACT + CURVED if curved else EXACT)
+    kind = "depthwise_conv1d" if way == "depthwise" else "conv1d"
+    length_told = not free or (way == "strides" and pick((True, True, False)))
+    return Layer(kind, channels, steps, arguments, activation, free=not length_told and pick((False, True)))
+
+
+def random_layers(count: int, seed: int, make: Callable[..., Layer] = layer, **options: bool) -> Iterator[Layer]:
+    """The same `count` layers on every machine; `make` is `layer` or `rewritten`."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        yield layer(lambda options: options[int(rng.integers(len(options)))], **options)
+        yield make(lambda options: options[int(rng.integers(len(options)))], **options)
 
 
 def data(layer: Layer, seed: int, *, whole: bool, batch: int = 1, steps: int | None = None) -> Data:

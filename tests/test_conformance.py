@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen import pipeline, reference
+from codegen import pipeline, planner, reference
 from codegen.targets import TARGETS
 from tests import cprogram, recorded, strategies, trials
 from tests.cprogram import Call, Program
@@ -21,6 +21,18 @@ def test_random_layers(target: str, specs: int, need: Callable[..., Any], tmp_pa
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = list(strategies.random_layers(specs // 2 if tools.runner else specs, seed=1))
     trials.run_all(layers, TARGETS[target], tools, tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_random_plan_of_every_algorithm(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Known weights and accuracy `fast`: direct plans still to the bit, transforms within their bound; half sliced."""
+    tools, seen = need(cprogram.toolchain, TARGETS[target]), set()
+    layers = list(strategies.random_layers(max(36, specs // (12 if tools.runner else 6)), 31, strategies.rewritten))
+    for start in range(0, len(layers), trials.PER_PROGRAM // 6):
+        made = trials.one_of_each(layers[start : start + trials.PER_PROGRAM // 6], TARGETS[target], start)
+        trials.try_all(made, tools, tmp_path, start)
+        seen |= {kernel.source.plan.algorithm for kernel in made}
+    assert seen == set(planner.ALGORITHMS)
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])

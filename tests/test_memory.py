@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,32 @@ def test_every_length_up_to_three_vectors(target: str, need: Callable[..., Any],
     trials.run(program, tried)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """As above for a random plan of each; known lengths, too, for those that serve no other. A workspace of NaN."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    layers = [replace(layer, free=layer.arguments["strides"] == 1) for layer in rewritten(20, seed=41)]
+    strided = next(layer for layer in layers if not layer.free and layer.kind == "conv1d")
+    layers += [replace(strided, steps=strided.steps + more) for more in range(9)]
+    made, tried = trials.one_of_each(layers, TARGETS[target], seed=41), []
+    for number, kernel in enumerate(made):
+        arguments, steps = kernel.layer.arguments, [kernel.layer.steps]
+        if kernel.layer.free:
+            before = arguments["dilation_rate"] * (arguments["kernel_size"] - 1)
+            steps = [0, 1, 2, *(before + more for more in vector_steps(TARGETS[target]))]
+        for length in steps:
+            given = strategies.data(kernel.layer, number + length, whole=True, steps=length)
+            if kernel.baked:
+                given = strategies.Data(given.x, kernel.baked.kernel, kernel.baked.bias)
+            tried.append((number, trials.Trial(kernel, given, True)))
+    assert {kernel.source.plan.algorithm for kernel in made} >= {"winograd", "fft", "blocked", "strided", "transposed"}
+    trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
+
+
+def rewritten(count: int, seed: int) -> list[Layer]:
+    return list(strategies.random_layers(count, seed, strategies.rewritten))
+
+
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_address_and_undefined_behaviour_sanitizers(
     target: str, specs: int, need: Callable[..., Any], tmp_path: Path
@@ -69,6 +96,51 @@ def test_address_and_undefined_behaviour_sanitizers(
     layers = list(strategies.random_layers(max(40, specs // 5), seed=5))
     flags = ("-O1", *cprogram.SANITIZE)
     trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
+    made = trials.one_of_each(rewritten(max(16, specs // 18), seed=42), TARGETS[target], seed=42)
+    trials.try_all(made, tools, tmp_path, flags=flags, buffers="heap")
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_slices_in_threads_race_for_nothing(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """ThreadSanitizer watches four slices at the same time, each with a workspace of its own: no report."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    layers = rewritten(10, seed=43) + list(strategies.random_layers(6, seed=44))
+    made = [kernel for kernel in trials.one_of_each(layers, TARGETS[target], seed=43) if kernel.source.plan.sliced]
+    assert len({kernel.source.plan.algorithm for kernel in made}) > 5
+    flags = ("-O1", *cprogram.THREADS)
+    program = Program([kernel.source for kernel in made], tools, tmp_path, flags=flags, buffers="threads")
+    tried = [next(trials.trials(kernel, i)) for i, kernel in enumerate(made)]
+    outputs = program.run([replace(trial.call(i), slices=4) for i, trial in enumerate(tried)])
+    for trial, y in zip(tried, outputs, strict=True):
+        trial.check(y)
+
+
+SLICED_FAULTS = (  # the same for a slice of it
+    ("guard", ("-O1",), "if (t % slices == slice) y[t] = (float)slices;", "the outputs depend on the slices"),
+    ("threads", ("-O1", *cprogram.THREADS), "y[t] = x[t];", "data race"),
+)
+
+
+@pytest.mark.parametrize(("buffers", "flags", "body", "said"), SLICED_FAULTS)
+def test_the_harness_catches_what_is_planted_in_slices(
+    buffers: str, flags: tuple[str, ...], body: str, said: str, need: Callable[..., Any], tmp_path: Path
+) -> None:
+    tools = need(cprogram.toolchain, TARGETS["scalar"])
+    layer = Layer("conv1d", 1, 8, {"filters": 1, "kernel_size": 1, "data_format": "channels_last"})
+    plan = replace(trials.Kernel.of(layer, TARGETS["scalar"], "planted").source.plan, sliced=True)
+    kernel = trials.Kernel.planned(layer, plan, "planted", "exact")
+    code = (
+        '#include "planted.h"\nvoid planted_slice(const float *x, const float *kernel, const float *bias, float *y, '
+        "ptrdiff_t slice, ptrdiff_t slices)\n"
+        f"{{ (void)x, (void)kernel, (void)bias; for (ptrdiff_t t = 0; t < 8; ++t) {{ {body} }} }}\n"
+        "void planted(const float *x, const float *kernel, const float *bias, float *y)\n"
+        "{ planted_slice(x, kernel, bias, y, 0, 1); }\n"
+    )
+    planted = type(kernel.source)("planted", plan, (("planted.c", code), kernel.source.files[1]))
+    program = Program([planted], tools, tmp_path, flags=flags, buffers=buffers)
+    trial = trials.Trial(kernel, strategies.data(layer, 6, whole=True), True)
+    with pytest.raises(AssertionError, match=said):
+        program.run([replace(trial.call(0), slices=4)])
 
 
 FAULTS = (  # how the buffers lie, a kernel of one filter over 8 samples, and what must be said of it

@@ -45,7 +45,7 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request) -> list[KernelPlan]:
     """The plans of winograd for the rewritten problem, cheapest first."""
     problem = request.problem
-    asked = replace(request, problem=_rewritten(problem))
+    asked = replace(request, problem=_rewritten(problem), weights="packed")  # of the rewritten one: handed on
     schedule = Schedule(_shift(problem))
     found = [_ragged(problem, plan) for plan in winograd.candidates(asked)]
     return [replace(plan, problem=problem, algorithm=NAME, schedule=schedule, inner=plan) for plan in found]
