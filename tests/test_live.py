@@ -91,7 +91,9 @@ def test_reference_against_keras(specs: int) -> None:
         theirs = keras_answer(layer, given, "float64")
         y = reference.convolve(layer.spec(dtype="float64").lower(), given.x, *trials.split(layer, given))
         assert y.shape == theirs.shape, layer
-        np.testing.assert_allclose(y, theirs, rtol=1e-10, atol=1e-11, err_msg=str(layer))
+        # torch's softplus is x itself from 20 on, which leaves out log1p(exp(-20)) = 2.1e-9
+        least = 2.1e-9 if layer.activation[0] == "softplus" else 1e-11
+        np.testing.assert_allclose(y, theirs, rtol=1e-10, atol=least, err_msg=str(layer))
         count += layer.activation[0] != "linear"
     assert count > specs // 8
 
