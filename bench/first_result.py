@@ -54,7 +54,7 @@ def once(spec: Path, cache: Path) -> tuple[str, list[float]]:
 
 
 def row(spec: Path, rounds: int) -> str:
-    """A line of the table: medians of `rounds` processes with a cache of their own each, and of as many with a warm one."""
+    """A line of the table: medians of `rounds` processes with an empty cache each, and of as many with a warm one."""
     with tempfile.TemporaryDirectory() as folder:
         cold = [once(spec, Path(folder) / str(number)) for number in range(rounds)]
         warm = [once(spec, Path(folder) / "0") for _ in range(rounds)]

@@ -129,7 +129,7 @@ def _plan(
     out_stride, kind, taps = _odd_lines(tiles * panel.width), transform.name, transform.taps
     schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, chunks)
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
-    code = len(transform.forward.statements) + len(transform.inverse.statements)
+    code = sum(transform.statements)
     cycles = problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
     return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
 
@@ -156,8 +156,9 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     traffic = weights * cost.far(weights) + panel.count * (
         v / schedule.rows * cost.far(v) + m * cost.far(m + sums * panel.width * item)
     )
-    into = len(transform.forward.statements) + transform.inputs + points
-    back = len(transform.inverse.statements) + points + transform.outputs
+    into, back = transform.statements
+    into += transform.inputs + points
+    back += points + transform.outputs
     transformed = schedule.tiles + schedule.parts - 1
     codelets = transformed * into * -(-problem.group_channels // schedule.lanes)
     codelets += schedule.tiles * back * panel.count * vectors

@@ -6,11 +6,11 @@ the circular result are the ones that do not wrap. Bins 0 and N/2 are one produc
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import cos, pi, sin, sqrt
 from typing import TYPE_CHECKING
 
-from codegen.transforms.expressions import Graph, Node
+from codegen.transforms.expressions import Code, Graph, Node
 from codegen.transforms.transform import Transform
 
 if TYPE_CHECKING:
@@ -22,12 +22,18 @@ Bin = tuple[Node, Node]
 @lru_cache(maxsize=64)
 def fourier(size: int, taps: int, outputs: int | None = None) -> Transform:
     """The transform of `size` samples (a power of two) for `taps` taps: size - taps + 1 outputs, or fewer if asked."""
-    import numpy as np
-
-    graph = Graph()
-    half, most = size // 2, size - taps + 1
+    most = size - taps + 1
     name = f"FFT{size}" if outputs is None else f"FFT{size}({outputs})"
     outputs = most if outputs is None else min(outputs, most)
+    points = 3 * size // 2 - 1
+    return Transform(
+        name, outputs, taps, points, size, partial(_codelets, size, outputs), partial(_weights, size, taps)
+    )
+
+
+def _codelets(size: int, outputs: int) -> tuple[Code, Code]:
+    """From `size` samples to the points, and from these to the first `outputs` of the circular result."""
+    graph, half = Graph(), size // 2
     spectrum = _forward(graph, [graph.input(i) for i in range(size)])
     points: list[Node] = [spectrum[0][0], spectrum[half][0]]
     for real, imaginary in spectrum[1:half]:
@@ -39,17 +45,16 @@ def fourier(size: int, taps: int, outputs: int | None = None) -> Transform:
         k1, k2, k3 = values[3 * f - 1 : 3 * f + 2]
         bins.append((graph.sub(k1, k3), graph.add(k1, k2)))
     bins.append((values[1], graph.zero))
-    back = graph.code(len(points), _inverse(graph, bins)[:outputs])
-    return Transform(name, outputs, taps, len(points), into, back, _weights(np.eye(taps), size))
+    return into, graph.code(len(points), _inverse(graph, bins)[:outputs])
 
 
-def _weights(kernels: Array, size: int) -> Array:
-    """(taps, n) to (points, n): rows for bins 0 and N/2, then (c, d - c, c + d) a bin, c + i d its conjugate over N."""
+def _weights(size: int, taps: int) -> Array:
+    """(points, taps): rows for bins 0 and N/2, then (c, d - c, c + d) a bin, c + i d its conjugate over N."""
     import numpy as np
 
-    spectra = np.conj(np.fft.rfft(kernels, size, axis=0)) / size
+    spectra = np.conj(np.fft.rfft(np.eye(taps), size, axis=0)) / size
     c, d = spectra[1:-1].real, spectra[1:-1].imag
-    inner = np.stack([c, d - c, c + d], axis=1).reshape(-1, kernels.shape[1])
+    inner = np.stack([c, d - c, c + d], axis=1).reshape(-1, taps)
     return np.asarray(np.concatenate([spectra[[0, -1]].real, inner]))
 
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
-from codegen.transforms.expressions import Graph, Node, pairs
+from codegen.transforms.expressions import Code, Graph, Node, pairs
 from codegen.transforms.transform import Transform
+
+if TYPE_CHECKING:
+    from codegen.transforms.transform import Array
 
 POINTS: dict[int, tuple[Fraction, ...]] = {
     count: tuple(Fraction(p) for p in points.split())
@@ -60,17 +64,27 @@ def _product(points: list[Fraction]) -> list[Fraction]:
 @lru_cache(maxsize=64)
 def toom_cook(outputs: int, taps: int) -> Transform:
     """F(outputs, taps)."""
-    import numpy as np
+    count, size = outputs + taps - 1, (outputs, taps)
+    return Transform(
+        f"F({outputs},{taps})", outputs, taps, count, count, partial(_codelets, *size), partial(_weights, *size)
+    )
 
-    inverse, weights, forward = tables(outputs, taps)
-    count = outputs + taps - 1
-    graph = Graph()
+
+def _codelets(outputs: int, taps: int) -> tuple[Code, Code]:
+    """B^T and A^T as code."""
+    inverse, _, forward = tables(outputs, taps)
+    count, graph = outputs + taps - 1, Graph()
     values = [graph.input(i) for i in range(count)]
     into = graph.code(count, pairs(graph, [[float(v) for v in row] for row in forward], values))
     # the columns of A^T belong to the points: p and -p share their even and odd powers through sums and differences
-    back = graph.code(count, _evaluate(graph, inverse, values))
-    table = np.array([[float(v) for v in row] for row in weights])
-    return Transform(f"F({outputs},{taps})", outputs, taps, count, into, back, table)
+    return into, graph.code(count, _evaluate(graph, inverse, values))
+
+
+def _weights(outputs: int, taps: int) -> Array:
+    """G as floats."""
+    import numpy as np
+
+    return np.array([[float(v) for v in row] for row in tables(outputs, taps)[1]])
 
 
 def _evaluate(graph: Graph, matrix: Matrix, values: list[Node]) -> list[Node]:

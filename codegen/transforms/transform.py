@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from codegen.transforms.expressions import Code
+from codegen.transforms.table import FIGURES
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
@@ -19,18 +22,37 @@ if TYPE_CHECKING:
 class Transform:
     """y[i] = sum over k of w[k] x[i + k], for i < `outputs`, k < `taps`, as inverse(forward(x) * (weights @ w)).
 
-    `forward` maps the `outputs` + `taps` - 1 (or more) input rows to `points` rows, `inverse` these to the outputs;
-    `weights` is (points, taps), float64.
+    `forward` maps the `inputs`, `outputs` + `taps` - 1 or more, to `points` rows, `inverse` these to the outputs;
+    `weights` is (points, taps), float64. All three are made when they are first asked for: a planner that looks at many
+    transforms needs no more than figures of them.
     """
 
     name: str
     outputs: int
     taps: int
     points: int
-    forward: Code
-    inverse: Code
-    weights: Array
+    inputs: int
+    codelets: Callable[[], tuple[Code, Code]] = field(repr=False)
+    matrix: Callable[[], Array] = field(repr=False)
 
     @property
-    def inputs(self) -> int:
-        return self.forward.inputs
+    def forward(self) -> Code:
+        return self._codelets[0]
+
+    @property
+    def inverse(self) -> Code:
+        return self._codelets[1]
+
+    @cached_property
+    def weights(self) -> Array:
+        return self.matrix()
+
+    @cached_property
+    def statements(self) -> tuple[int, int]:
+        """How many statements `forward` and `inverse` have."""
+        known = FIGURES.get((self.name, self.taps))
+        return known[:2] if known else (len(self.forward.statements), len(self.inverse.statements))
+
+    @cached_property
+    def _codelets(self) -> tuple[Code, Code]:
+        return self.codelets()
