@@ -147,7 +147,7 @@ WAYS = {  # (taps, strides, dilations, groups, least channels) that each family 
 
 def rewritten(pick: Pick, *, free: bool = True, curved: bool = True) -> Layer:
     """A layer that another algorithm than a plain direct one may serve, by one of WAYS; `free`: some of free length."""
-    way = pick(("tiles", "tiles", "tiles", "signal", "strides", "depthwise"))
+    way = pick(("tiles", "tiles", "tiles", "signal", "strides", "strides", "depthwise"))
     taps, strides, dilations, groups, least = (
         pick(options) if i < 4 else options for i, options in enumerate(WAYS[way])
     )

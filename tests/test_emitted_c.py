@@ -8,20 +8,26 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from codegen import check, pipeline
+from codegen import check, pipeline, planner
+from codegen.emission.packing import packing
+from codegen.plan import Accuracy
 from codegen.render import GeneratedSource
 from codegen.targets import TARGETS
 from tests import cprogram, strategies, trials
-from tests.cprogram import Toolchain
+from tests.cprogram import Call, Program, Toolchain
+from tests.trials import Kernel
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
+MOST_STACK = 16 << 10  # bytes of one function: microcontrollers give a task little more
 FOR_REVIEW = {
     "scalar": ("dense", "causal", "strided", "band", "rows", "mixer"),
     "avx2": ("dense", "causal", "band"),
@@ -39,7 +45,19 @@ def sources(target: str, count: int = 14) -> list[GeneratedSource]:
         found.append(pipeline.generate(spec.build(spec.input_shape), target, weights))
         found[-1] = renamed(found[-1])
     layers = list(strategies.random_layers(count, seed=8))
-    return found + [kernel.source for kernel in trials.kernels(layers, TARGETS[target])]
+    found += [kernel.source for kernel in trials.kernels(layers, TARGETS[target])]
+    return found + [kernel.source for kernel in every_algorithm(target)]
+
+
+@lru_cache
+def every_algorithm(target: str) -> tuple[Kernel, ...]:
+    """Random plans of class `fast`, two of each algorithm at most: packed with their pack function, and baked."""
+    layers = list(strategies.random_layers(36, 51, strategies.rewritten))
+    kept: dict[tuple[str, bool], Kernel] = {}
+    for kernel in trials.one_of_each(layers, TARGETS[target], seed=51):
+        kept.setdefault((kernel.source.plan.algorithm, kernel.baked is None), kernel)
+    assert {algorithm for algorithm, _ in kept} == set(planner.ALGORITHMS)
+    return tuple(kept.values())
 
 
 def renamed(source: GeneratedSource) -> GeneratedSource:
@@ -73,6 +91,69 @@ def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_pa
 def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None:
     tools = Toolchain((need(cprogram.program, "tcc", "tcc"), "-Wall", "-Werror"))
     trials.run_all(list(strategies.random_layers(40, seed=9)), TARGETS["scalar"], tools, tmp_path, flags=())
+    trials.try_all(every_algorithm("scalar"), tools, tmp_path, flags=())
+
+
+@pytest.mark.parametrize("accuracy", ["exact", "fast"])
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_pack_in_c_is_the_plans_pack(target: str, accuracy: Accuracy, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Every plan that has a pack function: numbers that are moved equal, transformed ones to their last digit."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    layers = [*strategies.random_layers(24, 52, strategies.rewritten), *strategies.random_layers(24, 53)]
+    made = [one for one in trials.one_of_each(layers, TARGETS[target], 52, accuracy) if packs(one)]
+    program, calls, expected, tables = Program([one.source for one in made], tools, tmp_path), [], [], []
+    for number, one in enumerate(made):
+        plan, x = one.source.plan, np.zeros(1)
+        kernel, _ = trials.split(one.layer, strategies.data(one.layer, number, whole=False))
+        expected.append(planner.algorithm(plan.algorithm).pack(plan, kernel.astype(plan.problem.dtype)))
+        calls.append(Call(number, x, kernel, None, 0, expected[-1].size, pack=True))
+        found = packing(plan)
+        assert found is not None
+        tables.append(0.0 if found.matrix is None else np.abs(found.matrix).sum(1).max() * np.abs(kernel).max())
+        assert found.count == expected[-1].size
+        assert f"_KERNEL_NUMBERS {found.count} " in one.source.header
+    for y, wanted, largest, one in zip(program.run(calls), expected, tables, made, strict=True):
+        allowed = 0.0 if not largest else np.spacing(np.abs(wanted)) + 1e-14 * largest
+        assert (np.abs(y.astype(float) - wanted) <= allowed).all(), one.source.plan
+    assert any(tables) == (accuracy == "fast")
+
+
+def packs(kernel: Kernel) -> bool:
+    return f"{kernel.source.name}_pack(" in kernel.source.header
+
+
+@pytest.mark.parametrize("accuracy", ["exact", "fast"])
+def test_packed_files_bring_what_they_need(accuracy: Accuracy, need: Callable[..., Any], tmp_path: Path) -> None:
+    """`--packed`: a kernel and its pack function for every layer; packed by it in C, the kernel is right."""
+    tools, made = need(cprogram.toolchain, TARGETS["avx2"]), []
+    for number, layer in enumerate(strategies.random_layers(20, 54, strategies.rewritten)):
+        source = pipeline.generate(layer.spec(f"k{number}"), "avx2", accuracy=accuracy, packed=True, sliced=True)
+        made.append(Kernel(layer, source, None, accuracy))
+    assert all(packs(kernel) for kernel in made)
+    program = Program([kernel.source for kernel in made], tools, tmp_path)
+    tried = [next(trials.trials(kernel, number)) for number, kernel in enumerate(made)]
+    calls = [trial.call(number) for number, trial in enumerate(tried)]
+    kernels = [trials.split(trial.kernel.layer, trial.given)[0] for trial in tried]
+    packing_calls = [
+        replace(call, weights=kernel, bias=None, outs=call.weights.size, slices=0, pack=True)
+        for call, kernel in zip(calls, kernels, strict=True)
+        if call.weights is not None
+    ]
+    packed = program.run(packing_calls)
+    outputs = program.run([replace(call, weights=one) for call, one in zip(calls, packed, strict=True)])
+    for trial, y in zip(tried, outputs, strict=True):
+        trial.check(y)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_stack_frames_are_small(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Of every function, as gcc reports them: 16 KB at most, of a size known when it is compiled."""
+    tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
+    files = write([kernel.source for kernel in every_algorithm(target)], tmp_path)
+    cprogram.compile_c((*tools.compiler, *cprogram.SAME_BITS, "-O2", "-fstack-usage", "-c", *files), folder=tmp_path)
+    frames = [line.split("\t") for path in tmp_path.glob("*.su") for line in path.read_text().splitlines()]
+    assert len(frames) > 2 * len(files)
+    assert {name: size for name, size, kind in frames if int(size) > MOST_STACK or kind != "static"} == {}
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
@@ -109,7 +190,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_object_holds_code_and_constants_only(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
-    """One external function, no variable (data, bss, common), nothing wanted from elsewhere but memcpy and memset."""
+    """The header's functions, no variable (data, bss, common), nothing wanted from elsewhere but memcpy and memset."""
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
     found = sources(target, count=4)
     files = write(found, tmp_path)
@@ -118,7 +199,9 @@ def test_object_holds_code_and_constants_only(target: str, need: Callable[..., A
         command = [need(cprogram.program, "nm", "binutils"), "-P", str(tmp_path / f"{source.name}.o")]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         symbols = [line.split()[:2] for line in listed.splitlines()]
-        assert [name for name, kind in symbols if kind == "T"] == [source.name]
+        public = re.findall(rf"^void ({source.name}(?:_slice|_pack)?)\(", source.header, re.MULTILINE)
+        assert sorted(name for name, kind in symbols if kind == "T") == sorted(public)
+        assert source.name in public
         assert {kind for _, kind in symbols} <= {"T", "t", "r", "R", "U"}
         assert {name for name, kind in symbols if kind == "U"} <= {"memcpy", "memset"}
 
