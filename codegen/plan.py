@@ -56,6 +56,9 @@ class Request:
     target: Target
     weights: Weights = "argument"
     accuracy: Accuracy = "exact"
+    against: ConvProblem | None = (
+        None  # the problem that was rewritten to this one: its direct sums are what is promised
+    )
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def candidates(request: Request) -> list[KernelPlan]:
     """For each width the best direct and the best Fourier plan of the rewritten problem, cheapest first."""
     found = []
     for width in WIDTHS:
-        asked = replace(request, problem=_rewritten(request.problem, width), weights="packed")
+        small = _rewritten(request.problem, width)
+        asked = replace(request, problem=small, weights="packed", against=request.problem)
         for algorithm in (direct_filters, fft):
             if not algorithm.why_not(asked):
                 found += [_plan(request, width, inner) for inner in algorithm.candidates(asked)[:1]]

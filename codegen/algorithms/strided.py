@@ -45,7 +45,8 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request) -> list[KernelPlan]:
     """The plans of winograd for the rewritten problem, cheapest first."""
     problem = request.problem
-    asked = replace(request, problem=_rewritten(problem), weights="packed")  # of the rewritten one: handed on
+    # the weights are those of the rewritten problem, handed on
+    asked = replace(request, problem=_rewritten(problem), weights="packed", against=problem)
     schedule = Schedule(_shift(problem))
     found = [_ragged(problem, plan) for plan in winograd.candidates(asked)]
     return [replace(plan, problem=problem, algorithm=NAME, schedule=schedule, inner=plan) for plan in found]

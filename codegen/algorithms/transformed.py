@@ -8,6 +8,7 @@ Dilation by polyphase: a tile's rows lie `dilation` samples apart. Rows outside 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from codegen.algorithms import cost, walk
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 LINE = 16  # floats in a cache line
+MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 POINTER = 1.5  # cycles to find a row of a tile
+STREAM = 0.3  # of what far bytes cost, where they are read in order, so that they are fetched ahead
 STATEMENTS_A_CYCLE = 1.7  # of a codelet, spills and loads counted
 
 
@@ -83,6 +86,21 @@ def tiles_of(problem: ConvProblem, outputs: int, outs: int) -> int:
     return phases * -(-longest // outputs)
 
 
+def handicap(request: Request) -> float:
+    """What a transform's noise counts more for: direct sums leave out zeros and taps in the padding, it does not."""
+    p = request.against or request.problem
+    full = p.terms * (p.terms + 1) / 2
+    rewritten = request.problem.terms * (request.problem.terms + 1) / 2
+    if p.steps is None:
+        return sqrt(rewritten / full)
+    (first, last), outs = walk.interior(p, p.steps), p.out_steps(p.steps)
+    border = [*range(first), *range(last, outs)]
+    looked_at = border[:: -(-len(border) // 256)] if border else []
+    counts = [(taps[1] - taps[0]) * p.group_channels for taps in (p.taps(t, p.steps) for t in looked_at)]
+    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * len(border)
+    return sqrt(rewritten / max(1.0, ((last - first) * full + at_border) / max(1, outs)))
+
+
 def chunks_of(transform: Transform, channels: int, most_noise: float) -> int:
     """The fewest chunks of the sums over channels that keep the noise in bounds; 0 if none does."""
     most = min(MOST_CHUNKS, max(1, channels // 8))
@@ -96,11 +114,16 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
     widths = target.lanes(problem.dtype)
     lanes = next(width for width in widths if width <= problem.group_channels)
     filters = next(width for width in widths if width <= problem.group_filters)
+    most_noise = MARGIN * MOST_NOISE[request.accuracy] / handicap(request)
     found = []
     for transform in transforms:
         parts = -(-problem.kernel_size // transform.taps)
-        chunks = chunks_of(transform, parts * problem.group_channels, MARGIN * MOST_NOISE[request.accuracy])
-        if not chunks or (parts > 1 and (problem.dilation > 1 or transform.taps != transform.outputs)):
+        chunks = chunks_of(transform, parts * problem.group_channels, most_noise)
+        if (
+            max(transform.statements) > MOST_STATEMENTS
+            or not chunks
+            or (parts > 1 and (problem.dilation > 1 or transform.taps != transform.outputs))
+        ):
             continue
         for vectors in (2, 3, 4, 1):
             count = -(-problem.group_filters // filters)
@@ -153,7 +176,7 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     )
     weights, v = points * sums * panel.width * panel.count * item, points * schedule.stride * item
     m = points * schedule.out_stride * item
-    traffic = weights * cost.far(weights) + panel.count * (
+    traffic = STREAM * weights * cost.far(weights) + panel.count * (
         v / schedule.rows * cost.far(v) + m * cost.far(m + sums * panel.width * item)
     )
     into, back = transform.statements
