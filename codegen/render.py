@@ -70,6 +70,7 @@ def render(
         context.update(_tables(plan, weights))
     environment = _environment()
     context["body"] = _body(plan, name, context)
+    context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
     if plan.weights == "packed" and with_pack:
         context |= _pack(plan, context)
     code, header = (cformat.fold(environment.get_template(f"kernel.{kind}.j2").render(context)) for kind in ("c", "h"))

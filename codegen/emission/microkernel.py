@@ -185,7 +185,7 @@ def starts(rows: int, vectors: int, first: Sequence[str]) -> tuple[tuple[tuple[s
     return tuple(lines)
 
 
-FIRST_SLICE, LAST_SLICE = "if (slice == 0)", "if (slice == slices - 1)"
+FIRST_SLICE, LAST_SLICE = "if (slice % slices == 0)", "if (slice == slices - 1)"  # each names both: none is unused
 
 
 def share(count: int) -> tuple[str, str]:

@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for neon: tiles of 6 steps x 4 channels, 6 accumulators vectors of 4
+ * algorithm  depthwise for neon: tiles of 12 steps x 4 channels, 12 accumulators vectors of 4
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -89,8 +89,8 @@ static inline v4 v4_silu(v4 x)
     return v4_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
 }
 
-/* 5 output steps x 4 filters */
-static void mixer_5x4_at0(const float *restrict x, const float *restrict w,
+/* 10 output steps x 4 filters */
+static void mixer_10x4_at0(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     v4 a0_0 = v4_load(b);
@@ -98,30 +98,50 @@ static void mixer_5x4_at0(const float *restrict x, const float *restrict w,
     v4 a2_0 = a0_0;
     v4 a3_0 = a0_0;
     v4 a4_0 = a0_0;
+    v4 a5_0 = a0_0;
+    v4 a6_0 = a0_0;
+    v4 a7_0 = a0_0;
+    v4 a8_0 = a0_0;
+    v4 a9_0 = a0_0;
     v4 s, w0, w1, w2, w3;
 
-    /* taps 0 to 3, 5 samples, each loaded once */
+    /* taps 0 to 3, 10 samples, each loaded once */
     w0 = v4_load(w); w1 = v4_load(w + 9); w2 = v4_load(w + 18); w3 = v4_load(w + 27);
     s = v4_load(x); a0_0 = v4_fma(s, w3, a0_0); a1_0 = v4_fma(s, w2, a1_0); a2_0 = v4_fma(s, w1, a2_0);
         a3_0 = v4_fma(s, w0, a3_0);
     s = v4_load(x + 9); a1_0 = v4_fma(s, w3, a1_0); a2_0 = v4_fma(s, w2, a2_0); a3_0 = v4_fma(s, w1, a3_0);
         a4_0 = v4_fma(s, w0, a4_0);
     s = v4_load(x + 18); a2_0 = v4_fma(s, w3, a2_0); a3_0 = v4_fma(s, w2, a3_0); a4_0 = v4_fma(s, w1, a4_0);
-    s = v4_load(x + 27); a3_0 = v4_fma(s, w3, a3_0); a4_0 = v4_fma(s, w2, a4_0);
-    s = v4_load(x + 36); a4_0 = v4_fma(s, w3, a4_0);
-    float sums[20]; /* for the activation, a vector at a time */
+        a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_load(x + 27); a3_0 = v4_fma(s, w3, a3_0); a4_0 = v4_fma(s, w2, a4_0); a5_0 = v4_fma(s, w1, a5_0);
+        a6_0 = v4_fma(s, w0, a6_0);
+    s = v4_load(x + 36); a4_0 = v4_fma(s, w3, a4_0); a5_0 = v4_fma(s, w2, a5_0); a6_0 = v4_fma(s, w1, a6_0);
+        a7_0 = v4_fma(s, w0, a7_0);
+    s = v4_load(x + 45); a5_0 = v4_fma(s, w3, a5_0); a6_0 = v4_fma(s, w2, a6_0); a7_0 = v4_fma(s, w1, a7_0);
+        a8_0 = v4_fma(s, w0, a8_0);
+    s = v4_load(x + 54); a6_0 = v4_fma(s, w3, a6_0); a7_0 = v4_fma(s, w2, a7_0); a8_0 = v4_fma(s, w1, a8_0);
+        a9_0 = v4_fma(s, w0, a9_0);
+    s = v4_load(x + 63); a7_0 = v4_fma(s, w3, a7_0); a8_0 = v4_fma(s, w2, a8_0); a9_0 = v4_fma(s, w1, a9_0);
+    s = v4_load(x + 72); a8_0 = v4_fma(s, w3, a8_0); a9_0 = v4_fma(s, w2, a9_0);
+    s = v4_load(x + 81); a9_0 = v4_fma(s, w3, a9_0);
+    float sums[40]; /* for the activation, a vector at a time */
     v4_store(sums, a0_0);
     v4_store(sums + 4, a1_0);
     v4_store(sums + 8, a2_0);
     v4_store(sums + 12, a3_0);
     v4_store(sums + 16, a4_0);
-    for (ptrdiff_t r = 0; r < 5; ++r) {
+    v4_store(sums + 20, a5_0);
+    v4_store(sums + 24, a6_0);
+    v4_store(sums + 28, a7_0);
+    v4_store(sums + 32, a8_0);
+    v4_store(sums + 36, a9_0);
+    for (ptrdiff_t r = 0; r < 10; ++r) {
         v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
     }
 }
 
-/* 5 output steps x 4 filters */
-static void mixer_5x4(const float *restrict x, const float *restrict w,
+/* 10 output steps x 4 filters */
+static void mixer_10x4(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     v4 a0_0 = v4_load(b);
@@ -129,9 +149,14 @@ static void mixer_5x4(const float *restrict x, const float *restrict w,
     v4 a2_0 = a0_0;
     v4 a3_0 = a0_0;
     v4 a4_0 = a0_0;
+    v4 a5_0 = a0_0;
+    v4 a6_0 = a0_0;
+    v4 a7_0 = a0_0;
+    v4 a8_0 = a0_0;
+    v4 a9_0 = a0_0;
     v4 s, w0, w1, w2, w3;
 
-    /* taps 0 to 3, 8 samples, each loaded once */
+    /* taps 0 to 3, 13 samples, each loaded once */
     w0 = v4_load(w); w1 = v4_load(w + 9); w2 = v4_load(w + 18); w3 = v4_load(w + 27);
     s = v4_load(x); a0_0 = v4_fma(s, w0, a0_0);
     s = v4_load(x + 9); a0_0 = v4_fma(s, w1, a0_0); a1_0 = v4_fma(s, w0, a1_0);
@@ -141,28 +166,42 @@ static void mixer_5x4(const float *restrict x, const float *restrict w,
     s = v4_load(x + 36); a1_0 = v4_fma(s, w3, a1_0); a2_0 = v4_fma(s, w2, a2_0); a3_0 = v4_fma(s, w1, a3_0);
         a4_0 = v4_fma(s, w0, a4_0);
     s = v4_load(x + 45); a2_0 = v4_fma(s, w3, a2_0); a3_0 = v4_fma(s, w2, a3_0); a4_0 = v4_fma(s, w1, a4_0);
-    s = v4_load(x + 54); a3_0 = v4_fma(s, w3, a3_0); a4_0 = v4_fma(s, w2, a4_0);
-    s = v4_load(x + 63); a4_0 = v4_fma(s, w3, a4_0);
-    float sums[20]; /* for the activation, a vector at a time */
+        a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_load(x + 54); a3_0 = v4_fma(s, w3, a3_0); a4_0 = v4_fma(s, w2, a4_0); a5_0 = v4_fma(s, w1, a5_0);
+        a6_0 = v4_fma(s, w0, a6_0);
+    s = v4_load(x + 63); a4_0 = v4_fma(s, w3, a4_0); a5_0 = v4_fma(s, w2, a5_0); a6_0 = v4_fma(s, w1, a6_0);
+        a7_0 = v4_fma(s, w0, a7_0);
+    s = v4_load(x + 72); a5_0 = v4_fma(s, w3, a5_0); a6_0 = v4_fma(s, w2, a6_0); a7_0 = v4_fma(s, w1, a7_0);
+        a8_0 = v4_fma(s, w0, a8_0);
+    s = v4_load(x + 81); a6_0 = v4_fma(s, w3, a6_0); a7_0 = v4_fma(s, w2, a7_0); a8_0 = v4_fma(s, w1, a8_0);
+        a9_0 = v4_fma(s, w0, a9_0);
+    s = v4_load(x + 90); a7_0 = v4_fma(s, w3, a7_0); a8_0 = v4_fma(s, w2, a8_0); a9_0 = v4_fma(s, w1, a9_0);
+    s = v4_load(x + 99); a8_0 = v4_fma(s, w3, a8_0); a9_0 = v4_fma(s, w2, a9_0);
+    s = v4_load(x + 108); a9_0 = v4_fma(s, w3, a9_0);
+    float sums[40]; /* for the activation, a vector at a time */
     v4_store(sums, a0_0);
     v4_store(sums + 4, a1_0);
     v4_store(sums + 8, a2_0);
     v4_store(sums + 12, a3_0);
     v4_store(sums + 16, a4_0);
-    for (ptrdiff_t r = 0; r < 5; ++r) {
+    v4_store(sums + 20, a5_0);
+    v4_store(sums + 24, a6_0);
+    v4_store(sums + 28, a7_0);
+    v4_store(sums + 32, a8_0);
+    v4_store(sums + 36, a9_0);
+    for (ptrdiff_t r = 0; r < 10; ++r) {
         v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
     }
 }
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)
 {
-    /* outputs 0 to 4: 1 tile of 5 */
+    /* outputs 0 to 9: 1 tile of 10 */
     for (ptrdiff_t j = 0; j < 3; ++j)
-        mixer_5x4_at0(x + (j < 2 ? 4 * j : 5), kernel + (j < 2 ? 4 * j : 5), bias + (j < 2 ? 4 * j : 5),
+        mixer_10x4_at0(x + (j < 2 ? 4 * j : 5), kernel + (j < 2 ? 4 * j : 5), bias + (j < 2 ? 4 * j : 5),
             y + (j < 2 ? 4 * j : 5));
-    /* outputs 5 to 19: 3 tiles of 5 */
-    for (ptrdiff_t t = 0; t < 3; ++t)
-        for (ptrdiff_t j = 0; j < 3; ++j)
-            mixer_5x4(x + (j < 2 ? 4 * j : 5) + 45 * t + 18, kernel + (j < 2 ? 4 * j : 5),
-                bias + (j < 2 ? 4 * j : 5), y + (j < 2 ? 4 * j : 5) + 45 * t + 45);
+    /* outputs 10 to 19: 1 tile of 10 */
+    for (ptrdiff_t j = 0; j < 3; ++j)
+        mixer_10x4(x + (j < 2 ? 4 * j : 5) + 63, kernel + (j < 2 ? 4 * j : 5), bias + (j < 2 ? 4 * j : 5),
+            y + (j < 2 ? 4 * j : 5) + 90);
 }

@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for neon: tiles of 6 steps x 4 channels, 6 accumulators vectors of 4
+ * algorithm  depthwise for neon: tiles of 12 steps x 4 channels, 12 accumulators vectors of 4
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c

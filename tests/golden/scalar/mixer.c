@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  direct_filters for scalar: tiles of 8 steps x 1 filters, 8 accumulators
+ * algorithm  depthwise for scalar: tiles of 8 steps x 1 channels, 8 accumulators
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -83,38 +83,17 @@ static void mixer_7x1_at0(const float *restrict x, const float *restrict w,
     float a4_0 = a0_0;
     float a5_0 = a0_0;
     float a6_0 = a0_0;
-    float s, w0;
+    float s, w0, w1, w2, w3;
 
-    /* tap 0, rows 3 to 6 x 1 channel */
-    w0 = w[0];
-    s = x[0]; a3_0 += s * w0;
-    s = x[9]; a4_0 += s * w0;
-    s = x[18]; a5_0 += s * w0;
-    s = x[27]; a6_0 += s * w0;
-    /* tap 1, rows 2 to 6 x 1 channel */
-    w0 = w[9];
-    s = x[0]; a2_0 += s * w0;
-    s = x[9]; a3_0 += s * w0;
-    s = x[18]; a4_0 += s * w0;
-    s = x[27]; a5_0 += s * w0;
-    s = x[36]; a6_0 += s * w0;
-    /* tap 2, rows 1 to 6 x 1 channel */
-    w0 = w[18];
-    s = x[0]; a1_0 += s * w0;
-    s = x[9]; a2_0 += s * w0;
-    s = x[18]; a3_0 += s * w0;
-    s = x[27]; a4_0 += s * w0;
-    s = x[36]; a5_0 += s * w0;
-    s = x[45]; a6_0 += s * w0;
-    /* tap 3 x 1 channel */
-    w0 = w[27];
-    s = x[0]; a0_0 += s * w0;
-    s = x[9]; a1_0 += s * w0;
-    s = x[18]; a2_0 += s * w0;
-    s = x[27]; a3_0 += s * w0;
-    s = x[36]; a4_0 += s * w0;
-    s = x[45]; a5_0 += s * w0;
-    s = x[54]; a6_0 += s * w0;
+    /* taps 0 to 3, 7 samples, each loaded once */
+    w0 = w[0]; w1 = w[9]; w2 = w[18]; w3 = w[27];
+    s = x[0]; a0_0 += s * w3; a1_0 += s * w2; a2_0 += s * w1; a3_0 += s * w0;
+    s = x[9]; a1_0 += s * w3; a2_0 += s * w2; a3_0 += s * w1; a4_0 += s * w0;
+    s = x[18]; a2_0 += s * w3; a3_0 += s * w2; a4_0 += s * w1; a5_0 += s * w0;
+    s = x[27]; a3_0 += s * w3; a4_0 += s * w2; a5_0 += s * w1; a6_0 += s * w0;
+    s = x[36]; a4_0 += s * w3; a5_0 += s * w2; a6_0 += s * w1;
+    s = x[45]; a5_0 += s * w3; a6_0 += s * w2;
+    s = x[54]; a6_0 += s * w3;
     float sums[7]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a1_0;
@@ -139,44 +118,20 @@ static void mixer_7x1(const float *restrict x, const float *restrict w,
     float a4_0 = a0_0;
     float a5_0 = a0_0;
     float a6_0 = a0_0;
-    float s, w0;
+    float s, w0, w1, w2, w3;
 
-    /* tap 0 x 1 channel */
-    w0 = w[0];
+    /* taps 0 to 3, 10 samples, each loaded once */
+    w0 = w[0]; w1 = w[9]; w2 = w[18]; w3 = w[27];
     s = x[0]; a0_0 += s * w0;
-    s = x[9]; a1_0 += s * w0;
-    s = x[18]; a2_0 += s * w0;
-    s = x[27]; a3_0 += s * w0;
-    s = x[36]; a4_0 += s * w0;
-    s = x[45]; a5_0 += s * w0;
-    s = x[54]; a6_0 += s * w0;
-    /* tap 1 x 1 channel */
-    w0 = w[9];
-    s = x[9]; a0_0 += s * w0;
-    s = x[18]; a1_0 += s * w0;
-    s = x[27]; a2_0 += s * w0;
-    s = x[36]; a3_0 += s * w0;
-    s = x[45]; a4_0 += s * w0;
-    s = x[54]; a5_0 += s * w0;
-    s = x[63]; a6_0 += s * w0;
-    /* tap 2 x 1 channel */
-    w0 = w[18];
-    s = x[18]; a0_0 += s * w0;
-    s = x[27]; a1_0 += s * w0;
-    s = x[36]; a2_0 += s * w0;
-    s = x[45]; a3_0 += s * w0;
-    s = x[54]; a4_0 += s * w0;
-    s = x[63]; a5_0 += s * w0;
-    s = x[72]; a6_0 += s * w0;
-    /* tap 3 x 1 channel */
-    w0 = w[27];
-    s = x[27]; a0_0 += s * w0;
-    s = x[36]; a1_0 += s * w0;
-    s = x[45]; a2_0 += s * w0;
-    s = x[54]; a3_0 += s * w0;
-    s = x[63]; a4_0 += s * w0;
-    s = x[72]; a5_0 += s * w0;
-    s = x[81]; a6_0 += s * w0;
+    s = x[9]; a0_0 += s * w1; a1_0 += s * w0;
+    s = x[18]; a0_0 += s * w2; a1_0 += s * w1; a2_0 += s * w0;
+    s = x[27]; a0_0 += s * w3; a1_0 += s * w2; a2_0 += s * w1; a3_0 += s * w0;
+    s = x[36]; a1_0 += s * w3; a2_0 += s * w2; a3_0 += s * w1; a4_0 += s * w0;
+    s = x[45]; a2_0 += s * w3; a3_0 += s * w2; a4_0 += s * w1; a5_0 += s * w0;
+    s = x[54]; a3_0 += s * w3; a4_0 += s * w2; a5_0 += s * w1; a6_0 += s * w0;
+    s = x[63]; a4_0 += s * w3; a5_0 += s * w2; a6_0 += s * w1;
+    s = x[72]; a5_0 += s * w3; a6_0 += s * w2;
+    s = x[81]; a6_0 += s * w3;
     float sums[7]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a1_0;
@@ -200,40 +155,19 @@ static void mixer_6x1(const float *restrict x, const float *restrict w,
     float a3_0 = a0_0;
     float a4_0 = a0_0;
     float a5_0 = a0_0;
-    float s, w0;
+    float s, w0, w1, w2, w3;
 
-    /* tap 0 x 1 channel */
-    w0 = w[0];
+    /* taps 0 to 3, 9 samples, each loaded once */
+    w0 = w[0]; w1 = w[9]; w2 = w[18]; w3 = w[27];
     s = x[0]; a0_0 += s * w0;
-    s = x[9]; a1_0 += s * w0;
-    s = x[18]; a2_0 += s * w0;
-    s = x[27]; a3_0 += s * w0;
-    s = x[36]; a4_0 += s * w0;
-    s = x[45]; a5_0 += s * w0;
-    /* tap 1 x 1 channel */
-    w0 = w[9];
-    s = x[9]; a0_0 += s * w0;
-    s = x[18]; a1_0 += s * w0;
-    s = x[27]; a2_0 += s * w0;
-    s = x[36]; a3_0 += s * w0;
-    s = x[45]; a4_0 += s * w0;
-    s = x[54]; a5_0 += s * w0;
-    /* tap 2 x 1 channel */
-    w0 = w[18];
-    s = x[18]; a0_0 += s * w0;
-    s = x[27]; a1_0 += s * w0;
-    s = x[36]; a2_0 += s * w0;
-    s = x[45]; a3_0 += s * w0;
-    s = x[54]; a4_0 += s * w0;
-    s = x[63]; a5_0 += s * w0;
-    /* tap 3 x 1 channel */
-    w0 = w[27];
-    s = x[27]; a0_0 += s * w0;
-    s = x[36]; a1_0 += s * w0;
-    s = x[45]; a2_0 += s * w0;
-    s = x[54]; a3_0 += s * w0;
-    s = x[63]; a4_0 += s * w0;
-    s = x[72]; a5_0 += s * w0;
+    s = x[9]; a0_0 += s * w1; a1_0 += s * w0;
+    s = x[18]; a0_0 += s * w2; a1_0 += s * w1; a2_0 += s * w0;
+    s = x[27]; a0_0 += s * w3; a1_0 += s * w2; a2_0 += s * w1; a3_0 += s * w0;
+    s = x[36]; a1_0 += s * w3; a2_0 += s * w2; a3_0 += s * w1; a4_0 += s * w0;
+    s = x[45]; a2_0 += s * w3; a3_0 += s * w2; a4_0 += s * w1; a5_0 += s * w0;
+    s = x[54]; a3_0 += s * w3; a4_0 += s * w2; a5_0 += s * w1;
+    s = x[63]; a4_0 += s * w3; a5_0 += s * w2;
+    s = x[72]; a5_0 += s * w3;
     float sums[6]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a1_0;
@@ -249,12 +183,12 @@ static void mixer_6x1(const float *restrict x, const float *restrict w,
 void mixer(const float *x, const float *kernel, const float *bias, float *y)
 {
     /* outputs 0 to 6: 1 tile of 7 */
-    for (ptrdiff_t g = 0; g < 9; ++g)
-        mixer_7x1_at0(x + g, kernel + g, bias + g, y + g);
+    for (ptrdiff_t j = 0; j < 9; ++j)
+        mixer_7x1_at0(x + j, kernel + j, bias + j, y + j);
     /* outputs 7 to 13: 1 tile of 7 */
-    for (ptrdiff_t g = 0; g < 9; ++g)
-        mixer_7x1(x + g + 36, kernel + g, bias + g, y + g + 63);
+    for (ptrdiff_t j = 0; j < 9; ++j)
+        mixer_7x1(x + j + 36, kernel + j, bias + j, y + j + 63);
     /* outputs 14 to 19: 1 tile of 6 */
-    for (ptrdiff_t g = 0; g < 9; ++g)
-        mixer_6x1(x + g + 99, kernel + g, bias + g, y + g + 126);
+    for (ptrdiff_t j = 0; j < 9; ++j)
+        mixer_6x1(x + j + 99, kernel + j, bias + j, y + j + 126);
 }

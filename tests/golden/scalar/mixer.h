@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  direct_filters for scalar: tiles of 8 steps x 1 filters, 8 accumulators
+ * algorithm  depthwise for scalar: tiles of 8 steps x 1 channels, 8 accumulators
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
