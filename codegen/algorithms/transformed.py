@@ -27,9 +27,10 @@ BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transf
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
-POINTER = 1.5  # cycles to find a row of a tile
+SETUP = 400  # cycles of a call before the first tile: the row of zeros, the divisions
+POINTER = 1.2  # cycles to find a row of a tile
 STREAM = 0.3  # of what far bytes cost, where they are read in order, so that they are fetched ahead
-STATEMENTS_A_CYCLE = 1.7  # of a codelet, spills and loads counted
+STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _plan(
     schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, chunks)
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
-    cycles = problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
+    cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
     return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
 
 
