@@ -28,6 +28,7 @@ from tests.trials import Kernel
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 MOST_STACK = 16 << 10  # bytes of one function: microcontrollers give a task little more
+MOST_STACK_AVX512 = 32 << 10  # of codelets that spill vectors of 64 bytes, where threads have megabytes
 BOUNDED = ("static", "dynamic,bounded")
 FOR_REVIEW = {
     "scalar": ("dense", "causal", "strided", "band", "rows", "mixer"),
@@ -154,7 +155,8 @@ def test_stack_frames_are_small(target: str, need: Callable[..., Any], tmp_path:
     cprogram.compile_c((*tools.compiler, *cprogram.SAME_BITS, "-O2", "-fstack-usage", "-c", *files), folder=tmp_path)
     frames = [line.split("\t") for path in tmp_path.glob("*.su") for line in path.read_text().splitlines()]
     assert len(frames) > 2 * len(files)
-    assert {name: size for name, size, kind in frames if int(size) > MOST_STACK or kind not in BOUNDED} == {}
+    most = MOST_STACK_AVX512 if TARGETS[target].vector_bytes == 64 else MOST_STACK
+    assert {name: size for name, size, kind in frames if int(size) > most or kind not in BOUNDED} == {}
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
@@ -191,7 +193,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_object_holds_code_and_constants_only(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
-    """The header's functions, no variable (data, bss, common), nothing wanted from elsewhere but memcpy and memset."""
+    """The header's functions, no variable (data, bss, common), nothing wanted from elsewhere but what every C has for gcc."""
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
     found = sources(target, count=4)
     files = write(found, tmp_path)
@@ -204,7 +206,7 @@ def test_object_holds_code_and_constants_only(target: str, need: Callable[..., A
         assert sorted(name for name, kind in symbols if kind == "T") == sorted(public)
         assert source.name in public
         assert {kind for _, kind in symbols} <= {"T", "t", "r", "R", "U"}
-        assert {name for name, kind in symbols if kind == "U"} <= {"memcpy", "memset"}
+        assert {name for name, kind in symbols if kind == "U"} <= {"memcpy", "memmove", "memset"}
 
 
 @pytest.mark.parametrize("target", TARGETS)
