@@ -193,7 +193,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_object_holds_code_and_constants_only(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
-    """The header's functions, no variable (data, bss, common), nothing from elsewhere but what gcc itself asks of a C."""
+    """The header's functions, no variable (data, bss, common), nothing from elsewhere but what gcc itself asks for."""
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
     found = sources(target, count=4)
     files = write(found, tmp_path)
