@@ -1,0 +1,113 @@
+"""Layer: a spec, weights and a kernel compiled for exactly that spec; the base of the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from codegen import arrays, pipeline
+from codegen.arrays import READY, WRITABLE
+from codegen.layer.held import Held, Weights
+from codegen.plan import accuracy_named, rigor_named, threads_asked
+from codegen.specs import Spec
+from codegen.targets import target_named
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.loader import Kernel
+
+    Array = NDArray[Any]
+
+Copy = Literal["auto", "never"]
+
+NDARRAY, EMPTY = np.ndarray, np.empty  # looked up once: a call has little more than a microsecond for Python
+EASY_SHAPES = 64  # input shapes whose output shape is remembered
+
+
+class Layer(Held):
+    """A convolution with weights, called on arrays."""
+
+    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int) -> None:
+        target_named(target)  # an unknown word is told here, not at the first call
+        self._threads = threads_asked(threads)
+        self._accuracy, self._rigor = accuracy_named(accuracy), rigor_named(rigor)
+        self._hold(spec)
+        self._target = target
+        self._dtype = np.dtype(spec.dtype)
+        self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def __call__(self, x: Any, *, out: Array | None = None, copy: Copy = "auto") -> Array:
+        """y = activation(conv(x) + bias), batch first, in a new array or in `out`.
+
+        x (batch, steps, channels), or (batch, channels, steps) for channels_first: NumPy, any buffer, DLPack, or nested
+        lists; cast to the layer's dtype and made contiguous, which copy="never" refuses. y has x's order of axes. `out`
+        must fit exactly and share no memory with x. Raises ShapeError.
+        """
+        weights = self._weights or self._initial
+        if type(x) is NDARRAY and weights is not None and weights.run is not None:
+            shape = self._easy.get(x.shape)
+            if shape is not None and x.dtype is self._dtype and x.flags.num & READY == READY:
+                if out is None:
+                    out = EMPTY(shape, self._dtype)
+                elif not self._fits(out, shape, x):
+                    return self._checked(x, out, copy)
+                weights.run(x, out)
+                return out
+        return self._checked(x, out, copy)
+
+    def _fits(self, out: Any, shape: tuple[int, ...], x: Array) -> bool:
+        """Whether `out` needs no closer look."""
+        if type(out) is not NDARRAY or out.shape != shape or out.dtype is not self._dtype:
+            return False
+        return out.flags.num & WRITABLE == WRITABLE and not np.may_share_memory(out, x)
+
+    def _checked(self, x: Any, out: Array | None, copy: Copy) -> Array:
+        x = arrays.taken(x, self._dtype, copy, self._axes)
+        problem = self._problem_for(x)
+        shape = self._out_shape(problem, x.shape)
+        y = np.empty(shape, self._dtype) if out is None else arrays.fitting(out, shape, self._dtype, x)
+        if not y.size:
+            return y
+        self._bound().run(x, y)  # type: ignore[misc]  # _bound() leaves no None
+        if len(self._easy) >= EASY_SHAPES:
+            self._easy.clear()
+        self._easy[x.shape] = shape
+        return y
+
+    def bind(self, x: Array, out: Array) -> Callable[[], None]:
+        """A function of no arguments that computes `out` from what `x` then holds: the cheapest way to call.
+
+        Both must fit exactly, as `out` must in a call; the weights are those of now. It has one workspace: threads that
+        call at once bind each for itself. Raises ShapeError.
+        """
+        x = arrays.taken(x, self._dtype, "never", self._axes)
+        shape = self._out_shape(self._problem_for(x), x.shape)
+        out = arrays.fitting(out, shape, self._dtype, x)
+        kernel, *packed = cast("tuple[Kernel, Array, Array | None]", self._bound().bound)
+        return kernel.bind(x, out, *packed)
+
+    def __repr__(self) -> str:
+        given = self.spec
+        shape = given.input_shape or "not built"
+        return f"<{type(self).__name__} {self.name}: input_shape={shape}, dtype={self.dtype}, target={self._target}>"
+
+    @property
+    def _kernel(self) -> Kernel:
+        """The compiled kernel, from the caches after the first time."""
+        return pipeline.kernel_for(
+            self.spec, self._target, accuracy=self._accuracy, rigor=self._rigor, threads=self._threads
+        )
+
+    def _bound(self) -> Weights:
+        """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""
+        weights = self._made()
+        if weights.run is None:
+            kernel, bias = self.spec.problem_weights(weights.arrays)
+            compiled = self._kernel
+            packed = compiled.pack(kernel)
+            weights.bound = compiled, packed, bias
+            weights.run = compiled.with_weights(packed, bias)
+        return weights
