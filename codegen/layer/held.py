@@ -1,0 +1,198 @@
+"""Held: a spec and weights in Keras' shapes, and the shapes that follow from them; nothing here is compiled.
+
+A layer may be used by many threads at once, without a lock: what is made late is made once and then only replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from codegen.errors import ShapeError, WeightsError
+from codegen.specs import Spec
+from codegen.weights import of_specs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.loader import Kernel
+    from codegen.problem import ConvProblem
+
+    Array = NDArray[Any]
+
+Shape = tuple[int | None, ...]
+
+
+class Weights:
+    """A layer's arrays of one moment, and the kernel bound to them once it is needed; replaced, never changed.
+
+    `bound` is that kernel with the arrays as it packed them: another plan's kernel could not read these.
+    """
+
+    __slots__ = ("arrays", "bound", "run")
+
+    def __init__(self, found: dict[str, Array]) -> None:
+        for array in found.values():
+            array.flags.writeable = False
+        self.arrays = found
+        self.bound: tuple[Kernel, Array, Array | None] | None = None
+        self.run: Callable[[Array, Array], None] | None = None
+
+
+class Held:
+    """A definition and its weights: read-only arrays, which `set_weights` replaces."""
+
+    kind: ClassVar[type[Spec]]
+
+    def _hold(self, spec: Spec) -> None:
+        self._spec = spec
+        self._once: dict[str, Any] = {}  # what is made when first needed; setdefault lets the first thread win
+        self._initial: Weights | None = None
+        self._weights: Weights | None = None  # what was set, which comes before the initial ones
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Fix the channels from (batch, steps, channels), in the data format's order, as Keras does; steps stay free.
+
+        A spec with an input_shape is built from the start. Raises ShapeError where other channels were fixed before.
+        """
+        if len(input_shape) != 3:
+            raise ShapeError(f"build: got shape {tuple(input_shape)}, expected {self._axes}, the batch as None")
+        channels = input_shape[2 if self._spec.channels_last else 1]
+        if channels is None:
+            raise ShapeError(f"build: got shape {tuple(input_shape)}, whose channels are None; they must be known")
+        if not self.built:
+            free = (None, channels) if self._spec.channels_last else (channels, None)
+            self._once.setdefault("spec", self._spec.build(free))
+        if self.spec.channels != channels:
+            expected = f"expected {self.spec.channels}; other channels need another layer"
+            raise ShapeError(f"`{self.name}`: got {channels} channels, {expected}")
+
+    @property
+    def built(self) -> bool:
+        """Whether the input's channels are known."""
+        return self.spec.channels is not None
+
+    @property
+    def spec(self) -> Spec:
+        """The definition; with the input's channels once the layer is built."""
+        return cast(Spec, self._once.get("spec", self._spec))
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self._spec.name
+
+    @property
+    def dtype(self) -> str:
+        """float32 or float64."""
+        return self._spec.dtype
+
+    @property
+    def kernel(self) -> Array:
+        """The kernel in Keras' shape, read-only."""
+        return self._made().arrays["kernel"]
+
+    @property
+    def bias(self) -> Array | None:
+        """The bias (filters,), read-only; None without one."""
+        return self._made().arrays.get("bias")
+
+    @property
+    def weights(self) -> list[Array]:
+        """[kernel, bias], read-only; empty while the layer is not built."""
+        return list(self._made().arrays.values()) if self.built else []
+
+    def get_weights(self) -> list[Array]:
+        """[kernel, bias] as copies."""
+        return [array.copy() for array in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace [kernel, bias]; each is cast to the layer's dtype. Raises WeightsError where a shape differs."""
+        names = list(self._demand_built().weight_shapes())
+        if len(weights) != len(names):
+            raise WeightsError(f"`{self.name}`: got {len(weights)} arrays, expected {len(names)}: {', '.join(names)}")
+        arrays = {f"{self.name}/{name}": array for name, array in zip(names, weights, strict=True)}
+        self._adopt(of_specs.for_specs(arrays, (self.spec,))[self.name])
+
+    def count_params(self) -> int:
+        """The number of weights, bias included. Raises ShapeError while the layer is not built."""
+        return sum(int(np.prod(shape)) for shape in self._demand_built().weight_shapes().values())
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
+        """(batch, steps, filters) for (batch, steps, channels), in the data format's order; None stays None."""
+        shape = tuple(input_shape)
+        last = self._spec.channels_last
+        if len(shape) != 3 or shape[2 if last else 1] is None:
+            raise ShapeError(f"compute_output_shape: got {shape}, expected {self._axes} with known channels")
+        steps = shape[1 if last else 2]
+        problem = self._problem(cast(int, shape[2 if last else 1]))
+        outs = None if steps is None else self._outs(problem, steps)
+        return (shape[0], outs, problem.filters) if last else (shape[0], problem.filters, outs)
+
+    @property
+    def _axes(self) -> str:
+        return "(batch, steps, channels)" if self._spec.channels_last else "(batch, channels, steps)"
+
+    def _adopt(self, found: dict[str, Array]) -> None:
+        """Take arrays that were made for this layer and checked."""
+        self._weights = Weights(found)
+
+    def _demand_built(self) -> Spec:
+        if not self.built:
+            raise ShapeError(f"`{self.name}` does not know its input's channels: call it, or build((None, None, C))")
+        return self.spec
+
+    def _made(self) -> Weights:
+        """The weights that were set, else those that the initializers make."""
+        weights = self._weights or self._initial
+        if weights is None:
+            spec = self._demand_built()
+            weights = self._initial = self._once.setdefault("made", Weights(of_specs.initial((spec,))[spec.name]))
+        return weights
+
+    def _problem(self, channels: int) -> ConvProblem:
+        """The problem for that many channels; the layer is left as it is."""
+        if self.built:
+            if channels != self.spec.channels:
+                raise ShapeError(f"`{self.name}`: got {channels} channels, expected {self.spec.channels}")
+            return self._lowered()
+        free = (None, channels) if self._spec.channels_last else (channels, None)
+        return self._spec.build(free).lower()
+
+    def _problem_for(self, x: Array) -> ConvProblem:
+        """The problem, built for x's channels on the first call; x's channels and steps are held to it."""
+        last = self._spec.channels_last
+        channels = x.shape[2 if last else 1]
+        if not self.built:
+            self.build(x.shape)
+        spec = self.spec
+        if channels != spec.channels:
+            swapped = x.shape[1 if last else 2] == spec.channels
+            hint = f"; the axes are {self._axes}: transpose x by (0, 2, 1)" if swapped else ""
+            raise ShapeError(f"`{self.name}`: x has {channels} channels, expected {spec.channels}{hint}")
+        return self._lowered()
+
+    def _lowered(self) -> ConvProblem:
+        found = self._once.get("problem")
+        return cast("ConvProblem", found or self._once.setdefault("problem", self.spec.lower()))
+
+    def _outs(self, problem: ConvProblem, steps: int) -> int:
+        """Output steps. Raises ShapeError for a length that a fixed layer does not take, or that leaves no output."""
+        if problem.steps is not None and steps != problem.steps:
+            free = (None, problem.channels) if problem.channels_last else (problem.channels, None)
+            hint = f"input_shape = {free} takes any number"
+            raise ShapeError(f"`{self.name}`: x has {steps} steps, expected {problem.steps}; {hint}")
+        outs = problem.out_steps(steps)
+        if outs < 1:
+            padded = problem.pad_left + problem.pad_right
+            zeros = f" and {padded} zeros of padding" if padded else ""
+            reach = f"the kernel reaches over {problem.reach}"
+            raise ShapeError(f"`{self.name}`: x has {steps} steps{zeros}, {reach}: no output is left; give more steps")
+        return outs
+
+    def _out_shape(self, problem: ConvProblem, shape: tuple[int, ...]) -> tuple[int, ...]:
+        batch, steps = shape[0], shape[1 if problem.channels_last else 2]
+        outs = self._outs(problem, steps)
+        return (batch, outs, problem.filters) if problem.channels_last else (batch, problem.filters, outs)
