@@ -29,17 +29,27 @@ class SpecError(GenConvError, ValueError):
     """One thing wrong in a layer's definition.
 
     `code` is an E-number of `gen-conv explain`; `field` the parameter's name if one is at fault; `hint` the way out.
-    Code that checks raises it without a place; the language adds the span on the way up.
+    Code that checks raises it without a place; the language adds the span on the way up. `keras` is what Keras says of
+    the same thing, told where there is no text to point at: to those who wrote Python.
     """
 
     def __init__(
-        self, code: str, message: str, *, field: str | None = None, hint: str | None = None, span: Span | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        hint: str | None = None,
+        span: Span | None = None,
+        keras: str | None = None,
     ) -> None:
         super().__init__(code, message)
         self.code, self.message, self.field, self.hint, self.span = code, message, field, hint, span
+        self.keras = keras
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.hint} [{self.code}]" if self.hint else f"{self.message} [{self.code}]"
+        told = f"{self.keras}\n{self.message}" if self.keras and not self.span else self.message
+        return f"{told}; {self.hint} [{self.code}]" if self.hint else f"{told} [{self.code}]"
 
 
 @dataclass(frozen=True)
@@ -52,10 +62,11 @@ class Diagnostic:
     field: str | None = None
     span: Span | None = None
     source: Source | None = None
+    keras: str | None = None
 
     @classmethod
     def of(cls, error: SpecError, source: Source | None = None) -> Diagnostic:
-        return cls(error.code, error.message, error.hint, error.field, error.span, source)
+        return cls(error.code, error.message, error.hint, error.field, error.span, source, error.keras)
 
     @property
     def file(self) -> str | None:
@@ -73,7 +84,8 @@ class Diagnostic:
         head, hint = f"error[{self.code}]: {_line(self.message)}", _line(self.hint or "")
         if self.source and self.span:
             return f"{head}\n{self.source.draw(self.span, hint)}"
-        return f"{head}; {hint}" if hint else head
+        told = f"{head}; {hint}" if hint else head
+        return f"{told}\n  (Keras: {_line(self.keras)})" if self.keras else told
 
 
 def _line(text: str, most: int = 300) -> str:

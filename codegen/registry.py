@@ -19,6 +19,7 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+from codegen import keras_words
 from codegen.errors import SpecError
 
 T = TypeVar("T")
@@ -170,9 +171,9 @@ class Registry(Generic[T]):
         made: Any = value() if isinstance(value, type) else value
         if callable(made):  # Keras takes any callable; only Python can hand one over
             return cast(T, made)
-        raise SpecError(
-            "E230", f"{_shown(value)} is no {self.noun}", hint=f"give a name, one of {', '.join(self.names())}"
-        )
+        hint = f"give a name, one of {', '.join(self.names())}"
+        said = keras_words.unknown(self.noun, value)
+        raise SpecError("E230", f"{_shown(value)} is no {self.noun}", hint=hint, keras=said)
 
     def names(self) -> list[str]:
         """The snake_case names, in the table's order."""
@@ -202,7 +203,8 @@ class Registry(Generic[T]):
         here = self.elsewhere.get(name)
         names = self.names()
         close = f"did you mean `{here}`?" if here else suggestion(name, [*names, *self.aliases]).lstrip("; ")
-        raise SpecError("E230", f"unknown {self.noun} `{name[:64]}`", hint=close or f"known: {', '.join(names)}")
+        message, hint = f"unknown {self.noun} `{name[:64]}`", close or f"known: {', '.join(names)}"
+        raise SpecError("E230", message, hint=hint, keras=keras_words.unknown(self.noun, name))
 
     def _once(self, call: Call) -> dict[str, object]:
         options = dict(call.kwargs)

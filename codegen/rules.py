@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
+from codegen import keras_words
 from codegen.errors import SpecError
 from codegen.parameters import LARGEST, shown
 from codegen.problem import ConvProblem
@@ -23,12 +24,12 @@ def channels_known(spec: Spec) -> Iterator[SpecError]:
         yield SpecError("E301", message, field="input_shape", hint=hint)
 
 
-def divides(groups: int, what: str, number: int | None) -> Iterator[SpecError]:
+def divides(groups: int, what: str, number: int | None, said: Callable[[int, int], str]) -> Iterator[SpecError]:
     """E302: groups are of one size (keras/src/layers/convolutional/base_conv.py)."""
     if number is not None and number % groups:
         message = f"`groups` must divide {what}: {number} is not a multiple of {groups}"
         hint = f"write groups = {gcd(number, groups)}, or change {what}"
-        yield SpecError("E302", message, field="groups", hint=hint)
+        yield SpecError("E302", message, field="groups", hint=hint, keras=said(groups, number))
 
 
 def fits(spec: Spec) -> Iterator[SpecError]:
@@ -41,7 +42,8 @@ def fits(spec: Spec) -> Iterator[SpecError]:
         room = f"{spec.steps}" + (f" and {zeros} zeros of padding" if zeros else "")
         message = f"the kernel reaches over {reach} steps, the input has {room}: no output is left"
         hint = "take a shorter kernel, more steps, or padding = same or causal"
-        yield SpecError("E303", message, field="kernel_size", hint=hint)
+        said = keras_words.no_output((None, *(spec.input_shape or ())))
+        yield SpecError("E303", message, field="kernel_size", hint=hint, keras=said)
 
 
 def sizes(problem: ConvProblem) -> Iterator[SpecError]:
@@ -63,7 +65,9 @@ def keras_refuses(spec: Spec) -> Iterator[SpecError]:
     """E304, E305: what is computed here and refused by Keras (keras/src/layers/convolutional/base_conv.py)."""
     if spec.strides > 1 and spec.dilation_rate > 1:
         message = f"Keras takes no strides > 1 with dilation_rate > 1, got {spec.strides} and {spec.dilation_rate}"
-        yield SpecError("E304", message, field="strides", hint="set one of them to 1, or leave --strict-keras out")
+        said = keras_words.strides_and_dilation(spec.strides, spec.dilation_rate)
+        hint = "set one of them to 1, or leave --strict-keras out"
+        yield SpecError("E304", message, field="strides", hint=hint, keras=said)
     if isinstance(spec.padding, tuple):
         hint = "use valid, same or causal, or leave --strict-keras out"
         yield SpecError("E305", f"Keras knows no padding = {spec.padding}", field="padding", hint=hint)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from codegen import activations, constraints, initializers, names, regularizers, rules
+from codegen import activations, constraints, initializers, keras_words, names, regularizers, rules
 from codegen.activations import Activation
 from codegen.errors import Diagnostic, SpecError, SpecErrors
 from codegen.parameters import (
@@ -89,7 +89,7 @@ class Spec:
                 object.__setattr__(self, name, self._settled(name, known.check))
             except SpecError as wrong:
                 bad.add(name)
-                wrong.field = name
+                wrong.field, wrong.keras = name, keras_words.of(name, getattr(self, name))
                 errors += [] if getattr(self, name) is UNKNOWN else [wrong]
         for needs, rule in self._relations():
             if not bad.intersection(needs):
@@ -210,9 +210,10 @@ class Conv1DSpec(Spec):
 
     def _relations(self) -> Iterator[Relation]:
         yield from super()._relations()
-        yield ("filters", "groups"), lambda: rules.divides(self.groups, "filters", self.filters)
+        said = keras_words.filters_and_groups, keras_words.channels_and_groups
+        yield ("filters", "groups"), lambda: rules.divides(self.groups, "filters", self.filters, said[0])
         where = ("input_shape", "data_format")
-        yield ("groups", *where), lambda: rules.divides(self.groups, "the input's channels", self.channels)
+        yield ("groups", *where), lambda: rules.divides(self.groups, "the input's channels", self.channels, said[1])
 
 
 @dataclass(frozen=True, kw_only=True)
