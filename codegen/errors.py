@@ -48,8 +48,8 @@ class SpecError(GenConvError, ValueError):
         self.keras = keras
 
     def __str__(self) -> str:
-        told = f"{self.keras}\n{self.message}" if self.keras and not self.span else self.message
-        return f"{told}; {self.hint} [{self.code}]" if self.hint else f"{told} [{self.code}]"
+        told = f"{self.message}; {self.hint} [{self.code}]" if self.hint else f"{self.message} [{self.code}]"
+        return f"{told}\n  (Keras: {self.keras})" if self.keras and not self.span else told
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ class Spec:
                 object.__setattr__(self, name, self._settled(name, known.check))
             except SpecError as wrong:
                 bad.add(name)
-                wrong.field, wrong.keras = name, keras_words.of(name, getattr(self, name))
+                wrong.field, given = name, getattr(self, name)
+                wrong.keras = None if given is REQUIRED else keras_words.of(name, given)
                 errors += [] if getattr(self, name) is UNKNOWN else [wrong]
         for needs, rule in self._relations():
             if not bad.intersection(needs):

@@ -140,7 +140,8 @@ class TestArguments:
             conv(filters=-3)
         assert str(caught.value) == (
             "`filters` must be a whole number greater than 0, got -3; "
-            "write filters = 1, or another number from 1 to 2**31 [E201]"
+            "write filters = 1, or another number from 1 to 2**31 [E201]\n"
+            "  (Keras: Invalid value for argument `filters`. Expected a strictly positive value. Received filters=-3.)"
         )
 
 
