@@ -52,8 +52,10 @@ def formula(p: ConvProblem) -> str:
         at += " - left"
     elif p.pad_left:
         at += f" - {p.pad_left}"
+    at = at if p.up == 1 else f"({at}) / {p.up}"
     channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
-    total = f"{'bias[f] + ' if p.bias else ''}sum over k, c of kernel[k, c, f] * x[{at}, {channel}]"
+    over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
+    total = f"{'bias[f] + ' if p.bias else ''}sum over {over} of kernel[k, c, f] * x[{at}, {channel}]"
     return f"y[t, f] = {total}" if p.activation == LINEAR else f"y[t, f] = {p.activation.name}({total})"
 
 
@@ -67,6 +69,6 @@ def work(p: ConvProblem) -> str:
 def memory(plan: KernelPlan) -> str:
     """Bytes of weights and workspace, and where the weights are."""
     p = plan.problem
-    weights = (p.terms + p.bias) * p.filters * p.item_bytes
+    weights = (p.kernel_size * p.group_channels + p.bias) * p.filters * p.item_bytes
     where = "const tables in the .c file" if plan.weights == "baked" else "arguments"
     return f"{weights:,} bytes of weights ({where}), {plan.workspace_bytes:,} bytes of workspace, nothing allocated"

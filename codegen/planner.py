@@ -19,6 +19,7 @@ ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
     *("blocked", "strided", "transposed", "polyphase"),  # rewritten to a problem of another algorithm
 )
+UPSAMPLING = ("interleaved",)  # those that serve zeros between the input's steps
 
 
 class Algorithm(Protocol):
@@ -56,7 +57,7 @@ def survey(request: Request) -> Survey:
     found: list[KernelPlan] = []
     refused: list[tuple[str, str]] = []
     for name in ALGORITHMS:
-        reason = algorithm(name).why_not(request)
+        reason = _outside(name, request.problem) or algorithm(name).why_not(request)
         plans = [] if reason else algorithm(name).candidates(request)
         found += plans
         if not plans:
@@ -64,6 +65,13 @@ def survey(request: Request) -> Survey:
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
+
+
+def _outside(name: str, problem: ConvProblem) -> str | None:
+    """The reason why a whole family of algorithms does not look at the problem, None where they do."""
+    if problem.up > 1 and name not in UPSAMPLING:
+        return "it knows no zeros between the input's steps"
+    return None
 
 
 def plan(

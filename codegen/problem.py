@@ -2,12 +2,15 @@
 
     y[t, f] = act(bias[f] + sum over k, c of kernel[k, c, f] * x[t*stride + k*dilation - left(steps), group(f)*C/G + c])
 
-A tap outside the input is skipped. Padding arithmetic lives here and nowhere else.
+A tap outside the input is skipped. With `up` > 1 the x of this equation is the input with up - 1 zeros put between its
+steps (scipy.signal.upfirdn's word): transposed convolutions and the gradients of strided ones. Padding arithmetic lives
+here and nowhere else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 from codegen.activations import LINEAR, Activation
 
@@ -20,6 +23,7 @@ class ConvProblem:
     (kernel_size, channels/groups, filters), `bias` (filters,).
     `pad_left` and `pad_right` are zeros in samples. With `centred` they are its largest values and the total shrinks
     with the length: total = max(0, pad_left + pad_right - (steps - 1) % stride), total // 2 of it on the left.
+    `steps` are the input's own, before `up`; pads, stride and dilation count samples after it.
     """
 
     steps: int | None
@@ -32,6 +36,7 @@ class ConvProblem:
     pad_left: int = 0
     pad_right: int = 0
     centred: bool = False
+    up: int = 1
     channels_last: bool = True
     dtype: str = "float32"
     bias: bool = True
@@ -56,8 +61,8 @@ class ConvProblem:
 
     @property
     def terms(self) -> int:
-        """Products in one output whose taps all lie inside the input."""
-        return self.kernel_size * self.group_channels
+        """Products in one output whose taps all lie inside the input; the most of any phase with `up`."""
+        return -(-self.kernel_size // (self.up // gcd(self.up, self.dilation))) * self.group_channels
 
     @property
     def item_bytes(self) -> int:
@@ -67,21 +72,25 @@ class ConvProblem:
         """(left, right) zeros in samples for an input of `steps` samples."""
         if not self.centred:
             return self.pad_left, self.pad_right
-        total = max(0, self.pad_left + self.pad_right - (steps - 1) % self.stride)
+        total = max(0, self.pad_left + self.pad_right - (self.spread(steps) - 1) % self.stride)
         return total // 2, total - total // 2
+
+    def spread(self, steps: int) -> int:
+        """Samples from the first to the last of `steps` steps with up - 1 zeros between them."""
+        return (steps - 1) * self.up + 1 if steps > 0 else 0
 
     def out_steps(self, steps: int) -> int:
         """Outputs for an input of `steps` samples; 0 where the kernel does not fit."""
         if steps < 1:
             return 0
-        room = steps + sum(self.pads(steps)) - self.reach
+        room = self.spread(steps) + sum(self.pads(steps)) - self.reach
         return room // self.stride + 1 if room >= 0 else 0
 
     def taps(self, t: int, steps: int) -> tuple[int, int]:
-        """The taps [first, last) of output `t` that lie inside an input of `steps` samples; (0, 0) for none."""
+        """The taps [first, last) of output `t` that lie inside an input of `steps` steps; (0, 0) for none."""
         origin = t * self.stride - self.pads(steps)[0]
         first = max(0, -(origin // self.dilation))
-        last = min(self.kernel_size, (steps - 1 - origin) // self.dilation + 1)
+        last = min(self.kernel_size, (self.spread(steps) - 1 - origin) // self.dilation + 1)
         return (first, last) if first < last else (0, 0)
 
     def in_shape(self, batch: int, steps: int) -> tuple[int, int, int]:

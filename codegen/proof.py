@@ -39,7 +39,8 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
         return  # its weights are in the C text alone
     weights, bias = _whole(p.kernel_shape, p), _whole((p.filters,), p) if p.bias else None
     slack = min(0.25, 1e-3 + 2e-5 * p.terms)  # transforms round; a slip in whole numbers is 1 or more
-    lengths = (p.reach + TRIAL_STEPS * p.stride, max(1, p.reach // 2)) if p.steps is None else (p.steps,)
+    samples = (p.reach + TRIAL_STEPS * p.stride, p.reach // 2)
+    lengths = [max(1, -(-some // p.up)) for some in samples] if p.steps is None else [p.steps]
     for steps in lengths:
         x = _whole(p.in_shape(2, steps), p)
         y = np.full(p.out_shape(2, steps), np.nan, p.dtype)
@@ -65,10 +66,10 @@ def _trials(p: ConvProblem, outs: int) -> list[int]:
 def _output(p: ConvProblem, x: Array, kernel: Array, bias: Array | None, t: int) -> Array:
     """Output step `t` of each sample, (batch, filters) in float64, by the formula of problem.py."""
     steps = x.shape[1]
-    first, last = p.taps(t, steps)
-    at = [t * p.stride + tap * p.dilation - p.pads(steps)[0] for tap in range(first, last)]
-    window = x[:, at].reshape(len(x), last - first, p.groups, p.group_channels).astype(np.float64)
-    taps = kernel[first:last].reshape(last - first, p.group_channels, p.groups, p.group_filters)
+    found = {tap: t * p.stride + tap * p.dilation - p.pads(steps)[0] for tap in range(*p.taps(t, steps))}
+    at = {tap: sample // p.up for tap, sample in found.items() if sample % p.up == 0}
+    window = x[:, list(at.values())].reshape(len(x), len(at), p.groups, p.group_channels).astype(np.float64)
+    taps = kernel[list(at)].reshape(len(at), p.group_channels, p.groups, p.group_filters)
     sums = np.einsum("bkgc,kcgf->bgf", window, taps).reshape(len(x), p.filters)
     sums = sums if bias is None else sums + bias
     return sums if p.activation == LINEAR else np.asarray(activations.reference(p.activation, sums))

@@ -67,11 +67,12 @@ def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dty
     batch, steps, _ = samples.shape
     outs, (left, _) = problem.out_steps(steps), problem.pads(steps)
     samples = samples.reshape(batch, steps, problem.groups, problem.group_channels).transpose(0, 2, 1, 3)
+    spread = problem.spread(steps)
     y: Array = np.zeros((batch, problem.groups, outs, problem.group_filters), dtype)
     for tap in range(problem.kernel_size):
         position = np.arange(outs) * problem.stride + tap * problem.dilation - left
-        inside = (position >= 0) & (position < steps)
-        y[:, :, inside] += samples[:, :, position[inside]] @ taps[tap].swapaxes(0, 1)
+        inside = (position >= 0) & (position < spread) & (position % problem.up == 0)
+        y[:, :, inside] += samples[:, :, position[inside] // problem.up] @ taps[tap].swapaxes(0, 1)
     y = y.transpose(0, 2, 1, 3).reshape(batch, outs, problem.filters)
     return y if bias is None else y + np.asarray(bias, dtype)
 
