@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import __version__, alias, cache, crew, proof, reference, toolchain
+from codegen import __version__, alias, cache, crew, proof, toolchain
 from codegen._abi import ffi
-from codegen.errors import GenConvError, ShapeError, ToolchainError
+from codegen.errors import ToolchainError
+from codegen.fallback import ReferenceKernel, check, steps_of
 from codegen.plan import KernelPlan
 from codegen.planner import algorithm
-from codegen.problem import ConvProblem
 from codegen.render import GeneratedSource, jit_text
 from codegen.targets import Target, runs_here
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_plan"]
+__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward", "load_plan"]
 
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
@@ -76,12 +75,12 @@ class CompiledKernel:
         It keeps the arrays alive. It has one workspace: threads that call at once bind each for itself.
         Raises ShapeError.
         """
-        _check(self, x, y, kernel, bias)
+        check(self.plan, x, y, kernel, bias)
         calls, kept = [], []
         for block, workspace in _blocks(self.plan, self.threads):
             block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
             block.kernel, block.bias = _pointer(kernel), _pointer(bias)
-            block.batch, block.steps = len(x), _steps(self.plan.problem, x)
+            block.batch, block.steps = len(x), steps_of(self.plan.problem, x)
             calls.append(partial(self._library.genconv_run_v1, block))
             kept.append(workspace)
         call = calls[0] if self.threads == 1 else partial(crew.run, calls)
@@ -121,7 +120,7 @@ def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[A
             owners = idle.pop()
         except IndexError:
             owners = _blocks(plan, threads)
-        source, target, steps = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True), _steps(plan.problem, x)
+        source, target, steps = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True), steps_of(plan.problem, x)
         for block, _ in owners:
             block.x, block.y, block.kernel, block.bias = source, target, kernel, bias
             block.batch, block.steps = len(x), steps
@@ -150,31 +149,6 @@ def _block(plan: KernelPlan) -> Block:
     return block, workspace
 
 
-@dataclass(frozen=True, eq=False)
-class ReferenceKernel:
-    """The same interface without a compiler: float64 NumPy, rounded to the dtype. Right, and slow."""
-
-    plan: KernelPlan
-    path: None = None
-
-    def pack(self, kernel: Array) -> Array:
-        return np.ascontiguousarray(kernel, self.plan.problem.dtype)
-
-    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
-        if kernel is None:
-            raise GenConvError(
-                "without a compiler the weights are needed here: the C that has them baked in cannot run"
-            )
-        y[...] = reference.convolve(self.plan.problem, x, kernel, bias)
-
-    def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
-        return lambda x, y: self.run(x, y, kernel, bias)
-
-    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
-        _check(self, x, y, kernel, bias)
-        return lambda: self.run(x, y, kernel, bias)
-
-
 Kernel = CompiledKernel | ReferenceKernel
 
 
@@ -184,8 +158,8 @@ def load(source: GeneratedSource, target: Target, threads: int = 1) -> Kernel:
     Compilers are tried in turn; if none can, the NumPy reference answers, with one warning. Raises ToolchainError if
     this CPU lacks what the target needs, or if the compiler that the user configured fails.
     """
-    text = lru_cache(maxsize=1)(partial(jit_text, source))
-    return _loaded(source.plan, target, threads, partial(_compiled, source.plan, text))
+    making = _Making(source.plan, lru_cache(maxsize=1)(partial(jit_text, source)), proof.prove)
+    return _loaded(making, target, threads, _compiled) or ReferenceKernel(source.plan)
 
 
 def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], threads: int = 1) -> Kernel:
@@ -194,22 +168,42 @@ def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], 
     It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
     by the plan and by the state of the package's files.
     """
-    text = lru_cache(maxsize=1)(lambda: jit_text(write(plan)))
-    return _loaded(plan, plan.target, threads, partial(_known, plan, text))
+    making = _Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), proof.prove)
+    return _loaded(making, plan.target, threads, _known) or ReferenceKernel(plan)
 
 
-Try = Callable[[toolchain.Compiler, int], CompiledKernel]  # with a compiler, for so many threads
+def load_backward(
+    plan: Any, write: Callable[[Any], str], prove: Callable[[CompiledKernel, toolchain.Compiler], None]
+) -> CompiledKernel | None:
+    """As `load_plan`, of a plan of codegen.gradients, whose C text `write` makes; None where nothing can compile it.
+
+    `run(x, y, kernel, bias)` fills in the arguments of these names, whatever the text takes them for.
+    """
+    making = _Making(plan, lru_cache(maxsize=1)(lambda: write(plan)), prove)
+    return _loaded(making, plan.target, 1, _known)
 
 
-def _loaded(plan: KernelPlan, target: Target, threads: int, attempt: Try) -> Kernel:
-    """What `attempt` makes with the first compiler that can, else the reference."""
+@dataclass(frozen=True)
+class _Making:
+    """What it takes to make a plan's library: its C text, when needed, and the proof of a fresh kernel."""
+
+    plan: Any
+    text: Callable[[], str]
+    prove: Callable[[CompiledKernel, toolchain.Compiler], None]
+
+
+Try = Callable[[_Making, toolchain.Compiler, int], CompiledKernel]  # with a compiler, for so many threads
+
+
+def _loaded(making: _Making, target: Target, threads: int, attempt: Try) -> CompiledKernel | None:
+    """What `attempt` makes with the first compiler that can; else None, with one warning."""
     if not runs_here(target):
         needs = ", ".join(target.cpu or target.machines)
         raise ToolchainError(f'this CPU cannot run `{target.name}` code, which needs {needs}; target="native" fits it')
     why = "no C compiler was found; install gcc or clang, or `pip install gen-conv[zig]`"
     for compiler in toolchain.chain():
         try:
-            return attempt(compiler, threads if plan.sliced else 1)
+            return attempt(making, compiler, threads if threads > 1 and making.plan.sliced else 1)
         except ToolchainError as error:
             if compiler.configured:
                 raise
@@ -218,69 +212,43 @@ def _loaded(plan: KernelPlan, target: Target, threads: int, attempt: Try) -> Ker
             why = f"no folder for compiled code can be had: {error}"
             break
     cache.warn_once(f"layers run in NumPy, slowly, as {why}")
-    return ReferenceKernel(plan)
+    return None
 
 
-def _known(plan: KernelPlan, text: Callable[[], str], compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
+def _known(making: _Making, compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
     """The kernel that the plan's alias names, without its text; else from the text, whose entry is then named."""
-    name = alias.name(*_made_by(plan, compiler), repr(plan))
+    name = alias.name(*_made_by(making, compiler), repr(making.plan))
     key = alias.recall(name) if name else None
-    if key and (found := cache.find(_recipe(key, plan, text, compiler, threads))):
-        return CompiledKernel(plan, *found, threads)
-    kernel = _compiled(plan, text, compiler, threads)
+    if key and (found := cache.find(_recipe(key, making, compiler, threads))):
+        return CompiledKernel(making.plan, *found, threads)
+    kernel = _compiled(making, compiler, threads)
     if name:
         alias.remember(name, kernel.path)
     return kernel
 
 
-def _compiled(plan: KernelPlan, text: Callable[[], str], compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
+def _compiled(making: _Making, compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
     """The kernel from the cache or from `compiler`. Raises ToolchainError, or OSError where nothing can be written."""
-    key = hashlib.sha256("\0".join((*_made_by(plan, compiler), text())).encode()).hexdigest()
-    return CompiledKernel(plan, *cache.fetch(_recipe(key, plan, text, compiler, threads)), threads)
+    key = hashlib.sha256("\0".join((*_made_by(making, compiler), making.text())).encode()).hexdigest()
+    return CompiledKernel(making.plan, *cache.fetch(_recipe(key, making, compiler, threads)), threads)
 
 
-def _made_by(plan: KernelPlan, compiler: toolchain.Compiler) -> tuple[str, ...]:
+def _made_by(making: _Making, compiler: toolchain.Compiler) -> tuple[str, ...]:
     """All but the text that a library depends on."""
-    return (__version__, plan.target.name, compiler.identity, *compiler.flags(plan.target))
+    target = making.plan.target
+    return (__version__, target.name, compiler.identity, *compiler.flags(target))
 
 
-def _recipe(
-    key: str, plan: KernelPlan, text: Callable[[], str], compiler: toolchain.Compiler, threads: int
-) -> cache.Recipe[Any]:
+def _recipe(key: str, making: _Making, compiler: toolchain.Compiler, threads: int) -> cache.Recipe[Any]:
+    plan = making.plan
     return cache.Recipe(
         key,
         plan.target.name,
-        build=lambda: compiler.shared(text(), plan.target),
+        build=lambda: compiler.shared(making.text(), plan.target),
         open=lambda path: ffi.dlopen(str(path)),
-        check=lambda library: proof.prove(CompiledKernel(plan, Path(), library, threads), compiler),
+        check=lambda library: making.prove(CompiledKernel(plan, Path(), library, threads), compiler),
     )
-
-
-def _steps(p: ConvProblem, x: Array) -> int:
-    return int(x.shape[1 if p.channels_last else 2])
 
 
 def _pointer(array: Array | None) -> Any:
     return NULL if array is None else ffi.from_buffer(BYTES, array)
-
-
-def _check(kernel: Kernel, x: Array, y: Array, weights: Array | None, bias: Array | None) -> None:
-    """Raise ShapeError unless all arrays are what the C code takes them to be."""
-    p = kernel.plan.problem
-    steps = (_steps(p, x) if x.ndim == 3 else 0) if p.steps is None else p.steps
-    wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
-        ("x", x, p.in_shape(len(x), steps)),
-        ("y", y, p.out_shape(len(x), steps)),
-    ]
-    if p.bias:
-        wanted.append(("bias", bias, (p.filters,)))
-    for name, array, shape in wanted:
-        if array is None or array.shape != shape or array.dtype != p.dtype or not array.flags.c_contiguous:
-            got = "nothing" if array is None else f"{array.dtype} {array.shape}"
-            raise ShapeError(f"`{name}`: got {got}, expected contiguous {p.dtype} {shape}")
-    if weights is not None and (weights.dtype != p.dtype or weights.size < math.prod(p.kernel_shape)):
-        raise ShapeError(
-            f"`kernel`: got {weights.dtype} {weights.shape}, expected what `pack` makes of {p.kernel_shape}"
-        )
-    if not y.flags.writeable:
-        raise ShapeError("`y`: got a read-only array, expected one to write to")

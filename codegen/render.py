@@ -77,6 +77,11 @@ def render(
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
 
 
+def fill(template: str, context: dict[str, Any]) -> str:
+    """The file `template` of templates/ with `context` filled in, its long lines folded."""
+    return cformat.fold(_environment().get_template(template).render(context))
+
+
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
     module, inner = _emission(plan), ""
