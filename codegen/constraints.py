@@ -5,7 +5,7 @@ n = sqrt(Σw²) over `axis`, ε = 1e-7. Axis 0 of a Conv1D kernel is the taps; t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -112,3 +112,15 @@ REGISTRY: Registry[Constraint] = Registry("constraint", (MaxNorm, NonNeg, UnitNo
 def get(value: object) -> Constraint | Callable[[Array], Array] | None:
     """The constraint that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError."""
     return REGISTRY.get(value)
+
+
+def serialize(value: object) -> dict[str, Any] | None:
+    """Its Keras config: {"module": …, "class_name": …, "config": {…}, "registered_name": …}. Raises SpecError."""
+    return REGISTRY.serialize(value)
+
+
+def deserialize(
+    config: object, custom_objects: Mapping[str, Any] | None = None
+) -> Constraint | Callable[[Array], Array] | None:
+    """The constraint of a config, ours or Keras'; your own by name in `custom_objects`. Raises SpecError."""
+    return REGISTRY.deserialize(config, custom_objects)

@@ -14,12 +14,12 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-from codegen import keras_words
+from codegen import configs, keras_words
 from codegen.errors import SpecError
 
 T = TypeVar("T")
@@ -59,9 +59,19 @@ class Options:
 
     def __str__(self) -> str:
         """As one would write it: the class and what differs from its defaults."""
-        spots = [spot for spot in fields(self) if spot.init]  # type: ignore[arg-type]  # a dataclass, as above
-        given = [(spot.name, getattr(self, spot.name)) for spot in spots if getattr(self, spot.name) != spot.default]
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given)})"
+        spots: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()  # one of the user's own need not be
+        held = [(spot, getattr(self, spot.name)) for spot in spots if spot.init]
+        given = ", ".join(f"{spot.name}={value!r}" for spot, value in held if value != spot.default)
+        return f"{type(self).__name__}({given})"
+
+    def get_config(self) -> dict[str, Any]:
+        """The options by name, as `from_config` takes them."""
+        return configs.options(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The object with these options."""
+        return cls(**config)
 
 
 def option(default: Any, check: Check[Any]) -> Any:
@@ -148,12 +158,14 @@ class Registry(Generic[T]):
     """The known `classes` of one `noun`, by CamelCase and snake_case name and by `aliases` (word → class name).
 
     `elsewhere` holds other libraries' words and what they are called here: not accepted, but answered with the way out.
+    With `adopts`, an object of Keras' own becomes the one of the same name here; without, it is called as it is.
     """
 
     noun: str
     classes: tuple[type[T], ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    adopts: bool = True
 
     def get(self, value: object) -> T | None:
         """None, or the object that `value` means: a name, a Call, a config dict, an instance, a class, any callable.
@@ -169,11 +181,30 @@ class Registry(Generic[T]):
         if isinstance(value, dict):
             return self._from_config(value)
         made: Any = value() if isinstance(value, type) else value
+        if self.adopts and self._is_keras(made):
+            return self._make(type(made).__name__, (), made.get_config())
         if callable(made):  # Keras takes any callable; only Python can hand one over
             return cast(T, made)
         hint = f"give a name, one of {', '.join(self.names())}"
         said = keras_words.unknown(self.noun, value)
         raise SpecError("E230", f"{_shown(value)} is no {self.noun}", hint=hint, keras=said)
+
+    def serialize(self, value: object) -> dict[str, Any] | None:
+        """Its config dict as Keras writes it. Raises SpecError E230 for what has none."""
+        if value is None:
+            return None
+        if type(value) in self.classes or self._is_keras(value):
+            return configs.of_known(value, f"keras.{self.noun}s")
+        return configs.of_own(value, self.noun)
+
+    def deserialize(self, config: object, custom_objects: configs.Objects = None) -> T | None:
+        """What a config means, ours or Keras'; objects of one's own by name in `custom_objects`. Raises as `get`."""
+        return self.get(configs.custom(config, custom_objects))
+
+    def _is_keras(self, value: object) -> bool:
+        """Whether it is one of Keras' own objects, of a class that is known here by the same name."""
+        cls = type(value)
+        return cls.__module__.split(".")[0] == "keras" and cls.__name__ in {known.__name__ for known in self.classes}
 
     def names(self) -> list[str]:
         """The snake_case names, in the table's order."""
@@ -217,6 +248,9 @@ class Registry(Generic[T]):
     def _from_config(self, config: dict[Any, Any]) -> T:
         """Keras' `{"class_name": …, "config": {…}}`; its `module` and `registered_name` may stand beside them."""
         name, options = config.get("class_name"), config.get("config", {})
+        if name == "function":
+            hint = "name it in from_config(config, custom_objects={…})"
+            raise SpecError("E230", f"the {self.noun} `{options}` is a function of somebody's own", hint=hint)
         extra = set(config) - {"class_name", "config", "module", "registered_name"}
         if not isinstance(name, str) or not isinstance(options, dict) or extra:
             hint = 'write it as {"class_name": "HeNormal", "config": {"seed": 7}}, or as a call'

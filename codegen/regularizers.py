@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -106,3 +106,15 @@ REGISTRY: Registry[Regularizer] = Registry(
 def get(value: object) -> Regularizer | Callable[[Array], float] | None:
     """The regularizer that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError."""
     return REGISTRY.get(value)
+
+
+def serialize(value: object) -> dict[str, Any] | None:
+    """Its Keras config: {"module": …, "class_name": …, "config": {…}, "registered_name": …}. Raises SpecError."""
+    return REGISTRY.serialize(value)
+
+
+def deserialize(
+    config: object, custom_objects: Mapping[str, Any] | None = None
+) -> Regularizer | Callable[[Array], float] | None:
+    """The regularizer of a config, ours or Keras'; your own by name in `custom_objects`. Raises SpecError."""
+    return REGISTRY.deserialize(config, custom_objects)

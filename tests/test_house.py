@@ -33,7 +33,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "weights reference check evaluate specs rules parameters names syntax unroll builder complaints layout recovery",
     "problem targets",
     "diagnostics tree suggest curves registry activations initializers regularizers constraints",
-    "arrays dtypes source errors resources files keras_words _abi",
+    "arrays dtypes storage source errors resources files keras_words configs _abi",
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},

@@ -6,7 +6,7 @@ instance draws its seed once, when it is made, as Keras does: two calls agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from codegen.initializers.constant_initializers import STFT, Constant, Identity, Ones, Zeros
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "STFT", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer",
     "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomInitializer", "RandomNormal", "RandomUniform",
-    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "get",
+    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "deserialize", "get",
+    "serialize",
 ]  # fmt: skip
 
 PLAIN = (Zeros, Ones, Constant, Identity, STFT)
@@ -50,9 +51,21 @@ PYTORCH = {
     "trunc_normal": "truncated_normal",
     "eye": "identity",
 }
-REGISTRY: Registry[Initializer] = Registry("initializer", PLAIN + RANDOM + NAMED, SHORT | LONG, PYTORCH)
+REGISTRY: Registry[Initializer] = Registry("initializer", PLAIN + RANDOM + NAMED, SHORT | LONG, PYTORCH, adopts=False)
 
 
 def get(value: object) -> Initializer | Callable[[tuple[int, ...], str], NDArray[Any]] | None:
     """The initializer that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError."""
     return REGISTRY.get(value)
+
+
+def serialize(value: object) -> dict[str, Any] | None:
+    """Its Keras config: {"module": …, "class_name": …, "config": {…}, "registered_name": …}. Raises SpecError."""
+    return REGISTRY.serialize(value)
+
+
+def deserialize(
+    config: object, custom_objects: Mapping[str, Any] | None = None
+) -> Initializer | Callable[[tuple[int, ...], str], NDArray[Any]] | None:
+    """The initializer of a config, ours or Keras'; your own by name in `custom_objects`. Raises SpecError."""
+    return REGISTRY.deserialize(config, custom_objects)
