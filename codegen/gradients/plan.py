@@ -1,0 +1,137 @@
+"""How the gradient of a kernel is computed: a matrix product whose long axis is time, tile by tile of the result.
+
+dkernel[k, c, f] = sum over t of x[t*stride + k*dilation - left, c] * dz[t, f]. A register tile holds some rows (taps x
+channels, numbers of x that are broadcast) times some vectors of filters, over a chunk of outputs; then it is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codegen.algorithms import cost, walk
+from codegen.algorithms.direct_filters import partitions
+from codegen.problem import ConvProblem
+from codegen.targets import Target
+
+__all__ = ["KernelGradientPlan", "Panels", "plan"]
+
+PANEL_BYTES = 16 << 10  # of dz that one block of filters reads in a chunk: half of a first-level cache
+LEAST_CHUNK, MOST_CHUNK = 64, 1024
+FEW_TILES = 3  # row blocks up to which packing dz costs more than it saves
+
+
+@dataclass(frozen=True)
+class Panels:
+    """`count` neighbouring blocks of `vectors` vectors of filters, from filter `first` of a group on."""
+
+    first: int
+    count: int
+    vectors: int
+
+
+@dataclass(frozen=True)
+class KernelGradientPlan:
+    """One way to compute the gradient of `problem`'s kernel on `target`; `problem.steps` is known.
+
+    A tile has `taps` x `channels` rows at most. `chunk` outputs are read by all tiles before the next. `packed`: dz's
+    panel is copied first, its last vector filled with zeros. `direct`: tiles add to dkernel itself, as no lane is left
+    over; else to sums in the workspace, whose rows are `padded` numbers long.
+    """
+
+    problem: ConvProblem
+    target: Target
+    lanes: int
+    panels: tuple[Panels, ...]
+    taps: int
+    channels: int
+    chunk: int
+    packed: bool
+    direct: bool
+    cost: float
+
+    @property
+    def padded(self) -> int:
+        """Filters of a group, filled up to whole vectors."""
+        return self.lanes * sum(panel.count * panel.vectors for panel in self.panels)
+
+    @property
+    def panel_numbers(self) -> int:
+        """Numbers of a packed panel, up to a cache line."""
+        widest = max(panel.vectors for panel in self.panels) * self.lanes
+        return -(-self.chunk * widest // 16) * 16 if self.packed else 0
+
+    @property
+    def sum_numbers(self) -> int:
+        return 0 if self.direct else self.problem.groups * self.problem.terms * self.padded
+
+    @property
+    def workspace_bytes(self) -> int:
+        return (self.panel_numbers + self.sum_numbers) * self.problem.item_bytes
+
+
+def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
+    """The plan with the lowest estimate. The problem's steps must be known."""
+    assert problem.steps is not None
+    return min(_candidates(problem, target), key=lambda one: one.cost)
+
+
+def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
+    for lanes in target.lanes(problem.dtype):
+        if lanes == 1 and target.vector_bytes:
+            continue  # numbers that stand alone waste less in the narrowest vector than outside of one
+        for partition in partitions(-(-problem.group_filters // lanes)):
+            most = min(cost.rows_that_fit(vectors, target, lanes) for vectors in partition)
+            for taps, channels in _shapes(problem, most):
+                yield _plan(problem, target, lanes, _panels(partition), taps, channels)
+
+
+def _shapes(problem: ConvProblem, most: int) -> Iterator[tuple[int, int]]:
+    """(taps, channels) of tiles with at most `most` rows: all channels of several taps, or a share of one tap's."""
+    for parts in range(1, problem.group_channels + 1):
+        channels = -(-problem.group_channels // parts)
+        if channels <= most:
+            yield min(problem.kernel_size, most // channels), channels
+            if channels * 2 < most:
+                return
+
+
+def _panels(partition: tuple[int, ...]) -> tuple[Panels, ...]:
+    """A partition's blocks, equal neighbours counted; `first` in vectors."""
+    panels: list[Panels] = []
+    at = 0
+    for vectors in partition:
+        if panels and panels[-1].vectors == vectors:
+            panels[-1] = Panels(panels[-1].first, panels[-1].count + 1, vectors)
+        else:
+            panels.append(Panels(at, 1, vectors))
+        at += vectors
+    return tuple(panels)
+
+
+def _plan(
+    p: ConvProblem, target: Target, lanes: int, blocks: tuple[Panels, ...], taps: int, channels: int
+) -> KernelGradientPlan:
+    panels = tuple(Panels(block.first * lanes, block.count, block.vectors) for block in blocks)
+    outs = p.out_steps(p.steps or 0)
+    widest = max(panel.vectors for panel in panels) * lanes
+    chunk = min(outs, max(LEAST_CHUNK, min(MOST_CHUNK, PANEL_BYTES // (widest * p.item_bytes))))
+    chunk = -(-outs // -(-outs // chunk)) if outs else 1
+    tiles = [
+        (k_count * c_count, k_size * c_size)
+        for k_count, k_size in walk.split(p.kernel_size, taps)
+        for c_count, c_size in walk.split(p.group_channels, channels)
+    ]
+    direct = p.group_filters % lanes == 0
+    alone = p.groups == 1 and sum(panel.count for panel in panels) == 1
+    few = sum(count for count, _ in tiles) <= FEW_TILES
+    packed = not (direct and p.channels_last and (alone or few))
+    cycles = 0.0
+    for panel in panels:
+        step = sum(count * cost.step_cycles(rows, panel.vectors, target, lanes * p.item_bytes) for count, rows in tiles)
+        step += 2.0 * panel.vectors * packed
+        calls = -(-outs // chunk) * sum(count * (cost.CALL + 2 * rows * panel.vectors) for count, rows in tiles)
+        cycles += panel.count * (outs * step + calls)
+    return KernelGradientPlan(
+        p, target, lanes, panels, taps, channels, chunk, packed, direct, float(p.groups * cycles)
+    )

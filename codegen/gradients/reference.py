@@ -1,0 +1,64 @@
+"""The gradients' definition in NumPy, one tap at a time: what every backward kernel is held to.
+
+It is written to be read, not to be fast. Sums are float64 (int64 for whole numbers, where nothing may round).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.problem import ConvProblem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["bias_gradient", "input_gradient", "kernel_gradient"]
+
+
+def kernel_gradient(problem: ConvProblem, x: Array, dz: Array, dtype: str = "float64") -> Array:
+    """dkernel[k, c, f] = sum over samples and outputs t of x[t*stride + k*dilation - left, c] * dz[t, f].
+
+    x and dz in the problem's layout, batch first; the result (kernel_size, channels/groups, filters).
+    """
+    samples, errors = _grouped(problem, x, problem.channels, dtype), _grouped(problem, dz, problem.filters, dtype)
+    taps: Array = np.zeros((problem.kernel_size, problem.group_channels, problem.groups, problem.group_filters), dtype)
+    for tap, outs, position in _positions(problem, samples.shape[1], errors.shape[1]):
+        taps[tap] = np.einsum("btgc,btgf->cgf", samples[:, position], errors[:, outs])
+    return taps.reshape(problem.kernel_shape)
+
+
+def input_gradient(problem: ConvProblem, steps: int, kernel: Array, dz: Array, dtype: str = "float64") -> Array:
+    """dx[t*stride + k*dilation - left, c] += kernel[k, c, f] * dz[t, f], over all k, t, f; in the layout of x."""
+    errors = _grouped(problem, dz, problem.filters, dtype)
+    taps = np.asarray(kernel, dtype).reshape(problem.kernel_size, problem.group_channels, problem.groups, -1)
+    dx: Array = np.zeros((len(errors), steps, problem.groups, problem.group_channels), dtype)
+    for tap, outs, position in _positions(problem, steps, errors.shape[1]):
+        dx[:, position] += np.einsum("btgf,cgf->btgc", errors[:, outs], taps[tap])
+    flat = dx.reshape(len(errors), steps, problem.channels)
+    return flat if problem.channels_last else flat.swapaxes(1, 2)
+
+
+def bias_gradient(problem: ConvProblem, dz: Array, dtype: str = "float64") -> Array:
+    """dbias[f] = sum of dz over samples and outputs; (filters,)."""
+    total: Array = np.asarray(dz, dtype).sum(axis=(0, 1) if problem.channels_last else (0, 2))
+    return total
+
+
+def _grouped(problem: ConvProblem, array: Array, lanes: int, dtype: str) -> Array:
+    """(batch, steps, groups, lanes of a group) of an array in the problem's layout."""
+    rows = np.asarray(array if problem.channels_last else np.swapaxes(array, 1, 2), dtype)
+    return rows.reshape(len(rows), rows.shape[1], problem.groups, lanes // problem.groups)
+
+
+def _positions(problem: ConvProblem, steps: int, outs: int) -> Iterator[tuple[int, Array, Array]]:
+    """(tap, the outputs whose sample it finds inside the input, these samples) for each tap."""
+    left = problem.pads(steps)[0]
+    for tap in range(problem.kernel_size):
+        position = np.arange(outs) * problem.stride + tap * problem.dilation - left
+        inside = np.flatnonzero((position >= 0) & (position < steps))
+        yield tap, inside, position[inside]
