@@ -15,15 +15,27 @@ LEVELS = (
     (1 << 62, 0.12),
 )  # (bytes, cycles a byte)
 WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
+NEAR, FEED = 24 << 10, 24  # bytes of weights that stay in the first-level cache; bytes a cycle from the second
+OUTER, RUN = 1 << 20, 0.5  # bytes of output beyond which each run of stores within a row costs so many cycles more
 CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 
 FREE_STEPS = 1024  # the length that the cost of a free length is told for
 
 
-def step_cycles(rows: int, vectors: int, target: Target) -> float:
+def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:
     """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width."""
     products = rows * vectors * (1 if target.fma else 2)
-    return max(products / 2, (rows + vectors) / 2, LATENCY, (products + rows + vectors + 3) / 6)
+    return max(products / a_cycle(vector_bytes), (rows + vectors) / 2, LATENCY, (products + rows + vectors + 3) / 6)
+
+
+def a_cycle(vector_bytes: int) -> int:
+    """Multiply-adds of that width that a core does in a cycle: two, and one where it takes both halves for it."""
+    return 1 if vector_bytes > 32 else 2
+
+
+def fed_cycles(panel_bytes: int, rows: int, row_bytes: int, item_bytes: int) -> float:
+    """At least so many cycles for a step whose weights (`row_bytes` a step, `panel_bytes` in all) come from afar."""
+    return 0.0 if panel_bytes <= NEAR else (row_bytes + rows * item_bytes) / FEED
 
 
 def far(size: int) -> float:

@@ -103,7 +103,7 @@ def _plan(
         block = _block(problem, panel, rows, form)
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, panel, rows))
-        total += panel.count * _cycles(problem, rows, len(panel.offsets), target)
+        total += panel.count * _cycles(problem, rows, panel, target)
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = walk.interior(problem, steps) if steps is not None else None
@@ -157,14 +157,20 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
     return Block(panel, rows, tuple(tiles), tuple(segments))
 
 
-def _cycles(problem: ConvProblem, rows: int, vectors: int, target: Target) -> float:
+def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> float:
     """Cycles of one block over all output steps of one sample."""
+    vectors, wide = len(panel.offsets), panel.width * problem.item_bytes
     outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
     row_bytes = problem.stride * problem.channels * problem.item_bytes
-    return sum(
-        count * (cost.CALL + problem.terms * cost.step_cycles(size, vectors, target) * cost.crowding(size, row_bytes))
-        for count, size in walk.split(outs, rows)
-    )
+
+    def step(size: int) -> float:
+        products = cost.step_cycles(size, vectors, target, panel.lanes * problem.item_bytes) * cost.crowding(
+            size, row_bytes
+        )
+        return max(products, cost.fed_cycles(problem.terms * wide, size, wide, problem.item_bytes))
+
+    run = cost.RUN if outs * problem.filters * problem.item_bytes > cost.OUTER else 0.0
+    return sum(count * (cost.CALL + problem.terms * step(size) + run * size) for count, size in walk.split(outs, rows))
 
 
 def describe(plan: KernelPlan) -> str:

@@ -86,7 +86,7 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
     outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
     first, last = schedule.interior or (0, outs)
     tiles = -(-(last - first) // schedule.width)
-    step = cost.step_cycles(schedule.rows, schedule.vectors, target)
+    step = cost.step_cycles(schedule.rows, schedule.vectors, target, schedule.lanes * problem.item_bytes)
     if problem.stride > 1 and schedule.lanes > 1:
         step += STRIDED * schedule.width
     elif problem.kernel_size > 1 and problem.dilation % schedule.lanes:
@@ -94,7 +94,9 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
     step *= cost.crowding(problem.group_channels, problem.item_bytes * (problem.steps or 0))
     inside = tiles * (cost.CALL + problem.terms * step)
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
-    edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(schedule.rows, 1, target)  # half of the taps, say
+    edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(
+        schedule.rows, 1, target, problem.item_bytes
+    )  # half of the taps, say
     border = -(-(outs - (last - first)) // together) * edge
     return problem.groups * len(schedule.starts) * (inside + border)
 

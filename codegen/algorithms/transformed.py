@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 LINE = 16  # floats in a cache line
+CROWDED = 256  # floats between rows of which more than a few fall into the same sets
 MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.transforms.noise may err
@@ -41,7 +42,8 @@ class Schedule:
     in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
     that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
     as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. With a `tail` the last
-    input row holds only so many numbers; zeros stand for the others.
+    input row holds only so many numbers; zeros stand for the others. `pitch` are the numbers from one tile's
+    transformed row to the next.
     """
 
     transform: str
@@ -53,6 +55,7 @@ class Schedule:
     lanes: int
     stride: int
     out_stride: int
+    pitch: int
     chunks: int = 1
     tail: int = 0
 
@@ -149,9 +152,10 @@ def _plan(
     tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
-    stride = _odd_lines((tiles + parts - 1) * problem.group_channels)
+    pitch = _pitch(problem.group_channels, parts)
+    stride = _odd_lines((tiles + parts - 1) * pitch)
     out_stride, kind, taps = _odd_lines(tiles * panel.width), transform.name, transform.taps
-    schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, chunks)
+    schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, pitch, chunks)
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
     cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
@@ -162,23 +166,24 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     """Cycles of one block of tiles of one group: products, codelets, the way of the data through the caches."""
     problem, panel, points = request.problem, schedule.panels[0], transform.points
     vectors, item = len(panel.offsets), problem.item_bytes
-    sums = schedule.parts * problem.group_channels
+    sums, wide = schedule.parts * problem.group_channels, panel.width * item
+
+    def step(size: int) -> float:
+        fed = cost.fed_cycles(sums // schedule.chunks * wide, size, wide, item)
+        return max(cost.step_cycles(size, vectors, request.target, panel.lanes * item), fed)
+
     products = (
         points
         * panel.count
         * sum(
-            count
-            * (
-                schedule.chunks * (cost.CALL + 2 * size * vectors)
-                + sums * cost.step_cycles(size, vectors, request.target)
-            )
+            count * (schedule.chunks * (cost.CALL + 2 * size * vectors) + sums * step(size))
             for count, size in walk.split(schedule.tiles, schedule.rows)
         )
     )
     weights, v = points * sums * panel.width * panel.count * item, points * schedule.stride * item
     m = points * schedule.out_stride * item
     traffic = STREAM * weights * cost.far(weights) + panel.count * (
-        v / schedule.rows * cost.far(v) + m * cost.far(m + sums * panel.width * item)
+        v * cost.far(v) + m * cost.far(m + sums * panel.width * item)
     )
     into, back = transform.statements
     into += transform.inputs + points
@@ -187,13 +192,22 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     codelets = transformed * into * -(-problem.group_channels // schedule.lanes)
     codelets += schedule.tiles * back * panel.count * vectors
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
-    return products + traffic + codelets / STATEMENTS_A_CYCLE + pointers * POINTER
+    statements = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
+    return products + traffic + codelets / statements + pointers * POINTER
 
 
 def _odd_lines(numbers: int) -> int:
     """At least `numbers`, an odd count of cache lines: points must not fall into the same sets."""
     lines = -(-numbers // LINE)
     return (lines + 1 - lines % 2) * LINE
+
+
+def _pitch(channels: int, parts: int) -> int:
+    """`channels`, or more of them where the rows of a register tile would share a few sets of the first-level cache.
+
+    The parts of a longer kernel read neighbouring rows as one: these stay side by side.
+    """
+    return _odd_lines(channels) if parts == 1 and channels % CROWDED == 0 else channels
 
 
 def describe(plan: KernelPlan) -> str:

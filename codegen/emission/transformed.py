@@ -90,7 +90,7 @@ def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]
             if gemm not in gemms:
                 gemms.append(gemm)
             for _ in range(count):
-                v, u = offset("v", at * channels + first), offset("u", first * schedule.width)
+                v, u = offset("v", at * schedule.pitch + first), offset("u", first * schedule.width)
                 counted = f", {last - first}" if schedule.chunks > 1 else ""
                 calls.append(f"{gemm.name}({v}, {u}, {offset('m', at * schedule.width)}{counted});")
                 at += size
@@ -106,7 +106,7 @@ def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
     loads = tuple((f"w{i}", spell.load("w", (panel.width, "c"), i * panel.lanes)) for i in vectors)
     lines = tuple(
         Row(
-            spell.broadcast(f"x[{index((1, 'c'), r * p.group_channels)}]"),
+            spell.broadcast(f"x[{index((1, 'c'), r * schedule.pitch)}]"),
             tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in vectors),
         )
         for r in range(rows)
