@@ -63,7 +63,7 @@ def sizes(problem: ConvProblem) -> Iterator[SpecError]:
 
 def keras_refuses(spec: Spec) -> Iterator[SpecError]:
     """E304, E305: what is computed here and refused by Keras (keras/src/layers/convolutional/base_conv.py)."""
-    if spec.strides > 1 and spec.dilation_rate > 1:
+    if spec.strides > 1 and spec.dilation_rate > 1 and not spec.strides_dilate:
         message = f"Keras takes no strides > 1 with dilation_rate > 1, got {spec.strides} and {spec.dilation_rate}"
         said = keras_words.strides_and_dilation(spec.strides, spec.dilation_rate)
         hint = "set one of them to 1, or leave --strict-keras out"

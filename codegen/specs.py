@@ -53,6 +53,7 @@ class Spec:
 
     kind: ClassVar[str]
     keras: ClassVar[str]  # the layer's class there
+    strides_dilate: ClassVar[bool] = False  # whether Keras takes strides > 1 with dilation_rate > 1 in this kind
 
     name: str = parameter(names.check, "The layer's name: its C function's, its files' and its weights'.", None)
     input_shape: tuple[int | None, int | None] | None = parameter(
@@ -126,6 +127,11 @@ class Spec:
         """The input's channels; None where nothing is known of the input."""
         return self.input_shape[1 if self.channels_last else 0] if self.input_shape else None
 
+    @property
+    def own_activation(self) -> Callable[[Array], Any] | None:
+        """A callable of the user's own, which no kernel holds: a layer applies it to what the kernel gives."""
+        return None if isinstance(self.activation, Activation) else self.activation
+
     def build(self, input_shape: tuple[int | None, int | None]) -> Spec:
         """The same layer for a known input shape. Raises as construction does."""
         return replace(self, input_shape=input_shape)
@@ -151,7 +157,7 @@ class Spec:
             channels_last=self.channels_last,
             dtype=self.dtype,
             bias=self.use_bias,
-            activation=self.activation,
+            activation=self.activation if self.own_activation is None else activations.LINEAR,
         )
         if problem.steps is None:
             return problem
@@ -223,6 +229,7 @@ class DepthwiseConv1DSpec(Spec):
 
     kind: ClassVar[str] = "depthwise_conv1d"
     keras: ClassVar[str] = "DepthwiseConv1D"
+    strides_dilate: ClassVar[bool] = True
 
     depth_multiplier: int = parameter(
         whole(1), "Filters for each channel.", 1, also=("multiplier", "filters", "out_channels")
