@@ -25,6 +25,10 @@ class Regularizer(Options):
     def __call__(self, x: Array) -> float:
         raise NotImplementedError(f"{type(self).__name__} has no __call__(x) -> float")
 
+    def gradient(self, x: Array) -> Array:
+        """d penalty / dx, in x's shape and dtype: what training follows. At a kink it is 0, as PyTorch's."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient(x) -> array, which training needs")
+
     def why_not(self, rank: int) -> str | None:
         """Why it cannot serve an array of that rank, or None."""
         return None
@@ -39,6 +43,10 @@ class L1(Regularizer):
     def __call__(self, x: Array) -> float:
         return self.l1 * float(abs(x).sum(dtype="float64"))
 
+    def gradient(self, x: Array) -> Array:
+        """l1·sign(x)"""
+        return _times(_signs(x), self.l1)
+
 
 @dataclass(frozen=True)
 class L2(Regularizer):
@@ -48,6 +56,10 @@ class L2(Regularizer):
 
     def __call__(self, x: Array) -> float:
         return self.l2 * _squares(x)
+
+    def gradient(self, x: Array) -> Array:
+        """2·l2·x"""
+        return _times(x, 2 * self.l2)
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,10 @@ class L1L2(Regularizer):
 
     def __call__(self, x: Array) -> float:
         return self.l1 * float(abs(x).sum(dtype="float64")) + self.l2 * _squares(x)
+
+    def gradient(self, x: Array) -> Array:
+        """l1·sign(x) + 2·l2·x"""
+        return _times(_signs(x), self.l1) + _times(x, 2 * self.l2)
 
 
 @dataclass(frozen=True)
@@ -75,17 +91,63 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, x: Array) -> float:
         import numpy as np
 
+        rows, _ = self._unit_rows(x)
+        pairs = len(rows) * (len(rows) - 1) / 2
+        cosines = np.abs(rows @ rows.T)
+        return self.factor * 0.5 * float(cosines.sum() - np.trace(cosines)) / pairs if pairs else 0.0
+
+    def gradient(self, x: Array) -> Array:
+        """Of each row the signed sum of the other unit rows, less its part along the row, over the row's norm."""
+        import numpy as np
+
+        rows, norms = self._unit_rows(x)
+        pairs = len(rows) * (len(rows) - 1) / 2
+        signs = np.sign(rows @ rows.T)
+        np.fill_diagonal(signs, 0)
+        pulls = signs @ rows * (self.factor / max(pairs, 1))
+        slopes = (pulls - rows * np.sum(pulls * rows, axis=1, keepdims=True)) / norms
+        return np.asarray(slopes if self.mode == "rows" else slopes.T).astype(x.dtype)
+
+    def _unit_rows(self, x: Array) -> tuple[Array, Array]:
+        """(rows, or columns, of length 1; their norms) in float64. Raises SpecError E233 for another rank."""
+        import numpy as np
+
         reason = self.why_not(x.ndim)
         if reason:
             raise SpecError("E233", reason, hint="use L2, or a callable of your own on the reshaped kernel")
         rows = np.asarray(x if self.mode == "rows" else x.T, dtype=np.float64)
         # Keras' normalize divides by max(norm, 1e-12), the floor that keeps a row of zeros from 0/0
-        rows = rows / np.maximum(np.sqrt(np.sum(rows * rows, axis=1, keepdims=True)), 1e-12)
-        cosines = np.abs(rows @ rows.T)
-        pairs = len(rows) * (len(rows) - 1) / 2
-        if not pairs:
-            return 0.0
-        return self.factor * 0.5 * float(cosines.sum() - np.trace(cosines)) / pairs
+        norms = np.maximum(np.sqrt(np.sum(rows * rows, axis=1, keepdims=True)), 1e-12)
+        return rows / norms, norms
+
+
+def gradient(regularizer: object, x: Array) -> Array:
+    """d regularizer(x) / dx, for one of these classes or anything with a `gradient(x)`. Raises SpecError E232 without.
+
+    The array has x's shape; SpecError E232 if it has another one.
+    """
+    import numpy as np
+
+    own = getattr(regularizer, "gradient", None)
+    if own is None:
+        message = f"the regularizer {regularizer!r} has no `gradient`, so training cannot follow its penalty"
+        raise SpecError("E232", message, hint="give it gradient(x), d penalty / dx as an array of x's shape")
+    found = np.asarray(own(x), x.dtype)
+    if found.shape != x.shape:
+        message = f"the gradient of {regularizer!r} has shape {found.shape}, expected {x.shape}"
+        raise SpecError("E232", message, hint="return an array of the shape that it is called with")
+    return found
+
+
+def _signs(x: Array) -> Array:
+    import numpy as np
+
+    return np.asarray(np.sign(x))
+
+
+def _times(x: Array, factor: float) -> Array:
+    result: Array = x * x.dtype.type(factor)
+    return result
 
 
 def _squares(x: Array) -> float:

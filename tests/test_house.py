@@ -32,7 +32,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "plan transforms",
     "weights reference check evaluate specs rules parameters names syntax unroll builder complaints layout recovery",
     "problem targets",
-    "diagnostics tree suggest curves registry activations initializers regularizers constraints",
+    "diagnostics tree suggest curves slopes registry activations initializers regularizers constraints",
     "arrays dtypes storage source errors resources files keras_words configs _abi",
 )
 ROOMS = {  # who alone may import what
@@ -41,7 +41,7 @@ ROOMS = {  # who alone may import what
     "cffi": {"loader", "pyext", "abi_build", "_abi"},
     "_cffi_backend": {"loader", "_abi"},
     "subprocess": {"toolchain", "pyext", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
-    "rich": {"bench.table", "commands.show", "commands.planning"},
+    "rich": {"bench.table", "layer.summary", "commands.show", "commands.planning"},
     "platformdirs": {"cache"},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")

@@ -51,6 +51,8 @@ class Held:
         self._once: dict[str, Any] = {}  # what is made when first needed; setdefault lets the first thread win
         self._initial: Weights | None = None
         self._weights: Weights | None = None  # what was set, which comes before the initial ones
+        self._trainable = spec.trainable
+        self._activity: tuple[float, ...] = ()  # the penalty of the last call's output
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Fix the channels from (batch, steps, channels), in the data format's order, as Keras does; steps stay free.

@@ -9,7 +9,10 @@ import numpy as np
 
 from codegen import arrays, pipeline
 from codegen.arrays import READY, WRITABLE
-from codegen.layer.held import Held, Weights
+from codegen.errors import ShapeError
+from codegen.layer import losses
+from codegen.layer.face import Face
+from codegen.layer.held import Weights
 from codegen.plan import accuracy_named, rigor_named, threads_asked
 from codegen.specs import Spec
 from codegen.targets import target_named
@@ -27,7 +30,7 @@ NDARRAY, EMPTY = np.ndarray, np.empty  # looked up once: a call has little more 
 EASY_SHAPES = 64  # input shapes whose output shape is remembered
 
 
-class Layer(Held):
+class Layer(Face):
     """A convolution with weights, called on arrays."""
 
     def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int) -> None:
@@ -38,6 +41,7 @@ class Layer(Held):
         self._target = target
         self._dtype = np.dtype(spec.dtype)
         self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
 
     def __call__(self, x: Any, *, out: Array | None = None, copy: Copy = "auto") -> Array:
         """y = activation(conv(x) + bias), batch first, in a new array or in `out`.
@@ -69,13 +73,26 @@ class Layer(Held):
         problem = self._problem_for(x)
         shape = self._out_shape(problem, x.shape)
         y = np.empty(shape, self._dtype) if out is None else arrays.fitting(out, shape, self._dtype, x)
-        if not y.size:
-            return y
-        self._bound().run(x, y)  # type: ignore[misc]  # _bound() leaves no None
-        if len(self._easy) >= EASY_SHAPES:
-            self._easy.clear()
-        self._easy[x.shape] = shape
+        if y.size:
+            self._bound().run(x, y)  # type: ignore[misc]  # _bound() leaves no None
+        if not self._plain:
+            self._finish(y)
+        elif y.size:  # the short way is for what ends with its kernel
+            if len(self._easy) >= EASY_SHAPES:
+                self._easy.clear()
+            self._easy[x.shape] = shape
         return y
+
+    def _finish(self, y: Array) -> None:
+        """An activation of the user's own, in place, and the penalty of the output."""
+        activate = self._spec.own_activation
+        if activate is not None and y.size:
+            found = np.asarray(activate(y), self._dtype)
+            if found.shape != y.shape:
+                message = f"`{self.name}`: its activation made shape {found.shape}, expected {y.shape}"
+                raise ShapeError(f"{message}; return an array of the shape that it is called with")
+            y[...] = found
+        self._activity = losses.of_output(self._spec, y)
 
     def bind(self, x: Array, out: Array) -> Callable[[], None]:
         """A function of no arguments that computes `out` from what `x` then holds: the cheapest way to call.
@@ -87,7 +104,15 @@ class Layer(Held):
         shape = self._out_shape(self._problem_for(x), x.shape)
         out = arrays.fitting(out, shape, self._dtype, x)
         kernel, *packed = cast("tuple[Kernel, Array, Array | None]", self._bound().bound)
-        return kernel.bind(x, out, *packed)
+        run = kernel.bind(x, out, *packed)
+        if self._plain:
+            return run
+
+        def whole() -> None:
+            run()
+            self._finish(out)
+
+        return whole
 
     def __repr__(self) -> str:
         given = self.spec

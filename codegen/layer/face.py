@@ -1,0 +1,81 @@
+"""Face: the methods of Keras' layers that need no kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from codegen.layer import config, losses
+from codegen.layer.held import Held
+from codegen.parameters import parameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+class Face(Held):
+    """What a layer says of itself in Keras' words; each argument is an attribute, too, as Keras holds it."""
+
+    def __init_subclass__(cls) -> None:
+        """Every kind's constructor tells of a keyword that is unknown, by `config.strict`."""
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", config.strict(vars(cls)["__init__"]))  # noqa: B010  # mypy takes no other way
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in parameters(self.kind):
+            return config.keras_value(name, getattr(self.spec, name))
+        raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`")
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer changes the weights; may be set."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """The weights if the layer is trainable, else none."""
+        return self.weights if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """The weights if the layer is not trainable, else none."""
+        return [] if self.trainable else self.weights
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalty of the last call's output, divided by its batch; then the weights', if the layer is trainable."""
+        held = self._made().arrays if self.trainable and self.built else {}
+        return [*self._activity, *losses.of_weights(self.spec, held)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras' config: `keras.layers.Conv1D.from_config` takes it, too. The input's shape is no part of it.
+
+        Raises SpecError for a callable without a name and without get_config().
+        """
+        return config.of_spec(self.spec, self.trainable)
+
+    @classmethod
+    def from_config(cls, given: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """The layer of a config, ours or Keras'; objects of your own by their names. Raises as the constructor does."""
+        return cls(**config.arguments(given, custom_objects))
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """{"input_shape": …} with the batch, as `build_from_config` takes it; None while the layer is not built."""
+        shape = self.spec.input_shape
+        return {"input_shape": (None, *shape)} if shape else None
+
+    def build_from_config(self, given: Mapping[str, Any]) -> None:
+        """Build for the shape in a config of `get_build_config`, ours or Keras'."""
+        self.build(given["input_shape"])
+
+    def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
+        """Print the layer, its output's shape and its parameters as a table, or give it as text to `print_fn`."""
+        from codegen.layer import summary
+
+        summary.show(self, print_fn)
