@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen import keras_words
 from codegen.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ WRITABLE = READY | 0x0400
 NUMBERS = "fiub"  # kinds that are cast: floats, whole numbers, bools
 
 
-def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str) -> Array:
+def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str, layer: str = "") -> Array:
     """`x` with three axes, in `dtype`, contiguous and aligned; as it is where it is so. Raises ShapeError.
 
     x may be an array, a buffer, a DLPack object or nested lists; copy="never" takes only what needs no copy. `axes` are
-    the axes' names, for messages.
+    the axes' names and `layer` the layer's, for messages.
     """
     if copy not in ("auto", "never"):
         raise ShapeError(f'copy: got {copy!r}, expected "auto" or "never"')
@@ -31,7 +32,8 @@ def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str) -> Array:
         raise ShapeError(f"x: got type {found.dtype}, expected {dtype} or numbers that can be cast to it")
     if found.ndim != 3:
         hint = "; one sample is a batch of one: x[None]" if found.ndim == 2 else ""
-        raise ShapeError(f"x: got shape {found.shape} of {found.ndim} axes, expected {axes}{hint}")
+        told = f"x: got shape {found.shape} of {found.ndim} axes, expected {axes}{hint}"
+        raise ShapeError(keras_words.after(told, keras_words.axes(layer, found.shape)))
     if found.dtype == dtype and found.flags.num & READY == READY:
         return found
     if copy == "never":

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from codegen import keras_words
 from codegen.source import Source, Span, visible
 
 
@@ -49,7 +50,7 @@ class SpecError(GenConvError, ValueError):
 
     def __str__(self) -> str:
         told = f"{self.message}; {self.hint} [{self.code}]" if self.hint else f"{self.message} [{self.code}]"
-        return f"{told}\n  (Keras: {self.keras})" if self.keras and not self.span else told
+        return keras_words.after(told, self.keras) if self.keras and not self.span else told
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Diagnostic:
         if self.source and self.span:
             return f"{head}\n{self.source.draw(self.span, hint)}"
         told = f"{head}; {hint}" if hint else head
-        return f"{told}\n  (Keras: {_line(self.keras)})" if self.keras else told
+        return keras_words.after(told, _line(self.keras)) if self.keras else told
 
 
 def _line(text: str, most: int = 300) -> str:

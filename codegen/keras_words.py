@@ -9,6 +9,11 @@ from collections.abc import Callable
 from numbers import Integral
 
 
+def after(message: str, sentence: str) -> str:
+    """A message of ours with Keras' sentence on a line below."""
+    return f"{message}\n  (Keras: {sentence})"
+
+
 def of(parameter: str, value: object) -> str | None:
     """Keras' sentence for a wrong value of a layer's argument; None where it has none."""
     known = _PARAMETERS.get(parameter)

@@ -26,6 +26,8 @@ class Face(Held):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and name in parameters(self.kind):
             return config.keras_value(name, getattr(self.spec, name))
+        if not name.startswith("_") and self.built and name in self.spec.weight_shapes():
+            return self._made().arrays[name]
         raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`")
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
+from codegen import keras_words
 from codegen.errors import ShapeError, WeightsError
 from codegen.specs import Spec
 from codegen.weights import of_specs
@@ -60,13 +61,17 @@ class Held:
         A spec with an input_shape is built from the start. Raises ShapeError where other channels were fixed before.
         """
         if len(input_shape) != 3:
-            raise ShapeError(f"build: got shape {tuple(input_shape)}, expected {self._axes}, the batch as None")
+            told = f"build: got shape {tuple(input_shape)}, expected {self._axes}, the batch as None"
+            raise ShapeError(keras_words.after(told, keras_words.axes(self.name, tuple(input_shape))))
         channels = input_shape[2 if self._spec.channels_last else 1]
         if channels is None:
             raise ShapeError(f"build: got shape {tuple(input_shape)}, whose channels are None; they must be known")
         if not self.built:
             free = (None, channels) if self._spec.channels_last else (channels, None)
-            self._once.setdefault("spec", self._spec.build(free))
+            spec, steps = self._spec.build(free), input_shape[1 if self._spec.channels_last else 2]
+            if steps is not None:
+                self._outs(spec.lower(), steps)
+            self._once.setdefault("spec", spec)
         if self.spec.channels != channels:
             expected = f"expected {self.spec.channels}; other channels need another layer"
             raise ShapeError(f"`{self.name}`: got {channels} channels, {expected}")
@@ -94,7 +99,10 @@ class Held:
     @property
     def kernel(self) -> Array:
         """The kernel in Keras' shape, read-only."""
-        return self._made().arrays["kernel"]
+        found = self._made().arrays
+        if "kernel" not in found:
+            raise AttributeError(f"`{self.name}` has no `kernel`; it has {', '.join(found)}")
+        return found["kernel"]
 
     @property
     def bias(self) -> Array | None:
@@ -114,9 +122,21 @@ class Held:
         """Replace [kernel, bias]; each is cast to the layer's dtype. Raises WeightsError where a shape differs."""
         names = list(self._demand_built().weight_shapes())
         if len(weights) != len(names):
-            raise WeightsError(f"`{self.name}`: got {len(weights)} arrays, expected {len(names)}: {', '.join(names)}")
+            told = f"`{self.name}`: got {len(weights)} arrays, expected {len(names)}: {', '.join(names)}"
+            raise WeightsError(keras_words.after(told, keras_words.weights_given(self.name, len(weights), len(names))))
         arrays = {f"{self.name}/{name}": array for name, array in zip(names, weights, strict=True)}
-        self._adopt(of_specs.for_specs(arrays, (self.spec,))[self.name])
+        try:
+            found = of_specs.for_specs(arrays, (self.spec,))[self.name]
+        except WeightsError as wrong:
+            raise WeightsError(self._also_told(wrong, weights)) from None
+        self._adopt(found)
+
+    def _also_told(self, wrong: WeightsError, weights: Sequence[Any]) -> str:
+        """The error's text, and Keras' on the first array of another shape."""
+        for expected, given in zip(self.spec.weight_shapes().values(), weights, strict=True):
+            if np.shape(given) != expected:
+                return keras_words.after(str(wrong), keras_words.weight_shape(self.name, expected, np.shape(given)))
+        return str(wrong)
 
     def count_params(self) -> int:
         """The number of weights, bias included. Raises ShapeError while the layer is not built."""
@@ -143,7 +163,8 @@ class Held:
 
     def _demand_built(self) -> Spec:
         if not self.built:
-            raise ShapeError(f"`{self.name}` does not know its input's channels: call it, or build((None, None, C))")
+            told = f"`{self.name}` does not know its input's channels: call it, or build((None, None, C))"
+            raise ShapeError(keras_words.after(told, keras_words.not_built(self.name)))
         return self.spec
 
     def _made(self) -> Weights:
@@ -173,7 +194,9 @@ class Held:
         if channels != spec.channels:
             swapped = x.shape[1 if last else 2] == spec.channels
             hint = f"; the axes are {self._axes}: transpose x by (0, 2, 1)" if swapped else ""
-            raise ShapeError(f"`{self.name}`: x has {channels} channels, expected {spec.channels}{hint}")
+            told = f"`{self.name}`: x has {channels} channels, expected {spec.channels}{hint}"
+            said = keras_words.channels(self.name, -1 if last else 1, spec.channels, x.shape)
+            raise ShapeError(keras_words.after(told, said))
         return self._lowered()
 
     def _lowered(self) -> ConvProblem:
@@ -191,7 +214,9 @@ class Held:
             padded = problem.pad_left + problem.pad_right
             zeros = f" and {padded} zeros of padding" if padded else ""
             reach = f"the kernel reaches over {problem.reach}"
-            raise ShapeError(f"`{self.name}`: x has {steps} steps{zeros}, {reach}: no output is left; give more steps")
+            told = f"`{self.name}`: x has {steps} steps{zeros}, {reach}: no output is left; give more steps"
+            shape = (steps, problem.channels) if problem.channels_last else (problem.channels, steps)
+            raise ShapeError(keras_words.after(told, keras_words.no_output((None, *shape))))
         return outs
 
     def _out_shape(self, problem: ConvProblem, shape: tuple[int, ...]) -> tuple[int, ...]:
