@@ -78,7 +78,7 @@ def gelu(x: Array, approximate: bool) -> Array:
         e = np.exp(-np.sqrt(8 / pi(x)) * (t + x.dtype.type(44715) / 1000000 * t * t * t))
         tail = e / (1 + e)
     else:
-        tail = _normal_tail(t)
+        tail = normal_tail(t)
     y: Array = np.maximum(x, 0) - t * tail
     return y
 
@@ -107,7 +107,7 @@ def hard_silu(x: Array) -> Array:
     return y
 
 
-def _normal_tail(t: Array) -> Array:
+def normal_tail(t: Array) -> Array:
     """P(-t) for t >= 0, to a few ulp of its own however small it is.
 
     Abramowitz and Stegun, Handbook of Mathematical Functions: the series 26.2.11 up to 2, where 1/2 less the sum loses

@@ -52,6 +52,13 @@ def activation_loop(activation: Activation, target: Target, dtype: str, lanes: i
     return Loop(name, dtype, lanes, f"v{lanes}_{activation.name}(v{lanes}_load(x + i))", text)
 
 
+def slope_loop(activation: Activation, target: Target, dtype: str, lanes: int) -> Loop:
+    """The same for the activation's derivative."""
+    text = _template("activations/slope.c.j2", target, dtype, lanes, activation=activation)
+    name = f"{activation.name}_slope_{abs(hash(activation)):x}"
+    return Loop(name, dtype, lanes, f"v{lanes}_{activation.name}_slope(v{lanes}_load(x + i))", text)
+
+
 def header(target: Target, dtype: str, *lanes: int) -> str:
     return _template(f"simd/{target.name}.h.j2", target, dtype, *lanes)
 
@@ -108,4 +115,5 @@ static void {name}(const void *from, void *to)
 
 def _template(path: str, target: Target, dtype: str, *lanes: int, **more: object) -> str:
     environment = render._environment()
-    return environment.get_template(path).render(target=target, dtype=DTYPES[dtype], lanes=lanes, **more)
+    given = {"half": None, **more}
+    return environment.get_template(path).render(target=target, dtype=DTYPES[dtype], lanes=lanes, **given)

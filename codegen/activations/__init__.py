@@ -1,26 +1,40 @@
-"""Activations: the one table of their names, options, meaning, steepest slope and stated error.
+"""Activations: what a definition may name, what it means in NumPy, and how far its C text may be from that.
 
-Adding one is a row here and a template of its name in templates/activations/. Names and options are those of
-keras/src/activations/activations.py: snake_case, and case counts.
+Names and options are those of keras/src/activations/activations.py: snake_case, and case counts. What is known of each
+is one row of codegen/activations/table.py.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from codegen import curves
+from codegen.activations.table import ROWS, Derivative, Option, Row, Value
 from codegen.errors import SpecError
-from codegen.registry import Call, Check, flag, optional, real, suggestion
+from codegen.registry import Call, suggestion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-Value = float | bool | None
+__all__ = [
+    "LINEAR",
+    "ROWS",
+    "Activation",
+    "Derivative",
+    "Option",
+    "Row",
+    "derivative",
+    "derivative_error",
+    "error",
+    "get",
+    "reference",
+    "row",
+    "slope",
+    "ulps",
+]
 
 
 @dataclass(frozen=True)
@@ -44,97 +58,15 @@ class Activation:
         return row(self).needs
 
     @property
+    def slope_needs(self) -> tuple[str, ...]:
+        """The same for the C text of its derivative."""
+        return _derivative(self).needs
+
+    @property
     def template(self) -> str:
-        """The file of its C text in templates/activations/."""
+        """The file of its C text in templates/activations/, and of its derivative's in slopes/ there."""
         return f"{self.name}.c.j2"
 
-
-@dataclass(frozen=True)
-class Option:
-    """An option's Keras name, its default, and the check that returns the value held or raises ValueError."""
-
-    name: str
-    default: Value
-    check: Check[Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What there is to know about one activation.
-
-    `reference(x, *options)` computes it in x's dtype; `slope(*options)` is the largest |f'|. `ulps` bounds the error of
-    the C text for (float32, float64), in units in the last place of the exact result, for any x, denormal results
-    included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
-    the text makes no error at all.
-    """
-
-    name: str
-    reference: Callable[..., Any]
-    slope: Callable[..., float]
-    ulps: tuple[float, float]
-    needs: tuple[str, ...] = ()
-    options: tuple[Option, ...] = ()
-    aliases: tuple[str, ...] = ()
-    exact: Callable[..., bool] = lambda *options: False
-
-
-def _always(*options: Value) -> bool:
-    return True
-
-
-def _constant(slope: float) -> Callable[..., float]:
-    return lambda *options: slope
-
-
-def _relu_slope(negative_slope: float, max_value: float | None, threshold: float) -> float:
-    """A threshold is a jump of that height, which no slope bounds."""
-    return math.inf if threshold else max(1.0, negative_slope)
-
-
-_LEAST_0 = real(at_least=0.0)
-_SMOOTH = ("bits", "abs", "where", "exp")
-_TWO_WORDS = (*_SMOOTH, "excess", "low")
-
-ROWS: tuple[Row, ...] = (
-    Row("linear", curves.linear, _constant(1.0), (0.0, 0.0), exact=_always),
-    Row(
-        "relu",
-        curves.relu,
-        _relu_slope,
-        (2.0, 2.0),
-        ("where",),
-        (
-            Option("negative_slope", 0.0, _LEAST_0),
-            Option("max_value", None, optional(_LEAST_0)),
-            Option("threshold", 0.0, _LEAST_0),
-        ),
-        exact=lambda negative_slope, max_value, threshold: not negative_slope,
-    ),
-    Row("relu6", curves.relu6, _constant(1.0), (0.0, 0.0), ("where",), exact=_always),
-    Row(
-        "leaky_relu",
-        curves.leaky_relu,
-        lambda negative_slope: max(1.0, abs(negative_slope)),
-        (2.0, 2.0),
-        ("where",),
-        (Option("negative_slope", 0.2, real()),),
-    ),
-    Row("elu", curves.elu, lambda alpha: max(1.0, abs(alpha)), (3.0, 3.0), _SMOOTH, (Option("alpha", 1.0, real()),)),
-    Row("tanh", curves.tanh, _constant(1.0), (3.0, 3.0), (*_SMOOTH, "copysign")),
-    Row("sigmoid", curves.sigmoid, _constant(0.25), (3.0, 3.0), _SMOOTH),
-    Row("silu", curves.silu, _constant(1.09984), (4.0, 4.0), _SMOOTH, aliases=("swish",)),
-    Row(
-        "gelu",
-        curves.gelu,
-        lambda approximate: 1.129,
-        (6.0, 6.0),
-        _TWO_WORDS,
-        (Option("approximate", False, flag),),
-    ),
-    Row("softplus", curves.softplus, _constant(1.0), (3.0, 3.0), _SMOOTH),
-    Row("hard_sigmoid", curves.hard_sigmoid, _constant(1 / 6), (2.0, 2.0), ("where",)),
-    Row("hard_silu", curves.hard_silu, _constant(1.5), (3.0, 3.0), ("where",), aliases=("hard_swish",)),
-)
 
 _BY_NAME = {word: row for row in ROWS for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")
@@ -170,6 +102,16 @@ def reference(activation: Activation, x: Array, dtype: str | None = None) -> Arr
     return result
 
 
+def derivative(activation: Activation, x: Array, dtype: str | None = None) -> Array:
+    """f'(x), element by element, in x's own float type; options and `dtype` as for `reference`.
+
+    At a kink it is what torch's backward pass answers. Raises SpecError E230 for a function of a whole row.
+    """
+    found = _derivative(activation)
+    result: Array = found.reference(x, *(_rounded(value, dtype) for _, value in activation.options))
+    return result
+
+
 def slope(activation: Activation) -> float:
     """The steepest |f'| anywhere; inf where the function jumps."""
     return row(activation).slope(*(value for _, value in activation.options))
@@ -190,6 +132,15 @@ def error(activation: Activation, y: Array, dtype: str) -> Array:
     size = np.abs(np.where(np.isfinite(y), y, 0))
     spacing = np.exp2(np.floor(np.log2(np.maximum(size, float(info.tiny))))) * float(info.eps)
     result: Array = np.where(np.isfinite(y), ulps(activation, dtype) * spacing, 0)
+    return result
+
+
+def derivative_error(activation: Activation, slopes: Array, dtype: str) -> Array:
+    """The stated error of the derivative's C text in absolute terms at its exact values `slopes`, in their shape."""
+    import numpy as np
+
+    units = _derivative(activation).units[dtype == "float64"]
+    result: Array = units * float(np.finfo(np.dtype(dtype)).eps) * np.maximum(1, np.abs(slopes))
     return result
 
 
@@ -231,6 +182,14 @@ def _named(name: str) -> Row:
         return _BY_NAME[name]
     close = suggestion(name, _BY_NAME).lstrip("; ")
     raise SpecError("E230", f"unknown activation `{name}`", hint=close or f"known: {_known()}")
+
+
+def _derivative(activation: Activation) -> Derivative:
+    found = row(activation).derivative
+    if found is None:
+        message = f"`{activation.name}` is a function of a whole row: it has no derivative element by element"
+        raise SpecError("E230", message)
+    return found
 
 
 def _known() -> str:
