@@ -21,8 +21,8 @@ __all__ = ["input_problem", "turned", "zero_taps"]
 def input_problem(problem: ConvProblem, steps: int) -> ConvProblem:
     """The problem whose input is dz (outs, filters) and whose output is dx (steps, channels), for a fixed length.
 
-    A stride becomes zeros between the steps of dz (`up`), and zeros between the input's a stride. Padding is never negative: where the layer pads beyond its
-    own reach, zero taps lengthen the kernel.
+    A stride becomes zeros between the steps of dz (`up`), and zeros between the input's steps become a stride. Padding
+    is never negative: where the layer pads beyond its own reach, zero taps lengthen the kernel.
     """
     front, back = zero_taps(problem, steps)
     taps = problem.kernel_size + front + back

@@ -1,4 +1,4 @@
-"""What `templates/gradients/kernel.c.j2` prints: the register tiles of a kernel's gradient and the loops around them."""
+"""What `templates/gradients/kernel.c.j2` prints: register tiles of a kernel's gradient, and the loops around them."""
 
 from __future__ import annotations
 
@@ -136,35 +136,42 @@ class KernelTiles:
 def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
     p, tiles = plan.problem, KernelTiles(plan, name)
-    dtype = DTYPES[p.dtype]
-    assert p.steps is not None
-    left = p.pads(p.steps)[0]
-    return {
+    dtype, vectors = DTYPES[p.dtype], plan.target.vector_bytes > 0
+    return _places(tiles) | {
         "p": p,
         "plan": plan,
         "name": name,
         "c": dtype.c,
         "dtype": dtype,
         "target": plan.target,
-        "hold": plan.target.vector_bytes > 0,
-        "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)) if plan.target.vector_bytes else (1,),
-        "in_numbers": p.steps * p.channels,
-        "out_numbers": tiles.outs * p.filters,
+        "half": None,
+        "hold": vectors,
+        "plain": not vectors,
+        "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
         "lane": plan.lanes,
-        "plain": plan.target.vector_bytes == 0,
         "blocks": tiles.blocks(),
         "edges": tiles.edges,
         "outs": tiles.outs,
+    }
+
+
+def _places(tiles: KernelTiles) -> dict[str, Any]:
+    """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
+    p, plan, outs = tiles.problem, tiles.plan, tiles.outs
+    assert p.steps is not None
+    left = p.pads(p.steps)[0]
+    return {
         "left": left,
-        "x_time": tiles.x_time,
+        "in_numbers": p.steps * p.channels,
+        "out_numbers": outs * p.filters,
         "x_channel": tiles.x_channel,
         "x_at": times(p.stride * tiles.x_time, "first"),
         "x_tap": p.dilation * tiles.x_time,
         "x_left": left * tiles.x_time,
         "x_group": p.group_channels * tiles.x_channel,
-        "dz_group": p.group_filters * (1 if p.channels_last else tiles.outs),
-        "dz_time": p.filters if p.channels_last else 1,
-        "dz_filter": 1 if p.channels_last else tiles.outs,
+        "dz_group": p.group_filters * (1 if p.channels_last else outs),
+        "dz_time": p.filters,
+        "dz_filter": 1 if p.channels_last else outs,
         "sum_row": tiles.sum_row,
         "sum_tap": tiles.sum_row * p.group_channels,
         "sum_group": p.group_filters if plan.direct else p.terms * plan.padded,

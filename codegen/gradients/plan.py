@@ -1,4 +1,4 @@
-"""How the gradient of a kernel is computed: a matrix product whose long axis is time, tile by tile of the result.
+"""How gradients are computed. A kernel's is a matrix product whose long axis is time, tile by tile of the result:
 
 dkernel[k, c, f] = sum over t of x[t*stride + k*dilation - left, c] * dz[t, f]. A register tile holds some rows (taps x
 channels, numbers of x that are broadcast) times some vectors of filters, over a chunk of outputs; then it is added.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from codegen.algorithms import cost, walk
 from codegen.algorithms.direct_filters import partitions
 from codegen.problem import ConvProblem
 from codegen.targets import Target
 
-__all__ = ["KernelGradientPlan", "Panels", "plan"]
+__all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", "plan"]
 
 PANEL_BYTES = 16 << 10  # of dz that one block of filters reads in a chunk: half of a first-level cache
 LEAST_CHUNK, MOST_CHUNK = 64, 1024
@@ -64,6 +65,8 @@ class KernelGradientPlan:
     @property
     def sum_numbers(self) -> int:
         return 0 if self.direct else self.problem.groups * self.problem.terms * self.padded
+
+    workspace_step_bytes: ClassVar[int] = 0  # the number of steps is known
 
     @property
     def workspace_bytes(self) -> int:
@@ -132,6 +135,39 @@ def _plan(
         step += 2.0 * panel.vectors * packed
         calls = -(-outs // chunk) * sum(count * (cost.CALL + 2 * rows * panel.vectors) for count, rows in tiles)
         cycles += panel.count * (outs * step + calls)
-    return KernelGradientPlan(
-        p, target, lanes, panels, taps, channels, chunk, packed, direct, float(p.groups * cycles)
-    )
+    return KernelGradientPlan(p, target, lanes, panels, taps, channels, chunk, packed, direct, float(p.groups * cycles))
+
+
+@dataclass(frozen=True)
+class OutputGradientPlan:
+    """How dz = dy * f'(z) and its sums, the bias' gradient, are computed: in rows of `vectors` vectors of `lanes`.
+
+    The rows run across the filters; with `along_time` along the outputs of one filter, which then lie side by side.
+    """
+
+    problem: ConvProblem
+    target: Target
+    lanes: int
+    vectors: int
+    along_time: bool
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+    workspace_step_bytes: ClassVar[int] = 0  # the number of steps is known
+
+    @property
+    def workspace_bytes(self) -> int:
+        return 0
+
+
+def output_plan(problem: ConvProblem, target: Target) -> OutputGradientPlan:
+    """The widest rows that recompute the least where the last one of a step overlaps its neighbour."""
+    filters = problem.filters
+    along_time = not problem.channels_last or filters == 1
+    if along_time:
+        return OutputGradientPlan(problem, target, target.lanes(problem.dtype)[0], 4, True)
+    lanes = next(width for width in target.lanes(problem.dtype) if width <= filters)
+    vectors = min(range(min(4, filters // lanes), 0, -1), key=lambda n: -(-filters // (n * lanes)) * n)
+    return OutputGradientPlan(problem, target, lanes, vectors, False)

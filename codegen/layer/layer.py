@@ -20,6 +20,7 @@ from codegen.targets import target_named
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.gradients.backward import Gradients
     from codegen.loader import Kernel
 
     Array = NDArray[Any]
@@ -113,6 +114,19 @@ class Layer(Face):
             self._finish(out)
 
         return whole
+
+    def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
+        """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
+
+        dy has the output's shape, and so has `z`, the output before the activation, which is computed if it is not
+        given. Each array has the shape of what it belongs to; sums run over the batch. Raises ShapeError.
+        """
+        from codegen.gradients.backward import backward
+
+        x = arrays.taken(x, self._dtype, "auto", self._axes)
+        self._out_shape(self._problem_for(x), x.shape)
+        held = self._made().arrays
+        return backward(self.spec, held, x, dy, z, target=self._target, accuracy=self._accuracy)
 
     def __repr__(self) -> str:
         given = self.spec

@@ -1,0 +1,57 @@
+"""What `templates/gradients/output.c.j2` prints: dz = dy * f'(z), and its sums, the bias' gradient, in one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.activations import LINEAR
+from codegen.cformat import times
+from codegen.dtypes import DTYPES
+from codegen.gradients.plan import OutputGradientPlan
+
+__all__ = ["view"]
+
+CHUNK = 256  # rows whose sums are added up before they are added to the bias' gradient: sums of sums round less
+
+
+def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
+    """The template's variables."""
+    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    assert p.steps is not None
+    outs, curved = p.out_steps(p.steps), p.activation != LINEAR
+    whole = outs // plan.width
+    step = plan.width if plan.along_time else p.filters
+    return {
+        "p": p,
+        "plan": plan,
+        "name": name,
+        "c": dtype.c,
+        "dtype": dtype,
+        "target": plan.target,
+        "half": None,
+        "plain": False,
+        "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
+        "act_lanes": tuple(sorted({plan.lanes, 1} if plan.along_time else {plan.lanes}, reverse=True)),
+        "lane": plan.lanes,
+        "vectors": [(f"a{v}", times(step, "t") + f" + {v * plan.lanes}", v * plan.lanes) for v in range(plan.vectors)],
+        "width": plan.width,
+        "step": step,
+        "curved": curved,
+        "act": p.activation.name,
+        "activation": p.activation,
+        "bias": p.bias,
+        "outs": outs,
+        "numbers": outs * p.filters,
+        "whole": whole,
+        "rows": whole if plan.along_time else outs,
+        "chunk": CHUNK,
+        "tail": whole * plan.width,
+        "panels": -(-p.filters // plan.width),
+        "last": p.filters - plan.width,
+        "bias_numbers": bias_numbers(plan),
+    }
+
+
+def bias_numbers(plan: OutputGradientPlan) -> int:
+    """The numbers before dz in what the JIT's kernel writes: the bias' gradient, up to a cache line."""
+    return -(-plan.problem.filters // 16) * 16 if plan.problem.bias else 0
