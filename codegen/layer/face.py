@@ -19,16 +19,15 @@ class Face(Held):
     """What a layer says of itself in Keras' words; each argument is an attribute, too, as Keras holds it."""
 
     def __init_subclass__(cls) -> None:
-        """Every kind's constructor tells of a keyword that is unknown, by `config.strict`."""
+        """A kind's constructor tells of an unknown keyword; each of its arguments is an attribute that can be read.
+
+        Properties and no __getattr__, with which every other attribute of a call would take twice as long.
+        """
         if "__init__" in vars(cls):
             setattr(cls, "__init__", config.strict(vars(cls)["__init__"]))  # noqa: B010  # mypy takes no other way
-
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and name in parameters(self.kind):
-            return config.keras_value(name, getattr(self.spec, name))
-        if not name.startswith("_") and self.built and name in self.spec.weight_shapes():
-            return self._made().arrays[name]
-        raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`")
+        for name in parameters(cls.kind) if "kind" in vars(cls) else ():
+            if not hasattr(cls, name):
+                setattr(cls, name, _argument(name))
 
     @property
     def trainable(self) -> bool:
@@ -81,3 +80,10 @@ class Face(Held):
         from codegen.layer import summary
 
         summary.show(self, print_fn)
+
+
+def _argument(name: str) -> property:
+    def value(layer: Face) -> Any:
+        return config.keras_value(name, getattr(layer.spec, name))
+
+    return property(value, doc=f"The argument `{name}`, as Keras holds it.")
