@@ -71,4 +71,10 @@ def memory(plan: KernelPlan) -> str:
     p = plan.problem
     weights = (p.kernel_size * p.group_channels + p.bias) * p.filters * p.item_bytes
     where = "const tables in the .c file" if plan.weights == "baked" else "arguments"
-    return f"{weights:,} bytes of weights ({where}), {plan.workspace_bytes:,} bytes of workspace, nothing allocated"
+    return f"{weights:,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+
+
+def workspace(plan: KernelPlan) -> str:
+    """The workspace in words: its bytes, and what each input step adds where the length is free."""
+    each = f" and {plan.workspace_step_bytes:,} an input step" if plan.workspace_step_bytes else ""
+    return f"{plan.workspace_bytes:,} bytes{each}"

@@ -48,6 +48,7 @@ class CompiledKernel:
     def pack(self, kernel: Array) -> Array:
         """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
+        kernel = self.plan.half.encode(kernel) if self.plan.half else kernel
         if self.plan.weights != "packed":
             return kernel
         return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
@@ -77,7 +78,7 @@ class CompiledKernel:
         """
         check(self.plan, x, y, kernel, bias)
         calls, kept = [], []
-        for block, workspace in _blocks(self.plan, self.threads):
+        for block, workspace in _blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
             block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
             block.kernel, block.bias = _pointer(kernel), _pointer(bias)
             block.batch, block.steps = len(x), steps_of(self.plan.problem, x)
@@ -94,16 +95,18 @@ def _caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Ar
         return _sharing_caller(library, plan, threads)
     idle: list[Block] = []  # one block a running call: threads and signal handlers never share one
     take, give, buffer = idle.pop, idle.append, ffi.from_buffer
-    axis = 1 if plan.problem.channels_last else 2
+    axis, grows = 1 if plan.problem.channels_last else 2, bool(plan.workspace_step_bytes)
 
     def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
         try:
             owner = take()
         except IndexError:
-            (owner,) = _blocks(plan, 1)
+            (owner,) = _blocks(plan, 1, x.shape[axis])
+        shape = x.shape
+        if grows:
+            owner = _grown(owner, plan, shape[axis])
         block = owner[0]
         block.x, block.y, block.kernel, block.bias = buffer(BYTES, x), buffer(BYTES, y, True), kernel, bias
-        shape = x.shape
         block.batch, block.steps = shape[0], shape[axis]
         library.genconv_run_v1(block)  # by the library, which this closure so keeps open
         give(owner)
@@ -116,11 +119,11 @@ def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[A
     idle: list[list[Block]] = []
 
     def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
-        try:
-            owners = idle.pop()
-        except IndexError:
-            owners = _blocks(plan, threads)
         source, target, steps = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True), steps_of(plan.problem, x)
+        try:
+            owners = [_grown(owner, plan, steps) for owner in idle.pop()]
+        except IndexError:
+            owners = _blocks(plan, threads, steps)
         for block, _ in owners:
             block.x, block.y, block.kernel, block.bias = source, target, kernel, bias
             block.batch, block.steps = len(x), steps
@@ -130,22 +133,22 @@ def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[A
     return call
 
 
-def _blocks(plan: KernelPlan, slices: int) -> list[Block]:
-    """An argument block a slice, each with a workspace of its own."""
-    blocks = [_block(plan) for _ in range(slices)]
+def _blocks(plan: KernelPlan, slices: int, steps: int) -> list[Block]:
+    """An argument block a slice, each with a workspace of its own for inputs of `steps` steps."""
+    blocks = [_grown((ffi.new(CALL), None), plan, steps) for _ in range(slices)]
     for number, (block, _) in enumerate(blocks):
         block.slice, block.slices = number, slices
     return blocks
 
 
-def _block(plan: KernelPlan) -> Block:
-    """A new argument block and the workspace that it points to."""
-    block = ffi.new(CALL)
-    if not plan.workspace_bytes:
-        return block, None
-    memory = np.empty(plan.workspace_bytes + CACHE_LINE, np.uint8)
+def _grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
+    """The argument block with a workspace for inputs of `steps` steps: its own where that is large enough."""
+    (block, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
+    if not size or (workspace is not None and len(workspace) >= size):
+        return owner
+    memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
-    block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + plan.workspace_bytes])
+    block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, workspace
 
 

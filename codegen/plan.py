@@ -8,6 +8,7 @@ from typing import Literal, cast, get_args
 
 from codegen.errors import UsageError
 from codegen.problem import ConvProblem
+from codegen.storage import AS_COMPUTED, Half, half
 from codegen.targets import Target
 
 Weights = Literal["argument", "packed", "baked"]
@@ -59,6 +60,7 @@ class Request:
     against: ConvProblem | None = (
         None  # the problem that was rewritten to this one: its direct sums are what is promised
     )
+    storage: str = AS_COMPUTED  # of the weights: codegen.storage's words
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ class KernelPlan:
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its template only.
     `cost` is the model's estimate in cycles for one sample (for a free length, of 1,024 steps).
     `inner` is the plan of the problem that this one is rewritten to, a static function of the same file.
+    A free length needs `workspace_bytes` + steps * `workspace_step_bytes` of memory; a fixed one has no step bytes.
     `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
+    `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as codegen.storage's halves.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
 
@@ -81,7 +85,22 @@ class KernelPlan:
     workspace_bytes: int = 0
     inner: KernelPlan | None = None
     sliced: bool = False
+    storage: str = AS_COMPUTED
+    workspace_step_bytes: int = 0
     rejected: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def has_workspace(self) -> bool:
+        return bool(self.workspace_bytes or self.workspace_step_bytes)
+
+    def workspace(self, steps: int) -> int:
+        """Bytes of workspace for an input of `steps` steps."""
+        return self.workspace_bytes + steps * self.workspace_step_bytes
+
+    @property
+    def half(self) -> Half | None:
+        """The format of 16 bits that the kernel array is stored in, None where it is stored as computed with."""
+        return half(self.storage)
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from codegen import cformat
 from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
+from codegen.emission.microkernel import index
 from codegen.emission.packing import packing
 from codegen.errors import PlanError
 from codegen.plan import KernelPlan
@@ -70,6 +72,9 @@ def render(
         context.update(_tables(plan, weights))
     environment = _environment()
     context["body"] = _body(plan, name, context)
+    for use in ("load", "set") if plan.half else ():
+        called = re.compile(rf"v(\d+)_{use}1?_half\(").findall(context["body"])
+        context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
     if plan.weights == "packed" and with_pack:
         context |= _pack(plan, context)
@@ -137,14 +142,40 @@ def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
         found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
     if plan.weights != "baked":
         shape = f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
-        found.append(Parameter("kernel", f"const {c} *kernel", shape if plan.weights == "argument" else "as packed"))
+        shape = shape if plan.weights == "argument" else "as packed"
+        shape += f"; {plan.storage} codes" if plan.half else ""
+        found.append(Parameter("kernel", f"const {_stored(plan)} *kernel", shape))
         if p.bias:
             found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
     outs = p.out_steps(p.steps) if p.steps is not None else None
     found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.filters, "output steps", "filters")))
-    if plan.workspace_bytes:
-        found.append(Parameter("workspace", "void *workspace", f"{plan.workspace_bytes} bytes, any content"))
+    if plan.has_workspace:
+        found.append(Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content"))
     return tuple(found)
+
+
+def workspace_size(plan: KernelPlan, steps: str = "steps") -> str:
+    """The bytes of workspace in C: a number, or an expression in the number of steps."""
+    return index((plan.workspace_step_bytes, steps), plan.workspace_bytes)
+
+
+def _stored(plan: KernelPlan) -> str:
+    """The C type of the kernel array's numbers."""
+    return plan.half.c if plan.half else DTYPES[plan.problem.dtype].c
+
+
+def _storage(plan: KernelPlan) -> dict[str, Any]:
+    """How weights lie in memory: their C type, their format of 16 bits if it is one, whether the header names it.
+
+    `plain`: C without the names of templates/simd serves.
+    """
+    half = plan.half
+    return {
+        "w": _stored(plan),
+        "half": half,
+        "half_handed": half is not None and plan.weights != "baked",
+        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not half,
+    }
 
 
 def entry(plan: KernelPlan, name: str) -> str:
@@ -173,9 +204,7 @@ def _padding(p: ConvProblem) -> tuple[str, str]:
 
 def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, Any]:
     p, found = plan.problem, parameters(plan)
-    outs = p.out_steps(p.steps) if p.steps is not None else 0
-    left, padding = _padding(p)
-    return {
+    return _lengths(p) | {
         "p": p,
         "plan": plan,
         "name": name,
@@ -183,32 +212,48 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "target": plan.target,
         "dtype": DTYPES[p.dtype],
         "c": DTYPES[p.dtype].c,
+        **_storage(plan),
         "lanes": _lanes(plan),
         "act_lanes": _lanes(plan.inner or plan),
-        "free": p.steps is None,
         "bias": p.bias,
-        "outs": outs,
         "hold": plan.target.vector_bytes > 0,
-        "plain": plan.target.vector_bytes == 0 and p.activation == LINEAR,
         "activation": p.activation,
         "act": None if p.activation.name == "linear" else p.activation.name,
         "parameters": found,
         "entry": entry(plan, name),
         "chunk_from": "chunks * slice / slices" if plan.sliced else "0",
         "chunk_to": "chunks * (slice + 1) / slices" if plan.sliced else "chunks",
+        "baked": plan.weights == "baked",
+        "workspace_macro": _workspace_macro(plan),
+        "tables": (),
+        "pack": "",
+        "packed_numbers": 0,
+    }
+
+
+def _lengths(p: ConvProblem) -> dict[str, Any]:
+    """What is known of the numbers of steps, and the C of what is not."""
+    outs = p.out_steps(p.steps) if p.steps is not None else 0
+    left, padding = _padding(p)
+    return {
+        "free": p.steps is None,
+        "outs": outs,
         "first_whole": cformat.ceil_over("left", p.stride),
         "last_whole": f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1",
         "at_sample": f"{cformat.times(p.stride, 'at')} - left",
         "out_steps": f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room"),
         "room": f"steps + ({padding}) - {p.reach}" if p.centred else f"steps - {p.reach - p.pad_left - p.pad_right}",
         "left": left,
-        "baked": plan.weights == "baked",
         "in_numbers": None if p.steps is None else p.steps * p.channels,
         "out_numbers": None if p.steps is None else outs * p.filters,
-        "tables": (),
-        "pack": "",
-        "packed_numbers": 0,
     }
+
+
+def _workspace_macro(plan: KernelPlan) -> str:
+    """What follows NAME_WORKSPACE_BYTES in its definition."""
+    if not plan.workspace_step_bytes:
+        return f" {plan.workspace_bytes}"
+    return f"(steps) ({workspace_size(plan, '(ptrdiff_t)(steps)')})"
 
 
 def _lanes(plan: KernelPlan) -> tuple[int, ...]:
@@ -222,11 +267,12 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
 
     p, dtype = plan.problem, DTYPES[plan.problem.dtype]
     kernel, bias = weights
-    packed = algorithm(plan.algorithm).pack(plan, kernel)
-    tables = [("kernel", len(packed), cformat.table(packed.tolist(), dtype))]
+    packed = algorithm(plan.algorithm).pack(plan, plan.half.encode(kernel) if plan.half else kernel)
+    text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
+    tables = [("kernel", _stored(plan), len(packed), text)]
     if p.bias:
         assert bias is not None
-        tables.append(("bias", len(bias), cformat.table(bias.tolist(), dtype)))
+        tables.append(("bias", dtype.c, len(bias), cformat.table(bias.tolist(), dtype)))
     return {"tables": tuple(tables)}
 
 

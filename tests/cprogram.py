@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,21 +118,33 @@ class Program:
         assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-4000:]}"
         flat, at, outputs = made.read_bytes(), 0, []
         for call in calls:
-            dtype = np.dtype(self.sources[call.kernel].plan.problem.dtype)
+            dtype = self._dtype(call)
             outputs.append(np.frombuffer(flat, dtype, call.outs, at))
             at += call.outs * dtype.itemsize
         assert at == len(flat)
         return outputs
 
+    def _dtype(self, call: Call) -> np.dtype[Any]:
+        """Of the call's outputs: packed weights lie as they are stored."""
+        plan = self.sources[call.kernel].plan
+        return np.dtype(np.uint16 if call.pack and plan.half else plan.problem.dtype)
+
     def _record(self, call: Call) -> bytes:
         plan = self.sources[call.kernel].plan
         dtype = np.dtype(plan.problem.dtype)
-        inputs = [
-            None if array is None else array.astype(dtype).tobytes() for array in (call.x, call.weights, call.bias)
-        ]
+        stored = np.uint16 if plan.half else dtype
+        arrays = ((call.x, dtype), (call.weights, stored), (call.bias, dtype))
+        inputs = [None if array is None else array.astype(kind).tobytes() for array, kind in arrays]
         sizes = [-1 if data is None else len(data) for data in inputs]
         number = call.kernel + len(self.sources) * call.pack
-        head = [number, call.steps, *sizes, call.outs * dtype.itemsize, plan.workspace_bytes or -1, call.slices]
+        head = [
+            number,
+            call.steps,
+            *sizes,
+            call.outs * self._dtype(call).itemsize,
+            plan.workspace(call.steps) or -1,
+            call.slices,
+        ]
         return np.array(head, np.int64).tobytes() + b"".join(data for data in inputs if data)
 
 
@@ -156,7 +168,7 @@ def table(sources: Sequence[GeneratedSource]) -> str:
         words = ["x", "steps" if plan.problem.steps is None else ""]
         if plan.weights != "baked":
             words += ["kernel", "bias" if plan.problem.bias else ""]
-        arguments = ", ".join(filter(None, [*words, "y", "workspace" if plan.workspace_bytes else ""]))
+        arguments = ", ".join(filter(None, [*words, "y", "workspace" if plan.has_workspace else ""]))
         whole = f"{source.name}({arguments});"
         slices = f"if (slices) {source.name}_slice({arguments}, slice, slices); else " if plan.sliced else ""
         lines += _call(source.name, slices + whole)

@@ -334,6 +334,26 @@ def test_two_threads_are_in_c_at_once(tmp_path: Path) -> None:
     assert y.view(np.int32).ravel()[:2].tolist() == [2, 2]
 
 
+def test_a_workspace_grows_with_the_steps(tmp_path: Path) -> None:
+    free = replace(WAKE, steps=None)
+    plan = replace(planner.plan(free, TARGETS["scalar"], "packed"), workspace_bytes=24, workspace_step_bytes=4096)
+    kernel = probe(
+        tmp_path,
+        "char *bytes = (char *)call->workspace;\n"
+        "for (int i = 0; i < 24 + 4096 * call->steps; i++) { bytes[i] = 1; }\n"
+        "*(int64_t *)call->y = (int64_t)(intptr_t)bytes;",
+        plan,
+    )
+    addresses = []
+    for steps in (10, 2000, 30):
+        x, y, weights, bias = data(free, steps=steps)
+        kernel.run(x, y, weights, bias)
+        addresses.append(int(y.view(np.int64).ravel()[0]))
+    assert addresses[1] == addresses[2] != addresses[0]
+    kernel.bind(x, y, weights, bias)()
+    assert int(y.view(np.int64).ravel()[0]) != addresses[-1]
+
+
 def test_a_workspace_is_aligned_and_one_callers_own(tmp_path: Path) -> None:
     plan = replace(planner.plan(WAKE, TARGETS["scalar"], "packed"), workspace_bytes=1000)
     kernel = probe(

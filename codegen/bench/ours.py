@@ -51,7 +51,7 @@ def python(case: Case, kernel: CompiledKernel) -> Contestant:
 def c(case: Case, kernel: CompiledKernel) -> Contestant:
     """genconv_run_v1 of the same library, called as a C program would."""
     y, weights = empty(case), kernel.pack(case.kernel)
-    space = np.zeros(kernel.plan.workspace_bytes + ALIGNED, np.uint8)
+    space = np.zeros(kernel.plan.workspace(case.steps) + ALIGNED, np.uint8)
     workspace = space.ctypes.data + -space.ctypes.data % ALIGNED
     arrays = (address(case.x), address(weights), address(case.bias), address(y), workspace)
     block = Call(*arrays, case.batch, case.steps, 0, 1)

@@ -75,6 +75,7 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "macs_per_output_step": problem.terms * problem.filters,
         "weight_bytes": weight_bytes(plan),
         "workspace_bytes": plan.workspace_bytes,
+        "workspace_step_bytes": plan.workspace_step_bytes,
         "target": plan.target.name,
         "algorithm": plan.algorithm,
         "plan": planner.algorithm(plan.algorithm).describe(plan),
@@ -86,6 +87,8 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
 
 def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
     """What is computed, for a person: shapes as Keras tells them, without the batch."""
+    from codegen import banner
+
     problem = plan.problem
     each = problem.terms * problem.filters
     macs = f"{each:,} an output step" if problem.steps is None else f"{problem.macs(problem.steps):,}"
@@ -96,7 +99,7 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
         ("receptive field", f"{problem.reach} step{'s' * (problem.reach > 1)}{apart}"),
         ("MACs", macs),
         ("weights", f"{weight_bytes(plan):,} bytes"),
-        ("workspace", f"{plan.workspace_bytes:,} bytes"),
+        ("workspace", banner.workspace(plan)),
     ]
 
 
