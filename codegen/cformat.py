@@ -49,7 +49,15 @@ def _shortest(number: float, dtype: DType) -> str:
 
 def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> str:
     """The inside of an initializer: literals, `per_line` to a line."""
-    words = [literal(value, dtype) for value in values]
+    return _rows([literal(value, dtype) for value in values], per_line, indent)
+
+
+def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> str:
+    """The same of numbers of 16 bits, in hexadecimal."""
+    return _rows([f"0x{value:04x}" for value in values], per_line, indent)
+
+
+def _rows(words: list[str], per_line: int, indent: str) -> str:
     rows = (words[i : i + per_line] for i in range(0, len(words), per_line))
     return ",\n".join(indent + ", ".join(row) for row in rows)
 

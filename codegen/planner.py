@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from codegen.errors import PlanError
 from codegen.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem import ConvProblem
+from codegen.storage import AS_COMPUTED, HALVES
 from codegen.targets import Target
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
     *("blocked", "strided", "transposed", "polyphase"),  # rewritten to a problem of another algorithm
 )
+READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
+TRANSFORMING = ("winograd", "fft", "strided")
 UPSAMPLING = ("interleaved",)  # those that serve zeros between the input's steps
 
 
@@ -57,8 +60,8 @@ def survey(request: Request) -> Survey:
     found: list[KernelPlan] = []
     refused: list[tuple[str, str]] = []
     for name in ALGORITHMS:
-        reason = _outside(name, request.problem) or algorithm(name).why_not(request)
-        plans = [] if reason else algorithm(name).candidates(request)
+        reason = _outside(name, request) or algorithm(name).why_not(request)
+        plans = [] if reason else _stored(algorithm(name).candidates(request), request.storage)
         found += plans
         if not plans:
             refused.append((name, reason or f"none of its plans keeps to the roundings of `{request.accuracy}`"))
@@ -67,11 +70,31 @@ def survey(request: Request) -> Survey:
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
 
 
-def _outside(name: str, problem: ConvProblem) -> str | None:
-    """The reason why a whole family of algorithms does not look at the problem, None where they do."""
-    if problem.up > 1 and name not in UPSAMPLING:
+def _outside(name: str, request: Request) -> str | None:
+    """The reason why a whole family of algorithms does not look at the request, None where they do."""
+    if request.storage != AS_COMPUTED and name in TRANSFORMING:
+        return f"it transforms its weights first, which would round them twice: not for {request.storage}"
+    if request.problem.up > 1 and name not in UPSAMPLING:
         return "it knows no zeros between the input's steps"
     return None
+
+
+def _stored(plans: list[KernelPlan], storage: str) -> list[KernelPlan]:
+    """Those of `plans` that read each weight where it lies, told how it is stored there."""
+    if storage == AS_COMPUTED:
+        return plans
+    return [_as_stored(plan, storage) for plan in plans if _innermost(plan).algorithm in READING]
+
+
+def _innermost(plan: KernelPlan) -> KernelPlan:
+    return _innermost(plan.inner) if plan.inner else plan
+
+
+def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
+    """The plan with its weights stored so, to its innermost; on a target that has what widens them."""
+    inner = _as_stored(plan.inner, storage) if plan.inner else None
+    target = plan.target if HALVES[storage].shifts else plan.target.widening()
+    return replace(plan, storage=storage, target=target, inner=inner)
 
 
 def plan(
@@ -80,12 +103,13 @@ def plan(
     weights: Weights = "argument",
     accuracy: Accuracy = "exact",
     choice: str | None = None,
+    storage: str = AS_COMPUTED,
 ) -> KernelPlan:
     """The plan with the lowest estimated cost, or the one whose key is `choice` where there is such a one.
 
     `rejected` tells of each other algorithm why it was not taken. Raises PlanError.
     """
-    known = survey(Request(problem, target, weights, accuracy))
+    known = survey(Request(problem, target, weights, accuracy, storage=storage))
     return chosen(known, (known.named(choice) if choice else None) or known.found[0])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from codegen.errors import UsageError
@@ -15,6 +15,7 @@ class Target:
 
     `flags` are the compiler's, `macros` what these make it define (the emitted #error asks for them),
     `cpu` the CPU flags that a machine must have to run the code, `machines` the `platform.machine()` names.
+    `f16c`: float16 is widened by x86's F16C, which has a compiler flag of its own.
     """
 
     name: str
@@ -25,6 +26,14 @@ class Target:
     macros: tuple[str, ...] = ()
     cpu: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
+    f16c: bool = False
+
+    def widening(self) -> Target:
+        """The target with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""
+        if not self.f16c or "f16c" in self.cpu:
+            return self
+        flags, macros, cpu = (*self.flags, "-mf16c"), (*self.macros, "__F16C__"), (*self.cpu, "f16c")
+        return replace(self, flags=flags, macros=macros, cpu=cpu)
 
     def lanes(self, dtype: str) -> tuple[int, ...]:
         """The vector widths in numbers of `dtype`, widest first; the last is always 1, the plain C type."""
@@ -52,6 +61,7 @@ TARGETS: dict[str, Target] = {
             macros=("__AVX2__", "__FMA__"),
             cpu=("avx2", "fma"),
             machines=X86,
+            f16c=True,
         ),
         Target(
             "avx512",
@@ -62,6 +72,7 @@ TARGETS: dict[str, Target] = {
             macros=("__AVX512F__", "__AVX512VL__", "__AVX512DQ__", "__FMA__"),
             cpu=("avx512f", "avx512vl", "avx512dq", "avx2", "fma"),
             machines=X86,
+            f16c=True,
         ),
         Target("neon", 16, 32, fma=True, macros=("__ARM_NEON", "__aarch64__"), machines=ARM),
     )

@@ -137,7 +137,7 @@ class _Tiles:
             where = [_term(p.group_channels * p.filters, tap), _term(p.filters, channel)]
         rows = tuple(
             Row(
-                spell.broadcast(f"w[{index(*where, r)}]"),
+                spell.weight(*where, r),
                 tuple(spell.update(accumulator(r, i), "s", f"x{i}") for i in range(vectors)),
             )
             for r in range(self.schedule.rows)
@@ -154,7 +154,16 @@ class _Tiles:
         shared = tuple(f"x{i}" for i in range(vectors))
         extra = self.names + (("taps",) if counted else ())
         return Microkernel(
-            f"{self.name}_{tag}", comment, spell.type, start, shared, True, (loop,), output.lines(spell, p), extra
+            f"{self.name}_{tag}",
+            comment,
+            spell.type,
+            start,
+            shared,
+            True,
+            (loop,),
+            output.lines(spell, p),
+            extra,
+            spell.stored,
         )
 
     def _y(self, row: int) -> tuple[int | tuple[int, str], ...]:

@@ -90,7 +90,16 @@ class FilterTiles:
         begin = starts(rows, len(panel.offsets), first)
         broadcasts = bool(loops) and (sliding or not self.depthwise)
         return Microkernel(
-            name, comment, spell.type, begin, shared, broadcasts, loops, output.lines(spell, self.problem), extra
+            name,
+            comment,
+            spell.type,
+            begin,
+            shared,
+            broadcasts,
+            loops,
+            output.lines(spell, self.problem),
+            extra,
+            spell.stored,
         )
 
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
@@ -141,7 +150,7 @@ class FilterTiles:
                     sample = row * p.stride + tap * p.dilation + tile.origin
                     reads.setdefault(sample, []).append((row, tap))
         taps = sorted({tap for cells in reads.values() for _, tap in cells})
-        weights = Step(tuple((f"w{tap}", spell.load("w", tap * wide)) for tap in taps), ())
+        weights = Step(tuple((f"w{tap}", spell.weights(tap * wide)) for tap in taps), ())
         rows = tuple(
             Row(
                 spell.load("x", sample * p.channels),
@@ -158,7 +167,7 @@ class FilterTiles:
         at = [_term(self.channels * wide, tap), _term(wide, channel)]
         spell = Spelling.of(self.plan, panel.lanes)
         columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
-        loads = tuple((f"w{i}", spell.load("w", *at, o)) for i, o in enumerate(columns))
+        loads = tuple((f"w{i}", spell.weights(*at, o)) for i, o in enumerate(columns))
         row_step = problem.channels
         x_at = [_term(problem.dilation * row_step, tap), _term(1, channel)]
         rows = []

@@ -43,10 +43,13 @@ class Spelling:
     lanes: int
     plain: bool
     c: str
+    stored: str | None = None  # the C type of weights that are not stored as they are computed with
 
     @classmethod
     def of(cls, plan: KernelPlan, lanes: int) -> Spelling:
-        return cls(lanes, plan.target.vector_bytes == 0, DTYPES[plan.problem.dtype].c)
+        return cls(
+            lanes, plan.target.vector_bytes == 0, DTYPES[plan.problem.dtype].c, plan.half.c if plan.half else None
+        )
 
     @property
     def type(self) -> str:
@@ -54,6 +57,16 @@ class Spelling:
 
     def load(self, pointer: str, *at: int | tuple[int, str]) -> str:
         return f"{pointer}[{index(*at)}]" if self.plain else f"v{self.lanes}_load({offset(pointer, *at)})"
+
+    def weights(self, *at: int | tuple[int, str]) -> str:
+        """Neighbouring weights, from `w` on."""
+        return f"v{self.lanes}_load_half({offset('w', *at)})" if self.stored else self.load("w", *at)
+
+    def weight(self, *at: int | tuple[int, str]) -> str:
+        """One weight for all lanes."""
+        if not self.stored:
+            return self.broadcast(f"w[{index(*at)}]")
+        return f"v{self.lanes}_{'set1' if self.lanes > 1 else 'load'}_half({offset('w', *at)})"
 
     def strided(self, step: int, pointer: str, *at: int | tuple[int, str]) -> str:
         if step == 1 or self.lanes == 1:
@@ -150,7 +163,8 @@ class Microkernel:
     """One static C function that computes a register tile.
 
     `start` are the accumulators' first values row by row, `stores` the statements that end it.
-    `extra` are further ptrdiff_t arguments, such as the number of taps of a tile at a border.
+    `extra` are further ptrdiff_t arguments, such as the number of taps of a tile at a border; `stored` is the C type of
+    the weights where they are not stored as they are computed with.
     """
 
     name: str
@@ -162,6 +176,7 @@ class Microkernel:
     loops: tuple[Loop, ...]
     stores: tuple[str, ...]
     extra: tuple[str, ...] = ()
+    stored: str | None = None
 
 
 def act_name(problem: ConvProblem) -> str | None:
