@@ -22,12 +22,15 @@ NORM = real(at_least=0.0)
 
 
 class Constraint(Options):
-    """Base: a constraint is called on a weight array and returns the projected one, same shape and dtype."""
+    """Base: a constraint is called on a weight array and returns the projected one, same shape and dtype.
+
+    Its own projection is none: every array is as it should be.
+    """
 
     noun: ClassVar[str] = "constraint"
 
     def __call__(self, w: Array) -> Array:
-        raise NotImplementedError(f"{type(self).__name__} has no __call__(w) -> array")
+        return w
 
     def why_not(self, rank: int) -> str | None:
         """Why it cannot serve an array of that rank, or None."""

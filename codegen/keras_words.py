@@ -1,6 +1,7 @@
 """Keras' words: what Keras itself says of a value that it refuses, so that a search for its message still finds it.
 
-Sources: keras/src/layers/convolutional/base_conv.py, keras/src/utils/argument_validation.py, keras/src/layers/layer.py.
+Sources: keras/src/layers/convolutional/base_conv.py, keras/src/utils/argument_validation.py, keras/src/layers/layer.py,
+keras/src/initializers/random_initializers.py, keras/src/regularizers/regularizers.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ def of(parameter: str, value: object) -> str | None:
 def unknown(noun: str, value: object) -> str:
     """Of a name that no table has."""
     return f"Could not interpret {noun} identifier: {value}"
+
+
+def option(noun: str, name: str, value: object) -> str | None:
+    """Keras' sentence for a wrong value of an initializer's or a regularizer's option; None where it has none."""
+    known = _OPTIONS.get((noun, name))
+    return known(name, value) if known else None
+
+
+def rank_of_rows(shape: tuple[int, ...]) -> str:
+    """Of an array that is no matrix, for OrthogonalRegularizer."""
+    return f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={shape}"
 
 
 def filters_and_groups(groups: int, filters: int) -> str:
@@ -109,6 +121,14 @@ def _name(name: str, value: object) -> str:
     return f"Argument `name` must be a string and cannot contain character `/`. {told}"
 
 
+def _factor(name: str, value: object) -> str:
+    return f"Invalid value for argument {name}: expected a non-negative float.Received: {name}={value}"
+
+
+def _mode(name: str, value: object) -> str:
+    return f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={value}'
+
+
 _PARAMETERS: dict[str, Callable[[str, object], str]] = {
     "filters": _positive,
     "depth_multiplier": _positive,
@@ -124,4 +144,14 @@ _PARAMETERS: dict[str, Callable[[str, object], str]] = {
     ),
     "dtype": lambda name, value: f"Cannot convert '{value}' to a mixed precision DTypePolicy.",
     "name": _name,
+}
+_OPTIONS: dict[tuple[str, str], Callable[[str, object], str]] = {
+    ("initializer", "scale"): lambda name, value: f"Argument `scale` must be positive float. Received: scale={value}",
+    ("initializer", "mode"): lambda name, value: f"Invalid `mode` argument: {value}.",
+    ("initializer", "distribution"): lambda name, value: f"Invalid `distribution` argument: {value}.",
+    ("initializer", "side"): lambda name, value: f"side should be 'real' or 'imag', not {value}",
+    ("regularizer", "l1"): _factor,
+    ("regularizer", "l2"): _factor,
+    ("regularizer", "factor"): _factor,
+    ("regularizer", "mode"): _mode,
 }

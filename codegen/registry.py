@@ -55,7 +55,8 @@ class Options:
                 object.__setattr__(self, spot.name, spot.metadata["check"](value))
             except ValueError as wrong:
                 message = f"{self.noun} `{type(self).__name__}`: `{spot.name}` is {_shown(value)}: expected {wrong}"
-                raise SpecError("E232", message) from None
+                said = keras_words.option(self.noun, spot.name, value)
+                raise SpecError("E232", message, keras=said) from None
 
     def __str__(self) -> str:
         """As one would write it: the class and what differs from its defaults."""

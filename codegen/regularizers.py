@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from codegen import keras_words
 from codegen.errors import SpecError
 from codegen.registry import Options, Registry, one_of, option, real
 
@@ -114,7 +115,8 @@ class OrthogonalRegularizer(Regularizer):
 
         reason = self.why_not(x.ndim)
         if reason:
-            raise SpecError("E233", reason, hint="use L2, or a callable of your own on the reshaped kernel")
+            hint = "use L2, or a callable of your own on the reshaped kernel"
+            raise SpecError("E233", reason, hint=hint, keras=keras_words.rank_of_rows(x.shape))
         rows = np.asarray(x if self.mode == "rows" else x.T, dtype=np.float64)
         # Keras' normalize divides by max(norm, 1e-12), the floor that keeps a row of zeros from 0/0
         norms = np.maximum(np.sqrt(np.sum(rows * rows, axis=1, keepdims=True)), 1e-12)
