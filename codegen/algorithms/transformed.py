@@ -235,13 +235,18 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     transform, taps = named(schedule.transform, schedule.taps), schedule.parts * schedule.taps
     whole = np.zeros((taps, problem.group_channels, problem.filters))
     whole[: problem.kernel_size] = kernel
-    by_part = whole.reshape(schedule.parts, schedule.taps, -1).swapaxes(0, 1).reshape(schedule.taps, -1)
-    points = (transform.weights @ by_part).reshape(transform.points, -1, problem.filters)
-    parts = []
-    for group in range(problem.groups):
-        for panel in schedule.panels:
-            for start in panel.starts:
-                first = group * problem.group_filters + start
-                columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
-                parts.append(points[:, :, columns].ravel())
-    return np.concatenate(parts).astype(kernel.dtype)
+    by_part = whole.reshape(schedule.parts, schedule.taps, -1, problem.filters).swapaxes(0, 1)
+    panels = [
+        (group * problem.group_filters + start, panel)
+        for group in range(problem.groups)
+        for panel in schedule.panels
+        for start in panel.starts
+    ]
+    size = transform.points * schedule.parts * problem.group_channels
+    packed, at = np.empty(size * sum(panel.width for _, panel in panels), kernel.dtype), 0
+    for first, panel in panels:
+        columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
+        numbers = by_part[..., columns].reshape(schedule.taps, -1)
+        packed[at : at + size * panel.width] = (transform.weights @ numbers).ravel()
+        at += size * panel.width
+    return packed
