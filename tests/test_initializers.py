@@ -145,6 +145,10 @@ def test_stft_is_that_of_keras() -> None:
     np.testing.assert_allclose(imag[3, 0], [0.0, -0.14162907, 0.20029376, -0.14162907, 0.0], atol=2e-7)
     plain = initializers.STFT("real", None)((6, 1, 4))
     np.testing.assert_allclose(plain[1, 0], [1.0, 0.5, -0.5, -1.0], atol=1e-6)
+    given = initializers.STFT("real", [1, 2, 3, 4, 5, 6], None)((6, 1, 4))
+    np.testing.assert_allclose(given, plain * np.arange(1, 7).reshape(6, 1, 1), atol=1e-6)
+    with pytest.raises(SpecError, match="a window of 3 numbers for a frame of 6 taps"):
+        initializers.STFT(window=[1, 2, 3])((6, 1, 4))
 
 
 @pytest.mark.parametrize(
@@ -158,6 +162,19 @@ def test_stft_is_that_of_keras() -> None:
         ("nuttall", False, [0.0003628, 0.025205566515401824, 0.2269824]),
         ("blackmanharris", True, [6e-05, 0.015071173410218162, 0.1470395578623815]),
         ("flattop", False, [-0.000421051, -0.026872193286334545, -0.05473684]),
+        ("triang", False, [0.2, 0.4, 0.6]),
+        ("triang", True, [0.1, 0.3, 0.5]),
+        ("bartlett", True, [0.0, 0.2222222222222222, 0.4444444444444444]),
+        ("barthann", False, [0.0, 0.17129942314911195, 0.5]),
+        ("parzen", False, [0.00274348422496571, 0.0740740740740741, 0.34156378600823034]),
+        ("parzen", True, [0.002, 0.054, 0.25]),
+        ("bohman", False, [0.0, 0.048302383742639676, 0.31830988618379075]),
+        ("cosine", False, [0.17364817766693033, 0.5, 0.766044443118978]),
+        ("cosine", True, [0.15643446504023087, 0.45399049973954675, 0.7071067811865475]),
+        ("tukey", False, [0.0, 0.5, 1.0]),
+        ("tukey", True, [0.0, 0.41317591116653485, 0.9698463103929542]),
+        ("exponential", False, [0.01831563888873418, 0.049787068367863944, 0.1353352832366127]),
+        ("lanczos", True, [0.0, 0.2630644082738656, 0.5642532787936151]),
     ],
 )
 def test_windows_are_those_of_scipy(name: str, periodic: bool, start: list[float]) -> None:

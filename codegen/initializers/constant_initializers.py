@@ -10,6 +10,13 @@ from codegen.initializers.windows import WINDOWS, window
 from codegen.registry import flag, one_of, option, optional, real
 
 
+def _window(value: object) -> str | tuple[float, ...]:
+    """A window's name, or its values, one a tap."""
+    if not isinstance(value, (list, tuple)):
+        return one_of(*WINDOWS)(value)
+    return tuple(real()(number) for number in value)
+
+
 @dataclass(frozen=True)
 class Zeros(Initializer):
     """0 everywhere."""
@@ -58,7 +65,7 @@ class STFT(Initializer):
     """A short-time Fourier transform (frame, 1, bins): cos or sin of -2π·t·f/(2·(bins - 1)), windowed and scaled."""
 
     side: str = option("real", one_of("real", "imag"))
-    window: str | None = option("hann", optional(one_of(*WINDOWS)))
+    window: str | tuple[float, ...] | None = option("hann", optional(_window))
     scaling: str | None = option("density", optional(one_of("density", "spectrum")))
     periodic: bool = option(False, flag)
 
@@ -77,10 +84,20 @@ class STFT(Initializer):
         angle = -2.0 * np.pi * np.outer(np.arange(frame), np.arange(bins)) / (2 * (bins - 1))
         rows = np.cos(angle) if self.side == "real" else np.sin(angle)
         if self.window is not None:
-            weights = window(self.window, frame, self.periodic)
+            weights = self._weights(frame)
             norms = {"density": np.sqrt(np.sum(weights**2)), "spectrum": np.sum(np.abs(weights)), None: 1.0}
             rows = rows * weights[:, None] / norms[self.scaling]
         return rows.reshape(shape).astype(dtype)
+
+    def _weights(self, frame: int) -> Array:
+        import numpy as np
+
+        if not isinstance(self.window, tuple):
+            return window(str(self.window), frame, self.periodic)
+        if len(self.window) != frame:
+            told = f"STFT got a window of {len(self.window)} numbers for a frame of {frame} taps"
+            raise SpecError("E233", told, hint="give one number for each tap, or a window's name")
+        return np.array(self.window)
 
 
 def _filled(shape: Shape, value: float, dtype: str) -> Array:
