@@ -1,0 +1,230 @@
+"""Gradients: the definition against finite differences, generated kernels against it, all of it against torch's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen import activations, layers, reference
+from codegen.dtypes import DTYPES
+from codegen.gradients import libraries
+from codegen.gradients import plan as planning
+from codegen.gradients import reference as definition
+from codegen.gradients.backward import at_length
+from codegen.gradients.input import input_problem, turned
+from codegen.problem import ConvProblem
+from codegen.targets import TARGETS, runs_here
+from tests import strategies
+from tests.strategies import Layer
+
+SHARE = 8  # one random layer here for so many of --specs
+
+
+def problems(count: int, seed: int) -> list[ConvProblem]:
+    """Random problems, of lengths down to one output, with padding beyond the kernel's own reach among them."""
+    rng = np.random.default_rng(seed)
+    found: list[ConvProblem] = []
+    while len(found) < count:
+        groups = int(rng.choice([1, 1, 2, 3]))
+        problem = ConvProblem(
+            steps=int(rng.choice([1, 3, 9, 20, 50, 150, 700])),
+            channels=groups * int(rng.choice([1, 2, 3, 7, 15, 16, 25])),
+            filters=groups * int(rng.choice([1, 2, 3, 8, 15, 16, 25, 33])),
+            kernel_size=int(rng.choice([1, 2, 3, 5, 16])),
+            stride=int(rng.choice([1, 1, 2, 3])),
+            dilation=int(rng.integers(1, 4)),
+            groups=groups,
+            pad_left=int(rng.integers(0, 9)),
+            pad_right=int(rng.integers(0, 9)),
+            channels_last=bool(rng.integers(3)),
+            dtype=str(rng.choice(["float32", "float64"])),
+        )
+        if problem.steps and problem.out_steps(problem.steps):
+            found.append(problem)
+    return found
+
+
+def whole(shape: tuple[int, ...], seed: int, dtype: str = "float64") -> np.ndarray:
+    return np.random.default_rng(seed).integers(-4, 5, shape).astype(dtype)
+
+
+def test_the_definition_is_the_adjoint_of_the_convolution() -> None:
+    """<dz, conv(x, kernel)> = <dx, x> = <dkernel, kernel>: on whole numbers, to the last bit."""
+    for seed, p in enumerate(problems(120, seed=1)):
+        assert p.steps is not None
+        x, kernel = whole(p.in_shape(2, p.steps), seed), whole(p.kernel_shape, seed + 1)
+        dz = whole(p.out_shape(2, p.steps), seed + 2)
+        product = (reference.convolve(p, x, kernel) * dz).sum()
+        assert (definition.input_gradient(p, p.steps, kernel, dz) * x).sum() == product, p
+        assert (definition.kernel_gradient(p, x, dz) * kernel).sum() == product, p
+
+
+def test_the_input_s_gradient_is_a_convolution() -> None:
+    for seed, p in enumerate(problems(120, seed=2)):
+        assert p.steps is not None
+        kernel, dz = whole(p.kernel_shape, seed), whole(p.out_shape(2, p.steps), seed + 2)
+        rewritten = input_problem(p, p.steps)
+        assert min(rewritten.pad_left, rewritten.pad_right) >= 0
+        dx = reference.convolve(rewritten, dz, turned(p, p.steps, kernel))
+        np.testing.assert_array_equal(dx, definition.input_gradient(p, p.steps, kernel, dz), err_msg=str(p))
+
+
+@pytest.mark.parametrize("name", ["linear", "relu", "tanh", "silu", "gelu", "softplus"])
+def test_gradients_are_the_slopes_of_the_loss(name: str) -> None:
+    """Central differences of loss = sum(dy * layer(x)) along a random direction of all arguments, in float64."""
+    layer = codegen.Conv1D(4, 3, padding="same", dilation_rate=2, activation=name, dtype="float64")
+    rng = np.random.default_rng(3)
+    x, dx, dy = (rng.standard_normal(shape) for shape in ((2, 11, 5), (2, 11, 5), (2, 11, 4)))
+    layer(x)
+    start = layer.get_weights()
+    moves = [rng.standard_normal(array.shape) for array in start]
+    found = layer.gradients(x, dy)
+    predicted = (found.x * dx).sum() + (found.kernel * moves[0]).sum() + (found.bias * moves[1]).sum()
+
+    def loss(step: float) -> float:
+        layer.set_weights([array + step * move for array, move in zip(start, moves, strict=True)])
+        return float((dy * layer(x + step * dx)).sum())
+
+    assert (loss(1e-6) - loss(-1e-6)) / 2e-6 == pytest.approx(predicted, rel=1e-6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_kernel_gradients_on_every_target(target: str) -> None:
+    """Whole numbers: 0 differing bits."""
+    if not runs_here(TARGETS[target]):
+        pytest.skip(f"needs a CPU with {', '.join(TARGETS[target].cpu or TARGETS[target].machines)}")
+    for seed, p in enumerate(problems(8, seed=4)):
+        assert p.steps is not None
+        x, dz = whole(p.in_shape(3, p.steps), seed, p.dtype), whole(p.out_shape(3, p.steps), seed + 1, p.dtype)
+        found = libraries.kernel_gradient(p, TARGETS[target], x, dz)
+        np.testing.assert_array_equal(found, definition.kernel_gradient(p, x, dz), err_msg=str(p))
+
+
+def gradients(layer: Layer, given: strategies.Data, dy: np.ndarray, **options: Any) -> Any:
+    """What `layer.gradients` answers in the dtype of the layer."""
+    held = layers.of(layer.spec(), **options)
+    held.set_weights(list(given.weights.values()))
+    return held.gradients(given.x, dy)
+
+
+def expected(layer: Layer, given: strategies.Data, dy: np.ndarray) -> tuple[ConvProblem, np.ndarray, np.ndarray]:
+    """(the problem at the layer's length, the kernel in its shape, dz), in float64."""
+    problem = at_length(layer.spec().lower(), layer.steps)
+    kernel = given.kernel.reshape(problem.kernel_shape)
+    linear = replace(problem, activation=activations.LINEAR)
+    z = reference.convolve(linear, given.x, kernel, given.bias)
+    return problem, kernel, dy * activations.derivative(problem.activation, z, problem.dtype)
+
+
+def test_whole_numbers_give_exactly_equal_gradients(specs: int) -> None:
+    for number, layer in enumerate(strategies.random_layers(max(1, specs // SHARE), seed=51, curved=False)):
+        given = strategies.data(layer, number, whole=True, batch=number % 3 + 1)
+        problem = layer.spec().lower()
+        dy = whole(problem.out_shape(len(given.x), layer.steps), number)
+        found = gradients(layer, given, dy, accuracy="exact")
+        problem, kernel, dz = expected(layer, given, dy)
+        np.testing.assert_array_equal(
+            found.x, definition.input_gradient(problem, layer.steps, kernel, dz), err_msg=str(layer)
+        )
+        dkernel = definition.kernel_gradient(problem, given.x, dz).reshape(given.kernel.shape)
+        np.testing.assert_array_equal(found.kernel, dkernel, err_msg=str(layer))
+        if given.bias is not None:
+            np.testing.assert_array_equal(found.bias, definition.bias_gradient(problem, dz), err_msg=str(layer))
+        assert list(found.weights) == list(given.weights)
+
+
+def test_curved_layers_stay_within_their_bounds(specs: int) -> None:
+    """Each sum of n terms within n·u·sum|terms|, its factors dz with the slopes' error and that of z."""
+    for number, layer in enumerate(strategies.random_layers(max(1, specs // (2 * SHARE)), seed=52)):
+        given = strategies.data(layer, number, whole=False, batch=2)
+        dy = np.random.default_rng(number).standard_normal(layer.spec().lower().out_shape(2, layer.steps))
+        dy = dy.astype(np.float32).astype(np.float64)
+        problem, kernel, dz = expected(layer, given, dy)
+        if problem.activation.name in ("relu", "relu6", "leaky_relu", "hard_sigmoid", "hard_silu"):
+            continue  # at a kink a rounding of z is as good as the other side's slope: whole numbers look at these
+        found = gradients(layer, given, dy, accuracy="exact")
+        size, unit = np.abs(dy) * 2, 2.0**-12  # of dz, whose z was rounded
+        for got, wanted, magnitude in (
+            (found.x, definition.input_gradient(problem, layer.steps, kernel, dz), np.abs(kernel)),
+            (found.kernel.reshape(kernel.shape), definition.kernel_gradient(problem, given.x, dz), np.abs(given.x)),
+        ):
+            whose = got is found.x
+            largest = (
+                definition.input_gradient(problem, layer.steps, magnitude, size)
+                if whose
+                else definition.kernel_gradient(problem, magnitude, size)
+            )
+            assert (np.abs(got - wanted) <= unit * largest).all(), layer
+
+
+def test_gradients_are_those_of_torch_s_autograd(specs: int) -> None:
+    """Whole numbers, in float32 on both sides: 0 differing bits."""
+    torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
+    words: dict[str, Any] = {
+        "linear": lambda y, **options: y,
+        "relu": lambda y, **options: torch.relu(y),
+        "relu6": lambda y, **options: torch.nn.functional.relu6(y),
+        "leaky_relu": lambda y, negative_slope: torch.nn.functional.leaky_relu(y, negative_slope),
+    }
+    for number, layer in enumerate(strategies.random_layers(max(1, specs // SHARE), seed=51, curved=False)):
+        given = strategies.data(layer, number, whole=True, batch=2)
+        p = at_length(layer.spec().lower(), layer.steps)
+        dy = whole(p.out_shape(2, layer.steps), number, "float32")
+        first = given.x if not p.channels_last else given.x.swapaxes(1, 2)
+        x = torch.tensor(first, dtype=torch.float32, requires_grad=True)
+        taps = given.kernel.reshape(p.kernel_shape).transpose(2, 1, 0).copy()
+        kernel = torch.tensor(taps, dtype=torch.float32, requires_grad=True)
+        bias = torch.tensor(np.zeros(p.filters) if given.bias is None else given.bias, dtype=torch.float32)
+        bias.requires_grad_(True)
+        padded = torch.nn.functional.pad(x, p.pads(layer.steps))
+        y = torch.nn.functional.conv1d(padded, kernel, bias, p.stride, 0, p.dilation, p.groups)
+        name, options = layer.activation
+        words[name](y, **options).backward(torch.tensor(dy if not p.channels_last else dy.swapaxes(1, 2).copy()))
+        found = gradients(layer, given, dy, accuracy="exact")
+        wanted = x.grad.numpy()
+        np.testing.assert_array_equal(found.x, wanted if not p.channels_last else wanted.swapaxes(1, 2), str(layer))
+        dkernel = kernel.grad.numpy().transpose(2, 1, 0).reshape(given.kernel.shape)
+        np.testing.assert_array_equal(found.kernel, dkernel, str(layer))
+        if given.bias is not None:
+            np.testing.assert_array_equal(found.bias, bias.grad.numpy(), str(layer))
+
+
+def test_a_given_z_is_used_and_shapes_are_held_to() -> None:
+    layer = codegen.Conv1D(3, 2, activation="relu")
+    x = np.ones((2, 5, 1), np.float32)
+    dy = np.ones((2, 4, 3), np.float32)
+    z = np.full((2, 4, 3), -1.0, np.float32)
+    layer(x)
+    assert not layer.gradients(x, dy, z=z).kernel.any()
+    np.testing.assert_array_equal(layer.gradients(x, dy, z=-z).bias, [8, 8, 8])
+    with pytest.raises(
+        codegen.ShapeError, match=r"`dy`: got shape \(2, 5, 3\), expected that of the output, \(2, 4, 3\)"
+    ):
+        layer.gradients(x, np.ones((2, 5, 3)))
+    with pytest.raises(codegen.ShapeError, match="`z`: got shape"):
+        layer.gradients(x, dy, z=z[:1])
+    with pytest.raises(AttributeError, match="no gradient `scale`; there are x, kernel, bias"):
+        layer.gradients(x, dy).scale  # noqa: B018  # looked up for its error
+
+
+def test_an_empty_batch_has_gradients_of_zero() -> None:
+    layer = codegen.Conv1D(3, 2, activation="tanh", input_shape=(5, 1))
+    found = layer.gradients(np.empty((0, 5, 1), np.float32), np.empty((0, 4, 3), np.float32))
+    assert found.x.shape == (0, 5, 1)
+    assert not found.kernel.any()
+    assert not found.bias.any()
+
+
+@pytest.mark.parametrize("name", ["scalar", "avx2", "avx512", "neon"])
+def test_plans_fit_their_registers_and_add_up(name: str) -> None:
+    for p in problems(40, seed=6):
+        plan = planning.plan(p, TARGETS[name])
+        vectors = max(panel.vectors for panel in plan.panels)
+        assert plan.taps * plan.channels * vectors + vectors <= TARGETS[name].registers
+        assert sum(panel.count * panel.vectors for panel in plan.panels) * plan.lanes == plan.padded >= p.group_filters
+        assert plan.direct == (plan.padded == p.group_filters)
+        assert plan.workspace_bytes % DTYPES[p.dtype].bytes == 0
