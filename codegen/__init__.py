@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what type checkers take for typing's own, whose import would be most of this one's time
 if TYPE_CHECKING:
-    from codegen import constraints, initializers, regularizers, weights, wisdom
+    from codegen import activations, constraints, initializers, optimizers, regularizers, weights, wisdom
     from codegen.errors import (
         GenConvError,
         PlanError,
@@ -48,9 +48,11 @@ __all__ = [
     "VerificationError",
     "WeightsError",
     "__version__",
+    "activations",
     "constraints",
     "initializers",
     "load",
+    "optimizers",
     "regularizers",
     "weights",
     "wisdom",

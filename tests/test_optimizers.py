@@ -1,0 +1,305 @@
+"""Optimizers: Keras' formulas step by step, penalties and constraints at their place, many layers and threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen import Conv1D, ShapeError, SpecError
+from codegen.optimizers import SGD, Adam, Optimizer
+
+START = np.array([[[0.5, -0.25], [1.5, 0.125]]])
+PULL = np.array([[[1.0, -2.0], [0.5, 0.25]]])
+PULLS = (PULL, -0.5 * PULL, 2 * PULL)
+
+# Weights after PULLS from START in Keras 3.15, float64 variables; it holds its learning rates in float32
+RECORDED: list[tuple[type[Optimizer], dict[str, Any], list[float]]] = [
+    (SGD, {}, [0.47500000055879354, -0.2000000011175871, 1.4875000002793968, 0.11875000013969839]),
+    (SGD, {"momentum": 0.9}, [0.4624000008404255, -0.17480000168085097, 1.4812000004202128, 0.11560000021010637]),
+    (
+        SGD,
+        {"momentum": 0.9, "nesterov": True},
+        [0.44116000131517646, -0.13232000263035296, 1.4705800006575884, 0.11029000032879412],
+    ),
+    (
+        SGD,
+        {"learning_rate": 0.1, "clipvalue": 0.6},
+        [0.42999999418854706, -0.1899999967217445, 1.4149999963492155, 0.062499999068677425],
+    ),
+    (
+        SGD,
+        {"learning_rate": 0.1, "clipnorm": 1.0},
+        [0.45661390757053116, -0.16322781514106233, 1.4783069537852656, 0.11415347689263279],
+    ),
+    (
+        SGD,
+        {"learning_rate": 0.1, "weight_decay": 0.5},
+        [0.18593748191371584, 0.2711562619656323, 1.1646874506119644, 0.04648437047842896],
+    ),
+    (Adam, {}, [0.4980755560930346, -0.24807555368086, 1.4980755609173637, 0.12307557056594141]),
+    (
+        Adam,
+        {"learning_rate": 0.1, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3},
+        [0.3116993256127387, -0.06146315370854881, 1.3121697096656657, -0.061897281190285924],
+    ),
+    (
+        Adam,
+        {"amsgrad": True, "learning_rate": 0.1},
+        [0.30755561557643135, -0.0575553743589826, 1.3075560980093204, -0.06744293713293237],
+    ),
+]
+NAMES = [f"{cls.__name__} {options}" for cls, options, _ in RECORDED]
+
+
+def layer_of(start: np.ndarray = START, dtype: str = "float64", **options: Any) -> Conv1D:
+    layer = Conv1D(start.shape[2], 1, use_bias=False, dtype=dtype, **options)
+    layer.build((None, None, start.shape[1]))
+    layer.set_weights([start])
+    return layer
+
+
+@pytest.mark.parametrize(("cls", "options", "expected"), RECORDED, ids=NAMES)
+def test_keras_numbers(cls: Any, options: dict[str, Any], expected: list[float]) -> None:
+    layer, optimizer = layer_of(), cls(**options)
+    for pull in PULLS:
+        optimizer.apply(layer, {"kernel": pull})
+    np.testing.assert_allclose(layer.kernel.ravel(), expected, rtol=1e-7)
+    assert optimizer.iterations(layer) == 3
+
+
+@pytest.mark.parametrize(("cls", "options", "expected"), RECORDED, ids=NAMES)
+def test_keras_step_by_step(cls: Any, options: dict[str, Any], expected: list[float]) -> None:
+    """Twenty steps of random gradients in float32, the Keras that is installed beside ours."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
+    rng = np.random.default_rng(5)
+    start = rng.normal(size=(1, 5, 7)).astype("float32")
+    layer, optimizer = layer_of(start, "float32"), cls(**options)
+    theirs = keras.Variable(start, dtype="float32")
+    keras_optimizer = getattr(keras.optimizers, cls.__name__)(**options)
+    for _ in range(20):
+        pull = rng.normal(size=start.shape).astype("float32")
+        optimizer.apply(layer, {"kernel": pull})
+        keras_optimizer.apply([keras.ops.convert_to_tensor(pull)], [theirs])
+        np.testing.assert_allclose(layer.kernel, keras.ops.convert_to_numpy(theirs), rtol=2e-5, atol=2e-6)
+
+
+def test_the_defaults_are_those_of_keras() -> None:
+    sgd, adam = SGD(), Adam()
+    assert (sgd.learning_rate, sgd.momentum, sgd.nesterov) == (0.01, 0.0, False)
+    assert (adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon) == (0.001, 0.9, 0.999, 1e-7)
+
+
+def test_the_dtype_is_the_layers() -> None:
+    layer = layer_of(dtype="float32")
+    Adam().apply(layer, {"kernel": PULL})
+    assert layer.kernel.dtype == np.float32
+
+
+def test_global_clipnorm_is_over_all_weights() -> None:
+    layer = Conv1D(1, 1, kernel_initializer="zeros", dtype="float64")
+    layer.build((None, None, 1))
+    SGD(1.0, global_clipnorm=1.0).apply(layer, {"kernel": [[[3.0]]], "bias": [4.0]})
+    np.testing.assert_allclose([layer.kernel.item(), layer.bias.item()], [-0.6, -0.8], rtol=1e-12)
+
+
+def test_a_schedule_is_asked_with_the_updates_made() -> None:
+    asked: list[int] = []
+
+    def schedule(step: int) -> float:
+        asked.append(step)
+        return 0.5**step
+
+    layer, optimizer = layer_of(), SGD(schedule)
+    for _ in range(3):
+        optimizer.apply(layer, {"kernel": PULL})
+    assert asked == [0, 1, 2]
+    np.testing.assert_allclose(layer.kernel, START - 1.75 * PULL, rtol=1e-12)
+    optimizer.learning_rate = 0.0
+    optimizer.apply(layer, {"kernel": PULL})
+    np.testing.assert_allclose(layer.kernel, START - 1.75 * PULL, rtol=1e-12)
+
+
+# Penalties and constraints
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "slope"),
+    [
+        (codegen.regularizers.L1(0.5), 0.5 * np.sign(START)),
+        (codegen.regularizers.L2(0.5), START),
+        (codegen.regularizers.L1L2(0.25, 0.5), 0.25 * np.sign(START) + START),
+    ],
+    ids=str,
+)
+def test_the_weights_penalty_pulls_too(regularizer: Any, slope: np.ndarray) -> None:
+    layer = layer_of(kernel_regularizer=regularizer)
+    SGD(0.1).apply(layer, {"kernel": PULL})
+    np.testing.assert_allclose(layer.kernel, START - 0.1 * (PULL + slope), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+@pytest.mark.parametrize("name", ["L1", "L2", "L1L2", "OrthogonalRegularizer"])
+def test_gradients_of_regularizers_by_differences(name: str, mode: str) -> None:
+    options = {"L1L2": {"l1": 0.3, "l2": 0.2}, "OrthogonalRegularizer": {"factor": 0.4, "mode": mode}}
+    regularizer = getattr(codegen.regularizers, name)(**options.get(name, {}))
+    x = np.random.default_rng(3).normal(size=(4, 5))
+    slopes = regularizer.gradient(x)
+    for place in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[place] = 1e-6
+        measured = (regularizer(x + step) - regularizer(x - step)) / 2e-6
+        assert abs(slopes[place] - measured) < 1e-7, place
+
+
+class Sharp:
+    """A penalty of one's own with its gradient."""
+
+    def __call__(self, w: np.ndarray) -> float:
+        return float((w**4).sum())
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        return 4 * w**3
+
+
+def test_a_regularizer_of_ones_own() -> None:
+    layer = layer_of(kernel_regularizer=Sharp())
+    assert layer.losses == [float((START**4).sum())]
+    SGD(0.1).apply(layer, {"kernel": np.zeros_like(START)})
+    np.testing.assert_allclose(layer.kernel, START - 0.4 * START**3, rtol=1e-12)
+    with pytest.raises(SpecError, match=r"no `gradient`.*give it gradient\(x\)"):
+        SGD().apply(layer_of(kernel_regularizer=lambda w: 0.0), {"kernel": PULL})
+
+
+def test_constraints_follow_the_update() -> None:
+    layer = layer_of(kernel_constraint="non_neg")
+    SGD(1.0).apply(layer, {"kernel": PULL})
+    assert (layer.kernel == np.maximum(START - PULL, 0)).all()
+    unit = layer_of(kernel_constraint=codegen.constraints.UnitNorm(axis=[0, 1]))
+    SGD(0.1).apply(unit, {"kernel": PULL})
+    np.testing.assert_allclose(np.sqrt((unit.kernel**2).sum(axis=(0, 1))), 1, rtol=1e-6)
+    broken = layer_of(kernel_constraint=lambda w: w[0])
+    with pytest.raises(ShapeError, match=r"its constraint made shape \(2, 2\), expected \(1, 2, 2\)"):
+        SGD().apply(broken, {"kernel": PULL})
+    assert (broken.kernel == START).all()
+
+
+def test_a_layer_that_is_not_trainable_stays() -> None:
+    layer = layer_of(kernel_constraint="non_neg", kernel_regularizer="l2")
+    layer.trainable = False
+    SGD(1.0).apply(layer, {"kernel": PULL})
+    assert (layer.kernel == START).all(), "neither the update nor the constraint"
+    layer.trainable = True
+    SGD(1.0).apply(layer, {"kernel": PULL})
+    assert (layer.kernel >= 0).all()
+
+
+# minimize
+
+
+def fitted(optimizer: Optimizer, layer: Any, rounds: int) -> list[float]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 50, 2)).astype("float32")
+    hidden = Conv1D(3, 5, padding="same", kernel_initializer=codegen.initializers.HeNormal(seed=1))
+    wanted = hidden(x)
+
+    def error(y: np.ndarray) -> tuple[float, np.ndarray]:
+        return float(((y - wanted) ** 2).mean()), 2 * (y - wanted) / y.size
+
+    return [optimizer.minimize(layer, x, error) for _ in range(rounds)]
+
+
+@pytest.mark.parametrize("optimizer", [SGD(1.0, 0.8), SGD(1.0, 0.8, nesterov=True), Adam(0.05)])
+def test_a_hidden_kernel_is_found(optimizer: Optimizer) -> None:
+    losses = fitted(optimizer, Conv1D(3, 5, padding="same", kernel_initializer="zeros"), 150)
+    assert losses[-1] < 1e-3 * losses[0]
+
+
+def test_the_loss_holds_every_penalty() -> None:
+    layer = Conv1D(3, 5, padding="same", kernel_regularizer="l2", bias_regularizer="l1", activity_regularizer="l2",
+                   kernel_initializer=codegen.initializers.HeNormal(seed=2), bias_initializer="ones")  # fmt: skip
+    plain = Conv1D(3, 5, padding="same")
+    plain.build((None, None, 2))
+    layer.build((None, None, 2))
+    plain.set_weights(layer.get_weights())
+    bare, whole = fitted(SGD(0.0), plain, 1)[0], fitted(SGD(0.0), layer, 1)[0]
+    assert len(layer.losses) == 3
+    np.testing.assert_allclose(whole - bare, sum(layer.losses), rtol=1e-6)
+
+
+def test_the_activity_penalty_is_followed() -> None:
+    """With no other loss the outputs shrink: the kernel's and the bias' gradients are those by differences."""
+    start = np.random.default_rng(1).normal(size=(3, 2, 4))
+    layer = Conv1D(4, 3, dtype="float64", activity_regularizer=codegen.regularizers.L2(0.3))
+    layer.build((None, None, 2))
+    layer.set_weights([start, np.ones(4)])
+    x = np.random.default_rng(2).normal(size=(5, 9, 2))
+    SGD(1.0).minimize(layer, x, lambda y: (0.0, np.zeros_like(y)))
+    found = start - layer.kernel
+    place = (1, 0, 2)
+    losses = []
+    for step in (1e-6, -1e-6):
+        moved = start.copy()
+        moved[place] += step
+        layer.set_weights([moved, np.ones(4)])
+        layer(x)
+        losses.append(layer.losses[0])
+    np.testing.assert_allclose(found[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-6)
+
+
+# What is refused, and threads
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: SGD(learning_rate=-1), "`learning_rate` is -1: expected a number of at least 0"),
+        (lambda: SGD(learning_rate="fast"), "`learning_rate` is 'fast'"),
+        (lambda: SGD(momentum=2.0), "`momentum` is 2.0: expected a number from 0 to 1"),
+        (lambda: Adam(beta_1=True), "`beta_1` is True"),
+        (lambda: SGD(clipnorm=1.0, clipvalue=1.0), "Only one of `clipnorm`, `clipvalue` and `global_clipnorm`"),
+    ],
+)
+def test_wrong_options(make: Any, told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        make()
+    assert told in str(caught.value)
+
+
+def test_wrong_gradients() -> None:
+    with pytest.raises(ShapeError, match="none for `kernel`"):
+        SGD().apply(layer_of(), {"weights": PULL})
+    with pytest.raises(ShapeError, match=r"`kernel` has shape \(2, 2\), expected \(1, 2, 2\)"):
+        SGD().apply(layer_of(), {"kernel": PULL[0]})
+
+
+def test_threads_share_an_optimizer_and_lose_no_update() -> None:
+    layer, optimizer = layer_of(np.zeros((1, 2, 2))), SGD(1.0)
+
+    def work() -> None:
+        for _ in range(100):
+            optimizer.apply(layer, {"kernel": np.full((1, 2, 2), -1.0)})
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (layer.kernel == 400).all()
+    assert optimizer.iterations(layer) == 400
+
+
+def test_each_layer_has_its_own_state() -> None:
+    first, second, optimizer = layer_of(), layer_of(), Adam()
+    optimizer.apply(first, {"kernel": PULL})
+    optimizer.apply(first, {"kernel": PULL})
+    optimizer.apply(second, {"kernel": PULL})
+    alone = layer_of()
+    Adam().apply(alone, {"kernel": PULL})
+    assert (second.kernel == alone.kernel).all()
+    assert (optimizer.iterations(first), optimizer.iterations(second)) == (2, 1)
