@@ -93,12 +93,17 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
     if plan.inner:
         inner_name = f"{name}_inner"
         rewritten = replace(plan.inner, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
-        inside = _context(rewritten, inner_name, ())
-        inside["entry"] = "static " + entry(rewritten, inner_name)
-        inside["body"] = _body(rewritten, inner_name, inside)
-        inner = _environment().get_template("inner.c.j2").render(inside)
+        inner = within(rewritten, inner_name)
     body = _environment().get_template(module.TEMPLATE).render(context | module.view(plan, name))
     return inner + body.strip("\n")
+
+
+def within(plan: KernelPlan, name: str) -> str:
+    """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`."""
+    context = _context(plan, name, ())
+    context["entry"] = "static " + entry(plan, name)
+    context["body"] = _body(plan, name, context)
+    return _environment().get_template("inner.c.j2").render(context)
 
 
 def _pack(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
@@ -213,8 +218,8 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "dtype": DTYPES[p.dtype],
         "c": DTYPES[p.dtype].c,
         **_storage(plan),
-        "lanes": _lanes(plan),
-        "act_lanes": _lanes(plan.inner or plan),
+        "lanes": lanes_of(plan),
+        "act_lanes": lanes_of(plan.inner or plan),
         "bias": p.bias,
         "hold": plan.target.vector_bytes > 0,
         "activation": p.activation,
@@ -256,9 +261,9 @@ def _workspace_macro(plan: KernelPlan) -> str:
     return f"(steps) ({workspace_size(plan, '(ptrdiff_t)(steps)')})"
 
 
-def _lanes(plan: KernelPlan) -> tuple[int, ...]:
+def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
-    own = set(_emission(plan).lanes(plan)) | set(_lanes(plan.inner) if plan.inner else ())
+    own = set(_emission(plan).lanes(plan)) | set(lanes_of(plan.inner) if plan.inner else ())
     return tuple(sorted(own, reverse=True))
 
 
