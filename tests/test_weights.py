@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import pickle
 import resource
 import struct
+import subprocess
 import sys
+import tempfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -17,9 +20,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from codegen import weights
-from codegen.errors import UsageError, WeightsError
+import codegen
+from codegen import layers, weights
+from codegen.errors import ShapeError, UsageError, WeightsError
+from codegen.parameters import parameters
+from codegen.specs import KINDS
 
 SHAPES = {"stem/kernel": (3, 2, 4), "stem/bias": (4,)}
 RNG = np.random.default_rng(0)
@@ -396,7 +404,10 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("w.h5", "got the suffix `.h5`, expected .npz or .safetensors; save it with"),
+        ("w.txt", "got the suffix `.txt`, expected .npz or .safetensors; save it with codegen.weights.save"),
+        ("w.weights.h5", "`.h5`, expected .npz or .safetensors; load it with Keras, then codegen.from_keras(model)"),
+        ("w.keras", "load it with Keras, then codegen.from_keras(model).save_weights"),
+        ("w.pt", "load it with PyTorch, then codegen.from_torch(module).save_weights"),
         ("w", "got the suffix ``"),
         ("missing.npz", "cannot read the weight file"),
         ("folder.npz", "is no regular file"),
@@ -456,3 +467,158 @@ def test_a_bomb_under_a_memory_limit(tmp_path: Path) -> None:
             weights.read(path, SHAPES)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+# What is written
+
+
+NAMES = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=40) | st.sampled_from(
+    [
+        "../../etc/passwd",
+        "/abs",
+        "a.npy",
+        "a\\b",
+        "C:\\w",
+        "stem/",
+        ".",
+        "..",
+        "bias",
+        "a/b/c",
+        "__metadata_",
+        "é",
+        "名前/核",
+    ]
+)
+SIZES = st.tuples(*[st.integers(0, 4)] * 2) | st.just(()) | st.tuples(st.integers(0, 5))
+NUMBERS = st.sampled_from([np.dtype(word) for word in ("<f2", ">f2", "<f4", ">f4", "<f8", ">f8")])
+
+
+@given(
+    st.dictionaries(NAMES, st.tuples(SIZES, NUMBERS), max_size=5),
+    st.sampled_from([".npz", ".safetensors"]),
+    st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_saved_is_read(found: dict[str, Any], suffix: str, turned: bool) -> None:
+    """Any name, shape, float type and order of bytes and axes; NumPy's reader and safetensors' see the same."""
+    rng = np.random.default_rng(len(found))
+    arrays = {name: rng.normal(size=shape).astype(dtype) for name, (shape, dtype) in found.items()}
+    given = {name: np.asarray(array, order="F") for name, array in arrays.items()} if turned else arrays
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"w{suffix}"
+        weights.save(path, given)
+        shapes = {name: array.shape for name, array in arrays.items()}
+        dtypes = {name: array.dtype.newbyteorder("=").name for name, array in arrays.items()}
+        assert_same(weights.read(path, shapes, dtypes), arrays)
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as loaded:
+                assert_same({name: loaded[f"{name}.npy"] for name in arrays}, arrays)
+        else:
+            reader = pytest.importorskip("safetensors.numpy", reason="pip install safetensors")
+            assert_same(reader.load_file(path), arrays)
+        first = path.read_bytes()
+        weights.save(path, arrays)
+        assert path.read_bytes() == first
+
+
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        assert found[name].shape == array.shape
+        assert found[name].dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
+        assert found[name].tobytes() == array.astype(found[name].dtype).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "\u202egnp", "n" * 256, "__metadata__", 7, None])
+def test_a_name_that_some_reader_would_not_give_back_is_not_written(name: Any, suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"cannot be saved under that name; expected 1 to 255 printable") as caught:
+        weights.save(tmp_path / f"w{suffix}", {name: BIAS})
+    assert str(caught.value).isprintable()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("step", ["open", "fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_whole(
+    step: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"w{suffix}"
+    weights.save(path, ARRAYS)
+    whole = path.read_bytes()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, full)
+        with pytest.raises(UsageError, match="No space left on device"):
+            weights.save(path, {name: array + 1 for name, array in ARRAYS.items()})
+    assert path.read_bytes() == whole
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from codegen import weights
+step = sys.argv[2]
+setattr(os, step, lambda *_, **__: os._exit(9))
+weights.save(sys.argv[1], {"stem/bias": np.zeros(4, "f4")})
+"""
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_process_that_dies_while_it_writes_leaves_the_old_file_whole(step: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    weights.save(path, {"stem/bias": BIAS})
+    assert subprocess.run([sys.executable, "-c", KILLED, path, step], check=False).returncode == 9
+    assert (weights.read(path, {"stem/bias": (4,)})["stem/bias"] == BIAS).all()
+    weights.save(path, {"stem/bias": BIAS + 1})
+    assert (weights.read(path, {"stem/bias": (4,)})["stem/bias"] == BIAS + 1).all()
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_layer_of_every_kind_saves_and_loads_its_weights(kind: str, dtype: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"w{suffix}"
+    words = {"kernel_size": 3, "input_shape": (None, 4), "dtype": dtype, "bias_initializer": "normal"}
+    words |= {"filters": 6} if "filters" in parameters(KINDS[kind]) else {}
+    first, second = (layers.of(KINDS[kind](name="stem", **words)) for _ in range(2))
+    assert any((a != b).any() for a, b in zip(first.weights, second.weights, strict=True))
+    first.save_weights(path)
+    second.load_weights(path)
+    for a, b in zip(first.weights, second.weights, strict=True):
+        assert a.dtype == b.dtype == dtype
+        assert a.tobytes() == b.tobytes()
+    assert list(weights.read(path, {f"stem/{n}": s for n, s in first.spec.weight_shapes().items()}, dtype))
+    other = layers.of(KINDS[kind](name="head", **words))
+    before = other.get_weights()
+    with pytest.raises(WeightsError, match="array `head/bias`: missing"):
+        other.load_weights(path)
+    assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
+
+
+def test_a_model_saves_and_loads_its_weights(tmp_path: Path) -> None:
+    text = "conv1d a { input_shape = (None, 3), filters = 4, kernel_size = 3 }\n"
+    text += "depthwise_conv1d b { input_shape = (None, 4), kernel_size = 5, use_bias = False }"
+    first, second = codegen.load(text, seed=1), codegen.load(text, seed=2)
+    for suffix in (".npz", ".safetensors"):
+        path = tmp_path / f"w{suffix}"
+        first.save_weights(path)
+        second.load_weights(path)
+        third = codegen.load(text, weights=path)
+        for name, layer in first.items():
+            for a, b, c in zip(layer.weights, second[name].weights, third[name].weights, strict=True):
+                assert a.tobytes() == b.tobytes() == c.tobytes()
+        second.load_weights({"a/kernel": np.zeros((3, 3, 4)), "a/bias": np.ones(4), "b/kernel": np.zeros((5, 4, 1))})
+        assert (second.a(np.ones((1, 5, 3))) == 1).all()
+
+
+def test_a_layer_without_weights_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(ShapeError, match="does not know its input's channels"):
+        codegen.Conv1D(2, 3).save_weights(tmp_path / "w.npz")
+    with pytest.raises(ShapeError, match="does not know its input's channels"):
+        codegen.Conv1D(2, 3).load_weights(tmp_path / "w.npz")
+    assert not list(tmp_path.iterdir())

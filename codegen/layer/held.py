@@ -5,6 +5,7 @@ A layer may be used by many threads at once, without a lock: what is made late i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -137,6 +138,14 @@ class Held:
             if np.shape(given) != expected:
                 return keras_words.after(str(wrong), keras_words.weight_shape(self.name, expected, np.shape(given)))
         return str(wrong)
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write them as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, as `codegen.weights.save` does."""
+        of_specs.save(path, {self.name: self._made().arrays})
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Replace them by those of a file that holds these and no more. Raises WeightsError, with nothing changed."""
+        self._adopt(of_specs.for_specs(path, (self._demand_built(),))[self.name])
 
     def count_params(self) -> int:
         """The number of weights, bias included. Raises ShapeError while the layer is not built."""

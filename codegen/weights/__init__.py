@@ -27,6 +27,11 @@ __all__ = ["read", "save"]
 Shape = tuple[int, ...]
 SUFFIXES = (".npz", ".safetensors")
 RECIPE = "save it with codegen.weights.save, or numpy.savez(path, **{'LAYER/kernel': …, 'LAYER/bias': …})"
+ELSEWHERE = {  # other libraries' files, which are read by those libraries alone → the way from there
+    (".h5", ".hdf5", ".keras"): "load it with Keras, then codegen.from_keras(model).save_weights",
+    (".pt", ".pth", ".ckpt", ".bin"): "load it with PyTorch, then codegen.from_torch(module).save_weights",
+}
+LONGEST = 255  # characters of an array's name; a layer's has 63 at most
 SHOWN = 12
 
 
@@ -50,24 +55,40 @@ def read(
 
 
 def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Write float arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes; atomically.
+    """Write float arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes.
 
-    Raises WeightsError for another suffix or an array that is not float16, float32 or float64.
+    A file that is there stays whole until the new one is: it is replaced at once or not at all. Raises WeightsError for
+    another suffix, an array that is not float16, float32 or float64, and a name that no reader would take; UsageError
+    where the file cannot be written.
     """
-    import numpy as np
-
     path = Path(path)
-    kept = {name: np.asarray(array) for name, array in arrays.items()}
-    for name, array in kept.items():
-        if array.dtype not in (np.float16, np.float32, np.float64):
-            raise WeightsError(f"array `{name}`: got {array.dtype}, expected float16, float32 or float64")
-    kept = {name: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for name, array in kept.items()}
     suffix = _suffix(path)
+    kept = {_named(name): _floats(name, array) for name, array in arrays.items()}
     if suffix == ".npz":
         from codegen.weights.npz import dump
     else:
         from codegen.weights.safetensors import dump
     files.write_all([(path, dump(kept))])
+
+
+def _named(name: object) -> str:
+    """An array's name, if every reader of both formats gives it back."""
+    if isinstance(name, str) and 0 < len(name) <= LONGEST and name.isprintable() and name != "__metadata__":
+        return name
+    rule = (
+        f"1 to {LONGEST} printable characters, and not safetensors' own word __metadata__; a layer's are LAYER/kernel"
+    )
+    raise WeightsError(f"array {_shown(ascii(name))}: cannot be saved under that name; expected {rule}")
+
+
+def _floats(name: str, array: Any) -> NDArray[Any]:
+    """The array, little-endian and C-contiguous."""
+    import numpy as np
+
+    found = _array(name, array)
+    if found.dtype.str[1:] not in ("f2", "f4", "f8"):
+        raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64")
+    return np.asarray(found, found.dtype.newbyteorder("<"), order="C")
 
 
 def _opened(path: Path, count: int) -> Archive:
@@ -90,7 +111,8 @@ def _opened(path: Path, count: int) -> Archive:
 def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise WeightsError(f"`{path}`: got the suffix `{suffix}`, expected {' or '.join(SUFFIXES)}; {RECIPE}")
+        way = next((way for theirs, way in ELSEWHERE.items() if suffix in theirs), RECIPE)
+        raise WeightsError(f"`{path}`: got the suffix `{suffix}`, expected {' or '.join(SUFFIXES)}; {way}")
     return suffix
 
 

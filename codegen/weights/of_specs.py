@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codegen import weights
 from codegen.errors import WeightsError
 from codegen.initializers import Initializer, draws
-from codegen.weights import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,12 +26,17 @@ INITIALIZERS = {
 
 
 def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterable[Spec]) -> dict[str, Arrays]:
-    """The arrays of each layer by name and parameter, from a file or mapping with LAYER/parameter; see `read`."""
+    """The arrays of each layer by name and parameter, from a file or mapping of LAYER/parameter; see `weights.read`."""
     specs = tuple(specs)
     shapes = {f"{spec.name}/{name}": shape for spec in specs for name, shape in spec.weight_shapes().items()}
     dtypes = {f"{spec.name}/{name}": spec.dtype for spec in specs for name in spec.weight_shapes()}
-    found = read(source, shapes, dtypes)
+    found = weights.read(source, shapes, dtypes)
     return {spec.name: {name: found[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in specs}
+
+
+def save(path: str | os.PathLike[str], held: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the arrays of layers, given by layer and parameter, as LAYER/parameter; see `codegen.weights.save`."""
+    weights.save(path, {f"{layer}/{name}": array for layer, arrays in held.items() for name, array in arrays.items()})
 
 
 def initial(specs: Iterable[Spec], *, seed: int | None = None, repeatable: bool = False) -> dict[str, Arrays]:
