@@ -69,7 +69,8 @@ class KernelPlan:
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its template only.
     `cost` is the model's estimate in cycles for one sample (for a free length, of 1,024 steps).
-    `inner` is the plan of the problem that this one is rewritten to, a static function of the same file.
+    `inner` is the plan of the problem that this one is rewritten to, a static function of the same file; `others` are
+    those of further ones.
     A free length needs `workspace_bytes` + steps * `workspace_step_bytes` of memory; a fixed one has no step bytes.
     `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
     `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as codegen.storage's halves.
@@ -87,7 +88,13 @@ class KernelPlan:
     sliced: bool = False
     storage: str = AS_COMPUTED
     workspace_step_bytes: int = 0
+    others: tuple[KernelPlan, ...] = ()
     rejected: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def parts(self) -> tuple[KernelPlan, ...]:
+        """The plans of all problems that this one is rewritten to."""
+        return (self.inner, *self.others) if self.inner else ()
 
     @property
     def has_workspace(self) -> bool:
@@ -105,5 +112,5 @@ class KernelPlan:
     @property
     def key(self) -> str:
         """The plan's name among those of its request, the same on any day: the algorithm, a hash of the schedule."""
-        schedule = f"{self.schedule}{self.inner.key if self.inner else ''}"
+        schedule = f"{self.schedule}{''.join(part.key for part in self.parts)}"
         return f"{self.algorithm}-{sha256(schedule.encode()).hexdigest()[:12]}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
-    *("blocked", "strided", "transposed", "polyphase"),  # rewritten to a problem of another algorithm
+    *("blocked", "strided", "transposed", "polyphase", "interleaved"),  # rewritten to problems of other algorithms
 )
 READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
 TRANSFORMING = ("winograd", "fft", "strided")
@@ -83,18 +83,20 @@ def _stored(plans: list[KernelPlan], storage: str) -> list[KernelPlan]:
     """Those of `plans` that read each weight where it lies, told how it is stored there."""
     if storage == AS_COMPUTED:
         return plans
-    return [_as_stored(plan, storage) for plan in plans if _innermost(plan).algorithm in READING]
+    return [_as_stored(plan, storage) for plan in plans if _innermost(plan) <= set(READING)]
 
 
-def _innermost(plan: KernelPlan) -> KernelPlan:
-    return _innermost(plan.inner) if plan.inner else plan
+def _innermost(plan: KernelPlan) -> set[str]:
+    """The algorithms that do the sums."""
+    return set().union(*map(_innermost, plan.parts)) if plan.parts else {plan.algorithm}
 
 
 def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
     """The plan with its weights stored so, to its innermost; on a target that has what widens them."""
     inner = _as_stored(plan.inner, storage) if plan.inner else None
     target = plan.target if HALVES[storage].shifts else plan.target.widening()
-    return replace(plan, storage=storage, target=target, inner=inner)
+    others = tuple(_as_stored(part, storage) for part in plan.others)
+    return replace(plan, storage=storage, target=target, inner=inner, others=others)
 
 
 def plan(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from codegen import cformat
 from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
+from codegen.emission import lengths
+from codegen.emission.inner import inner_names
 from codegen.emission.microkernel import index
 from codegen.emission.packing import packing
 from codegen.errors import PlanError
@@ -90,10 +92,9 @@ def fill(template: str, context: dict[str, Any]) -> str:
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
     module, inner = _emission(plan), ""
-    if plan.inner:
-        inner_name = f"{name}_inner"
-        rewritten = replace(plan.inner, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
-        inner = within(rewritten, inner_name)
+    for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
+        rewritten = replace(part, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
+        inner += within(rewritten, inner_name)
     body = _environment().get_template(module.TEMPLATE).render(context | module.view(plan, name))
     return inner + body.strip("\n")
 
@@ -198,15 +199,6 @@ def _shape(p: ConvProblem, steps: int | None, lanes: int, rows: str, columns: st
     return f"({lanes}, {length}): {columns}, {rows}"
 
 
-def _padding(p: ConvProblem) -> tuple[str, str]:
-    """C for the left padding and for all of it, where the length is `steps`."""
-    if not p.centred:
-        return str(p.pad_left), str(p.pad_left + p.pad_right)
-    total, past = p.pad_left + p.pad_right, f"(steps - 1) % {p.stride}"
-    left, whole = (f"steps > 0 && {past} < {total} ? ({total} - {past}){part} : 0" for part in (" / 2", ""))
-    return left, whole
-
-
 def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, Any]:
     p, found = plan.problem, parameters(plan)
     return _lengths(p) | {
@@ -219,7 +211,7 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "c": DTYPES[p.dtype].c,
         **_storage(plan),
         "lanes": lanes_of(plan),
-        "act_lanes": lanes_of(plan.inner or plan),
+        "act_lanes": lanes_of(plan),
         "bias": p.bias,
         "hold": plan.target.vector_bytes > 0,
         "activation": p.activation,
@@ -239,7 +231,7 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
 def _lengths(p: ConvProblem) -> dict[str, Any]:
     """What is known of the numbers of steps, and the C of what is not."""
     outs = p.out_steps(p.steps) if p.steps is not None else 0
-    left, padding = _padding(p)
+    left, padding = lengths.padding(p)
     return {
         "free": p.steps is None,
         "outs": outs,
@@ -247,7 +239,7 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
         "last_whole": f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1",
         "at_sample": f"{cformat.times(p.stride, 'at')} - left",
         "out_steps": f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room"),
-        "room": f"steps + ({padding}) - {p.reach}" if p.centred else f"steps - {p.reach - p.pad_left - p.pad_right}",
+        "room": lengths.room(p, padding),
         "left": left,
         "in_numbers": None if p.steps is None else p.steps * p.channels,
         "out_numbers": None if p.steps is None else outs * p.filters,
@@ -263,8 +255,8 @@ def _workspace_macro(plan: KernelPlan) -> str:
 
 def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
-    own = set(_emission(plan).lanes(plan)) | set(lanes_of(plan.inner) if plan.inner else ())
-    return tuple(sorted(own, reverse=True))
+    found = set(_emission(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
+    return tuple(sorted(found, reverse=True))
 
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:

@@ -29,7 +29,7 @@ OUTPUTS = 4096  # that an rms error is told for: over fewer, chance is seen
 
 def is_transform(plan: KernelPlan) -> bool:
     """Whether `plan` computes otherwise than by direct sums, perhaps inside of another algorithm."""
-    return is_transform(plan.inner) if plan.inner else isinstance(plan.schedule, Schedule)
+    return any(map(is_transform, plan.parts)) or isinstance(plan.schedule, Schedule)
 
 
 def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None = None) -> Array:

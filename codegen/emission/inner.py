@@ -1,0 +1,22 @@
+"""What a kernel that is rewritten to others knows of them in C: their functions' names, the size of their weights."""
+
+from __future__ import annotations
+
+from codegen.emission.packing import packing
+from codegen.plan import KernelPlan
+from codegen.planner import algorithm
+
+
+def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
+    """The C names of the functions of `plan.parts`."""
+    return tuple(f"{name}_inner{letter}" for letter in ("", *"bcdefghijklmnopqrstuvwxyz")[: len(plan.parts)])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in a packed kernel."""
+    import numpy as np
+
+    found = packing(plan)
+    if found:
+        return found.count
+    return int(algorithm(plan.algorithm).pack(plan, np.zeros(plan.problem.kernel_shape, plan.problem.dtype)).size)
