@@ -16,9 +16,10 @@ import sysconfig
 from pathlib import Path
 
 from codegen import toolchain
+from codegen.emission.interface import parameters
 from codegen.errors import ToolchainError
 from codegen.files import write_all
-from codegen.render import GeneratedSource, parameters
+from codegen.render import GeneratedSource
 
 __all__ = ["build", "declarations"]
 

@@ -15,7 +15,7 @@ from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
 from codegen.emission import lengths
 from codegen.emission.inner import inner_names
-from codegen.emission.microkernel import index
+from codegen.emission.interface import entry, parameters, stored, workspace_macro
 from codegen.emission.packing import packing
 from codegen.errors import PlanError
 from codegen.plan import KernelPlan
@@ -48,15 +48,6 @@ class GeneratedSource:
     @property
     def header(self) -> str:
         return self.files[1][1]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One argument of the public function: its C declaration and, for the header, its shape in words."""
-
-    name: str
-    declaration: str
-    shape: str
 
 
 def render(
@@ -140,36 +131,6 @@ def _emission(plan: KernelPlan) -> Any:
     return import_module(f"codegen.emission.{plan.algorithm}")
 
 
-def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
-    """The arguments of the public function, in their fixed order."""
-    p, c = plan.problem, DTYPES[plan.problem.dtype].c
-    found = [Parameter("x", f"const {c} *x", _shape(p, p.steps, p.channels, "steps", "channels"))]
-    if p.steps is None:
-        found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
-    if plan.weights != "baked":
-        shape = f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
-        shape = shape if plan.weights == "argument" else "as packed"
-        shape += f"; {plan.storage} codes" if plan.half else ""
-        found.append(Parameter("kernel", f"const {_stored(plan)} *kernel", shape))
-        if p.bias:
-            found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
-    outs = p.out_steps(p.steps) if p.steps is not None else None
-    found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.filters, "output steps", "filters")))
-    if plan.has_workspace:
-        found.append(Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content"))
-    return tuple(found)
-
-
-def workspace_size(plan: KernelPlan, steps: str = "steps") -> str:
-    """The bytes of workspace in C: a number, or an expression in the number of steps."""
-    return index((plan.workspace_step_bytes, steps), plan.workspace_bytes)
-
-
-def _stored(plan: KernelPlan) -> str:
-    """The C type of the kernel array's numbers."""
-    return plan.half.c if plan.half else DTYPES[plan.problem.dtype].c
-
-
 def _storage(plan: KernelPlan) -> dict[str, Any]:
     """How weights lie in memory: their C type, their format of 16 bits if it is one, whether the header names it.
 
@@ -177,26 +138,11 @@ def _storage(plan: KernelPlan) -> dict[str, Any]:
     """
     half = plan.half
     return {
-        "w": _stored(plan),
+        "w": stored(plan),
         "half": half,
         "half_handed": half is not None and plan.weights != "baked",
         "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not half,
     }
-
-
-def entry(plan: KernelPlan, name: str) -> str:
-    """The declarator of the function that the algorithm's template writes: all of the work, or one slice of it."""
-    arguments = ", ".join(parameter.declaration for parameter in parameters(plan))
-    if plan.sliced:
-        return f"void {name}_slice({arguments}, ptrdiff_t slice, ptrdiff_t slices)"
-    return f"void {name}({arguments})"
-
-
-def _shape(p: ConvProblem, steps: int | None, lanes: int, rows: str, columns: str) -> str:
-    length = rows.split()[-1] if steps is None else str(steps)
-    if p.channels_last:
-        return f"({length}, {lanes}): {rows}, {columns}"
-    return f"({lanes}, {length}): {columns}, {rows}"
 
 
 def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, Any]:
@@ -221,7 +167,7 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "chunk_from": "chunks * slice / slices" if plan.sliced else "0",
         "chunk_to": "chunks * (slice + 1) / slices" if plan.sliced else "chunks",
         "baked": plan.weights == "baked",
-        "workspace_macro": _workspace_macro(plan),
+        "workspace_macro": workspace_macro(plan),
         "tables": (),
         "pack": "",
         "packed_numbers": 0,
@@ -246,13 +192,6 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
     }
 
 
-def _workspace_macro(plan: KernelPlan) -> str:
-    """What follows NAME_WORKSPACE_BYTES in its definition."""
-    if not plan.workspace_step_bytes:
-        return f" {plan.workspace_bytes}"
-    return f"(steps) ({workspace_size(plan, '(ptrdiff_t)(steps)')})"
-
-
 def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
     found = set(_emission(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
@@ -266,7 +205,7 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
     kernel, bias = weights
     packed = algorithm(plan.algorithm).pack(plan, plan.half.encode(kernel) if plan.half else kernel)
     text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
-    tables = [("kernel", _stored(plan), len(packed), text)]
+    tables = [("kernel", stored(plan), len(packed), text)]
     if p.bias:
         assert bias is not None
         tables.append(("bias", dtype.c, len(bias), cformat.table(bias.tolist(), dtype)))

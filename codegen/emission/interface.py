@@ -1,0 +1,71 @@
+"""The C interface of a plan's function: its arguments in their fixed order, its declarator, its workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.dtypes import DTYPES
+from codegen.emission.microkernel import index
+from codegen.plan import KernelPlan
+from codegen.problem import ConvProblem
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument of the public function: its C declaration and, for the header, its shape in words."""
+
+    name: str
+    declaration: str
+    shape: str
+
+
+def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
+    """The arguments of the public function, in their fixed order."""
+    p, c = plan.problem, DTYPES[plan.problem.dtype].c
+    found = [Parameter("x", f"const {c} *x", _shape(p, p.steps, p.channels, "steps", "channels"))]
+    if p.steps is None:
+        found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
+    if plan.weights != "baked":
+        shape = f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
+        shape = shape if plan.weights == "argument" else "as packed"
+        shape += f"; {plan.storage} codes" if plan.half else ""
+        found.append(Parameter("kernel", f"const {stored(plan)} *kernel", shape))
+        if p.bias:
+            found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
+    outs = p.out_steps(p.steps) if p.steps is not None else None
+    found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.filters, "output steps", "filters")))
+    if plan.has_workspace:
+        found.append(Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content"))
+    return tuple(found)
+
+
+def workspace_size(plan: KernelPlan, steps: str = "steps") -> str:
+    """The bytes of workspace in C: a number, or an expression in the number of steps."""
+    return index((plan.workspace_step_bytes, steps), plan.workspace_bytes)
+
+
+def stored(plan: KernelPlan) -> str:
+    """The C type of the kernel array's numbers."""
+    return plan.half.c if plan.half else DTYPES[plan.problem.dtype].c
+
+
+def entry(plan: KernelPlan, name: str) -> str:
+    """The declarator of the function that the algorithm's template writes: all of the work, or one slice of it."""
+    arguments = ", ".join(parameter.declaration for parameter in parameters(plan))
+    if plan.sliced:
+        return f"void {name}_slice({arguments}, ptrdiff_t slice, ptrdiff_t slices)"
+    return f"void {name}({arguments})"
+
+
+def _shape(p: ConvProblem, steps: int | None, lanes: int, rows: str, columns: str) -> str:
+    length = rows.split()[-1] if steps is None else str(steps)
+    if p.channels_last:
+        return f"({length}, {lanes}): {rows}, {columns}"
+    return f"({lanes}, {length}): {columns}, {rows}"
+
+
+def workspace_macro(plan: KernelPlan) -> str:
+    """What follows NAME_WORKSPACE_BYTES in its definition."""
+    if not plan.workspace_step_bytes:
+        return f" {plan.workspace_bytes}"
+    return f"(steps) ({workspace_size(plan, '(ptrdiff_t)(steps)')})"
