@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from codegen import banner, planner, render, wisdom
 from codegen.emission.packing import packing
+from codegen.errors import PlanError
 from codegen.plan import Accuracy, KernelPlan, Request, Rigor, Weights
 from codegen.render import GeneratedSource
 from codegen.targets import target_named
@@ -56,8 +57,11 @@ def generate(
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
     arguments of the C function, `packed` ones of a layout that an emitted function makes of Keras'. `sliced` adds a
     function that does a slice of the work, for a caller's threads. `known` is a file of wisdom; without it the text
-    depends on nothing but the arguments.
+    depends on nothing but the arguments. Raises PlanError for an activation of the user's own, which has no C.
     """
+    if spec.own_activation is not None:
+        way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
+        raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C; {way}")
     if weights is None:
         chosen = _packable(spec, target, accuracy) if packed else plan(spec, target, "argument", accuracy, known)
         chosen = replace(chosen, sliced=sliced)

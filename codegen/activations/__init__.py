@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from codegen import keras_words
+from codegen.activations import serial
+from codegen.activations.serial import deserialize, serialize
 from codegen.activations.table import ROWS, Derivative, Option, Row, Value
 from codegen.errors import SpecError
 from codegen.registry import Call, suggestion
@@ -28,10 +31,12 @@ __all__ = [
     "Row",
     "derivative",
     "derivative_error",
+    "deserialize",
     "error",
     "get",
     "reference",
     "row",
+    "serialize",
     "slope",
     "ulps",
 ]
@@ -47,6 +52,10 @@ class Activation:
     def __str__(self) -> str:
         inside = ", ".join(f"{name}={value}" for name, value in self.options)
         return f"{self.name}({inside})" if inside else self.name
+
+    def __call__(self, x: Array) -> Array:
+        """What it means in NumPy, in x's own float type."""
+        return reference(self, x)
 
     def option(self, name: str) -> Value:
         """The value of the option `name`; KeyError where the row has none."""
@@ -72,11 +81,13 @@ _BY_NAME = {word: row for row in ROWS for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")
 
 
-def get(value: object) -> Activation:
-    """The activation that `value` means: None (linear), a name, a `Call` with options, or an Activation.
+def get(value: object) -> Any:
+    """The activation that `value` means: None (linear), a name, a `Call` with options, a config dict, or an Activation.
 
-    Raises SpecError E230 for what is none of these, E231 and E232 for its options.
+    Keras' own functions are those of the table; any other callable is the user's own and returned as it is: a layer
+    applies it outside the kernel. Raises SpecError E230 for what is none of these, E231 and E232 for its options.
     """
+    value = serial.meant(value)
     if value is None:
         return LINEAR
     if isinstance(value, str):
@@ -85,7 +96,13 @@ def get(value: object) -> Activation:
         return _make(value.name, (), value.options)
     if isinstance(value, Call):
         return _make(value.name, value.args, value.kwargs)
-    raise SpecError("E230", f"{value!r} is no activation", hint=f"give a name, one of {_known()}, or a call")
+    if callable(value) and not isinstance(value, type):
+        name, home = getattr(value, "__name__", ""), getattr(value, "__module__", "") or ""
+        return _make(name, (), ()) if home.split(".")[0] == "keras" and name in _BY_NAME else value
+    said = keras_words.unknown("activation function", value)
+    raise SpecError(
+        "E230", f"{value!r} is no activation", hint=f"give a name, one of {_known()}, or a call", keras=said
+    )
 
 
 def row(activation: Activation) -> Row:
@@ -181,7 +198,8 @@ def _named(name: str) -> Row:
     if name in _BY_NAME:
         return _BY_NAME[name]
     close = suggestion(name, _BY_NAME).lstrip("; ")
-    raise SpecError("E230", f"unknown activation `{name}`", hint=close or f"known: {_known()}")
+    said = keras_words.unknown("activation function", name)
+    raise SpecError("E230", f"unknown activation `{name}`", hint=close or f"known: {_known()}", keras=said)
 
 
 def _derivative(activation: Activation) -> Derivative:

@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen import arrays, pipeline
 from codegen.arrays import READY, WRITABLE
-from codegen.errors import ShapeError
+from codegen.errors import ShapeError, SpecError
 from codegen.layer import losses
 from codegen.layer.face import Face
 from codegen.layer.held import Weights
@@ -70,7 +70,7 @@ class Layer(Face):
         return out.flags.num & WRITABLE == WRITABLE and not np.may_share_memory(out, x)
 
     def _checked(self, x: Any, out: Array | None, copy: Copy) -> Array:
-        x = arrays.taken(x, self._dtype, copy, self._axes)
+        x = arrays.taken(x, self._dtype, copy, self._axes, self.name)
         problem = self._problem_for(x)
         shape = self._out_shape(problem, x.shape)
         y = np.empty(shape, self._dtype) if out is None else arrays.fitting(out, shape, self._dtype, x)
@@ -101,7 +101,7 @@ class Layer(Face):
         Both must fit exactly, as `out` must in a call; the weights are those of now. It has one workspace: threads that
         call at once bind each for itself. Raises ShapeError.
         """
-        x = arrays.taken(x, self._dtype, "never", self._axes)
+        x = arrays.taken(x, self._dtype, "never", self._axes, self.name)
         shape = self._out_shape(self._problem_for(x), x.shape)
         out = arrays.fitting(out, shape, self._dtype, x)
         kernel, *packed = cast("tuple[Kernel, Array, Array | None]", self._bound().bound)
@@ -119,14 +119,29 @@ class Layer(Face):
         """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
 
         dy has the output's shape, and so has `z`, the output before the activation, which is computed if it is not
-        given. Each array has the shape of what it belongs to; sums run over the batch. Raises ShapeError.
+        given. Each array has the shape of what it belongs to; sums run over the batch. An activation of the user's own
+        is followed by its `gradient(z)`, dy/dz. Raises ShapeError; SpecError where that is missing.
         """
         from codegen.gradients.backward import backward
 
-        x = arrays.taken(x, self._dtype, "auto", self._axes)
-        self._out_shape(self._problem_for(x), x.shape)
+        x = arrays.taken(x, self._dtype, "auto", self._axes, self.name)
+        shape = self._out_shape(self._problem_for(x), x.shape)
         held = self._made().arrays
+        if self._spec.own_activation is not None:
+            dy, z = dy * self._own_slope(x, shape, z), None
         return backward(self.spec, held, x, dy, z, target=self._target, accuracy=self._accuracy)
+
+    def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
+        """dy/dz of the user's own activation; z is what the kernel gives, computed if it is None."""
+        own = self._spec.own_activation
+        slope = getattr(own, "gradient", None)
+        if slope is None:
+            message = f"`{self.name}`: its activation {own!r} has no `gradient`, so training cannot follow it"
+            raise SpecError("E232", message, hint="give it gradient(z), dy/dz as an array of z's shape")
+        if z is None:
+            z = np.empty(shape, self._dtype)
+            self._bound().run(x, z)  # type: ignore[misc]  # _bound() leaves no None
+        return np.asarray(slope(z), self._dtype)
 
     def __repr__(self) -> str:
         given = self.spec
