@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.algorithms import walk
-from codegen.cformat import ceil_over, floor_over, times
+from codegen.cformat import ceil_over, floor_over
 from codegen.dtypes import DTYPES
-from codegen.emission.microkernel import Loop, Microkernel, Row, Spelling, Step, accumulator, count_loop, index, starts
+from codegen.emission.microkernel import (
+    Loop,
+    Microkernel,
+    Row,
+    Spelling,
+    Step,
+    accumulator,
+    count_loop,
+    index,
+    offset,
+    starts,
+)
 from codegen.gradients.plan import KernelGradientPlan, Panels
 
 __all__ = ["view"]
@@ -16,17 +27,17 @@ __all__ = ["view"]
 
 @dataclass(frozen=True)
 class Rows:
-    """The tiles that cover channels [first, end) of `taps` taps from each k on, `step` channels at a time."""
+    """The loop over channels, and the tile that it calls at these places in x and in the sums."""
 
     tile: str
-    first: int
-    end: int
-    step: int
+    heads: tuple[str, ...]
+    x: str
+    sums: str
 
 
 @dataclass(frozen=True)
 class Taps:
-    """Taps [first, end), `step` at a time; `whole` outputs have all of these taps, by `rows`."""
+    """Taps [first, end), `step` at a time, by `rows` where an output has all of these."""
 
     first: int
     end: int
@@ -44,12 +55,17 @@ class Block:
 
     tag: str
     width: int
-    vectors: tuple[int, ...]
     tiles: tuple[Microkernel, ...]
     single: tuple[Rows, ...]
     taps: tuple[Taps, ...]
-    panels: Panels
     step: int  # numbers from one row of dz, as the tiles read it, to the next
+    heads: tuple[str, ...]  # the loops over groups and panels but the last
+    opening: str  # that one, with its brace; in it:
+    lane: str  # the panel's first filter in its group
+    wide: str  # filters in it
+    x: str
+    dz: str
+    sums: str
 
 
 class KernelTiles:
@@ -61,6 +77,7 @@ class KernelTiles:
         assert p.steps is not None
         self.spell = Spelling(plan.lanes, plan.target.vector_bytes == 0, DTYPES[p.dtype].c)
         self.outs = p.out_steps(p.steps)
+        self.dz_filter = 1 if last else self.outs
         self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.steps)
         self.sum_row = p.filters if plan.direct else plan.padded
 
@@ -78,8 +95,31 @@ class KernelTiles:
             taps.append(Taps(at, at + count * size, size, rows))
             at += count * size
         single = self._rows(made, 1, panels.vectors, step) if self.edges or any(t.step == 1 for t in taps) else ()
-        offsets = tuple(v * self.plan.lanes for v in range(panels.vectors))
-        return Block(str(width), width, offsets, tuple(made.values()), single, tuple(taps), panels, step)
+        tiles = tuple(made.values())
+        return Block(str(width), width, tiles, single, tuple(taps), step, *self._places(panels, width))
+
+    def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str, str, str]:
+        """The loops around a panel, and in them its first filter, its width, its x, its dz, its sums."""
+        p, plan = self.problem, self.plan
+        counts = {"g": p.groups, "j": panels.count}
+        heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
+        many = p.groups > 1
+        full = panels.first + panels.count * width <= p.group_filters
+        rest = f"{p.group_filters} - f < {width} ? {p.group_filters} - f : {width}"
+        group_dz = (p.group_filters * self.dz_filter * many, "g")
+        dz = offset("dz", group_dz, (self.dz_filter, "f"))
+        if not plan.packed:
+            dz = offset("dz", (p.filters, "from"), group_dz, (1, "f"))
+        group_sums = p.group_filters if plan.direct else p.kernel_size * p.group_channels * plan.padded
+        return (
+            heads[:-1],
+            heads[-1] + " {" if heads else "{",
+            index((width * (panels.count > 1), "j"), panels.first),
+            str(width) if full else rest,
+            offset("x", (p.group_channels * self.x_channel * many, "g")),
+            dz,
+            offset("sums", (group_sums * many, "g"), (1, "f")),
+        )
 
     @property
     def edges(self) -> bool:
@@ -93,9 +133,17 @@ class KernelTiles:
         for count, size in walk.split(self.problem.group_channels, self.plan.channels):
             tile = self._tile(taps, size, vectors, step)
             made.setdefault(tile.name, tile)
-            found.append(Rows(tile.name, at, at + count * size, size))
+            heads = (f"for (ptrdiff_t c = {at}; c < {at + count * size}; c += {size})",) if count > 1 else ()
+            c = "c" if count > 1 else str(at)
+            found.append(Rows(tile.name, heads, *(self._channel(step, c) for step in (self.x_channel, self.sum_row))))
             at += count * size
         return tuple(found)
+
+    @staticmethod
+    def _channel(step: int, c: str) -> str:
+        """The place of channel c, a variable or a number, to add to a pointer."""
+        where = index((step, c)) if c == "c" else str(step * int(c))
+        return "" if where == "0" else f" + {where}"
 
     def _tile(self, taps: int, channels: int, vectors: int, step: int) -> Microkernel:
         p, spell, lanes = self.problem, self.spell, self.plan.lanes
@@ -157,25 +205,19 @@ def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
 
 def _places(tiles: KernelTiles) -> dict[str, Any]:
     """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
-    p, plan, outs = tiles.problem, tiles.plan, tiles.outs
+    p, outs = tiles.problem, tiles.outs
     assert p.steps is not None
     left = p.pads(p.steps)[0]
     return {
         "left": left,
         "in_numbers": p.steps * p.channels,
         "out_numbers": outs * p.filters,
-        "x_channel": tiles.x_channel,
-        "x_at": times(p.stride * tiles.x_time, "first"),
-        "x_tap": p.dilation * tiles.x_time,
-        "x_left": left * tiles.x_time,
-        "x_group": p.group_channels * tiles.x_channel,
-        "dz_group": p.group_filters * (1 if p.channels_last else outs),
+        "x_at": index((p.stride * tiles.x_time, "first"), (p.dilation * tiles.x_time, "k"), -left * tiles.x_time),
+        "tap_at": index((p.dilation, "k"), -left),
         "dz_time": p.filters,
-        "dz_filter": 1 if p.channels_last else outs,
-        "sum_row": tiles.sum_row,
         "sum_tap": tiles.sum_row * p.group_channels,
-        "sum_group": p.group_filters if plan.direct else p.terms * plan.padded,
-        "kernel_numbers": p.terms * p.filters,
+        "kernel_rows": p.kernel_size * p.group_channels,
+        "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
         "first_tap": ceil_over("-at", p.stride),
         "end_tap": floor_over("room", p.stride) + " + 1",
         "room": p.steps - 1,

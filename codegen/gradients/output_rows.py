@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.activations import LINEAR
-from codegen.cformat import times
 from codegen.dtypes import DTYPES
+from codegen.emission.microkernel import index
 from codegen.gradients.plan import OutputGradientPlan
 
 __all__ = ["view"]
@@ -25,6 +25,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "p": p,
         "plan": plan,
         "name": name,
+        "declarator": f"static void {name}_output_sample",
         "c": dtype.c,
         "dtype": dtype,
         "target": plan.target,
@@ -33,7 +34,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
         "act_lanes": tuple(sorted({plan.lanes, 1} if plan.along_time else {plan.lanes}, reverse=True)),
         "lane": plan.lanes,
-        "vectors": [(f"a{v}", times(step, "t") + f" + {v * plan.lanes}", v * plan.lanes) for v in range(plan.vectors)],
+        "vectors": [(f"a{v}", index((step, "t"), v * plan.lanes), v * plan.lanes) for v in range(plan.vectors)],
         "width": plan.width,
         "step": step,
         "curved": curved,
@@ -49,6 +50,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "panels": -(-p.filters // plan.width),
         "last": p.filters - plan.width,
         "bias_numbers": bias_numbers(plan),
+        "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
     }
 
 

@@ -19,6 +19,7 @@ __all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", 
 
 PANEL_BYTES = 16 << 10  # of dz that one block of filters reads in a chunk: half of a first-level cache
 LEAST_CHUNK, MOST_CHUNK = 64, 1024
+SEVERAL_TAPS = 1.01  # of the cost: outputs that have some of a tile's taps only go through other tiles
 FEW_TILES = 3  # row blocks up to which packing dz costs more than it saves
 
 
@@ -64,7 +65,7 @@ class KernelGradientPlan:
 
     @property
     def sum_numbers(self) -> int:
-        return 0 if self.direct else self.problem.groups * self.problem.terms * self.padded
+        return 0 if self.direct else self.problem.kernel_size * self.problem.channels * self.padded
 
     workspace_step_bytes: ClassVar[int] = 0  # the number of steps is known
 
@@ -134,7 +135,7 @@ def _plan(
         step = sum(count * cost.step_cycles(rows, panel.vectors, target, lanes * p.item_bytes) for count, rows in tiles)
         step += 2.0 * panel.vectors * packed
         calls = -(-outs // chunk) * sum(count * (cost.CALL + 2 * rows * panel.vectors) for count, rows in tiles)
-        cycles += panel.count * (outs * step + calls)
+        cycles += panel.count * (outs * step + calls) * (1.0 if taps == 1 else SEVERAL_TAPS)
     return KernelGradientPlan(p, target, lanes, panels, taps, channels, chunk, packed, direct, float(p.groups * cycles))
 
 
@@ -171,3 +172,12 @@ def output_plan(problem: ConvProblem, target: Target) -> OutputGradientPlan:
     lanes = next(width for width in target.lanes(problem.dtype) if width <= filters)
     vectors = min(range(min(4, filters // lanes), 0, -1), key=lambda n: -(-filters // (n * lanes)) * n)
     return OutputGradientPlan(problem, target, lanes, vectors, False)
+
+
+def describe(plan: KernelGradientPlan) -> str:
+    """The plan in words and figures, for the banner."""
+    widest = max(panel.vectors for panel in plan.panels)
+    held = plan.taps * plan.channels * widest
+    vector = f" vectors of {plan.lanes}" if plan.lanes > 1 else ""
+    shape = f"{plan.taps} taps x {plan.channels} channels x {widest * plan.lanes} filters"
+    return f"for {plan.target.name}: tiles of {shape}, {held} accumulators{vector}, {plan.chunk} outputs at a time"

@@ -1,0 +1,132 @@
+"""The backward functions of a layer as C: NAME_backward.c and .h, for training on a device. docs/training.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from codegen import __version__, banner, cformat, planner, render
+from codegen.activations import LINEAR
+from codegen.dtypes import DTYPES
+from codegen.errors import UsageError
+from codegen.gradients import input as input_gradients
+from codegen.gradients import kernel_tiles, output_rows, plan
+from codegen.plan import Accuracy, KernelPlan
+from codegen.problem import ConvProblem
+from codegen.specs import Spec
+from codegen.targets import Target, target_named
+
+__all__ = ["Files", "files"]
+
+Files = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three plans of a layer of known length."""
+
+    problem: ConvProblem
+    target: Target
+    input: KernelPlan
+    kernel: plan.KernelGradientPlan
+    output: plan.OutputGradientPlan
+
+    @classmethod
+    def of(cls, problem: ConvProblem, target: Target, accuracy: Accuracy) -> Parts:
+        assert problem.steps is not None
+        backwards = input_gradients.input_problem(problem, problem.steps)
+        return cls(
+            problem,
+            target,
+            planner.plan(backwards, target, "argument", accuracy),
+            plan.plan(problem, target),
+            plan.output_plan(problem, target),
+        )
+
+    @property
+    def turned_numbers(self) -> int:
+        """Numbers of the turned kernel in the workspace, up to a cache line."""
+        p = self.input.problem
+        return -(-p.kernel_size * p.group_channels * p.filters // 16) * 16
+
+    @property
+    def input_bytes(self) -> int:
+        return self.turned_numbers * self.problem.item_bytes + self.input.workspace_bytes
+
+    @property
+    def workspace_bytes(self) -> int:
+        """What either function needs: they do not run at the same time on one workspace."""
+        return max(self.input_bytes, self.kernel.workspace_bytes)
+
+
+def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> Files:
+    """((file name, text), …): the .c, then the .h. Raises UsageError for a layer whose number of steps is free."""
+    problem = spec.lower()
+    if problem.steps is None:
+        shape = (98, problem.channels) if problem.channels_last else (problem.channels, 98)
+        raise UsageError(
+            f"`{spec.name}`: the backward functions are made for one number of steps, and input_shape leaves it free; "
+            f"say it, as in input_shape = {shape}"
+        )
+    parts = Parts.of(problem, target_named(target), accuracy)
+    name = f"{spec.name}_backward"
+    context = _context(parts, cformat.identifier(name)) | {"banner": tuple(map(cformat.comment, _banner(spec, parts)))}
+    return tuple((f"{name}.{kind}", render.fill(f"gradients/backward.{kind}.j2", context)) for kind in ("c", "h"))
+
+
+def _context(parts: Parts, name: str) -> dict[str, Any]:
+    """What both files share, and the texts of the three functions."""
+    p, output = parts.problem, output_rows.view(parts.output, name)
+    curved = p.activation != LINEAR
+    kernel = kernel_tiles.view(parts.kernel, f"{name}_kernel")
+    rows = render.fill("gradients/output.c.j2", output | {"declarator": f"void {name}_output"})
+    widths = {*output["lanes"], *kernel["lanes"], *render.lanes_of(parts.input)}
+    front, back = input_gradients.zero_taps(p, p.steps or 0)
+    inner = parts.input.problem
+    return output | {
+        "parts": parts,
+        "lanes": tuple(sorted(widths, reverse=True)),
+        "act_lanes": tuple(n for n in output["lanes"] if f"v{n}_{p.activation.name}_slope(" in rows),
+        "has_output": curved or p.bias,
+        "output_text": rows,
+        "input_text": render.within(parts.input, f"{name}_inner"),
+        "kernel_text": render.fill("gradients/kernel.c.j2", kernel) + render.fill("gradients/sums.c.j2", kernel),
+        "kernel_plan": parts.kernel,
+        "inner_arguments": "dz, turned, dx" + (", turned + " + str(parts.turned_numbers)) * bool(inner_needs(parts)),
+        "front_numbers": front * inner.group_channels * inner.filters,
+        "turned_taps": front + p.kernel_size - 1,
+        "back_from": (front + p.kernel_size) * inner.group_channels * inner.filters,
+        "back_to": (front + p.kernel_size + back) * inner.group_channels * inner.filters,
+        "x_shape": _shape(p, p.steps or 0, p.channels, "steps, channels"),
+        "y_shape": _shape(p, output["outs"], p.filters, "steps, filters"),
+        "kernel_shape": "({}, {}, {}): taps, channels of a group, filters".format(*p.kernel_shape),
+    }
+
+
+def inner_needs(parts: Parts) -> bool:
+    """Whether the input's gradient has a workspace of its own behind the turned kernel."""
+    return parts.input.workspace_bytes > 0
+
+
+def _shape(p: ConvProblem, steps: int, lanes: int, words: str) -> str:
+    """The shape of one sample in words."""
+    first, second = words.split(", ")
+    return f"({steps}, {lanes}): {words}" if p.channels_last else f"({lanes}, {steps}): {second}, {first}"
+
+
+def _banner(spec: Spec, parts: Parts) -> tuple[str, ...]:
+    """The head of both files."""
+    p = parts.problem
+    assert p.steps is not None
+    c = DTYPES[p.dtype].c
+    return (
+        f"{spec.name}_backward: the gradients of a {spec.kind}, written by gen-conv {__version__}.",
+        "This file belongs to whoever generated it, to use under any licence or none.",
+        "",
+        f"forward    {banner.formula(p)}",
+        f"input      {planner.algorithm(parts.input.algorithm).describe(parts.input)}",
+        f"kernel     {plan.describe(parts.kernel)}",
+        f"work       {2 * p.macs(p.steps):,} multiply-adds a sample",
+        f"memory     {parts.workspace_bytes:,} bytes of workspace, nothing allocated; all numbers are {c}s",
+        f"build      {' '.join((banner.BUILD, *parts.target.flags))} -c {spec.name}_backward.c",
+    )
