@@ -13,6 +13,7 @@ import numpy as np
 
 from codegen import keras_words
 from codegen.errors import ShapeError, WeightsError
+from codegen.origin import Origin
 from codegen.specs import Spec
 from codegen.weights import of_specs
 
@@ -47,6 +48,7 @@ class Held:
     """A definition and its weights: read-only arrays, which `set_weights` replaces."""
 
     kind: ClassVar[type[Spec]]
+    origin: Origin | None = None  # what it was copied from
 
     def _hold(self, spec: Spec) -> None:
         self._spec = spec
@@ -71,7 +73,7 @@ class Held:
             free = (None, channels) if self._spec.channels_last else (channels, None)
             spec, steps = self._spec.build(free), input_shape[1 if self._spec.channels_last else 2]
             if steps is not None:
-                self._outs(spec.lower(), steps)
+                self._outs(spec.lower(), steps, input_shape[0])
             self._once.setdefault("spec", spec)
         if self.spec.channels != channels:
             expected = f"expected {self.spec.channels}; other channels need another layer"
@@ -159,7 +161,7 @@ class Held:
             raise ShapeError(f"compute_output_shape: got {shape}, expected {self._axes} with known channels")
         steps = shape[1 if last else 2]
         problem = self._problem(cast(int, shape[2 if last else 1]))
-        outs = None if steps is None else self._outs(problem, steps)
+        outs = None if steps is None else self._outs(problem, steps, shape[0])
         return (shape[0], outs, problem.filters) if last else (shape[0], problem.filters, outs)
 
     @property
@@ -212,7 +214,7 @@ class Held:
         found = self._once.get("problem")
         return cast("ConvProblem", found or self._once.setdefault("problem", self.spec.lower()))
 
-    def _outs(self, problem: ConvProblem, steps: int) -> int:
+    def _outs(self, problem: ConvProblem, steps: int, batch: int | None = None) -> int:
         """Output steps. Raises ShapeError for a length that a fixed layer does not take, or that leaves no output."""
         if problem.steps is not None and steps != problem.steps:
             free = (None, problem.channels) if problem.channels_last else (problem.channels, None)
@@ -225,10 +227,10 @@ class Held:
             reach = f"the kernel reaches over {problem.reach}"
             told = f"`{self.name}`: x has {steps} steps{zeros}, {reach}: no output is left; give more steps"
             shape = (steps, problem.channels) if problem.channels_last else (problem.channels, steps)
-            raise ShapeError(keras_words.after(told, keras_words.no_output((None, *shape))))
+            raise ShapeError(keras_words.after(told, keras_words.no_output((batch, *shape))))
         return outs
 
     def _out_shape(self, problem: ConvProblem, shape: tuple[int, ...]) -> tuple[int, ...]:
         batch, steps = shape[0], shape[1 if problem.channels_last else 2]
-        outs = self._outs(problem, steps)
+        outs = self._outs(problem, steps, batch)
         return (batch, outs, problem.filters) if problem.channels_last else (batch, problem.filters, outs)

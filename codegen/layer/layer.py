@@ -128,7 +128,8 @@ class Layer(Face):
         shape = self._out_shape(self._problem_for(x), x.shape)
         held = self._made().arrays
         if self._spec.own_activation is not None:
-            dy, z = dy * self._own_slope(x, shape, z), None
+            dy = np.asarray(dy, self._dtype)  # of another shape it is refused below
+            dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
         return backward(self.spec, held, x, dy, z, target=self._target, accuracy=self._accuracy)
 
     def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
@@ -146,7 +147,8 @@ class Layer(Face):
     def __repr__(self) -> str:
         given = self.spec
         shape = given.input_shape or "not built"
-        return f"<{type(self).__name__} {self.name}: input_shape={shape}, dtype={self.dtype}, target={self._target}>"
+        told = f"input_shape={shape}, dtype={self.dtype}, target={self._target}"
+        return f"<{type(self).__name__} {self.name}: {told}{f', from {self.origin}' if self.origin else ''}>"
 
     @property
     def _kernel(self) -> Kernel:
