@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arguments", "run"]
 
-EMITTERS = ("c", "pyext")
+EMITTERS = ("c", "pyext", "backward")
 WORDS = {"missing": "wrote", "differs": "rewrote", "unchanged": "unchanged"}
 DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
     planning.arguments(parser)
     parser.add_argument("-o", "--output", default="build", metavar="DIR", help="folder to write to; - prints (build)")
-    parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help="c, pyext, or c,pyext (c)")
+    parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help=f"of {', '.join(EMITTERS)} (c)")
     parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
     parser.add_argument("--sliced", action="store_true", help="emit NAME_slice too: a part of the work, for threads")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
@@ -50,8 +50,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--emit pyext compiles a file: it goes neither with -o - nor with --check or --diff")
     if compare and printing:
         raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
-    sources = list(generated(options, terminal))
-    files = [(Path(options.output) / name, text) for source in sources for name, text in source.files]
+    forward = "c" in options.emit or "pyext" in options.emit
+    sources = list(generated(options, terminal)) if forward else []
+    texts = [file for source in sources if "c" in options.emit for file in source.files]
+    texts += backward(options) if "backward" in options.emit else []
+    files = [(Path(options.output) / name, text) for name, text in texts]
     terminal.report["files"] = []
     if printing:
         terminal.result("\n".join(text for _, text in files))
@@ -92,13 +95,21 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
         yield source
 
 
+def backward(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The files of each layer's gradients."""
+    from codegen.gradients import emit
+
+    specs = reading.specs(options)
+    return [file for spec in specs for file in emit.files(spec, options.target, options.accuracy)]
+
+
 def _write(
     files: list[tuple[Path, str]], sources: list[GeneratedSource], options: argparse.Namespace, terminal: Terminal
 ) -> None:
     from codegen.files import prepare, write_all
 
     prepare(Path(options.output))
-    if "c" in options.emit:
+    if files:
         before = write_all([(path, text.encode()) for path, text in files])
         for (path, text), state in zip(files, before, strict=True):
             terminal.say(f"{WORDS[state]} {path}")
