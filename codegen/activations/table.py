@@ -74,8 +74,11 @@ def _relu_slope(negative_slope: float, max_value: float | None, threshold: float
 
 
 _LEAST_0 = real(at_least=0.0)
-_SMOOTH = ("bits", "abs", "where", "exp")
-_TWO_WORDS = (*_SMOOTH, "excess", "low")
+_SMOOTH = ("bits", "abs", "min", "where", "exp")
+_BELL = ("bits", "abs", "min", "exp")
+_LOGISTIC = ("bits", "min", "max", "power")
+_POSITIVE = ("bits", "abs", "min", "where", "power")
+_TWO_WORDS = (*_POSITIVE, "excess", "low")
 
 ROWS: tuple[Row, ...] = (
     Row(
@@ -132,23 +135,23 @@ ROWS: tuple[Row, ...] = (
         curves.tanh,
         _constant(1.0),
         (3.0, 3.0),
-        (*_SMOOTH, "copysign"),
-        derivative=Derivative(slopes.tanh, (2.0, 2.0), _SMOOTH),
+        ("bits", "abs", "min", "copysign", "exp"),
+        derivative=Derivative(slopes.tanh, (2.0, 2.0), _BELL),
     ),
     Row(
         "sigmoid",
         curves.sigmoid,
         _constant(0.25),
         (3.0, 3.0),
-        _SMOOTH,
-        derivative=Derivative(slopes.sigmoid, (0.5, 0.5), _SMOOTH),
+        _LOGISTIC,
+        derivative=Derivative(slopes.sigmoid, (0.5, 0.5), _BELL),
     ),
     Row(
         "silu",
         curves.silu,
         _constant(1.09984),
         (4.0, 4.0),
-        _SMOOTH,
+        _LOGISTIC,
         aliases=("swish",),
         derivative=Derivative(slopes.silu, (2.5, 2.5), _SMOOTH),
     ),
@@ -166,7 +169,7 @@ ROWS: tuple[Row, ...] = (
         curves.softplus,
         _constant(1.0),
         (3.0, 3.0),
-        _SMOOTH,
+        _POSITIVE,
         derivative=Derivative(slopes.softplus, (1.0, 1.0), _SMOOTH),
     ),
     Row(

@@ -51,22 +51,28 @@ typedef float v1; /* one number, under the names of the vectors */
 typedef uint32_t v4u __attribute__((vector_size(4 * sizeof(uint32_t))));
 #define v4_bits(x) ((v4u)(x))
 #define v4_number(u) ((v4)(u))
-#define v4_abs(x) v4_number(v4_bits(x) & 0x7fffffffu)
 
-/* a <= b ? x : y in each lane, so y where a or b is NaN. */
-static inline v4 v4_where(v4 a, v4 b, v4 x, v4 y)
+/* a < b ? a : b in each lane, so b where b is NaN; not for a = 0, which clang gives a sign of its own. */
+static inline v4 v4_min(v4 a, v4 b)
 {
-    const v4u yes = (v4u)(a <= b);
-    return v4_number((yes & v4_bits(x)) | (~yes & v4_bits(y)));
+    const v4u yes = (v4u)(a < b);
+    return v4_number((yes & v4_bits(a)) | (~yes & v4_bits(b)));
 }
 
-/* exp(y) = (1 + p) 2^n for y in [-131, 0]: returns p, and 2^(n + 64) in *scale.
-   y = n ln 2 + r, |r| <= ln 2 / 2; p = r + r^2 q(r), q minimax (Remez), relative error of p 2^-28.8. */
-static inline v4 v4_exp_parts(v4 y, v4 *scale)
+/* a > b ? a : b in each lane, so b where b is NaN; not for a = 0, which clang gives a sign of its own. */
+static inline v4 v4_max(v4 a, v4 b)
 {
-    /* y log2(e) + 1.2583103e+07f: rounded to n, and the last bits are the exponent of *scale */
-    const v4 shifted = v4_fma(y, v4_set1(1.442695f), v4_set1(1.2583103e+07f));
-    const v4 n = shifted - 1.2583103e+07f;
+    const v4u yes = (v4u)(a > b);
+    return v4_number((yes & v4_bits(a)) | (~yes & v4_bits(b)));
+}
+
+/* exp(y) = m 2^n: returns m, 0.7 < m < 1.42, and 2^(n + bias) in *scale, for magic = 1.2583039e+07f + bias.
+   y = n ln 2 + r, |r| <= ln 2 / 2; m = 1 + r + r^2 q(r), q minimax (Remez), relative error of m 2^-28.8. */
+static inline v4 v4_power(v4 y, v4 magic, v4 *scale)
+{
+    /* y log2(e) + magic: rounded to n, and the last bits are the exponent of *scale */
+    const v4 shifted = v4_fma(y, v4_set1(1.442695f), magic);
+    const v4 n = shifted - magic;
     const v4 rest = v4_fma(n, v4_set1(-0.6933594f), y);
     const v4 r = v4_fma(n, v4_set1(0.00021219444f), rest);
     v4 q = v4_set1(0.00019845598f);
@@ -76,17 +82,17 @@ static inline v4 v4_exp_parts(v4 y, v4 *scale)
     q = v4_fma(q, r, v4_set1(0.16666666f));
     q = v4_fma(q, r, v4_set1(0.5f));
     *scale = v4_number(v4_bits(shifted) << 23);
-    return v4_fma(r * r, q, r);
+    return v4_fma(v4_fma(q, r, v4_set1(1.0f)), r, v4_set1(1.0f));
 }
 
-/* silu(x) = max(x, 0) - t e / (1 + e), t = |x|, e = exp(-t), 2^n multiplied in last; 0 at -inf. */
+/* silu(x) = t / (1 + exp(-t)) + (x - t), t = min(x, 32); 0 at -inf. */
 static inline v4 v4_silu(v4 x)
 {
-    const v4 most = v4_set1(110.0f), size = v4_abs(x), t = v4_where(most, size, most, size);
-    const v4 zero = v4_set1(0.0f);
-    v4 scale, p = v4_exp_parts(-t, &scale);
-    const v4 m = p + 1.0f, e = m * scale * 5.421011e-20f;
-    return v4_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
+    const v4 above = v4_max(v4_set1(-110.0f), x), t = v4_min(v4_set1(32.0f), above);
+    const v4 unit = v4_set1(9.094947e-13f);
+    v4 scale, m = v4_power(-t, v4_set1(1.2582999e+07f), &scale);
+    const v4 sum = v4_fma(m, scale, unit);
+    return v4_fma(t / sum, unit, above - t);
 }
 
 /* 10 output steps x 4 filters */
@@ -124,20 +130,16 @@ static void mixer_10x4_at0(const float *restrict x, const float *restrict w,
     s = v4_load(x + 63); a7_0 = v4_fma(s, w3, a7_0); a8_0 = v4_fma(s, w2, a8_0); a9_0 = v4_fma(s, w1, a9_0);
     s = v4_load(x + 72); a8_0 = v4_fma(s, w3, a8_0); a9_0 = v4_fma(s, w2, a9_0);
     s = v4_load(x + 81); a9_0 = v4_fma(s, w3, a9_0);
-    float sums[40]; /* for the activation, a vector at a time */
-    v4_store(sums, a0_0);
-    v4_store(sums + 4, a1_0);
-    v4_store(sums + 8, a2_0);
-    v4_store(sums + 12, a3_0);
-    v4_store(sums + 16, a4_0);
-    v4_store(sums + 20, a5_0);
-    v4_store(sums + 24, a6_0);
-    v4_store(sums + 28, a7_0);
-    v4_store(sums + 32, a8_0);
-    v4_store(sums + 36, a9_0);
-    for (ptrdiff_t r = 0; r < 10; ++r) {
-        v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
-    }
+    v4_store(y, v4_silu(a0_0));
+    v4_store(y + 9, v4_silu(a1_0));
+    v4_store(y + 18, v4_silu(a2_0));
+    v4_store(y + 27, v4_silu(a3_0));
+    v4_store(y + 36, v4_silu(a4_0));
+    v4_store(y + 45, v4_silu(a5_0));
+    v4_store(y + 54, v4_silu(a6_0));
+    v4_store(y + 63, v4_silu(a7_0));
+    v4_store(y + 72, v4_silu(a8_0));
+    v4_store(y + 81, v4_silu(a9_0));
 }
 
 /* 10 output steps x 4 filters */
@@ -178,20 +180,16 @@ static void mixer_10x4(const float *restrict x, const float *restrict w,
     s = v4_load(x + 90); a7_0 = v4_fma(s, w3, a7_0); a8_0 = v4_fma(s, w2, a8_0); a9_0 = v4_fma(s, w1, a9_0);
     s = v4_load(x + 99); a8_0 = v4_fma(s, w3, a8_0); a9_0 = v4_fma(s, w2, a9_0);
     s = v4_load(x + 108); a9_0 = v4_fma(s, w3, a9_0);
-    float sums[40]; /* for the activation, a vector at a time */
-    v4_store(sums, a0_0);
-    v4_store(sums + 4, a1_0);
-    v4_store(sums + 8, a2_0);
-    v4_store(sums + 12, a3_0);
-    v4_store(sums + 16, a4_0);
-    v4_store(sums + 20, a5_0);
-    v4_store(sums + 24, a6_0);
-    v4_store(sums + 28, a7_0);
-    v4_store(sums + 32, a8_0);
-    v4_store(sums + 36, a9_0);
-    for (ptrdiff_t r = 0; r < 10; ++r) {
-        v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
-    }
+    v4_store(y, v4_silu(a0_0));
+    v4_store(y + 9, v4_silu(a1_0));
+    v4_store(y + 18, v4_silu(a2_0));
+    v4_store(y + 27, v4_silu(a3_0));
+    v4_store(y + 36, v4_silu(a4_0));
+    v4_store(y + 45, v4_silu(a5_0));
+    v4_store(y + 54, v4_silu(a6_0));
+    v4_store(y + 63, v4_silu(a7_0));
+    v4_store(y + 72, v4_silu(a8_0));
+    v4_store(y + 81, v4_silu(a9_0));
 }
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)

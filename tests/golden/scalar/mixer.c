@@ -38,18 +38,26 @@ static inline v1 v1_number(v1u u)
     const union { v1u u; v1 x; } both = {u};
     return both.x;
 }
-#define v1_abs(x) v1_number(v1_bits(x) & 0x7fffffffu)
 
-/* a <= b ? x : y in each lane, so y where a or b is NaN. */
-#define v1_where(a, b, x, y) ((a) <= (b) ? (x) : (y))
-
-/* exp(y) = (1 + p) 2^n for y in [-131, 0]: returns p, and 2^(n + 64) in *scale.
-   y = n ln 2 + r, |r| <= ln 2 / 2; p = r + r^2 q(r), q minimax (Remez), relative error of p 2^-28.8. */
-static inline v1 v1_exp_parts(v1 y, v1 *scale)
+/* a < b ? a : b in each lane, so b where b is NaN; not for a = 0, which clang gives a sign of its own. */
+static inline v1 v1_min(v1 a, v1 b)
 {
-    /* y log2(e) + 1.2583103e+07f: rounded to n, and the last bits are the exponent of *scale */
-    const v1 shifted = v1_fma(y, v1_set1(1.442695f), v1_set1(1.2583103e+07f));
-    const v1 n = shifted - 1.2583103e+07f;
+    return a < b ? a : b;
+}
+
+/* a > b ? a : b in each lane, so b where b is NaN; not for a = 0, which clang gives a sign of its own. */
+static inline v1 v1_max(v1 a, v1 b)
+{
+    return a > b ? a : b;
+}
+
+/* exp(y) = m 2^n: returns m, 0.7 < m < 1.42, and 2^(n + bias) in *scale, for magic = 1.2583039e+07f + bias.
+   y = n ln 2 + r, |r| <= ln 2 / 2; m = 1 + r + r^2 q(r), q minimax (Remez), relative error of m 2^-28.8. */
+static inline v1 v1_power(v1 y, v1 magic, v1 *scale)
+{
+    /* y log2(e) + magic: rounded to n, and the last bits are the exponent of *scale */
+    const v1 shifted = v1_fma(y, v1_set1(1.442695f), magic);
+    const v1 n = shifted - magic;
     const v1 rest = v1_fma(n, v1_set1(-0.6933594f), y);
     const v1 r = v1_fma(n, v1_set1(0.00021219444f), rest);
     v1 q = v1_set1(0.00019845598f);
@@ -59,17 +67,17 @@ static inline v1 v1_exp_parts(v1 y, v1 *scale)
     q = v1_fma(q, r, v1_set1(0.16666666f));
     q = v1_fma(q, r, v1_set1(0.5f));
     *scale = v1_number(v1_bits(shifted) << 23);
-    return v1_fma(r * r, q, r);
+    return v1_fma(v1_fma(q, r, v1_set1(1.0f)), r, v1_set1(1.0f));
 }
 
-/* silu(x) = max(x, 0) - t e / (1 + e), t = |x|, e = exp(-t), 2^n multiplied in last; 0 at -inf. */
+/* silu(x) = t / (1 + exp(-t)) + (x - t), t = min(x, 32); 0 at -inf. */
 static inline v1 v1_silu(v1 x)
 {
-    const v1 most = v1_set1(110.0f), size = v1_abs(x), t = v1_where(most, size, most, size);
-    const v1 zero = v1_set1(0.0f);
-    v1 scale, p = v1_exp_parts(-t, &scale);
-    const v1 m = p + 1.0f, e = m * scale * 5.421011e-20f;
-    return v1_where(x, zero, zero, x) - t * m / (e + 1.0f) * scale * 5.421011e-20f;
+    const v1 above = v1_max(v1_set1(-110.0f), x), t = v1_min(v1_set1(32.0f), above);
+    const v1 unit = v1_set1(9.094947e-13f);
+    v1 scale, m = v1_power(-t, v1_set1(1.2582999e+07f), &scale);
+    const v1 sum = v1_fma(m, scale, unit);
+    return v1_fma(t / sum, unit, above - t);
 }
 
 /* 7 output steps x 1 filters */
@@ -94,17 +102,13 @@ static void mixer_7x1_at0(const float *restrict x, const float *restrict w,
     s = x[36]; a4_0 += s * w3; a5_0 += s * w2; a6_0 += s * w1;
     s = x[45]; a5_0 += s * w3; a6_0 += s * w2;
     s = x[54]; a6_0 += s * w3;
-    float sums[7]; /* for the activation, a vector at a time */
-    sums[0] = a0_0;
-    sums[1] = a1_0;
-    sums[2] = a2_0;
-    sums[3] = a3_0;
-    sums[4] = a4_0;
-    sums[5] = a5_0;
-    sums[6] = a6_0;
-    for (ptrdiff_t r = 0; r < 7; ++r) {
-        y[9 * r] = v1_silu(sums[r]);
-    }
+    y[0] = v1_silu(a0_0);
+    y[9] = v1_silu(a1_0);
+    y[18] = v1_silu(a2_0);
+    y[27] = v1_silu(a3_0);
+    y[36] = v1_silu(a4_0);
+    y[45] = v1_silu(a5_0);
+    y[54] = v1_silu(a6_0);
 }
 
 /* 7 output steps x 1 filters */
@@ -132,17 +136,13 @@ static void mixer_7x1(const float *restrict x, const float *restrict w,
     s = x[63]; a4_0 += s * w3; a5_0 += s * w2; a6_0 += s * w1;
     s = x[72]; a5_0 += s * w3; a6_0 += s * w2;
     s = x[81]; a6_0 += s * w3;
-    float sums[7]; /* for the activation, a vector at a time */
-    sums[0] = a0_0;
-    sums[1] = a1_0;
-    sums[2] = a2_0;
-    sums[3] = a3_0;
-    sums[4] = a4_0;
-    sums[5] = a5_0;
-    sums[6] = a6_0;
-    for (ptrdiff_t r = 0; r < 7; ++r) {
-        y[9 * r] = v1_silu(sums[r]);
-    }
+    y[0] = v1_silu(a0_0);
+    y[9] = v1_silu(a1_0);
+    y[18] = v1_silu(a2_0);
+    y[27] = v1_silu(a3_0);
+    y[36] = v1_silu(a4_0);
+    y[45] = v1_silu(a5_0);
+    y[54] = v1_silu(a6_0);
 }
 
 /* 6 output steps x 1 filters */
@@ -168,16 +168,12 @@ static void mixer_6x1(const float *restrict x, const float *restrict w,
     s = x[54]; a3_0 += s * w3; a4_0 += s * w2; a5_0 += s * w1;
     s = x[63]; a4_0 += s * w3; a5_0 += s * w2;
     s = x[72]; a5_0 += s * w3;
-    float sums[6]; /* for the activation, a vector at a time */
-    sums[0] = a0_0;
-    sums[1] = a1_0;
-    sums[2] = a2_0;
-    sums[3] = a3_0;
-    sums[4] = a4_0;
-    sums[5] = a5_0;
-    for (ptrdiff_t r = 0; r < 6; ++r) {
-        y[9 * r] = v1_silu(sums[r]);
-    }
+    y[0] = v1_silu(a0_0);
+    y[9] = v1_silu(a1_0);
+    y[18] = v1_silu(a2_0);
+    y[27] = v1_silu(a3_0);
+    y[36] = v1_silu(a4_0);
+    y[45] = v1_silu(a5_0);
 }
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)

@@ -42,8 +42,11 @@ static inline v1 v1_number(v1u u)
 #define v1_abs(x) v1_number(v1_bits(x) & 0x7fffffffu)
 #define v1_copysign(x, s) v1_number((v1_bits(x) & 0x7fffffffu) | (v1_bits(s) & 0x80000000u))
 
-/* a <= b ? x : y in each lane, so y where a or b is NaN. */
-#define v1_where(a, b, x, y) ((a) <= (b) ? (x) : (y))
+/* a < b ? a : b in each lane, so b where b is NaN; not for a = 0, which clang gives a sign of its own. */
+static inline v1 v1_min(v1 a, v1 b)
+{
+    return a < b ? a : b;
+}
 
 /* exp(y) = (1 + p) 2^n for y in [-131, 0]: returns p, and 2^(n + 64) in *scale.
    y = n ln 2 + r, |r| <= ln 2 / 2; p = r + r^2 q(r), q minimax (Remez), relative error of p 2^-28.8. */
@@ -51,7 +54,7 @@ static inline v1 v1_exp_parts(v1 y, v1 *scale)
 {
     /* y log2(e) + 1.2583103e+07f: rounded to n, and the last bits are the exponent of *scale */
     const v1 shifted = v1_fma(y, v1_set1(1.442695f), v1_set1(1.2583103e+07f));
-    const v1 n = shifted - 1.2583103e+07f;
+    const v1 n = shifted - v1_set1(1.2583103e+07f);
     const v1 rest = v1_fma(n, v1_set1(-0.6933594f), y);
     const v1 r = v1_fma(n, v1_set1(0.00021219444f), rest);
     v1 q = v1_set1(0.00019845598f);
@@ -64,14 +67,13 @@ static inline v1 v1_exp_parts(v1 y, v1 *scale)
     return v1_fma(r * r, q, r);
 }
 
-/* tanh |x| = -e / (e + 2), e = exp(-2 |x|) - 1, which loses no digits at small x. */
+/* tanh |x| = -e / (e + 2), e = exp(-2 |x|) - 1, which loses no digits at small x; all times 2^64. */
 static inline v1 v1_tanh(v1 x)
 {
-    const v1 most = v1_set1(10.0f), size = v1_abs(x), t = v1_where(most, size, most, size);
+    const v1 t = v1_min(v1_set1(10.0f), v1_abs(x));
     v1 scale, p = v1_exp_parts(-2.0f * t, &scale);
-    scale *= 5.421011e-20f;
-    const v1 e = v1_fma(scale, p, scale - 1.0f), y = e / (e + 2.0f);
-    return v1_copysign(y, x);
+    const v1 e = v1_fma(scale, p, scale - 1.8446744e+19f);
+    return v1_copysign(e / (e + 3.689349e+19f), x);
 }
 
 /* 4 output steps x 2 filters */
