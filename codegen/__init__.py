@@ -30,11 +30,12 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from codegen.layer import Layer
-    from codegen.layers import Conv1D, DepthwiseConv1D
+    from codegen.layers import Conv1D, Conv1DTranspose, DepthwiseConv1D
     from codegen.model import Model, load
 
 __all__ = [
     "Conv1D",
+    "Conv1DTranspose",
     "DepthwiseConv1D",
     "GenConvError",
     "Layer",
@@ -60,6 +61,7 @@ __all__ = [
 
 _HOMES = {
     "Conv1D": "layers",
+    "Conv1DTranspose": "layers",
     "DepthwiseConv1D": "layers",
     "Layer": "layer",
     "Model": "model",

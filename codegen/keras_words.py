@@ -57,6 +57,19 @@ def strides_and_dilation(strides: int, dilation_rate: int) -> str:
     return f"`strides > 1` not supported in conjunction with `dilation_rate > 1`. {told}"
 
 
+def transposed_padding(value: object) -> str:
+    """Of a word that a transposed convolution does not take."""
+    told = f"Received: {str(value).lower()}"
+    return f"The `padding` argument must be a list/tuple or one of {{'valid', 'same'}}. {told}"
+
+
+def output_padding(found: int, strides: int) -> str:
+    """Of output_padding that is not less than strides."""
+    told = f"At dimension 0, `output_padding` is {found} but `strides` is {strides}."
+    received = f"Received: output_padding=({found},), strides=({strides},)"
+    return f"`output_padding` must be strictly less than `strides` for all dimensions. {told} {received}"
+
+
 def no_output(input_shape: tuple[int | None, ...]) -> str:
     """Of an input that leaves no output."""
     return f"Computed output size would be zero or negative. Received `inputs shape={input_shape}`"

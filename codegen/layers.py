@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from codegen.layer import Layer
-from codegen.specs import Conv1DSpec, DepthwiseConv1DSpec, Spec
+from codegen.specs import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, Spec
 
-__all__ = ["Conv1D", "DepthwiseConv1D", "Layer", "of"]
+__all__ = ["Conv1D", "Conv1DTranspose", "DepthwiseConv1D", "Layer", "of"]
 
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = str | tuple[int, int]
@@ -105,6 +105,47 @@ class DepthwiseConv1D(Layer):
         _define(self, locals())
 
 
+class Conv1DTranspose(Layer):
+    """keras.layers.Conv1DTranspose, with its arguments and its defaults; `padding` may also be (left, right).
+
+    Each input step adds a kernel's length of outputs, `strides` after those of the step before; (left, right) are the
+    outputs to leave out, as PyTorch's padding does. The kernel is (kernel_size, filters, channels). The rest is as for
+    Conv1D.
+    """
+
+    kind = Conv1DTransposeSpec
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        output_padding: Size | None = None,
+        data_format: str | None = None,
+        dilation_rate: Size = 1,
+        activation: Named = None,
+        use_bias: bool = True,
+        kernel_initializer: Named = "glorot_uniform",
+        bias_initializer: Named = "zeros",
+        kernel_regularizer: Named = None,
+        bias_regularizer: Named = None,
+        activity_regularizer: Named = None,
+        kernel_constraint: Named = None,
+        bias_constraint: Named = None,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        input_shape: InputShape | None = None,
+        target: str = "native",
+        accuracy: str = "fast",
+        rigor: str = "estimate",
+        threads: int = 1,
+    ) -> None:
+        _define(self, locals())
+
+
 def of(spec: Spec, target: str = "native", accuracy: str = "fast", rigor: str = "estimate", threads: int = 1) -> Layer:
     """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
     cls = LAYERS[type(spec)]
@@ -129,4 +170,8 @@ def _auto_name(kind: str) -> str:
     return f"{kind}_{count}" if count else kind
 
 
-LAYERS: dict[type[Spec], type[Layer]] = {Conv1DSpec: Conv1D, DepthwiseConv1DSpec: DepthwiseConv1D}
+LAYERS: dict[type[Spec], type[Layer]] = {
+    Conv1DSpec: Conv1D,
+    DepthwiseConv1DSpec: DepthwiseConv1D,
+    Conv1DTransposeSpec: Conv1DTranspose,
+}

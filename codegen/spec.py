@@ -91,7 +91,7 @@ class Spec:
             except SpecError as wrong:
                 bad.add(name)
                 wrong.field, given = name, getattr(self, name)
-                wrong.keras = None if given is REQUIRED else keras_words.of(name, given)
+                wrong.keras = None if given is REQUIRED else wrong.keras or keras_words.of(name, given)
                 errors += [] if getattr(self, name) is UNKNOWN else [wrong]
         for needs, rule in self._relations():
             if not bad.intersection(needs):

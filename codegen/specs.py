@@ -1,6 +1,6 @@
 """The kinds of layers, each a spec: a frozen dataclass whose fields are its parameters, and a row in KINDS.
 
-Source: keras/src/layers/convolutional/{base_conv,base_depthwise_conv}.py.
+Source: keras/src/layers/convolutional/{base_conv,base_depthwise_conv}.py; conv1d_transpose is codegen.transpose_spec's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from codegen import keras_words, rules
 from codegen.errors import SpecError
 from codegen.parameters import parameter, whole
 from codegen.spec import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Relation, Spec
+from codegen.transpose_spec import Conv1DTransposeSpec
 
-__all__ = ["COMING", "KINDS", "Conv1DSpec", "DepthwiseConv1DSpec", "Spec"]
+__all__ = ["COMING", "KINDS", "Conv1DSpec", "Conv1DTransposeSpec", "DepthwiseConv1DSpec", "Spec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,8 @@ class DepthwiseConv1DSpec(Spec):
         yield from rules.keras_refuses_causal(self)
 
 
-KINDS: dict[str, type[Spec]] = {kind.kind: kind for kind in (Conv1DSpec, DepthwiseConv1DSpec)}
+ALL: tuple[type[Spec], ...] = (Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Conv1DTransposeSpec)
+KINDS: dict[str, type[Spec]] = {kind.kind: kind for kind in ALL}
 COMING = {  # kinds of the language that have no dataclass yet, and the way out
     "separable_conv1d": "write it as a depthwise_conv1d and a conv1d with kernel_size = 1",
-    "conv1d_transpose": "write it as a conv1d over the input with zeros put between its steps",
 }

@@ -16,6 +16,7 @@ WRITTEN_BY_A_TOOL = {"_abi"}
 FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws it
     "cli",
     "commands terminal",
+    "interchange",
     "bench",
     "model layers optimizers layer arrays",
     "layer",
@@ -30,10 +31,11 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "rounding",
     "planner algorithms",
     "plan transforms",
-    "weights reference check evaluate specs spec rules parameters names syntax unroll builder complaints layout recovery",
+    "weights reference check evaluate specs spec separable_spec transpose_spec rules parameters names "
+    "syntax unroll builder complaints layout recovery",
     "problem targets",
     "diagnostics tree suggest curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes storage source errors resources files keras_words configs _abi",
+    "arrays dtypes origin storage source errors resources files keras_words configs _abi",
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},
