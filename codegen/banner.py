@@ -69,8 +69,11 @@ def work(p: ConvProblem) -> str:
 def memory(plan: KernelPlan) -> str:
     """Bytes of weights and workspace, and where the weights are."""
     p = plan.problem
-    weights = (p.kernel_size * p.group_channels + p.bias) * p.filters * p.item_bytes
+    each = plan.half.bytes if plan.half else p.item_bytes
+    weights = (p.kernel_size * p.group_channels * each + p.bias * p.item_bytes) * p.filters
     where = "const tables in the .c file" if plan.weights == "baked" else "arguments"
+    if plan.half:
+        where += f"; the kernel's are {plan.half.name}, each within {plan.half.unit:g} of itself"
     return f"{weights:,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from codegen import reference
 from codegen.algorithms.transformed import Schedule
 from codegen.plan import MOST_NOISE
+from codegen.storage import AS_COMPUTED, rounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,12 +40,27 @@ def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: A
     class' multiple of the rms error.
     """
     problem = plan.problem
+    if plan.half:
+        return _stored(plan, accuracy, x, kernel, bias)
     if not is_transform(plan):
         return reference.bound(problem, x, kernel, bias)
     beyond = problem.reach - 1  # outputs past the ends count too: a tile computes them and leaves them out
     every = replace(problem, stride=1, pad_left=beyond, pad_right=beyond, centred=False)
     largest = reference.lost(every, x, kernel, bias).max(axis=1, keepdims=True, initial=0)
     return reference.bound(problem, x, kernel, bias, before=MOST_NOISE[accuracy] * largest)
+
+
+def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None) -> Array:
+    """The bound with the weights that are stored, and how far the exact outputs lie from those of `kernel`.
+
+    That is at most the sum of unit * |w| * |x| before the activation, with the storage's unit: docs/weights.md.
+    """
+    import numpy as np
+
+    held = rounded(kernel, plan.storage)
+    exact, moved = (reference.convolve(plan.problem, x, weights, bias) for weights in (kernel, held))
+    inside = bound(replace(plan, storage=AS_COMPUTED), accuracy, x, held, bias)
+    return np.asarray(inside + np.abs(moved - exact))
 
 
 def rms(error: Array) -> float:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from codegen import cache
 from codegen.errors import UsageError
+from codegen.storage import AS_COMPUTED
 
 if TYPE_CHECKING:
     from codegen.plan import KernelPlan, Request
@@ -140,7 +141,8 @@ def asked(problem: ConvProblem) -> str:
 def _question(request: Request, compiler: Compiler | None) -> Question:
     """Baked weights lie as packed ones do: what is known of these serves those."""
     weights = "argument" if request.weights == "argument" else "packed"
-    return request.target.name, weights, request.accuracy, _mark(compiler), asked(request.problem)
+    problem = asked(request.problem) + (f",storage={request.storage}" if request.storage != AS_COMPUTED else "")
+    return request.target.name, weights, request.accuracy, _mark(compiler), problem
 
 
 def _mark(compiler: Compiler | None) -> str:
