@@ -4,6 +4,7 @@ GenConvError                      anything that went wrong here; `exit_code` is 
 ├── SpecError       (ValueError)  a definition is wrong: `code`, `field`, the span once the text is known
 ├── SpecErrors      (ValueError)  all that is wrong in one file, drawn with carets
 ├── WeightsError    (ValueError)  an array or a weight file does not fit the spec
+├── ConversionError (ValueError)  a layer of Keras or PyTorch cannot be converted
 ├── ShapeError      (ValueError)  an array that a layer was called on, or `out=`, does not fit
 ├── PlanError       (ValueError)  no algorithm can serve this problem on this target
 ├── UsageError                    the command line is wrong
@@ -108,6 +109,10 @@ class SpecErrors(GenConvError, ValueError):
 
 class WeightsError(GenConvError, ValueError):
     """A weight array or file does not fit: names the array, what was got, what is expected."""
+
+
+class ConversionError(GenConvError, ValueError):
+    """A layer of another library cannot be converted: names the layer, what was got, what is expected, the way out."""
 
 
 class ShapeError(GenConvError, ValueError):

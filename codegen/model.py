@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from codegen import check, layers
 from codegen.errors import UsageError
 from codegen.layer import Layer
+from codegen.origin import Origin, counted
 from codegen.specs import Spec
 from codegen.weights import of_specs
 
@@ -21,11 +23,16 @@ MOST_BYTES = 1 << 20  # far beyond what the language takes, which says its own l
 class Model(Mapping[str, Layer]):
     """A read-only mapping from names to layers, in the file's order; each layer is an attribute, too.
 
-    A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone.
+    A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
+    another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here.
     """
 
-    def __init__(self, found: Mapping[str, Layer], name: str = "") -> None:
+    def __init__(self, found: Mapping[str, Layer], name: str = "", left_out: Mapping[str, str] | None = None) -> None:
         self._layers, self._name = dict(found), name
+        self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
+        self.origins: Mapping[str, Origin] = MappingProxyType(
+            {name: layer.origin for name, layer in found.items() if layer.origin}
+        )
 
     def __getitem__(self, name: str) -> Layer:
         try:
@@ -65,6 +72,8 @@ class Model(Mapping[str, Layer]):
         rows = [_row(name, layer.spec, layer) for name, layer in self._layers.items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        if self.left_out:
+            lines.append(f"  left out: {counted(self.left_out)}")
         return "\n".join([f"<Model {self._name}, {len(rows)} layer{'s' * (len(rows) != 1)}", *lines]) + ">"
 
 
@@ -113,11 +122,12 @@ def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
         raise UsageError(f"cannot read `{path}`: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, str, str, str]:
+def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, ...]:
     if spec.input_shape is None:
-        return name, spec.kind, "not built", ""
+        return name, spec.kind, "not built", "", ""
     shape = layer.compute_output_shape((None, *spec.input_shape))[1:]
-    return name, spec.kind, f"{_sizes(spec.input_shape)} → {_sizes(shape)}", f"{layer.count_params():,} weights"
+    shapes, count = f"{_sizes(spec.input_shape)} → {_sizes(shape)}", f"{layer.count_params():,} weights"
+    return name, spec.kind, shapes, count, f"from {layer.origin}" if layer.origin else ""
 
 
 def _sizes(shape: tuple[int | None, ...]) -> str:

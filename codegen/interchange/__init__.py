@@ -1,0 +1,58 @@
+"""Layers and weights from Keras and PyTorch, and back. Neither is imported: a live layer is read by its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from codegen.interchange import convert, states
+from codegen.interchange.keras_layers import KERAS
+from codegen.interchange.torch_modules import TORCH
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.layer import Layer
+    from codegen.model import Model
+
+    Array = NDArray[Any]
+
+__all__ = ["from_keras", "from_torch", "keras_weights", "to_torch_state"]
+
+
+def from_keras(layer: Any, **options: Any) -> Any:
+    """The Layer of a built Keras layer, or the Model of all 1-D convolutions in a Keras model; weights are copied.
+
+    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that stand in for what is found. The
+    layers of a model are named by their paths (`model.origins`, `codegen.interchange.naming`); what is no 1-D
+    convolution is listed in `model.left_out`. Raises ConversionError with each that cannot be, why, and the way out.
+    """
+    return convert.converted(KERAS, TORCH, layer, options)
+
+
+def from_torch(module: Any, **options: Any) -> Any:
+    """The Layer of a Conv1d or ConvTranspose1d, or the Model of all of them in a module; weights are copied.
+
+    Layers are channels_first as their modules are, unless data_format="channels_last" is given; else as `from_keras`.
+    """
+    return convert.converted(TORCH, KERAS, module, options)
+
+
+def to_torch_state(held: Layer | Model) -> dict[str, Array]:
+    """A state dict of new arrays in PyTorch's layout, for `module.load_state_dict` after `torch.from_numpy` of each.
+
+    A layer's names are `weight` and `bias`; a model's have the paths of the modules that its layers were copied from
+    before them, or else the layers' names. A separable layer is two modules there, `depthwise` and `pointwise`.
+    """
+    return states.of(held) if not isinstance(held, Mapping) else states.of_all(held)
+
+
+@overload
+def keras_weights(held: Layer) -> list[Array]: ...
+@overload
+def keras_weights(held: Model) -> dict[str, list[Array]]: ...
+def keras_weights(held: Layer | Model) -> list[Array] | dict[str, list[Array]]:
+    """What the Keras layer's `set_weights` takes, as copies; for a model by the layers' names or paths in Keras."""
+    if not isinstance(held, Mapping):
+        return held.get_weights()
+    return {states.path(layer, "keras"): layer.get_weights() for layer in held.values()}

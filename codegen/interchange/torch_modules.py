@@ -1,0 +1,96 @@
+"""PyTorch's modules, read by their attributes: torch/nn/modules/conv.py tells what each means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from codegen.errors import ConversionError
+from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
+from codegen.interchange.states import turned
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+ROOT = ("torch",)
+HOOKED = {"weight_g": "weight_norm", "weight_orig": "spectral_norm or pruning"}
+"""Attributes of a module whose hook makes `weight` anew in each call: it may not be the one that is there now."""
+
+
+def _kind(module: Any) -> str | None:
+    found = base(module, ROOT, READERS)
+    return found.__name__ if found else None
+
+
+def _children(module: Any) -> Iterable[tuple[str, Any]]:
+    return [(name, child) for name, child in module.named_children() if name != "parametrizations"]
+
+
+def _read(module: Any, given: Collection[str]) -> Found:
+    cls = base(module, ROOT, READERS)
+    assert cls is not None  # only modules with a kind are read
+    demand_untouched(module, cls, ("forward", "_conv_forward"))
+    for word, what in HOOKED.items():
+        if hasattr(module, word):
+            way = "remove it first (remove_weight_norm, prune.remove), or use torch.nn.utils.parametrizations"
+            raise ConversionError(f"its weight is made anew in each call by {what}; {way}")
+    if type(module.weight).__name__.startswith("Uninitialized"):
+        raise ConversionError("does not know its input's channels yet; call it once on an input")
+    mode = getattr(module, "padding_mode", "zeros")
+    if mode != "zeros" and "padding" not in given:
+        way = f'pad x by numpy.pad yourself and give padding="valid" here, which leaves the {mode} padding to you'
+        raise ConversionError(f'got padding_mode="{mode}", expected "zeros"; {way}')
+    arguments = {
+        "filters": module.out_channels,
+        "kernel_size": module.kernel_size,
+        "strides": module.stride,
+        "dilation_rate": module.dilation,
+        "use_bias": module.bias is not None,
+        "data_format": "channels_first",
+        "trainable": bool(module.weight.requires_grad),
+        **dtype_of(str(module.weight.dtype).removeprefix("torch."), given),
+    }
+    arrays = {"kernel": turned(array(module.weight, "weight"))}
+    if module.bias is not None:
+        arrays["bias"] = array(module.bias, "bias")
+    return READERS[cls.__name__](module, given, arguments, arrays)
+
+
+def _convolution(module: Any, given: Collection[str], arguments: dict[str, Any], arrays: dict[str, Array]) -> Found:
+    padding: Any = module.padding  # "same" puts the odd zero to the right, as Keras does
+    if not isinstance(padding, str):
+        zeros = padding[0] if isinstance(padding, tuple) else padding
+        padding = (zeros, zeros) if zeros else "valid"
+    arguments |= {"padding": padding, "groups": module.groups}
+    return Found("conv1d", module.in_channels, arguments, arrays)
+
+
+def _transposed(module: Any, given: Collection[str], arguments: dict[str, Any], arrays: dict[str, Array]) -> Found:
+    if module.groups != 1:
+        way = "write its weight with groups=1, zeros between the groups, or convert one module a group"
+        raise ConversionError(f"got groups={module.groups}, expected 1 of a transposed convolution; {way}")
+    (crop,), (more,) = module.padding, module.output_padding
+    right = crop
+    if more >= module.stride[0] and crop >= more:  # which PyTorch allows where the dilation is larger, Keras does not
+        right, more = crop - more, 0
+    arguments |= {"padding": (crop, right), "output_padding": more}
+    return Found("conv1d_transpose", module.in_channels, arguments, arrays)
+
+
+READERS: dict[str, Callable[[Any, Collection[str], dict[str, Any], dict[str, Array]], Found]] = {
+    "Conv1d": _convolution,
+    "ConvTranspose1d": _transposed,
+}
+
+TORCH = Library(
+    word="torch",
+    article="a torch.nn.Conv1d, or a module that holds some",
+    separator=".",
+    owns=lambda module: base(module, ROOT, ("Module",)) is not None and base(module, ("keras",), ("Layer",)) is None,
+    kind=_kind,
+    children=_children,
+    name=lambda module: "",
+    read=_read,
+)
