@@ -203,7 +203,7 @@ class TestBadInput:
             (["one.conv", "-o", "one.conv"], 2, "cannot write into `one.conv`: it is a file"),
             (["one.conv", "-o", "one.conv/deeper"], 2, "it is a file or lies below one"),
             (["one.conv", "--target", "mmx"], 2, "unknown target `mmx`: expected one of native, scalar"),
-            (["one.conv", "--emit", "rust"], 2, "cannot emit `rust`: expected a comma list of c, pyext"),
+            (["one.conv", "--emit", "rust"], 2, "cannot emit `rust`: expected a comma list of c, pyext, backward"),
             (["one.conv", "--emit", "pyext", "-o", "-"], 2, "--emit pyext compiles a file"),
             (["one.conv", "--check", "-o", "-"], 2, "--check and --diff compare with files"),
             (["one.conv", "--seed", "3"], 2, "--seed N says what --init draws"),
