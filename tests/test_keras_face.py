@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import codegen
-from codegen import Conv1D, DepthwiseConv1D, PlanError, ShapeError, SpecError, SpecErrors, pipeline
+from codegen import Conv1D, DepthwiseConv1D, PlanError, ShapeError, SpecError, SpecErrors, pipeline, registry
 from codegen.layer import Layer
 from codegen.layers import LAYERS
 
@@ -110,7 +110,7 @@ def test_configs_go_both_ways(cls: type[Layer], keras: Any) -> None:
 def test_options_of_activations_are_layers_of_keras(call: str, keras: Any) -> None:
     name, inside = call.removesuffix(")").split("(")
     word, _, number = inside.rpartition("=")
-    given = codegen.registry.Call(name, () if word else (float(number),), ((word, float(number)),) if word else ())
+    given = registry.Call(name, () if word else (float(number),), ((word, float(number)),) if word else ())
     ours = Conv1D(4, 1, activation=given)
     theirs = keras.layers.Conv1D.from_config(ours.get_config())
     ours.build((None, None, 4))
@@ -167,7 +167,11 @@ def test_objects_of_ones_own_come_back_by_name() -> None:
 @pytest.mark.parametrize("table", ["initializers", "regularizers", "constraints", "activations"])
 def test_tables_write_and_read_what_they_hold(table: str) -> None:
     module = getattr(codegen, table)
-    known = [row.name for row in module.ROWS] if table == "activations" else module.REGISTRY.names()
+    if table == "activations":
+        needed = {row.name: [option.name for option in row.options if option.required] for row in module.ROWS}
+        known = [registry.Call(name, (), tuple((word, 0.5) for word in words)) for name, words in needed.items()]
+    else:
+        known = module.REGISTRY.names()
     for name in known:
         found = module.get(name)
         config = json.loads(json.dumps(module.serialize(found)))

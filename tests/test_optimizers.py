@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -303,3 +307,36 @@ def test_each_layer_has_its_own_state() -> None:
     Adam().apply(alone, {"kernel": PULL})
     assert (second.kernel == alone.kernel).all()
     assert (optimizer.iterations(first), optimizer.iterations(second)) == (2, 1)
+
+
+# The example
+
+
+def test_the_ecg_example_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A short run of examples/train_ecg.py: noise on the unseen quarter falls, the norm is held, the C is right."""
+    pytest.importorskip("pywt", reason="needs the `test` extra: pip install PyWavelets")
+    path = Path(__file__).resolve().parent.parent / "examples" / "train_ecg.py"
+    spec = importlib.util.spec_from_file_location("train_ecg", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    errors = example.main(["--steps", "80", "-o", str(tmp_path)])
+    assert errors["end"] < errors["noisy"] / 3 < errors["start"]
+    printed = capsys.readouterr().out
+    norm = float(printed.partition("norm: ")[2].partition(" of")[0])
+    assert 0.3 < norm <= 0.5
+    assert "of its rounding bound" in printed
+    assert (tmp_path / "denoiser.h").exists()
+
+
+def test_the_ecg_example_says_what_it_needs(tmp_path: Path) -> None:
+    """A new user without PyWavelets is told what to install, before anything is trained."""
+    (tmp_path / "pywt.py").write_text("raise ImportError('not here')")
+    path = Path(__file__).resolve().parent.parent / "examples" / "train_ecg.py"
+    paths = os.pathsep.join([str(tmp_path), str(path.parent.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(path)], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("pip install PyWavelets")
