@@ -244,7 +244,7 @@ def test_outputs(specs: int) -> None:
 
 def test_compiled_outputs(specs: int) -> None:
     """float32, as a user calls it: within the bound of the plan of what Keras computes in float64."""
-    for drawn, ours, theirs, x in pairs(specs // COMPILED, 23, "float32"):
+    for drawn, ours, theirs, x in pairs(specs // 8, 23, "float32"):
         y, plan = answer(theirs, x), pipeline.kernel_for(ours.spec).plan
         _, *weights = defined(ours)
         allowed = rounding.bound(plan, "fast", x.astype(np.float32), *weights)
@@ -261,6 +261,37 @@ def test_constraints_of_the_weights(specs: int) -> None:
             assert (constraint is None) == (variable.constraint is None), (drawn, name)
             if constraint is not None:
                 np.testing.assert_allclose(constraint(w), array(variable.constraint(variable)), rtol=1e-6, atol=1e-7)
+
+
+def test_losses(specs: int) -> None:
+    """Penalties of the outputs, divided by the batch, and of the weights, in Keras' order; none of frozen weights."""
+    count = 0
+    for number, (drawn, ours, theirs, x) in enumerate(pairs(specs // 2, 24)):
+        if number % COMPILED == 0:  # the output's is that of a call
+            theirs(x)
+            ours(x)
+        wanted = [float(loss) for loss in theirs.losses]
+        assert len(ours.losses) == len(wanted), drawn
+        np.testing.assert_allclose(ours.losses, wanted, rtol=1e-6, err_msg=str(drawn))
+        count += len(wanted)
+    assert count > specs // 8
+
+
+def test_configs_are_exchanged(specs: int) -> None:
+    """Keras reads ours and writes the same; ours reads Keras' and writes the same."""
+    for drawn in draws(specs, 26):
+        word, options = drawn.activation
+        if options:
+            continue  # Keras' configs know an activation's name only
+        cls = getattr(codegen, drawn.kind)
+        try:
+            theirs = keras_built(drawn, activation=word, name="stem")
+        except Refused:
+            continue
+        ours = drawn.ours(name="stem")
+        read = type(theirs).from_config(ours.get_config())
+        assert read.get_config() == theirs.get_config(), drawn
+        assert cls.from_config(theirs.get_config()).get_config() == ours.get_config(), drawn
 
 
 @pytest.fixture
