@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import pipeline
 from codegen.activations import LINEAR
 from codegen.errors import ShapeError
 from codegen.gradients import libraries
 from codegen.plan import Accuracy
 from codegen.problem import ConvProblem
 from codegen.specs import Spec
-from codegen.targets import target_named
+from codegen.targets import Target, target_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,17 +59,62 @@ def backward(
     the activation, computed here where it is not given and is needed. Sums run over the batch. Raises ShapeError.
     """
     problem = at_length(spec.lower(), x.shape[1 if spec.channels_last else 2])
+    kernel, bias = spec.problem_weights(weights)
+    way = Pass(problem, target_named(target), accuracy)
     dy = _like_output(problem, x, dy, "dy")
     if problem.activation != LINEAR:
-        z = _before_activation(spec, weights, x, target, accuracy) if z is None else _like_output(problem, x, z, "z")
-    kernel, _ = spec.problem_weights(weights)
-    named = target_named(target)
-    dz, dbias = libraries.output_gradient(problem, named, dy, z)
-    dx = libraries.input_gradient(problem, named, accuracy, kernel, dz)
-    dkernel = libraries.kernel_gradient(problem, named, x, dz)
-    shapes = spec.weight_shapes()
-    found = {"kernel": dkernel.reshape(shapes["kernel"])}
+        z = way.before_activation(x, kernel, bias) if z is None else _like_output(problem, x, z, "z")
+    dz, dbias = libraries.output_gradient(problem, way.target, dy, z)
+    dx, dkernel = way.through(x, kernel, dz)
+    found = _named(spec, weights, kernel, dkernel)
     return Gradients(dx, found if dbias is None else found | {"bias": dbias})
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The way back through one problem of known length."""
+
+    problem: ConvProblem
+    target: Target
+    accuracy: Accuracy
+
+    def before_activation(self, x: Array, kernel: Array, bias: Array | None) -> Array:
+        """The output before the activation."""
+        linear = replace(self.problem, activation=LINEAR)
+        return libraries.convolution(linear, self.target, self.accuracy, x, kernel, bias)
+
+    def through(self, x: Array, kernel: Array, dz: Array) -> tuple[Array, Array]:
+        """(dx, dkernel), the latter flat; of two stages where the problem has two."""
+        if not self.problem.depth_multiplier:
+            return self._plain(self.problem, x, kernel, dz)
+        each, across = self.problem.stages()
+        kernels = self.problem.stage_kernels(kernel)
+        between = libraries.convolution(each, self.target, self.accuracy, x, kernels[0])
+        dbetween, dacross = self._plain(across, between, kernels[1], dz)
+        dx, deach = self._plain(each, x, kernels[0], dbetween)
+        return dx, np.concatenate([deach, dacross])
+
+    def _plain(self, problem: ConvProblem, x: Array, kernel: Array, dz: Array) -> tuple[Array, Array]:
+        dx = libraries.input_gradient(problem, self.target, self.accuracy, kernel, dz)
+        return dx, libraries.kernel_gradient(problem, self.target, x, dz).ravel()
+
+
+def _named(spec: Spec, weights: Mapping[str, Array], kernel: Array, dkernel: Array) -> dict[str, Array]:
+    """The gradient of the problem's kernel as those of the layer's own: `spec.problem_weights` undone."""
+    shapes = {name: shape for name, shape in spec.weight_shapes().items() if name != "bias"}
+    if len(shapes) > 1 or not np.may_share_memory(kernel, weights[next(iter(shapes))]):
+        numbers = np.arange(dkernel.size)  # of the layer's weights, one after the other
+        places, _ = spec.problem_weights(_split(numbers, shapes) | {"bias": numbers[:0]})
+        turned, dkernel = dkernel, np.empty_like(dkernel)
+        dkernel[places.ravel()] = turned
+    return _split(dkernel, shapes)
+
+
+def _split(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """A flat array as arrays of these shapes, one after the other."""
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    return {name: part.reshape(shapes[name]) for name, part in zip(shapes, parts, strict=True)}
 
 
 def at_length(problem: ConvProblem, steps: int) -> ConvProblem:
@@ -86,12 +131,3 @@ def _like_output(problem: ConvProblem, x: Array, given: Any, name: str) -> Array
     if array.shape != wanted:
         raise ShapeError(f"`{name}`: got shape {array.shape}, expected that of the output, {wanted}")
     return array
-
-
-def _before_activation(spec: Spec, weights: Mapping[str, Array], x: Array, target: str, accuracy: Accuracy) -> Array:
-    """The layer's output before its activation."""
-    kernel, bias = spec.problem_weights(weights)
-    compiled = pipeline.kernel_for(replace(spec, activation=LINEAR), target, accuracy=accuracy)
-    z = np.empty(spec.lower().out_shape(len(x), x.shape[1 if spec.channels_last else 2]), spec.dtype)
-    compiled.run(x, z, compiled.pack(kernel), bias)
-    return z

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["input_problem", "turned", "zero_taps"]
+__all__ = ["input_problem", "turned", "turned_back", "zero_taps"]
 
 
 def input_problem(problem: ConvProblem, steps: int) -> ConvProblem:
@@ -52,6 +52,14 @@ def zero_taps(problem: ConvProblem, steps: int) -> tuple[int, int]:
     between = problem.spread(steps) - _spread(problem, problem.out_steps(steps))
     right = between - left + (problem.kernel_size - 1) * d
     return front, max(0, -(right // d))
+
+
+def turned_back(problem: ConvProblem, steps: int, kernel: Array) -> Array:
+    """The kernel of `problem` that `turned` makes `kernel` of, its zero taps left out."""
+    front, _ = zero_taps(problem, steps)
+    taps = kernel[front : front + problem.kernel_size]
+    taps = taps.reshape(problem.kernel_size, problem.group_filters, problem.groups, problem.group_channels)
+    return np.ascontiguousarray(taps[::-1].transpose(0, 3, 2, 1)).reshape(problem.kernel_shape)
 
 
 def _spread(problem: ConvProblem, outs: int) -> int:

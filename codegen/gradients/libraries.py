@@ -25,13 +25,20 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["input_gradient", "kernel_gradient", "output_gradient"]
+__all__ = ["convolution", "input_gradient", "kernel_gradient", "output_gradient"]
 
 NAME = "gradient"
 
 
 def kernel_gradient(problem: ConvProblem, target: Target, x: Array, dz: Array) -> Array:
-    """dkernel (kernel_size, channels/groups, filters), summed over the batch; x and dz contiguous, of the dtype."""
+    """dkernel (kernel_size, channels/groups, filters), summed over the batch; x and dz contiguous, of the dtype.
+
+    A problem with zeros between its input's steps changes places with that of its input, whose stride these are.
+    """
+    if problem.up > 1:
+        assert problem.steps is not None
+        other = input_gradients.input_problem(problem, problem.steps)
+        return input_gradients.turned_back(problem, problem.steps, kernel_gradient(other, target, dz, x))
     compiled = _kernel_library(problem, target)
     if compiled is None:
         return reference.kernel_gradient(problem, x, dz).astype(problem.dtype)
@@ -61,10 +68,17 @@ def input_gradient(problem: ConvProblem, target: Target, accuracy: Accuracy, ker
     """dx in the layout of the input; `problem.steps` is known."""
     assert problem.steps is not None
     inner = input_gradients.input_problem(problem, problem.steps)
-    compiled = pipeline.compiled(Request(inner, target, "packed", accuracy), None)
-    dx = np.empty(problem.in_shape(len(dz), problem.steps), problem.dtype)
-    compiled.run(dz, dx, compiled.pack(input_gradients.turned(problem, problem.steps, kernel)))
-    return dx
+    return convolution(inner, target, accuracy, dz, input_gradients.turned(problem, problem.steps, kernel))
+
+
+def convolution(
+    problem: ConvProblem, target: Target, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None = None
+) -> Array:
+    """A problem's output, by the kernel that the planner takes for it."""
+    compiled = pipeline.compiled(Request(problem, target, "packed", accuracy), None)
+    y = np.empty(problem.out_shape(len(x), problem.steps or 0), problem.dtype)
+    compiled.run(x, y, compiled.pack(kernel), bias)
+    return y
 
 
 @lru_cache(maxsize=256)

@@ -23,6 +23,7 @@ __all__ = ["bias_gradient", "input_gradient", "kernel_gradient"]
 def kernel_gradient(problem: ConvProblem, x: Array, dz: Array, dtype: str = "float64") -> Array:
     """dkernel[k, c, f] = sum over samples and outputs t of x[t*stride + k*dilation - left, c] * dz[t, f].
 
+    With `up` that place in x is one among the zeros between its steps, or else a step: x[place / up].
     x and dz in the problem's layout, batch first; the result (kernel_size, channels/groups, filters).
     """
     samples, errors = _grouped(problem, x, problem.channels, dtype), _grouped(problem, dz, problem.filters, dtype)
@@ -56,9 +57,9 @@ def _grouped(problem: ConvProblem, array: Array, lanes: int, dtype: str) -> Arra
 
 
 def _positions(problem: ConvProblem, steps: int, outs: int) -> Iterator[tuple[int, Array, Array]]:
-    """(tap, the outputs whose sample it finds inside the input, these samples) for each tap."""
+    """(tap, the outputs for which it finds a step of the input, these steps) for each tap."""
     left = problem.pads(steps)[0]
     for tap in range(problem.kernel_size):
         position = np.arange(outs) * problem.stride + tap * problem.dilation - left
-        inside = np.flatnonzero((position >= 0) & (position < steps))
-        yield tap, inside, position[inside]
+        inside = np.flatnonzero((position >= 0) & (position < problem.spread(steps)) & (position % problem.up == 0))
+        yield tap, inside, position[inside] // problem.up
