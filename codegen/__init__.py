@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # what type checkers take for typing's own, whose import 
 if TYPE_CHECKING:
     from codegen import activations, constraints, initializers, optimizers, regularizers, weights, wisdom
     from codegen.errors import (
+        ConversionError,
         GenConvError,
         PlanError,
         ShapeError,
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
         VerificationError,
         WeightsError,
     )
+    from codegen.interchange import from_keras, from_torch, keras_weights, to_torch_state
     from codegen.layer import Layer
     from codegen.layers import Conv1D, Conv1DTranspose, DepthwiseConv1D
     from codegen.model import Model, load
 
 __all__ = [
     "Conv1D",
+    "ConversionError",
     "Conv1DTranspose",
     "DepthwiseConv1D",
     "GenConvError",
@@ -51,10 +54,14 @@ __all__ = [
     "__version__",
     "activations",
     "constraints",
+    "from_keras",
+    "from_torch",
     "initializers",
+    "keras_weights",
     "load",
     "optimizers",
     "regularizers",
+    "to_torch_state",
     "weights",
     "wisdom",
 ]
@@ -65,7 +72,11 @@ _HOMES = {
     "DepthwiseConv1D": "layers",
     "Layer": "layer",
     "Model": "model",
+    "from_keras": "interchange",
+    "from_torch": "interchange",
+    "keras_weights": "interchange",
     "load": "model",
+    "to_torch_state": "interchange",
 }
 
 

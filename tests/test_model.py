@@ -221,7 +221,7 @@ def test_every_error_is_a_gen_conv_error_and_those_about_values_are_value_errors
     assert len(errors) >= 9
     assert all(issubclass(error, GenConvError) for error in errors)
     values = {error.__name__ for error in errors if issubclass(error, ValueError)}
-    assert values == {"SpecError", "SpecErrors", "WeightsError", "ShapeError", "PlanError"}
+    assert values == {"SpecError", "SpecErrors", "WeightsError", "ShapeError", "PlanError", "ConversionError"}
 
 
 def test_importing_it_imports_next_to_nothing() -> None:
