@@ -32,18 +32,19 @@ if TYPE_CHECKING:
     )
     from codegen.interchange import from_keras, from_torch, keras_weights, to_torch_state
     from codegen.layer import Layer
-    from codegen.layers import Conv1D, Conv1DTranspose, DepthwiseConv1D
+    from codegen.layers import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
     from codegen.model import Model, load
 
 __all__ = [
     "Conv1D",
-    "ConversionError",
     "Conv1DTranspose",
+    "ConversionError",
     "DepthwiseConv1D",
     "GenConvError",
     "Layer",
     "Model",
     "PlanError",
+    "SeparableConv1D",
     "ShapeError",
     "SpecError",
     "SpecErrors",
@@ -72,6 +73,7 @@ _HOMES = {
     "DepthwiseConv1D": "layers",
     "Layer": "layer",
     "Model": "model",
+    "SeparableConv1D": "layers",
     "from_keras": "interchange",
     "from_torch": "interchange",
     "keras_weights": "interchange",

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from codegen.layer import Layer
-from codegen.specs import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, Spec
+from codegen.specs import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Spec
 
-__all__ = ["Conv1D", "Conv1DTranspose", "DepthwiseConv1D", "Layer", "of"]
+__all__ = ["Conv1D", "Conv1DTranspose", "DepthwiseConv1D", "Layer", "SeparableConv1D", "of"]
 
 Size: TypeAlias = int | Sequence[int]
 Padding: TypeAlias = str | tuple[int, int]
@@ -30,8 +30,8 @@ class Conv1D(Layer):
     With `input_shape` (no batch) the kernel is compiled for that number of steps; without it one kernel takes any
     number. `target` names the instruction set, `accuracy` (exact, fast, wide) what sums may be reordered for speed, and
     rigor="measure" times a few plans on this machine once (docs/planning.md). `threads` share each call, with the same
-    bits for any number of them. Raises SpecError or SpecErrors for what
-    is wrong in the arguments.
+    bits for any number of them. `storage` float16 or bfloat16 halves the kernel's bytes: its weights are rounded to
+    that, and sums stay float32 (docs/weights.md). Raises SpecError or SpecErrors for what is wrong in the arguments.
     """
 
     kind = Conv1DSpec
@@ -63,6 +63,7 @@ class Conv1D(Layer):
         accuracy: str = "fast",
         rigor: str = "estimate",
         threads: int = 1,
+        storage: str = "float32",
     ) -> None:
         _define(self, locals())
 
@@ -101,6 +102,51 @@ class DepthwiseConv1D(Layer):
         accuracy: str = "fast",
         rigor: str = "estimate",
         threads: int = 1,
+        storage: str = "float32",
+    ) -> None:
+        _define(self, locals())
+
+
+class SeparableConv1D(Layer):
+    """keras.layers.SeparableConv1D, with its arguments and its defaults; `padding` may also be causal or (left, right).
+
+    Each channel is filtered by itself into `depth_multiplier` channels, which `filters` kernels of one tap then mix.
+    Its weights are depthwise_kernel, pointwise_kernel and bias. The rest is as for Conv1D.
+    """
+
+    kind = SeparableConv1DSpec
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: str | None = None,
+        dilation_rate: Size = 1,
+        depth_multiplier: int = 1,
+        activation: Named = None,
+        use_bias: bool = True,
+        depthwise_initializer: Named = "glorot_uniform",
+        pointwise_initializer: Named = "glorot_uniform",
+        bias_initializer: Named = "zeros",
+        depthwise_regularizer: Named = None,
+        pointwise_regularizer: Named = None,
+        bias_regularizer: Named = None,
+        activity_regularizer: Named = None,
+        depthwise_constraint: Named = None,
+        pointwise_constraint: Named = None,
+        bias_constraint: Named = None,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        input_shape: InputShape | None = None,
+        target: str = "native",
+        accuracy: str = "fast",
+        rigor: str = "estimate",
+        threads: int = 1,
+        storage: str = "float32",
     ) -> None:
         _define(self, locals())
 
@@ -142,21 +188,29 @@ class Conv1DTranspose(Layer):
         accuracy: str = "fast",
         rigor: str = "estimate",
         threads: int = 1,
+        storage: str = "float32",
     ) -> None:
         _define(self, locals())
 
 
-def of(spec: Spec, target: str = "native", accuracy: str = "fast", rigor: str = "estimate", threads: int = 1) -> Layer:
+def of(
+    spec: Spec,
+    target: str = "native",
+    accuracy: str = "fast",
+    rigor: str = "estimate",
+    threads: int = 1,
+    storage: str = "float32",
+) -> Layer:
     """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
     cls = LAYERS[type(spec)]
     layer = cls.__new__(cls)
-    layer._take(spec, target, accuracy, rigor, threads)
+    layer._take(spec, target, accuracy, rigor, threads, storage)
     return layer
 
 
 def _define(layer: Layer, arguments: dict[str, Any]) -> None:
     """Take a constructor's arguments: each is a parameter of the spec by its own name, but for the kernel's."""
-    ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor", "threads")}
+    ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor", "threads", "storage")}
     given = {name: value for name, value in arguments.items() if name != "self"}
     kind = layer.kind.kind
     given["name"] = given["name"] or _auto_name(kind)
@@ -173,5 +227,6 @@ def _auto_name(kind: str) -> str:
 LAYERS: dict[type[Spec], type[Layer]] = {
     Conv1DSpec: Conv1D,
     DepthwiseConv1DSpec: DepthwiseConv1D,
+    SeparableConv1DSpec: SeparableConv1D,
     Conv1DTransposeSpec: Conv1DTranspose,
 }

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegen import banner, planner, render, wisdom
-from codegen.emission.packing import packing
+from codegen.emission.packing import packs
 from codegen.errors import PlanError
 from codegen.plan import Accuracy, KernelPlan, Request, Rigor, Weights
 from codegen.render import GeneratedSource
+from codegen.storage import AS_COMPUTED, checked
 from codegen.targets import target_named
 
 if TYPE_CHECKING:
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
 
 
-def request(spec: Spec, target: str = "scalar", weights: Weights = "argument", accuracy: Accuracy = "exact") -> Request:
+def request(
+    spec: Spec,
+    target: str = "scalar",
+    weights: Weights = "argument",
+    accuracy: Accuracy = "exact",
+    storage: str = AS_COMPUTED,
+) -> Request:
     """spec → problem, and what is asked of the planner."""
-    return Request(spec.lower(), target_named(target), weights, accuracy)
+    return Request(spec.lower(), target_named(target), weights, accuracy, storage=checked(storage, spec.dtype))
 
 
 def plan(
@@ -35,11 +42,12 @@ def plan(
     weights: Weights = "argument",
     accuracy: Accuracy = "exact",
     known: Path | None = None,
+    storage: str = AS_COMPUTED,
 ) -> KernelPlan:
     """spec → problem → plan: the planner's first, or what the file `known` of wisdom says."""
-    asked = request(spec, target, weights, accuracy)
+    asked = request(spec, target, weights, accuracy, storage)
     entry = wisdom.recall(asked, None, known) if known else None
-    return planner.plan(asked.problem, asked.target, weights, accuracy, entry.key if entry else None)
+    return planner.answer(asked, entry.key if entry else None)
 
 
 def generate(
@@ -51,30 +59,35 @@ def generate(
     known: Path | None = None,
     packed: bool = False,
     sliced: bool = False,
+    storage: str = AS_COMPUTED,
 ) -> GeneratedSource:
     """spec → problem → plan → C text.
 
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
     arguments of the C function, `packed` ones of a layout that an emitted function makes of Keras'. `sliced` adds a
     function that does a slice of the work, for a caller's threads. `known` is a file of wisdom; without it the text
-    depends on nothing but the arguments. Raises PlanError for an activation of the user's own, which has no C.
+    depends on nothing but the arguments. `storage` float16 or bfloat16 halves the kernel's bytes. Raises PlanError for
+    an activation of the user's own, which has no C.
     """
     if spec.own_activation is not None:
         way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C; {way}")
     if weights is None:
-        chosen = _packable(spec, target, accuracy) if packed else plan(spec, target, "argument", accuracy, known)
+        if packed:
+            chosen = _packable(request(spec, target, "packed", accuracy, storage))
+        else:
+            chosen = plan(spec, target, "argument", accuracy, known, storage)
         chosen = replace(chosen, sliced=sliced)
         return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), with_pack=packed)
-    chosen = replace(plan(spec, target, "baked", accuracy, known), sliced=sliced)
+    chosen = replace(plan(spec, target, "baked", accuracy, known, storage), sliced=sliced)
     arrays = spec.problem_weights(weights)
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
 
 
-def _packable(spec: Spec, target: str, accuracy: Accuracy) -> KernelPlan:
+def _packable(asked: Request) -> KernelPlan:
     """The cheapest plan whose weights a function in C can pack."""
-    found = planner.survey(request(spec, target, "packed", accuracy))
-    return planner.chosen(found, next(one for one in found.found if packing(one) is not None))
+    found = planner.survey(asked)
+    return planner.chosen(found, next(one for one in found.found if packs(one)))
 
 
 def kernel_for(
@@ -84,6 +97,7 @@ def kernel_for(
     accuracy: Accuracy = "fast",
     rigor: Rigor = "estimate",
     threads: int = 1,
+    storage: str = AS_COMPUTED,
 ) -> Kernel:
     """spec → problem → plan → C text → machine code, cached in memory and on disk; weights are packed arguments.
 
@@ -92,7 +106,7 @@ def kernel_for(
     """
     from codegen import autotune
 
-    asked = request(spec, target, "packed", accuracy)
+    asked = request(spec, target, "packed", accuracy, storage)
     return compiled(asked, autotune.choice(asked, rigor), threads)
 
 
@@ -101,7 +115,7 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     """The running kernel of the planner's first plan, or of the one whose key is `choice`."""
     from codegen import loader
 
-    chosen = planner.plan(asked.problem, asked.target, asked.weights, asked.accuracy, choice)
+    chosen = planner.answer(asked, choice)
     return loader.load_plan(replace(chosen, sliced=threads > 1), _written, threads)
 
 

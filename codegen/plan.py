@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import prod
 from typing import Literal, cast, get_args
 
 from codegen.errors import UsageError
@@ -108,6 +109,12 @@ class KernelPlan:
     def half(self) -> Half | None:
         """The format of 16 bits that the kernel array is stored in, None where it is stored as computed with."""
         return half(self.storage)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of kernel and bias as they are stored, before any packing."""
+        p, each = self.problem, self.half.bytes if self.half else self.problem.item_bytes
+        return prod(p.kernel_shape) * each + p.bias * p.filters * p.item_bytes
 
     @property
     def key(self) -> str:

@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 
 ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
-    *("blocked", "strided", "transposed", "polyphase", "interleaved"),  # rewritten to problems of other algorithms
+    *(
+        "blocked",
+        "strided",
+        "transposed",
+        "polyphase",
+        "interleaved",
+        "separable",
+    ),  # rewritten to problems of other algorithms
 )
 READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
 TRANSFORMING = ("winograd", "fft", "strided")
+STAGING = ("separable", "transposed")  # those that serve two stages
 UPSAMPLING = ("interleaved",)  # those that serve zeros between the input's steps
 
 
@@ -74,6 +82,8 @@ def _outside(name: str, request: Request) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
     if request.storage != AS_COMPUTED and name in TRANSFORMING:
         return f"it transforms its weights first, which would round them twice: not for {request.storage}"
+    if request.problem.depth_multiplier and name not in STAGING:
+        return "it knows one stage only, not channel by channel and then across"
     if request.problem.up > 1 and name not in UPSAMPLING:
         return "it knows no zeros between the input's steps"
     return None
@@ -105,13 +115,17 @@ def plan(
     weights: Weights = "argument",
     accuracy: Accuracy = "exact",
     choice: str | None = None,
-    storage: str = AS_COMPUTED,
 ) -> KernelPlan:
+    """The answer to the request for these."""
+    return answer(Request(problem, target, weights, accuracy), choice)
+
+
+def answer(request: Request, choice: str | None = None) -> KernelPlan:
     """The plan with the lowest estimated cost, or the one whose key is `choice` where there is such a one.
 
     `rejected` tells of each other algorithm why it was not taken. Raises PlanError.
     """
-    known = survey(Request(problem, target, weights, accuracy, storage=storage))
+    known = survey(request)
     return chosen(known, (known.named(choice) if choice else None) or known.found[0])
 
 

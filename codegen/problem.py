@@ -9,10 +9,14 @@ here and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import gcd
+from dataclasses import dataclass, replace
+from math import gcd, prod
+from typing import TYPE_CHECKING, Any
 
 from codegen.activations import LINEAR, Activation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class ConvProblem:
     `pad_left` and `pad_right` are zeros in samples. With `centred` they are its largest values and the total shrinks
     with the length: total = max(0, pad_left + pad_right - (steps - 1) % stride), total // 2 of it on the left.
     `steps` are the input's own, before `up`; pads, stride and dilation count samples after it.
+    With a `depth_multiplier` there are two stages (`stages`): each channel is first convolved with so many kernels of
+    its own, without a bias; then a kernel of one tap mixes the channels. `kernel` is then flat, one after the other.
     """
 
     steps: int | None
@@ -37,6 +43,7 @@ class ConvProblem:
     pad_right: int = 0
     centred: bool = False
     up: int = 1
+    depth_multiplier: int = 0
     channels_last: bool = True
     dtype: str = "float32"
     bias: bool = True
@@ -56,17 +63,48 @@ class ConvProblem:
         return self.filters // self.groups
 
     @property
-    def kernel_shape(self) -> tuple[int, int, int]:
+    def out_filters(self) -> int:
+        """Filters of y: those that the activation leaves."""
+        return self.filters
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        if self.depth_multiplier:
+            return (sum(prod(stage.kernel_shape) for stage in self.stages()),)
         return self.kernel_size, self.group_channels, self.filters
 
     @property
     def terms(self) -> int:
         """Products in one output whose taps all lie inside the input; the most of any phase with `up`."""
+        if self.depth_multiplier:
+            return self.kernel_size * self.channels * self.depth_multiplier
         return -(-self.kernel_size // (self.up // gcd(self.up, self.dilation))) * self.group_channels
 
     @property
     def item_bytes(self) -> int:
         return 8 if self.dtype == "float64" else 4
+
+    @property
+    def products(self) -> int:
+        """Multiplications in one output step of all filters."""
+        if self.depth_multiplier:
+            return sum(stage.products for stage in self.stages())
+        return self.terms * self.filters
+
+    def stages(self) -> tuple[ConvProblem, ConvProblem]:
+        """A separable problem as two plain ones: channel by channel, then across the channels."""
+        between = self.channels * self.depth_multiplier
+        each = replace(
+            self, depth_multiplier=0, filters=between, groups=self.channels, bias=False, activation=LINEAR
+        )
+        steps = None if self.steps is None else self.out_steps(self.steps)
+        across = replace(self, depth_multiplier=0, steps=steps, channels=between, kernel_size=1, stride=1, up=1)
+        return each, replace(across, dilation=1, pad_left=0, pad_right=0, centred=False)
+
+    def stage_kernels(self, kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The kernels of `stages` in one of kernel_shape."""
+        each, across = (stage.kernel_shape for stage in self.stages())
+        return kernel[: prod(each)].reshape(each), kernel[prod(each) :].reshape(across)
 
     def pads(self, steps: int) -> tuple[int, int]:
         """(left, right) zeros in samples for an input of `steps` samples."""
@@ -100,8 +138,8 @@ class ConvProblem:
     def out_shape(self, batch: int, steps: int) -> tuple[int, int, int]:
         """The shape of the outputs of a batch of inputs of `steps` samples."""
         outs = self.out_steps(steps)
-        return (batch, outs, self.filters) if self.channels_last else (batch, self.filters, outs)
+        return (batch, outs, self.out_filters) if self.channels_last else (batch, self.out_filters, outs)
 
     def macs(self, steps: int) -> int:
         """Multiplications of the direct algorithm for one sample, taps in the padding counted."""
-        return self.out_steps(steps) * self.terms * self.filters
+        return self.out_steps(steps) * self.products

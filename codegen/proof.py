@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -65,6 +66,10 @@ def _trials(p: ConvProblem, outs: int) -> list[int]:
 
 def _output(p: ConvProblem, x: Array, kernel: Array, bias: Array | None, t: int) -> Array:
     """Output step `t` of each sample, (batch, filters) in float64, by the formula of problem.py."""
+    if p.depth_multiplier:
+        (each, across), (first, second) = p.stages(), p.stage_kernels(kernel)
+        between = _output(each, x, first, None, t)[:, None]
+        return _output(replace(across, steps=1), between, second, bias, 0)
     steps = x.shape[1]
     found = {tap: t * p.stride + tap * p.dilation - p.pads(steps)[0] for tap in range(*p.taps(t, steps))}
     at = {tap: sample // p.up for tap, sample in found.items() if sample % p.up == 0}

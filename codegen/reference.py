@@ -5,6 +5,7 @@ This is the definition that every kernel is held to. It is written to be read, n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +55,18 @@ def bound(
 
 
 def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
-    """The direct algorithm's bound before the activation."""
+    """The direct algorithm's bound before the activation.
+
+    Of two stages: what the second one loses on the largest that the first one's outputs may be, and what it makes of
+    their errors.
+    """
+    if problem.depth_multiplier:
+        (each, across), (first, second) = problem.stages(), problem.stage_kernels(kernel)
+        across = replace(across, channels_last=True)
+        error = lost(each, x, first, None)
+        between = np.abs(_sums(each, x, first, None, "float64")) + error
+        carried = _sums(across, error, np.abs(second), None, "float64")
+        return carried + lost(across, between, second, bias)
     terms = (problem.terms + 1) * DTYPES[problem.dtype].unit
     magnitude = _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
     return np.asarray(terms / (1 - terms) * magnitude)
@@ -62,6 +74,9 @@ def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> A
 
 def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dtype: str) -> Array:
     """bias + Σ kernel·x before the activation, (batch, out steps, filters) whatever the data format."""
+    if problem.depth_multiplier:
+        (each, across), (first, second) = problem.stages(), problem.stage_kernels(kernel)
+        return _sums(replace(across, channels_last=True), _sums(each, x, first, None, dtype), second, bias, dtype)
     samples = np.asarray(x if problem.channels_last else np.swapaxes(x, 1, 2), dtype)
     taps = np.asarray(kernel, dtype).reshape(problem.kernel_size, problem.group_channels, problem.groups, -1)
     batch, steps, _ = samples.shape

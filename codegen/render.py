@@ -14,9 +14,9 @@ from codegen import cformat
 from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
 from codegen.emission import lengths
-from codegen.emission.inner import inner_names
-from codegen.emission.interface import entry, parameters, stored, workspace_macro
-from codegen.emission.packing import packing
+from codegen.emission.inner import inner_names, kernel_places
+from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
+from codegen.emission.packing import Pack, packs
 from codegen.errors import PlanError
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -70,7 +70,7 @@ def render(
         context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
     if plan.weights == "packed" and with_pack:
-        context |= _pack(plan, context)
+        context |= _packs(plan, context)
     code, header = (cformat.fold(environment.get_template(f"kernel.{kind}.j2").render(context)) for kind in ("c", "h"))
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
 
@@ -98,28 +98,35 @@ def within(plan: KernelPlan, name: str) -> str:
     return _environment().get_template("inner.c.j2").render(context)
 
 
-def _pack(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
-    """The pack function's text and its count of numbers."""
-    found = packing(plan)
-    if found is None:
+def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
+    """The pack functions and their text."""
+    found = packs(plan)
+    if not found:
         raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
-    rows, wide = found.matrix or (), DTYPES["float64"]
+    return {"packs": found, "packs_text": "\n\n".join(_pack(each, context) for each in found)}
+
+
+def _pack(pack: Pack, context: dict[str, Any]) -> str:
+    """The text of one pack function."""
+    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), DTYPES["float64"]
     matrix = [", ".join(cformat.literal(value, wide) for value in row) for row in rows]
     more = {
-        "packing": found,
+        "p": p,
+        "function": f"{context['name']}_{pack.function}",
+        "packing": pack.packing,
         "matrix_text": matrix,
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
-        "tap_numbers": plan.problem.group_channels * plan.problem.filters,
+        "tap_numbers": p.group_channels * p.filters,
     }
-    text = _environment().get_template("pack.c.j2").render(context | more)
-    return {"pack": text.strip("\n"), "packed_numbers": found.count}
+    return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
 
 
 def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
-    entry = _environment().get_template("jit.c.j2").render(_context(source.plan, source.name, ()) | {"problem": p})
+    context = _context(source.plan, source.name, ()) | {"problem": p, "kernels": kernel_places(source.plan)}
+    entry = _environment().get_template("jit.c.j2").render(context)
     include = f'#include "{source.name}.h"\n'
     before, found, after = source.code.partition(include)
     assert found
@@ -169,8 +176,7 @@ def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, An
         "baked": plan.weights == "baked",
         "workspace_macro": workspace_macro(plan),
         "tables": (),
-        "pack": "",
-        "packed_numbers": 0,
+        "packs": (),
     }
 
 
@@ -188,7 +194,7 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
         "room": lengths.room(p, padding),
         "left": left,
         "in_numbers": None if p.steps is None else p.steps * p.channels,
-        "out_numbers": None if p.steps is None else outs * p.filters,
+        "out_numbers": None if p.steps is None else outs * p.out_filters,
     }
 
 
@@ -203,9 +209,13 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
 
     p, dtype = plan.problem, DTYPES[plan.problem.dtype]
     kernel, bias = weights
-    packed = algorithm(plan.algorithm).pack(plan, plan.half.encode(kernel) if plan.half else kernel)
-    text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
-    tables = [("kernel", stored(plan), len(packed), text)]
+    kernel = plan.half.encode(kernel) if plan.half else kernel
+    given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
+    tables = []
+    for (label, part), array in zip(kernels(plan), given, strict=True):
+        packed = algorithm(part.algorithm).pack(part, array)
+        text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
+        tables.append((label, stored(plan), len(packed), text))
     if p.bias:
         assert bias is not None
         tables.append(("bias", dtype.c, len(bias), cformat.table(bias.tolist(), dtype)))

@@ -1,6 +1,7 @@
 """The kinds of layers, each a spec: a frozen dataclass whose fields are its parameters, and a row in KINDS.
 
-Source: keras/src/layers/convolutional/{base_conv,base_depthwise_conv}.py; conv1d_transpose is codegen.transpose_spec's.
+Source: keras/src/layers/convolutional/{base_conv,base_depthwise_conv}.py; codegen.separable_spec
+and codegen.transpose_spec have the others.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Any, ClassVar
 from codegen import keras_words, rules
 from codegen.errors import SpecError
 from codegen.parameters import parameter, whole
+from codegen.separable_spec import SeparableConv1DSpec
 from codegen.spec import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Relation, Spec
 from codegen.transpose_spec import Conv1DTransposeSpec
 
-__all__ = ["COMING", "KINDS", "Conv1DSpec", "Conv1DTransposeSpec", "DepthwiseConv1DSpec", "Spec"]
+__all__ = ["KINDS", "Conv1DSpec", "Conv1DTransposeSpec", "DepthwiseConv1DSpec", "SeparableConv1DSpec", "Spec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,3 @@ class DepthwiseConv1DSpec(Spec):
 
 ALL: tuple[type[Spec], ...] = (Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Conv1DTransposeSpec)
 KINDS: dict[str, type[Spec]] = {kind.kind: kind for kind in ALL}
-COMING = {  # kinds of the language that have no dataclass yet, and the way out
-    "separable_conv1d": "write it as a depthwise_conv1d and a conv1d with kernel_size = 1",
-}

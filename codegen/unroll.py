@@ -12,7 +12,7 @@ from codegen.evaluate import Evaluator, Report
 from codegen.names import SUFFIXES
 from codegen.parameters import UNKNOWN, parameters, shown
 from codegen.source import Span
-from codegen.specs import COMING, KINDS, Spec
+from codegen.specs import KINDS, Spec
 from codegen.suggest import closest
 
 MOST_STATEMENTS = 4_096
@@ -253,9 +253,6 @@ class Unroller:
 
     def _unknown_kind(self, kind: tree.Name) -> None:
         if not kind.text:  # a header that could not be read, reported as such
-            return
-        if kind.text in COMING:
-            self._wrong("E113", f"`{kind.text}` is not available yet", COMING[kind.text], kind.span)
             return
         near = closest(kind.text, KINDS)
         hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(KINDS)}"

@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from codegen.emission.inner import kernel_places
+from codegen.emission.interface import stored
 
 if TYPE_CHECKING:
     from codegen.render import GeneratedSource
@@ -167,21 +170,36 @@ def table(sources: Sequence[GeneratedSource]) -> str:
         plan = source.plan
         words = ["x", "steps" if plan.problem.steps is None else ""]
         if plan.weights != "baked":
-            words += ["kernel", "bias" if plan.problem.bias else ""]
+            words += [f"{array} + {start}" if start else array for array, start in _kernels(source)]
+            words += ["bias" if plan.problem.bias else ""]
         arguments = ", ".join(filter(None, [*words, "y", "workspace" if plan.has_workspace else ""]))
         whole = f"{source.name}({arguments});"
         slices = f"if (slices) {source.name}_slice({arguments}, slice, slices); else " if plan.sliced else ""
         lines += _call(source.name, slices + whole)
         calls.append(source.name)
     for source in sources:
-        packs = f"void {source.name}_pack(" in source.header
-        lines += _call(f"{source.name}_pack", f"{source.name}_pack(kernel, y);") if packs else []
+        packs = re.findall(rf"void ({source.name}_pack\w*)\(", source.header)
+        lines += _call(f"{source.name}_pack", _packs(source, packs)) if packs else []
         calls.append(f"{source.name}_pack" if packs else "")
     names = ", ".join(f'"{name}"' for name in calls)
     pointers = ", ".join(f"call_{name}" if name else "0" for name in calls)
     return "\n".join(
         [*lines, f"const call_type calls[] = {{ {pointers} }};", f"const char *const names[] = {{ {names} }};", ""]
     )
+
+
+def _kernels(source: GeneratedSource) -> list[tuple[str, int]]:
+    """Each kernel of the array of all in C: the array, and where the kernel begins in it."""
+    typed = f"(const {stored(source.plan)} *)kernel"
+    return [(typed if start else "kernel", start) for _, start in kernel_places(source.plan)]
+
+
+def _packs(source: GeneratedSource, functions: list[str]) -> str:
+    """The calls of the pack functions: one after the other from the array of all into that of all packed."""
+    given, taken = kernel_places(replace(source.plan, weights="argument")), kernel_places(source.plan)
+    typed = stored(source.plan)
+    places = zip(functions, given, taken, strict=True)
+    return " ".join(f"{f}((const {typed} *)kernel + {a}, ({typed} *)y + {b});" for f, (_, a), (_, b) in places)
 
 
 def _call(name: str, body: str) -> list[str]:

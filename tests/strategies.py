@@ -51,7 +51,7 @@ class Layer:
 
     @property
     def filters(self) -> int:
-        return int(self.arguments["filters"] if self.kind == "conv1d" else self.channels * self.multiplier)
+        return int(self.channels * self.multiplier if self.kind == "depthwise_conv1d" else self.arguments["filters"])
 
     @property
     def is_exact(self) -> bool:
@@ -66,7 +66,7 @@ class Layer:
     def kernel_shape(self) -> tuple[int, int, int]:
         """As Keras shapes it."""
         taps = self.arguments["kernel_size"]
-        if self.kind == "depthwise_conv1d":
+        if self.kind in ("depthwise_conv1d", "separable_conv1d"):
             return taps, self.channels, self.multiplier
         return taps, self.channels // self.arguments.get("groups", 1), self.arguments["filters"]
 
@@ -89,15 +89,19 @@ class Layer:
 
 @dataclass(frozen=True)
 class Data:
-    """Arrays for one layer; `kernel` in Keras' shape."""
+    """Arrays for one layer; `kernel` in Keras' shape, that of the first stage where there is a `pointwise` one."""
 
     x: np.ndarray
     kernel: np.ndarray
     bias: np.ndarray | None
+    pointwise: np.ndarray | None = None
     weights: dict[str, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
-        named = {"kernel": self.kernel} | ({} if self.bias is None else {"bias": self.bias})
+        named = {"kernel": self.kernel}
+        if self.pointwise is not None:
+            named = {"depthwise_kernel": self.kernel, "pointwise_kernel": self.pointwise}
+        named |= {} if self.bias is None else {"bias": self.bias}
         object.__setattr__(self, "weights", named)
 
 
@@ -135,6 +139,29 @@ def layer(pick: Pick, *, keras: bool = False, small: bool = False, curved: bool 
     steps = needed + pick(range(14) if small else (*range(40), 64, 97, 640))
     activation = pick(EXACT + CURVED if curved else EXACT)
     return Layer(kind, channels, steps, arguments, activation, free=pick((False, True)))
+
+
+def separable(pick: Pick, *, keras: bool = False, curved: bool = True) -> Layer:
+    """A separable convolution, of few taps so that no sum of whole numbers passes 2**24."""
+    taps, strides, dilation = pick((1, 2, 3, 3, 5, 7, 9)), pick((1, 1, 1, 2, 3)), pick((1, 1, 2, 5))
+    reach = dilation * (taps - 1) + 1
+    explicit = (pick(range(reach + 3)), pick(range(reach + 3)))
+    padding = pick(("valid", "same", "same") if keras else ("valid", "same", "causal", explicit))
+    arguments: dict[str, Any] = {
+        "filters": pick((1, 2, 3, 4, 7, 8, 12, 17, 32)),
+        "kernel_size": taps,
+        "strides": strides,
+        "dilation_rate": 1 if keras and strides > 1 else dilation,
+        "padding": padding,
+        "data_format": pick(("channels_last", "channels_last", "channels_first")),
+        "use_bias": pick((True, True, False)),
+        "depth_multiplier": pick((1, 1, 1, 2, 3)),
+    }
+    steps = reach + pick((*range(20), 64, 230, 900))
+    activation = pick(EXACT + CURVED if curved else EXACT)
+    return Layer(
+        "separable_conv1d", pick((1, 2, 3, 4, 8, 13, 16, 33)), steps, arguments, activation, pick((False, True))
+    )
 
 
 WAYS = {  # (taps, strides, dilations, groups, least channels) that each family of algorithms is made for
@@ -192,7 +219,9 @@ def data(layer: Layer, seed: int, *, whole: bool, batch: int = 1, steps: int | N
         return (rng.standard_normal(shape) * scale / 4).astype(np.float16).astype(np.float64)
 
     bias = draw(layer.filters, 64 if whole else 4) if layer.arguments.get("use_bias", True) else None
-    return Data(draw(shape, 8 if whole else 4), draw(layer.kernel_shape, 8 if whole else 2), bias)
+    x, kernel = draw(shape, 8 if whole else 4), draw(layer.kernel_shape, 8 if whole else 2)
+    mixing = (1, layer.channels * layer.multiplier, layer.filters)
+    return Data(x, kernel, bias, draw(mixing, 8 if whole else 2) if layer.kind == "separable_conv1d" else None)
 
 
 @st.composite

@@ -57,7 +57,7 @@ def test_every_length_up_to_three_vectors(target: str, need: Callable[..., Any],
         for steps in vector_steps(TARGETS[target]):
             given = strategies.data(kernel.layer, number + steps, whole=True, steps=steps)
             if kernel.baked:
-                given = strategies.Data(given.x, kernel.baked.kernel, kernel.baked.bias)
+                given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
     trials.run(program, tried)
 
@@ -78,7 +78,7 @@ def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], 
         for length in steps:
             given = strategies.data(kernel.layer, number + length, whole=True, steps=length)
             if kernel.baked:
-                given = strategies.Data(given.x, kernel.baked.kernel, kernel.baked.bias)
+                given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
     assert {kernel.source.plan.algorithm for kernel in made} >= {"winograd", "fft", "blocked", "strided", "transposed"}
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)

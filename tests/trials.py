@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen import planner, reference, rounding
-from codegen.emission.packing import packing
+from codegen.emission.packing import packs
 from codegen.plan import Request
 from codegen.render import GeneratedSource, render
 from tests.cprogram import Call, Program, Toolchain
@@ -45,7 +45,7 @@ class Kernel:
     def planned(cls, layer: Layer, plan: KernelPlan, name: str, accuracy: Accuracy) -> Kernel:
         """A plan of the layer; packed weights bring their pack function, where there is one."""
         if plan.weights != "baked":
-            with_pack = plan.weights == "packed" and packing(plan) is not None
+            with_pack = plan.weights == "packed" and bool(packs(plan))
             return cls(layer, render(plan, name, with_pack=with_pack), None, accuracy)
         given = data(layer, len(name), whole=True)
         kernel, bias = (None if a is None else a.astype(plan.problem.dtype) for a in split(layer, given))
@@ -143,7 +143,7 @@ def trials(kernel: Kernel, seed: int) -> Iterator[Trial]:
         for steps in at:
             given = data(kernel.layer, seed + steps, whole=whole, steps=steps)
             if kernel.baked:
-                given = Data(given.x, kernel.baked.kernel, kernel.baked.bias)
+                given = replace(kernel.baked, x=given.x)
             yield Trial(kernel, given, whole)
 
 

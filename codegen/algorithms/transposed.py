@@ -159,7 +159,7 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
         request.weights,
         schedule,
         cycles,
-        panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace_bytes,
+        panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace(schedule.rows),
         inner=inner,
     )
 

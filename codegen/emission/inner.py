@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from math import prod
+
+from codegen.emission.interface import kernels
 from codegen.emission.packing import packing
 from codegen.plan import KernelPlan
 from codegen.planner import algorithm
@@ -20,3 +24,13 @@ def packed_numbers(plan: KernelPlan) -> int:
     if found:
         return found.count
     return int(algorithm(plan.algorithm).pack(plan, np.zeros(plan.problem.kernel_shape, plan.problem.dtype)).size)
+
+
+def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:
+    """The name of each kernel, and where it begins in the array that `pack` makes of all."""
+    found = kernels(plan)
+    if len(found) == 1:
+        return ((found[0][0], 0),)
+    packed = plan.weights == "packed"
+    sizes = (packed_numbers(part) if packed else prod(part.problem.kernel_shape) for _, part in found)
+    return tuple(zip((label for label, _ in found), accumulate(sizes, initial=0), strict=False))

@@ -26,17 +26,40 @@ def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
     if p.steps is None:
         found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
     if plan.weights != "baked":
-        shape = f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
-        shape = shape if plan.weights == "argument" else "as packed"
-        shape += f"; {plan.storage} codes" if plan.half else ""
-        found.append(Parameter("kernel", f"const {stored(plan)} *kernel", shape))
+        for label, part in kernels(plan):
+            shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
+            shape += f"; {plan.storage} codes" if plan.half else ""
+            found.append(Parameter(label, f"const {stored(plan)} *{label}", shape))
         if p.bias:
             found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
     outs = p.out_steps(p.steps) if p.steps is not None else None
-    found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.filters, "output steps", "filters")))
+    found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
         found.append(Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content"))
     return tuple(found)
+
+
+def kernels(plan: KernelPlan) -> tuple[tuple[str, KernelPlan], ...]:
+    """The kernels of the plan in the order of its arguments: the name of each, and the plan that reads it."""
+    if not plan.problem.depth_multiplier:
+        return (("kernel", plan),)
+    if plan.inner is not None and plan.inner.problem.depth_multiplier:
+        return kernels(plan.inner)
+    each, across = plan.parts
+    return ("depthwise_kernel", each), ("pointwise_kernel", across)
+
+
+def kernel_shape(plan: KernelPlan) -> str:
+    """The shape of a kernel in words."""
+    p = plan.problem
+    return f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
+
+
+def weight_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
+    """The C names of the kernels and the bias inside of the function `name`: arguments, or tables of the file."""
+    prefix = f"{name}_" if plan.weights == "baked" else ""
+    labels = [*(label for label, _ in kernels(plan)), *["bias"] * plan.problem.bias]
+    return tuple(prefix + label for label in labels)
 
 
 def workspace_size(plan: KernelPlan, steps: str = "steps") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.algorithms import direct_filters, direct_steps, transformed, transposed
+from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
 from codegen.plan import KernelPlan
 from codegen.transforms import named
@@ -27,8 +28,34 @@ class Packing:
     matrix: tuple[tuple[float, ...], ...] | None = None
 
 
+@dataclass(frozen=True)
+class Pack:
+    """A pack function: the end of its name, the macro of its count, the shape that it reads, what it does."""
+
+    function: str
+    macro: str
+    plan: KernelPlan
+    packing: Packing
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.plan.problem.kernel_shape
+
+
+def packs(plan: KernelPlan) -> tuple[Pack, ...]:
+    """The pack function of each kernel of the plan; none where C cannot pack them all."""
+    found = []
+    for label, part in kernels(plan):
+        how = packing(part)
+        if how is None:
+            return ()
+        function = "pack" if label == "kernel" else f"pack_{label}"
+        found.append(Pack(function, f"{label.upper()}_NUMBERS", part, how))
+    return tuple(found)
+
+
 def packing(plan: KernelPlan) -> Packing | None:
-    """How C packs the plan's kernel; None where it cannot."""
+    """How C packs the plan's one kernel; None where it cannot."""
     schedule = plan.schedule
     if isinstance(schedule, direct_filters.Schedule):
         return _by_filters(plan, schedule)

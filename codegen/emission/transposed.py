@@ -7,6 +7,7 @@ from typing import Any
 
 from codegen.algorithms.transposed import Schedule, panel_bytes
 from codegen.cformat import ceil_over, times
+from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
 from codegen.plan import KernelPlan
 
@@ -31,9 +32,9 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         panel_bytes(numbers, p) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
     )
-    free, prefix = p.steps is None, f"{name}_" if plan.weights == "baked" else ""
-    arguments = ["rows", *["count"] * free, f"{prefix}kernel", *[f"{prefix}bias"] * p.bias, "sums"]
-    if inner.workspace_bytes:
+    free = p.steps is None
+    arguments = ["rows", *["count"] * free, *weight_names(plan, name), "sums"]
+    if inner.has_workspace:
         arguments.append(f"rows + {here + there}")
     phases = min(p.dilation, p.out_steps(p.steps)) if p.steps is not None else 0
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)

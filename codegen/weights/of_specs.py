@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A parameter → the field of the spec that initializes it; which of them a kind has is the kind's matter
 INITIALIZERS = {
     "kernel": ("kernel_initializer", "depthwise_initializer"),
+    "depthwise_kernel": ("depthwise_initializer",),
+    "pointwise_kernel": ("pointwise_initializer",),
     "bias": ("bias_initializer",),
 }
 

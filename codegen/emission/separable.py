@@ -1,0 +1,51 @@
+"""What `templates/separable.c.j2` prints: the chunks, the panel, the calls of both stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.algorithms.separable import Schedule, is_padded, room
+from codegen.cformat import times
+from codegen.emission.inner import inner_names
+from codegen.emission.interface import weight_names
+from codegen.emission.microkernel import index, offset
+from codegen.plan import KernelPlan
+
+TEMPLATE = "separable.c.j2"
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use: the inner plans' alone."""
+    return set()
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    panel, between = (size // p.item_bytes for size in room(p, schedule))
+    first, second, *bias = weight_names(plan, name)
+    spare = offset("between", between)
+    calls = []
+    for function, part, x, count, kernels, y in zip(
+        inner_names(plan, name),
+        plan.parts,
+        ("x" if schedule.whole else "in", "between"),
+        ("count", "now"),
+        ([first], [second, *bias]),
+        ("between", "y" if schedule.whole else offset("y", (p.filters, "from"))),
+        strict=True,
+    ):
+        arguments = [x, *[count] * (not schedule.whole), *kernels, y, *[spare] * part.has_workspace]
+        calls.append(f"{function}({', '.join(arguments)});")
+    return {
+        "schedule": schedule,
+        "padded": is_padded(p) and not schedule.whole,
+        "width": p.channels * p.depth_multiplier,
+        "panel_numbers": panel,
+        "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
+        "chunks_up": schedule.outs - 1,
+        "at": f"{times(p.stride, 'from')} - left" if is_padded(p) else times(p.stride, "from"),
+        "count": index((p.stride, "now"), p.reach - p.stride),
+        "calls": tuple(calls),
+    }
