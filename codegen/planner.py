@@ -20,7 +20,6 @@ ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
     *(
         "blocked",
-        "strided",
         "transposed",
         "polyphase",
         "interleaved",
@@ -28,7 +27,7 @@ ALGORITHMS = (
     ),  # rewritten to problems of other algorithms
 )
 READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
-TRANSFORMING = ("winograd", "fft", "strided")
+TRANSFORMING = ("winograd", "fft")
 STAGING = ("separable", "transposed")  # those that serve two stages
 UPSAMPLING = ("interleaved",)  # those that serve zeros between the input's steps
 

@@ -208,7 +208,8 @@ def reach_of_a_tile(plan: KernelPlan, out: int) -> set[int]:
     phase, index = out % p.dilation, out // p.dilation
     first = index // transform.outputs * transform.outputs
     rows = transform.inputs + (schedule.parts - 1) * transform.outputs
-    return {phase + p.dilation * (first + row) - p.pad_left for row in range(rows)}
+    start = phase + p.stride * p.dilation * first - p.pad_left  # a tile is dilated or strided, not both
+    return {start + p.dilation * row for row in range(rows)}
 
 
 @both

@@ -11,7 +11,7 @@ from codegen.algorithms import fft, winograd
 from codegen.plan import Request
 from codegen.problem import ConvProblem
 from codegen.targets import TARGETS
-from codegen.transforms import fourier, table_build, toom_cook
+from codegen.transforms import fourier, phased, table_build, toom_cook
 from codegen.transforms.table import FIGURES
 from codegen.transforms.transform import Transform
 
@@ -38,16 +38,19 @@ def test_planning_makes_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*size: int) -> Any:
         raise AssertionError(f"code was made for {size}")
 
-    for module in (fourier, toom_cook):
+    for module in (fourier, phased, toom_cook):
         monkeypatch.setattr(module, "_codelets", never)
     fourier.fourier.cache_clear()
+    phased.phased.cache_clear()
     toom_cook.toom_cook.cache_clear()
     planner.survey.cache_clear()
     seen = set()
     for taps in (*range(2, 130, 3), 200, 513, 1024):
-        for problem in (ConvProblem(1100, 16, 16, taps), ConvProblem(1100, 1, 1, taps)):
+        strided = ConvProblem(1100, 16, 16, taps, stride=2)
+        for problem in (ConvProblem(1100, 16, 16, taps), ConvProblem(1100, 1, 1, taps), strided):
             found = planner.survey(Request(problem, TARGETS["avx2"], "packed", "wide")).found
             seen |= {plan.algorithm for plan in found}
     assert {"winograd", "fft", "blocked"} <= seen
     fourier.fourier.cache_clear()  # these would make their code by `never`
+    phased.phased.cache_clear()
     toom_cook.toom_cook.cache_clear()

@@ -15,7 +15,7 @@ LEVELS = (
     (1 << 62, 0.12),
 )  # (bytes, cycles a byte)
 WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
-NEAR, FEED = 24 << 10, 24  # bytes of weights that stay in the first-level cache; bytes a cycle from the second
+NEAR, FEED = 12 << 10, 24  # bytes of weights that stay in the first-level cache; bytes a cycle from the second
 OUTER, RUN = 1 << 20, 0.5  # bytes of output beyond which each run of stores within a row costs so many cycles more
 CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 

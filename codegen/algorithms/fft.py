@@ -24,6 +24,8 @@ def why_not(request: Request) -> str | None:
         return f"{problem.kernel_size} taps are more than {MOST_PARTS} parts of {max(SIZES) // 2}"
     if problem.kernel_size > max(SIZES) - 7 and problem.dilation > 1:
         return f"{problem.kernel_size} taps leave too little of {max(SIZES)} samples, and dilated ones are not split"
+    if problem.stride > 1:
+        return "the stride leaves out outputs that a tile computes together"
     return transformed.why_not(request)
 
 

@@ -41,9 +41,8 @@ class Schedule:
     `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
     in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
     that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
-    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. With a `tail` the last
-    input row holds only so many numbers; zeros stand for the others. `pitch` are the numbers from one tile's
-    transformed row to the next.
+    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. `pitch` are the
+    numbers from one tile's transformed row to the next.
     """
 
     transform: str
@@ -57,7 +56,6 @@ class Schedule:
     out_stride: int
     pitch: int
     chunks: int = 1
-    tail: int = 0
 
     @property
     def width(self) -> int:
@@ -74,8 +72,6 @@ def why_not(request: Request) -> str | None:
         return "its weights are transformed first, so they must be known or packed"
     if not problem.channels_last:
         return "its vectors run across the channels, which lie apart in channels_first"
-    if problem.stride > 1:
-        return "the stride leaves out outputs that a tile computes together"
     if problem.kernel_size == 1:
         return "one tap leaves nothing to save"
     if problem.group_channels < 4 or problem.group_filters < 4:
@@ -180,7 +176,7 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
             for count, size in walk.split(schedule.tiles, schedule.rows)
         )
     )
-    weights, v = points * sums * panel.width * panel.count * item, points * schedule.stride * item
+    weights, v = len(transform.distinct) * sums * panel.width * panel.count * item, points * schedule.stride * item
     m = points * schedule.out_stride * item
     traffic = STREAM * weights * cost.far(weights) + panel.count * (
         v * cost.far(v) + m * cost.far(m + sums * panel.width * item)
@@ -242,11 +238,12 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
         for panel in schedule.panels
         for start in panel.starts
     ]
-    size = transform.points * schedule.parts * problem.group_channels
+    size = len(transform.distinct) * schedule.parts * problem.group_channels
+    matrix = transform.weights[list(transform.distinct)]
     packed, at = np.empty(size * sum(panel.width for _, panel in panels), kernel.dtype), 0
     for first, panel in panels:
         columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
         numbers = by_part[..., columns].reshape(schedule.taps, -1)
-        packed[at : at + size * panel.width] = (transform.weights @ numbers).ravel()
+        packed[at : at + size * panel.width] = (matrix @ numbers).ravel()
         at += size * panel.width
     return packed

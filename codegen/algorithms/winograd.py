@@ -5,6 +5,7 @@ from __future__ import annotations
 from codegen.algorithms import transformed
 from codegen.algorithms.transformed import describe, pack
 from codegen.plan import KernelPlan, Request
+from codegen.transforms.phased import phase_taps, phased
 from codegen.transforms.toom_cook import toom_cook
 
 NAME = "winograd"
@@ -16,12 +17,19 @@ __all__ = ["NAME", "candidates", "describe", "pack", "why_not"]
 
 def why_not(request: Request) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
-    if request.problem.kernel_size > MOST_TAPS:
+    problem = request.problem
+    if problem.stride > 1 and problem.dilation > 1:
+        return "its tiles are strided or dilated, not both"
+    if 1 < problem.kernel_size <= problem.stride:
+        return "the stride lets no two outputs share a sample"
+    if max(phase_taps(problem.kernel_size, problem.stride)) > MOST_TAPS:
         return f"more than {MOST_TAPS} taps lose too many digits in a polynomial transform"
     return transformed.why_not(request)
 
 
 def candidates(request: Request) -> list[KernelPlan]:
     """Plans for each tile size that is accurate enough, cheapest first."""
-    taps = request.problem.kernel_size
-    return transformed.plans(request, NAME, [toom_cook(m, taps) for m in range(2, MOST_POINTS + 2 - taps)])
+    taps, stride = request.problem.kernel_size, request.problem.stride
+    sizes = range(2, MOST_POINTS + 2 - max(phase_taps(taps, stride)))
+    transforms = [phased(m, taps, stride) if stride > 1 else toom_cook(m, taps) for m in sizes]
+    return transformed.plans(request, NAME, transforms)

@@ -116,12 +116,12 @@ def _transformed(plan: KernelPlan, schedule: transformed.Schedule) -> Packing | 
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:
         return None
-    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, panel.count), count_loop("r", 0, transform.points)]
+    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, panel.count), count_loop("r", 0, len(transform.distinct))]
     heads += [count_loop("part", 0, schedule.parts), count_loop("c", 0, p.group_channels)]
     heads += [count_loop("l", 0, panel.width)]
     step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
     where = index((p.filters, "c"), (p.group_filters, "g"), step)
-    count = p.groups * panel.count * transform.points * schedule.parts * p.group_channels * panel.width
+    count = p.groups * panel.count * len(transform.distinct) * schedule.parts * p.group_channels * panel.width
     value = f"point(kernel + {where} + {_lane(panel.offsets, panel.lanes)}, r, {schedule.taps} * part)"
-    matrix = tuple(tuple(float(v) for v in row) for row in transform.weights)
+    matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
     return Packing(count, ((tuple(heads), value),), matrix)

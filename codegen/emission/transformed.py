@@ -8,7 +8,7 @@ from typing import Any
 
 from codegen.algorithms import walk
 from codegen.algorithms.transformed import Schedule
-from codegen.cformat import literal
+from codegen.cformat import literal, times
 from codegen.dtypes import DTYPES, DType
 from codegen.emission.microkernel import (
     Loop,
@@ -57,9 +57,11 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "channels": p.group_channels,
         "last_channel": p.group_channels - schedule.lanes,
         "lane": lane,
-        "panel_weights": transform.points * point_weights,
+        "panel_weights": len(transform.distinct) * point_weights,
         "point_weights": point_weights,
-        "group_weights": transform.points * point_weights * panel.count,
+        "group_weights": len(transform.distinct) * point_weights * panel.count,
+        "weights_of": transform.alone,
+        "first_sample": f"{times(p.stride, 't')} - left",
         "transformed": schedule.tiles + schedule.parts - 1,
         "prefix": f"{name}_" if plan.weights == "baked" else "",
         "grouped": p.groups > 1,
@@ -68,7 +70,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "advance": transform.outputs * p.dilation,
         "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
-        "zeros_numbers": p.group_channels * (2 if schedule.tail else 1),
+        "zeros_numbers": p.group_channels,
         "tiles_up": schedule.tiles - 1,
         "dilation_up": p.dilation - 1,
         "outputs_up": transform.outputs - 1,

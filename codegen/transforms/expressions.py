@@ -122,6 +122,22 @@ class Graph:
             total = self.fma(factor, node, total)
         return total
 
+    def linear(self, code: Code, inputs: Sequence[Node]) -> list[Node]:
+        """What `code` makes of `inputs`, built in this graph."""
+        values = {f"x{i}": node for i, node in enumerate(inputs)}
+        for s in code.statements:
+            a, b = values[s.operands[0]], values[s.operands[-1]]
+            match s.kind:
+                case "add" | "sub":
+                    values[s.target] = self.add(a, b) if s.kind == "add" else self.sub(a, b)
+                case "neg":
+                    values[s.target] = self.neg(a)
+                case "scale":
+                    values[s.target] = self.scale(s.factor, a)
+                case _:
+                    values[s.target] = self.fma(s.factor, a, b if s.kind == "fma" else self.neg(b))
+        return [self.zero if name is None else values[name] for name in code.results]
+
     def _node(self, kind: str, parts: tuple[Node, ...], factor: float = 1.0, index: int = -1) -> Node:
         key = (kind, tuple(id(part) for part in parts), factor, index)
         return self._known.setdefault(key, Node(kind, parts, factor, index))

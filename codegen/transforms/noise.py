@@ -31,6 +31,10 @@ def ratio(transform: Transform, channels: int, chunks: int = 1) -> float:
 def coefficients(transform: Transform) -> tuple[float, float]:
     """Error variance of an output, mean over the outputs: (for each channel, for each unit of the sums' roundings)."""
     known = FIGURES.get((transform.name, transform.taps))
+    if transform.phases:  # those of the phases, and the roundings of their sums
+        linear, products = (sum(each) for each in zip(*map(coefficients, transform.phases), strict=True))
+        taps = [phase.taps for phase in transform.phases]
+        return linear + sum(sum(taps[: r + 1]) for r in range(1, len(taps))), products
     return known[2:] if known else propagated(transform)
 
 

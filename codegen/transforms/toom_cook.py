@@ -63,7 +63,7 @@ def _product(points: list[Fraction]) -> list[Fraction]:
 
 @lru_cache(maxsize=64)
 def toom_cook(outputs: int, taps: int) -> Transform:
-    """F(outputs, taps)."""
+    """F(outputs, taps); a single tap leaves nothing to save, and each output is a product of its own."""
     count, size = outputs + taps - 1, (outputs, taps)
     return Transform(
         f"F({outputs},{taps})", outputs, taps, count, count, partial(_codelets, *size), partial(_weights, *size)
@@ -72,6 +72,9 @@ def toom_cook(outputs: int, taps: int) -> Transform:
 
 def _codelets(outputs: int, taps: int) -> tuple[Code, Code]:
     """B^T and A^T as code."""
+    if taps == 1:
+        plain = Code(outputs, (), tuple(f"x{i}" for i in range(outputs)))
+        return plain, plain
     inverse, _, forward = tables(outputs, taps)
     count, graph = outputs + taps - 1, Graph()
     values = [graph.input(i) for i in range(count)]
@@ -84,6 +87,8 @@ def _weights(outputs: int, taps: int) -> Array:
     """G as floats."""
     import numpy as np
 
+    if taps == 1:
+        return np.ones((outputs, 1))
     return np.array([[float(v) for v in row] for row in tables(outputs, taps)[1]])
 
 
