@@ -538,6 +538,74 @@ def test_a_name_that_some_reader_would_not_give_back_is_not_written(name: Any, s
     assert not list(tmp_path.iterdir())
 
 
+FORMATS = [(".npz", "float16"), (".safetensors", "float16"), (".safetensors", "bfloat16")]
+
+
+@pytest.mark.parametrize(("suffix", "storage"), FORMATS)
+def test_halves_are_rounded_to_nearest_and_take_half_the_bytes(suffix: str, storage: str, tmp_path: Path) -> None:
+    kernel = RNG.normal(size=(9, 64, 32)).astype(np.float32)
+    kernel.flat[:4] = [0.0, -0.0, np.inf, 1e-7]
+    bias = np.float32([1 / 3] * 32)
+    whole, halved = tmp_path / f"w{suffix}", tmp_path / f"h{suffix}"
+    weights.save(whole, {"a/kernel": kernel, "a/bias": bias})
+    weights.save(halved, {"a/kernel": kernel, "a/bias": bias}, storage={"a/kernel": storage})
+    assert whole.stat().st_size - halved.stat().st_size == pytest.approx(kernel.nbytes // 2, abs=64)
+    found = weights.read(halved, {"a/kernel": kernel.shape, "a/bias": bias.shape})
+    assert found["a/bias"].tobytes() == bias.tobytes()
+    assert found["a/kernel"].tobytes() == storage_of(storage, kernel).tobytes()
+    weights.save(whole, found, storage={"a/kernel": storage})
+    assert whole.read_bytes() == halved.read_bytes()  # rounded once, they stay
+
+
+def storage_of(word: str, array: np.ndarray) -> np.ndarray:
+    """To nearest even, by NumPy for float16, for bfloat16 by the distance to its neighbours in float64."""
+    if word == "float16":
+        return array.astype(np.float16).astype(np.float32)
+    low = (array.view(np.uint32) & 0xFFFF0000).view(np.float32)
+    high = (low.view(np.uint32) + 0x10000).view(np.float32)
+    with np.errstate(invalid="ignore"):
+        down, up = (np.abs(np.float64(array) - np.float64(each)) for each in (low, high))
+    odd = (low.view(np.uint32) >> 16) & 1 == 1
+    return np.where((down < up) | ((down == up) & ~odd) | ~np.isfinite(array), low, high).astype(np.float32)
+
+
+def test_bfloat16_is_seen_by_the_other_reader(tmp_path: Path) -> None:
+    reader = pytest.importorskip("safetensors", reason="pip install safetensors")
+    weights.save(tmp_path / "w.safetensors", ARRAYS, storage="bfloat16")
+    entries = dict(reader.deserialize((tmp_path / "w.safetensors").read_bytes()))
+    entry = entries["stem/bias"]
+    assert (entry["dtype"], entry["shape"]) == ("BF16", [4])
+    codes = np.frombuffer(bytes(entry["data"]), "<u2").astype(np.uint32) << 16
+    assert (codes.view(np.float32) == storage_of("bfloat16", BIAS)).all()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "storage", "array", "told"),
+    [
+        (
+            ".npz",
+            "bfloat16",
+            BIAS,
+            "array `a/bias`: a .npz has no bfloat16, as NumPy has none; save it as .safetensors",
+        ),
+        (".npz", "float16", np.float32([1e6]), "is 1e+06, beyond float16's largest, 65504: store them as bfloat16"),
+        (
+            ".safetensors",
+            "float16",
+            np.zeros(3),
+            "array `a/bias`: got float64, expected float32 to be stored as float16",
+        ),
+    ],
+)
+def test_what_cannot_be_stored_in_half(suffix: str, storage: str, array: np.ndarray, told: str, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError) as caught:
+        weights.save(tmp_path / f"w{suffix}", {"a/bias": array}, storage=storage)
+    assert told in str(caught.value)
+    with pytest.raises(UsageError, match="unknown storage `int8`"):
+        weights.save(tmp_path / f"w{suffix}", {"a/bias": BIAS}, storage="int8")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 @pytest.mark.parametrize("step", ["open", "fsync", "replace"])
 def test_a_write_that_fails_leaves_the_old_file_whole(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from codegen import files
 from codegen.errors import WeightsError
 from codegen.registry import suggestion
+from codegen.storage import AS_COMPUTED, checked, half
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,16 +55,21 @@ def read(
         return {name: archive.read(name, dtypes[name]) for name in shapes}
 
 
-def save(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
+def save(
+    path: str | os.PathLike[str], arrays: Mapping[str, Any], *, storage: str | Mapping[str, str] = AS_COMPUTED
+) -> None:
     """Write float arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes.
 
+    With `storage` float16 or bfloat16 (one for all, or one a name) float32 arrays are rounded to that, to nearest even,
+    and take half the bytes; bfloat16 is for .safetensors, as NumPy has no such type. float32 leaves all as they are.
     A file that is there stays whole until the new one is: it is replaced at once or not at all. Raises WeightsError for
     another suffix, an array that is not float16, float32 or float64, and a name that no reader would take; UsageError
     where the file cannot be written.
     """
     path = Path(path)
     suffix = _suffix(path)
-    kept = {_named(name): _floats(name, array) for name, array in arrays.items()}
+    stored = {name: storage if isinstance(storage, str) else storage.get(name, AS_COMPUTED) for name in arrays}
+    kept = {_named(name): _floats(name, array, stored[name]) for name, array in arrays.items()}
     if suffix == ".npz":
         from codegen.weights.npz import dump
     else:
@@ -81,13 +87,19 @@ def _named(name: object) -> str:
     raise WeightsError(f"array {_shown(ascii(name))}: cannot be saved under that name; expected {rule}")
 
 
-def _floats(name: str, array: Any) -> NDArray[Any]:
-    """The array, little-endian and C-contiguous."""
+def _floats(name: str, array: Any, storage: str) -> NDArray[Any]:
+    """The array, little-endian and C-contiguous; bfloat16 as its codes, uint16."""
     import numpy as np
 
     found = _array(name, array)
     if found.dtype.str[1:] not in ("f2", "f4", "f8"):
         raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64")
+    kind = half(checked(storage))
+    if kind:
+        if found.dtype.str[1:] != "f4":
+            raise WeightsError(f"array `{name}`: got {found.dtype}, expected float32 to be stored as {storage}")
+        codes = kind.encode(found, name).reshape(found.shape)
+        found = codes if kind.shifts else codes.view(np.float16)
     return np.asarray(found, found.dtype.newbyteorder("<"), order="C")
 
 

@@ -153,9 +153,16 @@ class BoundedFile(io.FileIO):
 
 
 def dump(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of an uncompressed .npz of little-endian C-ordered arrays; the same arrays give the same bytes."""
+    """The bytes of an uncompressed .npz of little-endian C-ordered arrays; the same arrays give the same bytes.
+
+    Raises WeightsError for uint16, which are bfloat16's codes.
+    """
     from numpy.lib import format as npy
 
+    codes = next((name for name, array in arrays.items() if array.dtype.kind == "u"), None)
+    if codes is not None:
+        way = "save it as .safetensors, or as float16"
+        raise WeightsError(f"array `{codes}`: a .npz has no bfloat16, as NumPy has none; {way}")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():

@@ -126,13 +126,17 @@ class Slice(io.RawIOBase):
 
 
 def dump(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The bytes of a .safetensors of little-endian C-ordered arrays, the widest first so that each is aligned."""
+    """The bytes of a .safetensors of little-endian C-ordered arrays, the widest first so that each is aligned.
+
+    Arrays of uint16 are bfloat16's codes.
+    """
     table: dict[str, Any] = {}
     end = 0
     ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
     for name, array in ordered:
         span = [end, end + array.nbytes]
-        table[name] = {"dtype": f"F{8 * array.itemsize}", "shape": list(array.shape), "data_offsets": span}
+        word = "BF16" if array.dtype.kind == "u" else f"F{8 * array.itemsize}"
+        table[name] = {"dtype": word, "shape": list(array.shape), "data_offsets": span}
         end = span[1]
     head = json.dumps(table, separators=(",", ":")).encode("utf-8")
     head += b" " * (-len(head) % 8)
