@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codegen.activations import LINEAR
 from codegen.errors import ShapeError
-from codegen.gradients import libraries
+from codegen.gradients.libraries import Backward
 from codegen.plan import Accuracy
 from codegen.problem import ConvProblem
 from codegen.specs import Spec
@@ -58,45 +59,52 @@ def backward(
     x contiguous and of the spec's dtype, batch first; dy and z of the output's shape. `z` is the layer's output before
     the activation, computed here where it is not given and is needed. Sums run over the batch. Raises ShapeError.
     """
-    problem = at_length(spec.lower(), x.shape[1 if spec.channels_last else 2])
+    found = way(spec.lower(), x.shape[1 if spec.channels_last else 2], target_named(target), accuracy)
     kernel, bias = spec.problem_weights(weights)
-    way = Pass(problem, target_named(target), accuracy)
-    dy = _like_output(problem, x, dy, "dy")
-    if problem.activation != LINEAR:
-        z = way.before_activation(x, kernel, bias) if z is None else _like_output(problem, x, z, "z")
-    dz, dbias = libraries.output_gradient(problem, way.target, dy, z)
-    dx, dkernel = way.through(x, kernel, dz)
-    found = _named(spec, weights, kernel, dkernel)
-    return Gradients(dx, found if dbias is None else found | {"bias": dbias})
+    dy = _like_output(found.problem, x, dy, "dy")
+    if found.problem.activation != LINEAR:
+        z = found.before_activation(x, kernel, bias) if z is None else _like_output(found.problem, x, z, "z")
+    dz, dbias = found.last.output_gradient(dy, z)
+    dx, dkernel = found.through(x, kernel, dz)
+    named = _named(spec, weights, kernel, dkernel)
+    return Gradients(dx, named if dbias is None else named | {"bias": dbias})
 
 
 @dataclass(frozen=True)
-class Pass:
-    """The way back through one problem of known length."""
+class Way:
+    """The way back through a problem of known length, in one stage or two: the last comes first."""
 
     problem: ConvProblem
-    target: Target
-    accuracy: Accuracy
+    last: Backward
+    first: Backward | None = None  # of the stage before
 
     def before_activation(self, x: Array, kernel: Array, bias: Array | None) -> Array:
         """The output before the activation."""
-        linear = replace(self.problem, activation=LINEAR)
-        return libraries.convolution(linear, self.target, self.accuracy, x, kernel, bias)
+        if self.first is None:
+            return self.last.forward(x, kernel, bias)
+        each, across = self.problem.stage_kernels(kernel)
+        return self.last.forward(self.first.forward(x, each), across, bias)
 
     def through(self, x: Array, kernel: Array, dz: Array) -> tuple[Array, Array]:
-        """(dx, dkernel), the latter flat; of two stages where the problem has two."""
-        if not self.problem.depth_multiplier:
-            return self._plain(self.problem, x, kernel, dz)
-        each, across = self.problem.stages()
-        kernels = self.problem.stage_kernels(kernel)
-        between = libraries.convolution(each, self.target, self.accuracy, x, kernels[0])
-        dbetween, dacross = self._plain(across, between, kernels[1], dz)
-        dx, deach = self._plain(each, x, kernels[0], dbetween)
-        return dx, np.concatenate([deach, dacross])
+        """(dx, dkernel), the latter flat."""
+        if self.first is None:
+            return self.last.input_gradient(kernel, dz), self.last.kernel_gradient(x, dz).ravel()
+        each, across = self.problem.stage_kernels(kernel)
+        between = self.first.forward(x, each)
+        dbetween = self.last.input_gradient(across, dz)
+        dacross = self.last.kernel_gradient(between, dz)
+        deach = self.first.kernel_gradient(x, dbetween)
+        return self.first.input_gradient(each, dbetween), np.concatenate([deach.ravel(), dacross.ravel()])
 
-    def _plain(self, problem: ConvProblem, x: Array, kernel: Array, dz: Array) -> tuple[Array, Array]:
-        dx = libraries.input_gradient(problem, self.target, self.accuracy, kernel, dz)
-        return dx, libraries.kernel_gradient(problem, self.target, x, dz).ravel()
+
+@lru_cache(maxsize=256)
+def way(problem: ConvProblem, steps: int, target: Target, accuracy: Accuracy) -> Way:
+    """The way back through `problem` for that many steps."""
+    problem = at_length(problem, steps)
+    if not problem.depth_multiplier:
+        return Way(problem, Backward(problem, target, accuracy))
+    first, last = (Backward(stage, target, accuracy) for stage in problem.stages())
+    return Way(problem, last, first)
 
 
 def _named(spec: Spec, weights: Mapping[str, Array], kernel: Array, dkernel: Array) -> dict[str, Array]:

@@ -71,4 +71,5 @@ def turned(problem: ConvProblem, steps: int, kernel: Array) -> Array:
     """`kernel` (kernel_size, channels/groups, filters) as input_problem's: taps in reverse, each group transposed."""
     taps = kernel.reshape(problem.kernel_size, problem.group_channels, problem.groups, problem.group_filters)
     swapped = taps[::-1].transpose(0, 3, 2, 1).reshape(problem.kernel_size, problem.group_filters, problem.channels)
-    return np.pad(swapped, (zero_taps(problem, steps), (0, 0), (0, 0)))
+    beyond = zero_taps(problem, steps)
+    return np.pad(swapped, (beyond, (0, 0), (0, 0))) if any(beyond) else swapped

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,75 +21,93 @@ from codegen.targets import Target
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.loader import CompiledKernel
+    from codegen.loader import CompiledKernel, Kernel
     from codegen.toolchain import Compiler
 
     Array = NDArray[Any]
 
-__all__ = ["convolution", "input_gradient", "kernel_gradient", "output_gradient"]
+__all__ = ["Backward"]
 
 NAME = "gradient"
 
 
-def kernel_gradient(problem: ConvProblem, target: Target, x: Array, dz: Array) -> Array:
-    """dkernel (kernel_size, channels/groups, filters), summed over the batch; x and dz contiguous, of the dtype.
+@lru_cache(maxsize=256)
+class Backward:
+    """The backward kernels of one problem of known length, each compiled when it is first needed; one for all calls.
 
-    A problem with zeros between its input's steps changes places with that of its input, whose stride these are.
+    Arrays are contiguous, of the problem's dtype, batch first, in its layout.
     """
-    if problem.up > 1:
+
+    def __init__(self, problem: ConvProblem, target: Target, accuracy: Accuracy) -> None:
         assert problem.steps is not None
-        other = input_gradients.input_problem(problem, problem.steps)
-        return input_gradients.turned_back(problem, problem.steps, kernel_gradient(other, target, dz, x))
-    compiled = _kernel_library(problem, target)
-    if compiled is None:
-        return reference.kernel_gradient(problem, x, dz).astype(problem.dtype)
-    dkernel = np.empty(problem.kernel_shape, problem.dtype)
-    compiled.run(x, dkernel, dz)
-    return dkernel
+        self.problem, self.steps, self.target, self.accuracy = problem, problem.steps, target, accuracy
 
+    def kernel_gradient(self, x: Array, dz: Array) -> Array:
+        """dkernel (kernel_size, channels/groups, filters), summed over the batch.
 
-def output_gradient(problem: ConvProblem, target: Target, dy: Array, z: Array | None) -> tuple[Array, Array | None]:
-    """(dz = dy * f'(z), its sums over batch and outputs or None without a bias); dz is dy itself where f is linear."""
-    curved = problem.activation != LINEAR
-    if not curved and not problem.bias:
-        return dy, None
-    compiled = _output_library(problem, target)
-    if compiled is None:
-        slopes = activations.derivative(problem.activation, z.astype("float64")) if z is not None else 1.0
-        dz = (dy * slopes).astype(problem.dtype)
-        return dz, reference.bias_gradient(problem, dz).astype(problem.dtype) if problem.bias else None
-    before = output_rows.bias_numbers(compiled.plan)  # type: ignore[arg-type]  # a plan of this package
-    both = np.empty(before + (dy.size if curved else 0), problem.dtype)
-    compiled.run(dy, both, z if curved else None)
-    dz = both[before:].reshape(dy.shape) if curved else dy
-    return dz, both[: problem.filters].copy() if problem.bias else None
+        A problem with zeros between its input's steps changes places with that of its input, whose stride these are.
+        """
+        p = self.problem
+        if p.up > 1:
+            other = Backward(self._input_problem, self.target, self.accuracy)
+            return input_gradients.turned_back(p, self.steps, other.kernel_gradient(dz, x))
+        compiled = self._kernel_library
+        if compiled is None:
+            return reference.kernel_gradient(p, x, dz).astype(p.dtype)
+        dkernel = np.empty(p.kernel_shape, p.dtype)
+        compiled.run(x, dkernel, dz)
+        return dkernel
 
+    def output_gradient(self, dy: Array, z: Array | None) -> tuple[Array, Array | None]:
+        """(dz = dy * f'(z), its sums over batch and outputs or None without a bias); dz is dy where f is linear."""
+        p, curved = self.problem, self.problem.activation != LINEAR
+        if not curved and not p.bias:
+            return dy, None
+        compiled = self._output_library
+        if compiled is None:
+            slopes = activations.derivative(p.activation, z.astype("float64"), p.dtype) if z is not None else 1.0
+            dz = (dy * slopes).astype(p.dtype)
+            return dz, reference.bias_gradient(p, dz).astype(p.dtype) if p.bias else None
+        before = output_rows.bias_numbers(p)
+        both = np.empty(before + (dy.size if curved else 0), p.dtype)
+        compiled.run(dy, both, z if curved else None)
+        dz = both[before:].reshape(dy.shape) if curved else dy
+        return dz, both[: p.filters].copy() if p.bias else None
 
-def input_gradient(problem: ConvProblem, target: Target, accuracy: Accuracy, kernel: Array, dz: Array) -> Array:
-    """dx in the layout of the input; `problem.steps` is known."""
-    assert problem.steps is not None
-    inner = input_gradients.input_problem(problem, problem.steps)
-    return convolution(inner, target, accuracy, dz, input_gradients.turned(problem, problem.steps, kernel))
+    def input_gradient(self, kernel: Array, dz: Array) -> Array:
+        """dx of the input's shape; `kernel` in the problem's."""
+        dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
+        compiled = self._input_kernel
+        compiled.run(dz, dx, compiled.pack(input_gradients.turned(self.problem, self.steps, kernel)))
+        return dx
 
+    def forward(self, x: Array, kernel: Array, bias: Array | None = None) -> Array:
+        """The output before the activation."""
+        z = np.empty(self.problem.out_shape(len(x), self.steps), self.problem.dtype)
+        compiled = self._forward_kernel
+        compiled.run(x, z, compiled.pack(kernel), bias)
+        return z
 
-def convolution(
-    problem: ConvProblem, target: Target, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None = None
-) -> Array:
-    """A problem's output, by the kernel that the planner takes for it."""
-    compiled = pipeline.compiled(Request(problem, target, "packed", accuracy), None)
-    y = np.empty(problem.out_shape(len(x), problem.steps or 0), problem.dtype)
-    compiled.run(x, y, compiled.pack(kernel), bias)
-    return y
+    @cached_property
+    def _input_problem(self) -> ConvProblem:
+        return input_gradients.input_problem(self.problem, self.steps)
 
+    @cached_property
+    def _input_kernel(self) -> Kernel:
+        return pipeline.compiled(Request(self._input_problem, self.target, "packed", self.accuracy), None)
 
-@lru_cache(maxsize=256)
-def _kernel_library(problem: ConvProblem, target: Target) -> CompiledKernel | None:
-    return loader.load_backward(plan.plan(problem, target), _kernel_text, _prove_kernel)
+    @cached_property
+    def _forward_kernel(self) -> Kernel:
+        linear = replace(self.problem, activation=LINEAR)
+        return pipeline.compiled(Request(linear, self.target, "packed", self.accuracy), None)
 
+    @cached_property
+    def _kernel_library(self) -> CompiledKernel | None:
+        return loader.load_backward(plan.plan(self.problem, self.target), _kernel_text, _prove_kernel)
 
-@lru_cache(maxsize=256)
-def _output_library(problem: ConvProblem, target: Target) -> CompiledKernel | None:
-    return loader.load_backward(plan.output_plan(problem, target), _output_text, _prove_output)
+    @cached_property
+    def _output_library(self) -> CompiledKernel | None:
+        return loader.load_backward(plan.output_plan(self.problem, self.target), _output_text, _prove_output)
 
 
 def _kernel_text(made: KernelGradientPlan) -> str:
@@ -114,7 +133,7 @@ def _prove_output(kernel: CompiledKernel, compiler: Compiler) -> None:
     """The same, with what the slopes are allowed to be off."""
     p: ConvProblem = kernel.plan.problem
     dy, z = _whole(p.out_shape(2, p.steps or 0), p, 4), _whole(p.out_shape(2, p.steps or 0), p, 5)
-    before = output_rows.bias_numbers(kernel.plan)  # type: ignore[arg-type]  # a plan of this package
+    before = output_rows.bias_numbers(p)
     curved = p.activation != LINEAR
     both = np.full(before + (dy.size if curved else 0), np.nan, p.dtype)
     kernel.run(dy, both, z if curved else None)
