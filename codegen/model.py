@@ -86,20 +86,21 @@ def load(
     accuracy: str = "fast",
     rigor: str = "estimate",
     threads: int = 1,
+    storage: str = "float32",
 ) -> Model:
     """The layers of a .conv file or text.
 
     `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
     path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
     LAYER/parameter for each; without it the initializers make them, and `seed` stands in for the seeds that they lack.
-    `target`, `accuracy`, `rigor` and `threads` are each layer's, as in `Conv1D`.
+    `target`, `accuracy`, `rigor`, `threads` and `storage` are each layer's, as in `Conv1D`.
     Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
     """
     text, name = _text(source)
     specs = check.read(text, name)
     if seed is not None:
         specs = tuple(of_specs.seeded(specs, seed))
-    found = {spec.name: layers.of(spec, target, accuracy, rigor, threads) for spec in specs}
+    found = {spec.name: layers.of(spec, target, accuracy, rigor, threads, storage) for spec in specs}
     if weights is not None:
         for layer_name, arrays in of_specs.for_specs(weights, specs).items():
             found[layer_name]._adopt(arrays)

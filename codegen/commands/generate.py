@@ -77,8 +77,8 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
         raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
     weights = {spec.name: arrays.get(spec.name) for spec in specs}
     asked = [
-        pipeline.request(spec, options.target, "baked" if weights[spec.name] else "argument", options.accuracy)
-        for spec in specs
+        pipeline.request(spec, options.target, "baked" if baked else "argument", options.accuracy, options.storage)
+        for spec, baked in zip(specs, weights.values(), strict=True)
     ]
     known = planning.wisdom_for(options, asked, terminal)
     for spec in specs:
@@ -90,6 +90,7 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
             known=known,
             packed=options.packed,
             sliced=options.sliced,
+            storage=options.storage,
         )
         terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
         yield source

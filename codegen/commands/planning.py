@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from codegen.autotune import Tell
     from codegen.plan import Accuracy, Request, Rigor
 
-__all__ = ["arguments", "of_accuracy", "of_rigor", "wisdom_for"]
+__all__ = ["arguments", "of_accuracy", "of_rigor", "of_storage", "wisdom_for"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `generate` and `show` have."""
     of_accuracy(parser)
+    of_storage(parser)
     of_rigor(parser)
     parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
 
@@ -32,6 +33,16 @@ def of_accuracy(parser: argparse.ArgumentParser, default: str = "exact") -> None
         default=default,
         metavar="CLASS",
         help=f"exact, fast or wide: what rounding an algorithm may show (default: {default})",
+    )
+
+
+def of_storage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--storage",
+        type=storage,
+        default="float32",
+        metavar="S",
+        help="float16 or bfloat16: kernels in half the bytes, sums in float32 (default: float32, as computed with)",
     )
 
 
@@ -49,6 +60,12 @@ def accuracy(text: str) -> Accuracy:
     from codegen.plan import accuracy_named
 
     return accuracy_named(text)
+
+
+def storage(text: str) -> str:
+    from codegen.storage import checked
+
+    return checked(text)
 
 
 def rigor(text: str) -> Rigor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import TYPE_CHECKING, Any
 
 from codegen.commands import planning, reading
@@ -30,12 +29,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     baked = reading.weights(options, specs)
     terminal.report["layers"] = []
     asked = [
-        pipeline.request(spec, options.target, "baked" if spec.name in baked else "argument", options.accuracy)
+        pipeline.request(
+            spec, options.target, "baked" if spec.name in baked else "argument", options.accuracy, options.storage
+        )
         for spec in specs
     ]
     known = planning.wisdom_for(options, asked, terminal)
     for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
-        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known)
+        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
         said_so = heard(request, plan, known)
         terminal.report["layers"].append(facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so})
         rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
@@ -73,13 +74,14 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "stride": problem.stride,
         "macs": None if steps is None else problem.macs(steps),
         "macs_per_output_step": problem.terms * problem.filters,
-        "weight_bytes": weight_bytes(plan),
+        "weight_bytes": plan.weight_bytes,
         "workspace_bytes": plan.workspace_bytes,
         "workspace_step_bytes": plan.workspace_step_bytes,
         "target": plan.target.name,
         "algorithm": plan.algorithm,
         "plan": planner.algorithm(plan.algorithm).describe(plan),
         "weights": plan.weights,
+        "storage": plan.storage,
         "cost_cycles": plan.cost,
         "rejected": [{"algorithm": name, "reason": reason} for name, reason in plan.rejected],
     }
@@ -98,7 +100,7 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
         ("output", said(_shape(_out(plan), problem.filters, problem.channels_last))),
         ("receptive field", f"{problem.reach} step{'s' * (problem.reach > 1)}{apart}"),
         ("MACs", macs),
-        ("weights", f"{weight_bytes(plan):,} bytes"),
+        ("weights", f"{plan.weight_bytes:,} bytes"),
         ("workspace", banner.workspace(plan)),
     ]
 
@@ -127,11 +129,6 @@ def _wisdom(said_so: dict[str, Any] | None) -> str:
     if said_so["followed"]:
         return text
     return f"{text}; {'--wisdom FILE follows it' if said_so['offered'] else 'no longer offered, so passed over'}"
-
-
-def weight_bytes(plan: KernelPlan) -> int:
-    problem = plan.problem
-    return (math.prod(problem.kernel_shape) + problem.filters * problem.bias) * problem.item_bytes
 
 
 def said(shape: list[int | None]) -> str:

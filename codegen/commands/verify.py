@@ -70,6 +70,7 @@ class Trial:
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="native")
     planning.of_accuracy(parser)
+    planning.of_storage(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
-        kernel = pipeline.kernel_for(spec, target.name, accuracy=options.accuracy)
+        kernel = pipeline.kernel_for(spec, target.name, accuracy=options.accuracy, storage=options.storage)
         if kernel.path is None:
             raise ToolchainError(
                 f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers"

@@ -15,6 +15,7 @@ from codegen import keras_words
 from codegen.errors import ShapeError, WeightsError
 from codegen.origin import Origin
 from codegen.specs import Spec
+from codegen.storage import AS_COMPUTED, rounded
 from codegen.weights import of_specs
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Held:
     kind: ClassVar[type[Spec]]
     origin: Origin | None = None  # what it was copied from
 
-    def _hold(self, spec: Spec) -> None:
-        self._spec = spec
+    def _hold(self, spec: Spec, storage: str = AS_COMPUTED) -> None:
+        self._spec, self._storage = spec, storage
         self._once: dict[str, Any] = {}  # what is made when first needed; setdefault lets the first thread win
         self._initial: Weights | None = None
         self._weights: Weights | None = None  # what was set, which comes before the initial ones
@@ -98,6 +99,11 @@ class Held:
     def dtype(self) -> str:
         """float32 or float64."""
         return self._spec.dtype
+
+    @property
+    def storage(self) -> str:
+        """How the kernel's weights are stored: float32 (the layer's own dtype), float16 or bfloat16."""
+        return self._storage
 
     @property
     def kernel(self) -> Array:
@@ -170,7 +176,17 @@ class Held:
 
     def _adopt(self, found: dict[str, Array]) -> None:
         """Take arrays that were made for this layer and checked."""
-        self._weights = Weights(found)
+        self._weights = self._held(found)
+
+    def _held(self, found: dict[str, Array]) -> Weights:
+        """The arrays as the kernel computes with them: all but the bias rounded to the storage. Raises WeightsError."""
+        kept = {"bias"} if self._storage != AS_COMPUTED else set(found)
+        return Weights(
+            {
+                name: array if name in kept else rounded(array, self._storage, f"{self.name}/{name}")
+                for name, array in found.items()
+            }
+        )
 
     def _demand_built(self) -> Spec:
         if not self.built:
@@ -183,7 +199,7 @@ class Held:
         weights = self._weights or self._initial
         if weights is None:
             spec = self._demand_built()
-            weights = self._initial = self._once.setdefault("made", Weights(of_specs.initial((spec,))[spec.name]))
+            weights = self._initial = self._once.setdefault("made", self._held(of_specs.initial((spec,))[spec.name]))
         return weights
 
     def _problem(self, channels: int) -> ConvProblem:

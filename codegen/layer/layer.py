@@ -15,6 +15,7 @@ from codegen.layer.face import Face
 from codegen.layer.held import Weights
 from codegen.plan import accuracy_named, rigor_named, threads_asked
 from codegen.specs import Spec
+from codegen.storage import checked
 from codegen.targets import target_named
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ EASY_SHAPES = 64  # input shapes whose output shape is remembered
 class Layer(Face):
     """A convolution with weights, called on arrays."""
 
-    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int) -> None:
+    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int, storage: str) -> None:
         target_named(target)  # an unknown word is told here, not at the first call
         self._threads = threads_asked(threads)
         self._accuracy, self._rigor = accuracy_named(accuracy), rigor_named(rigor)
-        self._hold(spec)
+        self._hold(spec, checked(storage, spec.dtype))
         self._target = target
         self._dtype = np.dtype(spec.dtype)
         self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -154,7 +155,12 @@ class Layer(Face):
     def _kernel(self) -> Kernel:
         """The compiled kernel, from the caches after the first time."""
         return pipeline.kernel_for(
-            self.spec, self._target, accuracy=self._accuracy, rigor=self._rigor, threads=self._threads
+            self.spec,
+            self._target,
+            accuracy=self._accuracy,
+            rigor=self._rigor,
+            threads=self._threads,
+            storage=self._storage,
         )
 
     def _bound(self) -> Weights:
