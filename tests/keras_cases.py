@@ -133,16 +133,12 @@ class Fused:
     name: str
 
     def __call__(self, x: Any, *places: Any, **options: Any) -> np.ndarray:
-        row = activations.row(activations.get(self.name))
         axis = options.pop("axis", -1)
         x = np.asarray(x)
         x = x.astype(np.float32 if x.dtype == np.float32 else np.float64)
         call = Call(self.name, places, tuple(options.items()))
-        return (
-            along(x, axis, call)
-            if getattr(row, "rowwise", False)
-            else pointwise(x.reshape(-1, 1), call).reshape(x.shape)
-        )
+        rowwise = getattr(activations.row(activations.get(call)), "rowwise", False)
+        return along(x, axis, call) if rowwise else pointwise(x.reshape(-1, 1), call).reshape(x.shape)
 
 
 def along(x: np.ndarray, axis: int | tuple[int, ...], call: Call) -> np.ndarray:

@@ -195,6 +195,10 @@ def test_the_list_of_errors_is_up_to_date() -> None:
     assert (ROOT / "docs" / "errors.md").read_text("utf-8") == written_by("write_errors").page()
 
 
+def test_the_page_on_keras_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "keras.md").read_text("utf-8") == written_by("write_keras").page()
+
+
 def test_the_picture_is_up_to_date() -> None:
     assert (ROOT / "docs" / "tile.svg").read_text("utf-8") == written_by("picture").picture()
 
