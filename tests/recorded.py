@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,53 @@ def keras() -> tuple[Answer, ...]:
         answers.append(Answer(layer, Data(x, kernel, bias), take("y", tuple(entry["y"])), entry["whole"]))
     assert all(at[name] == len(flat[name]) for name in flat)
     return tuple(answers)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One of Keras' layers: its arguments in Keras' words, its weights in Keras' shapes, what it was given and said."""
+
+    kind: str
+    arguments: dict[str, Any]
+    activation: tuple[str, dict[str, Any]]
+    x: np.ndarray
+    weights: dict[str, np.ndarray]
+    y: np.ndarray
+    whole: bool
+
+    def spec(self, **changes: Any) -> Any:
+        """The specs.KINDS instance that says the same, of any length."""
+        from codegen.registry import Call
+        from codegen.specs import KINDS
+
+        first = self.arguments.get("data_format") == "channels_first"
+        shape = (self.x.shape[1], None) if first else (None, self.x.shape[2])
+        word, options = self.activation
+        activation = Call(word, (), tuple(options.items()))
+        given = {"name": "layer", "input_shape": shape, "activation": activation}
+        return KINDS[self.kind](**(given | self.arguments | changes))
+
+
+@lru_cache(maxsize=1)
+def family() -> tuple[Told, ...]:
+    """Keras' separable and transposed layers and its other activations; `whole` ones are exact, others float64."""
+    with np.load(ORACLES / "family.npz") as file:
+        given, answers = file["given"].astype(np.float64), file["y"]
+        described = json.loads(file["layers"].tobytes())
+    told = []
+    for entry in described:
+        arrays = {}
+        for name, shape in entry["arrays"].items():
+            size = prod(shape)
+            if name == "y":
+                arrays[name], answers = answers[:size].reshape(shape), answers[size:]
+            else:
+                arrays[name], given = given[:size].reshape(shape), given[size:]
+        x, y = arrays.pop("x"), arrays.pop("y")
+        activation = (entry["activation"][0], entry["activation"][1])
+        told.append(Told(entry["kind"], entry["arguments"], activation, x, arrays, y, entry["whole"]))
+    assert not len(given) + len(answers)
+    return tuple(told)
 
 
 def onnx() -> Iterator[Answer]:

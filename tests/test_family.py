@@ -1,0 +1,40 @@
+"""Recorded Keras beyond Conv1D: separable and transposed layers, and the activations that keras.npz does not have."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen import layers, pipeline, reference, rounding
+from tests import recorded
+
+COMPILED = 5  # one layer in so many is compiled, too
+FAMILY = [told for told in recorded.family() if told.activation[0] not in ("softmax", "log_softmax", "sparsemax", "glu")]
+
+
+def test_the_definition_is_what_keras_computed() -> None:
+    """Whole numbers with 0 difference, others to rounding of float64."""
+    for told in FAMILY:
+        spec = told.spec(dtype="float64")
+        assert {name: array.shape for name, array in told.weights.items()} == spec.weight_shapes(), told.arguments
+        y = reference.convolve(spec.lower(), told.x, *spec.problem_weights(told.weights))
+        assert y.shape == told.y.shape, told.arguments
+        if told.whole:
+            assert (y == told.y).all(), told.arguments
+        else:
+            np.testing.assert_allclose(y, told.y, rtol=1e-11, atol=1e-12, err_msg=str(told.activation))
+
+
+def test_layers_compute_it() -> None:
+    """As a user calls them, float32: whole numbers exactly where the plan is a direct one, others within the bound."""
+    for told in FAMILY[::COMPILED]:
+        layer = layers.of(told.spec())
+        layer.set_weights(list(told.weights.values()))
+        y, plan = layer(told.x), pipeline.kernel_for(layer.spec).plan
+        assert y.shape == told.y.shape == layer.compute_output_shape(told.x.shape)
+        if told.whole and not rounding.is_transform(plan):
+            assert (y == told.y).all(), told.arguments
+            continue
+        weights = layer.spec.problem_weights({name: w.astype(np.float32) for name, w in told.weights.items()})
+        allowed = rounding.bound(plan, "fast", told.x, *weights)
+        options = 2e-7 * np.abs(told.y)  # Keras had its activations' options in float64
+        assert (np.abs(y - told.y) <= allowed + options).all(), (told.kind, told.arguments, told.activation)
