@@ -15,6 +15,7 @@ import pytest
 
 import codegen
 from codegen import Conv1D, ShapeError, SpecError
+from codegen.layers import LAYERS
 from codegen.optimizers import SGD, Adam, Optimizer
 
 START = np.array([[[0.5, -0.25], [1.5, 0.125]]])
@@ -254,6 +255,46 @@ def test_the_activity_penalty_is_followed() -> None:
         layer(x)
         losses.append(layer.losses[0])
     np.testing.assert_allclose(found[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_training_beside_keras(number: int) -> None:
+    """Five steps of a penalised, constrained layer of each kind: its weights stay those of Keras, by autograd."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    reason = "needs the `live` extra: pip install torch==2.13.0 keras onnx"
+    torch = pytest.importorskip("torch", reason=reason)
+    keras = pytest.importorskip("keras", reason=reason)
+    rng = np.random.default_rng(number)
+    cls = list(LAYERS.values())[number % len(LAYERS)]
+    known = cls.kind.__dataclass_fields__
+    objects = {
+        "regularizer": [None, "l1", codegen.regularizers.L2(0.05), codegen.regularizers.L1L2(0.02, 0.03)],
+        "constraint": [None, "non_neg", codegen.constraints.MaxNorm(0.7), codegen.constraints.UnitNorm()],
+    }
+    options: dict[str, Any] = {"filters": 3, "kernel_size": 3, "padding": "same", "activation": "tanh"}
+    for name in known:
+        what = name.rpartition("_")[2]
+        if what in objects:
+            options[name] = objects[what][rng.integers(4)]
+    layer = cls(**{name: value for name, value in options.items() if name in known})
+    layer.build((None, None, 2))
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
+    theirs = getattr(keras.layers, cls.__name__).from_config(layer.get_config())
+    theirs.build((None, 11, 2))
+    theirs.set_weights(layer.get_weights())
+    make = [("SGD", {"learning_rate": 0.05, "momentum": 0.5}), ("Adam", {"learning_rate": 0.02})][number % 2]
+    ours_by, theirs_by = (getattr(home, make[0])(**make[1]) for home in (codegen.optimizers, keras.optimizers))
+    wanted = rng.normal(size=layer(np.zeros((4, 11, 2))).shape).astype("float32")
+    for _ in range(5):
+        x = rng.normal(size=(4, 11, 2)).astype("float32")
+        value = ours_by.minimize(layer, x, lambda y: (float(((y - wanted) ** 2).mean()), 2 * (y - wanted) / y.size))
+        loss = ((theirs(torch.tensor(x)) - torch.tensor(wanted)) ** 2).mean() + sum(theirs.losses)
+        theirs.zero_grad()
+        loss.backward()
+        theirs_by.apply([v.value.grad for v in theirs.trainable_weights], theirs.trainable_weights)
+        assert value == pytest.approx(float(loss.detach()), rel=1e-5)
+        for weight, their in zip(layer.weights, theirs.weights, strict=True):
+            np.testing.assert_allclose(weight, keras.ops.convert_to_numpy(their), rtol=2e-4, atol=2e-5)
 
 
 # What is refused, and threads
