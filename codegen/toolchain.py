@@ -259,10 +259,12 @@ def _outcome(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | No
     tail = bytearray()
     reader = threading.Thread(target=_keep_tail, args=(process.stdout, tail), daemon=True)
     reader.start()
+    waiter = threading.Thread(target=process.wait, daemon=True)  # wait(seconds) would look every 50 ms only
+    waiter.start()
     status: int | None = None
     try:
-        with suppress(subprocess.TimeoutExpired):
-            status = process.wait(seconds)
+        waiter.join(seconds)
+        status = process.returncode
     finally:
         if status is None:
             _kill(process)
