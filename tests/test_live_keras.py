@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -277,6 +278,22 @@ def test_losses(specs: int) -> None:
     assert count > specs // 8
 
 
+def test_a_step_of_training(specs: int) -> None:
+    """Gradients of a loss with all its penalties, an update of SGD, the constraints: the weights are then Keras'."""
+    for number, (drawn, ours, theirs, x) in enumerate(pairs(specs // 40, 28)):
+        push = numbers(answer(theirs, x).shape, number)
+        y = theirs(x)
+        loss = (y * torch.tensor(push)).sum() + sum(theirs.losses)
+        held = list(theirs.trainable_weights)
+        if held:
+            loss.backward()
+            keras.optimizers.SGD(0.25).apply([w.value.grad for w in held], held)
+        told = codegen.optimizers.SGD(0.25).minimize(ours, x, lambda y, push=push: (float((y * push).sum()), push))
+        np.testing.assert_allclose(told, float(loss), rtol=1e-6, atol=1e-9, err_msg=str(drawn))
+        for mine, their in zip(ours.weights, theirs.weights, strict=True):
+            np.testing.assert_allclose(mine, array(their), rtol=1e-6, atol=1e-7, err_msg=str(drawn))
+
+
 def test_configs_are_exchanged(specs: int) -> None:
     """Keras reads ours and writes the same; ours reads Keras' and writes the same."""
     for drawn in draws(specs, 26):
@@ -342,3 +359,46 @@ def test_initializers_draw_what_the_numpy_backend_draws(specs: int) -> None:
             np.testing.assert_allclose(ours, theirs, atol=5e-6, err_msg=f"{options} {shape}")
         else:
             assert np.array_equal(ours, theirs), (name, options, shape, dtype)
+
+
+HERE_NOT = {"kwargs", "lora_rank", "lora_alpha", "quantization_config"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_argument_of_keras_is_here(kind: str) -> None:
+    """In its order and with its default."""
+    theirs = inspect.signature(getattr(keras.layers, kind)).parameters
+    ours = inspect.signature(getattr(codegen, kind)).parameters
+    wanted = [(name, spot.default) for name, spot in theirs.items() if name not in HERE_NOT]
+    assert [(name, ours[name].default) for name, _ in wanted] == wanted
+    assert list(ours)[: len(wanted)] == [name for name, _ in wanted]
+
+
+@pytest.mark.parametrize("table", ["initializers", "regularizers", "constraints", "activations"])
+def test_every_name_of_keras_is_here(table: str) -> None:
+    """Each name that Keras' own `get` takes, and the class or function that it means."""
+    mine = getattr(codegen, table)
+    known = getattr(keras.src, table).ALL_OBJECTS_DICT
+    assert len(known) > 4
+    for name, theirs in known.items():
+        if table == "activations":
+            found = row(name)
+            assert theirs.__name__ in (found.name, *found.aliases)
+        elif theirs.__name__ != "".join(table.title())[:-1]:
+            assert mine.get(name).__class__.__name__ == theirs.__name__
+
+
+def row(name: str) -> Any:
+    """The table's row of an activation, whatever options it needs."""
+    return activations.row(activations.get(Call(name, (), tuple(NEEDED.get(name, {}).items()))))
+
+
+def test_recorded_answers_are_what_keras_says_now() -> None:
+    from tests import recorded
+    from tests.oracles import record_family
+
+    for seed, (told, layer) in enumerate(zip(recorded.family(), record_family.layers(), strict=True)):
+        if seed % 5 == 0:
+            now = dict(record_family.answered(layer, seed))
+            assert np.array_equal(now["x"], told.x)
+            np.testing.assert_allclose(told.y, now["y"], rtol=1e-12, atol=1e-13, err_msg=str(layer))
