@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen import __version__, activations, planner
+from codegen import __version__, planner
 from codegen.activations import LINEAR, Activation
 from codegen.parameters import parameters
 from codegen.plan import KernelPlan
@@ -38,7 +38,7 @@ def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:
         if name == "name" or name.endswith(TRAINING_ONLY) or name.endswith("regularizer"):
             continue
         value = getattr(spec, name)
-        if isinstance(value, Activation) and value == activations.get(value.name):
+        if isinstance(value, Activation) and value.is_plain:
             value = value.name  # its options are the defaults
         if name in ALWAYS or value != known.default:
             yield name, str(value)
@@ -68,13 +68,10 @@ def work(p: ConvProblem) -> str:
 
 def memory(plan: KernelPlan) -> str:
     """Bytes of weights and workspace, and where the weights are."""
-    p = plan.problem
-    each = plan.half.bytes if plan.half else p.item_bytes
-    weights = (p.kernel_size * p.group_channels * each + p.bias * p.item_bytes) * p.filters
     where = "const tables in the .c file" if plan.weights == "baked" else "arguments"
     if plan.half:
-        where += f"; the kernel's are {plan.half.name}, each within {plan.half.unit:g} of itself"
-    return f"{weights:,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+        where += f"; the kernel's are {plan.half.name}, rounded by 1 part in {1 / plan.half.unit:,.0f} at most"
+    return f"{plan.weight_bytes:,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
 
 
 def workspace(plan: KernelPlan) -> str:

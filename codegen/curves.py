@@ -107,6 +107,120 @@ def hard_silu(x: Array) -> Array:
     return y
 
 
+def celu(x: Array, alpha: float) -> Array:
+    """x above 0, alpha·(exp(x/alpha) - 1) up to it."""
+    import numpy as np
+
+    return np.where(x <= 0, alpha * np.expm1(np.minimum(x, 0) / alpha), x)
+
+
+def selu(x: Array) -> Array:
+    """1.05070098735548·x above 0, 1.05070098735548·1.67326324235438·(exp(x) - 1) up to it."""
+    scale, alpha = selu_constants(x)
+    y: Array = scale * elu(x, alpha)
+    return y
+
+
+def log_sigmoid(x: Array) -> Array:
+    """log(1 / (1 + exp(-x)))."""
+    return -softplus(-x)
+
+
+def softsign(x: Array) -> Array:
+    """x / (1 + |x|)."""
+    import numpy as np
+
+    return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
+
+
+def hard_tanh(x: Array) -> Array:
+    """x, kept in [-1, 1]."""
+    import numpy as np
+
+    return np.clip(x, -1, 1)
+
+
+def tanh_shrink(x: Array) -> Array:
+    """x - tanh(x)."""
+    import numpy as np
+
+    near = np.clip(x, -2, 2)  # (x cosh x - sinh x) / cosh x there, whose numerator is a sum of one sign
+    term, total = near, np.zeros_like(near)
+    for k in range(1, 25):
+        term = term * near * near / ((2 * k) * (2 * k + 1))
+        total = total + 2 * k * term
+    return np.where(np.abs(x) < 2, total / np.cosh(near), x - np.tanh(x))
+
+
+def soft_shrink(x: Array, threshold: float) -> Array:
+    """x - threshold above threshold, x + threshold below -threshold, 0 between."""
+    import numpy as np
+
+    return np.where(np.abs(x) <= threshold, 0, x - np.sign(x) * threshold)
+
+
+def hard_shrink(x: Array, threshold: float) -> Array:
+    """x where |x| > threshold, else 0."""
+    import numpy as np
+
+    return np.where(np.abs(x) <= threshold, 0, x)
+
+
+def threshold(x: Array, threshold: float, default_value: float) -> Array:
+    """x above threshold, default_value up to it."""
+    import numpy as np
+
+    return np.where(x <= threshold, x.dtype.type(default_value), x)
+
+
+def exponential(x: Array) -> Array:
+    """exp(x)."""
+    import numpy as np
+
+    y: Array = np.exp(x)
+    return y
+
+
+def mish(x: Array) -> Array:
+    """x·tanh(softplus(x)), as x·n / (n + 2) with n = e·(e + 2), e = exp(x)."""
+    import numpy as np
+
+    e = np.exp(np.minimum(x, 60))  # from there n / (n + 2) is 1 in any of these types
+    n = e * (e + 2)
+    return np.where(x == -np.inf, 0, np.maximum(x, -np.finfo(x.dtype).max) * (n / (n + 2)))
+
+
+def squareplus(x: Array, b: float) -> Array:
+    """(x + sqrt(x² + b)) / 2."""
+    import numpy as np
+
+    t = np.abs(x)
+    half = (t + np.hypot(t, np.sqrt(x.dtype.type(b)))) / 2
+    return np.where(x <= 0, b / (4 * half), half)
+
+
+def sparse_plus(x: Array) -> Array:
+    """0 up to -1, (x + 1)²/4 between, x from 1."""
+    import numpy as np
+
+    y: Array = np.where(x >= 1, x, (np.clip(x, -1, 1) + 1) ** 2 / 4)
+    return y
+
+
+def sparse_sigmoid(x: Array) -> Array:
+    """(x + 1) / 2, kept in [0, 1]."""
+    import numpy as np
+
+    y: Array = (np.clip(x, -1, 1) + 1) / 2
+    return y
+
+
+def selu_constants(x: Array) -> tuple[Any, Any]:
+    """selu's scale and alpha, in x's float type."""
+    number = x.dtype.type
+    return number("1.0507009873554804934193349852946"), number("1.6732632423543772848170429916717")
+
+
 def normal_tail(t: Array) -> Array:
     """P(-t) for t >= 0, to a few ulp of its own however small it is.
 

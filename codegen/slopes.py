@@ -116,6 +116,89 @@ def hard_silu(x: Array) -> Array:
     return np.where(x <= -3, 0, np.where(x >= 3, 1, np.clip(x, -3, 3) / 3 + 0.5)).astype(x.dtype)
 
 
+def celu(x: Array, alpha: float) -> Array:
+    """1 above 0, exp(x/alpha) up to it."""
+    import numpy as np
+
+    return np.where(x <= 0, np.exp(np.minimum(x, 0) / alpha), 1)
+
+
+def selu(x: Array) -> Array:
+    """scale above 0, scale·alpha·exp(x) up to it."""
+    scale, alpha = curves.selu_constants(x)
+    y: Array = scale * elu(x, alpha)
+    return y
+
+
+def log_sigmoid(x: Array) -> Array:
+    """sigmoid(-x)."""
+    return curves.sigmoid(-x)
+
+
+def softsign(x: Array) -> Array:
+    """1 / (1 + |x|)²."""
+    import numpy as np
+
+    y: Array = (1 / (1 + np.abs(x))) ** 2
+    return y
+
+
+def hard_tanh(x: Array) -> Array:
+    """1 between -1 and 1, 0 elsewhere and at both."""
+    import numpy as np
+
+    return _step(np.abs(x) >= 1, x, 0, 1)
+
+
+def tanh_shrink(x: Array) -> Array:
+    """tanh²(x)."""
+    import numpy as np
+
+    y: Array = np.tanh(x) ** 2
+    return y
+
+
+def hard_shrink(x: Array, threshold: float) -> Array:
+    """1 where |x| > threshold, else 0."""
+    import numpy as np
+
+    return _step(np.abs(x) <= threshold, x, 0, 1)
+
+
+def threshold(x: Array, threshold: float, default_value: float) -> Array:
+    """1 above threshold, 0 up to it."""
+    return _step(x <= threshold, x, 0, 1)
+
+
+def mish(x: Array) -> Array:
+    """n / (n + 2) + 4·x·e·(1 + e) / (n + 2)², n = e·(e + 2), e = exp(x)."""
+    import numpy as np
+
+    t = np.clip(x, -12000, 60)  # flat beyond, in any of these types
+    e = np.exp(t)
+    n = e * (e + 2)
+    y: Array = n / (n + 2) + 4 * t * (e / (n + 2)) * ((1 + e) / (n + 2))
+    return y
+
+
+def squareplus(x: Array, b: float) -> Array:
+    """(1 + x / sqrt(x² + b)) / 2, as squareplus(x) / sqrt(x² + b)."""
+    import numpy as np
+
+    root = np.hypot(x, np.sqrt(x.dtype.type(b)))
+    return np.where(np.isinf(x), (np.sign(x) + 1) / 2, curves.squareplus(x, b) / root)
+
+
+def sparse_plus(x: Array) -> Array:
+    """0 up to -1, (x + 1)/2 between, 1 from 1."""
+    return curves.sparse_sigmoid(x)
+
+
+def sparse_sigmoid(x: Array) -> Array:
+    """1/2 between -1 and 1, 0 elsewhere and at both."""
+    return hard_tanh(x) / 2
+
+
 def _gate(v: Array, slope: Array) -> Array:
     """The derivative of x·s(v) where `slope` is x·v'(x): s + slope·s·(1 - s), s = sigmoid(v); 0 and 1 at its ends."""
     import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,11 @@ from tests import cprogram
 from tests.lanewise import activation_loop, run
 
 Need = Callable[..., Any]
-MODELS = [activations.get(row.name) for row in ROWS] + [
+NEEDED = {"threshold": (0.25, -7.0)}  # what must be written where Keras has no default
+ELEMENTWISE = [row for row in ROWS if not row.rowwise]  # for the others see tests/test_rowwise.py
+PLAIN = [activations.get(Call(row.name, NEEDED.get(row.name, ()))) for row in ELEMENTWISE]
+MODELS = [
+    *PLAIN,
     activations.get(Call("gelu", (True,))),
     activations.get(Call("relu", (0.1,))),
     activations.get(Call("relu", (0.25, 5.0, 0.5))),
@@ -31,6 +36,11 @@ MODELS = [activations.get(row.name) for row in ROWS] + [
     activations.get(Call("leaky_relu", (0.0,))),
     activations.get(Call("leaky_relu", (-3.0,))),
     activations.get(Call("elu", (0.3,))),
+    activations.get(Call("celu", (0.3,))),
+    activations.get(Call("squareplus", (0.3,))),
+    activations.get(Call("soft_shrink", (1.7,))),
+    activations.get(Call("hard_shrink", (-1.0,))),
+    activations.get(Call("threshold", (-2.0, -2.0))),
 ]
 COUNT = 1 << 16
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "activations.md"
@@ -194,24 +204,39 @@ EDGES = {  # at -inf, +inf, and where a value is reached exactly: (x, f(x))
     "softplus": (0, INF, (-1000, 0), (100, 100)),
     "hard_sigmoid": (0, 1, (-3, 0), (3, 1), (0, 0.5)),
     "hard_silu": (0, INF, (-3, 0), (3, 3), (1e38, 1e38)),
+    "celu": (-1, INF, (-100, -1), (100, 100), (0, 0)),
+    "selu": (-1.7580993408473766, INF, (0, 0)),
+    "log_sigmoid": (-INF, 0, (-1000, -1000), (1000, 0)),
+    "softsign": (-1, 1, (-3, -0.75), (1e38, 1), (0, 0)),
+    "mish": (0, INF, (-1000, 0), (100, 100), (0, 0)),
+    "exponential": (0, INF, (-1000, 0), (0, 1), (1000, INF)),
+    "squareplus": (0, INF, (0, 1), (1e38, 1e38)),
+    "tanh_shrink": (-INF, INF, (0, 0), (-1000, -999), (1e38, 1e38)),
+    "hard_tanh": (-1, 1, (-3, -1), (3, 1), (-0.75, -0.75)),
+    "soft_shrink": (-INF, INF, (0.5, 0), (-0.5, 0), (3, 2.5), (-3, -2.5)),
+    "hard_shrink": (-INF, INF, (0.5, 0), (-0.5, 0), (3, 3), (-0.75, -0.75)),
+    "threshold": (-7, INF, (0.25, -7), (0.5, 0.5)),
+    "sparse_plus": (0, INF, (-1, 0), (1, 1), (3, 3), (0, 0.25)),
+    "sparse_sigmoid": (0, 1, (-1, 0), (1, 1), (0, 0.5)),
 }
 
 
 def test_infinities_nan_and_saturation(need: Need, tmp_path: Path) -> None:
     tools, row = need(cprogram.toolchain, TARGETS["scalar"]), TARGETS["scalar"]
-    models = [activations.get(one.name) for one in ROWS]
+    models = PLAIN
     points = sorted({x for edges in EDGES.values() for x, _ in edges[2:]})
     for dtype in DTYPES:
         x = np.array([-INF, INF, np.nan, *points], dtype)
         made = run([activation_loop(one, row, dtype, 1) for one in models], row, tools, tmp_path, {dtype: x})
         for one, y in zip(models, made, strict=True):
             low, high, *known = EDGES[one.name]
-            assert (y[0], y[1]) == (low, high), one
+            assert (y[0], y[1]) == (np.dtype(dtype).type(low), high), one
             assert np.isnan(y[2]), one
             for at, value in known:
                 assert y[3 + points.index(at)] == np.dtype(dtype).type(value), (one, at)
             with np.errstate(all="ignore"):
-                np.testing.assert_array_equal(y[:3], activations.reference(one, x[:3].astype(float)))
+                wanted = activations.reference(one, x[:3].astype(float))
+                np.testing.assert_array_equal(y[:3], wanted.astype(dtype))
 
 
 # 40-digit arithmetic (mpmath 1.3), at -30, -10, -1.5, -2**-10, 0.5, 7.25
@@ -278,12 +303,92 @@ KNOWN = {
     "leaky_relu(negative_slope=0.2)": (-6, -2, -0.3, -0.0001953125, 0.5, 7.25),
     "relu(negative_slope=0.25, max_value=5.0, threshold=0.5)": (-7.625, -2.625, -0.5, -0.125244140625, 0, 5),
     "relu6": (0, 0, 0, 0, 0.5, 6),
+    "celu(alpha=0.3)": (-0.3, -0.299999999999999, -0.29797861590027436, -9.7497476607479612e-4, 0.5, 7.25),
+    "celu(alpha=1.0)": (
+        -0.99999999999990642,
+        -0.99995460007023752,
+        -0.77686983985157017,
+        -9.7608581802433777e-4,
+        0.5,
+        7.25,
+    ),
+    "selu": (
+        -1.7580993408472123,
+        -1.7580195232607869,
+        -1.3658143533672527,
+        -0.0017160558332790609,
+        0.52535049367774025,
+        7.6175821583272336,
+    ),
+    "log_sigmoid": (
+        -30.000000000000094,
+        -10.000045398899217,
+        -1.7014132779827524,
+        -0.69363558101923012,
+        -0.47407698418010668,
+        -7.0992233433930726e-4,
+    ),
+    "softsign": (
+        -0.96774193548387097,
+        -0.90909090909090909,
+        -0.6,
+        -9.7560975609756098e-4,
+        0.33333333333333333,
+        0.87878787878787879,
+    ),
+    "mish": (
+        -2.807286890651921e-12,
+        -4.5398899185674694e-4,
+        -0.29809974216680676,
+        -5.8563230935930396e-4,
+        0.3752452113048951,
+        7.2499926973385851,
+    ),
+    "exponential": (
+        9.3576229688401746e-14,
+        4.5399929762484852e-5,
+        0.22313016014842983,
+        0.99902391418197566,
+        1.6487212707001281,
+        1408.1048482046956,
+    ),
+    "squareplus(b=4.0)": (
+        0.033296378372908271,
+        0.09901951359278483,
+        0.5,
+        0.99951183795928245,
+        1.2807764064044151,
+        7.3854022391228309,
+    ),
+    "squareplus(b=0.3)": (
+        0.0024997917013816568,
+        0.0074943834217128356,
+        0.0484359711335656,
+        0.27337343279301679,
+        0.62080992435478315,
+        7.2603301088071768,
+    ),
+    "tanh_shrink": (
+        -29.0,
+        -9.0000000041223072,
+        -0.59485174635513356,
+        -3.1044073978141592e-10,
+        0.037882842739990241,
+        6.2500010086948164,
+    ),
+    "hard_tanh": (-1, -1, -1, -9.765625e-4, 0.5, 1),
+    "soft_shrink(threshold=0.5)": (-29.5, -9.5, -1.0, 0, 0, 6.75),
+    "hard_shrink(threshold=0.5)": (-30.0, -10.0, -1.5, 0, 0, 7.25),
+    "soft_shrink(threshold=1.7)": (-28.3, -8.3, 0, 0, 0, 5.55),
+    "threshold(threshold=0.25, default_value=-7.0)": (-7.0, -7.0, -7.0, -7.0, 0.5, 7.25),
+    "sparse_plus": (0, 0, 0, 0.2495119571685791, 0.5625, 7.25),
+    "sparse_sigmoid": (0, 0, 0, 0.49951171875, 0.75, 1),
 }
 
 
 @pytest.mark.parametrize("wide", ["float64", "longdouble"])
 def test_the_reference_is_right(wide: str) -> None:
-    by_words = {str(one): one for one in MODELS} | {one.name: one for one in MODELS[: len(ROWS)]}
+    by_words = {str(one): one for one in MODELS} | {one.name: one for one in PLAIN}
     for words, values in KNOWN.items():
         y = activations.reference(by_words[words], POINTS.astype(wide))
         assert y.dtype == np.dtype(wide)
@@ -299,17 +404,38 @@ def test_whole_numbers_stay_whole_where_they_can() -> None:
     assert activations.reference(activations.get(Call("relu", (2.0, 7.0))), x).tolist() == [-6, 0, 4, 7]
 
 
-@pytest.mark.parametrize("activation", [one for one in MODELS if not dict(one.options).get("threshold")], ids=str)
+@pytest.mark.parametrize("activation", [one for one in MODELS if math.isfinite(activations.slope(one))], ids=str)
 def test_the_steepest_slope_is_the_steepest(activation: Activation) -> None:
-    x = np.linspace(-12, 12, 480_001)
+    x = np.concatenate([np.linspace(-12, 12, 480_001), np.linspace(12, 100, 1001)[1:]])
     y = activations.reference(activation, x)
     found = float(np.max(np.abs(np.diff(y) / np.diff(x))))
     assert found <= activations.slope(activation) * (1 + 1e-9)
     assert found >= activations.slope(activation) * 0.999
 
 
-def test_a_threshold_is_a_jump_that_no_slope_bounds() -> None:
-    assert activations.slope(activations.get(Call("relu", (0.0, None, 1.0)))) == math.inf
+@pytest.mark.parametrize(
+    ("call", "height"),
+    [
+        (Call("relu", (0.0, None, 1.0)), 1.0),
+        (Call("hard_shrink"), 0.5),
+        (Call("hard_shrink", (-1.0,)), 0.0),
+        (Call("threshold", (1.0, 7.0)), 6.0),
+        (Call("threshold", (2.0, 2.0)), 0.0),
+    ],
+)
+def test_a_jump_is_what_no_slope_bounds(call: Call, height: float) -> None:
+    activation = activations.get(call)
+    edge = dict(activation.options)["threshold"]
+    below, above = activations.reference(activation, np.array([edge, np.nextafter(edge, 9.0)]))
+    assert abs(above - below) == pytest.approx(height, abs=1e-12)
+    assert math.isinf(activations.slope(activation)) == (height > 0)
+
+
+def test_what_grows_past_the_dtype_has_no_bound() -> None:
+    """exp(100) is inf in float32: no finite error can be promised for it."""
+    found = activations.error(activations.get("exponential"), np.exp([1.0, 88.0, 100.0]), "float32")
+    assert found[:2].tolist() == [3 * 2.0**-22, 3 * 2.0**103]
+    assert found[2] == math.inf
 
 
 def test_the_stated_error_in_absolute_terms() -> None:
@@ -337,6 +463,17 @@ def test_the_page_holds_the_table() -> None:
     assert PAGE.read_text("utf-8") == module.page(), "run: python docs/write_activations.py"
 
 
+def test_every_element_wise_function_of_keras_is_here_with_its_options() -> None:
+    functions = pytest.importorskip("keras.activations")
+    known = {word for word in dir(functions) if callable(getattr(functions, word))}
+    known -= {"get", "serialize", "deserialize", "softmax", "log_softmax", "sparsemax", "glu"}
+    assert known == {word for row in ELEMENTWISE for word in (row.name, *row.aliases)}
+    for row in ELEMENTWISE:
+        taken = list(inspect.signature(getattr(functions, row.name)).parameters.values())[1:]
+        ours = [(option.name, inspect.Parameter.empty if option.required else option.default) for option in row.options]
+        assert [(one.name, one.default) for one in taken] == ours, row.name
+
+
 def test_names_options_and_defaults_are_keras() -> None:
     assert activations.get(None) == LINEAR == activations.get("linear")
     assert activations.get("swish") == activations.get("silu") == Activation("silu")
@@ -345,6 +482,10 @@ def test_names_options_and_defaults_are_keras() -> None:
     assert activations.get("leaky_relu").options == (("negative_slope", 0.2),)
     assert activations.get("elu").options == (("alpha", 1.0),)
     assert activations.get("gelu").options == (("approximate", False),)
+    assert activations.get("celu").options == (("alpha", 1.0),)
+    assert activations.get("squareplus").options == (("b", 4.0),)
+    assert activations.get("soft_shrink").options == activations.get("hard_shrink").options == (("threshold", 0.5),)
+    assert str(activations.get(Call("threshold", (1, 2)))) == "threshold(threshold=1.0, default_value=2.0)"
     assert activations.get(Call("relu", (0.5,), (("max_value", 6),))) == activations.get(
         Activation("relu", (("negative_slope", 0.5), ("max_value", 6.0)))
     )
@@ -367,6 +508,10 @@ def test_names_options_and_defaults_are_keras() -> None:
             "`max_value` is -1.0: expected None or a finite number, at least 0",
         ),
         (Call("relu", (True,)), "E232", "`negative_slope` is True: expected a finite number"),
+        ("threshold", "E231", "activation `threshold` needs `threshold` and `default_value`"),
+        (Call("threshold", (1.0,)), "E231", "activation `threshold` needs `default_value`"),
+        (Call("celu", (0.0,)), "E232", "`alpha` is 0.0: expected a finite number, greater than 0"),
+        (Call("soft_shrink", (-1.0,)), "E232", "`threshold` is -1.0: expected a finite number, at least 0"),
         (Call("gelu", (1,)), "E232", "`approximate` is 1: expected True or False"),
     ],
 )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from codegen import keras_words
 from codegen.activations import serial
+from codegen.activations.row import Derivative, Option, Row, Value
 from codegen.activations.serial import deserialize, serialize
-from codegen.activations.table import ROWS, Derivative, Option, Row, Value
+from codegen.activations.table import ROWS
 from codegen.errors import SpecError
 from codegen.registry import Call, suggestion
 
@@ -62,9 +63,22 @@ class Activation:
         return dict(self.options)[name]
 
     @property
+    def is_plain(self) -> bool:
+        """Whether all options have their defaults, so that the name alone means it."""
+        spots = row(self).options
+        return not any(spot.required for spot in spots) and self.options == tuple(
+            (spot.name, spot.default) for spot in spots
+        )
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """What its C text stands on: words of templates/simd/lanewise.h.j2 and templates/activations/exp.c.j2."""
         return row(self).needs
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its C text takes so many operations that it should stand once, not at each store."""
+        return not {"exp", "power", "root"}.isdisjoint(self.needs)
 
     @property
     def slope_needs(self) -> tuple[str, ...]:
@@ -142,28 +156,40 @@ def ulps(activation: Activation, dtype: str) -> float:
 
 
 def error(activation: Activation, y: Array, dtype: str) -> Array:
-    """The stated error in absolute terms at the exact outputs y, in y's shape; 0 where y is not finite."""
+    """The stated error in absolute terms at the exact outputs y, in y's shape; 0 where y is not finite.
+
+    Where y is finite, but beyond the dtype's largest number, as exponential's may be, it is inf.
+    """
     import numpy as np
 
     info = np.finfo(np.dtype(dtype))
     size = np.abs(np.where(np.isfinite(y), y, 0))
     spacing = np.exp2(np.floor(np.log2(np.maximum(size, float(info.tiny))))) * float(info.eps)
-    result: Array = np.where(np.isfinite(y), ulps(activation, dtype) * spacing, 0)
+    stated = np.where(size > float(info.max), np.inf, ulps(activation, dtype) * spacing)
+    result: Array = np.where(np.isfinite(y), stated, 0)
     return result
 
 
 def derivative_error(activation: Activation, slopes: Array, dtype: str) -> Array:
-    """The stated error of the derivative's C text in absolute terms at its exact values `slopes`, in their shape."""
+    """The stated error of the derivative's C text in absolute terms at its exact values `slopes`, in their shape.
+
+    It is inf where a value is beyond the dtype's largest number.
+    """
     import numpy as np
 
-    units = _derivative(activation).units[dtype == "float64"]
-    result: Array = units * float(np.finfo(np.dtype(dtype)).eps) * np.maximum(1, np.abs(slopes))
+    info, size = np.finfo(np.dtype(dtype)), np.abs(slopes)
+    stated = _derivative(activation).units[dtype == "float64"] * float(info.eps) * np.maximum(1, size)
+    result: Array = np.where(size > float(info.max), np.inf, stated)
     return result
 
 
 def _make(name: str, args: tuple[object, ...], kwargs: tuple[tuple[str, object], ...]) -> Activation:
     found = _named(name)
     given = _given(found, name, args, kwargs)
+    missing = [option.name for option in found.options if option.required and option.name not in given]
+    if missing:
+        hint = f"write it as {name}({', '.join(f'{word}=0.0' for word in missing)})"
+        raise SpecError("E231", f"activation `{name}` needs {' and '.join(f'`{word}`' for word in missing)}", hint=hint)
     values = []
     for option in found.options:
         value = given.get(option.name, option.default)

@@ -24,7 +24,7 @@ def serialize(activation: object) -> Any:
         return "linear"
     if not isinstance(activation, activations.Activation):
         return configs.of_own(activation, "activation")
-    if activation == activations.get(activation.name):
+    if activation.is_plain:
         return activation.name
     layer = LAYERS.get(activation.name)
     module, name = ("keras.layers", layer) if layer else ("codegen.activations", activation.name)

@@ -8,56 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from codegen import curves, slopes
-from codegen.registry import Check, flag, optional, real
-
-Value = float | bool | None
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option's Keras name, its default, and the check that returns the value held or raises ValueError."""
-
-    name: str
-    default: Value
-    check: Check[Any]
-
-
-@dataclass(frozen=True)
-class Derivative:
-    """What there is to know about f'.
-
-    `reference(x, *options)` computes it in x's dtype. `units` bounds the error of its C text for (float32, float64), in
-    units of eps·max(1, |f'(x)|), eps = 2**-23 or 2**-52: for any x, on every target. What it stands on is `needs`.
-    """
-
-    reference: Callable[..., Any]
-    units: tuple[float, float] = (0.0, 0.0)
-    needs: tuple[str, ...] = ("where",)
-
-
-@dataclass(frozen=True)
-class Row:
-    """What there is to know about one activation.
-
-    `reference(x, *options)` computes it in x's dtype; `slope(*options)` is the largest |f'|. `ulps` bounds the error of
-    the C text for (float32, float64), in units in the last place of the exact result, for any x, denormal results
-    included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
-    the text makes no error at all. `derivative` is None where a whole row of outputs is one function's.
-    """
-
-    name: str
-    reference: Callable[..., Any]
-    slope: Callable[..., float]
-    ulps: tuple[float, float]
-    needs: tuple[str, ...] = ()
-    options: tuple[Option, ...] = ()
-    aliases: tuple[str, ...] = ()
-    exact: Callable[..., bool] = lambda *options: False
-    derivative: Derivative | None = None
+from codegen.activations.row import Derivative, Option, Row, Value
+from codegen.registry import flag, optional, real
 
 
 def _always(*options: Value) -> bool:
@@ -73,8 +27,14 @@ def _relu_slope(negative_slope: float, max_value: float | None, threshold: float
     return math.inf if threshold else max(1.0, negative_slope)
 
 
+def _jump(height: float) -> float:
+    """A jump, which no slope bounds, if it has a height."""
+    return math.inf if height > 0 or height < 0 else 1.0
+
+
 _LEAST_0 = real(at_least=0.0)
 _SMOOTH = ("bits", "abs", "min", "where", "exp")
+_FOLDED = ("bits", "abs", "where")
 _BELL = ("bits", "abs", "min", "exp")
 _LOGISTIC = ("bits", "min", "max", "power")
 _POSITIVE = ("bits", "abs", "min", "where", "power")
@@ -170,7 +130,129 @@ ROWS: tuple[Row, ...] = (
         _constant(1.0),
         (3.0, 3.0),
         _POSITIVE,
-        derivative=Derivative(slopes.softplus, (1.0, 1.0), _SMOOTH),
+        derivative=Derivative(slopes.softplus, (1.0, 1.0), _LOGISTIC),
+    ),
+    Row(
+        "celu",
+        curves.celu,
+        _constant(1.0),
+        (4.0, 4.0),
+        _SMOOTH,
+        (Option("alpha", 1.0, real(above=0.0)),),
+        derivative=Derivative(slopes.celu, (1.0, 1.0), _SMOOTH),
+    ),
+    Row(
+        "selu",
+        curves.selu,
+        _constant(1.7580993408473766),
+        (4.0, 4.0),
+        _SMOOTH,
+        derivative=Derivative(slopes.selu, (2.0, 2.0), _SMOOTH),
+    ),
+    Row(
+        "log_sigmoid",
+        curves.log_sigmoid,
+        _constant(1.0),
+        (3.0, 3.0),
+        _POSITIVE,
+        derivative=Derivative(slopes.log_sigmoid, (1.0, 1.0), _LOGISTIC),
+    ),
+    Row(
+        "softsign",
+        curves.softsign,
+        _constant(1.0),
+        (2.0, 2.0),
+        ("bits", "abs", "min", "copysign"),
+        derivative=Derivative(slopes.softsign, (2.0, 2.0), ("bits", "abs")),
+    ),
+    Row(
+        "mish",
+        curves.mish,
+        _constant(1.0884981612518572),
+        (5.0, 5.0),
+        _LOGISTIC,
+        derivative=Derivative(slopes.mish, (2.5, 2.5), _LOGISTIC),
+    ),
+    Row(
+        "exponential",
+        curves.exponential,
+        _constant(math.inf),
+        (3.0, 3.0),
+        _POSITIVE,
+        derivative=Derivative(curves.exponential, (3.0, 3.0), _POSITIVE),
+    ),
+    Row(
+        "squareplus",
+        curves.squareplus,
+        _constant(1.0),
+        (4.0, 4.0),
+        ("bits", "abs", "min", "where", "root"),
+        (Option("b", 4.0, real(above=0.0)),),
+        derivative=Derivative(slopes.squareplus, (1.0, 1.0), ("bits", "max", "min")),
+    ),
+    Row(
+        "tanh_shrink",
+        curves.tanh_shrink,
+        _constant(1.0),
+        (4.0, 4.0),
+        (*_POSITIVE, "copysign"),
+        derivative=Derivative(slopes.tanh_shrink, (3.0, 3.0), _BELL),
+    ),
+    Row(
+        "hard_tanh",
+        curves.hard_tanh,
+        _constant(1.0),
+        (0.0, 0.0),
+        ("min", "max"),
+        exact=_always,
+        derivative=Derivative(slopes.hard_tanh, needs=_FOLDED),
+    ),
+    Row(
+        "soft_shrink",
+        curves.soft_shrink,
+        _constant(1.0),
+        (0.0, 0.0),
+        ("bits", "abs", "copysign", "where"),
+        (Option("threshold", 0.5, _LEAST_0),),
+        exact=_always,
+        derivative=Derivative(slopes.hard_shrink, needs=_FOLDED),
+    ),
+    Row(
+        "hard_shrink",
+        curves.hard_shrink,
+        lambda threshold: _jump(max(threshold, 0.0)),
+        (0.0, 0.0),
+        _FOLDED,
+        (Option("threshold", 0.5, real()),),
+        exact=_always,
+        derivative=Derivative(slopes.hard_shrink, needs=_FOLDED),
+    ),
+    Row(
+        "threshold",
+        curves.threshold,
+        lambda threshold, default_value: _jump(threshold - default_value),
+        (0.0, 0.0),
+        ("where",),
+        (Option("threshold", None, real(), required=True), Option("default_value", None, real(), required=True)),
+        exact=_always,
+        derivative=Derivative(slopes.threshold),
+    ),
+    Row(
+        "sparse_plus",
+        curves.sparse_plus,
+        _constant(1.0),
+        (2.0, 2.0),
+        ("where",),
+        derivative=Derivative(slopes.sparse_plus, (0.5, 0.5)),
+    ),
+    Row(
+        "sparse_sigmoid",
+        curves.sparse_sigmoid,
+        _constant(0.5),
+        (0.0, 0.0),
+        ("where",),
+        exact=_always,
+        derivative=Derivative(slopes.sparse_sigmoid, needs=_FOLDED),
     ),
     Row(
         "hard_sigmoid",
@@ -178,7 +260,7 @@ ROWS: tuple[Row, ...] = (
         _constant(1 / 6),
         (2.0, 2.0),
         ("where",),
-        derivative=Derivative(slopes.hard_sigmoid, (0.1, 0.1), ("bits", "abs", "where")),
+        derivative=Derivative(slopes.hard_sigmoid, (0.1, 0.1), _FOLDED),
     ),
     Row(
         "hard_silu",

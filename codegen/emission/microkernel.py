@@ -186,7 +186,7 @@ def act_name(problem: ConvProblem) -> str | None:
 
 def is_long(problem: ConvProblem) -> bool:
     """Whether the activation takes so many operations that its code should stand once, not at each store."""
-    return "exp" in problem.activation.needs
+    return problem.activation.is_long
 
 
 def accumulator(row: int, vector: int) -> str:

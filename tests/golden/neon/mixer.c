@@ -130,16 +130,20 @@ static void mixer_10x4_at0(const float *restrict x, const float *restrict w,
     s = v4_load(x + 63); a7_0 = v4_fma(s, w3, a7_0); a8_0 = v4_fma(s, w2, a8_0); a9_0 = v4_fma(s, w1, a9_0);
     s = v4_load(x + 72); a8_0 = v4_fma(s, w3, a8_0); a9_0 = v4_fma(s, w2, a9_0);
     s = v4_load(x + 81); a9_0 = v4_fma(s, w3, a9_0);
-    v4_store(y, v4_silu(a0_0));
-    v4_store(y + 9, v4_silu(a1_0));
-    v4_store(y + 18, v4_silu(a2_0));
-    v4_store(y + 27, v4_silu(a3_0));
-    v4_store(y + 36, v4_silu(a4_0));
-    v4_store(y + 45, v4_silu(a5_0));
-    v4_store(y + 54, v4_silu(a6_0));
-    v4_store(y + 63, v4_silu(a7_0));
-    v4_store(y + 72, v4_silu(a8_0));
-    v4_store(y + 81, v4_silu(a9_0));
+    float sums[40]; /* for the activation, a vector at a time */
+    v4_store(sums, a0_0);
+    v4_store(sums + 4, a1_0);
+    v4_store(sums + 8, a2_0);
+    v4_store(sums + 12, a3_0);
+    v4_store(sums + 16, a4_0);
+    v4_store(sums + 20, a5_0);
+    v4_store(sums + 24, a6_0);
+    v4_store(sums + 28, a7_0);
+    v4_store(sums + 32, a8_0);
+    v4_store(sums + 36, a9_0);
+    for (ptrdiff_t r = 0; r < 10; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
+    }
 }
 
 /* 10 output steps x 4 filters */
@@ -180,16 +184,20 @@ static void mixer_10x4(const float *restrict x, const float *restrict w,
     s = v4_load(x + 90); a7_0 = v4_fma(s, w3, a7_0); a8_0 = v4_fma(s, w2, a8_0); a9_0 = v4_fma(s, w1, a9_0);
     s = v4_load(x + 99); a8_0 = v4_fma(s, w3, a8_0); a9_0 = v4_fma(s, w2, a9_0);
     s = v4_load(x + 108); a9_0 = v4_fma(s, w3, a9_0);
-    v4_store(y, v4_silu(a0_0));
-    v4_store(y + 9, v4_silu(a1_0));
-    v4_store(y + 18, v4_silu(a2_0));
-    v4_store(y + 27, v4_silu(a3_0));
-    v4_store(y + 36, v4_silu(a4_0));
-    v4_store(y + 45, v4_silu(a5_0));
-    v4_store(y + 54, v4_silu(a6_0));
-    v4_store(y + 63, v4_silu(a7_0));
-    v4_store(y + 72, v4_silu(a8_0));
-    v4_store(y + 81, v4_silu(a9_0));
+    float sums[40]; /* for the activation, a vector at a time */
+    v4_store(sums, a0_0);
+    v4_store(sums + 4, a1_0);
+    v4_store(sums + 8, a2_0);
+    v4_store(sums + 12, a3_0);
+    v4_store(sums + 16, a4_0);
+    v4_store(sums + 20, a5_0);
+    v4_store(sums + 24, a6_0);
+    v4_store(sums + 28, a7_0);
+    v4_store(sums + 32, a8_0);
+    v4_store(sums + 36, a9_0);
+    for (ptrdiff_t r = 0; r < 10; ++r) {
+        v4_store(y + 9 * r, v4_silu(v4_load(sums + 4 * r)));
+    }
 }
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)

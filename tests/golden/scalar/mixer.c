@@ -102,13 +102,17 @@ static void mixer_7x1_at0(const float *restrict x, const float *restrict w,
     s = x[36]; a4_0 += s * w3; a5_0 += s * w2; a6_0 += s * w1;
     s = x[45]; a5_0 += s * w3; a6_0 += s * w2;
     s = x[54]; a6_0 += s * w3;
-    y[0] = v1_silu(a0_0);
-    y[9] = v1_silu(a1_0);
-    y[18] = v1_silu(a2_0);
-    y[27] = v1_silu(a3_0);
-    y[36] = v1_silu(a4_0);
-    y[45] = v1_silu(a5_0);
-    y[54] = v1_silu(a6_0);
+    float sums[7]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a1_0;
+    sums[2] = a2_0;
+    sums[3] = a3_0;
+    sums[4] = a4_0;
+    sums[5] = a5_0;
+    sums[6] = a6_0;
+    for (ptrdiff_t r = 0; r < 7; ++r) {
+        y[9 * r] = v1_silu(sums[r]);
+    }
 }
 
 /* 7 output steps x 1 filters */
@@ -136,13 +140,17 @@ static void mixer_7x1(const float *restrict x, const float *restrict w,
     s = x[63]; a4_0 += s * w3; a5_0 += s * w2; a6_0 += s * w1;
     s = x[72]; a5_0 += s * w3; a6_0 += s * w2;
     s = x[81]; a6_0 += s * w3;
-    y[0] = v1_silu(a0_0);
-    y[9] = v1_silu(a1_0);
-    y[18] = v1_silu(a2_0);
-    y[27] = v1_silu(a3_0);
-    y[36] = v1_silu(a4_0);
-    y[45] = v1_silu(a5_0);
-    y[54] = v1_silu(a6_0);
+    float sums[7]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a1_0;
+    sums[2] = a2_0;
+    sums[3] = a3_0;
+    sums[4] = a4_0;
+    sums[5] = a5_0;
+    sums[6] = a6_0;
+    for (ptrdiff_t r = 0; r < 7; ++r) {
+        y[9 * r] = v1_silu(sums[r]);
+    }
 }
 
 /* 6 output steps x 1 filters */
@@ -168,12 +176,16 @@ static void mixer_6x1(const float *restrict x, const float *restrict w,
     s = x[54]; a3_0 += s * w3; a4_0 += s * w2; a5_0 += s * w1;
     s = x[63]; a4_0 += s * w3; a5_0 += s * w2;
     s = x[72]; a5_0 += s * w3;
-    y[0] = v1_silu(a0_0);
-    y[9] = v1_silu(a1_0);
-    y[18] = v1_silu(a2_0);
-    y[27] = v1_silu(a3_0);
-    y[36] = v1_silu(a4_0);
-    y[45] = v1_silu(a5_0);
+    float sums[6]; /* for the activation, a vector at a time */
+    sums[0] = a0_0;
+    sums[1] = a1_0;
+    sums[2] = a2_0;
+    sums[3] = a3_0;
+    sums[4] = a4_0;
+    sums[5] = a5_0;
+    for (ptrdiff_t r = 0; r < 6; ++r) {
+        y[9 * r] = v1_silu(sums[r]);
+    }
 }
 
 void mixer(const float *x, const float *kernel, const float *bias, float *y)
