@@ -134,6 +134,15 @@ def test_constants() -> None:
     assert (initializers.get("zeros")(SHAPE, "float32") == 0).all()
     assert (initializers.get("one")(SHAPE, "float64") == 1).all()
     assert (initializers.Constant(-2.5)(SHAPE) == -2.5).all()
+    values = np.arange(math.prod(SHAPE), dtype="float32").reshape(SHAPE)
+    for array in (initializers.get(values), initializers.Constant(values.tolist())):
+        assert (array(SHAPE) == values).all()
+        assert hash(array) == hash(initializers.Constant(values))
+        assert initializers.get(initializers.serialize(array)) == array
+    assert (initializers.Constant(values[0, 0])(SHAPE) == values[0, 0]).all()
+    with pytest.raises(SpecError, match="does not fill shape") as caught:
+        initializers.Constant([1.0, 2.0])((3, 3))
+    assert caught.value.code == "E233"
     assert initializers.Identity(3.0)((2, 3)).tolist() == [[3.0, 0.0, 0.0], [0.0, 3.0, 0.0]]
 
 
@@ -224,7 +233,7 @@ def test_options_by_place_and_by_name() -> None:
         ("kaiming_normal", "E230", "unknown initializer", "did you mean `he_normal`?"),
         ("xyzzy", "E230", "unknown initializer `xyzzy`", "known: zeros, ones, constant"),
         (3, "E230", "3 is no initializer", "give a name"),
-        (np.ones(3), "E230", "is no initializer", "give a name"),
+        (np.array(["a"]), "E232", "`value` is array(['a']", None),
         ({"class_name": "Zeros", "weights": 1}, "E230", "is no config", "write it as"),
         ({"config": {}}, "E230", "is no config", "write it as"),
         (Call("HeNormal", (), (("sed", 1),)), "E231", "no option `sed`: it takes seed", "did you mean `seed`?"),

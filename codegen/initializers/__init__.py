@@ -55,7 +55,12 @@ REGISTRY: Registry[Initializer] = Registry("initializer", PLAIN + RANDOM + NAMED
 
 
 def get(value: object) -> Initializer | Callable[[tuple[int, ...], str], NDArray[Any]] | None:
-    """The initializer that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError."""
+    """The initializer that `value` means (name, Call, config, instance, callable); None for None. Raises SpecError.
+
+    An array is the Constant of its values.
+    """
+    if hasattr(value, "__array__") and not callable(value):
+        return Constant(value)  # type: ignore[arg-type]  # its check takes arrays
     return REGISTRY.get(value)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from codegen.errors import SpecError
 from codegen.initializers.initializer import Array, Initializer, Shape
 from codegen.initializers.windows import WINDOWS, window
 from codegen.registry import flag, one_of, option, optional, real
 
+NUMBER = real()
+
 
 def _window(value: object) -> str | tuple[float, ...]:
     """A window's name, or its values, one a tap."""
     if not isinstance(value, (list, tuple)):
         return one_of(*WINDOWS)(value)
-    return tuple(real()(number) for number in value)
+    return tuple(NUMBER(number) for number in value)
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,28 @@ class Ones(Initializer):
         return _filled(shape, 1.0, dtype)
 
 
+def _numbers(value: object) -> float | tuple[Any, ...]:
+    """A number, or an array or nested lists of them, as nested tuples; whether they are of one length is told later."""
+    held = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(map(_numbers, held)) if isinstance(held, (list, tuple)) else NUMBER(held)
+
+
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """`value` everywhere."""
+    """`value` everywhere; an array or nested lists are repeated along the axes that they lack, as NumPy broadcasts."""
 
-    value: float = option(0.0, real())
+    value: float | tuple[Any, ...] = option(0.0, _numbers)
 
     def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
-        return _filled(shape, self.value, dtype)
+        import numpy as np
+
+        try:
+            return np.array(np.broadcast_to(np.asarray(self.value, dtype), shape))
+        except ValueError:
+            message = f"Constant holds an array that does not fill shape {shape}"
+            hint = "give a number, or an array of that shape"
+            said = f"Expected `shape` to be that of the array, got {shape}"
+            raise SpecError("E233", message, hint=hint, keras=said) from None
 
 
 @dataclass(frozen=True)
