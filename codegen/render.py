@@ -118,6 +118,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
         "tap_numbers": p.group_channels * p.filters,
+        "row_width": cformat.times(p.groups, "width"),
     }
     return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen import planner
-from codegen.algorithms import cost, phases
+from codegen.algorithms import cost, phases, transformed
 from codegen.algorithms.phases import Part, Rows
-from codegen.algorithms.transposed import HALO, MOVED_ALONE, PANEL_BYTES, WEIGHTS, panel_bytes
+from codegen.algorithms.transposed import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
+from codegen.transforms import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NAME = "interleaved"
 COPIED = 0.3  # cycles for a number of a run that is copied
 PIECE = 4  # cycles for each run
+LONG = 256  # rows in a chunk from which on longer ones gain nothing
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def why_not(request: Request) -> str | None:
         return "the padding of a free length is known only when it runs"
     if problem.steps is not None and not problem.out_steps(problem.steps):
         return "there is no output"
+    if not any(part.taps for part in phases.rows_of(problem).parts):
+        return "no output reads a step of the input"
     return None
 
 
@@ -56,9 +60,15 @@ def candidates(request: Request) -> list[KernelPlan]:
         ways += [way for way in [phases.rows_of(request.problem, padded=True)] if len(way.parts) < len(ways[0].parts)]
     plans: list[KernelPlan] = []
     for rows in ways:
-        for chunk in dict.fromkeys(_chunk(request.problem, rows, room) for room in PANEL_BYTES):
+        for chunk in _chunks(request.problem, rows):
             plans += _plans(request, rows, chunk)
     return sorted(plans, key=lambda plan: plan.cost)
+
+
+def _chunks(p: ConvProblem, rows: Rows) -> list[int]:
+    """The sizes of chunks that are looked at: none above the first that is long enough, to be frugal with memory."""
+    sizes = list(dict.fromkeys(_chunk(p, rows, room) for room in PANEL_BYTES))
+    return [size for i, size in enumerate(sizes) if not i or sizes[i - 1] < LONG]
 
 
 def _chunk(p: ConvProblem, rows: Rows, room: int) -> int:
@@ -117,13 +127,12 @@ def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvPro
 def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan:
     p, rows, chunk = request.problem, schedule.rows, schedule.chunk
     whole = rows.over(p.out_steps(p.steps or cost.FREE_STEPS))
-    turns = -(-whole // chunk)
-    inside = sum(inners[i].cost for i in schedule.inners if i is not None)
-    inside *= whole / cost.FREE_STEPS if p.steps is None else turns
+    turns = max(1.0, whole / chunk) if p.steps is None else -(-whole // chunk)
+    inside = turns * sum(_turn_cost(inners[i], min(chunk, whole)) for i in schedule.inners if i is not None)
     copied = turns if not writes_rows(p, rows) else min(turns, 2)
-    moves = copied * _moves(p, rows, chunk)
+    moves = copied * _moves(p, rows, min(chunk, whole))
     weights = p.terms * rows.count * p.filters * p.item_bytes
-    cycles = inside + moves + turns * WEIGHTS * weights * cost.far(weights)
+    cycles = inside + moves + turns * weights * cost.far(weights)
     if request.weights == "argument":
         cycles += COPIED * p.kernel_size * p.group_channels * p.filters + PIECE * p.kernel_size * p.group_channels
     memory = sum(room(p, schedule, request.weights)) + max(inner.workspace(rows.samples(chunk)) for inner in inners)
@@ -133,13 +142,24 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
     )
 
 
+def _turn_cost(inner: KernelPlan, rows: int) -> float:
+    """Cycles of a part of a chunk; a transform of a free length computes whole blocks of tiles."""
+    if inner.problem.steps is not None:
+        return inner.cost
+    if isinstance(inner.schedule, transformed.Schedule):
+        block = inner.schedule.tiles * named(inner.schedule.transform, inner.schedule.taps).outputs
+        rows = -(-rows // block) * block
+    return inner.cost * rows / inner.problem.out_steps(cost.FREE_STEPS)
+
+
 def _moves(p: ConvProblem, rows: Rows, chunk: int) -> float:
     """Cycles to copy a chunk of rows from the workspace, and what they read into it."""
     samples, numbers = rows.samples(chunk) * p.channels, chunk * rows.count * p.filters
+    far = (samples + numbers) * p.item_bytes * cost.far((samples + numbers) * p.item_bytes)
     if not p.channels_last:
-        return (samples * COPIED + p.channels * PIECE) + numbers * MOVED_ALONE
+        return samples * COPIED + p.channels * PIECE + numbers * MOVED_ALONE + far
     pieces = chunk * (len(rows.parts) if p.groups == 1 else rows.count * p.groups)
-    return (samples + numbers) * COPIED + pieces * PIECE
+    return (samples + numbers) * COPIED + pieces * PIECE + far
 
 
 def writes_rows(p: ConvProblem, rows: Rows) -> bool:

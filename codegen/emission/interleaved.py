@@ -119,9 +119,10 @@ class InterleavedView:
                 at += part.taps * part.phases * p.group_channels * p.filters
         for part in self.rows.parts if p.bias else ():
             group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
-            heads = [*group, count_loop("i", 0, part.phases), count_loop("f", 0, p.group_filters)]
+            phases = [count_loop("i", 0, part.phases)] * (part.phases > 1)
+            heads = [*group, *phases, count_loop("f", 0, p.group_filters)]
             turn = (part.phases * p.group_filters if p.groups > 1 else 0, "g")
-            to = index(turn, (p.group_filters, "i"), (1, "f"), part.first * p.filters)
+            to = index(turn, (p.group_filters if phases else 0, "i"), (1, "f"), part.first * p.filters)
             lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
             lines += nest(heads, f"many[{to}] = {self.prefix}bias[{lane}];", 0).split("\n")
         return lines

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.algorithms import direct_filters, direct_steps, transformed, transposed
+from codegen.algorithms import direct_filters, direct_steps, interleaved, transformed, transposed
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
 from codegen.plan import KernelPlan
@@ -20,12 +20,19 @@ MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a
 class Packing:
     """`count` packed numbers; `moves` are ((loops, the C of one number), …) in the order in which they are stored.
 
-    `matrix` is the transform's, (points, taps), None where numbers are only moved.
+    `matrix` is the transform's, (points, taps), None where numbers are only moved. With a `tap_step` the parts of a
+    kernel are packed, whose taps lie so far apart.
     """
 
     count: int
     moves: tuple[tuple[tuple[str, ...], str], ...]
     matrix: tuple[tuple[float, ...], ...] | None = None
+    tap_step: int | None = None
+
+    @property
+    def calls(self) -> bool:
+        """Whether numbers come from a function of the file."""
+        return self.matrix is not None or self.tap_step is not None
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,22 @@ def packing(plan: KernelPlan) -> Packing | None:
         return _transformed(plan, schedule)
     if isinstance(schedule, transposed.Schedule) and plan.inner:
         return packing(plan.inner)
+    if isinstance(schedule, interleaved.Schedule):
+        return _of_parts(plan, schedule)
     return None
+
+
+def _of_parts(plan: KernelPlan, schedule: interleaved.Schedule) -> Packing | None:
+    """The inner plans' packings, one after the other, each number looked up in the whole kernel."""
+    count, moves = 0, []
+    for part, i in zip(schedule.rows.parts, schedule.inners, strict=True):
+        found = packing(plan.parts[i]) if i is not None else Packing(0, ())
+        if found is None or found.calls:
+            return None
+        place = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, "
+        moves += [(heads, value.replace("kernel[", place)[:-1] + ")") for heads, value in found.moves]
+        count += found.count
+    return Packing(count, tuple(moves), tap_step=schedule.rows.tap_step)
 
 
 def _by_filters(plan: KernelPlan, schedule: direct_filters.Schedule) -> Packing:
