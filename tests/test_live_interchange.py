@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -262,3 +264,11 @@ def test_a_layer_with_low_rank_updates_is_read_as_it_computes() -> None:
         variable.assign(np.full(variable.shape, 0.25, "float32"))
     x = np.random.default_rng(3).normal(size=(1, 12, 2)).astype(np.float32)
     np.testing.assert_allclose(codegen.from_keras(theirs)(x), array(theirs(x)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["keras", "torch"])
+def test_the_page_on_weights_says_what_is_so(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "weights.md").read_text("utf-8")
+    (block,) = re.findall(rf"^```text\n(import {library}\n.*?)^```$", page, re.M | re.S)
+    exec(block, {})
+    assert f"from {library} " in capsys.readouterr().out
