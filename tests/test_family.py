@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from codegen import layers, pipeline, reference, rounding
-from tests import recorded
+import numpy as np
+import pytest
+
+from codegen import layers, pipeline, planner, reference, rounding
+from codegen.render import render
+from codegen.targets import TARGETS
+from tests import cprogram, recorded
+from tests.cprogram import Call, Program
 
 COMPILED = 5  # one layer in so many is compiled, too
 ROWS = ("softmax", "log_softmax", "sparsemax", "glu")
@@ -38,4 +46,28 @@ def test_layers_compute_it() -> None:
         weights = layer.spec.problem_weights({name: w.astype(np.float32) for name, w in told.weights.items()})
         allowed = rounding.bound(plan, "fast", told.x, *weights)
         options = 2e-7 * np.abs(told.y)  # Keras had its activations' options in float64
+        assert (np.abs(y - told.y) <= allowed + options).all(), (told.kind, told.arguments, told.activation)
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_emitted_c_computes_it(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """A quarter of them on each target, weights packed, direct kernels: whole numbers exactly, others within the bound."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    family = FAMILY[int(target == "avx2") :: 4]
+    plans = [planner.plan(told.spec().lower(), TARGETS[target], "packed") for told in family]
+    program = Program([render(plan, f"k{number}") for number, plan in enumerate(plans)], tools, tmp_path)
+    calls = []
+    for number, (told, plan) in enumerate(zip(family, plans, strict=True)):
+        kernel, bias = told.spec().problem_weights(told.weights)
+        packed = planner.algorithm(plan.algorithm).pack(plan, kernel)
+        steps = told.x.shape[1 if plan.problem.channels_last else 2]
+        calls += [Call(number, x, packed, bias, steps, told.y[0].size) for x in told.x]
+    outputs = iter(program.run(calls))
+    for told, plan in zip(family, plans, strict=True):
+        y = np.stack([next(outputs) for _ in told.x]).reshape(told.y.shape)
+        if told.whole:
+            assert (y == told.y).all(), told.arguments
+            continue
+        allowed = rounding.bound(plan, "exact", told.x, *told.spec().problem_weights(told.weights))
+        options = 2e-7 * np.abs(told.y)
         assert (np.abs(y - told.y) <= allowed + options).all(), (told.kind, told.arguments, told.activation)
