@@ -79,7 +79,6 @@ METHODS = {
 }
 ATTRIBUTES = {"origin": "What the layer was copied from, another library's layer or module; None where it was not"}
 INITIALIZERS = {
-    "Constant": "one number, no array: arrays go to `set_weights`",
     "STFT": "every window that `scipy.signal.get_window` takes by its name alone, but `taylor`",
     "Orthogonal": "equal to Keras' NumPy backend to rounding, not bit for bit: its QR is LAPACK's",
 }
