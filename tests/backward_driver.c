@@ -4,11 +4,11 @@
  *
  * Every buffer lies between two pages that may not be touched, once against the upper and once against the lower one;
  * inputs are read-only, the workspace holds NaN; both runs must give the same bits. dkernel and dbias start at what the
- * file says, as the functions add to them.
+ * file says, as the functions add to them; dbias is the bias, too.
  *
  * Compiled with a file that defines `layers` (tests/test_backward_c.py). A call is the layer's number and the bytes of x,
  * z, dy, kernel, dkernel, dbias and the workspace (int64 each), then x, z, dy, kernel, dkernel and dbias. The output is
- * dz, dx, dkernel, dbias.
+ * z, dz, dx, dkernel, dbias.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -55,7 +55,7 @@ static void run(const int64_t *head, unsigned char **given, int upper, unsigned 
     size_t mapped[BUFFERS], size[BUFFERS];
     const struct layer *layer = &layers[head[0]];
     unsigned char *out = *made;
-    static const int written[] = {DZ, DX, DKERNEL, DBIAS};
+    static const int written[] = {Z, DZ, DX, DKERNEL, DBIAS};
 
     for (int i = 0; i <= WORKSPACE; ++i)
         size[i] = (size_t)head[1 + i];
@@ -65,10 +65,11 @@ static void run(const int64_t *head, unsigned char **given, int upper, unsigned 
         at[i] = guarded(size[i], upper, &base[i], &mapped[i]);
         if (i < GIVEN)
             memcpy(at[i], given[i], size[i]);
-        if (i < DKERNEL && mprotect(base[i], mapped[i] - page, PROT_READ))
+        if (i < DKERNEL && i != Z && mprotect(base[i], mapped[i] - page, PROT_READ))
             fail("mprotect", call);
     }
     memcpy(at[DZ], given[DY], size[DY]); /* a linear layer's dz is dy */
+    layer->before(at[X], at[KERNEL], at[DBIAS], at[Z], at[WORKSPACE]); /* a linear layer's z is what the file says */
     layer->output(at[Z], at[DY], at[DZ], at[DBIAS]);
     layer->input(at[DZ], at[KERNEL], at[DX], at[WORKSPACE]);
     layer->kernel(at[X], at[DZ], at[DKERNEL], at[WORKSPACE]);
@@ -91,7 +92,7 @@ int main(int count, char **words)
         fail("driver CALLS OUTPUTS", -1);
     for (; fread(head, sizeof *head, WORKSPACE + 2, calls) == WORKSPACE + 2; ++call) {
         unsigned char *given[GIVEN], *made[2], *end[2];
-        size_t total = (size_t)(head[1 + DY] + head[1 + X] + head[1 + DKERNEL] + head[1 + DBIAS]);
+        size_t total = (size_t)(head[1 + Z] + head[1 + DY] + head[1 + X] + head[1 + DKERNEL] + head[1 + DBIAS]);
 
         for (int i = 0; i < GIVEN; ++i) {
             given[i] = malloc((size_t)head[1 + i] + 1);

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from codegen import activations
+from codegen import activations, reference
 from codegen.commands.generate import emitters
 from codegen.errors import UsageError
 from codegen.gradients import emit
 from codegen.gradients import reference as definition
 from codegen.gradients.backward import at_length
+from codegen.specs import KINDS
 from codegen.targets import TARGETS
 from tests import cprogram, strategies
 from tests.cprogram import WARNINGS, Toolchain, compile_c, private
@@ -43,7 +45,10 @@ def emitted(layers: list[Layer], target: str, folder: Path, tools: Toolchain) ->
         units += private(code, number)
         headers.append(header)
         lines += [f'#include "{h_name}"', *wrappers(c_name.removesuffix(".c"), header)]
-    names = (f"{{ output_{n}, input_{n}, kernel_{n} }}" for n in (f"layer_{i}_backward" for i in range(len(layers))))
+    names = (
+        f"{{ before_{n}, output_{n}, input_{n}, kernel_{n} }}"
+        for n in (f"layer_{i}_backward" for i in range(len(layers)))
+    )
     lines += [f"const struct layer layers[] = {{ {', '.join(names)} }};", ""]
     (folder / "table.c").write_text("\n".join(lines))
     (folder / "units.c").write_text(units)
@@ -60,7 +65,12 @@ def wrappers(name: str, header: str) -> list[str]:
     words = [word for word in ("z", "dy", "dz", "dbias") if declared and re.search(rf"\*{word}\b", declared[1])]
     unused = "(void)z, (void)dy, (void)dz, (void)dbias;"
     call = f" {name}_output({', '.join(words)});" if declared else ""
+    bias = "bias, " if "*bias" in header else ""
+    before = f" {name}_z(x, kernel, {bias}z, workspace);" if f"void {name}_z(" in header else ""
+    given = "const void *x, const void *kernel, const void *bias, void *z, void *workspace"
     return [
+        f"static void before_{name}({given})",
+        f"{{ (void)x, (void)kernel, (void)bias, (void)z, (void)workspace;{before} }}",
         f"static void output_{name}(const void *z, const void *dy, void *dz, void *dbias) {{ {unused}{call} }}",
         f"static void input_{name}(const void *dz, const void *kernel, void *dx, void *workspace)",
         f"{{ {name}_input(dz, kernel, dx, workspace); }}",
@@ -83,13 +93,16 @@ def run(layers: list[Layer], headers: list[str], folder: Path, tools: Toolchain)
             x, kernel = given.x.astype(p.dtype), given.kernel.reshape(p.kernel_shape).astype(p.dtype)
             bytes_ = re.search(r"_WORKSPACE_BYTES (\d+)", headers[number])
             assert bytes_
+            if p.activation != activations.LINEAR:
+                before = replace(p, activation=activations.LINEAR)
+                z = reference.convolve(before, x, kernel, biases if p.bias else None).astype(p.dtype)
             arrays = (x, z, dy, kernel, start, biases)
             file.write(np.array([number, *(array.nbytes for array in arrays), int(bytes_[1])], np.int64).tobytes())
             file.write(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
             dz = dy * activations.derivative(p.activation, z.astype("float64"), p.dtype)
             sums = biases + definition.bias_gradient(p, dz) if p.bias else biases
             dx = definition.input_gradient(p, layer.steps, kernel, dz)
-            wanted.append([dz, dx, start + definition.kernel_gradient(p, x, dz), sums])
+            wanted.append([z, dz, dx, start + definition.kernel_gradient(p, x, dz), sums])
     done = subprocess.run(
         (*tools.runner, str(folder / "program"), str(folder / "calls.bin"), str(folder / "made.bin")),
         capture_output=True,
@@ -101,7 +114,7 @@ def run(layers: list[Layer], headers: list[str], folder: Path, tools: Toolchain)
     made, at = (folder / "made.bin").read_bytes(), 0
     for layer, exact in zip(layers, wanted, strict=True):
         dtype = np.dtype(layer.spec().dtype)
-        for name, array in zip(("dz", "dx", "dkernel", "dbias"), exact, strict=True):
+        for name, array in zip(("z", "dz", "dx", "dkernel", "dbias"), exact, strict=True):
             found = np.frombuffer(made, dtype, array.size, at).reshape(array.shape)
             np.testing.assert_array_equal(found, array, f"{name} of {layer}")
             at += found.nbytes
@@ -133,6 +146,14 @@ def test_emitted_gradients_compile_without_a_warning(
 def test_a_free_length_is_refused_with_the_way_out() -> None:
     spec = Layer("conv1d", 5, 9, {"filters": 3, "kernel_size": 2}, free=True).spec("stem")
     with pytest.raises(UsageError, match=r"`stem`: .* for one number of steps, .* input_shape = \(98, 5\)"):
+        emit.files(spec)
+
+
+@pytest.mark.parametrize("kind", ["conv1d_transpose", "separable_conv1d"])
+def test_a_kind_that_is_not_emitted_is_refused_by_its_name(kind: str) -> None:
+    given: dict[str, Any] = {"name": "up", "input_shape": (9, 2), "filters": 3, "kernel_size": 2}
+    spec = KINDS[kind](**given)
+    with pytest.raises(UsageError, match=f"`up`: the backward functions of a {kind} are not emitted"):
         emit.files(spec)
 
 

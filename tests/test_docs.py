@@ -2,7 +2,7 @@
 
 conv: read without an error. python: run, a page's blocks one after another. console: each `$ gen-conv …` is run and
 prints what stands below it. sh: a line of gen-conv alone is run. c: found in the C of an example, or, with a main,
-compiled with the files of wake_word.conv and run. `…` stands for anything.
+compiled with the files of wake_word.conv, or of the command of its first comment, and run. `…` stands for anything.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def test_c_blocks_are_what_is_emitted(text: str, emitted: list[str]) -> None:
 
 @pytest.mark.parametrize("text", [block for block in blocks("c") if "int main(" in block.values[0]])
 def test_c_programs_compile_with_the_emitted_files_and_run(text: str, place: Path) -> None:
-    code, printed = shell("gen-conv examples/wake_word.conv --init", place)
+    command = re.match(r"/\* (gen-conv .*?) \*/", text)
+    code, printed = shell(command[1] if command else "gen-conv examples/wake_word.conv --init", place)
     assert code == 0, printed
     (place / "main.c").write_text(text)
     files = ["main.c", *map(str, sorted((place / "build").glob("*.c")))]

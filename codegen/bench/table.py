@@ -61,7 +61,8 @@ def _foot(report: Report) -> Iterator[str]:
     if told:
         yield f"geometric mean of best peer / ours: {', '.join(told)}"
     bandwidths = ", ".join(f"{one.level} {one.read:.0f}/{one.copy:.0f}" for one in report.bandwidths)
-    yield f"peak of a thread {report.peak / 1e9:.1f} GFLOP/s in {report.target}; GB/s read/copied: {bandwidths}"
+    moved = f"; GB/s read/copied: {bandwidths}" if bandwidths else ""
+    yield f"peak of a thread {report.peak / 1e9:.1f} GFLOP/s in {report.target}{moved}"
     if report.versions:
         yield f"peers: {', '.join(dict.fromkeys(report.versions.values()))}"
     for name, package in report.missing.items():

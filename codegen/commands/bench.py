@@ -26,6 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peers", default="all", metavar="LIST", help="all, none, or a comma list; a wrong word lists them"
     )
+    parser.add_argument(
+        "--backward", action="store_true", help="the gradients, beside PyTorch's own (default shapes: A E H L N S)"
+    )
     parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
     parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
     parser.add_argument(
@@ -58,11 +61,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Time, draw the tables, write the files."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)  # read by the peers' own thread pools as they are loaded
-    from codegen.bench import case, contest
+    from codegen.bench import backward, case, contest
 
     settings = _settings(options)
-    cases = list(case.cases(options.shapes, data_format=options.data_format, batch=options.batch))
-    report = contest.run(cases, settings, lambda row: _tell(row, terminal))
+    shapes = options.shapes or (backward.TRAINING if options.backward else ())
+    cases = list(case.cases(shapes, data_format=options.data_format, batch=options.batch))
+    run_all = backward.run if options.backward else contest.run
+    report = run_all(cases, settings, lambda row: _tell(row, terminal))
     from codegen.bench import table
 
     colour = coloured(terminal.out)
@@ -79,6 +84,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     chosen = {"accuracy": options.accuracy, "rigor": options.rigor}
+    if options.backward and (options.threads > 1 or options.tables == "c"):
+        raise UsageError("--backward is of one thread, from Python: leave --threads and --from out")
     if options.threads > 1:
         if options.tables == "c":
             raise UsageError("--from c is of one thread: its loop calls one kernel after another")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from codegen import __version__, banner, cformat, planner, render
-from codegen.activations import LINEAR
+from codegen import __version__, activations, banner, cformat, planner, render
+from codegen.activations import LINEAR, Activation
 from codegen.dtypes import DTYPES
 from codegen.errors import UsageError
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
 from codegen.plan import Accuracy, KernelPlan
 from codegen.problem import ConvProblem
-from codegen.specs import Spec
+from codegen.specs import Conv1DSpec, DepthwiseConv1DSpec, Spec
 from codegen.targets import Target, target_named
 
 __all__ = ["Files", "files"]
@@ -23,10 +23,11 @@ Files = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Parts:
-    """The three plans of a layer of known length."""
+    """The plans of a layer of known length; `forward` is for its z, which a layer with an activation does not tell."""
 
     problem: ConvProblem
     target: Target
+    forward: KernelPlan | None
     input: KernelPlan
     kernel: plan.KernelGradientPlan
     output: plan.OutputGradientPlan
@@ -35,9 +36,12 @@ class Parts:
     def of(cls, problem: ConvProblem, target: Target, accuracy: Accuracy) -> Parts:
         assert problem.steps is not None
         backwards = input_gradients.input_problem(problem, problem.steps)
+        linear = replace(problem, activation=LINEAR)
+        curved = problem.activation != LINEAR
         return cls(
             problem,
             target,
+            planner.plan(linear, target, "argument", accuracy) if curved else None,
             planner.plan(backwards, target, "argument", accuracy),
             plan.plan(problem, target),
             plan.output_plan(problem, target),
@@ -55,12 +59,14 @@ class Parts:
 
     @property
     def workspace_bytes(self) -> int:
-        """What either function needs: they do not run at the same time on one workspace."""
-        return max(self.input_bytes, self.kernel.workspace_bytes)
+        """What any of the functions needs: they do not run at the same time on one workspace."""
+        forward = self.forward.workspace_bytes if self.forward else 0
+        return max(forward, self.input_bytes, self.kernel.workspace_bytes)
 
 
 def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> Files:
-    """((file name, text), …): the .c, then the .h. Raises UsageError for a layer whose number of steps is free."""
+    """((file name, text), …): the .c, then the .h. Raises UsageError for a layer that has no such functions."""
+    _serves(spec)
     problem = spec.lower()
     if problem.steps is None:
         shape = (98, problem.channels) if problem.channels_last else (problem.channels, 98)
@@ -74,13 +80,23 @@ def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> F
     return tuple((f"{name}.{kind}", render.fill(f"gradients/backward.{kind}.j2", context)) for kind in ("c", "h"))
 
 
+def _serves(spec: Spec) -> None:
+    """Raises UsageError for a kind or an activation whose gradients are known in Python alone."""
+    way = f"`{spec.name}`: the backward functions of a {{}} are not emitted; in Python, layer.gradients has them"
+    if not isinstance(spec, Conv1DSpec | DepthwiseConv1DSpec):
+        raise UsageError(way.format(spec.kind))
+    if not isinstance(spec.activation, Activation) or activations.row(spec.activation).derivative is None:
+        raise UsageError(way.format(f"{spec.kind} with activation = {spec.activation}"))
+
+
 def _context(parts: Parts, name: str) -> dict[str, Any]:
     """What both files share, and the texts of the three functions."""
     p, output = parts.problem, output_rows.view(parts.output, name)
     curved = p.activation != LINEAR
     kernel = kernel_tiles.view(parts.kernel, f"{name}_kernel")
     rows = render.fill("gradients/output.c.j2", output | {"declarator": f"void {name}_output"})
-    widths = {*output["lanes"], *kernel["lanes"], *render.lanes_of(parts.input)}
+    whole = [one for one in (parts.forward, parts.input) if one]
+    widths = {*output["lanes"], *kernel["lanes"]}.union(*map(render.lanes_of, whole))
     front, back = input_gradients.zero_taps(p, p.steps or 0)
     inner = parts.input.problem
     return output | {
@@ -89,10 +105,12 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
         "act_lanes": tuple(n for n in output["lanes"] if f"v{n}_{p.activation.name}_slope(" in rows),
         "has_output": curved or p.bias,
         "output_text": rows,
+        "forward_text": render.within(parts.forward, f"{name}_linear") if parts.forward else "",
+        "forward_arguments": "x, kernel, " + "bias, " * p.bias + "z" + ", workspace" * _needs_space(parts.forward),
         "input_text": render.within(parts.input, f"{name}_inner"),
         "kernel_text": render.fill("gradients/kernel.c.j2", kernel) + render.fill("gradients/sums.c.j2", kernel),
         "kernel_plan": parts.kernel,
-        "inner_arguments": "dz, turned, dx" + (", turned + " + str(parts.turned_numbers)) * bool(inner_needs(parts)),
+        "inner_arguments": "dz, turned, dx" + f", turned + {parts.turned_numbers}" * _needs_space(parts.input),
         "front_numbers": front * inner.group_channels * inner.filters,
         "turned_taps": front + p.kernel_size - 1,
         "back_from": (front + p.kernel_size) * inner.group_channels * inner.filters,
@@ -103,9 +121,9 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
     }
 
 
-def inner_needs(parts: Parts) -> bool:
-    """Whether the input's gradient has a workspace of its own behind the turned kernel."""
-    return parts.input.workspace_bytes > 0
+def _needs_space(plan: KernelPlan | None) -> bool:
+    """Whether the plan's function takes a workspace."""
+    return plan is not None and plan.workspace_bytes > 0
 
 
 def _shape(p: ConvProblem, steps: int, lanes: int, words: str) -> str:
