@@ -16,7 +16,12 @@ class Origin:
     name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.library} {self.kind} `{self.name}`" if self.name else f"{self.library} {self.kind}"
+        return f"{self.library} {self.kind} `{shown(self.name)}`" if self.name else f"{self.library} {self.kind}"
+
+
+def shown(name: str) -> str:
+    """A stranger's name, printable."""
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def counted(left_out: Mapping[str, str]) -> str:

@@ -353,6 +353,15 @@ def test_a_tree_of_modules_becomes_a_model(caplog: pytest.LogCaptureFixture) -> 
     assert "from_torch: left out: ReLU `features.float.act`" in caplog.messages
 
 
+def test_a_hostile_name_stays_printable_and_out_of_c() -> None:
+    name = '\x1b[2J*/ #include "/etc/passwd"\n'
+    model = codegen.from_torch(Module(**{name: conv(), "other\r": called("ReLU", Module)()}))
+    assert list(model) == ["layer_2J_include_etc_passwd"]
+    assert model.origins["layer_2J_include_etc_passwd"].name == name
+    assert all(line.isprintable() for line in repr(model).splitlines())
+    assert list(codegen.to_torch_state(model)) == [f"{name}.weight", f"{name}.bias"]
+
+
 def test_all_that_cannot_be_in_a_tree_is_told_at_once() -> None:
     wrong = Module(a=conv(padding_mode="reflect"), b=conv(), c=lazy())
     with pytest.raises(ConversionError) as caught:

@@ -11,7 +11,7 @@ from codegen.interchange import naming
 from codegen.interchange.library import Library
 from codegen.layer import Layer
 from codegen.model import Model
-from codegen.origin import Origin, counted
+from codegen.origin import Origin, counted, shown
 from codegen.weights import of_specs
 
 ALONE = ("name", "input_shape")  # options that only one layer can have
@@ -111,4 +111,4 @@ def _log(library: Library, made: Mapping[str, Layer], left_out: Mapping[str, str
     for name, layer in made.items():
         log.info("from_%s: %s is `%s`", library.word, layer.origin, name)
     for path, kind in left_out.items():
-        log.info("from_%s: left out: %s `%s`", library.word, kind, path)
+        log.info("from_%s: left out: %s `%s`", library.word, kind, shown(path))

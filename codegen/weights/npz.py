@@ -165,7 +165,7 @@ def dump(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         raise WeightsError(f"array `{codes}`: a .npz has no bfloat16, as NumPy has none; {way}")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
+        for name, array in sorted(arrays.items()):
             member = zipfile.ZipInfo(f"{name}.npy")  # of 1980, the zip's first day
             member.create_system, member.external_attr = 3, 0o644 << 16
             head = io.BytesIO()
