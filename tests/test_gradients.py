@@ -86,8 +86,11 @@ LAYERS: dict[str, Callable[..., codegen.Layer]] = {
 CURVES = ("linear", "relu", "tanh", "silu", "gelu", "softplus")
 
 
+ROWS = tuple(("conv1d", name) for name in ("softmax", "log_softmax", "sparsemax", "glu"))
+
+
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize(("kind", "activation"), list(zip(LAYERS, CURVES, strict=True)))
+@pytest.mark.parametrize(("kind", "activation"), [*zip(LAYERS, CURVES, strict=True), *ROWS])
 def test_gradients_are_the_slopes_of_the_loss(kind: str, activation: str, data_format: str) -> None:
     """Central differences of loss = sum(dy * layer(x)) along a random direction of all arguments, in float64."""
     layer = LAYERS[kind](activation=activation, data_format=data_format, dtype="float64")

@@ -63,7 +63,8 @@ def backward(
     kernel, bias = spec.problem_weights(weights)
     dy = _like_output(found.problem, x, dy, "dy")
     if found.problem.activation != LINEAR:
-        z = found.before_activation(x, kernel, bias) if z is None else _like_output(found.problem, x, z, "z")
+        linear = replace(found.problem, activation=LINEAR)
+        z = found.before_activation(x, kernel, bias) if z is None else _like_output(linear, x, z, "z")
     dz, dbias = found.last.output_gradient(dy, z)
     dx, dkernel = found.through(x, kernel, dz)
     named = _named(spec, weights, kernel, dkernel)

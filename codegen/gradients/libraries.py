@@ -12,7 +12,7 @@ from codegen import activations, loader, pipeline, render
 from codegen.activations import LINEAR
 from codegen.errors import ToolchainError
 from codegen.gradients import input as input_gradients
-from codegen.gradients import kernel_tiles, output_rows, plan, reference
+from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
 from codegen.plan import Accuracy, Request
 from codegen.problem import ConvProblem
@@ -63,6 +63,9 @@ class Backward:
         p, curved = self.problem, self.problem.activation != LINEAR
         if not curved and not p.bias:
             return dy, None
+        if z is not None and p.activation.name in rows.PULLS:
+            dz = self._row_by_row(dy, z)
+            return dz, reference.bias_gradient(p, dz).astype(p.dtype) if p.bias else None
         compiled = self._output_library
         if compiled is None:
             slopes = activations.derivative(p.activation, z.astype("float64"), p.dtype) if z is not None else 1.0
@@ -74,6 +77,13 @@ class Backward:
         dz = both[before:].reshape(dy.shape) if curved else dy
         return dz, both[: p.filters].copy() if p.bias else None
 
+    def _row_by_row(self, dy: Array, z: Array) -> Array:
+        """dz through an activation of whole rows, of all filters: in NumPy."""
+        if self.problem.channels_last:
+            return rows.dz(self.problem.activation, dy, z).astype(self.problem.dtype)
+        turned = rows.dz(self.problem.activation, dy.swapaxes(1, 2), z.swapaxes(1, 2)).swapaxes(1, 2)
+        return np.ascontiguousarray(turned, self.problem.dtype)
+
     def input_gradient(self, kernel: Array, dz: Array) -> Array:
         """dx of the input's shape; `kernel` in the problem's."""
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
@@ -83,8 +93,8 @@ class Backward:
 
     def forward(self, x: Array, kernel: Array, bias: Array | None = None) -> Array:
         """The output before the activation."""
-        z = np.empty(self.problem.out_shape(len(x), self.steps), self.problem.dtype)
         compiled = self._forward_kernel
+        z = np.empty(compiled.plan.problem.out_shape(len(x), self.steps), self.problem.dtype)
         compiled.run(x, z, compiled.pack(kernel), bias)
         return z
 
