@@ -299,6 +299,10 @@ WRONG_TORCH: dict[str, tuple[Any, str]] = {
     "own forward": (lambda: PYTORCHS_OWN(np.ones((1, 1, 1), "f4")), "is a Conv1d with a `forward` of its own"),
     "meta": (unreadable, r"its `weight` does not become an array (NotImplementedError: Cannot copy out of meta tensor"),
     "groups": (lambda: ConvTranspose1d(np.ones((2, 1, 3), "f4"), groups=2), "got groups=2, expected 1 of a transposed"),
+    "past the end": (
+        lambda: ConvTranspose1d(np.ones((2, 1, 3), "f4"), dilation=(3,), padding=(1,), output_padding=(2,)),
+        "got output_padding=2 with stride=1 and padding=1, expected less than the stride; the last 1",
+    ),
     "batch norm": (lambda: called("BatchNorm1d", Module)(), "torch BatchNorm1d is no 1-D convolution: fold it into"),
     "2-D": (lambda: called("Conv2d", Module)(), "torch Conv2d is no 1-D convolution: only 1-D convolutions are served"),
     "linear": (lambda: called("Linear", Module)(), "torch Linear is no 1-D convolution: expected a torch.nn.Conv1d"),

@@ -49,7 +49,8 @@ def random_module(rng: np.random.Generator) -> Any:
         padding = one(rng, 0, int(rng.integers(0, 9)), "valid", "same")
         common |= {"padding": padding, "stride": 1 if padding == "same" else stride, "groups": groups}
         return torch.nn.Conv1d(groups * channels, groups * filters, taps, **common)
-    crop, more = int(rng.integers(0, dilation * (taps - 1) + 1)), int(rng.integers(0, stride))
+    crop, more = int(rng.integers(0, dilation * (taps - 1) + 1)), int(rng.integers(0, max(stride, dilation)))
+    more = more if more < stride else min(more, crop)
     return torch.nn.ConvTranspose1d(channels, filters, taps, padding=crop, output_padding=more, **common)
 
 
@@ -157,6 +158,26 @@ def test_a_keras_model_with_models_and_wrappers_in_it() -> None:
         layer = functools.reduce(lambda at, name: at.get_layer(name), path.split("/"), theirs)
         layer.set_weights([each + 1 for each in arrays])
     assert (array(shared.kernel) == model.stem_1.kernel + 1).all()
+
+
+class Twice(keras.layers.Layer):
+    """A layer of somebody's own, with layers in it."""
+
+    def __init__(self) -> None:
+        super().__init__(name="twice")
+        self.first = keras.layers.Conv1D(4, 3, name="first")
+        self.second = keras.layers.SeparableConv1D(4, 3, name="second", activation="silu")
+
+    def call(self, x: Any) -> Any:
+        return self.second(self.first(x))
+
+
+def test_layers_in_a_layer_of_ones_own() -> None:
+    theirs, x = Twice(), np.random.default_rng(4).normal(size=(1, 20, 3)).astype(np.float32)
+    y = array(theirs(x))
+    model = codegen.from_keras(theirs)
+    assert list(model) == ["first", "second"]
+    np.testing.assert_allclose(model.second(model.first(x)), y, rtol=1e-4, atol=1e-5)
 
 
 class Block(torch.nn.Module):

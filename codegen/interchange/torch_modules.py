@@ -72,9 +72,14 @@ def _transposed(module: Any, given: Collection[str], arguments: dict[str, Any], 
         way = "write its weight with groups=1, zeros between the groups, or convert one module a group"
         raise ConversionError(f"got groups={module.groups}, expected 1 of a transposed convolution; {way}")
     (crop,), (more,) = module.padding, module.output_padding
-    right = crop
-    if more >= module.stride[0] and crop >= more:  # which PyTorch allows where the dilation is larger, Keras does not
+    right, stride = crop, module.stride[0]
+    if more >= stride:  # which PyTorch allows where the dilation is larger, Keras does not
         right, more = crop - more, 0
+    if right < 0:
+        got = (
+            f"got output_padding={crop - right} with stride={stride} and padding={crop}, expected less than the stride"
+        )
+        raise ConversionError(f"{got}; the last {-right} outputs are the bias alone: append them yourself")
     arguments |= {"padding": (crop, right), "output_padding": more}
     return Found("conv1d_transpose", module.in_channels, arguments, arrays)
 

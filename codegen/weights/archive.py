@@ -44,7 +44,8 @@ class Header:
         got = str(self.shape) if len(self.shape) <= 8 else f"one of {len(self.shape)} axes"
         text = f"got shape {got}, expected {expected}"
         if len(expected) == 3 and self.shape == expected[::-1]:
-            text += "; this looks like PyTorch's (filters, channels, taps): transpose it by (2, 1, 0), as codegen.from_torch does"
+            text += "; this looks like PyTorch's (filters, channels, taps): transpose it by (2, 1, 0)"
+            text += ", as codegen.from_torch does"
         return text
 
 
