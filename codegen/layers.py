@@ -35,6 +35,8 @@ class Conv1D(Layer):
     """
 
     kind = Conv1DSpec
+    filters: int
+    groups: int
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class DepthwiseConv1D(Layer):
     """
 
     kind = DepthwiseConv1DSpec
+    depth_multiplier: int
 
     def __init__(
         self,
@@ -115,6 +118,8 @@ class SeparableConv1D(Layer):
     """
 
     kind = SeparableConv1DSpec
+    filters: int
+    depth_multiplier: int
 
     def __init__(
         self,
@@ -160,6 +165,7 @@ class Conv1DTranspose(Layer):
     """
 
     kind = Conv1DTransposeSpec
+    filters: int
 
     def __init__(
         self,

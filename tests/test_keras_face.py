@@ -187,8 +187,27 @@ def test_arguments_are_attributes_as_keras_holds_them(keras: Any) -> None:
     for name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "use_bias"):
         assert getattr(ours, name) == getattr(theirs, name), name
     assert type(ours.kernel_initializer).__name__ == type(theirs.kernel_initializer).__name__
+    assert not hasattr(Layer, "__getattr__"), "with one, every attribute that a call reads would take longer"
     with pytest.raises(AttributeError):
         ours.no_such_name  # noqa: B018  # looked up for its error
+
+
+def test_types_as_keras_users_spell_them(keras: Any) -> None:
+    for dtype in ("float32", np.float32, np.dtype("float32"), keras.DTypePolicy("float32"), None):
+        assert Conv1D(4, 3, dtype=dtype).dtype == "float32"
+    assert Conv1D(4, 3, dtype=keras.DTypePolicy("float64")).get_config()["dtype"]["config"] == {"name": "float64"}
+    with pytest.raises(SpecError, match="mixed_float16"):
+        Conv1D(4, 3, dtype="mixed_float16")
+
+
+def test_arguments_of_tf_layers() -> None:
+    """tf.layers.Conv1D: its defaults spelled out, with None where it means one."""
+    layer = Conv1D(
+        4, 3, strides=1, padding="valid", data_format="channels_last", dilation_rate=1, activation=None, use_bias=True,
+        kernel_initializer=None, bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
+        activity_regularizer=None, kernel_constraint=None, bias_constraint=None, trainable=True, name="stem",
+    )  # fmt: skip
+    assert layer.get_config() == DEFAULT
 
 
 def test_trainable_may_be_set() -> None:

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 class Face(Held):
     """What a layer says of itself in Keras' words; each argument is an attribute, too, as Keras holds it."""
 
+    # For type checkers, of what __init_subclass__ makes for every kind
+    kernel_size: tuple[int]
+    strides: tuple[int]
+    dilation_rate: tuple[int]
+    padding: str | tuple[int, int]
+    data_format: str
+    activation: Any
+    use_bias: bool
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
+    activity_regularizer: Any
+
     def __init_subclass__(cls) -> None:
         """A kind's constructor tells of an unknown keyword; each of its arguments is an attribute that can be read.
 
