@@ -51,7 +51,7 @@ def test_layers_compute_it() -> None:
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_emitted_c_computes_it(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
-    """A quarter of them on each target, weights packed, direct kernels: whole numbers exactly, others within the bound."""
+    """A quarter of them on each target, weights packed: whole numbers exactly, others within the direct bound."""
     tools = need(cprogram.toolchain, TARGETS[target])
     family = FAMILY[int(target == "avx2") :: 4]
     plans = [planner.plan(told.spec().lower(), TARGETS[target], "packed") for told in family]

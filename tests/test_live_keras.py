@@ -157,9 +157,11 @@ def keras_built(drawn: Draw, **changes: Any) -> Any:
     try:
         layer = drawn.theirs(**changes)
         layer.build(drawn.shape)
-        layer.compute_output_shape(drawn.shape)
+        shape = layer.compute_output_shape(drawn.shape)
     except ValueError as error:
         raise Refused(str(error)) from error
+    if min(shape) < 1:  # a transposed layer of Keras may answer with nothing, where ours says that no output is left
+        raise Refused(f"an output of shape {shape}")
     return layer
 
 
@@ -286,7 +288,11 @@ def test_a_step_of_training(specs: int) -> None:
         loss = (y * torch.tensor(push)).sum() + sum(theirs.losses)
         held = list(theirs.trainable_weights)
         if held:
-            loss.backward()
+            try:
+                loss.backward()
+            except RuntimeError as wrong:  # PyTorch's own, in some layers of one tap or one step
+                assert "grad_weight needs to be contiguous" in str(wrong)  # noqa: PT017
+                continue
             keras.optimizers.SGD(0.25).apply([w.value.grad for w in held], held)
         told = codegen.optimizers.SGD(0.25).minimize(ours, x, lambda y, push=push: (float((y * push).sum()), push))
         np.testing.assert_allclose(told, float(loss), rtol=1e-6, atol=1e-9, err_msg=str(drawn))
