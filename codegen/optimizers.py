@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.layer import Layer
+    from codegen.layer.held import Weights
 
     Array = NDArray[Any]
 
@@ -35,11 +36,26 @@ Slots = dict[str, "Array"]
 
 
 class State:
-    """What an optimizer remembers of one layer: the updates made, and of each weight its running arrays."""
+    """What an optimizer remembers of one layer: the updates made, and of each weight its running arrays.
+
+    `exact` are the arrays that were handed to the layer, which holds them as `held`: a layer that stores float16 rounds
+    them, and a step that is smaller than its rounding must not be lost.
+    """
 
     def __init__(self) -> None:
         self.iterations = 0
         self.slots: dict[str, Slots] = {}
+        self.exact: dict[str, Array] = {}
+        self.held: Weights | None = None
+
+    def weights(self, layer: Layer) -> dict[str, Array]:
+        """The layer's arrays, exact if nobody replaced them since the last update."""
+        held = layer._made()
+        return self.exact if held is self.held else held.arrays
+
+    def adopt(self, layer: Layer, found: dict[str, Array]) -> None:
+        """Hand the layer its new arrays."""
+        self.exact, self.held = found, layer._adopt(found)
 
 
 class Optimizer:
@@ -107,7 +123,7 @@ class Optimizer:
             return
         with self._lock:
             state = self._states.setdefault(layer, State())
-            held = layer._made().arrays
+            held = state.weights(layer)
             given = {name: _gradient(gradients, name, array) for name, array in held.items()}
             for name, penalty in losses.weight_gradients(layer.spec, held).items():
                 given[name] = given[name] + penalty
@@ -121,7 +137,7 @@ class Optimizer:
                 if self.weight_decay is not None:
                     weight = weight - weight * number(self.weight_decay) * number(rate)
                 changed[name] = self.update(weight, given[name], slots, rate, state.iterations)
-            layer._adopt({name: _constrained(layer, name, array) for name, array in changed.items()})
+            state.adopt(layer, {name: _constrained(layer, name, array) for name, array in changed.items()})
 
     def update(self, weight: Array, gradient: Array, slots: Slots, rate: float, step: int) -> Array:
         """The new array of one weight, in its dtype; `slots` are its running arrays, `step` counts from 1."""

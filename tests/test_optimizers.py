@@ -106,6 +106,20 @@ def test_the_dtype_is_the_layers() -> None:
     assert layer.kernel.dtype == np.float32
 
 
+def test_steps_below_the_rounding_of_the_storage_add_up() -> None:
+    layer = layer_of(np.ones((1, 1, 1)), "float32", storage="float16")
+    for _ in range(20):
+        SGD(1e-4).apply(layer, {"kernel": [[[1.0]]]})
+    assert layer.kernel.item() == 1, "each optimizer alone: 1 - 1e-4 is 1 in float16"
+    optimizer = SGD(1e-4)
+    for _ in range(20):
+        optimizer.apply(layer, {"kernel": [[[1.0]]]})
+    assert layer.kernel.item() == np.float16(1 - 20e-4)
+    layer.set_weights([[[[0.5]]]])
+    optimizer.apply(layer, {"kernel": [[[1.0]]]})
+    assert layer.kernel.item() == np.float16(0.5 - 1e-4), "what is set counts, and not what was learned before"
+
+
 def test_global_clipnorm_is_over_all_weights() -> None:
     layer = Conv1D(1, 1, kernel_initializer="zeros", dtype="float64")
     layer.build((None, None, 1))
