@@ -261,12 +261,10 @@ def _outcome(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | No
     reader.start()
     waiter = threading.Thread(target=process.wait, daemon=True)  # wait(seconds) would look every 50 ms only
     waiter.start()
-    status: int | None = None
     try:
         waiter.join(seconds)
-        status = process.returncode
     finally:
-        if status is None:
+        if (status := process.returncode) is None:
             _kill(process)
         reader.join(1)
     return status, bytes(tail).decode("utf-8", "replace")

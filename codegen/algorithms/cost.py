@@ -12,7 +12,7 @@ LEVELS = (
     (200 << 10, 0.01),
     (1 << 20, 0.025),
     (8 << 20, 0.05),
-    (1 << 62, 0.12),
+    (1 << 62, 0.2),
 )  # (bytes, cycles a byte)
 WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
 NEAR, FEED = 12 << 10, 24  # bytes of weights that stay in the first-level cache; bytes a cycle from the second

@@ -25,12 +25,15 @@ LINE = 16  # floats in a cache line
 CROWDED = 256  # floats between rows of which more than a few fall into the same sets
 MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
+LARGE_BLOCKS = tuple(1024 * size for size in (768, 1536, 3072, 6144))  # the same, where far weights are read once each
+FAR_WEIGHTS = 1 << 18  # numbers
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 SETUP = 400  # cycles of a call before the first tile: the row of zeros, the divisions
+SCATTERED = 0.9  # cycles a byte to write and to read again what lies point by point in a large block
 POINTER = 1.2  # cycles to find a row of a tile
-STREAM = 0.3  # of what far bytes cost, where they are read in order, so that they are fetched ahead
+STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
 STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
 
 
@@ -56,6 +59,7 @@ class Schedule:
     out_stride: int
     pitch: int
     chunks: int = 1
+    by_points: bool = False
 
     @property
     def width(self) -> int:
@@ -132,7 +136,9 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
             partition = (vectors,) * -(-count // vectors) if count >= vectors else (count,)
             panels = walk.panels(problem.group_filters, (filters,), partition)
             if len(panels) == 1:
-                found += [_plan(request, name, transform, panels, lanes, room, chunks) for room in BLOCK_BYTES]
+                far = len(transform.distinct) * problem.group_channels * problem.group_filters * parts > FAR_WEIGHTS
+                rooms = [*BLOCK_BYTES, *(LARGE_BLOCKS if far else ())]
+                found += [_plan(request, name, transform, panels, lanes, room, chunks) for room in rooms]
     return sorted(found, key=lambda plan: plan.cost)
 
 
@@ -150,8 +156,10 @@ def _plan(
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
     pitch = _pitch(problem.group_channels, parts)
     stride = _odd_lines((tiles + parts - 1) * pitch)
-    out_stride, kind, taps = _odd_lines(tiles * panel.width), transform.name, transform.taps
-    schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, pitch, chunks)
+    by_points = room in LARGE_BLOCKS
+    out_stride = _odd_lines(tiles * panel.width * (panel.count if by_points else 1))
+    kind, taps = transform.name, transform.taps
+    schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, pitch, chunks, by_points)
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
     cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
@@ -176,11 +184,6 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
             for count, size in walk.split(schedule.tiles, schedule.rows)
         )
     )
-    weights, v = len(transform.distinct) * sums * panel.width * panel.count * item, points * schedule.stride * item
-    m = points * schedule.out_stride * item
-    traffic = STREAM * weights * cost.far(weights) + panel.count * (
-        v * cost.far(v) + m * cost.far(m + sums * panel.width * item)
-    )
     into, back = transform.statements
     into += transform.inputs + points
     back += points + transform.outputs
@@ -189,7 +192,19 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     codelets += schedule.tiles * back * panel.count * vectors
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
     statements = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
-    return products + traffic + codelets / statements + pointers * POINTER
+    return products + _traffic(problem, transform, schedule) + codelets / statements + pointers * POINTER
+
+
+def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> float:
+    """Cycles for a block's way through the caches: weights, transformed input and products."""
+    panel, points, item = schedule.panels[0], transform.points, problem.item_bytes
+    part = schedule.parts * problem.group_channels * panel.width * item  # of a panel's weights, for a point
+    weights = len(transform.distinct) * part * panel.count
+    v, m = points * schedule.stride * item, points * schedule.out_stride * item
+    streamed = STREAM * weights * cost.far(weights)
+    if schedule.by_points:
+        return streamed + SCATTERED * (v + m) + panel.count * v * cost.far(v // points)
+    return streamed + panel.count * (v * cost.far(v) + m * cost.far(m + part))
 
 
 def _odd_lines(numbers: int) -> int:

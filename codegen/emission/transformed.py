@@ -25,7 +25,7 @@ from codegen.emission.microkernel import (
     starts,
 )
 from codegen.plan import KernelPlan
-from codegen.transforms import named
+from codegen.transforms import Transform, named
 from codegen.transforms.expressions import Code, Statement
 
 TEMPLATE = "transformed.c.j2"
@@ -45,7 +45,6 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     (panel,) = schedule.panels
     gemms, calls = _products(plan, name)
     lane = f"{panel.step} * j" if panel.even else f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})"
-    point_weights = schedule.parts * p.group_channels * panel.width
     return {
         "t": transform,
         "schedule": schedule,
@@ -57,16 +56,14 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "channels": p.group_channels,
         "last_channel": p.group_channels - schedule.lanes,
         "lane": lane,
-        "panel_weights": len(transform.distinct) * point_weights,
-        "point_weights": point_weights,
-        "group_weights": len(transform.distinct) * point_weights * panel.count,
-        "weights_of": transform.alone,
+        "products": _products_of_a_point(plan, name),
         "first_sample": f"{times(p.stride, 't')} - left",
         "transformed": schedule.tiles + schedule.parts - 1,
         "prefix": f"{name}_" if plan.weights == "baked" else "",
         "grouped": p.groups > 1,
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
+        "panel_products": f"{schedule.tiles * panel.width} * j + " if schedule.by_points else "",
         "advance": transform.outputs * p.dilation,
         "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
@@ -76,6 +73,26 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "outputs_up": transform.outputs - 1,
         "vectors": [(i * panel.lanes, o) for i, o in enumerate(panel.offsets)],
     }
+
+
+def _products_of_a_point(plan: KernelPlan, name: str) -> str:
+    """The call for point r and panel j of group g."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
+    weights = schedule.parts * p.group_channels * panel.width
+    rows = len(transform.distinct)
+    row = "r" if rows == transform.points else _shared_row(transform)
+    parts = [(rows * weights * panel.count if p.groups > 1 else 0, "g"), (rows * weights, "j"), (weights, row)]
+    u = offset(f"{name}_kernel" if plan.weights == "baked" else "kernel", *parts)
+    m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points else 0, "j")]
+    return f"{name}_products({offset('v', (schedule.stride, 'r'))}, {u}, {offset('m', *m)});"
+
+
+def _shared_row(transform: Transform) -> str:
+    """The row of weights of point r: its own, or that of a phase of one tap."""
+    alone = transform.alone
+    return f"(r < {alone} ? r : {alone} + (r - {alone}) / {transform.outputs})"
 
 
 def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]]:
