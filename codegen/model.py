@@ -57,14 +57,17 @@ class Model(Mapping[str, Layer]):
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, at once or not at all.
 
-        The same weights make the same bytes. Raises as `codegen.weights.save` does, ShapeError for a layer without any.
+        The same weights make the same bytes; kernels are written as they are stored. Raises as `codegen.weights.save`
+        does, ShapeError for a layer without any.
         """
-        of_specs.save(path, {name: layer._made().arrays for name, layer in self._layers.items()})
+        held = {name: layer._made().arrays for name, layer in self._layers.items()}
+        of_specs.save(path, held, {name: layer.storage for name, layer in self._layers.items()})
 
     def load_weights(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Replace every layer's weights by those of a file or mapping. Raises WeightsError, changing nothing."""
         found = of_specs.for_specs(source, [layer._demand_built() for layer in self._layers.values()])
-        for name, arrays in found.items():
+        rounded = {name: self._layers[name]._held(arrays).arrays for name, arrays in found.items()}
+        for name, arrays in rounded.items():
             self._layers[name]._adopt(arrays)
 
     def __repr__(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from codegen import planner
-from codegen.emission.packing import packing
-from codegen.errors import WeightsError
+import codegen
+from codegen import activations, cli, planner, reference, rounding
+from codegen.emission import packing
+from codegen.errors import UsageError, WeightsError
+from codegen.fallback import ReferenceKernel
 from codegen.plan import Request
 from codegen.problem import ConvProblem
 from codegen.render import GeneratedSource, render
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from codegen.plan import KernelPlan
 
 STORAGES = tuple(HALVES)
+SERVING = [name for name in planner.ALGORITHMS if name not in planner.TRANSFORMING]
 CODES = np.arange(1 << 16, dtype=np.uint16)
 
 
@@ -72,7 +77,8 @@ def test_a_weight_too_large_is_an_error_that_names_it() -> None:
 
 def as_computed(plan: KernelPlan) -> KernelPlan:
     """The same plan with float32 weights."""
-    return replace(plan, storage="float32", inner=as_computed(plan.inner) if plan.inner else None)
+    parts = [as_computed(part) for part in plan.parts]
+    return replace(plan, storage="float32", inner=parts[0] if parts else None, others=tuple(parts[1:]))
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -98,50 +104,61 @@ def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable
         assert np.array_equal(outputs, np.broadcast_to(expected, outputs.shape), equal_nan=True)
 
 
-def of_each(seed: int, most: int, target: str) -> list[tuple[strategies.Layer, KernelPlan]]:
-    """Random plans of random layers, `most` of each algorithm, in turn with either storage and all kinds of weights."""
+def of_each(seed: int, most: int, target: str) -> list[tuple[KernelPlan, int]]:
+    """Random plans of random problems, `most` of each algorithm, and steps for each: both storages, all weights."""
     rng = np.random.default_rng(seed)
-    served: dict[str, list[tuple[strategies.Layer, KernelPlan]]] = {}
-    for number, layer in enumerate(strategies.random_layers(30 * most, seed, strategies.rewritten)):
+    served: dict[str, list[tuple[KernelPlan, int]]] = {name: [] for name in SERVING}
+    layers = zip(
+        strategies.random_layers(300, seed, strategies.rewritten),
+        strategies.random_layers(300, seed, strategies.separable),
+        strict=True,
+    )
+    for number, layer in enumerate(layer for pair in layers for layer in pair):
         weights, storage = ("packed", "argument", "baked")[number % 3], STORAGES[number // 3 % 2]
-        request = Request(layer.spec().lower(), TARGETS[target], weights, "fast", storage=storage)  # type: ignore[arg-type]
-        known = planner.survey(request).found
-        for plan in (known[i] for i in rng.permutation(len(known))):
-            found = served.setdefault(plan.algorithm, [])
-            if len(found) < most and (not found or found[-1][0] is not layer):
-                found.append((layer, replace(plan, sliced=bool(rng.integers(2)))))
+        problem = layer.spec().lower()
+        if problem.stride == 1 and not problem.centred and not problem.depth_multiplier and number % 4 == 2:
+            problem = replace(problem, up=int(rng.integers(2, 4)))
+        if number % 5 == 4:
+            problem = replace(problem, activation=activations.get("softmax"))
+        request = Request(problem, TARGETS[target], weights, "fast", storage=storage)  # type: ignore[arg-type]
+        new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm]) < most]
+        if new:
+            plan = new[int(rng.integers(len(new)))]
+            served[plan.algorithm].append((replace(plan, sliced=bool(rng.integers(2))), layer.steps))
+        if all(len(found) == most for found in served.values()):
+            break
     return [each for found in served.values() for each in found]
 
 
-def written(layer: strategies.Layer, plan: KernelPlan, name: str, seed: int) -> tuple[GeneratedSource, Call]:
+def written(plan: KernelPlan, name: str, seed: int, steps: int) -> tuple[GeneratedSource, Call]:
     """The kernel and a call of it; a plan that stores float32 gets the weights that the other stores rounded."""
-    given, rng = strategies.data(layer, seed, whole=False), np.random.default_rng(seed)
-    kernel, bias = trials.split(layer, given)
-    kernel = (rng.standard_normal(kernel.shape) * 2.0 ** rng.uniform(-20, 3, kernel.shape)).astype(np.float32)
+    rng, p = np.random.default_rng(seed), plan.problem
+    x = rng.standard_normal(p.in_shape(1, steps)).astype(np.float32)
+    kernel = (rng.standard_normal(p.kernel_shape) * 2.0 ** rng.uniform(-20, 3, p.kernel_shape)).astype(np.float32)
     kernel = kernel if plan.half else rounded(kernel, STORAGES[seed % 2])
+    bias = rng.standard_normal(p.filters).astype(np.float32) if p.bias else None
     source = render(plan, name, weights=(kernel, bias) if plan.weights == "baked" else None, with_pack=packs(plan))
-    steps = given.x.shape[1 if layer.channels_last else 2]
-    outs, slices = plan.problem.out_steps(steps) * plan.problem.filters, trials.SLICES[seed % 4] if plan.sliced else 0
+    outs, slices = math.prod(p.out_shape(1, steps)), trials.SLICES[seed % 4] if plan.sliced else 0
     if plan.weights == "baked":
-        return source, Call(0, given.x[0], None, None, steps, outs, slices)
+        return source, Call(0, x[0], None, None, steps, outs, slices)
     codes = plan.half.encode(kernel) if plan.half else kernel
     packed = planner.algorithm(plan.algorithm).pack(plan, codes) if plan.weights == "packed" else codes
-    return source, Call(0, given.x[0], packed, bias, steps, outs, slices)
+    return source, Call(0, x[0], packed, bias, steps, outs, slices)
 
 
 def packs(plan: KernelPlan) -> bool:
     """Whether C lays the kernel out."""
-    return plan.weights == "packed" and packing(plan) is not None
+    return plan.weights == "packed" and bool(packing.packs(plan))
 
 
 def pairs(target: str, seed: int, count: int) -> tuple[list[GeneratedSource], list[Call]]:
     """Each kernel twice: with stored halves, then with float32 weights that are the same numbers."""
     sources: list[GeneratedSource] = []
     calls = []
-    for number, (layer, plan) in enumerate(of_each(seed, count, target)):
+    for number, (plan, steps) in enumerate(of_each(seed, count, target)):
         turn = 2 * number + STORAGES.index(plan.storage)
         for which, way in (("half", plan), ("plain", as_computed(plan))):
-            source, call = written(layer, way, f"k{number}_{which}", turn)
+            source, call = written(way, f"k{number}_{which}", turn, steps)
             calls.append(replace(call, kernel=len(sources)))
             sources.append(source)
     return sources, calls
@@ -153,7 +170,7 @@ def test_the_sums_are_those_of_the_rounded_weights(
 ) -> None:
     """Bit for bit what the same plan computes with float32 weights; between guard pages, whole and in slices."""
     tools = need(cprogram.toolchain, TARGETS[target].widening())
-    sources, calls = pairs(target, 21, max(1, specs // 150))
+    sources, calls = pairs(target, 21, max(1, specs // 300))
     outputs = Program(sources, tools, tmp_path).run(calls)
     wrong = [
         sources[i].plan
@@ -161,9 +178,7 @@ def test_the_sums_are_those_of_the_rounded_weights(
         if not np.array_equal(outputs[i].view(np.uint32), outputs[i + 1].view(np.uint32))
     ]
     assert not wrong, wrong[:3]
-    served = {source.plan.algorithm for source in sources}
-    assert served >= {"direct_filters", "direct_steps", "depthwise", "blocked", "transposed", "polyphase"}
-    assert not served & set(planner.TRANSFORMING)
+    assert {source.plan.algorithm for source in sources} == set(SERVING)
     assert all(np.isfinite(y).all() and y.any() for y in outputs if y.size > 20)
 
 
@@ -172,13 +187,13 @@ def test_pack_in_c_lays_codes_out(target: str, need: Callable[..., Any], tmp_pat
     tools = need(cprogram.toolchain, TARGETS[target].widening())
     made: list[GeneratedSource] = []
     calls, expected = [], []
-    for layer, plan in of_each(22, 8, target):
+    for plan, steps in of_each(22, 6, target):
         if packs(plan):
             codes = np.random.default_rng(len(made)).permutation(CODES)
             kernel = np.resize(codes, plan.problem.kernel_shape)
             expected.append(planner.algorithm(plan.algorithm).pack(plan, kernel))
             calls.append(Call(len(made), np.zeros(1), kernel, None, 0, expected[-1].size, pack=True))
-            made.append(written(layer, plan, f"k{len(made)}", 2)[0])
+            made.append(written(plan, f"k{len(made)}", 2, steps)[0])
     assert len(made) > 6
     for packed, wanted in zip(Program(made, tools, tmp_path).run(calls), expected, strict=True):
         assert np.array_equal(packed, wanted)
@@ -208,3 +223,163 @@ def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None
     sources, calls = pairs("scalar", 24, 5)
     outputs = Program(sources, tools, tmp_path, flags=()).run(calls)
     assert all(np.array_equal(half, plain) for half, plain in zip(outputs[::2], outputs[1::2], strict=True))
+
+
+SEEDED = "glorot_uniform(seed=4)"
+CONV = f"""
+conv1d deep {{
+    input_shape = (40, 6)
+    filters = 20
+    kernel_size = 5
+    padding = "same"
+    activation = "tanh"
+    kernel_initializer = {SEEDED}
+}}
+depthwise_conv1d wide {{
+    input_shape = (None, 12)
+    kernel_size = 3
+    depthwise_initializer = {SEEDED}
+}}
+conv1d_transpose up {{
+    input_shape = (9, 5)
+    filters = 4
+    kernel_size = 4
+    strides = 2
+    kernel_initializer = {SEEDED}
+}}
+separable_conv1d mixed {{
+    input_shape = (30, 8)
+    filters = 6
+    kernel_size = 3
+    depthwise_initializer = {SEEDED}
+    pointwise_initializer = {SEEDED}
+}}
+"""
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_layers_compute_with_what_they_say_that_they_hold(storage: str) -> None:
+    """Every kind: weights are the rounded ones, the bias is not rounded, outputs are those of the reference on them."""
+    plain, model = codegen.load(CONV), codegen.load(CONV, storage=storage)
+    rng = np.random.default_rng(5)
+    for name, layer in model.items():
+        bias = rng.standard_normal(layer.get_weights()[-1].shape).astype(np.float32)
+        for each in (layer, plain[name]):
+            each.set_weights([*each.get_weights()[:-1], bias])
+        *kernels, kept = layer.get_weights()
+        *before, _ = plain[name].get_weights()
+        assert np.array_equal(kept, bias)
+        assert all(np.array_equal(k, rounded(b, storage)) for k, b in zip(kernels, before, strict=True))
+        assert not any(np.array_equal(k, b) for k, b in zip(kernels, before, strict=True))
+        problem = layer.spec.lower()
+        x = rng.standard_normal(problem.in_shape(3, problem.steps or 33)).astype(np.float32)
+        named = dict(zip(layer.spec.weight_shapes(), layer.get_weights(), strict=True))
+        taps, biases = layer.spec.problem_weights(named)
+        error = np.abs(layer(x) - reference.convolve(problem, x, taps, biases))
+        assert (error <= reference.bound(problem, x, taps, biases)).all()
+        assert np.abs(layer(x) - plain[name](x)).max() > 0
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_what_storing_moves_is_within_what_is_stated(storage: str) -> None:
+    """|y - exact| <= the direct bound and the sum of max(unit |w|, tiny) |x|; the bound of `verify` is no larger."""
+    rng, half = np.random.default_rng(6), HALVES[storage]
+    problem = ConvProblem(50, 24, 16, 5, pad_left=2, pad_right=2)
+    plan = planner.answer(Request(problem, TARGETS["scalar"], storage=storage))
+    x = rng.standard_normal(problem.in_shape(2, 50)).astype(np.float32)
+    kernel = (rng.standard_normal(problem.kernel_shape) * 2.0 ** rng.uniform(-30, 0, problem.kernel_shape)).astype("f")
+    bias = rng.standard_normal(16).astype(np.float32)
+    exact, held = (reference.convolve(problem, x, w, bias) for w in (kernel, rounded(kernel, storage)))
+    stated = reference.convolve(replace(problem, bias=False), np.abs(x), half.step(kernel))
+    assert (np.abs(held - exact) <= stated).all()
+    assert np.abs(held - exact).max() > 0.05 * stated.max()
+    bound, direct = rounding.bound(plan, "exact", x, kernel, bias), reference.bound(problem, x, kernel, bias)
+    assert (bound >= np.abs(held - exact)).all()
+    assert (bound <= 1.01 * direct + stated).all()
+    assert (bound - np.abs(held - exact) <= 1.01 * direct).all()
+
+
+@pytest.mark.parametrize(
+    ("storage", "suffix"), [("float16", ".npz"), ("float16", ".safetensors"), ("bfloat16", ".safetensors")]
+)
+def test_files_of_stored_halves(storage: str, suffix: str, tmp_path: Path) -> None:
+    """Half the bytes, and the very numbers that were computed with, for a layer of any storage."""
+    model, path = codegen.load(CONV, storage=storage), tmp_path / f"half{suffix}"
+    plain_path = tmp_path / f"plain{suffix}"
+    model.save_weights(path)
+    codegen.load(CONV).save_weights(plain_path)
+    kernels = sum(w.size for layer in model.values() for w in layer.get_weights() if w.ndim == 3)
+    saved = plain_path.stat().st_size - path.stat().st_size
+    assert abs(saved - 2 * kernels) < 64
+    for other in (codegen.load(CONV, path), codegen.load(CONV, path, storage=storage)):
+        for name, layer in model.items():
+            for ours, theirs in zip(layer.get_weights(), other[name].get_weights(), strict=True):
+                assert np.array_equal(ours, theirs)
+
+
+def test_a_bfloat16_model_is_no_npz(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"a \.npz has no bfloat16, as NumPy has none; save it as \.safetensors"):
+        codegen.load(CONV, storage="bfloat16").save_weights(tmp_path / "w.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_do_not_fit_change_nothing() -> None:
+    model = codegen.load(CONV, storage="float16")
+    given = {f"{name}/{key}": w for name, layer in model.items() for key, w in layer._made().arrays.items()}
+    before = model.deep.get_weights()[0]
+    given["deep/kernel"], given["mixed/pointwise_kernel"] = 2 * before, np.full((1, 8, 6), 7e4)
+    with pytest.raises(WeightsError, match=r"weight \[0, 0, 0\] of `mixed/pointwise_kernel` is 70000"):
+        model.load_weights(given)
+    assert np.array_equal(model.deep.get_weights()[0], before)
+
+
+@pytest.mark.parametrize(
+    ("storage", "dtype", "said"),
+    [
+        ("f16", "float32", "unknown storage `f16`: expected one of float32, float16, bfloat16"),
+        ("float16", "float64", "storage='float16' is for layers that compute in float32, got dtype float64"),
+    ],
+)
+def test_a_storage_that_cannot_be_is_refused(storage: str, dtype: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        codegen.Conv1D(3, 3, dtype=dtype, storage=storage)
+
+
+def test_gradients_are_those_at_the_stored_weights() -> None:
+    layer, plain = (codegen.Conv1D(4, 3, storage=word) for word in ("bfloat16", "float32"))
+    x = np.random.default_rng(7).standard_normal((2, 10, 3)).astype(np.float32)
+    layer(x), plain(x)
+    plain.set_weights(layer.get_weights())
+    ours, theirs = (each.gradients(x, np.ones((2, 8, 4), np.float32)) for each in (layer, plain))
+    assert np.array_equal(ours.x, theirs.x)
+    assert np.array_equal(ours.kernel, theirs.kernel)
+
+
+def test_without_a_compiler_the_reference_computes_the_same() -> None:
+    problem = ConvProblem(9, 3, 4, 2)
+    kernel = ReferenceKernel(planner.answer(Request(problem, TARGETS["scalar"], "packed", storage="bfloat16")))
+    rng = np.random.default_rng(8)
+    x, w, bias = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 9, 3), (2, 3, 4), 4))
+    y = np.empty((1, 8, 4), np.float32)
+    kernel.bind(x, y, kernel.pack(w), bias)()
+    assert np.array_equal(y, reference.convolve(problem, x, rounded(w, "bfloat16"), bias).astype(np.float32))
+
+
+def test_the_command_emits_and_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--storage` with baked tables, with arguments and with a pack function; the banner tells it and its bytes."""
+    (tmp_path / "m.conv").write_text(CONV)
+    words = [str(tmp_path / "m.conv"), "--target", "scalar", "--storage", "bfloat16"]
+    assert cli.main([*words, "--init", "-o", str(tmp_path)]) == 0
+    code = (tmp_path / "deep.c").read_text()
+    assert "static const uint16_t deep_kernel[" in code
+    assert "static const float deep_bias[20]" in code
+    assert "1,280 bytes of weights (const tables in the .c file; the kernel's are bfloat16," in code
+    assert cli.main([*words, "--packed", "-o", str(tmp_path)]) == 0
+    assert "void deep_pack(const uint16_t *kernel, uint16_t *packed);" in (tmp_path / "deep.h").read_text()
+    assert cli.main([*words, "-o", str(tmp_path)]) == 0
+    assert "const uint16_t *kernel" in (tmp_path / "deep.h").read_text()
+    capsys.readouterr()
+    assert cli.main(["verify", *words, "--init"]) == 0
+    assert "WRONG" not in capsys.readouterr().out
+    assert cli.main(["show", *words, "--accuracy", "fast"]) == 0
+    assert "not for bfloat16" in capsys.readouterr().out

@@ -148,8 +148,11 @@ class Held:
         return str(wrong)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write them as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, as `codegen.weights.save` does."""
-        of_specs.save(path, {self.name: self._made().arrays})
+        """Write them as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, as `codegen.weights.save` does.
+
+        Kernels are written as they are stored: with `storage` float16 or bfloat16 in half the bytes, and exactly.
+        """
+        of_specs.save(path, {self.name: self._made().arrays}, {self.name: self._storage})
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Replace them by those of a file that holds these and no more. Raises WeightsError, with nothing changed."""
@@ -168,15 +171,16 @@ class Held:
         steps = shape[1 if last else 2]
         problem = self._problem(cast(int, shape[2 if last else 1]))
         outs = None if steps is None else self._outs(problem, steps, shape[0])
-        return (shape[0], outs, problem.filters) if last else (shape[0], problem.filters, outs)
+        return (shape[0], outs, problem.out_filters) if last else (shape[0], problem.out_filters, outs)
 
     @property
     def _axes(self) -> str:
         return "(batch, steps, channels)" if self._spec.channels_last else "(batch, channels, steps)"
 
-    def _adopt(self, found: dict[str, Array]) -> None:
-        """Take arrays that were made for this layer and checked."""
-        self._weights = self._held(found)
+    def _adopt(self, found: dict[str, Array]) -> Weights:
+        """Take arrays that were made for this layer and checked; what it now holds."""
+        self._weights = weights = self._held(found)
+        return weights
 
     def _held(self, found: dict[str, Array]) -> Weights:
         """The arrays as the kernel computes with them: all but the bias rounded to the storage. Raises WeightsError."""
@@ -249,4 +253,4 @@ class Held:
     def _out_shape(self, problem: ConvProblem, shape: tuple[int, ...]) -> tuple[int, ...]:
         batch, steps = shape[0], shape[1 if problem.channels_last else 2]
         outs = self._outs(problem, steps, batch)
-        return (batch, outs, problem.filters) if problem.channels_last else (batch, problem.filters, outs)
+        return (batch, outs, problem.out_filters) if problem.channels_last else (batch, problem.out_filters, outs)

@@ -36,9 +36,15 @@ def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterabl
     return {spec.name: {name: found[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in specs}
 
 
-def save(path: str | os.PathLike[str], held: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write the arrays of layers, given by layer and parameter, as LAYER/parameter; see `codegen.weights.save`."""
-    weights.save(path, {f"{layer}/{name}": array for layer, arrays in held.items() for name, array in arrays.items()})
+def save(path: str | os.PathLike[str], held: Mapping[str, Mapping[str, Any]], storages: Mapping[str, str]) -> None:
+    """Write the arrays of layers, given by layer and parameter, as LAYER/parameter; see `codegen.weights.save`.
+
+    `storages` tells for each layer how its weights are stored; biases are as they are computed with.
+    """
+    named = {f"{layer}/{name}": (layer, name) for layer, arrays in held.items() for name in arrays}
+    found = {each: held[layer][name] for each, (layer, name) in named.items()}
+    halves = {each: storages[layer] for each, (layer, name) in named.items() if name != "bias"}
+    weights.save(path, found, storage=halves)
 
 
 def initial(specs: Iterable[Spec], *, seed: int | None = None, repeatable: bool = False) -> dict[str, Arrays]:
