@@ -323,6 +323,13 @@ def test_what_pytorch_has_and_cannot_be(make: Any, told: str) -> None:
     assert isinstance(caught.value, ValueError)
 
 
+def test_a_frozen_layer_stays_frozen() -> None:
+    module = conv()
+    module.weight.requires_grad = False
+    assert not codegen.from_torch(module).trainable
+    assert not codegen.from_keras(wrong_keras(trainable=False)).trainable
+
+
 def test_circular_padding_can_be_left_to_the_caller() -> None:
     assert codegen.from_torch(conv(padding_mode="circular", padding=(1,)), padding="valid").spec.padding == "valid"
 
@@ -506,6 +513,7 @@ def test_a_keras_model_becomes_a_model() -> None:
     weights = codegen.keras_weights(model)
     assert list(weights) == ["a b", "in/x"]
     assert [array.shape for array in weights["in/x"]] == [(1, 1, 2), (2,)]
+    assert list(codegen.to_torch_state(model)) == ["a_b.weight", "a_b.bias", "in_x.weight", "in_x.bias"]
     assert repr(model).startswith("<Model net, 2 layers")
 
 
