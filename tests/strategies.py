@@ -30,6 +30,20 @@ CURVED = (
     ("hard_swish", {}),
     ("leaky_relu", {}),
     ("relu", {"negative_slope": 0.1, "max_value": 3.5, "threshold": 0.5}),
+    ("celu", {"alpha": 0.5}),
+    ("selu", {}),
+    ("log_sigmoid", {}),
+    ("softsign", {}),
+    ("mish", {}),
+    ("exponential", {}),
+    ("squareplus", {}),
+    ("tanh_shrink", {}),
+    ("hard_tanh", {}),
+    ("soft_shrink", {}),
+    ("hard_shrink", {"threshold": 0.3}),
+    ("threshold", {"threshold": 0.5, "default_value": -2.0}),
+    ("sparse_plus", {}),
+    ("sparse_sigmoid", {}),
 )
 
 
@@ -68,6 +82,8 @@ class Layer:
         taps = self.arguments["kernel_size"]
         if self.kind in ("depthwise_conv1d", "separable_conv1d"):
             return taps, self.channels, self.multiplier
+        if self.kind == "conv1d_transpose":
+            return taps, self.arguments["filters"], self.channels
         return taps, self.channels // self.arguments.get("groups", 1), self.arguments["filters"]
 
     def input_shape(self, steps: int | None) -> tuple[int | None, int | None]:
@@ -161,6 +177,29 @@ def separable(pick: Pick, *, keras: bool = False, curved: bool = True) -> Layer:
     activation = pick(EXACT + CURVED if curved else EXACT)
     return Layer(
         "separable_conv1d", pick((1, 2, 3, 4, 8, 13, 16, 33)), steps, arguments, activation, pick((False, True))
+    )
+
+
+def transposed(pick: Pick, *, keras: bool = False, curved: bool = True) -> Layer:
+    """A transposed convolution that leaves an output, of few taps so that no sum of whole numbers passes 2**24."""
+    taps, strides = pick((1, 2, 3, 3, 4, 5, 6, 8, 16)), pick((1, 2, 2, 3, 4, 8))
+    dilation = 1 if keras and strides > 1 else pick((1, 1, 1, 2, 3))
+    reach = dilation * (taps - 1) + 1
+    cropped = (pick(range(reach)), pick(range(reach)))
+    arguments: dict[str, Any] = {
+        "filters": pick((1, 2, 3, 4, 7, 8, 12, 17)),
+        "kernel_size": taps,
+        "strides": strides,
+        "dilation_rate": dilation,
+        "padding": pick(("valid", "same") if keras else ("valid", "same", "same", cropped)),
+        "output_padding": pick((None, None, pick(range(strides)))),
+        "data_format": pick(("channels_last", "channels_last", "channels_first")),
+        "use_bias": pick((True, True, False)),
+    }
+    steps = 2 * reach // strides + 2 + pick((*range(20), 64, 230))
+    activation = pick(EXACT + CURVED if curved else EXACT)
+    return Layer(
+        "conv1d_transpose", pick((1, 2, 3, 4, 8, 13, 16, 33)), steps, arguments, activation, pick((False, True))
     )
 
 

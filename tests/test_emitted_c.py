@@ -55,6 +55,8 @@ def sources(target: str, count: int = 14) -> list[GeneratedSource]:
 def every_algorithm(target: str) -> tuple[Kernel, ...]:
     """Random plans of class `fast`, two of each algorithm at most: packed with their pack function, and baked."""
     layers = list(strategies.random_layers(36, 51, strategies.rewritten))
+    layers += strategies.random_layers(6, 52, strategies.separable)
+    layers += strategies.random_layers(6, 53, strategies.transposed)
     kept: dict[tuple[str, bool], Kernel] = {}
     for kernel in trials.one_of_each(layers, TARGETS[target], seed=51):
         kept.setdefault((kernel.source.plan.algorithm, kernel.baked is None), kernel)
