@@ -6,6 +6,7 @@ tests/test_live_interchange.py does the same with the libraries themselves.
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -252,10 +253,19 @@ def test_options_stand_in_for_what_is_found() -> None:
         codegen.from_torch(conv(), colour="red")
 
 
-def test_bfloat16_is_widened_where_the_dtype_is_given() -> None:
+def test_bfloat16_is_widened_where_the_dtype_is_given(tmp_path: Path) -> None:
     halves = (RNG.normal(size=(4, 2, 3)).astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
-    layer = codegen.from_torch(Conv1d(halves, dtype="bfloat16"), dtype="float32")
-    assert (layer.kernel == halves.transpose(2, 1, 0)).all()
+    for storage in ("float32", "bfloat16"):
+        layer = codegen.from_torch(Conv1d(halves, dtype="bfloat16"), dtype="float32", storage=storage)
+        assert (layer.kernel == halves.transpose(2, 1, 0)).all()
+        assert layer.storage == storage
+        path = tmp_path / f"{storage}.safetensors"
+        layer.save_weights(path)
+    assert (tmp_path / "float32.safetensors").stat().st_size - path.stat().st_size == pytest.approx(48, abs=8)
+    with pytest.raises(
+        ConversionError, match='expected float32 or float64; give dtype="float32" .* storage="bfloat16"'
+    ):
+        codegen.from_torch(Conv1d(halves, dtype="bfloat16"))
 
 
 def lazy() -> Conv1d:
@@ -290,7 +300,7 @@ WRONG_TORCH: dict[str, tuple[Any, str]] = {
     ),
     "half": (
         lambda: Conv1d(np.ones((1, 1, 1), np.float16)),
-        'computes in float16, expected float32 or float64; dtype="',
+        'computes in float16, expected float32 or float64; give dtype="',
     ),
     "complex": (lambda: Conv1d(np.ones((1, 1, 1), complex)), "computes in complex128"),
     "lazy": (lazy, "does not know its input's channels yet; call it once on an input"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
+from codegen.storage import HALVES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,5 +88,7 @@ def dtype_of(word: str, given: Collection[str]) -> dict[str, str]:
     if "dtype" in given:
         return {}
     if word not in ("float32", "float64"):
-        raise ConversionError(f'computes in {word}, expected float32 or float64; dtype="float32" computes in that')
+        way = 'give dtype="float32" to compute in that'
+        way += f', and storage="{word}" to keep its size' if word in HALVES else ""
+        raise ConversionError(f"computes in {word}, expected float32 or float64; {way}")
     return {"dtype": word}
