@@ -263,7 +263,7 @@ def test_bfloat16_is_widened_where_the_dtype_is_given(tmp_path: Path) -> None:
         layer.save_weights(path)
     assert (tmp_path / "float32.safetensors").stat().st_size - path.stat().st_size == pytest.approx(48, abs=8)
     with pytest.raises(
-        ConversionError, match='expected float32 or float64; give dtype="float32" .* storage="bfloat16"'
+        ConversionError, match=r'expected float32 or float64; give dtype="float32" .* storage="bfloat16"'
     ):
         codegen.from_torch(Conv1d(halves, dtype="bfloat16"))
 
