@@ -126,7 +126,7 @@ def _ready(plan: KernelPlan) -> Callable[[], None] | None:
 
     x, y = (
         draw(*_shape(problem, *size))
-        for size in ((steps, problem.channels), (problem.out_steps(steps), problem.filters))
+        for size in ((steps, problem.channels), (problem.out_steps(steps), problem.out_filters))
     )
     bias = draw(problem.filters) if problem.bias else None
     return kernel.bind(x, y, kernel.pack(draw(*problem.kernel_shape)), bias)

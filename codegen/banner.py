@@ -26,6 +26,7 @@ def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
         "",
         f"computes   {formula(plan.problem)}",
         f"algorithm  {planner.algorithm(plan.algorithm).describe(plan)}",
+        *([f"kernel     {spec.kernel_told}"] if spec.kernel_told and plan.weights != "baked" else []),
         f"work       {work(plan.problem)}",
         f"memory     {memory(plan)}",
         f"build      {' '.join((BUILD, *plan.target.flags))} -c {spec.name}.c",
@@ -62,7 +63,7 @@ def formula(p: ConvProblem) -> str:
 def work(p: ConvProblem) -> str:
     """Multiply-adds of one sample, or of one output step where the length is free."""
     if p.steps is None:
-        return f"{p.terms * p.filters:,} multiply-adds an output step"
+        return f"{p.products:,} multiply-adds an output step"
     return f"{p.macs(p.steps):,} multiply-adds a call"
 
 

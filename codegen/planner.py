@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from codegen.activations import row
 from codegen.errors import PlanError
 from codegen.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem import ConvProblem
@@ -18,18 +19,12 @@ if TYPE_CHECKING:
 
 ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
-    *(
-        "blocked",
-        "transposed",
-        "polyphase",
-        "interleaved",
-        "separable",
-    ),  # rewritten to problems of other algorithms
+    *("blocked", "transposed", "polyphase", "interleaved", "separable", "rowwise"),  # rewritten to others' problems
 )
 READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
 TRANSFORMING = ("winograd", "fft")
-STAGING = ("separable", "transposed")  # those that serve two stages
-UPSAMPLING = ("interleaved",)  # those that serve zeros between the input's steps
+STAGING = ("separable", "transposed", "rowwise")  # those that serve two stages
+UPSAMPLING = ("interleaved", "rowwise")  # those that serve zeros between the input's steps
 
 
 class Algorithm(Protocol):
@@ -81,6 +76,8 @@ def _outside(name: str, request: Request) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
     if request.storage != AS_COMPUTED and name in TRANSFORMING:
         return f"it transforms its weights first, which would round them twice: not for {request.storage}"
+    if row(request.problem.activation).rowwise and name != "rowwise":
+        return "it ends with one number at a time, not with all filters of an output step"
     if request.problem.depth_multiplier and name not in STAGING:
         return "it knows one stage only, not channel by channel and then across"
     if request.problem.up > 1 and name not in UPSAMPLING:

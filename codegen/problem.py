@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
-from codegen.activations import LINEAR, Activation
+from codegen.activations import LINEAR, Activation, row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,6 +55,11 @@ class ConvProblem:
         return self.dilation * (self.kernel_size - 1) + 1
 
     @property
+    def receptive_field(self) -> int:
+        """Input steps from the first to the last that an output may read."""
+        return -(-self.reach // self.up)
+
+    @property
     def group_channels(self) -> int:
         return self.channels // self.groups
 
@@ -65,7 +70,7 @@ class ConvProblem:
     @property
     def out_filters(self) -> int:
         """Filters of y: those that the activation leaves."""
-        return self.filters
+        return self.filters // row(self.activation).shares
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
@@ -94,9 +99,7 @@ class ConvProblem:
     def stages(self) -> tuple[ConvProblem, ConvProblem]:
         """A separable problem as two plain ones: channel by channel, then across the channels."""
         between = self.channels * self.depth_multiplier
-        each = replace(
-            self, depth_multiplier=0, filters=between, groups=self.channels, bias=False, activation=LINEAR
-        )
+        each = replace(self, depth_multiplier=0, filters=between, groups=self.channels, bias=False, activation=LINEAR)
         steps = None if self.steps is None else self.out_steps(self.steps)
         across = replace(self, depth_multiplier=0, steps=steps, channels=between, kernel_size=1, stride=1, up=1)
         return each, replace(across, dilation=1, pad_left=0, pad_right=0, centred=False)

@@ -101,13 +101,21 @@ def _activated(problem: ConvProblem, sums: Array) -> Array:
 
 def _through_activation(problem: ConvProblem, sums: Array, error: Array) -> Array:
     """How far the activation of something within `error` of `sums` can be from the activation of `sums`."""
+    known = activations.row(problem.activation)
+    if known.bound is not None:
+        rowwise: Array = known.bound(sums, error, DTYPES[problem.dtype].unit)
+        return rowwise
     y, slope = _activated(problem, sums), activations.slope(problem.activation)
     moved = slope * error if np.isfinite(slope) else _jump(problem, sums, error)
     return moved + activations.error(problem.activation, np.abs(y) + moved, problem.dtype)
 
 
 def _jump(problem: ConvProblem, sums: Array, error: Array) -> Array:
-    """The same for an activation that jumps: what it moves at most from one end of the interval to the other."""
-    below, y, above = (_activated(problem, sums + sign * error) for sign in (-1, 0, 1))
-    moved: Array = np.maximum(np.abs(above - y), np.abs(below - y))
-    return moved
+    """The same for one that jumps or grows without end: what it moves at most to either end of the interval.
+
+    `error` more, because from a jump to its end it may come back by that: threshold's does. inf where both are.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        below, y, above = (_activated(problem, sums + sign * error) for sign in (-1, 0, 1))
+        moved = np.maximum(np.abs(above - y), np.abs(below - y)) + 2 * error
+    return np.where(np.isnan(moved), np.inf, moved)

@@ -7,6 +7,7 @@ from math import gcd, prod
 from typing import TYPE_CHECKING
 
 from codegen import keras_words
+from codegen.activations import row
 from codegen.errors import SpecError
 from codegen.parameters import LARGEST, shown
 from codegen.problem import ConvProblem
@@ -44,6 +45,16 @@ def fits(spec: Spec) -> Iterator[SpecError]:
         hint = "take a shorter kernel, more steps, or padding = same or causal"
         said = keras_words.no_output((None, *(spec.input_shape or ())))
         yield SpecError("E303", message, field="kernel_size", hint=hint, keras=said)
+
+
+def halves(problem: ConvProblem) -> Iterator[SpecError]:
+    """E308: an activation that makes one output of several filters has whole outputs."""
+    shares = row(problem.activation).shares
+    if problem.filters % shares:
+        name = problem.activation.name
+        message = f"`activation`: {name} makes one output of {shares} filters, and {problem.filters} are not even"
+        hint = f"give {problem.filters + 1} filters for {(problem.filters + 1) // shares} outputs"
+        yield SpecError("E308", message, field="activation", hint=hint)
 
 
 def sizes(problem: ConvProblem) -> Iterator[SpecError]:

@@ -53,6 +53,7 @@ class Spec:
 
     kind: ClassVar[str]
     keras: ClassVar[str]  # the layer's class there
+    kernel_told: ClassVar[str] = ""  # how a kernel argument in C differs from Keras' array
     strides_dilate: ClassVar[bool] = False  # whether Keras takes strides > 1 with dilation_rate > 1 in this kind
 
     name: str = parameter(names.check, "The layer's name: its C function's, its files' and its weights'.", None)
@@ -97,7 +98,7 @@ class Spec:
             if not bad.intersection(needs):
                 errors += rule()
         if not errors and not bad and self.channels:
-            errors += rules.sizes(self.lower())
+            errors += [*rules.sizes(self.lower()), *rules.halves(self.lower())]
         if len(errors) == 1:
             raise errors[0]
         if errors or bad:

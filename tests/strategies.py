@@ -35,7 +35,6 @@ CURVED = (
     ("log_sigmoid", {}),
     ("softsign", {}),
     ("mish", {}),
-    ("exponential", {}),
     ("squareplus", {}),
     ("tanh_shrink", {}),
     ("hard_tanh", {}),

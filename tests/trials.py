@@ -78,7 +78,7 @@ class Trial:
     def call(self, number: int) -> Call:
         plan, (kernel, bias) = self.kernel.source.plan, split(self.kernel.layer, self.given)
         problem = plan.problem
-        outs = problem.out_steps(self.steps) * problem.filters
+        outs = problem.out_steps(self.steps) * problem.out_filters
         slices = SLICES[(number + self.steps) % len(SLICES)] if plan.sliced else 0
         if plan.weights == "baked":
             return Call(number, self.given.x[0], None, None, self.steps, outs, slices)

@@ -1,7 +1,7 @@
 """Activations: what a definition may name, what it means in NumPy, and how far its C text may be from that.
 
 Names and options are those of keras/src/activations/activations.py: snake_case, and case counts. What is known of each
-is one row of codegen/activations/table.py.
+is one row of codegen/activations/table.py, or of rowwise.py if it takes all filters of an output step together.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from codegen import keras_words
 from codegen.activations import serial
 from codegen.activations.row import Derivative, Option, Row, Value
+from codegen.activations.rowwise import ROWWISE
 from codegen.activations.serial import deserialize, serialize
 from codegen.activations.table import ROWS
 from codegen.errors import SpecError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINEAR",
     "ROWS",
+    "ROWWISE",
     "Activation",
     "Derivative",
     "Option",
@@ -91,7 +93,7 @@ class Activation:
         return f"{self.name}.c.j2"
 
 
-_BY_NAME = {word: row for row in ROWS for word in (row.name, *row.aliases)}
+_BY_NAME = {word: row for row in (*ROWS, *ROWWISE) for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")
 
 

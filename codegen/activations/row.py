@@ -41,8 +41,9 @@ class Row:
     `reference(x, *options)` computes it in x's dtype; `slope(*options)` is the largest |f'|. `ulps` bounds the error of
     the C text for (float32, float64), in units in the last place of the exact result, for any x, denormal results
     included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
-    the text makes no error at all. `rowwise`: it takes a whole row, all filters of one output step, and has no
-    `derivative` element by element.
+    the text makes no error at all. `rowwise`: it takes a whole row,
+    all filters of one output step, and has no derivative here; `bound` is then how far its C text may be off, given the
+    sums and their error, and `shares` is how many sums make one output.
     """
 
     name: str
@@ -55,3 +56,5 @@ class Row:
     exact: Callable[..., bool] = lambda *options: False
     derivative: Derivative | None = None
     rowwise: bool = False
+    bound: Callable[..., Any] | None = None
+    shares: int = 1

@@ -114,9 +114,7 @@ def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: Kernel
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
         cycles += turns * 2 * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
     memory = sum(room(p, schedule)) + max(each.workspace(schedule.samples), across.workspace(schedule.outs))
-    return KernelPlan(
-        p, request.target, NAME, request.weights, schedule, cycles, memory, inner=each, others=(across,)
-    )
+    return KernelPlan(p, request.target, NAME, request.weights, schedule, cycles, memory, inner=each, others=(across,))
 
 
 def room(p: ConvProblem, schedule: Schedule) -> tuple[int, int]:

@@ -69,11 +69,11 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "kind": spec.kind,
         "dtype": problem.dtype,
         "input_shape": _shape(steps, problem.channels, problem.channels_last),
-        "output_shape": _shape(_out(plan), problem.filters, problem.channels_last),
-        "receptive_field": problem.reach,
+        "output_shape": _shape(_out(plan), problem.out_filters, problem.channels_last),
+        "receptive_field": problem.receptive_field,
         "stride": problem.stride,
         "macs": None if steps is None else problem.macs(steps),
-        "macs_per_output_step": problem.terms * problem.filters,
+        "macs_per_output_step": problem.products,
         "weight_bytes": plan.weight_bytes,
         "workspace_bytes": plan.workspace_bytes,
         "workspace_step_bytes": plan.workspace_step_bytes,
@@ -92,13 +92,14 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
     from codegen import banner
 
     problem = plan.problem
-    each = problem.terms * problem.filters
+    each = problem.products
     macs = f"{each:,} an output step" if problem.steps is None else f"{problem.macs(problem.steps):,}"
+    field = problem.receptive_field
     apart = f", {problem.stride} steps apart" if problem.stride > 1 else ""
     return [
         ("input", said(_shape(problem.steps, problem.channels, problem.channels_last))),
-        ("output", said(_shape(_out(plan), problem.filters, problem.channels_last))),
-        ("receptive field", f"{problem.reach} step{'s' * (problem.reach > 1)}{apart}"),
+        ("output", said(_shape(_out(plan), problem.out_filters, problem.channels_last))),
+        ("receptive field", f"{field} step{'s' * (field > 1)}{apart}"),
         ("MACs", macs),
         ("weights", f"{plan.weight_bytes:,} bytes"),
         ("workspace", banner.workspace(plan)),
