@@ -86,6 +86,8 @@ ACTIVATIONS = {
     "softplus": "exact for every x; PyTorch's, so Keras', is x from 20 on",
     "silu": "0 at -inf, where Keras answers NaN",
     "gelu": "0 at -inf, where Keras answers NaN",
+    "sparsemax": "sums to 1, as its paper has it; the code of Keras 3.15 sums the sums of the largest, right only "
+    "where one number is left (issue 23425 of Keras)",
     "hard_silu": "0 at -inf, where Keras answers NaN",
 }
 ROWWISE = "over the channels, whatever the data format: Keras takes the last axis, which for `channels_first` is time"
@@ -190,7 +192,7 @@ def _activations() -> Iterable[tuple[str, ...]]:
     for row in activations.ROWS:
         names = ", ".join(f"`{name}`" for name in (row.name, *row.aliases))
         options = ", ".join(f"{option.name} = {option.default}" for option in row.options) or "none"
-        beside = ROWWISE if getattr(row, "rowwise", False) else ACTIVATIONS.get(row.name, SAME)
+        beside = "; ".join([ROWWISE] * row.rowwise + [ACTIVATIONS[row.name]] * (row.name in ACTIVATIONS)) or SAME
         yield names, _first(inspect.getdoc(row.reference)), options, beside
 
 

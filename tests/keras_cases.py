@@ -24,7 +24,7 @@ import pytest
 from keras.src.backend import KerasTensor
 
 import codegen
-from codegen import activations, constraints, initializers, regularizers
+from codegen import activations, constraints, initializers, optimizers, regularizers
 from codegen.layers import LAYERS
 from codegen.registry import Call
 
@@ -137,7 +137,7 @@ class Fused:
         x = np.asarray(x)
         x = x.astype(np.float32 if x.dtype == np.float32 else np.float64)
         call = Call(self.name, places, tuple(options.items()))
-        rowwise = getattr(activations.row(activations.get(call)), "rowwise", False)
+        rowwise = activations.row(activations.get(call)).rowwise
         return along(x, axis, call) if rowwise else pointwise(x.reshape(-1, 1), call).reshape(x.shape)
 
 
@@ -179,8 +179,6 @@ class TestCase(keras.src.testing.TestCase):
         return super().run_class_serialization_test(instance, {cls.__name__: cls})
 
     def run_layer_test(self, layer_cls: Any, init_kwargs: Any, **options: Any) -> None:
-        from codegen import optimizers
-
         super().run_layer_test(layer_cls, init_kwargs, run_training_check=False, **options)
         layer = layer_cls(**init_kwargs)
         x = np.random.default_rng(0).random(options["input_shape"], np.float32)
