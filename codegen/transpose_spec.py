@@ -45,6 +45,7 @@ class Conv1DTransposeSpec(Spec):
 
     kind: ClassVar[str] = "conv1d_transpose"
     keras: ClassVar[str] = "Conv1DTranspose"
+    kernel_told: ClassVar[str] = "Keras' with its taps in reverse, channels before filters: kernel[::-1].swapaxes(1, 2)"
 
     strides: int = parameter(
         single(whole(1)), "Output steps from one input step to the next.", 1, also=("stride", "up")
