@@ -196,7 +196,8 @@ def squareplus(x: Array, b: float) -> Array:
 
     t = np.abs(x)
     half = (t + np.hypot(t, np.sqrt(x.dtype.type(b)))) / 2
-    return np.where(x <= 0, b / (4 * half), half)
+    y: Array = np.where(x <= 0, b / (4 * half), half)
+    return y
 
 
 def sparse_plus(x: Array) -> Array:

@@ -28,7 +28,7 @@ TAIL = """
 
 * The unit is the last place (ulp) of the exact result: the distance between neighbouring numbers of the dtype there. It
   is relative everywhere, in the tails of gelu and silu and near 0 too; where the exact result is a denormal the unit is
-  the smallest denormal. 0 means the same bits as the exact result rounded once.
+  the smallest denormal. 0.5 is the exact result rounded once; 0 is no rounding at all.
 * They hold for every x, on every target, with fused products and sums or without, and also where a compiler fuses
   portable C on its own. They do not hold under `-ffast-math` or where denormals are flushed to zero.
 * The argument is taken as it is. That it carries the rounding error of a convolution is counted apart: times the
@@ -38,7 +38,7 @@ TAIL = """
   overflows or falls below the normal numbers on the way.
 * The exponential beneath all the smooth ones is within 2 ulp for every argument that they give it.
 * Where a comparison decides, nothing is rounded: `relu` without a slope, `relu6`, `hard_tanh`, `hard_shrink`,
-  `threshold` and `linear` are exact; `soft_shrink` and `sparse_sigmoid` round once.
+  `threshold` and `linear` are exact.
 * For one target, the vectors of all widths and the single number give the same bits, with gcc and with clang, at any
   level of optimisation. Targets with and without fused products differ among themselves within the bounds.
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen import activations
+import codegen
+from codegen import activations, reference
 from codegen.activations import LINEAR, ROWS, Activation
 from codegen.dtypes import DTYPES
 from codegen.errors import SpecError
@@ -188,6 +189,28 @@ def test_the_portable_text_is_within_the_bound_with_the_smallest_compiler(need: 
     loops = [activation_loop(activation, row, "float32", 1) for activation in MODELS]
     for activation, y in zip(MODELS, run(loops, row, tools, tmp_path, {"float32": inputs("float32")}), strict=True):
         assert_within(activation, "float32", y)
+
+
+@pytest.mark.parametrize("activation", PLAIN, ids=str)
+def test_fused_into_a_layer_it_is_within_the_bound(activation: Activation, need: Need) -> None:
+    """By the JIT, in both formats; whole numbers, too, whose exponentials are beyond float32."""
+    need(cprogram.program, "gcc", "gcc")
+    random = np.random.default_rng(17)
+    layers = [
+        codegen.Conv1D(5, 3, activation=activation, data_format=form) for form in ("channels_last", "channels_first")
+    ]
+    for layer in layers:
+        for x in (random.standard_normal((2, 40, 20)), random.integers(-60, 60, (2, 40, 20))):
+            x = x.astype("float32")
+            y, problem = layer(x), layer.spec.build(x.shape[1:]).lower()
+            kernel, bias = layer.spec.problem_weights(
+                dict(zip(layer.spec.weight_shapes(), layer.get_weights(), strict=True))
+            )
+            true, bound = reference.convolve(problem, x, kernel, bias), reference.bound(problem, x, kernel, bias)
+            with np.errstate(over="ignore", invalid="ignore"):
+                same = y == true.astype(y.dtype)
+                assert (same | (np.abs(y - true) <= bound)).all()
+        assert np.isinf(y).any() == (activation.name == "exponential")
 
 
 INF = math.inf

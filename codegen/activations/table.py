@@ -211,10 +211,9 @@ ROWS: tuple[Row, ...] = (
         "soft_shrink",
         curves.soft_shrink,
         _constant(1.0),
-        (0.0, 0.0),
+        (0.5, 0.5),
         ("bits", "abs", "copysign", "where"),
         (Option("threshold", 0.5, _LEAST_0),),
-        exact=_always,
         derivative=Derivative(slopes.hard_shrink, needs=_FOLDED),
     ),
     Row(
@@ -249,9 +248,8 @@ ROWS: tuple[Row, ...] = (
         "sparse_sigmoid",
         curves.sparse_sigmoid,
         _constant(0.5),
-        (0.0, 0.0),
+        (0.5, 0.5),
         ("where",),
-        exact=_always,
         derivative=Derivative(slopes.sparse_sigmoid, needs=_FOLDED),
     ),
     Row(
