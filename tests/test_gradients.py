@@ -240,7 +240,8 @@ def test_plans_fit_their_registers_and_add_up(name: str) -> None:
     for p in (replace(p, up=1) for p in problems(40, seed=6)):
         plan = planning.plan(p, TARGETS[name])
         vectors = max(panel.vectors for panel in plan.panels)
+        across = p.channels if plan.channelwise else p.group_filters
         assert plan.taps * plan.channels * vectors + vectors <= TARGETS[name].registers
-        assert sum(panel.count * panel.vectors for panel in plan.panels) * plan.lanes == plan.padded >= p.group_filters
-        assert plan.direct == (plan.padded == p.group_filters)
+        assert sum(panel.count * panel.vectors for panel in plan.panels) * plan.lanes == plan.padded >= across
+        assert plan.direct == (plan.padded == across and not (plan.channelwise and plan.packed))
         assert plan.workspace_bytes % DTYPES[p.dtype].bytes == 0

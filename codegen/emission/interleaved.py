@@ -68,12 +68,17 @@ class InterleavedView:
             "row_total": whole,
             "chunks": -(-whole // chunk),
             "first_out": self.first_out,
-            "last_out": f"{times(rows.count, '(from + now)')} - {rows.shift}",
+            "last_out": f"{times(rows.count, f'(from + {self._done})')} - {rows.shift}",
             "at": index((rows.stride, "from"), rows.first),
             "count": index((rows.stride, "now"), rows.reach - rows.stride) if self.free else str(rows.samples(chunk)),
             "prepared": tuple(self._prepared()),
             "parts": tuple(line for number in range(len(rows.parts)) for line in self._part(number)),
         }
+
+    @property
+    def _done(self) -> str:
+        """The rows that the inner functions compute in a chunk: of a known length all of them, in the last one too."""
+        return "now" if self.free else str(self.schedule.chunk)
 
     def _lay(self) -> tuple[tuple[str, ...], str]:
         """The loops over a part's kernel in the inner one's order, and the move of one number."""

@@ -62,14 +62,14 @@ class Block:
     heads: tuple[str, ...]  # the loops over groups and panels but the last
     opening: str  # that one, with its brace; in it:
     lane: str  # the panel's first filter in its group
-    wide: str  # filters in it
-    x: str
-    dz: str
-    sums: str
+    pack: str  # the call that copies its dz, if one does
+    call: str
 
 
 class KernelTiles:
     """Builds the blocks of one plan under one C name."""
+
+    broadcasts = True
 
     def __init__(self, plan: KernelGradientPlan, name: str) -> None:
         self.plan, self.name, self.problem = plan, name, plan.problem
@@ -98,8 +98,8 @@ class KernelTiles:
         tiles = tuple(made.values())
         return Block(str(width), width, tiles, single, tuple(taps), step, *self._places(panels, width))
 
-    def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str, str, str]:
-        """The loops around a panel, and in them its first filter, its width, its x, its dz, its sums."""
+    def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str]:
+        """The loops around a panel, and in them its first filter and the calls."""
         p, plan = self.problem, self.plan
         counts = {"g": p.groups, "j": panels.count}
         heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
@@ -107,19 +107,23 @@ class KernelTiles:
         full = panels.first + panels.count * width <= p.group_filters
         rest = f"{p.group_filters} - f < {width} ? {p.group_filters} - f : {width}"
         group_dz = (p.group_filters * self.dz_filter * many, "g")
+        wide = str(width) if full else rest
+        group_sums = p.group_filters if plan.direct else p.kernel_size * p.group_channels * plan.padded
+        x, sums = offset("x", (p.group_channels * self.x_channel * many, "g")), offset("sums", (group_sums * many, "g"))
         dz = offset("dz", group_dz, (self.dz_filter, "f"))
         if not plan.packed:
             dz = offset("dz", (p.filters, "from"), group_dz, (1, "f"))
-        group_sums = p.group_filters if plan.direct else p.kernel_size * p.group_channels * plan.padded
-        return (
-            heads[:-1],
-            heads[-1] + " {" if heads else "{",
-            index((width * (panels.count > 1), "j"), panels.first),
-            str(width) if full else rest,
-            offset("x", (p.group_channels * self.x_channel * many, "g")),
-            dz,
-            offset("sums", (group_sums * many, "g"), (1, "f")),
-        )
+        lane = index((width * (panels.count > 1), "j"), panels.first)
+        return self._calls(heads, lane, width, wide, x, dz, f"{sums} + f")
+
+    def _calls(
+        self, heads: tuple[str, ...], lane: str, width: int, wide: str, x: str, dz: str, sums: str
+    ) -> tuple[tuple[str, ...], str, str, str, str]:
+        """The loops but the last, that one opened, the lane, and the calls that pack and that add up."""
+        packed = self.plan.packed
+        pack = f"{self.name}_pack({dz}, from, to, {wide}, {width}, panel);" if packed else ""
+        call = f"{self.name}_taps_{width}({x}, {'panel' if packed else dz}, {sums}, from, to);"
+        return heads[:-1], heads[-1] + " {" if heads else "{", lane, pack, call
 
     @property
     def edges(self) -> bool:
@@ -150,11 +154,7 @@ class KernelTiles:
         cells = [(k, c) for k in range(taps) for c in range(channels)]
         shared = tuple(f"w{v}" for v in range(vectors))
         loads = tuple((name, spell.load("w", (step, "t"), v * lanes)) for v, name in enumerate(shared))
-        rows = []
-        for row, (k, c) in enumerate(cells):
-            where = index((p.stride * self.x_time, "t"), k * p.dilation * self.x_time + c * self.x_channel)
-            updates = tuple(spell.update(accumulator(row, v), "s", name) for v, name in enumerate(shared))
-            rows.append(Row(spell.broadcast(f"x[{where}]"), updates))
+        rows = [self._row(row, k, c, shared) for row, (k, c) in enumerate(cells)]
         stores = []
         for row, (k, c) in enumerate(cells):
             for v in range(vectors):
@@ -164,26 +164,67 @@ class KernelTiles:
                 else:
                     sum_now = f"{spell.load('y', at)} + {total}"
                     stores.append(spell.store("y", (at,), sum_now, None))
-        words = f"{taps} tap{'s' * (taps > 1)} x {channels} channel{'s' * (channels > 1)}"
+        words = f"{taps} tap{'s' * (taps > 1)} x " + self._across(channels, vectors * lanes)
         tag = f"{taps}x{channels}x{vectors * lanes}"
         zero = (spell.broadcast("0"),) * vectors
         loop = Loop("the outputs", (count_loop("t", 0, "count"),), (Step(loads, tuple(rows)),))
         return Microkernel(
             f"{self.name}_{tag}",
-            f"{words} x {vectors * lanes} filters, summed over `count` outputs and added to y",
+            f"{words}, summed over `count` outputs and added to y",
             spell.type,
             starts(len(cells), vectors, zero),
             shared,
-            True,
+            self.broadcasts,
             (loop,),
             tuple(stores),
             ("count",),
         )
 
+    def _row(self, row: int, k: int, c: int, shared: tuple[str, ...]) -> Row:
+        """Tap k of channel c: one number of x times all vectors of dz."""
+        p = self.problem
+        where = index((p.stride * self.x_time, "t"), k * p.dilation * self.x_time + c * self.x_channel)
+        updates = tuple(self.spell.update(accumulator(row, v), "s", name) for v, name in enumerate(shared))
+        return Row(self.spell.broadcast(f"x[{where}]"), updates)
+
+    @staticmethod
+    def _across(channels: int, width: int) -> str:
+        return f"{channels} channel{'s' * (channels > 1)} x {width} filters"
+
+
+class ChannelTiles(KernelTiles):
+    """The same where each filter has a channel of its own: vectors of x beside vectors of dz."""
+
+    broadcasts = False
+
+    def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str]:
+        p, plan = self.problem, self.plan
+        counts = {"m": p.group_filters, "j": panels.count}
+        heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
+        lane = index((width * (panels.count > 1), "j"))
+        if p.channels % width:
+            lane = f"j < {panels.count - 1} ? {width} * j : {p.channels - width}"
+        many = p.group_filters > 1
+        dz = offset("dz", (p.group_filters, "f"), (1, "m")) if many else offset("dz", (p.filters, "from"), (1, "f"))
+        sums = offset("sums", (p.kernel_size * plan.padded * many, "m"), (width * (panels.count > 1), "j"))
+        return self._calls(heads, lane, width, str(width), "x + f", dz, sums)
+
+    def _row(self, row: int, k: int, c: int, shared: tuple[str, ...]) -> Row:
+        """Tap k: each vector of dz times the channels' own numbers."""
+        p, lanes = self.problem, self.plan.lanes
+        at = k * p.dilation * self.x_time
+        xs = [self.spell.load("x", (p.stride * self.x_time, "t"), at + v * lanes) for v in range(len(shared))]
+        updates = [self.spell.update(accumulator(row, v), xs[v], name) for v, name in enumerate(shared)]
+        return Row(None, tuple(updates))
+
+    @staticmethod
+    def _across(channels: int, width: int) -> str:
+        return f"{width} channels"
+
 
 def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
-    p, tiles = plan.problem, KernelTiles(plan, name)
+    p, tiles = plan.problem, (ChannelTiles if plan.channelwise else KernelTiles)(plan, name)
     dtype, vectors = DTYPES[p.dtype], plan.target.vector_bytes > 0
     return _places(tiles) | {
         "p": p,
@@ -205,7 +246,8 @@ def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
 
 def _places(tiles: KernelTiles) -> dict[str, Any]:
     """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
-    p, outs = tiles.problem, tiles.outs
+    p, plan, outs = tiles.problem, tiles.plan, tiles.outs
+    width = plan.panels[0].vectors * plan.lanes
     assert p.steps is not None
     left = p.pads(p.steps)[0]
     return {
@@ -216,6 +258,8 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
         "tap_at": index((p.dilation, "k"), -left),
         "dz_time": p.filters,
         "sum_tap": tiles.sum_row * p.group_channels,
+        "overlap_from": p.channels // width * width,
+        "overlap": plan.padded - p.channels,
         "kernel_rows": p.kernel_size * p.group_channels,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
         "first_tap": ceil_over("-at", p.stride),

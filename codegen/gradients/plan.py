@@ -18,6 +18,7 @@ from codegen.targets import Target
 __all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", "plan"]
 
 PANEL_BYTES = 16 << 10  # of dz that one block of filters reads in a chunk: half of a first-level cache
+ROW_BYTES, LEAST_ROWS = 96 << 10, 16  # of the rows of x that a channelwise chunk reads; outputs in one at least
 LEAST_CHUNK, MOST_CHUNK = 64, 1024
 SEVERAL_TAPS = 1.01  # of the cost: outputs that have some of a tile's taps only go through other tiles
 FEW_TILES = 3  # row blocks up to which packing dz costs more than it saves
@@ -38,7 +39,8 @@ class KernelGradientPlan:
 
     A tile has `taps` x `channels` rows at most. `chunk` outputs are read by all tiles before the next. `packed`: dz's
     panel is copied first, its last vector filled with zeros. `direct`: tiles add to dkernel itself, as no lane is left
-    over; else to sums in the workspace, whose rows are `padded` numbers long.
+    over; else to sums in the workspace, whose rows are `padded` numbers long. `channelwise`: each filter has a channel,
+    vectors run across the channels, and no number is broadcast; the last panel may overlap its neighbour.
     """
 
     problem: ConvProblem
@@ -51,10 +53,11 @@ class KernelGradientPlan:
     packed: bool
     direct: bool
     cost: float
+    channelwise: bool = False
 
     @property
     def padded(self) -> int:
-        """Filters of a group, filled up to whole vectors."""
+        """Filters of a group (channelwise: channels), filled up to whole vectors."""
         return self.lanes * sum(panel.count * panel.vectors for panel in self.panels)
 
     @property
@@ -65,7 +68,8 @@ class KernelGradientPlan:
 
     @property
     def sum_numbers(self) -> int:
-        return 0 if self.direct else self.problem.kernel_size * self.problem.channels * self.padded
+        sets = self.problem.group_filters if self.channelwise else self.problem.channels
+        return 0 if self.direct else self.problem.kernel_size * sets * self.padded
 
     workspace_step_bytes: ClassVar[int] = 0  # the number of steps is known
 
@@ -77,7 +81,29 @@ class KernelGradientPlan:
 def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
     """The plan with the lowest estimate. The problem's steps must be known."""
     assert problem.steps is not None
+    if problem.channels_last and problem.groups == problem.channels > 1:
+        return min(_channelwise(problem, target), key=lambda one: one.cost)
     return min(_candidates(problem, target), key=lambda one: one.cost)
+
+
+def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
+    """One to four vectors of channels, as many taps as registers are left for; whole rows of x for a few outputs."""
+    outs, lanes = p.out_steps(p.steps or 0), next(width for width in target.lanes(p.dtype) if width <= p.channels)
+    chunk = max(LEAST_ROWS, min(MOST_CHUNK, ROW_BYTES // (p.channels * p.item_bytes)))
+    chunk = -(-outs // -(-outs // chunk)) if outs else 1
+    for vectors in range(1, min(4, p.channels // lanes) + 1):
+        taps, count = (
+            min(p.kernel_size, cost.rows_that_fit(vectors, target, lanes)),
+            -(-p.channels // (vectors * lanes)),
+        )
+        tiles = walk.split(p.kernel_size, taps)
+        step = sum(n * max(cost.LATENCY, (rows * vectors + vectors) / 2) for n, rows in tiles)
+        calls = -(-outs // chunk) * sum(n * (cost.CALL + 2 * rows * vectors) for n, rows in tiles)
+        alone = p.group_filters == 1
+        direct = alone and p.channels % (vectors * lanes) == 0
+        cycles = p.group_filters * count * (outs * step + calls)
+        panels = (Panels(0, count, vectors),)
+        yield KernelGradientPlan(p, target, lanes, panels, taps, 1, chunk, not alone, direct, cycles, channelwise=True)
 
 
 def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
