@@ -77,6 +77,23 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     trials.try_all(made, tools, tmp_path)
 
 
+def test_the_last_chunk_of_rows(need: Callable[..., Any], tmp_path: Path) -> None:
+    """Known lengths in several chunks, the last one with fewer rows than the others or as many; slices, guard pages."""
+    arguments = {"filters": 16, "kernel_size": 8, "strides": 8, "dilation_rate": 1, "padding": "valid"}
+    layers = [strategies.Layer("conv1d_transpose", 4, steps, arguments) for steps in range(296, 302)]
+    layers += [replace(layer, arguments=arguments | {"padding": "same", "kernel_size": 16}) for layer in layers]
+    layers += [replace(layers[1], arguments=arguments | {"data_format": "channels_first"})]
+    made = trials.kernels(layers, TARGETS["avx2"]) + trials.one_of_each(layers[::3], TARGETS["avx2"], 78)
+    ragged = []
+    for kernel in made:
+        problem, schedule = kernel.source.plan.problem, kernel.source.plan.schedule
+        whole = schedule.rows.over(problem.out_steps(problem.steps))  # type: ignore[attr-defined]
+        ragged.append(whole > schedule.chunk and whole % schedule.chunk > 0)  # type: ignore[attr-defined]
+    assert sum(ragged) >= 4
+    assert not all(ragged)
+    trials.try_all(made, need(cprogram.toolchain, TARGETS["avx2"]), tmp_path)
+
+
 def test_sanitizers(need: Callable[..., Any], tmp_path: Path) -> None:
     tools = need(cprogram.toolchain, TARGETS["avx2"])
     drawn = list(strategies.random_layers(8, 74, strategies.transposed))
