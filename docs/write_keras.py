@@ -188,12 +188,18 @@ def _registry(title: str, registry: Registry[Any], remarks: Mapping[str, str]) -
 
 
 def _activations() -> Iterable[tuple[str, ...]]:
-    _demand(ACTIVATIONS, (row.name for row in activations.ROWS))
-    for row in activations.ROWS:
+    rows = (*activations.ROWS, *activations.ROWWISE)
+    _demand(ACTIVATIONS, (row.name for row in rows))
+    for row in rows:
         names = ", ".join(f"`{name}`" for name in (row.name, *row.aliases))
-        options = ", ".join(f"{option.name} = {option.default}" for option in row.options) or "none"
-        beside = "; ".join([ROWWISE] * row.rowwise + [ACTIVATIONS[row.name]] * (row.name in ACTIVATIONS)) or SAME
+        options = ", ".join(map(_option, row.options)) or "none"
+        remarks = (ROWWISE if row.rowwise else "", ACTIVATIONS.get(row.name, ""))
+        beside = "; ".join(filter(None, remarks)) or SAME
         yield names, _first(inspect.getdoc(row.reference)), options, beside
+
+
+def _option(option: activations.Option) -> str:
+    return option.name if option.required else f"{option.name} = {option.default}"
 
 
 def _optimizers() -> Iterable[tuple[str, ...]]:

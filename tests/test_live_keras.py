@@ -121,7 +121,7 @@ def config(pick: Pick, table: Sequence[tuple[str, Config]]) -> Config:
 def draw(pick: Pick) -> Draw:
     """Any layer that Keras may be asked for; some of these it refuses."""
     kind = pick(KINDS)
-    names = [row.name for row in activations.ROWS]
+    names = [row.name for row in (*activations.ROWS, *activations.ROWWISE)]
     word = pick(("linear", "relu", *names))
     options = pick((NEEDED.get(word, {}), *OPTIONS.get(word, ())))
     taps, stride, dilation = pick((1, 2, 3, 4, 5, 8)), pick((1, 1, 2, 3)), pick((1, 1, 2, 3))
