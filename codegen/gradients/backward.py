@@ -53,21 +53,27 @@ def backward(
     *,
     target: str = "native",
     accuracy: Accuracy = "fast",
+    problem: ConvProblem | None = None,
 ) -> Gradients:
     """The gradients of a loss whose gradient with respect to the layer's output is `dy`, for the input `x`.
 
     x contiguous and of the spec's dtype, batch first; dy and z of the output's shape. `z` is the layer's output before
-    the activation, computed here where it is not given and is needed. Sums run over the batch. Raises ShapeError.
+    the activation, computed here where it is not given and is needed. Sums run over the batch. `problem` is
+    `spec.lower()`, where it is known. Raises ShapeError.
     """
-    found = way(spec.lower(), x.shape[1 if spec.channels_last else 2], target_named(target), accuracy)
-    kernel, bias = spec.problem_weights(weights)
+    found = way(problem or spec.lower(), x.shape[1 if spec.channels_last else 2], target_named(target), accuracy)
+    plain = (
+        type(spec).problem_weights is Spec.problem_weights
+    )  # the problem's kernel is the layer's: spec.lower() is slow
+    kernel = weights["kernel"].reshape(found.problem.kernel_shape) if plain else spec.problem_weights(weights)[0]
+    bias = weights.get("bias")
     dy = _like_output(found.problem, x, dy, "dy")
     if found.problem.activation != LINEAR:
         linear = replace(found.problem, activation=LINEAR)
         z = found.before_activation(x, kernel, bias) if z is None else _like_output(linear, x, z, "z")
     dz, dbias = found.last.output_gradient(dy, z)
     dx, dkernel = found.through(x, kernel, dz)
-    named = _named(spec, weights, kernel, dkernel)
+    named = {"kernel": dkernel.reshape(weights["kernel"].shape)} if plain else _named(spec, weights, dkernel)
     return Gradients(dx, named if dbias is None else named | {"bias": dbias})
 
 
@@ -108,15 +114,14 @@ def way(problem: ConvProblem, steps: int, target: Target, accuracy: Accuracy) ->
     return Way(problem, last, first)
 
 
-def _named(spec: Spec, weights: Mapping[str, Array], kernel: Array, dkernel: Array) -> dict[str, Array]:
+def _named(spec: Spec, weights: Mapping[str, Array], dkernel: Array) -> dict[str, Array]:
     """The gradient of the problem's kernel as those of the layer's own: `spec.problem_weights` undone."""
-    shapes = {name: shape for name, shape in spec.weight_shapes().items() if name != "bias"}
-    if len(shapes) > 1 or not np.may_share_memory(kernel, weights[next(iter(shapes))]):
-        numbers = np.arange(dkernel.size)  # of the layer's weights, one after the other
-        places, _ = spec.problem_weights(_split(numbers, shapes) | {"bias": numbers[:0]})
-        turned, dkernel = dkernel, np.empty_like(dkernel)
-        dkernel[places.ravel()] = turned
-    return _split(dkernel, shapes)
+    shapes = {name: array.shape for name, array in weights.items() if name != "bias"}
+    numbers = np.arange(dkernel.size)  # of the layer's weights, one after the other
+    places, _ = spec.problem_weights(_split(numbers, shapes) | {"bias": numbers[:0]})
+    found = np.empty_like(dkernel)
+    found[places.ravel()] = dkernel
+    return _split(found, shapes)
 
 
 def _split(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:

@@ -126,12 +126,13 @@ class Layer(Face):
         from codegen.gradients.backward import backward
 
         x = arrays.taken(x, self._dtype, "auto", self._axes, self.name)
-        shape = self._out_shape(self._problem_for(x), x.shape)
-        held = self._made().arrays
+        problem = self._problem_for(x)
+        shape, held = self._out_shape(problem, x.shape), self._made().arrays
         if self._spec.own_activation is not None:
             dy = np.asarray(dy, self._dtype)  # of another shape it is refused below
             dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
-        return backward(self.spec, held, x, dy, z, target=self._target, accuracy=self._accuracy)
+        how: dict[str, Any] = {"target": self._target, "accuracy": self._accuracy, "problem": problem}
+        return backward(self.spec, held, x, dy, z, **how)
 
     def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
         """dy/dz of the user's own activation; z is what the kernel gives, computed if it is None."""
