@@ -53,8 +53,8 @@ ARGUMENTS = {  # argument → how it differs from Keras, and why
     "input_shape": "without the batch; with steps the kernel is compiled for that length, and takes no other",
     "strides": "go together with `dilation_rate`; Keras' `Conv1D` and `Conv1DTranspose` refuse that, and so does "
     "`--strict-keras`",
-    "padding": "also `(left, right)`, which models of PyTorch and ONNX need, and causal where Keras has it for "
-    "`Conv1D` only; `--strict-keras` refuses both. A tap outside the input is skipped, Keras multiplies it by 0: the "
+    "padding": "also `(left, right)`, which models of PyTorch and ONNX need, and causal for depthwise and separable "
+    "layers, which Keras has for `Conv1D` only; `--strict-keras` refuses both. A tap outside the input is skipped, Keras multiplies it by 0: the "
     "same number, but for a weight that is infinite or NaN",
     "data_format": "None is `channels_last`; Keras takes None from its own configuration",
     "activation": "fused into the kernel; a callable of your own is applied by Python after it, and refused by the "
@@ -158,11 +158,12 @@ def _arguments() -> dict[str, list[tuple[type[Any], Parameter]]]:
 
 
 def _argument(known: list[tuple[type[Any], Parameter]]) -> tuple[str, ...]:
-    """One row; the default and the words are those of the first kind that has it."""
+    """One row; the default is that of the first kind that has it, the words too, and others' where they differ."""
     first = known[0][1]
     of = "all" if len(known) == len(KINDS) else ", ".join(f"`{kind.keras}`" for kind, _ in known)
     default = "required" if first.default is REQUIRED else f"`{first.default}`"
-    return f"`{first.name}`", of, default, first.doc, ARGUMENTS.get(first.name, SAME)
+    others = [f"`{kind.keras}`: {parameter.doc}" for kind, parameter in known if parameter.doc != first.doc]
+    return f"`{first.name}`", of, default, " ".join([first.doc, *others]), ARGUMENTS.get(first.name, SAME)
 
 
 def _methods() -> Iterable[tuple[str, ...]]:
