@@ -54,14 +54,14 @@ ARGUMENTS = {  # argument → how it differs from Keras, and why
     "strides": "go together with `dilation_rate`; Keras' `Conv1D` and `Conv1DTranspose` refuse that, and so does "
     "`--strict-keras`",
     "padding": "also `(left, right)`, which models of PyTorch and ONNX need, and causal for depthwise and separable "
-    "layers, which Keras has for `Conv1D` only; `--strict-keras` refuses both. A tap outside the input is skipped, Keras multiplies it by 0: the "
-    "same number, but for a weight that is infinite or NaN",
+    "layers, which Keras has for `Conv1D` only; `--strict-keras` refuses both. A tap outside the input is skipped, "
+    "Keras multiplies it by 0: the same number, but for a weight that is infinite or NaN",
     "data_format": "None is `channels_last`; Keras takes None from its own configuration",
     "activation": "fused into the kernel; a callable of your own is applied by Python after it, and refused by the "
     "command line and for emission",
     "bias_initializer": "None is zeros, as Keras' documentation says; its code takes `glorot_uniform`",
-    "dtype": "of input, weights, sums and output alike; no mixed precision. Weights are stored in fewer bits by "
-    "`--storage`, which is no property of the layer",
+    "dtype": "of input, weights, sums and output alike; no mixed precision. `storage` keeps the kernel's weights in "
+    "fewer bits, and is no part of a config",
     "activity_regularizer": "no part of the emitted C",
 }
 NEW = "not in Keras"
