@@ -24,6 +24,7 @@ STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels ar
 CHUNK_STEPS = 256  # outputs between two changes of the filters, so that the input stays in the cache
 STRIDED = 0.6  # cycles for each number of a vector that is gathered, not loaded
 UNALIGNED = 0.35  # cycles for a vector that is now and then on two cache lines
+LINE, CROWDED = 64, 22  # bytes of a cache line; bytes for each multiply-add that come in time where rows share sets
 BORDER_CALL = 20  # cycles to find the taps that an output at a border has
 
 
@@ -91,7 +92,9 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
         step += STRIDED * schedule.width
     elif problem.kernel_size > 1 and problem.dilation % schedule.lanes:
         step += UNALIGNED * schedule.vectors
-    step *= cost.crowding(problem.group_channels, problem.item_bytes * (problem.steps or 0))
+    if cost.crowding(problem.group_channels, problem.item_bytes * (problem.steps or 0)) > 1:
+        lines = -(-schedule.width * problem.item_bytes // LINE)  # each from the second cache, where they press on
+        step = max(step, lines * LINE / CROWDED * cost.a_cycle(schedule.lanes * problem.item_bytes))
     inside = tiles * (cost.CALL + problem.terms * step)
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
     edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(
