@@ -31,7 +31,7 @@ class Conv1D(Layer):
     number. `target` names the instruction set, `accuracy` (exact, fast, wide) what sums may be reordered for speed, and
     rigor="measure" times a few plans on this machine once (docs/planning.md). `threads` share each call, with the same
     bits for any number of them. `storage` float16 or bfloat16 halves the kernel's bytes: its weights are rounded to
-    that, and sums stay float32 (docs/weights.md). Raises SpecError or SpecErrors for what is wrong in the arguments.
+    that, and sums stay float32 (docs/storage.md). Raises SpecError or SpecErrors for what is wrong in the arguments.
     """
 
     kind = Conv1DSpec

@@ -53,7 +53,7 @@ def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: A
 def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None) -> Array:
     """The bound with the weights that are stored, and how far the exact outputs lie from those of `kernel`.
 
-    That is at most the sum of unit * |w| * |x| before the activation, with the storage's unit: docs/weights.md.
+    That is at most the sum of unit * |w| * |x| before the activation, with the storage's unit: docs/storage.md.
     """
     import numpy as np
 
