@@ -71,6 +71,7 @@ METHODS = {
     "build": "a layer with an `input_shape` is built from the start",
     "get_weights": "in Keras' order",
     "set_weights": "the arrays are then read-only, so that a call in another thread sees old ones or new ones",
+    "summary": "in Keras a model's",
     "save_weights": "in Keras a model's, and other files",
     "load_weights": "in Keras a model's, and other files",
     "losses": "numbers, where Keras has tensors",

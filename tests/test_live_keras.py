@@ -245,7 +245,7 @@ def test_the_same_arguments_are_taken_and_refused(specs: int) -> None:
 def test_outputs(specs: int) -> None:
     """float64, the definition: whatever Keras' layers compute, all activations, kinds and formats."""
     seen = set()
-    for drawn, ours, theirs, x in pairs(specs, 22):
+    for drawn, ours, theirs, x in pairs(specs // 2, 22):
         y = answer(theirs, x)
         problem, *weights = defined(ours)
         expected = reference.convolve(problem, x, *weights)
@@ -404,6 +404,19 @@ def test_every_name_of_keras_is_here(table: str) -> None:
             assert theirs.__name__ in (found.name, *found.aliases)
         elif theirs.__name__ != "".join(table.title())[:-1]:
             assert mine.get(name).__class__.__name__ == theirs.__name__
+
+
+def test_what_the_page_says_is_as_in_keras_is_in_keras() -> None:
+    """docs/keras.md: each method and attribute without a remark, and none of those that Keras is said not to have."""
+    from tests.test_docs import written_by
+
+    page, layer = written_by("write_keras"), keras.layers.Conv1D(2, 3)
+    layer.build((None, None, 4))
+    told = {name.strip("`"): remark for name, _, remark in page._methods()}
+    assert len(told) > 20
+    for name, remark in told.items():
+        if name != "layer(x)":
+            assert hasattr(layer, name) == (not remark.startswith((page.NEW, "in Keras a model's"))), name
 
 
 def row(name: str) -> Any:
