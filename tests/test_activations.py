@@ -497,6 +497,21 @@ def test_every_element_wise_function_of_keras_is_here_with_its_options() -> None
         assert [(one.name, one.default) for one in taken] == ours, row.name
 
 
+def test_they_can_be_called_as_keras_functions_are() -> None:
+    x = np.array([-1.0, 0.5, 7.0], "float32")
+    y = activations.relu(x, max_value=6.0)
+    assert y.dtype == np.dtype("float32")
+    assert y.tolist() == [0.0, 0.5, 6.0]
+    assert activations.threshold([-1, 3], 1, -5.0).tolist() == [-5.0, 3.0]
+    assert activations.swish(np.float64(0.0)) == 0.0
+    assert activations.get(activations.mish) == Activation("mish")
+    assert activations.get(activations.swish) == Activation("silu")
+    with pytest.raises(SpecError, match="has no option"):
+        activations.relu(x, max=6.0)
+    with pytest.raises(AttributeError, match=r"'codegen\.activations' has no attribute 'rellu'"):
+        activations.rellu  # noqa: B018  # looked up for its error
+
+
 def test_names_options_and_defaults_are_keras() -> None:
     assert activations.get(None) == LINEAR == activations.get("linear")
     assert activations.get("swish") == activations.get("silu") == Activation("silu")

@@ -6,7 +6,7 @@ is one row of codegen/activations/table.py, or of rowwise.py if it takes all fil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +100,9 @@ LINEAR = Activation("linear")
 def get(value: object) -> Any:
     """The activation that `value` means: None (linear), a name, a `Call` with options, a config dict, or an Activation.
 
-    Keras' own functions are those of the table; any other callable is the user's own and returned as it is: a layer
-    applies it outside the kernel. Raises SpecError E230 for what is none of these, E231 and E232 for its options.
+    Keras' own functions, and this module's, are those of the table; any other callable is the user's own and returned
+    as it is: a layer applies it outside the kernel. Raises SpecError E230 for what is none of these, E231 and E232 for
+    its options.
     """
     value = serial.meant(value)
     if value is None:
@@ -114,11 +115,28 @@ def get(value: object) -> Any:
         return _make(value.name, value.args, value.kwargs)
     if callable(value) and not isinstance(value, type):
         name, home = getattr(value, "__name__", ""), getattr(value, "__module__", "") or ""
-        return _make(name, (), ()) if home.split(".")[0] == "keras" and name in _BY_NAME else value
+        return _make(name, (), ()) if home.split(".")[0] in ("keras", "codegen") and name in _BY_NAME else value
     said = keras_words.unknown("activation function", value)
     raise SpecError(
         "E230", f"{value!r} is no activation", hint=f"give a name, one of {_known()}, or a call", keras=said
     )
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    """Keras' functions by their names, in NumPy: `relu(x, max_value=6.0)`; `activation=activations.relu` in a layer."""
+    if name not in _BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def function(x: Any, *places: object, **options: object) -> Array:
+        import numpy as np
+
+        activation = _make(name, places, tuple(options.items()))
+        array = np.asarray(x)
+        return reference(activation, array if array.dtype.kind == "f" else array.astype("float32"))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = _BY_NAME[name].reference.__doc__
+    return function
 
 
 def row(activation: Activation) -> Row:
