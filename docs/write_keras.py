@@ -85,11 +85,10 @@ INITIALIZERS = {
 }
 ACTIVATIONS = {
     "softplus": "exact for every x; PyTorch's, so Keras', is x from 20 on",
-    "silu": "0 at -inf, where Keras answers NaN",
-    "gelu": "0 at -inf, where Keras answers NaN",
+    "softsign": "-1 and 1 at -inf and inf, where Keras answers NaN",
+    **dict.fromkeys(("silu", "gelu", "mish", "squareplus", "hard_silu"), "0 at -inf, where Keras answers NaN"),
     "sparsemax": "sums to 1, as its paper has it; the code of Keras 3.15 sums the sums of the largest, right only "
     "where one number is left (issue 23425 of Keras)",
-    "hard_silu": "0 at -inf, where Keras answers NaN",
 }
 ROWWISE = "over the channels, whatever the data format: Keras takes the last axis, which for `channels_first` is time"
 MISSING = (

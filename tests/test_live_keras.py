@@ -419,6 +419,19 @@ def test_what_the_page_says_is_as_in_keras_is_in_keras() -> None:
             assert hasattr(layer, name) == (not remark.startswith((page.NEW, "in Keras a model's"))), name
 
 
+def test_infinity_is_as_the_page_says() -> None:
+    """Each activation of single numbers at -inf, inf and NaN: as in Keras, or told in docs/keras.md."""
+    from tests.test_docs import written_by
+
+    page, x = written_by("write_keras"), np.array([-np.inf, np.inf, np.nan])
+    for one in activations.ROWS:
+        options = NEEDED.get(one.name, {})
+        ours = activations.reference(activations.get(Call(one.name, (), tuple(options.items()))), x)
+        theirs = array(getattr(keras.activations, one.name)(keras.ops.convert_to_tensor(x), **options))
+        told = "where Keras answers NaN" in page.ACTIVATIONS.get(one.name, "")
+        assert np.array_equal(ours, theirs, equal_nan=True) != told, one.name
+
+
 def row(name: str) -> Any:
     """The table's row of an activation, whatever options it needs."""
     return activations.row(activations.get(Call(name, (), tuple(NEEDED.get(name, {}).items()))))
