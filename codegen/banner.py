@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codegen import __version__, planner
-from codegen.activations import LINEAR, Activation
+from codegen.activations import LINEAR, Activation, row
 from codegen.parameters import parameters
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -56,7 +56,13 @@ def formula(p: ConvProblem) -> str:
     at = at if p.up == 1 else f"({at}) / {p.up}"
     channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
     over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
-    total = f"{'bias[f] + ' if p.bias else ''}sum over {over} of kernel[k, c, f] * x[{at}, {channel}]"
+    total = f"sum over {over} of kernel[k, c, f] * x[{at}, {channel}]"
+    if p.depth_multiplier:
+        first = f"(sum over k of depthwise_kernel[k, c, m] * x[{at}, c])"
+        total = f"sum over c, m of pointwise_kernel[{p.depth_multiplier}*c + m, f] * {first}"
+    total = f"bias[f] + {total}" if p.bias else total
+    if row(p.activation).rowwise:
+        return f"y[t, :] = {p.activation.name} over f of ({total})"
     return f"y[t, f] = {total}" if p.activation == LINEAR else f"y[t, f] = {p.activation.name}({total})"
 
 

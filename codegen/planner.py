@@ -62,7 +62,7 @@ def survey(request: Request) -> Survey:
     found: list[KernelPlan] = []
     refused: list[tuple[str, str]] = []
     for name in ALGORITHMS:
-        reason = _outside(name, request) or algorithm(name).why_not(request)
+        reason = why_not(name, request)
         plans = [] if reason else _stored(algorithm(name).candidates(request), request.storage)
         found += plans
         if not plans:
@@ -70,6 +70,11 @@ def survey(request: Request) -> Survey:
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
+
+
+def why_not(name: str, request: Request) -> str | None:
+    """The reason why the algorithm of that name cannot serve the request, None if it can."""
+    return _outside(name, request) or algorithm(name).why_not(request)
 
 
 def _outside(name: str, request: Request) -> str | None:

@@ -7,7 +7,8 @@ there once. Add each new feature there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ CURVED = (
     ("sparse_plus", {}),
     ("sparse_sigmoid", {}),
 )
+ROWS = ("softmax", "log_softmax", "sparsemax", "glu")
+"""Those of all filters of an output step together."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,17 @@ def transposed(pick: Pick, *, keras: bool = False, curved: bool = True) -> Layer
     return Layer(
         "conv1d_transpose", pick((1, 2, 3, 4, 8, 13, 16, 33)), steps, arguments, activation, pick((False, True))
     )
+
+
+def rowwise(pick: Pick, *, curved: bool = True) -> Layer:
+    """A layer of any kind that ends in an activation of a whole row; an even number of filters for glu."""
+    drawn = pick((partial(layer, small=True), partial(layer, small=True), separable, transposed))(pick, curved=False)
+    arguments, name = dict(drawn.arguments), pick(ROWS if curved else ("sparsemax",))
+    if "filters" in arguments:
+        arguments["filters"] += arguments["filters"] % 2 * arguments.get("groups", 1)
+    elif drawn.filters % 2:
+        arguments["depth_multiplier"] = 2
+    return replace(drawn, arguments=arguments, activation=(name, {}))
 
 
 WAYS = {  # (taps, strides, dilations, groups, least channels) that each family of algorithms is made for

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen import alias, cache, loader, planner, reference, resources
+from codegen import activations, alias, cache, loader, planner, reference, resources
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
 from codegen.render import GeneratedSource, render
@@ -36,6 +36,9 @@ PROBLEMS = (
     ConvProblem(64, 16, 16, 4, groups=16),
     ConvProblem(400, 1, 1, 65),
     ConvProblem(64, 16, 48, 3, groups=4),
+    ConvProblem(64, 16, 16, 3, up=2),
+    ConvProblem(64, 16, 16, 3, depth_multiplier=2),
+    ConvProblem(64, 16, 16, 3, activation=activations.get("softmax")),
 )
 
 

@@ -29,6 +29,8 @@ def test_a_random_plan_of_every_algorithm(target: str, specs: int, need: Callabl
     """Known weights and accuracy `fast`: direct plans still to the bit, transforms within their bound; half sliced."""
     tools, seen = need(cprogram.toolchain, TARGETS[target]), set()
     layers = list(strategies.random_layers(max(36, specs // (12 if tools.runner else 8)), 31, strategies.rewritten))
+    for seed, make in enumerate((strategies.separable, strategies.transposed, strategies.rowwise), 32):
+        layers += strategies.random_layers(2, seed, make)
     for start in range(0, len(layers), trials.PER_PROGRAM // 6):
         made = trials.one_of_each(layers[start : start + trials.PER_PROGRAM // 6], TARGETS[target], start)
         trials.try_all(made, tools, tmp_path, start)

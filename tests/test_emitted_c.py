@@ -57,6 +57,7 @@ def every_algorithm(target: str) -> tuple[Kernel, ...]:
     layers = list(strategies.random_layers(36, 51, strategies.rewritten))
     layers += strategies.random_layers(6, 52, strategies.separable)
     layers += strategies.random_layers(6, 53, strategies.transposed)
+    layers += strategies.random_layers(6, 54, strategies.rowwise)
     kept: dict[tuple[str, bool], Kernel] = {}
     for kernel in trials.one_of_each(layers, TARGETS[target], seed=51):
         kept.setdefault((kernel.source.plan.algorithm, kernel.baked is None), kernel)
@@ -204,7 +205,7 @@ def test_object_holds_code_and_constants_only(target: str, need: Callable[..., A
         command = [need(cprogram.program, "nm", "binutils"), "-P", str(tmp_path / f"{source.name}.o")]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         symbols = [line.split()[:2] for line in listed.splitlines()]
-        public = re.findall(rf"^void ({source.name}(?:_slice|_pack)?)\(", source.header, re.MULTILINE)
+        public = re.findall(rf"^void ({source.name}(?:_slice|_pack\w*)?)\(", source.header, re.MULTILINE)
         assert sorted(name for name, kind in symbols if kind == "T") == sorted(public)
         assert source.name in public
         assert {kind for _, kind in symbols} <= {"T", "t", "r", "R", "U"}

@@ -42,7 +42,8 @@ both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
 
 def test_every_algorithm_is_held_to_the_laws() -> None:
-    assert {algorithm for _, algorithm in CASES} == set(planner.ALGORITHMS)
+    elsewhere = {"interleaved", "separable", "rowwise"}  # another kernel or no linear function: tests of their own
+    assert {algorithm for _, algorithm in CASES} == set(planner.ALGORITHMS) - elsewhere
 
 
 @pytest.fixture(scope="module", autouse=True)

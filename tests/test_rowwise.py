@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from codegen.registry import Call
 from codegen.specs import Conv1DSpec
 from codegen.targets import TARGETS
 from tests import cprogram, strategies, trials
-from tests.strategies import Layer
 
-NAMES = [row.name for row in ROWWISE]
+NAMES = strategies.ROWS
 DTYPE = {"float32": "float64", "float64": "longdouble"}
 
 
@@ -30,6 +29,7 @@ def row_of(name: str) -> activations.Row:
 
 
 def test_what_they_mean() -> None:
+    assert tuple(row.name for row in ROWWISE) == NAMES
     z = np.random.default_rng(0).normal(size=(50, 7)) * 3
     assert np.allclose(rowwise.softmax(z).sum(axis=-1), 1)
     assert np.allclose(rowwise.softmax(z) * np.exp(z).sum(axis=-1, keepdims=True), np.exp(z))
@@ -52,28 +52,11 @@ def test_sparsemax_is_the_nearest_distribution() -> None:
     assert np.allclose(rowwise.sparsemax(np.array([0.0, 0.5, 1.0])), [0, 0.25, 0.75])
 
 
-def through(layer: Layer, name: str) -> Layer:
-    """The layer with that activation, and an even number of filters for glu."""
-    arguments = dict(layer.arguments)
-    if "filters" in arguments:
-        arguments["filters"] += arguments["filters"] % 2 * arguments.get("groups", 1)
-    elif layer.filters % 2:
-        arguments["depth_multiplier"] = 2
-    return replace(layer, arguments=arguments, activation=(name, {}))
-
-
-def drawn(count: int, seed: int) -> Iterator[Layer]:
-    for number, layer in enumerate(strategies.random_layers(count, seed, small=True)):
-        yield through(layer, NAMES[number % 4])
-    for number, layer in enumerate(strategies.random_layers(max(4, count // 4), seed + 1, strategies.separable)):
-        yield through(layer, NAMES[number % 4])
-
-
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed and baked weights; whole and sliced; between guard pages; all warnings are errors."""
     tools = need(cprogram.toolchain, TARGETS[target])
-    made = trials.kernels(list(drawn(max(16, specs // 12), 71)), TARGETS[target])
+    made = trials.kernels(list(strategies.random_layers(max(20, specs // 10), 71, strategies.rowwise)), TARGETS[target])
     assert {kernel.source.plan.algorithm for kernel in made} == {"rowwise"}
     made = [replace_sliced(kernel, number) for number, kernel in enumerate(made)]
     trials.try_all(made, tools, tmp_path, flags=("-O1", *cprogram.WARNINGS[2:]))
@@ -205,6 +188,6 @@ def test_keras_gives_the_same(name: str) -> None:
     keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
     z = np.random.default_rng(6).standard_normal((4, 9, 12)) * 2
     if name == "sparsemax":  # 3.15 sums the sums of a row's largest (issue 23425): right where one number is left
-        z[..., 0] += 9
+        z[..., 0] += 30
     theirs = np.asarray(keras.activations.get(name)(z))
     np.testing.assert_allclose(row_of(name).reference(z), theirs, rtol=1e-12, atol=1e-12)

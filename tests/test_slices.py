@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codegen import crew, loader, planner, render
+from codegen import activations, crew, loader, planner, render
 from codegen.plan import Request
 from codegen.problem import ConvProblem
 from codegen.targets import native
@@ -21,13 +21,16 @@ PROBLEMS = {
     "grouped": ConvProblem(400, 24, 16, 3, groups=2, stride=2),
     "depthwise": ConvProblem(300, 40, 40, 4, groups=40, pad_left=3),
     "channels_first": ConvProblem(1000, 5, 7, 9, dilation=2, pad_left=8, pad_right=8, channels_last=False),
+    "separable": ConvProblem(700, 12, 40, 3, pad_left=1, pad_right=1, depth_multiplier=2),
+    "rows": ConvProblem(None, 12, 40, 3, pad_left=1, activation=activations.get("softmax")),
+    "halves": ConvProblem(500, 12, 40, 3, channels_last=False, activation=activations.get("glu")),
     "long": ConvProblem(640, 8, 16, 40, pad_left=20, pad_right=19),
 }
 CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
     for algorithm in planner.ALGORITHMS
-    if not planner.algorithm(algorithm).why_not(Request(problem, native(), "packed", "fast"))
+    if not planner.why_not(algorithm, Request(problem, native(), "packed", "fast"))
 ]
 
 

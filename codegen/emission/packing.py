@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.algorithms import direct_filters, direct_steps, interleaved, transformed, transposed
+from codegen.algorithms import direct_filters, direct_steps, interleaved, rowwise, transformed, transposed
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
 from codegen.plan import KernelPlan
@@ -70,7 +70,7 @@ def packing(plan: KernelPlan) -> Packing | None:
         return _by_steps(plan, schedule)
     if isinstance(schedule, transformed.Schedule):
         return _transformed(plan, schedule)
-    if isinstance(schedule, transposed.Schedule) and plan.inner:
+    if isinstance(schedule, (transposed.Schedule, rowwise.Schedule)) and plan.inner:
         return packing(plan.inner)
     if isinstance(schedule, interleaved.Schedule):
         return _of_parts(plan, schedule)
