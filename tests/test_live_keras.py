@@ -68,8 +68,8 @@ OPTIONS: dict[str, tuple[Config, ...]] = {
     "squareplus": ({"b": 2},),
 }
 NEEDED = {"threshold": {"threshold": 0.5, "default_value": 0.25}}
-# torch's softplus is x itself from 20 on, which leaves out log1p(exp(-20)) = 2.1e-9; mish and log_sigmoid stand on it
-LEAST = {"softplus": 2.1e-9, "mish": 1e-7, "log_sigmoid": 2.1e-9}
+# torch's softplus is x itself from 20 on, which leaves out log1p(exp(-20)) = 2.1e-9
+LEAST = {"softplus": 2.1e-9}
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
