@@ -20,6 +20,7 @@ from codegen.emission.microkernel import (
     offset,
     starts,
 )
+from codegen.emission.transposed import Turn
 from codegen.gradients.plan import KernelGradientPlan, Panels
 
 __all__ = ["view"]
@@ -226,22 +227,35 @@ def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
     p, tiles = plan.problem, (ChannelTiles if plan.channelwise else KernelTiles)(plan, name)
     dtype, vectors = DTYPES[p.dtype], plan.target.vector_bytes > 0
-    return _places(tiles) | {
-        "p": p,
-        "plan": plan,
-        "name": name,
-        "c": dtype.c,
-        "dtype": dtype,
-        "target": plan.target,
-        "half": None,
-        "hold": vectors,
-        "plain": not vectors,
-        "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
-        "lane": plan.lanes,
-        "blocks": tiles.blocks(),
-        "edges": tiles.edges,
-        "outs": tiles.outs,
-    }
+    return (
+        _places(tiles)
+        | _turn(plan, name)
+        | {
+            "p": p,
+            "plan": plan,
+            "name": name,
+            "c": dtype.c,
+            "dtype": dtype,
+            "target": plan.target,
+            "half": None,
+            "hold": vectors,
+            "plain": not vectors,
+            "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
+            "lane": plan.lanes,
+            "blocks": tiles.blocks(),
+            "edges": tiles.edges,
+            "outs": tiles.outs,
+        }
+    )
+
+
+def _turn(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
+    """The square that packs dz of channels_first, where vectors do."""
+    if not plan.packed or plan.problem.channels_last or plan.lanes == 1:
+        return {"turn": None}
+    turn = Turn.of(plan.lanes, plan.problem.item_bytes)
+    lines = [line.replace(f"v{turn.side}_pick(", f"{name}_pick(") for line in turn.lines]
+    return {"turn": turn, "turn_lines": lines, "word": {4: "int", 8: "long long"}[plan.problem.item_bytes]}
 
 
 def _places(tiles: KernelTiles) -> dict[str, Any]:

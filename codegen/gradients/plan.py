@@ -156,9 +156,11 @@ def _plan(
     alone = p.groups == 1 and sum(panel.count for panel in panels) == 1
     few = sum(count for count, _ in tiles) <= FEW_TILES
     packed = not (direct and p.channels_last and (alone or few))
-    cycles = 0.0
+    rows_apart = 0 if p.channels_last else (p.steps or 0) * p.item_bytes
+    crowding, cycles = cost.crowding(min(channels, p.group_channels), rows_apart), 0.0
     for panel in panels:
         step = sum(count * cost.step_cycles(rows, panel.vectors, target, lanes * p.item_bytes) for count, rows in tiles)
+        step *= crowding
         step += 2.0 * panel.vectors * packed
         calls = -(-outs // chunk) * sum(count * (cost.CALL + 2 * rows * panel.vectors) for count, rows in tiles)
         cycles += panel.count * (outs * step + calls) * (1.0 if taps == 1 else SEVERAL_TAPS)
