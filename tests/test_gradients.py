@@ -11,6 +11,10 @@ import pytest
 
 import codegen
 from codegen import activations, layers, reference
+from codegen.bench import backward as bench
+from codegen.bench import case as cases
+from codegen.bench.contest import Settings
+from codegen.bench.peers import pytorch
 from codegen.dtypes import DTYPES
 from codegen.gradients import plan as planning
 from codegen.gradients import reference as definition
@@ -245,3 +249,16 @@ def test_plans_fit_their_registers_and_add_up(name: str) -> None:
         assert sum(panel.count * panel.vectors for panel in plan.panels) * plan.lanes == plan.padded >= across
         assert plan.direct == (plan.padded == across and not (plan.channelwise and plan.packed))
         assert plan.workspace_bytes % DTYPES[p.dtype].bytes == 0
+
+
+def test_the_bench_of_gradients_needs_torch_and_holds_ours_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    (case,) = cases.cases(["Q"])
+    dy = np.random.default_rng(0).standard_normal(case.out_shape, np.float32)
+    ours = bench._ours(case, dy, Settings(target="native", options={"accuracy": "exact"}))
+    exact = bench._exact(case, dy)
+    assert bench._error(exact, ours) < 1e-6
+    exact[1][0, 0, 0] += 10
+    assert bench._error(exact, ours) > 0.1
+    monkeypatch.setattr(pytorch, "version", lambda: (_ for _ in ()).throw(ImportError))
+    with pytest.raises(codegen.UsageError, match="--backward is a comparison with PyTorch: pip install torch"):
+        bench.run([case], Settings())
