@@ -170,7 +170,9 @@ def keras_built(drawn: Draw, **changes: Any) -> Any:
         layer = drawn.theirs(**changes)
         layer.build(drawn.shape)
         shape = layer.compute_output_shape(drawn.shape)
-    except ValueError as error:
+        if drawn.activation[0] == "glu":
+            layer(np.zeros(drawn.shape))  # only a call tells that an odd number of channels has no halves
+    except (ValueError, RuntimeError) as error:
         raise Refused(str(error)) from error
     if min(shape) < 1:  # a transposed layer of Keras may answer with nothing, where ours says that no output is left
         raise Refused(f"an output of shape {shape}")
