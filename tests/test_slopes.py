@@ -72,7 +72,10 @@ def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:
-    """For every binade, both signs and every bend; the widest vectors and the single number give the same bits, with gcc and clang."""
+    """For every binade, both signs and every bend.
+
+    The widest vectors and the single number give the same bits, with gcc and with clang.
+    """
     row = TARGETS[target]
     widths = {dtype: sorted({row.lanes(dtype)[0], 1}) for dtype in DTYPES}
     keys = [(activation, dtype, n) for dtype in DTYPES for activation in MODELS for n in widths[dtype]]
