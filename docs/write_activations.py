@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codegen import activations
-from codegen.activations import ROWS, Activation, Option, Row
+from codegen.activations import ROWS, ROWWISE, Activation, Option, Row
 from codegen.dtypes import DTYPES
 from codegen.registry import Call
 
@@ -48,6 +48,17 @@ NaN gives NaN, in `relu` and the clipped ones too. At infinity each function has
 inf·0 or inf/inf, so that it answers NaN, `silu`, `gelu`, `mish` and `hard_silu` are 0 at -inf, `softsign` is -1 and 1.
 `exponential` is inf where exp(x) is beyond the dtype.
 """
+TOGETHER = """
+## All filters of an output step together
+
+These take the channels as one row, whatever the data format: `axis` is -1, and nothing else. In C the sums are computed
+first, as without an activation; then vectors run along the row, in `channels_first` along time. The error stated here
+grows with the row, as its sum does: u is 2^-24 for float32 and 2^-53 for float64, F the number of filters, and what the
+sums themselves may be off is counted too.
+
+| name | y | error |
+|---|---|---|
+"""
 SLOPES = """
 ## Derivatives
 
@@ -67,7 +78,10 @@ At a kink the derivative is the one that torch's backward pass answers under Ker
 def page() -> str:
     """The page: the table, a row for each activation, then what its columns mean."""
     rows = [row for row in ROWS if not row.rowwise]
-    return HEAD + "".join(map(line, rows)) + TAIL + SLOPES + "".join(map(slope_line, rows)) + KINKS
+    together = "".join(f"| `{row.name}` | {first(row.reference)} | {first(row.bound)} |\n" for row in ROWWISE)
+    return (
+        HEAD + "".join(map(line, rows)) + TAIL + TOGETHER + together + SLOPES + "".join(map(slope_line, rows)) + KINKS
+    )
 
 
 def line(row: Row) -> str:

@@ -69,7 +69,10 @@ def glu(x: Array, axis: int = -1) -> Array:
 
 
 def _softmax_bound(z: Array, error: Array, unit: float) -> Array:
-    """exp moves by its argument's error, the sum by the largest of all; each difference to the maximum is rounded."""
+    """Relative: u(F + 12), and u times the distance to the row's largest sum, its own and their mean's.
+
+    exp moves by its argument's error, the sum by the largest of all; each difference to the largest is rounded.
+    """
     import numpy as np
 
     y = softmax(z)
@@ -80,7 +83,10 @@ def _softmax_bound(z: Array, error: Array, unit: float) -> Array:
 
 
 def _log_softmax_bound(z: Array, error: Array, unit: float) -> Array:
-    """The logarithm of the sum moves by the largest error at most."""
+    """Absolute: u(F + 12), u times the distance to the row's largest sum, its own and their mean's, and a few u·|y|.
+
+    The logarithm of the sum moves by the largest error at most.
+    """
     y, below = log_softmax(z), z.max(axis=-1, keepdims=True) - z
     among = (softmax(z) * below).sum(axis=-1, keepdims=True)
     rounded = below + among + z.shape[-1] + SLACK + 4 * abs(below + y) + abs(y)
@@ -89,13 +95,19 @@ def _log_softmax_bound(z: Array, error: Array, unit: float) -> Array:
 
 
 def _sparsemax_bound(z: Array, error: Array, unit: float) -> Array:
-    """τ moves by the largest error at most; its sum has one term a filter, each at most 1, and so has its set."""
+    """Absolute: 2u(F + 12).
+
+    τ moves by the largest error at most; its sum has one term a filter, each at most 1, and so has its set.
+    """
     moved: Array = error + error.max(axis=-1, keepdims=True) + 2 * unit * (z.shape[-1] + SLACK)
     return moved
 
 
 def _glu_bound(z: Array, error: Array, unit: float) -> Array:
-    """A product whose second factor has a slope of 1/4 at most and an error of 3 in its last place."""
+    """4 ulp.
+
+    A product whose second factor has a slope of 1/4 at most and an error of 3 in its last place.
+    """
     half = z.shape[-1] // 2
     a, gate = abs(z[..., :half]), curves.sigmoid(z[..., half:])
     of_gate = error[..., half:] / 4 + 6 * unit * gate + 3 * LEAST[unit]

@@ -167,7 +167,8 @@ def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str)
         most_rms = MOST_NOISE[trial.accuracy] * rounding.rms(_error(trial.direct, exact, x, taps, bias))
     ok = bool(np.all(error <= bound)) and (most_rms is None or rms <= most_rms)  # False for a NaN too
     steps = x.shape[1 if problem.channels_last else 2]
-    return Finding(trial.spec.name, steps, data, float(error.max()), float(bound[worst]), error.size, ok, rms, most_rms)
+    shown = float(error[worst]), float(bound[worst])
+    return Finding(trial.spec.name, steps, data, *shown, error.size, ok, rms, most_rms)
 
 
 def _error(kernel: Kernel, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
