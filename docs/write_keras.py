@@ -100,7 +100,7 @@ MISSING = (
 )
 TOLD_OF_CASES = """\
 `tests/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's classes where
-Keras' stood. Those that cannot pass, and why not:
+Keras' stood; the counts are those of Keras {version}. Those that cannot pass, and why not:
 """
 
 
@@ -222,7 +222,7 @@ def _cases() -> str:
     rows = ((f"`{file}`" if file != "all" else file, *map(str, found)) for file, found in counts.items())
     table = _section("Keras' own test cases", ("file in Keras' wheel", "pass", "skip themselves", "cannot"), rows)
     why = "\n".join(f"* {entry['why']}: {_cases_named(entry['cases'])}" for entry in CASES["cannot"])
-    return f"{table}\n{TOLD_OF_CASES}\n{why}\n"
+    return f"{table}\n{TOLD_OF_CASES.format(version=CASES['keras'])}\n{why}\n"
 
 
 def _cases_named(patterns: list[str]) -> str:

@@ -18,13 +18,14 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
-pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
+keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
 pytest.importorskip("scipy", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
 
 from tests import keras_cases
 
 TABLE = tomllib.loads(Path(__file__).with_name("keras_cases.toml").read_text("utf-8"))
 CASES = dict(keras_cases.cases())
+VERSIONS = f"the table is of Keras {TABLE['keras']}, this is Keras {keras.__version__}"
 
 
 def entries(name: str) -> list[dict[str, Any]]:
@@ -60,8 +61,8 @@ def judged(name: str) -> tuple[str, str | None]:
 def test_the_cases_of_a_file(file: str) -> None:
     found = [judged(name) for name in CASES if name.split("::")[0] == file]
     wrong = [told for _, told in found if told]
-    assert not wrong, "\n\n".join(wrong)
-    assert Counter(word for word, _ in found) == Counter(TABLE["counts"][file])
+    assert not wrong, "\n\n".join([VERSIONS, *wrong])
+    assert Counter(word for word, _ in found) == Counter(TABLE["counts"][file]), VERSIONS
 
 
 def test_the_table_is_about_cases_that_there_are() -> None:
