@@ -18,14 +18,14 @@ import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
-keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
+pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
 pytest.importorskip("scipy", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
 
 from tests import keras_cases
 
 TABLE = tomllib.loads(Path(__file__).with_name("keras_cases.toml").read_text("utf-8"))
 CASES = dict(keras_cases.cases())
-VERSIONS = f"the table is of Keras {TABLE['keras']}, this is Keras {keras.__version__}"
+VERSIONS = f"the table is of Keras {TABLE['keras']}, this is Keras {keras_cases.keras.__version__}"
 
 
 def entries(name: str) -> list[dict[str, Any]]:
