@@ -58,8 +58,10 @@ def formula(p: ConvProblem) -> str:
     over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
     total = f"sum over {over} of kernel[k, c, f] * x[{at}, {channel}]"
     if p.depth_multiplier:
-        first = f"(sum over k of depthwise_kernel[k, c, m] * x[{at}, c])"
-        total = f"sum over c, m of pointwise_kernel[{p.depth_multiplier}*c + m, f] * {first}"
+        several = p.depth_multiplier > 1
+        first = f"(sum over k of depthwise_kernel[k, c, {'m' if several else 0}] * x[{at}, c])"
+        place, over = (f"{p.depth_multiplier}*c + m", "c, m") if several else ("c", "c")
+        total = f"sum over {over} of pointwise_kernel[{place}, f] * {first}"
     total = f"bias[f] + {total}" if p.bias else total
     if row(p.activation).rowwise:
         return f"y[t, :] = {p.activation.name} over f of ({total})"

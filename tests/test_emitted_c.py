@@ -31,7 +31,7 @@ MOST_STACK = 16 << 10  # bytes of one function: microcontrollers give a task lit
 MOST_STACK_AVX512 = 32 << 10  # of codelets that spill vectors of 64 bytes, where threads have megabytes
 BOUNDED = ("static", "dynamic,bounded")
 FOR_REVIEW = {
-    "scalar": ("dense", "causal", "strided", "band", "rows", "mixer", "wider"),
+    "scalar": ("dense", "causal", "strided", "band", "rows", "mixer", "pair", "wider"),
     "avx2": ("dense", "causal", "band"),
     "neon": ("mixer",),
 }

@@ -116,7 +116,7 @@ class Block:
 
     def most(self, kernel: str) -> list[str]:
         """The lines that make `most` of the vectors most8, most1, …"""
-        if self.several:
+        if self.several or self.lanes == 1:
             return [f"const {self.type} most = most{self.lanes};"]
         lines = ["v1 most = y[0];"]
         for n in (segment.lanes for segment in self.segments):
@@ -129,7 +129,8 @@ class Block:
         if self.several:
             return f"{name}{self.lanes}"
         widths = (segment.lanes for segment in self.segments)
-        return " + ".join(f"{kernel}_sum_{n}({name}{n})" if n > 1 else f"{name}1" for n in widths)
+        terms = [f"{kernel}_sum_{n}({name}{n})" if n > 1 else f"{name}1" for n in widths]
+        return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
 
 
 def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
