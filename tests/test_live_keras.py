@@ -171,7 +171,7 @@ def keras_built(drawn: Draw, **changes: Any) -> Any:
         layer.build(drawn.shape)
         shape = layer.compute_output_shape(drawn.shape)
         if drawn.activation[0] == "glu":
-            layer(np.zeros(drawn.shape))  # only a call tells that an odd number of channels has no halves
+            drawn.theirs()(np.zeros(drawn.shape))  # only a call tells that an odd number of channels has no halves
     except (ValueError, RuntimeError) as error:
         raise Refused(str(error)) from error
     if min(shape) < 1:  # a transposed layer of Keras may answer with nothing, where ours says that no output is left
