@@ -87,7 +87,7 @@ def test_the_last_chunk_of_rows(need: Callable[..., Any], tmp_path: Path) -> Non
     ragged = []
     for kernel in made:
         problem, schedule = kernel.source.plan.problem, kernel.source.plan.schedule
-        whole = schedule.rows.over(problem.out_steps(problem.steps))  # type: ignore[attr-defined]
+        whole = schedule.rows.over(problem.out_steps(kernel.layer.steps))  # type: ignore[attr-defined]
         ragged.append(whole > schedule.chunk and whole % schedule.chunk > 0)  # type: ignore[attr-defined]
     assert sum(ragged) >= 4
     assert not all(ragged)
