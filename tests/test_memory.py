@@ -96,7 +96,12 @@ def test_address_and_undefined_behaviour_sanitizers(
     layers = list(strategies.random_layers(max(40, specs // 5), seed=5))
     flags = ("-O1", *cprogram.SANITIZE)
     trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
-    made = trials.one_of_each(rewritten(max(10, specs // 30), seed=42), TARGETS[target], seed=42)
+    layers = rewritten(max(10, specs // 30), seed=42)
+    layers += [
+        *strategies.random_layers(4, seed=45, make=strategies.separable),
+        *strategies.random_layers(8, seed=46, make=strategies.rowwise),
+    ]
+    made = trials.one_of_each(layers, TARGETS[target], seed=42)
     flags = ("-O0", *cprogram.SANITIZE)  # instrumented codelets of a thousand statements are slow to optimise
     trials.try_all(made, tools, tmp_path, flags=flags, buffers="heap")
 
@@ -106,6 +111,10 @@ def test_slices_in_threads_race_for_nothing(target: str, need: Callable[..., Any
     """ThreadSanitizer watches four slices at the same time, each with a workspace of its own: no report."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = rewritten(10, seed=43) + list(strategies.random_layers(6, seed=44))
+    layers += [
+        *strategies.random_layers(3, seed=47, make=strategies.separable),
+        *strategies.random_layers(3, seed=48, make=strategies.rowwise),
+    ]
     made = [kernel for kernel in trials.one_of_each(layers, TARGETS[target], seed=43) if kernel.source.plan.sliced]
     assert len({kernel.source.plan.algorithm for kernel in made}) > 5
     flags = ("-O1", *cprogram.THREADS)
