@@ -58,7 +58,7 @@ def test_the_bound_covers_what_both_stages_round(monkeypatch: pytest.MonkeyPatch
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed by the emitted functions, baked; whole, sliced; between guard pages."""
     tools = need(cprogram.toolchain, TARGETS[target])
-    drawn = list(strategies.random_layers(max(16, specs // 10), 61, strategies.separable))
+    drawn = list(strategies.random_layers(max(12, specs // 25), 61, strategies.separable))
     made = trials.kernels(drawn, TARGETS[target])
     assert {kernel.source.plan.algorithm for kernel in made} == {"separable", "transposed"}
     made += trials.one_of_each(drawn[::4], TARGETS[target], 62)
