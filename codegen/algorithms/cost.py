@@ -6,7 +6,7 @@ from math import gcd
 
 from codegen.targets import Target
 
-LATENCY = 4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
+LATENCY = 4.4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
 LEVELS = (
     (24 << 10, 0.0),
     (200 << 10, 0.01),
@@ -14,6 +14,7 @@ LEVELS = (
     (8 << 20, 0.05),
     (1 << 62, 0.2),
 )  # (bytes, cycles a byte)
+LOADED = 0.1  # cycles that a wide vector of weights in a step costs beside all that
 WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
 NEAR, FEED = 12 << 10, 24  # bytes of weights that stay in the first-level cache; bytes a cycle from the second
 OUTER, RUN = 1 << 20, 0.5  # bytes of output beyond which each run of stores within a row costs so many cycles more
@@ -25,7 +26,8 @@ FREE_STEPS = 1024  # the length that the cost of a free length is told for
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:
     """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width."""
     products = rows * vectors * (1 if target.fma else 2)
-    return max(products / a_cycle(vector_bytes), (rows + vectors) / 2, LATENCY, (products + rows + vectors + 3) / 6)
+    ports = max(products / a_cycle(vector_bytes), (rows + vectors) / 2, LATENCY, (products + rows + vectors + 3) / 6)
+    return ports + (LOADED * vectors if vector_bytes > 16 else 0.0)
 
 
 def a_cycle(vector_bytes: int) -> int:

@@ -32,6 +32,7 @@ MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to rou
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 SETUP = 400  # cycles of a call before the first tile: the row of zeros, the divisions
 SCATTERED = 0.9  # cycles a byte to write and to read again what lies point by point in a large block
+PAGE, RUN = 4096, 500  # bytes; cycles until what lies in order is fetched ahead
 POINTER = 1.2  # cycles to find a row of a tile
 STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
 STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
@@ -192,7 +193,20 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     codelets += schedule.tiles * back * panel.count * vectors
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
     statements = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
-    return products + _traffic(problem, transform, schedule) + codelets / statements + pointers * POINTER
+    return (
+        products
+        + _traffic(problem, transform, schedule)
+        + codelets / statements
+        + pointers * POINTER
+        + _runs(problem, transform)
+    )
+
+
+def _runs(problem: ConvProblem, transform: Transform) -> float:
+    """Cycles for a block's first access to each run of rows, where a tile's rows lie pages apart in far memory."""
+    row = problem.dilation * problem.channels * problem.item_bytes
+    far = row > PAGE and row * (problem.steps or cost.FREE_STEPS) > problem.dilation * cost.OUTER
+    return float(far * RUN * (transform.inputs + transform.outputs))
 
 
 def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> float:
