@@ -51,7 +51,7 @@ class Roofline:
         start, end = self.at(10 ** self.x[0], self.peak), self.at(10 ** self.x[1], self.peak)
         yield svg.line(*start, *end, svg.RED)
         peak = f"peak {self.peak:.0f} GFLOP/s ({self.report.target})"
-        yield svg.text(end[0] - 4, self.top + 14, peak, anchor="end", colour=svg.RED)
+        yield svg.text(end[0] - 4, end[1] + 14, peak, anchor="end", colour=svg.RED)
         for place, one in enumerate(self.report.bandwidths):
             first = max(10.0 ** self.x[0], 10 ** self.y[0] / one.read)
             last = min(10.0 ** self.x[1], self.peak / one.read)
