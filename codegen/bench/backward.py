@@ -114,7 +114,7 @@ def _theirs(case: Case, dy: Array) -> Iterator[Contestant]:
 
     yield _contestant(case, "convolution_backward", operator, pad)
     leaves = [tensor.clone().requires_grad_(True) for tensor in (x, kernel, bias)]
-    y = torch.conv1d(*leaves, p.stride, pad, p.dilation, p.groups)
+    y = torch.conv1d(leaves[0], leaves[1], leaves[2], p.stride, pad, p.dilation, p.groups)
 
     def autograd() -> Any:
         return torch.autograd.grad(y, leaves, errors, retain_graph=True)
