@@ -250,8 +250,25 @@ def rewritten(pick: Pick, *, free: bool = True, curved: bool = True) -> Layer:
     return Layer(kind, channels, steps, arguments, activation, free=not length_told and pick((False, True)))
 
 
+def wide(pick: Pick, *, curved: bool = True) -> Layer:
+    """A depthwise layer of so many channels that it is walked in strips, or with both halves of a line in a tile."""
+    taps, dilation, strides = pick((2, 3, 4, 4, 5, 7, 9, 12, 17, 31)), pick((1, 1, 1, 3)), pick((1, 1, 1, 2))
+    reach = dilation * (taps - 1) + 1
+    arguments = {
+        "kernel_size": taps,
+        "strides": strides,
+        "dilation_rate": dilation,
+        "padding": pick(("valid", "same", "causal")),
+        "use_bias": pick((True, True, False)),
+    }
+    channels = pick((130, 136, 257, 264, 384, 512, 520, 1024, 1031, 1536))
+    steps = reach + pick((*range(20), 40, 141))
+    activation = pick(EXACT + CURVED[:4] if curved else EXACT)
+    return Layer("depthwise_conv1d", channels, steps, arguments, activation, free=pick((False, False, True)))
+
+
 def random_layers(count: int, seed: int, make: Callable[..., Layer] = layer, **options: bool) -> Iterator[Layer]:
-    """The same `count` layers on every machine; `make` is `layer` or `rewritten`."""
+    """The same `count` layers on every machine; `make` is `layer` or one of its kin."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         yield make(lambda options: options[int(rng.integers(len(options)))], **options)

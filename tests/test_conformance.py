@@ -25,6 +25,17 @@ def test_random_layers(target: str, specs: int, need: Callable[..., Any], tmp_pa
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_wide_depthwise_layers(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
+    """The text of most has a loop over strips of the channels."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    layers = list(strategies.random_layers(max(24, specs // 12), 7, strategies.wide))
+    made = [trials.Kernel.of(layer, TARGETS[target], f"k{number}") for number, layer in enumerate(layers)]
+    if TARGETS[target].vector_bytes:
+        assert sum("strip" in kernel.source.files[0][1] for kernel in made) > len(made) // 3
+    trials.try_all(made, tools, tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_a_random_plan_of_every_algorithm(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Known weights and accuracy `fast`: direct plans still to the bit, transforms within their bound; half sliced."""
     tools, seen = need(cprogram.toolchain, TARGETS[target]), set()

@@ -20,6 +20,8 @@ PROBLEMS = {
     "free": ConvProblem(None, 9, 33, 5, pad_left=4),
     "grouped": ConvProblem(400, 24, 16, 3, groups=2, stride=2),
     "depthwise": ConvProblem(300, 40, 40, 4, groups=40, pad_left=3),
+    "wide": ConvProblem(None, 520, 520, 4, groups=520, pad_left=3),
+    "far": ConvProblem(150, 1536, 1536, 4, groups=1536, pad_left=3),
     "channels_first": ConvProblem(1000, 5, 7, 9, dilation=2, pad_left=8, pad_right=8, channels_last=False),
     "separable": ConvProblem(700, 12, 40, 3, pad_left=1, pad_right=1, depth_multiplier=2),
     "rows": ConvProblem(None, 12, 40, 3, pad_left=1, activation=activations.get("softmax")),

@@ -43,10 +43,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Schedule:
-    """`form` says how the reduction is written: straight, fused (one loop), taps (a loop a tap) or nested.
+    """`form` says how the reduction is written: straight, fused (one loop), taps (a loop a tap), nested, or
+    `sliding` (depthwise: all weights in registers).
 
     `peeled`: every border tile has its own code; otherwise the outputs outside `interior` go through one function with
-    a run-time tap range (`interior` is None for a free length, whose border is known only then).
+    a run-time tap range (`interior` is None for a free length, whose border is known only then). Depthwise alone has
+    `strip`, the filters that it walks all steps with before the next ones (0: all of them).
     """
 
     blocks: tuple[Block, ...]
@@ -54,6 +56,7 @@ class Schedule:
     peeled: bool
     interior: tuple[int, int] | None
     chunk: int
+    strip: int = 0
 
 
 def why_not(request: Request) -> str | None:
@@ -64,8 +67,11 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request, most_rows: int = 16) -> list[KernelPlan]:
-    """Plans for one to four vectors of filters a block, cheapest first; tiles of at most `most_rows` output steps."""
+def candidates(request: Request, most_rows: int = 16, form: str | None = None) -> list[KernelPlan]:
+    """Plans for one to four vectors of filters a block, cheapest first; tiles of at most `most_rows` output steps.
+
+    `form` is that of the schedule where the caller knows it.
+    """
     problem, target, weights = request.problem, request.target, request.weights
     plans = []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
@@ -74,7 +80,7 @@ def candidates(request: Request, most_rows: int = 16) -> list[KernelPlan]:
         if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors in partition):
             continue
         panels = walk.panels(problem.group_filters, (lanes,), partition)
-        plans.append(_plan(problem, target, weights, panels, most_rows))
+        plans.append(_plan(problem, target, weights, panels, most_rows, form))
     return sorted(plans, key=lambda plan: plan.cost)
 
 
@@ -93,10 +99,15 @@ def partitions(count: int) -> list[tuple[int, ...]]:
 
 
 def _plan(
-    problem: ConvProblem, target: Target, weights: Weights, panels: tuple[Panel, ...], most_rows: int
+    problem: ConvProblem,
+    target: Target,
+    weights: Weights,
+    panels: tuple[Panel, ...],
+    most_rows: int,
+    form: str | None,
 ) -> KernelPlan:
     steps = problem.steps
-    form = _form(problem, panels, target)
+    form = form or _form(problem, panels, target)
     blocks, total, peeled = [], 0.0, steps is not None
     for panel in panels:
         rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
@@ -132,7 +143,7 @@ def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | 
         return None
     tiles, segments = walk.peel(problem, problem.steps, rows)
     vectors = len(panel.offsets)
-    loops = {"straight": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
+    loops = {"straight": problem.terms, "sliding": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
     border = sum(
         (loops or span.last - span.first) * (span.bottom - span.top) * vectors
         for tile in tiles

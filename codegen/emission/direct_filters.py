@@ -55,7 +55,7 @@ class BlockView:
 
     `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if borders are peeled);
     `calls` the tiles of a fixed length; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops,
-    `left_heads` and `right_heads` those loops for the slices that have a border.
+    `strips` the loops around all steps, `left_heads` and `right_heads` those for the slices that have a border.
     """
 
     rows: int
@@ -64,6 +64,7 @@ class BlockView:
     edges: tuple[Microkernel, ...]
     border: Border | None
     calls: tuple[Call, ...]
+    strips: tuple[str, ...]
     heads: tuple[str, ...]
     left_heads: tuple[str, ...]
     right_heads: tuple[str, ...]
@@ -113,7 +114,19 @@ class FiltersView:
         x = offset("x", *self._x_lane(block.panel))
         chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
         left, right = ((word,) * self.plan.sliced + heads for word in (FIRST_SLICE, LAST_SLICE))
-        return BlockView(block.rows, chunk, tiles, edges, border, calls, heads, left, right, x, weights, y)
+        strips, heads = self._strips(block.panel, heads)
+        return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, x, weights, y)
+
+    def _strips(self, panel: Panel, heads: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The loops around all steps and those inside them, where a strip of the blocks is walked at a time."""
+        blocks = self.schedule.strip // panel.step if panel.count > 1 else 0
+        if not 0 < blocks < panel.count:
+            return (), heads
+        end = f"strip + {blocks}"
+        if panel.count % blocks:
+            end = f"({end} < {panel.count} ? {end} : {panel.count})"
+        outer = f"for (ptrdiff_t strip = 0; strip < {panel.count}; strip += {blocks})"
+        return (outer,), (count_loop("j", "strip", end),)
 
     def _lane(self, panel: Panel) -> list[int | tuple[int, str]]:
         """The first filter of block j of group g."""
@@ -152,8 +165,9 @@ class FiltersView:
         assert steps is not None
         first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
         chunk = max(1, self.schedule.chunk // rows)
-        if self.depthwise and segment.count > 1:  # whole rows of channels, one tile's after the other
-            heads = (count_loop("t", first, last), *heads)
+        if self.depthwise and segment.count > 1:  # rows of channels, one tile's after the other
+            strips, heads = self._strips(block.panel, heads)
+            heads = (*strips, count_loop("t", first, last), *heads)
         elif segment.count > 2 * chunk and block.panel.count > 1:
             end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
             outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"

@@ -85,10 +85,9 @@ class FilterTiles:
         spell, out = Spelling.of(self.plan, panel.lanes), self.problem.filters
         first = [spell.load("b", o) if self.problem.bias else spell.broadcast("0") for o in panel.offsets]
         output = Output("y", tuple((r * out,) for r in range(rows)), panel.offsets)
-        sliding = self.schedule.form == "sliding" and not extra
         shared = tuple(dict.fromkeys(name for loop in loops for step in loop.steps for name, _ in step.loads))
         begin = starts(rows, len(panel.offsets), first)
-        broadcasts = bool(loops) and (sliding or not self.depthwise)
+        broadcasts = any(row.broadcast for loop in loops for step in loop.steps for row in step.rows)
         return Microkernel(
             name,
             comment,
@@ -128,7 +127,10 @@ class FilterTiles:
                 heads.append(count_loop("c", 0, self.channels))
                 channel = "c"
             step = self._step(tile, span, panel, "k", channel)
-            return [Loop(f"{words} x {channels}", tuple(heads), (step,))]
+            steps: tuple[Step, ...] = (step,)
+            if self.depthwise:  # no hold() between the two: what a row loads is the next tap's of the row before
+                steps = (Step(step.loads, ()), Step((), step.rows))
+            return [Loop(f"{words} x {channels}", tuple(heads), steps)]
         rows = words.partition(",")[2]
         return [
             Loop(
@@ -150,15 +152,25 @@ class FilterTiles:
                     sample = row * p.stride + tap * p.dilation + tile.origin
                     reads.setdefault(sample, []).append((row, tap))
         taps = sorted({tap for cells in reads.values() for _, tap in cells})
-        weights = Step(tuple((f"w{tap}", spell.weights(tap * wide)) for tap in taps), ())
+        columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
+        names = [f"_{v}" if len(columns) > 1 else "" for v in range(len(columns))]
+        weights = Step(
+            tuple(
+                (f"w{tap}{name}", spell.weights(tap * wide + column))
+                for tap in taps
+                for name, column in zip(names, columns, strict=True)
+            ),
+            (),
+        )
         rows = tuple(
             Row(
-                spell.load("x", sample * p.channels),
-                tuple(spell.update(accumulator(row, 0), "s", f"w{tap}") for row, tap in sorted(cells)),
+                spell.load("x", sample * p.channels + column),
+                tuple(spell.update(accumulator(row, v), "s", f"w{tap}{names[v]}") for row, tap in sorted(cells)),
             )
             for sample, cells in sorted(reads.items())
+            for v, column in enumerate(panel.offsets)
         )
-        words = f"taps {taps[0]} to {taps[-1]}, {len(rows)} samples, each loaded once"
+        words = f"taps {taps[0]} to {taps[-1]}, {len(reads)} samples, each loaded once"
         return Loop(words, (), (weights, Step((), rows)))
 
     def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str) -> Step:
