@@ -27,11 +27,12 @@ MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
 LARGE_BLOCKS = tuple(1024 * size for size in (768, 1536, 3072, 6144))  # the same, where far weights are read once each
 FAR_WEIGHTS = 1 << 18  # numbers
+FETCHED = 1 << 20  # bytes of weights from which on the next ones are fetched ahead
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 SETUP = 400  # cycles of a call before the first tile: the row of zeros, the divisions
-SCATTERED = 0.9  # cycles a byte to write and to read again what lies point by point in a large block
+SCATTERED = 0.65  # cycles a byte to write and to read again what lies point by point in a large block
 PAGE, RUN = 4096, 500  # bytes; cycles until what lies in order is fetched ahead
 POINTER = 1.2  # cycles to find a row of a tile
 STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
@@ -46,7 +47,8 @@ class Schedule:
     in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
     that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
     as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. `pitch` are the
-    numbers from one tile's transformed row to the next.
+    numbers from one tile's transformed row to the next. `by_points`: a point's products for all filters come before the
+    next point's. `ahead`: while one block of weights is multiplied, the next one is fetched.
     """
 
     transform: str
@@ -61,6 +63,7 @@ class Schedule:
     pitch: int
     chunks: int = 1
     by_points: bool = False
+    ahead: bool = False
 
     @property
     def width(self) -> int:
@@ -160,7 +163,11 @@ def _plan(
     by_points = room in LARGE_BLOCKS
     out_stride = _odd_lines(tiles * panel.width * (panel.count if by_points else 1))
     kind, taps = transform.name, transform.taps
-    schedule = Schedule(kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, pitch, chunks, by_points)
+    weights = len(transform.distinct) * parts * problem.group_channels * problem.group_filters * item
+    ahead = weights > FETCHED and target.vector_bytes > 0
+    schedule = Schedule(
+        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, pitch, chunks, by_points, ahead
+    )
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
     cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
@@ -194,7 +201,7 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
     statements = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
     return (
-        products
+        _streamed(problem, transform, schedule, products)
         + _traffic(problem, transform, schedule)
         + codelets / statements
         + pointers * POINTER
@@ -209,16 +216,23 @@ def _runs(problem: ConvProblem, transform: Transform) -> float:
     return float(far * RUN * (transform.inputs + transform.outputs))
 
 
+def _streamed(problem: ConvProblem, transform: Transform, schedule: Schedule, products: float) -> float:
+    """Cycles for a block's products and the way of their weights, which may be fetched meanwhile."""
+    panel = schedule.panels[0]
+    numbers = len(transform.distinct) * schedule.parts * problem.group_channels * panel.width * panel.count
+    size = numbers * problem.item_bytes
+    way = STREAM * size * cost.far(size * problem.groups)
+    return max(products, way) + STREAM * size * cost.far(FETCHED) if schedule.ahead else products + way
+
+
 def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> float:
-    """Cycles for a block's way through the caches: weights, transformed input and products."""
+    """Cycles for a block's way through the caches: transformed input and products."""
     panel, points, item = schedule.panels[0], transform.points, problem.item_bytes
     part = schedule.parts * problem.group_channels * panel.width * item  # of a panel's weights, for a point
-    weights = len(transform.distinct) * part * panel.count
     v, m = points * schedule.stride * item, points * schedule.out_stride * item
-    streamed = STREAM * weights * cost.far(weights)
     if schedule.by_points:
-        return streamed + SCATTERED * (v + m) + panel.count * v * cost.far(v // points)
-    return streamed + panel.count * (v * cost.far(v) + m * cost.far(m + part))
+        return SCATTERED * (v + m) + panel.count * v * cost.far(v // points)
+    return panel.count * (v * cost.far(v) + m * cost.far(m + part))
 
 
 def _odd_lines(numbers: int) -> int:
@@ -252,7 +266,10 @@ def describe(plan: KernelPlan) -> str:
 
 
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
-    """`kernel` (taps, channels/groups, filters), transformed: [group][panel][point][part][channel][lane], flat."""
+    """`kernel` (taps, channels/groups, filters), transformed, flat: [group][panel][point][part][channel][lane].
+
+    By points the panels lie within a point: weights stand in the order in which they are read.
+    """
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
@@ -261,18 +278,15 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     whole = np.zeros((taps, problem.group_channels, problem.filters))
     whole[: problem.kernel_size] = kernel
     by_part = whole.reshape(schedule.parts, schedule.taps, -1, problem.filters).swapaxes(0, 1)
-    panels = [
-        (group * problem.group_filters + start, panel)
-        for group in range(problem.groups)
-        for panel in schedule.panels
-        for start in panel.starts
-    ]
-    size = len(transform.distinct) * schedule.parts * problem.group_channels
+    (panel,), points = schedule.panels, len(transform.distinct)
     matrix = transform.weights[list(transform.distinct)]
-    packed, at = np.empty(size * sum(panel.width for _, panel in panels), kernel.dtype), 0
-    for first, panel in panels:
-        columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
-        numbers = by_part[..., columns].reshape(schedule.taps, -1)
-        packed[at : at + size * panel.width] = (matrix @ numbers).ravel()
-        at += size * panel.width
-    return packed
+    block = schedule.parts * problem.group_channels * panel.width
+    order = (points, panel.count) if schedule.by_points else (panel.count, points)
+    packed = np.empty((problem.groups, *order, block), kernel.dtype)
+    by_panel = packed.swapaxes(1, 2) if schedule.by_points else packed
+    for group in range(problem.groups):
+        for j, start in enumerate(panel.starts):
+            first = group * problem.group_filters + start
+            columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
+            by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
+    return packed.ravel()

@@ -128,10 +128,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Step:
-    """One term of the sums: the vectors that all rows share, then row after row."""
+    """One term of the sums: the vectors that all rows share, then row after row; `ahead`: lines that are fetched."""
 
     loads: tuple[tuple[str, str], ...]  # (variable, C expression)
     rows: tuple[Row, ...]
+    ahead: tuple[str, ...] = ()  # pointers
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Microkernel:
 
     `start` are the accumulators' first values row by row, `stores` the statements that end it.
     `extra` are further ptrdiff_t arguments, such as the number of taps of a tile at a border; `stored` is the C type of
-    the weights where they are not stored as they are computed with.
+    the weights where they are not stored as they are computed with. `ahead`: it is told the `next` weights to fetch.
     """
 
     name: str
@@ -177,6 +178,7 @@ class Microkernel:
     stores: tuple[str, ...]
     extra: tuple[str, ...] = ()
     stored: str | None = None
+    ahead: bool = False
 
 
 def act_name(problem: ConvProblem) -> str | None:

@@ -138,7 +138,8 @@ def _transformed(plan: KernelPlan, schedule: transformed.Schedule) -> Packing | 
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:
         return None
-    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, panel.count), count_loop("r", 0, len(transform.distinct))]
+    order = [count_loop("j", 0, panel.count), count_loop("r", 0, len(transform.distinct))]
+    heads = [count_loop("g", 0, p.groups), *(reversed(order) if schedule.by_points else order)]
     heads += [count_loop("part", 0, schedule.parts), count_loop("c", 0, p.group_channels)]
     heads += [count_loop("l", 0, panel.width)]
     step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from codegen.algorithms import walk
-from codegen.algorithms.transformed import Schedule
-from codegen.cformat import literal, times
+from codegen.algorithms.transformed import LINE, Schedule
+from codegen.cformat import literal, nest, times
 from codegen.dtypes import DTYPES, DType
 from codegen.emission.microkernel import (
     Loop,
@@ -56,7 +56,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "channels": p.group_channels,
         "last_channel": p.group_channels - schedule.lanes,
         "lane": lane,
-        "products": _products_of_a_point(plan, name),
+        "products": _all_products(plan, name),
         "first_sample": f"{times(p.stride, 't')} - left",
         "transformed": schedule.tiles + schedule.parts - 1,
         "prefix": f"{name}_" if plan.weights == "baked" else "",
@@ -75,18 +75,24 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     }
 
 
-def _products_of_a_point(plan: KernelPlan, name: str) -> str:
-    """The call for point r and panel j of group g."""
+def _all_products(plan: KernelPlan, name: str) -> str:
+    """The loops over the points r, and by points over the panels j, of group g's products."""
     schedule, p = plan.schedule, plan.problem
     assert isinstance(schedule, Schedule)
     transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
-    weights = schedule.parts * p.group_channels * panel.width
-    rows = len(transform.distinct)
-    row = "r" if rows == transform.points else _shared_row(transform)
-    parts = [(rows * weights * panel.count if p.groups > 1 else 0, "g"), (rows * weights, "j"), (weights, row)]
-    u = offset(f"{name}_kernel" if plan.weights == "baked" else "kernel", *parts)
+    size, points = schedule.parts * p.group_channels * panel.width, len(transform.distinct)
+    row = "r" if points == transform.points else _shared_row(transform)
+    turns = ((size, "j"), (panel.count * size, row)) if schedule.by_points else ((points * size, "j"), (size, row))
+    kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
+    u = offset(kernel, (total if p.groups > 1 else 0, "g"), *turns)
     m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points else 0, "j")]
-    return f"{name}_products({offset('v', (schedule.stride, 'r'))}, {u}, {offset('m', *m)});"
+    v, m_at = offset("v", (schedule.stride, "r")), offset("m", *m)
+    heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * schedule.by_points)
+    if not schedule.ahead:
+        return nest(heads, f"{name}_products({v}, {u}, {m_at});", 0)
+    after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
+    lines = f"const {DTYPES[p.dtype].c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
+    return nest((*heads[:-1], f"{heads[-1]} {{"), lines, 0) + "\n" + "    " * (len(heads) - 1) + "}"
 
 
 def _shared_row(transform: Transform) -> str:
@@ -111,6 +117,7 @@ def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]
             for _ in range(count):
                 v, u = offset("v", at * schedule.pitch + first), offset("u", first * schedule.width)
                 counted = f", {last - first}" if schedule.chunks > 1 else ""
+                u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
                 calls.append(f"{gemm.name}({v}, {u}, {offset('m', at * schedule.width)}{counted});")
                 at += size
     return gemms, calls
@@ -138,7 +145,8 @@ def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
         else f"{p.group_channels} channels"
     )
     words = "a chunk of the channels" if chunked else words
-    loop = Loop(words, (head,), (Step(loads, lines),))
+    ahead = [offset("next", (panel.width, "c"), at) for at in range(0, panel.width, LINE)] if schedule.ahead else []
+    loop = Loop(words, (head,), (Step(loads, lines, tuple(ahead)),))
 
     def total(at: int, value: str) -> str:
         return spell.store("y", (at,), f"{spell.load('y', at)} + {value}" if more else value, None)
@@ -147,8 +155,11 @@ def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
     begin = starts(rows, len(panel.offsets), [spell.broadcast("0")] * len(panel.offsets))
     shared, extra = tuple(f"w{i}" for i in vectors), ("channels",) * chunked
     comment = f"{rows} tile{'s' * (rows > 1)} x {panel.width} filters, one point of the transform"
+    comment += "; the next weights come into the second-level cache meanwhile" * schedule.ahead
     full_name = f"{name}_{'more' if more else 'gemm'}_{rows}x{panel.width}"
-    return Microkernel(full_name, comment, spell.type, begin, shared, True, (loop,), stores, extra)
+    return Microkernel(
+        full_name, comment, spell.type, begin, shared, True, (loop,), stores, extra, ahead=schedule.ahead
+    )
 
 
 def _forward(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
