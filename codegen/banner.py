@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from codegen import __version__, planner
 from codegen.activations import LINEAR, Activation, row
+from codegen.emission.interface import kernels
 from codegen.parameters import parameters
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -77,10 +78,25 @@ def work(p: ConvProblem) -> str:
 
 def memory(plan: KernelPlan) -> str:
     """Bytes of weights and workspace, and where the weights are."""
-    where = "const tables in the .c file" if plan.weights == "baked" else "arguments"
+    where = {"baked": "const tables in the .c file", "packed": "arguments, as packed"}.get(plan.weights, "arguments")
     if plan.half:
         where += f"; the kernel's are {plan.half.name}, rounded by 1 part in {1 / plan.half.unit:,.0f} at most"
-    return f"{plan.weight_bytes:,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+    return f"{weight_bytes(plan):,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+
+
+def weight_bytes(plan: KernelPlan) -> int:
+    """Bytes of kernels and bias as the C reads them: a transform's are many times those of Keras' shape."""
+    if plan.weights == "argument":
+        return plan.weight_bytes
+    import numpy as np
+
+    p = plan.problem
+    kernel = np.zeros(p.kernel_shape, np.uint16 if plan.half else p.dtype)
+    given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
+    packed = 0
+    for (_, part), array in zip(kernels(plan), given, strict=True):
+        packed += planner.algorithm(part.algorithm).pack(part, array).nbytes
+    return packed + p.bias * p.filters * p.item_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

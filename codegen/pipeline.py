@@ -50,6 +50,20 @@ def plan(
     return planner.answer(asked, entry.key if entry else None)
 
 
+def packed_plan(
+    spec: Spec,
+    target: str = "scalar",
+    accuracy: Accuracy = "exact",
+    known: Path | None = None,
+    storage: str = AS_COMPUTED,
+) -> KernelPlan:
+    """What `known` says, or the planner's first, of the plans whose weights a function in C can pack."""
+    asked = request(spec, target, "packed", accuracy, storage)
+    found, entry = planner.survey(asked), wisdom.recall(asked, None, known) if known else None
+    named = found.named(entry.key) if entry else None
+    return planner.chosen(found, next(one for one in (named, *found.found) if one and packs(one)))
+
+
 def generate(
     spec: Spec,
     target: str = "scalar",
@@ -74,7 +88,7 @@ def generate(
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C; {way}")
     if weights is None:
         if packed:
-            chosen = _packable(request(spec, target, "packed", accuracy, storage))
+            chosen = packed_plan(spec, target, accuracy, known, storage)
         else:
             chosen = plan(spec, target, "argument", accuracy, known, storage)
         chosen = replace(chosen, sliced=sliced)
@@ -82,12 +96,6 @@ def generate(
     chosen = replace(plan(spec, target, "baked", accuracy, known, storage), sliced=sliced)
     arrays = spec.problem_weights(weights)
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
-
-
-def _packable(asked: Request) -> KernelPlan:
-    """The cheapest plan whose weights a function in C can pack."""
-    found = planner.survey(asked)
-    return planner.chosen(found, next(one for one in found.found if packs(one)))
 
 
 def kernel_for(

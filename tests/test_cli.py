@@ -284,6 +284,21 @@ class TestShow:
         assert re.search(r"input +\(None, 3\)\n +output +\(None, 4\)", two)
         assert f"MACs{' ' * 14}{2 * 3 * 4} an output step" in two
 
+    def test_packed_weights_count_as_they_lie_in_memory(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "many.conv").write_text(
+            "conv1d many { input_shape = (200, 16), filters = 24, kernel_size = 9, padding = same }"
+        )
+        options = ("many.conv", "--packed", "--accuracy", "fast", "--target", "avx2")
+        code, out, _ = run("show", *options, "--json")
+        (layer,) = json.loads(out)["layers"]
+        assert (code, layer["weights"]) == (0, "packed")
+        assert run(*options)[0] == 0
+        (numbers,) = re.findall(r"many_KERNEL_NUMBERS (\d+)", (tmp_path / "build/many.h").read_text())
+        assert layer["weight_bytes"] == 4 * (int(numbers) + 24) > 4 * (9 * 16 * 24 + 24)
+        assert f"{layer['weight_bytes']:,} bytes of weights (arguments, as packed)" in run(*options, "-o", "-")[1]
+        code, _, err = run("show", "many.conv", "--packed", "--init", "--seed", "1")
+        assert (code, "leave it out with --weights or --init" in err) == (2, True)
+
     def test_channels_first_shapes_follow_the_data_format(self, run: Run) -> None:
         code, out, _ = run("show", "-", stdin=ONE.replace("(8, 2)", "(2, 8)\n data_format = channels_first"))
         assert code == 0

@@ -254,6 +254,17 @@ def test_a_plan_that_is_not_offered_is_not_made() -> None:
         assert autotune.choice(REQUEST) is None
 
 
+def test_packed_emission_takes_wisdom_of_packed_weights(folder: Path) -> None:
+    (spec,) = read(TEXT, "x")
+    request = pipeline.request(spec, "avx2", "packed", "fast")
+    first = pipeline.packed_plan(spec, "avx2", "fast")
+    other = next(plan for plan in planner.survey(request).found if plan.algorithm != first.algorithm)
+    remember(request, other, file=folder / "named")
+    assert pipeline.generate(spec, "avx2", accuracy="fast", packed=True).plan.key == first.key
+    told = pipeline.generate(spec, "avx2", accuracy="fast", packed=True, known=folder / "named")
+    assert told.plan.key == other.key
+
+
 def test_written_files_ignore_it_unless_a_file_is_named(folder: Path) -> None:
     (spec,) = read(TEXT, "x")
     request = pipeline.request(spec, "avx2", "argument", "exact")

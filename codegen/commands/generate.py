@@ -27,7 +27,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.arguments(parser)
     parser.add_argument("-o", "--output", default="build", metavar="DIR", help="folder to write to; - prints (build)")
     parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help=f"of {', '.join(EMITTERS)} (c)")
-    parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
     parser.add_argument("--sliced", action="store_true", help="emit NAME_slice too: a part of the work, for threads")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
     parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
@@ -73,19 +72,12 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
     arrays = reading.weights(options, specs)
     from codegen import pipeline, planner
 
-    if options.packed and arrays:
-        raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
-    weights = {spec.name: arrays.get(spec.name) for spec in specs}
-    asked = [
-        pipeline.request(spec, options.target, "baked" if baked else "argument", options.accuracy, options.storage)
-        for spec, baked in zip(specs, weights.values(), strict=True)
-    ]
-    known = planning.wisdom_for(options, asked, terminal)
+    known = planning.wisdom_for(options, planning.requests_for(options, specs, arrays), terminal)
     for spec in specs:
         source = pipeline.generate(
             spec,
             options.target,
-            weights[spec.name],
+            arrays.get(spec.name),
             accuracy=options.accuracy,
             known=known,
             packed=options.packed,

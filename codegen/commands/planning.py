@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,10 @@ from codegen.terminal import Terminal
 
 if TYPE_CHECKING:
     from codegen.autotune import Tell
-    from codegen.plan import Accuracy, Request, Rigor
+    from codegen.plan import Accuracy, Request, Rigor, Weights
+    from codegen.specs import Spec
 
-__all__ = ["arguments", "of_accuracy", "of_rigor", "of_storage", "wisdom_for"]
+__all__ = ["arguments", "of_accuracy", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     of_storage(parser)
     of_rigor(parser)
     parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
+    parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
+
+
+def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Collection[str]) -> list[Request]:
+    """What is asked for each layer, whose weights are known (its name is in `baked`), packed or plain arguments."""
+    from codegen import pipeline
+
+    if options.packed and baked:
+        raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
+    given: Weights = "packed" if options.packed else "argument"
+    return [
+        pipeline.request(
+            spec, options.target, "baked" if spec.name in baked else given, options.accuracy, options.storage
+        )
+        for spec in specs
+    ]
 
 
 def of_accuracy(parser: argparse.ArgumentParser, default: str = "exact") -> None:

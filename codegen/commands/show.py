@@ -28,15 +28,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs = reading.specs(options)
     baked = reading.weights(options, specs)
     terminal.report["layers"] = []
-    asked = [
-        pipeline.request(
-            spec, options.target, "baked" if spec.name in baked else "argument", options.accuracy, options.storage
-        )
-        for spec in specs
-    ]
+    asked = planning.requests_for(options, specs, baked)
     known = planning.wisdom_for(options, asked, terminal)
     for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
-        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
+        if options.packed:
+            plan = pipeline.packed_plan(spec, options.target, request.accuracy, known, request.storage)
+        else:
+            plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
         said_so = heard(request, plan, known)
         terminal.report["layers"].append(facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so})
         rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
@@ -60,7 +58,7 @@ def heard(request: Request, plan: KernelPlan, known: Path | None) -> dict[str, A
 
 def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
     """The layer as JSON tells it; docs/json.md has the schema."""
-    from codegen import planner
+    from codegen import banner, planner
 
     problem = plan.problem
     steps = problem.steps
@@ -74,7 +72,7 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "stride": problem.stride,
         "macs": None if steps is None else problem.macs(steps),
         "macs_per_output_step": problem.products,
-        "weight_bytes": plan.weight_bytes,
+        "weight_bytes": banner.weight_bytes(plan),
         "workspace_bytes": plan.workspace_bytes,
         "workspace_step_bytes": plan.workspace_step_bytes,
         "target": plan.target.name,
@@ -101,7 +99,7 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
         ("output", said(_shape(_out(plan), problem.out_filters, problem.channels_last))),
         ("receptive field", f"{field} step{'s' * (field > 1)}{apart}"),
         ("MACs", macs),
-        ("weights", f"{plan.weight_bytes:,} bytes"),
+        ("weights", f"{banner.weight_bytes(plan):,} bytes"),
         ("workspace", banner.workspace(plan)),
     ]
 
