@@ -26,6 +26,7 @@ PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
 SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
 CHUNK_STEPS = (24, 128)  # outputs between two changes of the filter block, so that the input stays in the cache,
 CHUNK_BYTES = 128 << 10  # of which it takes this much
+NEAR_WEIGHTS = 12 << 10  # bytes of weights, and of rows beside them, that stay in the first-level cache
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,18 @@ def _plan(
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = walk.interior(problem, steps) if steps is not None else None
-    least, most = CHUNK_STEPS
-    chunk = max(least, min(most, CHUNK_BYTES // (problem.stride * problem.channels * problem.item_bytes)))
-    schedule = Schedule(tuple(blocks), form, peeled, inside, chunk)
+    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem))
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, target, NAME, weights, schedule, total)
+
+
+def _chunk(problem: ConvProblem) -> int:
+    """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near."""
+    least, most = CHUNK_STEPS
+    row_bytes = problem.stride * problem.channels * problem.item_bytes
+    if problem.terms * problem.filters * problem.item_bytes <= NEAR_WEIGHTS:
+        return max(1, min(most, NEAR_WEIGHTS // (row_bytes + problem.filters * problem.item_bytes)))
+    return max(least, min(most, CHUNK_BYTES // row_bytes))
 
 
 def _form(problem: ConvProblem, panels: tuple[Panel, ...], target: Target) -> str:

@@ -168,7 +168,7 @@ class FiltersView:
         if self.depthwise and segment.count > 1:  # rows of channels, one tile's after the other
             strips, heads = self._strips(block.panel, heads)
             heads = (*strips, count_loop("t", first, last), *heads)
-        elif segment.count > 2 * chunk and block.panel.count > 1:
+        elif segment.count > 2 * chunk and block.panel.count * self.groups > 1:
             end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
             outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"
             heads = (outer, *heads, count_loop("t", "from", end))
