@@ -219,7 +219,7 @@ def rowwise(pick: Pick, *, curved: bool = True) -> Layer:
 WAYS = {  # (taps, strides, dilations, groups, least channels) that each family of algorithms is made for
     "tiles": ((2, 3, 4, 5, 6, 2, 3, 4, 5, 6, 7, 9, 12, 16, 25, 40, 70), (1,), (1, 1, 2, 7), (1, 1, 1, 2, 3), 4),
     "signal": ((8, 9, 16, 31, 33, 64, 101), (1,), (1,), (1,), 1),
-    "strides": ((4, 5, 6, 7, 8, 9), (2, 3, 4), (1,), (1,), 2),
+    "strides": ((4, 5, 6, 7, 8, 9, 16, 25), (2, 3, 4), (1,), (1,), 2),
     "depthwise": ((1, 2, 3, 4, 5, 7, 9), (1, 1, 2, 3), (1, 1, 2, 4), (1,), 2),
 }
 

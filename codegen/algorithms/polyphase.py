@@ -1,9 +1,11 @@
-"""A stride as channels in channels_first: every `stride`-th sample of a channel becomes a channel of its own.
+"""A stride as channels: every `stride`-th sample of a channel becomes a channel of its own.
 
     channel (c, s) of the panel = samples s, stride + s, 2*stride + s, … of channel c, after the zeros of the padding
     kernel'[k, (c, s), f] = kernel[stride*k + s, c, f], zero past the last tap
 
-So neighbouring outputs read neighbouring numbers, once they are copied: worth it for few channels and many filters.
+In channels_first neighbouring outputs then read neighbouring numbers, once they are copied: worth it for few channels
+and many filters. In channels_last a row of the panel is `stride` rows of the input as they lie, with channels (s, c):
+worth it where a transform then saves products of a long kernel.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 NAME = "polyphase"
 LINE = 64  # bytes of a cache line
-MOVED = 1.6  # cycles to copy a number
+MOVED, IN_ORDER = 1.6, 0.5  # cycles to copy a number from a stride away, or from the next place
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def why_not(request: Request) -> str | None:
     problem = request.problem
     if problem.stride == 1:
         return "there is no stride to turn into channels"
-    if problem.channels_last:
+    if problem.channels_last and (problem.groups > 1 or request.accuracy == "exact"):
         return "in channels_last the samples of a row stand together as they are"
     if problem.dilation > 1:
         return "the taps are not neighbours"
@@ -47,7 +49,8 @@ def why_not(request: Request) -> str | None:
         return "there is no output"
     if problem.kernel_size % problem.stride and request.accuracy == "exact":
         return "it multiplies samples past the last tap by zero, which keeps no NaN or Inf in its place: not `exact`"
-    if request.weights == "argument" and (problem.group_channels > 1 or problem.kernel_size % problem.stride):
+    apart = problem.group_channels > 1 and not problem.channels_last
+    if request.weights == "argument" and (apart or problem.kernel_size % problem.stride):
         return "its weights are laid out first, so they must be known or packed"
     return None
 
@@ -57,7 +60,8 @@ def candidates(request: Request) -> list[KernelPlan]:
     problem = _rewritten(request.problem)
     weights = request.weights if request.weights == "argument" else "packed"
     best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(replace(request, problem=problem, weights=weights)).found:
+    against = request.against or (request.problem if problem.channels_last else None)
+    for plan in planner.survey(replace(request, problem=problem, weights=weights, against=against)).found:
         best.setdefault(plan.algorithm, plan)
     return sorted((_plan(request, inner) for inner in best.values()), key=lambda plan: plan.cost)
 
@@ -80,7 +84,8 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
     problem, length = request.problem, inner.problem.steps
     assert length is not None
     size = panel_bytes(inner.problem)
-    cycles = inner.cost + MOVED * inner.problem.channels * length + size * cost.far(size)
+    moved = IN_ORDER if problem.channels_last else MOVED
+    cycles = inner.cost + moved * inner.problem.channels * length + size * cost.far(size)
     schedule, memory = Schedule(problem.stride, length), size + inner.workspace_bytes
     return KernelPlan(problem, request.target, NAME, request.weights, schedule, cycles, memory, inner=inner)
 
@@ -107,5 +112,7 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     taps = inner.problem.kernel_size
     whole = np.zeros((taps * problem.stride, problem.group_channels, problem.filters), kernel.dtype)
     whole[: problem.kernel_size] = kernel
-    phases = whole.reshape(taps, problem.stride, problem.group_channels, problem.filters).swapaxes(1, 2)
+    phases = whole.reshape(taps, problem.stride, problem.group_channels, problem.filters)
+    if not problem.channels_last:
+        phases = phases.swapaxes(1, 2)
     return planner.algorithm(inner.algorithm).pack(inner, phases.reshape(inner.problem.kernel_shape))

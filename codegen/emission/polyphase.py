@@ -31,6 +31,9 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     return {
         "schedule": schedule,
         "left_now": left,
+        "before": -left,
+        "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,
+        "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
         "call": f"{name}_inner{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
     }
