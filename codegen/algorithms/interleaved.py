@@ -126,7 +126,7 @@ def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvPro
 
 def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan:
     p, rows, chunk = request.problem, schedule.rows, schedule.chunk
-    whole = rows.over(p.out_steps(p.steps or cost.FREE_STEPS))
+    whole = rows.over(cost.outs_told(p))
     turns = max(1.0, whole / chunk) if p.steps is None else -(-whole // chunk)
     inside = turns * sum(_turn_cost(inners[i], min(chunk, whole)) for i in schedule.inners if i is not None)
     copied = turns if not writes_rows(p, rows) else min(turns, 2)
@@ -149,7 +149,7 @@ def _turn_cost(inner: KernelPlan, rows: int) -> float:
     if isinstance(inner.schedule, transformed.Schedule):
         block = inner.schedule.tiles * named(inner.schedule.transform, inner.schedule.taps).outputs
         rows = -(-rows // block) * block
-    return inner.cost * rows / inner.problem.out_steps(cost.FREE_STEPS)
+    return inner.cost * rows / cost.outs_told(inner.problem)
 
 
 def _moves(p: ConvProblem, rows: Rows, chunk: int) -> float:

@@ -55,7 +55,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
     p, widths = request.problem, request.target.lanes(request.problem.dtype)
     along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
-    numbers = p.out_steps(p.steps or cost.FREE_STEPS) * p.filters
+    numbers = cost.outs_told(p) * p.filters
     plan = KernelPlan(
         p,
         request.target,

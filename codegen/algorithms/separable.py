@@ -103,12 +103,12 @@ def _survey(request: Request, problem: ConvProblem) -> list[KernelPlan]:
 
 def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan:
     p = request.problem
-    steps = p.steps or cost.FREE_STEPS
+    steps = cost.steps_told(p)
     total = p.out_steps(steps)
     bytes_between = schedule.outs * _between(p) * p.item_bytes
     cycles = 2 * total * _between(p) * p.item_bytes * cost.far(bytes_between)
     for part in (each, across):
-        cycles += part.cost if schedule.whole else part.cost * total / part.problem.out_steps(cost.FREE_STEPS)
+        cycles += part.cost if schedule.whole else part.cost * total / cost.outs_told(part.problem)
     turns = -(-total // schedule.outs)
     if not schedule.whole:
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))

@@ -96,7 +96,7 @@ def _along(request: Request, room: int) -> Schedule:
 def _across(request: Request, room: int) -> Schedule:
     """Chunks of neighbouring phases of the dilation, over the whole length."""
     p = request.problem
-    outs = p.out_steps(p.steps or cost.FREE_STEPS)
+    outs = cost.outs_told(p)
     outs_runs = -(-outs // p.dilation)
     runs = outs_runs + p.kernel_size - 1
     fit = room // p.item_bytes // (runs * p.channels + outs_runs * p.filters)
@@ -138,10 +138,10 @@ def _inner(request: Request, schedule: Schedule) -> list[KernelPlan]:
 
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan:
     p = request.problem
-    outs = p.out_steps(p.steps or cost.FREE_STEPS)
+    outs = cost.outs_told(p)
     if p.steps is None:
         turns = outs / schedule.outs
-        inside = inner.cost * schedule.outs / inner.problem.out_steps(cost.FREE_STEPS)
+        inside = inner.cost * schedule.outs / cost.outs_told(inner.problem)
     else:
         turns = -(-(min(p.dilation, outs) if schedule.phases else outs) // schedule.outs)
         inside = inner.cost

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from codegen.problem import ConvProblem
+
+
+FEW_STARTS = 4096  # blocks that are printed one by one
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,41 @@ class Panel:
         return self.last == self.first + (self.count - 1) * self.step
 
 
+Partition = tuple[tuple[int, int], ...]
+"""Blocks of output lanes in order: ((vectors of a block, neighbouring blocks of so many), …)."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Where blocks begin: `count` of them, `step` apart from 0 on, the last at `last`. As a tuple of them reads.
+
+    A few are printed as that tuple, so that the keys of plans are what they were.
+    """
+
+    count: int
+    step: int
+    last: int
+
+    @classmethod
+    def of(cls, size: int, rows: int) -> Starts:
+        """Blocks of `rows` that cover `size`; the last one may overlap its neighbour."""
+        count = -(-size // rows)
+        return cls(count, rows, size - rows if count > 1 else 0)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        at = range(self.count)[index]
+        return self.last if at == self.count - 1 else self.step * at
+
+    def __iter__(self) -> Iterator[int]:
+        return (self[at] for at in range(self.count))
+
+    def __repr__(self) -> str:
+        return str(tuple(self)) if self.count <= FEW_STARTS else f"({self.count} x {self.step}, {self.last})"
+
+
 def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
     """`size` steps in the fewest tiles of at most `rows`, as equal as can be: ((tiles, rows of each), …)."""
     if size <= 0:
@@ -95,16 +135,17 @@ def whole(problem: ConvProblem, rows: int) -> Tile:
 def tile_at(problem: ConvProblem, steps: int, start: int, rows: int) -> Tile:
     """The tile of the outputs [start, start + rows): each tap with the rows whose sample it finds inside the input."""
     ranges = [problem.taps(t, steps) for t in range(start, start + rows)]
+    ends = sorted({end for having in ranges for end in having})
     spans: list[Span] = []
-    for tap in range(problem.kernel_size):
-        having = [row for row, (first, last) in enumerate(ranges) if first <= tap < last]
+    for first, last in pairwise(ends):
+        having = [row for row, taps in enumerate(ranges) if taps[0] <= first < taps[1]]
         if not having:
             continue
         top, bottom = having[0], having[-1] + 1
-        if spans and spans[-1].last == tap and (spans[-1].top, spans[-1].bottom) == (top, bottom):
-            spans[-1] = Span(spans[-1].first, tap + 1, top, bottom)
+        if spans and spans[-1].last == first and (spans[-1].top, spans[-1].bottom) == (top, bottom):
+            spans[-1] = Span(spans[-1].first, last, top, bottom)
         else:
-            spans.append(Span(tap, tap + 1, top, bottom))
+            spans.append(Span(first, last, top, bottom))
     return Tile(rows, tuple(spans), min(0, start * problem.stride - problem.pads(steps)[0]))
 
 
@@ -141,32 +182,19 @@ def peel(problem: ConvProblem, steps: int, rows: int) -> tuple[tuple[Tile, ...],
     return tuple(tiles), tuple(segments)
 
 
-def panels(size: int, widths: tuple[int, ...], vectors: tuple[int, ...]) -> tuple[Panel, ...]:
-    """`size` output lanes as panels: `vectors` are the blocks' vector counts in order (see `partition`)."""
+def panels(size: int, widths: tuple[int, ...], partition: Partition) -> tuple[Panel, ...]:
+    """`size` output lanes as panels of the partition's blocks, in order; the last block may overlap its neighbour."""
     lanes = next(width for width in widths if width <= size)
-    starts = [min(i * lanes, size - lanes) for i in range(-(-size // lanes))]
-    blocks: list[tuple[int, tuple[int, ...]]] = []
+    found: list[Panel] = []
     at = 0
-    for count in vectors:
-        part = starts[at : at + count]
-        at += count
-        even = tuple(i * lanes for i in range(count))
-        moved = min(part[0], size - count * lanes)
+    for vectors, count in partition:
+        last = at + (count - 1) * vectors * lanes
+        moved = min(last, size - vectors * lanes)
         if moved >= 0:
-            blocks.append((moved, even))
-        else:
-            blocks.append((part[0], tuple(start - part[0] for start in part)))
-    return tuple(_runs(blocks, lanes))
-
-
-def _runs(blocks: list[tuple[int, tuple[int, ...]]], lanes: int) -> list[Panel]:
-    """Blocks of one shape and an even step between them, merged; the last one may come early."""
-    merged: list[Panel] = []
-    for first, offsets in blocks:
-        previous = merged[-1] if merged else None
-        if previous and previous.offsets == offsets and previous.even:
-            step = previous.step or first - previous.first
-            merged[-1] = Panel(previous.first, previous.count + 1, step, first, lanes, offsets)
-        else:
-            merged.append(Panel(first, 1, 0, first, lanes, offsets))
-    return merged
+            offsets, last = tuple(i * lanes for i in range(vectors)), moved
+        else:  # one block, which is wider than all lanes: its vectors overlap each other
+            offsets = tuple(min(start, size - lanes) - at for start in range(at, size, lanes))
+        first = at if count > 1 else last
+        found.append(Panel(first, count, vectors * lanes if count > 2 else last - first, last, lanes, offsets))
+        at += count * vectors * lanes
+    return tuple(found)

@@ -111,7 +111,7 @@ def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradient
         if lanes == 1 and target.vector_bytes:
             continue  # numbers that stand alone waste less in the narrowest vector than outside of one
         for partition in partitions(-(-problem.group_filters // lanes)):
-            most = min(cost.rows_that_fit(vectors, target, lanes) for vectors in partition)
+            most = min(cost.rows_that_fit(vectors, target, lanes) for vectors, _ in partition)
             for taps, channels in _shapes(problem, most):
                 yield _plan(problem, target, lanes, _panels(partition), taps, channels)
 
@@ -126,16 +126,13 @@ def _shapes(problem: ConvProblem, most: int) -> Iterator[tuple[int, int]]:
                 return
 
 
-def _panels(partition: tuple[int, ...]) -> tuple[Panels, ...]:
-    """A partition's blocks, equal neighbours counted; `first` in vectors."""
+def _panels(partition: walk.Partition) -> tuple[Panels, ...]:
+    """A partition's blocks; `first` in vectors."""
     panels: list[Panels] = []
     at = 0
-    for vectors in partition:
-        if panels and panels[-1].vectors == vectors:
-            panels[-1] = Panels(panels[-1].first, panels[-1].count + 1, vectors)
-        else:
-            panels.append(Panels(at, 1, vectors))
-        at += vectors
+    for vectors, count in partition:
+        panels.append(Panels(at, count, vectors))
+        at += vectors * count
     return tuple(panels)
 
 
