@@ -114,6 +114,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "p": p,
         "function": f"{context['name']}_{pack.function}",
         "packing": pack.packing,
+        "depth": 2 if pack.packing.groups else 1,
         "matrix_text": matrix,
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,

@@ -10,7 +10,7 @@ from codegen import keras_words
 from codegen.activations import row
 from codegen.errors import SpecError
 from codegen.parameters import LARGEST, shown
-from codegen.problem import ConvProblem
+from codegen.problem import MOST_PHASES, ConvProblem
 
 if TYPE_CHECKING:
     from codegen.specs import Spec
@@ -70,6 +70,14 @@ def sizes(problem: ConvProblem) -> Iterator[SpecError]:
         if count >= LARGEST:
             message = f"the {what} {count:,} numbers; 2**31 - 1 is the most"
             yield SpecError("E306", message, field="kernel_size", hint="make the layer smaller, or split it")
+
+
+def phases(problem: ConvProblem) -> Iterator[SpecError]:
+    """E410: an output's taps depend on where it lies between two input steps; each such place has code of its own."""
+    if problem.phases > MOST_PHASES:
+        message = f"strides and dilation_rate make {problem.phases:,} kinds of outputs, each with taps and code of its own"
+        hint = f"{MOST_PHASES:,} are the most: set dilation_rate = 1, or take smaller strides or a shorter kernel"
+        yield SpecError("E410", message, field="strides", hint=hint)
 
 
 def keras_refuses(spec: Spec) -> Iterator[SpecError]:

@@ -98,7 +98,8 @@ class Spec:
             if not bad.intersection(needs):
                 errors += rule()
         if not errors and not bad and self.channels:
-            errors += [*rules.sizes(self.lower()), *rules.halves(self.lower())]
+            problem = self.lower()
+            errors += [*rules.sizes(problem), *rules.halves(problem), *rules.phases(problem)]
         if len(errors) == 1:
             raise errors[0]
         if errors or bad:

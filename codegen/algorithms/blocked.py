@@ -113,3 +113,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     many = np.where(inside, kernel[np.clip(at, 0, len(kernel) - 1), 0, 0], kernel.dtype.type(0))
     module = fft if inner.algorithm == fft.NAME else direct_filters
     return np.asarray(module.pack(inner, many))
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return (fft if plan.inner.algorithm == fft.NAME else direct_filters).packed_numbers(plan.inner)

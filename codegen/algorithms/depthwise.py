@@ -123,3 +123,8 @@ def describe(plan: KernelPlan) -> str:
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     """`kernel` (kernel_size, 1, filters) as the blocks read it: flat, [block][tap][lane]."""
     return direct_filters.pack(replace(plan, problem=_as_one_group(plan.problem)), kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    return direct_filters.packed_numbers(replace(plan, problem=_as_one_group(plan.problem)))

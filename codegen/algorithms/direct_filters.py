@@ -149,7 +149,10 @@ def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | 
     first, last = walk.interior(problem, problem.steps)
     if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
         return None
-    tiles, segments = walk.peel(problem, problem.steps, rows)
+    peeled = walk.peel(problem, problem.steps, rows, 2 * PEELED_STATEMENTS)
+    if peeled is None:
+        return None
+    tiles, segments = peeled
     vectors = len(panel.offsets)
     loops = {"straight": problem.terms, "sliding": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
     border = sum(
@@ -211,19 +214,19 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
 
     problem, schedule = plan.problem, plan.schedule
     assert isinstance(schedule, Schedule)
-    columns = [
-        group * problem.group_filters + start + offset + lane
-        for group in range(problem.groups)
-        for block in schedule.blocks
-        for start in block.panel.starts
-        for offset in block.panel.offsets
-        for lane in range(block.panel.lanes)
-    ]
     rows = kernel.reshape(problem.terms, problem.filters)
-    parts, at = [], 0
-    for _ in range(problem.groups):
+    parts = []
+    for group in range(problem.groups):
         for block in schedule.blocks:
-            for _ in range(block.panel.count):
-                parts.append(rows[:, columns[at : at + block.panel.width]].ravel())
-                at += block.panel.width
+            panel = block.panel
+            lane = np.add.outer(panel.offsets, np.arange(panel.lanes)).ravel()
+            columns = np.add.outer(np.array(panel.starts) + group * problem.group_filters, lane)
+            parts.append(rows[:, columns].swapaxes(0, 1).ravel())
     return np.concatenate(parts)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    columns = sum(block.panel.count * block.panel.width for block in plan.schedule.blocks)
+    return plan.problem.groups * columns * plan.problem.terms

@@ -123,3 +123,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     by_channel = kernel.transpose(1, 0, 2)
     firsts = [g * problem.group_filters + start for g in range(problem.groups) for start in schedule.starts]
     return np.concatenate([by_channel[:, :, first : first + schedule.rows].ravel() for first in firsts])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    return plan.problem.groups * len(plan.schedule.starts) * plan.schedule.rows * plan.problem.terms

@@ -84,12 +84,9 @@ def rows_of(problem: ConvProblem, *, padded: bool = False) -> Rows:
     )
 
 
-def parts_at_least(problem: ConvProblem, *, padded: bool = False) -> int:
-    """So many phases with taps that are no neighbours of each other, before any is looked at."""
-    if problem.stride == problem.dilation == 1:
-        return 1  # neighbours read the same sample by neighbouring taps
-    tap_step = problem.up // gcd(problem.up, problem.dilation)
-    return tap_step if padded else min(problem.kernel_size, tap_step)
+def padded_phases(problem: ConvProblem) -> int:
+    """`problem.phases` where those with fewer taps are given zeros, those without any too."""
+    return 1 if problem.phases == 1 else problem.up // gcd(problem.up, problem.dilation)
 
 
 class _Runs:
@@ -104,7 +101,7 @@ class _Runs:
         self._filled = [] if self._each else sorted(self._with_taps())
 
     def _with_taps(self) -> Iterator[int]:
-        """The phases of a row that have taps, where `parts_at_least` says that these are few."""
+        """The phases of a row that have taps, where these are few: see `ConvProblem.phases`."""
         p, shared = self._problem, gcd(self._problem.stride, self._problem.up)
         left, turned = _left(p), pow(p.stride // shared, -1, self._count)
         for tap in range(self._tap_step if self._padded else min(p.kernel_size, self._tap_step)):

@@ -45,10 +45,7 @@ def candidates(request: Request) -> list[KernelPlan]:
     problem = request.problem
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=replace(problem, activation=LINEAR), weights=weights)
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(asked).found:
-        best.setdefault(plan.algorithm, plan)
-    return [_plan(request, inner) for inner in best.values()]
+    return [_plan(request, inner) for inner in planner.best_of_each(asked)]
 
 
 def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
@@ -101,3 +98,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     """`kernel` as the inner plan packs it."""
     assert plan.inner is not None
     return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

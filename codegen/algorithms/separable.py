@@ -51,7 +51,7 @@ def candidates(request: Request) -> list[KernelPlan]:
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
         each, across = (_survey(request, stage) for stage in _stages(request.problem, schedule))
-        plans += [_plan(request, schedule, first, across[0]) for first in each]
+        plans += [_plan(request, schedule, first, second) for first in each for second in across[:1]]
     return sorted(plans, key=lambda plan: plan.cost)
 
 
@@ -95,10 +95,7 @@ def _survey(request: Request, problem: ConvProblem) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=problem, weights=weights, accuracy="exact", against=None)
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(asked).found:
-        best.setdefault(plan.algorithm, plan)
-    return list(best.values())
+    return planner.best_of_each(asked)
 
 
 def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan:
@@ -139,3 +136,8 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     kernels = plan.problem.stage_kernels(kernel)
     packed = [planner.algorithm(part.algorithm).pack(part, k) for part, k in zip(plan.parts, kernels, strict=True)]
     return np.concatenate([array.ravel() for array in packed])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    return sum(map(planner.packed_numbers, plan.parts))

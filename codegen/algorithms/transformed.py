@@ -102,10 +102,10 @@ def handicap(request: Request) -> float:
     if p.steps is None:
         return sqrt(rewritten / full)
     (first, last), outs = walk.interior(p, p.steps), p.out_steps(p.steps)
-    border = [*range(first), *range(last, outs)]
-    looked_at = border[:: -(-len(border) // 256)] if border else []
+    border = first + outs - last
+    looked_at = (i if i < first else last + i - first for i in range(0, border, max(1, -(-border // 256))))
     counts = [(taps[1] - taps[0]) * p.group_channels for taps in (p.taps(t, p.steps) for t in looked_at)]
-    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * len(border)
+    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * border
     return sqrt(rewritten / max(1.0, ((last - first) * full + at_border) / max(1, outs)))
 
 
@@ -289,3 +289,11 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
             columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
             by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
     return packed.ravel()
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    (panel,), points = schedule.panels, len(named(schedule.transform, schedule.taps).distinct)
+    return problem.groups * panel.count * panel.width * points * schedule.parts * problem.group_channels

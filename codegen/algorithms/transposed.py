@@ -130,10 +130,7 @@ def _inner(request: Request, schedule: Schedule) -> list[KernelPlan]:
         channels_last=True,
     )
     weights = request.weights if request.weights == "argument" else "packed"
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(replace(request, problem=problem, weights=weights)).found:
-        best.setdefault(plan.algorithm, plan)
-    return list(best.values())
+    return planner.best_of_each(replace(request, problem=problem, weights=weights))
 
 
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan:
@@ -189,3 +186,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the inner plan packs it."""
     assert plan.inner is not None
     return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

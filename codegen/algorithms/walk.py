@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from codegen.problem import ConvProblem
@@ -149,37 +150,42 @@ def tile_at(problem: ConvProblem, steps: int, start: int, rows: int) -> Tile:
     return Tile(rows, tuple(spans), min(0, start * problem.stride - problem.pads(steps)[0]))
 
 
-def peel(problem: ConvProblem, steps: int, rows: int) -> tuple[tuple[Tile, ...], tuple[Segment, ...]]:
+@lru_cache(maxsize=64)
+def peel(problem: ConvProblem, steps: int, rows: int, most: int) -> tuple[tuple[Tile, ...], tuple[Segment, ...]] | None:
     """All outputs in tiles of at most `rows`, taps outside the input left out; equal neighbours make one segment.
 
-    Looks at each border tile once: the caller makes sure that the borders are short.
+    None for more than `most` different tiles. Looks at each border tile once: the caller makes sure that the borders
+    are short.
     """
-    first, last = interior(problem, steps)
-    tiles: list[Tile] = []
+    places: dict[Tile, int] = {}
     segments: list[Segment] = []
-
-    def add(tile: Tile, start: int, count: int) -> None:
-        last = segments[-1] if segments else None
-        if last and (tiles[last.tile].rows, tiles[last.tile].spans) == (tile.rows, tile.spans):
+    before: Tile | None = None
+    for tile, start, count in _tiles(problem, steps, rows):
+        if before and (before.rows, before.spans) == (tile.rows, tile.spans):
+            last = segments[-1]
             segments[-1] = Segment(last.start, last.count + count, last.tile)
-            return
-        if tile not in tiles:
-            tiles.append(tile)
-        segments.append(Segment(start, count, tiles.index(tile)))
+            continue
+        before = tile
+        segments.append(Segment(start, count, places.setdefault(tile, len(places))))
+        if len(places) > most:
+            return None
+    return tuple(places), tuple(segments)
 
+
+def _tiles(problem: ConvProblem, steps: int, rows: int) -> Iterator[tuple[Tile, int, int]]:
+    """The tiles in order: each at a border by itself, those inside together; (tile, its first output, how many)."""
+    first, last = interior(problem, steps)
     at = 0
     for count, size in split(problem.out_steps(steps), rows):
-        end = at + count * size
         inside = min(count, max(0, -(-(first - at) // size)))
         beyond = max(inside, min(count, (last - at) // size))
         for index in range(inside):
-            add(tile_at(problem, steps, at + index * size, size), at + index * size, 1)
+            yield tile_at(problem, steps, at + index * size, size), at + index * size, 1
         if beyond > inside:
-            add(whole(problem, size), at + inside * size, beyond - inside)
+            yield whole(problem, size), at + inside * size, beyond - inside
         for index in range(beyond, count):
-            add(tile_at(problem, steps, at + index * size, size), at + index * size, 1)
-        at = end
-    return tuple(tiles), tuple(segments)
+            yield tile_at(problem, steps, at + index * size, size), at + index * size, 1
+        at += count * size
 
 
 def panels(size: int, widths: tuple[int, ...], partition: Partition) -> tuple[Panel, ...]:
