@@ -1,4 +1,4 @@
-"""What a file holds follows from what it uses: no function without a call, no argument unread, no compiler's warning."""
+"""What a file holds follows from what it uses: no function without a call, no compiler's warning."""
 
 from __future__ import annotations
 
@@ -120,7 +120,8 @@ def test_the_header_sizes_y_by_its_own_function(
     (spec,) = check.read(f"{kind} up {{ input_shape = (None, 4), {entries} }}")
     source = pipeline.generate(spec)
     shape = re.search(r"\*y[,)].*/\* \((.*), 8\): output steps, filters \*/", source.header)
-    assert shape and shape[1] == "up_out_steps(steps)"
+    assert shape
+    assert shape[1] == "up_out_steps(steps)"
     for name, text in source.files:
         (tmp_path / name).write_text(text)
     kernels = re.findall(r"const float \*(\w*kernel|bias)", source.header)

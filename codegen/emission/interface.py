@@ -36,7 +36,9 @@ def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
     outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
     found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
-        found.append(Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content; aligned as a {c}"))
+        found.append(
+            Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content; aligned as a {c}")
+        )
     return tuple(found)
 
 
