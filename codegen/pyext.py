@@ -77,7 +77,7 @@ def declarations(source: GeneratedSource) -> str:
     lines = [f"#define {macro} ..." for macro in macros]
     if source.plan.problem.steps is None:
         lines.append(f"ptrdiff_t {source.name}_out_steps(ptrdiff_t steps);")
-    arguments = ", ".join(parameter.declaration for parameter in parameters(source.plan))
+    arguments = ", ".join(parameter.declaration for parameter in parameters(source.plan, source.name))
     return "\n".join((*lines, f"void {source.name}({arguments});\n"))
 
 
