@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen import cache
+from codegen import cache, ownership
 from codegen.errors import UsageError
 from codegen.storage import AS_COMPUTED
 
@@ -74,7 +74,7 @@ class Entry:
 def path() -> Path:
     """The user's wisdom: GENCONV_WISDOM, or `wisdom` in the cache's folder. Raises OSError where there is no home."""
     value = os.environ.get("GENCONV_WISDOM", "").strip()
-    return Path(value).absolute() if value else cache.root() / "wisdom"
+    return ownership.named(value, "GENCONV_WISDOM") if value else cache.root() / "wisdom"
 
 
 def recall(request: Request, compiler: Compiler | None, file: Path | None = None) -> Entry | None:
@@ -148,7 +148,7 @@ def _question(request: Request, compiler: Compiler | None) -> Question:
 def _mark(compiler: Compiler | None) -> str:
     """Who the compiler says that it is, and the arguments that it is given, as 12 hex digits; not where it lies."""
     told = () if compiler is None else (compiler.version, *compiler.command[1:])
-    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:12]
+    return hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _own() -> Path:

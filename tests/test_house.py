@@ -25,7 +25,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "autotune",
     "loader",
     "wisdom",
-    "proof toolchain alias cache crew abi_build fallback",
+    "proof toolchain alias cache crew abi_build fallback process workshop",
     "render banner",
     "emission cformat",
     "rounding",
@@ -35,14 +35,14 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "syntax unroll builder complaints layout recovery",
     "problem targets",
     "diagnostics tree suggest curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes origin storage source errors resources files keras_words configs _abi",
+    "arrays dtypes origin storage source errors resources files keras_words configs _abi ownership image fpu",
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},
     "jinja2": {"render"},
     "cffi": {"loader", "pyext", "abi_build", "_abi"},
     "_cffi_backend": {"loader", "_abi"},
-    "subprocess": {"toolchain", "pyext", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
+    "subprocess": {"process", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
     "rich": {"bench.table", "layer.summary", "commands.show", "commands.planning"},
     "platformdirs": {"cache"},
 }
