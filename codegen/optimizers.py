@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from codegen import arrays
 from codegen.errors import ShapeError, SpecError
 from codegen.layer import losses
 from codegen.layer.config import weight_option
@@ -109,7 +110,7 @@ class Optimizer:
         value, dy = loss(y)
         value += math.fsum(layer.losses)
         pull = losses.output_gradient(layer.spec, y)
-        self.apply(layer, layer.gradients(x, dy if pull is None else np.asarray(dy, y.dtype) + pull))
+        self.apply(layer, layer.gradients(x, dy if pull is None else arrays.cast(dy, y.dtype, "dy") + pull))
         return float(value)
 
     def apply(self, layer: Layer, gradients: Any) -> None:
@@ -217,7 +218,7 @@ def _gradient(gradients: Any, name: str, weight: Array) -> Array:
     given = gradients.get(name) if isinstance(gradients, Mapping) else getattr(gradients, name, None)
     if given is None:
         raise ShapeError(f"gradients: none for `{name}`; pass what layer.gradients(x, dy) returns, or a mapping")
-    array = np.asarray(given, weight.dtype)
+    array = arrays.cast(given, weight.dtype, f"gradients: `{name}`")
     if array.shape != weight.shape:
         raise ShapeError(f"gradients: `{name}` has shape {array.shape}, expected {weight.shape}, its weight's")
     return array
@@ -228,7 +229,7 @@ def _constrained(layer: Layer, name: str, weight: Array) -> Array:
     constraint = weight_option(layer.spec, name, "constraint")
     if constraint is None:
         return weight
-    found = np.array(constraint(weight), weight.dtype, order="C")
+    found = np.array(arrays.cast(constraint(weight), weight.dtype, f"`{layer.name}/{name}`: what its constraint made"))
     if found.shape != weight.shape:
         raise ShapeError(f"`{layer.name}/{name}`: its constraint made shape {found.shape}, expected {weight.shape}")
     return found

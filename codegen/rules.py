@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from codegen import keras_words
 from codegen.activations import row
 from codegen.errors import SpecError
+from codegen.initializers import Initializer
 from codegen.parameters import LARGEST, shown
 from codegen.problem import ConvProblem
 
@@ -70,6 +71,19 @@ def sizes(problem: ConvProblem) -> Iterator[SpecError]:
         if count >= LARGEST:
             message = f"the {what} {count:,} numbers; 2**31 - 1 is the most"
             yield SpecError("E306", message, field="kernel_size", hint="make the layer smaller, or split it")
+
+
+def initializers_fit(spec: Spec) -> Iterator[SpecError]:
+    """E232, E233: each initializer of ours can make its weight, as its `demand` says."""
+    for weight, shape in spec.weight_shapes().items():
+        field = spec.option_of(weight, "initializer")
+        made = getattr(spec, field)
+        try:
+            if isinstance(made, Initializer):
+                made.demand(shape, spec.dtype)
+        except SpecError as wrong:
+            message = f"`{field}` of `{spec.name}`: {wrong.message}"
+            yield SpecError(wrong.code, message, field=field, hint=wrong.hint, keras=wrong.keras)
 
 
 def keras_refuses(spec: Spec) -> Iterator[SpecError]:
