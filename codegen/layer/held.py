@@ -44,6 +44,10 @@ class Weights:
         self.bound: tuple[Kernel, Array, Array | None] | None = None
         self.run: Callable[[Array, Array], None] | None = None
 
+    def __reduce__(self) -> tuple[type[Weights], tuple[dict[str, Array]]]:
+        """A copy has the arrays, read-only as these, and binds a kernel of its own once it needs one."""
+        return Weights, (self.arrays,)
+
 
 class Held:
     """A definition and its weights: read-only arrays, which `set_weights` replaces."""

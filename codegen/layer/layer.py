@@ -45,6 +45,14 @@ class Layer(Face):
         self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: what the layer holds, apart from what it changes later; no kernel goes with it."""
+        return vars(self) | {"_once": dict(self._once), "_easy": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._dtype = np.dtype(self._spec.dtype)  # NumPy's own object of that type, which the short way asks for
+
     def __call__(self, x: Any, *, out: Array | None = None, copy: Copy = "auto") -> Array:
         """y = activation(conv(x) + bias), batch first, in a new array or in `out`.
 
