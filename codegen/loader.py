@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -47,6 +47,15 @@ class CompiledKernel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a compiled kernel belongs to its process: pickle the layer, or the plan, which makes it again")
+
+    def __copy__(self) -> CompiledKernel:
+        return self  # nothing of it ever changes
+
+    def __deepcopy__(self, memo: object) -> CompiledKernel:
+        return self
 
     def pack(self, kernel: Array) -> Array:
         """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""

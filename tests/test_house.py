@@ -18,7 +18,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "commands terminal",
     "interchange",
     "bench",
-    "model layers optimizers layer arrays",
+    "model layers optimizers layer",
     "layer",
     "gradients",
     "pipeline pyext",
