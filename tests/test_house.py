@@ -25,7 +25,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "autotune",
     "loader",
     "wisdom",
-    "proof toolchain alias cache crew abi_build fallback",
+    "proof trial turns toolchain alias cache crew abi_build fallback",
     "render banner",
     "emission cformat",
     "rounding",
