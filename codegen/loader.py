@@ -65,6 +65,10 @@ class CompiledKernel:
             return kernel
         return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
 
+    def in_threads(self, threads: int) -> CompiledKernel:
+        """The same, shared by so many threads; of a sliced plan only."""
+        return CompiledKernel(self.plan, self.path, self._library, threads)
+
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
 
@@ -158,7 +162,7 @@ def _grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     (block, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
     if not size or (workspace is not None and len(workspace) >= size):
         return owner
-    memory = np.empty(size + CACHE_LINE, np.uint8)
+    memory = np.full(size + CACHE_LINE, 0xFF, np.uint8)  # NaN: who reads what was never written is found out
     start = -memory.ctypes.data % CACHE_LINE
     block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, workspace

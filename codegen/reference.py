@@ -50,7 +50,7 @@ def bound(
     sums = _sums(problem, x, kernel, bias, "float64")
     allowed = np.broadcast_to(allowed, sums.shape)
     if problem.activation != LINEAR:
-        allowed = _through_activation(problem, sums, allowed)
+        allowed = through_activation(problem, sums, _activated(problem, sums), allowed)
     return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
 
 
@@ -99,13 +99,13 @@ def _activated(problem: ConvProblem, sums: Array) -> Array:
     return activations.reference(problem.activation, sums, problem.dtype)
 
 
-def _through_activation(problem: ConvProblem, sums: Array, error: Array) -> Array:
-    """How far the activation of something within `error` of `sums` can be from the activation of `sums`."""
+def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array) -> Array:
+    """How far the activation of something within `error` of `sums` can be from y, the activation of `sums`."""
     known = activations.row(problem.activation)
     if known.bound is not None:
         rowwise: Array = known.bound(sums, error, DTYPES[problem.dtype].unit)
         return rowwise
-    y, slope = _activated(problem, sums), activations.slope(problem.activation)
+    slope = activations.slope(problem.activation)
     moved = slope * error if np.isfinite(slope) else _jump(problem, sums, error)
     return moved + activations.error(problem.activation, np.abs(y) + moved, problem.dtype)
 
