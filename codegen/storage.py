@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import UsageError, WeightsError
+from codegen.suggest import expected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["AS_COMPUTED", "HALVES", "Half", "beyond", "checked", "half", "rounded", "stored"]
 
 AS_COMPUTED = "float32"  # the word for weights in the layer's own dtype
+ALSO = {"fp16": "float16", "half": "float16", "f16": "float16", "bf16": "bfloat16", "fp32": "float32"}  # elsewhere
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def half(storage: str) -> Half | None:
 def checked(storage: str, dtype: str = "float32") -> str:
     """`storage` if weights of a layer of `dtype` can be stored so. Raises UsageError."""
     if storage not in (AS_COMPUTED, *HALVES):
-        raise UsageError(f"unknown storage `{storage}`: expected one of {', '.join((AS_COMPUTED, *HALVES))}")
+        raise UsageError(f"unknown storage `{storage}`: {expected(storage, (AS_COMPUTED, *HALVES), ALSO)}")
     if storage in HALVES and dtype != "float32":
         raise UsageError(
             f"storage={storage!r} is for layers that compute in float32, got dtype {dtype}: leave one of them out"

@@ -34,8 +34,8 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "weights reference check evaluate specs spec separable_spec transpose_spec rules parameters names "
     "syntax unroll builder complaints layout recovery",
     "problem targets",
-    "diagnostics tree suggest curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes origin storage source errors resources files keras_words configs _abi ownership image fpu",
+    "diagnostics tree curves slopes registry activations initializers regularizers constraints",
+    "arrays dtypes origin storage suggest source errors resources files keras_words configs _abi ownership image fpu",
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},
