@@ -99,8 +99,8 @@ class Spec:
                 errors += rule()
         if not errors and not bad and self.channels:
             problem = self.lower()
-            for rule in (rules.sizes, rules.halves, rules.phases):
-                errors += rule(problem)
+            for check in (rules.sizes, rules.halves, rules.phases):
+                errors += check(problem)
             errors += rules.initializers_fit(self)
         if len(errors) == 1:
             raise errors[0]
