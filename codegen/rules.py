@@ -10,7 +10,7 @@ from codegen import keras_words
 from codegen.activations import row
 from codegen.errors import SpecError
 from codegen.parameters import LARGEST, shown
-from codegen.problem import MOST_PHASES, ConvProblem
+from codegen.problem import C_BYTES, MOST_PHASES, MOST_TABLE, ConvProblem
 
 if TYPE_CHECKING:
     from codegen.specs import Spec
@@ -78,6 +78,15 @@ def phases(problem: ConvProblem) -> Iterator[SpecError]:
         message = f"strides and dilation_rate make {problem.phases:,} kinds of outputs, each with taps and code of its own"
         hint = f"{MOST_PHASES:,} are the most: set dilation_rate = 1, or take smaller strides or a shorter kernel"
         yield SpecError("E410", message, field="strides", hint=hint)
+
+
+def tables(problem: ConvProblem) -> Iterator[SpecError]:
+    """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number."""
+    numbers = prod(problem.kernel_shape)
+    if numbers > MOST_TABLE:
+        message = f"the kernel's {numbers:,} numbers would be {C_BYTES * numbers:,} bytes of C, as const tables"
+        hint = f"{MOST_TABLE:,} are the most: leave --weights and --init out, and hand the kernel over as an argument"
+        yield SpecError("E411", message, field="kernel_size", hint=hint)
 
 
 def keras_refuses(spec: Spec) -> Iterator[SpecError]:

@@ -41,8 +41,11 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def specs(options: argparse.Namespace) -> tuple[Spec, ...]:
-    """The layers of the file, in its order; raises SpecErrors with all that is wrong in it."""
+def specs(options: argparse.Namespace, *, tables: bool = True) -> tuple[Spec, ...]:
+    """The layers of the file, in its order; raises SpecErrors with all that is wrong in it.
+
+    `tables`: weights that are given become const tables in C, which not every kernel may be.
+    """
     if options.weights and options.init:
         raise UsageError("--weights and --init exclude each other: weights come from a file or from the initializers")
     if options.seed is not None and not options.init:
@@ -50,7 +53,8 @@ def specs(options: argparse.Namespace) -> tuple[Spec, ...]:
     from codegen import check
 
     name = "<stdin>" if options.spec == "-" else options.spec
-    return check.read(_bytes(options.spec), name, strict_keras=options.strict_keras)
+    baked = tables and bool(options.weights or options.init)
+    return check.read(_bytes(options.spec), name, strict_keras=options.strict_keras, baked=baked)
 
 
 def _bytes(path: str) -> bytes:

@@ -111,9 +111,20 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
         ("output", said(_shape(_out(plan), problem.out_filters, problem.channels_last))),
         ("receptive field", f"{field} step{'s' * (field > 1)}{apart}"),
         ("MACs", macs),
-        ("weights", f"{banner.weight_bytes(plan):,} bytes"),
+        ("weights", f"{banner.weight_bytes(plan):,} bytes{_as_c(plan)}"),
         ("workspace", banner.workspace(plan)),
     ]
+
+
+def _as_c(plan: KernelPlan) -> str:
+    """The text that const tables are."""
+    from codegen import planner
+    from codegen.problem import C_BYTES
+
+    if plan.weights != "baked":
+        return ""
+    numbers = planner.packed_numbers(plan) + plan.problem.bias * plan.problem.filters
+    return f", as const tables some {C_BYTES * numbers:,} bytes of C"
 
 
 def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None) -> list[tuple[str, str]]:
