@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen import loader, planner, render, toolchain, wisdom
+from codegen.algorithms import cost
 from codegen.errors import ToolchainError
 from codegen.plan import KernelPlan, Request, Rigor
 from codegen.targets import runs_here
@@ -25,7 +26,6 @@ NAME = "conv1d"  # the JIT's: a kernel that wins lies in the cache already
 MOST_CONTENDERS = 8
 MOST_OF_EACH = 4  # plans of one algorithm
 WORTH_A_TRY = 2.5  # times the lowest estimate: the model is not wrong by more
-FREE_STEPS = 1024  # the length to time a free length at, beyond the kernel's reach
 ROUNDS = 12
 ROUND_SECONDS = 0.002  # of calls in a row, one at least: far above the clock's own steps
 WORTH_A_CHANGE = 0.98  # of the first plan's time: less is the machine's noise
@@ -119,7 +119,7 @@ def _ready(plan: KernelPlan) -> Callable[[], None] | None:
     if kernel.path is None:
         return None
     rng = np.random.default_rng(0)
-    steps = problem.steps if problem.steps is not None else problem.reach + FREE_STEPS
+    steps = cost.steps_told(problem)
 
     def draw(*shape: int) -> Any:
         return rng.standard_normal(shape).astype(problem.dtype)

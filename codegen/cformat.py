@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from codegen.dtypes import DType
 from codegen.errors import GenConvError
@@ -29,14 +30,12 @@ def integer(value: int) -> str:
 def literal(value: float, dtype: DType) -> str:
     """The shortest decimal literal of `dtype` that reads back as the same bits; inf and NaN as constant quotients."""
     number = float(value)
+    if math.isfinite(number):
+        text = _shortest(number, dtype)
+        return text + dtype.suffix if "." in text or "e" in text else f"{text}.0{dtype.suffix}"
     if math.isnan(number):
         return f"(0.0{dtype.suffix} / 0.0{dtype.suffix})"
-    if math.isinf(number):
-        return f"({'-' if number < 0 else ''}1.0{dtype.suffix} / 0.0{dtype.suffix})"
-    text = _shortest(number, dtype)
-    if "." not in text and "e" not in text:
-        text += ".0"
-    return text + dtype.suffix
+    return f"({'-' if number < 0 else ''}1.0{dtype.suffix} / 0.0{dtype.suffix})"
 
 
 def _shortest(number: float, dtype: DType) -> str:
@@ -49,17 +48,17 @@ def _shortest(number: float, dtype: DType) -> str:
 
 def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> str:
     """The inside of an initializer: literals, `per_line` to a line."""
-    return _rows([literal(value, dtype) for value in values], per_line, indent)
+    return _rows((literal(value, dtype) for value in values), per_line, indent)
 
 
 def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> str:
     """The same of numbers of 16 bits, in hexadecimal."""
-    return _rows([f"0x{value:04x}" for value in values], per_line, indent)
+    return _rows((f"0x{value:04x}" for value in values), per_line, indent)
 
 
-def _rows(words: list[str], per_line: int, indent: str) -> str:
-    rows = (words[i : i + per_line] for i in range(0, len(words), per_line))
-    return ",\n".join(indent + ", ".join(row) for row in rows)
+def _rows(words: Iterator[str], per_line: int, indent: str) -> str:
+    """Line by line, so that millions of words are never held at once."""
+    return ",\n".join(indent + ", ".join(row) for row in iter(lambda: list(islice(words, per_line)), []))
 
 
 def comment(text: str) -> str:
@@ -97,7 +96,7 @@ def nest(heads: Iterable[str], text: str, depth: int = 1) -> str:
 
 def fold(text: str, most: int = 118) -> str:
     """`text` with no blank line twice and no line of code or comment longer than `most`, where it can be broken."""
-    lines = [part for line in text.split("\n") for part in _folded(line, most)]
+    lines = [part for line in text.split("\n") for part in (_folded(line, most) if len(line) > most else (line,))]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 

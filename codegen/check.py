@@ -17,13 +17,16 @@ MOST_ERRORS = 1_000
 HOSTILE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 
 
-def read(text: str | bytes, name: str = "<text>", *, strict_keras: bool = False) -> tuple[Spec, ...]:
+def read(
+    text: str | bytes, name: str = "<text>", *, strict_keras: bool = False, baked: bool = False
+) -> tuple[Spec, ...]:
     """The layers of a .conv text in its order; raises SpecErrors with all that is wrong in it, sorted by line.
 
-    `name` is what errors call the text. With `strict_keras`, what Keras itself refuses is an error too.
+    `name` is what errors call the text. With `strict_keras`, what Keras itself refuses is an error too; with `baked`,
+    a kernel that is too large for a const table in C.
     """
     source, findings = _decoded(text, name)
-    unroller = Unroller(findings.add, strict_keras=strict_keras)
+    unroller = Unroller(findings.add, strict_keras=strict_keras, baked=baked)
     try:
         _hold_size(text, source)
         for run in HOSTILE.finditer(source.text):

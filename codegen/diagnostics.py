@@ -29,6 +29,7 @@ class Explanation:
     right: str
     source: str
     strict_keras: bool
+    baked: bool
 
     def explanation(self) -> str:
         """The page of `gen-conv explain`."""
@@ -72,6 +73,7 @@ def _entry(code: str, entry: dict[str, Any]) -> Explanation:
         right=entry["right"].strip(),
         source=entry["source"],
         strict_keras=entry.get("strict_keras", False),
+        baked=entry.get("baked", False),
     )
 
 

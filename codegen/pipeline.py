@@ -57,11 +57,18 @@ def packed_plan(
     known: Path | None = None,
     storage: str = AS_COMPUTED,
 ) -> KernelPlan:
-    """What `known` says, or the planner's first, of the plans whose weights a function in C can pack."""
+    """What `known` says, or the planner's first, of the plans whose weights a function in C can pack.
+
+    Raises PlanError where there is none.
+    """
     asked = request(spec, target, "packed", accuracy, storage)
     found, entry = planner.survey(asked), wisdom.recall(asked, None, known) if known else None
     named = found.named(entry.key) if entry else None
-    return planner.chosen(found, next(one for one in (named, *found.found) if one and packs(one)))
+    for one in (named, *found.found):
+        if one and packs(one):
+            return planner.chosen(found, one)
+    way = "leave --packed out, or bake the weights with --weights or --init"
+    raise PlanError(f"`{spec.name}`: no function in C packs the weights of any of its {len(found.found)} plans; {way}")
 
 
 def generate(

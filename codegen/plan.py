@@ -70,7 +70,7 @@ class KernelPlan:
     """One way to compute `problem` on `target`.
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its template only.
-    `cost` is the model's estimate in cycles for one sample (for a free length, of 1,024 steps).
+    `cost` is the model's estimate in cycles for one sample (of a free length: of `cost.steps_told` steps).
     `inner` is the plan of the problem that this one is rewritten to, a static function of the same file; `others` are
     those of further ones.
     A free length needs `workspace_bytes` + steps * `workspace_step_bytes` of memory; a fixed one has no step bytes.

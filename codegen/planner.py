@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
+from math import prod
 from typing import TYPE_CHECKING, Protocol, cast
 
 from codegen.activations import row
 from codegen.errors import PlanError
 from codegen.plan import Accuracy, KernelPlan, Request, Weights
-from codegen.problem import ConvProblem
+from codegen.problem import MOST_TABLE, ConvProblem
 from codegen.storage import AS_COMPUTED, HALVES
 from codegen.targets import Target
 
@@ -25,6 +26,7 @@ READING = ("direct_filters", "direct_steps", "depthwise")  # those that read eac
 TRANSFORMING = ("winograd", "fft")
 STAGING = ("separable", "transposed", "rowwise")  # those that serve two stages
 UPSAMPLING = ("interleaved", "rowwise")  # those that serve zeros between the input's steps
+MOST_GROWN = 2  # times a kernel's numbers that its const table may always hold: direct tiles may overlap
 
 
 class Algorithm(Protocol):
@@ -64,17 +66,28 @@ def survey(request: Request) -> Survey:
     refused: list[tuple[str, str]] = []
     for name in ALGORITHMS:
         reason = why_not(name, request)
-        plans = [] if reason else _stored(algorithm(name).candidates(request), request.storage)
+        offered = [] if reason else _stored(algorithm(name).candidates(request), request.storage)
+        plans = _of_bounded_tables(offered, request)
         found += plans
         if not plans:
-            refused.append((name, reason or _none(name, request)))
+            refused.append((name, reason or _none(name, request, bool(offered))))
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
 
 
-def _none(name: str, request: Request) -> str:
-    """Why an algorithm that could serve a request has no plan."""
+def _of_bounded_tables(plans: list[KernelPlan], request: Request) -> list[KernelPlan]:
+    """Those of `plans` whose packed kernel is no larger than what a const table may hold, where it is to be one."""
+    if request.weights != "baked":
+        return plans
+    most = max(MOST_TABLE, MOST_GROWN * prod(request.problem.kernel_shape))
+    return [plan for plan in plans if packed_numbers(plan) <= most]
+
+
+def _none(name: str, request: Request, offered: bool) -> str:
+    """Why an algorithm that could serve a request has no plan, or none of those that it `offered` is taken."""
+    if offered:
+        return f"the const table of its packed kernel would hold more than {MOST_TABLE:,} numbers"
     if name in TRANSFORMING:
         return f"none of its plans keeps to the roundings of `{request.accuracy}`"
     return "no algorithm serves what it rewrites the layer to"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_TABLE = 1 << 20  # numbers of a kernel that is a const table
+C_BYTES = 16  # of a number in it, with what parts it from the next one
 MOST_PHASES = 1024  # outputs between two input steps that have code of their own
 
 

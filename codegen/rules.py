@@ -11,7 +11,7 @@ from codegen.activations import row
 from codegen.errors import SpecError
 from codegen.initializers import Initializer
 from codegen.parameters import LARGEST, shown
-from codegen.problem import MOST_PHASES, ConvProblem
+from codegen.problem import C_BYTES, MOST_PHASES, MOST_TABLE, ConvProblem
 
 if TYPE_CHECKING:
     from codegen.specs import Spec
@@ -94,6 +94,15 @@ def initializers_fit(spec: Spec) -> Iterator[SpecError]:
         except SpecError as wrong:
             message = f"`{field}` of `{spec.name}`: {wrong.message}"
             yield SpecError(wrong.code, message, field=field, hint=wrong.hint, keras=wrong.keras)
+
+
+def tables(problem: ConvProblem) -> Iterator[SpecError]:
+    """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number."""
+    numbers = prod(problem.kernel_shape)
+    if numbers > MOST_TABLE:
+        message = f"the kernel's {numbers:,} numbers would be {C_BYTES * numbers:,} bytes of C, as const tables"
+        hint = f"{MOST_TABLE:,} are the most: leave --weights and --init out, and hand the kernel over as an argument"
+        yield SpecError("E411", message, field="kernel_size", hint=hint)
 
 
 def keras_refuses(spec: Spec) -> Iterator[SpecError]:

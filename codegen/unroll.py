@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from codegen import tree
+from codegen import rules, tree
 from codegen.complaints import short
 from codegen.errors import SpecError, SpecErrors
 from codegen.evaluate import Evaluator, Report
@@ -32,9 +32,9 @@ class Given:
 class Unroller:
     """One walk over a file's statements; `layers` are the specs found, in order."""
 
-    def __init__(self, report: Report, *, strict_keras: bool) -> None:
+    def __init__(self, report: Report, *, strict_keras: bool, baked: bool) -> None:
         self.layers: list[Spec] = []
-        self._report, self._strict = report, strict_keras
+        self._report, self._strict, self._baked = report, strict_keras, baked
         self._evaluator = Evaluator(report)
         self._defaults: dict[str, Given] = {}
         self._places: dict[str, tree.Name] = {}
@@ -203,7 +203,8 @@ class Unroller:
         else:
             place = tree.Name(given["name"].entry.value.span, "") if "name" in given else layer.name
             self._distinct(spec.name, place)
-            for refusal in spec.refusals() if self._strict else ():
+            refusals = [*(spec.refusals() if self._strict else ()), *(rules.tables(spec.lower()) if self._baked else ())]
+            for refusal in refusals:
                 self._blame(refusal, given.get(refusal.field or ""), layer)
             self.layers.append(spec)
 

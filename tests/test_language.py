@@ -186,7 +186,7 @@ class TestErrors:
     def test_a_file_and_what_it_is_told(self, code: str, update_golden: bool) -> None:
         path = FOLDER / f"{code}.conv"
         with pytest.raises(SpecErrors) as caught:
-            check.read(path.read_bytes(), path.name, strict_keras=CODES[code].strict_keras)
+            check.read(path.read_bytes(), path.name, strict_keras=CODES[code].strict_keras, baked=CODES[code].baked)
         told = str(caught.value) + "\n"
         golden = path.with_suffix(".stderr")
         if update_golden:
@@ -199,11 +199,11 @@ class TestErrors:
     def test_the_catalogues_examples(self, code: str) -> None:
         entry = CODES[code]
         with pytest.raises(SpecErrors) as caught:
-            check.read(entry.wrong_text, strict_keras=entry.strict_keras)
+            check.read(entry.wrong_text, strict_keras=entry.strict_keras, baked=entry.baked)
         found = {one.code for one in caught.value.diagnostics}
         assert found <= {code, *{"E110": ["E209"], "E409": ["E107"]}.get(code, [])}
         assert code in found
-        assert check.read(entry.right, strict_keras=entry.strict_keras)
+        assert check.read(entry.right, strict_keras=entry.strict_keras, baked=entry.baked)
         assert code in entry.explanation()
 
     def test_the_catalogue_knows_every_code_that_is_raised(self) -> None:

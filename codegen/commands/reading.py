@@ -42,10 +42,11 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def specs(options: argparse.Namespace) -> tuple[Spec, ...]:
+def specs(options: argparse.Namespace, *, tables: bool = True) -> tuple[Spec, ...]:
     """The layers of all files, in their order; each file is read once, as a pipe gives its text only once.
 
-    Raises SpecErrors with all that is wrong in them, UsageError for two files with a layer of one name.
+    `tables`: weights that are given become const tables in C, which not every kernel may be. Raises SpecErrors with all
+    that is wrong in the files, UsageError for two files with a layer of one name.
     """
     if options.weights and options.init:
         raise UsageError("--weights and --init exclude each other: weights come from a file or from the initializers")
@@ -55,13 +56,14 @@ def specs(options: argparse.Namespace) -> tuple[Spec, ...]:
         raise UsageError("`-` stands there twice, and standard input can be read once only")
     from codegen import check
 
+    baked = tables and bool(options.weights or options.init)
     texts = [(path, _bytes(path)) for path in options.specs]
     found: list[tuple[str, Spec]] = []
     wrong: list[Diagnostic] = []
     for path, text in texts:
         name = "<stdin>" if path == "-" else path
         try:
-            found += [(name, spec) for spec in check.read(text, name, strict_keras=options.strict_keras)]
+            found += [(name, spec) for spec in check.read(text, name, strict_keras=options.strict_keras, baked=baked)]
         except SpecErrors as errors:
             wrong += errors.diagnostics
     if wrong:

@@ -31,13 +31,17 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     asked = planning.requests_for(options, specs, baked)
     known = planning.wisdom_for(options, asked, terminal)
     for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
-        if options.packed:
-            plan = pipeline.packed_plan(spec, options.target, request.accuracy, known, request.storage)
-        else:
-            plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
+        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
         said_so = heard(request, plan, known)
-        terminal.report["layers"].append(facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so})
+        found = facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so, "packed_in_c": None}
         rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
+        if options.packed:
+            in_c = pipeline.packed_plan(spec, options.target, request.accuracy, known, request.storage)
+            found["packed_in_c"] = told = packed_in_c(in_c)
+            if in_c.key != plan.key:
+                more = "a layer in Python has the plan above, whose weights no function in C packs"
+                rows.append(("packed in C", f"{told['plan']}; about {in_c.cost:,.0f} cycles: {more}"))
+        terminal.report["layers"].append(found)
         if number:
             terminal.result("")
         _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)
@@ -85,6 +89,14 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
     }
 
 
+def packed_in_c(plan: KernelPlan) -> dict[str, Any]:
+    """The plan that `gen-conv --packed` emits, whose weights NAME_pack lays out."""
+    from codegen import banner, planner
+
+    words = planner.algorithm(plan.algorithm).describe(plan)
+    return {"plan": words, "cost_cycles": plan.cost, "weight_bytes": banner.weight_bytes(plan)}
+
+
 def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
     """What is computed, for a person: shapes as Keras tells them, without the batch."""
     from codegen import banner
@@ -99,19 +111,31 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
         ("output", said(_shape(_out(plan), problem.out_filters, problem.channels_last))),
         ("receptive field", f"{field} step{'s' * (field > 1)}{apart}"),
         ("MACs", macs),
-        ("weights", f"{banner.weight_bytes(plan):,} bytes"),
+        ("weights", f"{banner.weight_bytes(plan):,} bytes{_as_c(plan)}"),
         ("workspace", banner.workspace(plan)),
     ]
+
+
+def _as_c(plan: KernelPlan) -> str:
+    """The text that const tables are."""
+    from codegen import planner
+    from codegen.problem import C_BYTES
+
+    if plan.weights != "baked":
+        return ""
+    numbers = planner.packed_numbers(plan) + plan.problem.bias * plan.problem.filters
+    return f", as const tables some {C_BYTES * numbers:,} bytes of C"
 
 
 def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None) -> list[tuple[str, str]]:
     """How it is computed, why so, and why not otherwise."""
     from codegen import planner
+    from codegen.algorithms import cost
 
     count = len(planner.survey(request).found)
     plans = f"{count} plan{'s' * (count > 1)} for {request.weights} weights, accuracy {request.accuracy}"
     why = f"wisdom names it, out of {plans}" if said_so and said_so["followed"] else f"the lowest estimate of {plans}"
-    unit = "1,024 steps" if plan.problem.steps is None else "a sample"
+    unit = f"{cost.steps_told(plan.problem):,} steps" if plan.problem.steps is None else "a sample"
     return [
         ("plan", planner.algorithm(plan.algorithm).describe(plan)),
         ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     target = target_named(options.target)
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
-    specs = reading.specs(options)
+    specs = reading.specs(options, tables=False)
     arrays = reading.weights(options, specs)
     if toolchain.find() is None:
         raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
@@ -131,7 +132,7 @@ def lengths(spec: Spec) -> list[int]:
     problem = spec.lower()
     if problem.steps is not None:
         return [problem.steps]
-    shortest = next(steps for steps in range(1, problem.reach + 1) if problem.out_steps(steps))
+    shortest = bisect_left(range(1, problem.reach + 1), True, key=lambda steps: problem.out_steps(steps) > 0) + 1
     return sorted({shortest, shortest + 1, problem.reach + problem.stride, 4 * problem.reach + 61})
 
 
