@@ -2,69 +2,129 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from itertools import islice
+from typing import Any
 
 from codegen.dtypes import DType
 from codegen.errors import GenConvError
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
+LARGEST = 2**63 - 1  # of a literal that every C99 compiler reads
 
 
-def identifier(name: str) -> str:
+class CText(str):
+    """Text that may stand in a C file: the only kind of string that a template prints (codegen/printing.py).
+
+    Whoever makes one answers for what is in it; what comes from outside becomes one by the functions here alone.
+    """
+
+    __slots__ = ()
+
+
+def identifier(name: str) -> CText:
     """`name` if it is a plain ASCII identifier; the last gate before text becomes C. Raises GenConvError."""
     if not IDENTIFIER.fullmatch(name):
         raise GenConvError(f"{name!r} is no C identifier")
-    return name
+    return CText(name)
 
 
-def integer(value: int) -> str:
-    """A decimal integer literal. Raises GenConvError for anything that is not an int."""
-    if type(value) is not int:
-        raise GenConvError(f"expected an int for the C text, got {value!r}")
-    return str(value)
+def integer(value: int) -> CText:
+    """A decimal integer literal. Raises GenConvError for anything that is not an int, or is none that C can read."""
+    if type(value) is not int or abs(value) > LARGEST:
+        raise GenConvError(f"expected an int of 64 bits for the C text, got {repr(value)[:60]}")
+    return CText(value)
 
 
-def literal(value: float, dtype: DType) -> str:
-    """The shortest decimal literal of `dtype` that reads back as the same bits; inf and NaN as constant quotients."""
-    number = float(value)
-    if math.isfinite(number):
-        text = _shortest(number, dtype)
-        return text + dtype.suffix if "." in text or "e" in text else f"{text}.0{dtype.suffix}"
-    if math.isnan(number):
-        return f"(0.0{dtype.suffix} / 0.0{dtype.suffix})"
-    return f"({'-' if number < 0 else ''}1.0{dtype.suffix} / 0.0{dtype.suffix})"
+def typed(value: object, declared: str = "") -> None:
+    """Raises GenConvError unless a plan is made of numbers, words of our tables, and tuples and dataclasses of these.
+
+    Index expressions are written of its numbers and words. Where a field is `declared` an int, it holds one, no bool.
+    """
+    if declared == "int":
+        integer(value)  # type: ignore[arg-type]  # it raises for what is none
+    elif is_dataclass(value):
+        for field in fields(value):
+            if field.name not in ("cost", "rejected"):  # an estimate, and sentences: neither is for the C
+                typed(getattr(value, field.name), str(field.type))
+    elif isinstance(value, tuple):
+        for one in value:
+            typed(one)
+    elif isinstance(value, str):
+        if not WORDS.fullmatch(value):
+            raise GenConvError(f"a plan holds {value[:60]!r}, which is no word of C's")
+    elif type(value) is int:
+        integer(value)
+    elif value is not None and type(value) not in (bool, float):
+        raise GenConvError(f"a plan holds {repr(value)[:60]}, a {type(value).__name__}")
+
+
+def written(value: Any) -> Any:
+    """Text that a module of ours wrote, and tuples, lists and dicts of such, as a template may print it."""
+    if isinstance(value, str):
+        return value if isinstance(value, CText) else CText(value)
+    if isinstance(value, (tuple, list)):
+        return [written(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: written(one) for name, one in value.items()}
+    return value
+
+
+def literal(value: float, dtype: DType) -> CText:
+    """The shortest decimal literal of `dtype` that reads back as the same bits; NaN and inf as constant quotients.
+
+    A number beyond the largest of `dtype` is inf. Raises GenConvError for what is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
+    text = _shortest(value, dtype)
+    if text == "nan":
+        return CText(f"(0.0{dtype.suffix} / 0.0{dtype.suffix})")
+    if text.endswith("inf"):
+        return CText(f"({text[:-3]}1.0{dtype.suffix} / 0.0{dtype.suffix})")
+    if "." not in text and "e" not in text:
+        text += ".0"
+    return CText(text + dtype.suffix)
 
 
 def _shortest(number: float, dtype: DType) -> str:
     if dtype.bytes == 8:
-        return repr(number)
+        return repr(float(number))
     import numpy as np
 
-    return str(np.float32(number))
+    with np.errstate(over="ignore"):  # beyond float32's largest: inf
+        return str(np.float32(number))
 
 
-def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> str:
+def told(value: float) -> CText:
+    """A number as a comment tells it. Raises GenConvError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
+    return CText(value)
+
+
+def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> CText:
     """The inside of an initializer: literals, `per_line` to a line."""
     return _rows((literal(value, dtype) for value in values), per_line, indent)
 
 
-def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> str:
+def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> CText:
     """The same of numbers of 16 bits, in hexadecimal."""
     return _rows((f"0x{value:04x}" for value in values), per_line, indent)
 
 
-def _rows(words: Iterator[str], per_line: int, indent: str) -> str:
+def _rows(words: Iterator[str], per_line: int, indent: str) -> CText:
     """Line by line, so that millions of words are never held at once."""
-    return ",\n".join(indent + ", ".join(row) for row in iter(lambda: list(islice(words, per_line)), []))
+    return CText(",\n".join(indent + ", ".join(row) for row in iter(lambda: list(islice(words, per_line)), [])))
 
 
-def comment(text: str) -> str:
+def comment(text: str) -> CText:
     """`text` with nothing that could end a comment or continue its line: printable ASCII, no `*/`, `??`, backslash."""
     kept = "".join(char if " " <= char <= "~" and char != "\\" else "?" for char in text)
-    return kept.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
+    return CText(re.sub(r"\?(?=\?)", "? ", kept.replace("*/", "* /").replace("/*", "/ *")))
 
 
 def times(factor: int, variable: str) -> str:
@@ -113,8 +173,3 @@ def _folded(line: str, most: int) -> list[str]:
         parts.append(line[:at].rstrip())
         line = pad + line[at:].lstrip()
     return [*parts, line]
-
-
-def thousands(value: int) -> str:
-    """1234567 as 1,234,567, for comments."""
-    return f"{value:,}"

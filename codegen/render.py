@@ -1,4 +1,4 @@
-"""Plan → text: jinja2 lives here and nowhere else."""
+"""Plan → text: what the templates are given, and the files that come of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen import cformat
 from codegen.activations import LINEAR
+from codegen.cformat import CText, written
 from codegen.dtypes import DTYPES
 from codegen.emission import lengths
 from codegen.emission.inner import inner_names, kernel_places
@@ -21,11 +22,11 @@ from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
-from codegen.resources import folder
 
 if TYPE_CHECKING:
-    import jinja2
     import numpy as np
+
+    from codegen.printing import Environment
 
     Arrays = tuple[np.ndarray, np.ndarray | None]
 
@@ -59,8 +60,7 @@ def render(
     `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
     plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the function that packs them.
     """
-    cformat.identifier(name)
-    context = _context(plan, name, banner)
+    context = _context(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
     if plan.weights == "baked":
         assert weights is not None
         context.update(_tables(plan, weights))
@@ -77,25 +77,29 @@ def render(
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
 
 
-def fill(template: str, context: dict[str, Any]) -> str:
-    """The file `template` of templates/ with `context` filled in, its long lines folded."""
-    return cformat.fold(_environment().get_template(template).render(context))
+def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> CText:
+    """The file `template` of templates/ with `view` filled in, its long lines folded.
+
+    A view's strings are C that our own code wrote; those of `banner` are from outside, and become comments.
+    """
+    context = written(view) | {"banner": tuple(map(cformat.comment, banner))}
+    return CText(cformat.fold(_environment().get_template(template).render(context)))
 
 
-def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> str:
+def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
     module, inner = _emission(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
         rewritten = replace(part, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
         inner += within(rewritten, inner_name)
-    body = _environment().get_template(module.TEMPLATE).render(context | module.view(plan, name))
-    return inner + body.strip("\n")
+    body = _environment().get_template(module.TEMPLATE).render(context | written(module.view(plan, name)))
+    return CText(inner + body.strip("\n"))
 
 
 def within(plan: KernelPlan, name: str) -> str:
     """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`."""
-    context = _context(plan, name, ())
-    context["entry"] = "static " + entry(plan, name)
+    context = _context(plan, name)
+    context["entry"] = CText("static " + context["entry"])
     context["body"] = _body(plan, name, context)
     return _environment().get_template("inner.c.j2").render(context)
 
@@ -105,23 +109,23 @@ def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
     found = packs(plan)
     if not found:
         raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
-    return {"packs": found, "packs_text": "\n\n".join(_pack(each, context) for each in found)}
+    return {"packs": found, "packs_text": CText("\n\n".join(_pack(each, context) for each in found))}
 
 
 def _pack(pack: Pack, context: dict[str, Any]) -> str:
     """The text of one pack function."""
     p, rows, wide = pack.plan.problem, pack.packing.matrix or (), DTYPES["float64"]
-    matrix = [", ".join(cformat.literal(value, wide) for value in row) for row in rows]
+    matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
     more = {
         "p": p,
-        "function": f"{context['name']}_{pack.function}",
+        "function": CText(f"{context['name']}_{pack.function}"),
         "packing": pack.packing,
         "depth": 2 if pack.packing.groups else 1,
         "matrix_text": matrix,
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
         "tap_numbers": p.group_channels * p.filters,
-        "row_width": cformat.times(p.groups, "width"),
+        "row_width": CText(cformat.times(p.groups, "width")),
     }
     return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
 
@@ -129,7 +133,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
 def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
-    context = _context(source.plan, source.name, ()) | {"problem": p, "kernels": kernel_places(source.plan)}
+    context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
     entry = _environment().get_template("jit.c.j2").render(context)
     include = f'#include "{source.name}.h"\n'
     before, found, after = source.code.partition(include)
@@ -149,36 +153,37 @@ def _storage(plan: KernelPlan) -> dict[str, Any]:
     """
     half = plan.half
     return {
-        "w": stored(plan),
+        "w": CText(stored(plan)),
         "half": half,
         "half_handed": half is not None and plan.weights != "baked",
         "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not half,
     }
 
 
-def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, Any]:
-    p, found = plan.problem, parameters(plan, name)
+def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """What every template of a kernel is given. Raises GenConvError for a plan or a name that may not reach C."""
+    cformat.typed(plan)
+    p = plan.problem
     return _lengths(p) | {
         "p": p,
         "plan": plan,
-        "name": name,
-        "banner": tuple(cformat.comment(line) for line in banner),
+        "name": cformat.identifier(name),
         "target": plan.target,
         "dtype": DTYPES[p.dtype],
-        "c": DTYPES[p.dtype].c,
+        "c": CText(DTYPES[p.dtype].c),
         **_storage(plan),
         "lanes": lanes_of(plan),
         "act_lanes": lanes_of(plan),
         "bias": p.bias,
         "hold": plan.target.vector_bytes > 0,
         "activation": p.activation,
-        "act": None if p.activation.name == "linear" else p.activation.name,
-        "parameters": found,
-        "entry": entry(plan, name),
-        "chunk_from": "chunks * slice / slices" if plan.sliced else "0",
-        "chunk_to": "chunks * (slice + 1) / slices" if plan.sliced else "chunks",
+        "act": None if p.activation.name == "linear" else cformat.identifier(p.activation.name),
+        "parameters": parameters(plan, name),
+        "entry": CText(entry(plan, name)),
+        "chunk_from": CText("chunks * slice / slices" if plan.sliced else "0"),
+        "chunk_to": CText("chunks * (slice + 1) / slices" if plan.sliced else "chunks"),
         "baked": plan.weights == "baked",
-        "workspace_macro": workspace_macro(plan),
+        "workspace_macro": CText(workspace_macro(plan)),
         "tables": (),
         "packs": (),
     }
@@ -191,12 +196,12 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
     return {
         "free": p.steps is None,
         "outs": outs,
-        "first_whole": cformat.ceil_over("left", p.stride),
-        "last_whole": f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1",
-        "at_sample": f"{cformat.times(p.stride, 'at')} - left",
-        "out_steps": f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room"),
-        "room": lengths.room(p, padding),
-        "left": left,
+        "first_whole": CText(cformat.ceil_over("left", p.stride)),
+        "last_whole": CText(f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1"),
+        "at_sample": CText(f"{cformat.times(p.stride, 'at')} - left"),
+        "out_steps": CText(f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room")),
+        "room": CText(lengths.room(p, padding)),
+        "left": CText(left),
         "in_numbers": None if p.steps is None else p.steps * p.channels,
         "out_numbers": None if p.steps is None else outs * p.out_filters,
     }
@@ -219,29 +224,15 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
     for (label, part), array in zip(kernels(plan), given, strict=True):
         packed = algorithm(part.algorithm).pack(part, array)
         text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
-        tables.append((label, stored(plan), len(packed), text))
+        tables.append((CText(label), CText(stored(plan)), len(packed), text))
     if p.bias:
         assert bias is not None
-        tables.append(("bias", dtype.c, len(bias), cformat.table(bias.tolist(), dtype)))
+        tables.append((CText("bias"), CText(dtype.c), len(bias), cformat.table(bias.tolist(), dtype)))
     return {"tables": tuple(tables)}
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    import jinja2
+def _environment() -> Environment:
+    from codegen.printing import environment
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-        auto_reload=False,
-        cache_size=-1,  # a dict: the default holds a lock, which a fork could leave held
-    )
-    environment.filters["number"] = cformat.literal
-    environment.filters["nest"] = cformat.nest
-    environment.filters["nest_under"] = lambda text, heads, depth: cformat.nest(heads, text, depth)
-    environment.filters["thousands"] = cformat.thousands
-    return environment
+    return environment()

@@ -27,6 +27,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "wisdom",
     "proof trial turns toolchain alias cache crew abi_build fallback process workshop",
     "render banner",
+    "printing",
     "emission cformat",
     "rounding",
     "planner algorithms",
@@ -39,7 +40,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},
-    "jinja2": {"render"},
+    "jinja2": {"printing"},
     "cffi": {"loader", "pyext", "abi_build", "_abi"},
     "_cffi_backend": {"loader", "_abi"},
     "subprocess": {"process", "targets"},  # targets: sysctl, where macOS tells the CPU's flags

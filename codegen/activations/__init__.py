@@ -87,11 +87,6 @@ class Activation:
         """The same for the C text of its derivative."""
         return _derivative(self).needs
 
-    @property
-    def template(self) -> str:
-        """The file of its C text in templates/activations/, and of its derivative's in slopes/ there."""
-        return f"{self.name}.c.j2"
-
 
 _BY_NAME = {word: row for row in (*ROWS, *ROWWISE) for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")

@@ -77,8 +77,8 @@ def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> F
         )
     parts = Parts.of(problem, target_named(target), accuracy)
     name = f"{spec.name}_backward"
-    context = _context(parts, cformat.identifier(name)) | {"banner": tuple(map(cformat.comment, _banner(spec, parts)))}
-    code, header = (render.fill(f"gradients/backward.{kind}.j2", context) for kind in ("c", "h"))
+    context, head = _context(parts, cformat.identifier(name)), _banner(spec, parts)
+    code, header = (render.fill(f"gradients/backward.{kind}.j2", context, banner=head) for kind in ("c", "h"))
     return (f"{name}.c", without_unused(code)), (f"{name}.h", header)
 
 
