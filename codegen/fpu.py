@@ -13,16 +13,18 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from codegen.errors import ToolchainError
-
-__all__ = ["kept"]
+__all__ = ["Changed", "kept"]
 
 ENVIRONMENT_BYTES = 256  # of a fenv_t: 32 on x86-64 and less elsewhere
 
 
+class Changed(Exception):
+    """Foreign code left other modes of arithmetic than it found."""
+
+
 @contextmanager
 def kept() -> Iterator[None]:
-    """Set the modes back if what runs inside changes them, and then raise ToolchainError."""
+    """Set the modes back if what runs inside changes them, and then raise Changed."""
     before, environment = _ieee(), ctypes.create_string_buffer(ENVIRONMENT_BYTES)
     functions = _functions()
     if functions:
@@ -34,7 +36,7 @@ def kept() -> Iterator[None]:
         if changed and functions:
             functions[1](environment)
     if changed:
-        raise ToolchainError("it changes the modes of floating-point arithmetic as it is loaded, as -Ofast does")
+        raise Changed("changes the modes of floating-point arithmetic")
 
 
 def _ieee() -> bool:

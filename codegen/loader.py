@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from codegen import __version__, alias, cache, crew, fpu, proof, toolchain
+from codegen import __version__, alias, cache, crew, linking, proof, toolchain
 from codegen._abi import ffi
 from codegen.errors import ToolchainError
 from codegen.fallback import ReferenceKernel, check, steps_of
@@ -32,7 +30,6 @@ __all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
 CACHE_LINE = 64
-NOT_FROM_THERE = ("failed to map segment", os.strerror(errno.EPERM), os.strerror(errno.EACCES))  # a folder's fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,32 +259,18 @@ def _made_by(making: _Making, compiler: toolchain.Compiler) -> tuple[str, ...]:
 
 def _recipe(key: str, making: _Making, compiler: toolchain.Compiler, threads: int) -> cache.Recipe[Any]:
     plan = making.plan
+
+    def check(opened: Any) -> None:
+        with linking.same_arithmetic(compiler):
+            making.prove(CompiledKernel(plan, Path(), opened, threads), compiler)
+
     return cache.Recipe(
         key,
         plan.target.name,
         build=lambda: compiler.shared(making.text(), plan.target),
-        open=lambda path: _opened(path, compiler),
-        check=lambda library: making.prove(CompiledKernel(plan, Path(), library, threads), compiler),
+        open=lambda path: linking.opened(path, compiler),
+        check=check,
     )
-
-
-def _opened(path: Path, compiler: toolchain.Compiler) -> Any:
-    """The library at `path`. Raises ToolchainError where it is at fault, OSError where its folder is (noexec)."""
-    try:
-        with fpu.kept():
-            library = ffi.dlopen(str(path))
-        library.genconv_run_v1  # noqa: B018  # looked up for its error
-    except UnicodeEncodeError:
-        raise OSError(f"{path} cannot be written in the encoding of this system's file names") from None
-    except OSError as error:
-        if any(word in str(error) for word in (*NOT_FROM_THERE, f"{path}: cannot open")):
-            raise
-        why = f"cannot be loaded: {str(error).rpartition(f'{path}: ')[2]}"
-    except (AttributeError, ToolchainError) as error:
-        why = f"is not what was asked for: {error}"
-    else:
-        return library
-    raise ToolchainError(f"what {compiler.version} ({compiler.command[0]}) compiled {why}{compiler.way_out}")
 
 
 def _pointer(array: Array | None) -> Any:

@@ -97,10 +97,16 @@ def own_file(path: Path) -> Iterator[IO[bytes] | None]:
     except OSError:
         yield None
         return
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         sound = stat.S_ISREG(status.st_mode) and ours(status) and status.st_nlink == 1
-        yield file if sound and not (POSIX and status.st_mode & OTHERS_WRITE) else None
+        if not sound or (POSIX and status.st_mode & OTHERS_WRITE):
+            yield None
+            return
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
 
 
 def own_bytes(path: Path, most: int) -> bytes | None:

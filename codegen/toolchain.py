@@ -202,15 +202,18 @@ def _library(path: Path) -> bytes:
     """The bytes of a whole shared library. Raises _NoLibrary for whatever else lies there, without waiting for it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise _NoLibrary(f"what it made as {path.name} is no regular file")
             if status.st_size > process.OUTPUT_BYTES:
                 raise _NoLibrary(
-                    f"{path.name} has {status.st_size:,} bytes, at most {process.OUTPUT_BYTES:,} are taken"
+                    f"{path.name} has {status.st_size:,} bytes, {process.OUTPUT_BYTES:,} at most are taken"
                 )
-            data = file.read(process.OUTPUT_BYTES)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(process.OUTPUT_BYTES)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise _NoLibrary(f"it wrote no {path.name}") from None
     except OSError as error:

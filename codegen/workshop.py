@@ -23,14 +23,14 @@ STALE_SECONDS = 3600.0
 
 @contextmanager
 def workshop() -> Iterator[Held]:
-    """A private folder, removed in the end.
+    """A private folder, removed in the end; by its own name, which any compiler can do with, where that is safe.
 
     tempfile.TemporaryDirectory is not used, as the exit of a child forked meanwhile would remove it under the compiler.
     Raises OSError where no folder can be had that other users cannot reach into.
     """
     folder = made()
     try:
-        yield folder
+        yield folder if _danger(folder.path.parent) else replace(folder, inside=folder.path)
     finally:
         remove(folder)
 
@@ -38,24 +38,29 @@ def workshop() -> Iterator[Held]:
 def made() -> Held:
     """A new folder in the system's place for temporary files, held until `remove`; a lock says that its owner lives.
 
-    Where other users can move what lies in that place, it is reached by its descriptor alone. Raises OSError.
+    Where other users can move what lies in that place, only a descriptor leads to it safely. Raises OSError.
     """
     place = Path(tempfile.gettempdir())
-    try:
-        place, unsafe = ownership.safe_folder(place, "TMPDIR"), None
+    danger = _danger(place)
+    if not danger:
         _sweep(place)
-    except PermissionError as error:
-        unsafe = error
     folder = ownership.hold(Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)))
-    if unsafe is None:
-        folder = replace(folder, inside=folder.path)
-    elif not folder.needed:
+    if danger and not folder.needed:
         remove(folder)
-        raise unsafe
+        raise danger
     if folder.descriptor is not None:
         with suppress(OSError):
             _lock(folder.descriptor)
     return folder
+
+
+def _danger(place: Path) -> OSError | None:
+    """Why other users could move or replace what lies in `place`; None where they cannot."""
+    try:
+        ownership.safe_folder(place, "TMPDIR")
+    except OSError as error:
+        return error
+    return None
 
 
 def remove(folder: Held) -> None:

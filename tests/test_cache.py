@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -133,6 +134,34 @@ def test_only_a_file_that_we_alone_can_have_written_is_taken(entry: Path, tmp_pa
     entry.unlink()
     os.mkfifo(entry)  # which would wait for a writer
     assert mended(entry)
+    entry.unlink()
+    entry.symlink_to("/dev/zero")
+    assert mended(entry)
+
+
+def test_the_size_of_an_entry_is_checked_before_it_is_read(entry: Path) -> None:
+    recipe, whole = Log().recipe(), entry.read_bytes()
+    end = whole[len(LIBRARY) :]
+    tracemalloc.start()
+    try:
+        for size in (1 << 27, 1 << 40):  # with and without the end of an entry behind a hole
+            with open(entry, "r+b") as file:
+                file.truncate(size)
+            assert not cache._verified(entry, recipe)
+            with open(entry, "r+b") as file:
+                file.seek(0, os.SEEK_END)
+                file.write(end)
+            assert not cache._verified(entry, recipe)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert mended(entry)
+
+
+def test_a_folder_in_an_entrys_place_costs_the_cache_but_no_answer(entry: Path) -> None:
+    entry.unlink()
+    entry.mkdir()
+    private(Log(), "compiled kernels are not kept")
 
 
 def test_a_file_or_folder_of_another_user_is_not_taken(
@@ -348,10 +377,31 @@ def test_the_longest_unused_entries_go_first(root: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("value", ["much", "-1", "nan"])
-def test_a_bound_that_is_none_is_refused(root: Path, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bound_that_is_none_is_refused_before_any_work(
+    root: Path, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GENCONV_CACHE_MAX_MB", value)
-    with pytest.raises(UsageError, match=f"GENCONV_CACHE_MAX_MB='{value}'"):
-        cache.fetch(Log().recipe())
+    log = Log()
+    for look in (cache.fetch, cache.find):
+        with pytest.raises(UsageError, match=f"GENCONV_CACHE_MAX_MB='{value}': expected a number of megabytes"):
+            look(log.recipe())
+    assert log.built == 0
+    assert not root.exists()
+    assert f"GENCONV_CACHE_MAX_MB='{value}'" in str(cache.describe().problem)
+
+
+def test_a_library_that_can_no_longer_be_loaded_is_built_again(entry: Path) -> None:
+    """As after the system's own libraries were changed: the entry is whole, and of no use."""
+
+    class Outdated(Log):
+        def open(self, path: Path) -> bytes:
+            if path.suffix == ".so":
+                raise ToolchainError("GLIBC_9.99 not found")
+            return super().open(path)
+
+    log = Outdated()
+    assert cache.fetch(log.recipe())[0] == entry
+    assert log.built == 1
 
 
 def test_an_entry_pruned_between_the_check_and_the_opening_is_built_again(entry: Path) -> None:

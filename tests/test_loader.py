@@ -235,6 +235,53 @@ def test_a_child_forked_while_another_thread_compiles_computes(fresh: Path, tmp_
     assert done.stdout.split() == ["0", "1"], done.stderr
 
 
+NO_THREADS = """
+import threading
+def refused(thread):
+    raise RuntimeError("can't start new thread at interpreter shutdown")
+threading.Thread.start = refused
+"""
+LATE = """
+import atexit
+def late():
+    import numpy as np, codegen
+    x = np.ones((1, 4096, 40), "f")
+    one, two = (codegen.Conv1D(64, 3, kernel_initializer="ones", threads=n, input_shape=(4096, 40)) for n in (1, 2))
+    compiled = pipeline.kernel_for(two.spec).path is not None
+    print(compiled, np.unique(one(x).round()), np.array_equal(one(x), two(x)), flush=True)
+from codegen import pipeline
+atexit.register(late)
+"""
+
+
+@pytest.mark.parametrize("before", ["", NO_THREADS], ids=["threads or none", "no threads"])
+def test_a_first_kernel_at_the_end_of_python(before: str, fresh: Path) -> None:
+    """Since Python 3.12 no thread can be started in a function of atexit; before, that is played here."""
+    done = subprocess.run([sys.executable, "-c", before + LATE], capture_output=True, text=True, timeout=300)
+    assert (done.stdout, done.stderr) == ("True [120.] True\n", "")
+    assert len(list(fresh.glob("*.so"))) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are always UTF-8")
+@pytest.mark.parametrize("usable", [True, False], ids=["cache", "folder of the process"])
+def test_names_beyond_ascii_under_an_ascii_system(usable: bool, tmp_path: Path) -> None:
+    (tmp_path / "tmpé").mkdir()
+    if not usable:
+        (tmp_path / "käse").write_text("in the way")
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    paths = {"GENCONV_CACHE_DIR": str(tmp_path / "käse"), "TMPDIR": str(tmp_path / "tmpé")}
+    paths["GENCONV_CC"] = str(wrapper(tmp_path / "übersetzer", "cc", 'exec gcc "$@"'))
+    code = ANSWER.replace('"error"', '"ignore"') + "answer()\nprint(sys.getfilesystemencoding(), answers[0][:9])"
+    environment = {**os.environ, **ascii_only, **paths}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    encoding, answer = done.stdout.split()
+    assert encoding == "ascii"
+    assert answer != "reference"
+    assert len(list((tmp_path / "käse").rglob("*.so"))) == usable
+    assert list((tmp_path / "tmpé").iterdir()) == []
+
+
 WRONG = "sed -i 's/ += \\([a-z0-9]* \\*\\)/ -= \\1/g' kernel.c\nexec gcc \"$@\""
 
 
