@@ -527,6 +527,76 @@ def test_a_keras_model_becomes_a_model() -> None:
     assert repr(model).startswith("<Model net, 2 layers")
 
 
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_bias_that_is_asked_for_is_zeros(kind: str) -> None:
+    words = {"kernel_size": 3, "input_shape": (9, 4), "bias_initializer": "ones"} | WORDS[kind]
+    bare = layers.of(KINDS[kind](name="stem", use_bias=False, **words))
+    found = codegen.from_keras(keras_of(bare), use_bias=True, bias_initializer="normal")
+    assert found.bias.tolist() == [0.0] * len(found.bias)
+    assert [array.tolist() for array in found.weights[:-1]] == [array.tolist() for array in bare.weights]
+    x = np.arange(36, dtype=np.float32).reshape(1, 9, 4)
+    np.testing.assert_array_equal(found(x), codegen.from_keras(keras_of(bare))(x))
+    both = layers.of(KINDS[kind](name="stem", **words))
+    assert (codegen.from_keras(keras_of(both), use_bias=True).bias == 1).all(), "one that is there stays"
+    assert codegen.from_keras(keras_of(both), use_bias=False).bias is None
+
+
+def test_a_bias_that_is_asked_for_of_pytorch() -> None:
+    bare, biased = conv(), conv()
+    bare.bias = None
+    found = codegen.from_torch(Module(bare=bare, biased=biased), use_bias=True)
+    assert found.bare.bias.tolist() == [0.0] * 4
+    assert found.biased.bias.tolist() == biased.bias.numbers.tolist()
+
+
+def placed(layer: Any, *shapes: tuple[int | None, ...]) -> Any:
+    """The layer as it stands in a graph, on tensors of these shapes."""
+    return called_on(keras_of(layer), *shapes)
+
+
+def called_on(found: Any, *shapes: tuple[int | None, ...]) -> Any:
+    tensors = [type("KerasTensor", (), {"shape": shape})() for shape in shapes]
+    found._inbound_nodes = [type("Node", (), {"input_tensors": [tensor]})() for tensor in tensors]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shapes", "steps"),
+    [
+        ([(None, 40, 2)], 40),
+        ([(None, 40, 2), (None, 40, 2)], 40),
+        ([(None, 40, 2), (None, 20, 2)], None),
+        ([(None, 40, 2), (None, None, 2)], None),
+        ([(None, None, 2)], None),
+        ([(8, 40, 2)], None),  # of an array on which a model without an Input was called
+        ([(None, 5, 40, 2)], None),
+        ([], None),
+    ],
+    ids=str,
+)
+def test_a_layer_of_a_model_takes_the_steps_that_it_has_there(shapes: Any, steps: int | None) -> None:
+    layer = codegen.Conv1D(3, 3, input_shape=(None, 2), name="stem")
+    model = keras_layer("Sequential", "net", layers=[placed(layer, *shapes)])
+    assert codegen.from_keras(model).stem.spec.input_shape == (steps, 2)
+    assert codegen.from_keras(model, input_shape=None).stem.spec.input_shape == (None, 2)
+    assert codegen.from_keras(model, strides=2).stem.spec.input_shape == (None, 2), "which other lengths would follow"
+    assert codegen.from_keras(model, target="scalar").stem.spec.input_shape == (steps, 2)
+    assert codegen.from_keras(model.layers[0]).spec.input_shape == (None, 2), "a layer by itself is bound to no model"
+    turned = codegen.from_keras(model, data_format="channels_first").stem
+    assert turned.spec.input_shape == (2, steps)
+
+
+def test_steps_of_channels_first_and_of_models_in_models() -> None:
+    first = codegen.Conv1D(3, 3, input_shape=(2, None), name="first", data_format="channels_first")
+    last = codegen.Conv1D(3, 3, input_shape=(None, 2), name="last")
+    inner = keras_layer("Functional", "in", layers=[placed(last, (None, 30, 2))])
+    both = [placed(first, (None, 2, 40)), inner]
+    model = codegen.from_keras(keras_layer("Functional", "net", layers=both))
+    assert (model.first.spec.steps, model.in_last.spec.steps) == (40, 30)
+    called_on(inner, (None, 30, 2), (None, 60, 2))
+    assert codegen.from_keras(keras_layer("Functional", "net", layers=both)).in_last.spec.steps is None
+
+
 # Back to PyTorch
 
 

@@ -160,6 +160,29 @@ def test_a_keras_model_with_models_and_wrappers_in_it() -> None:
     assert (array(shared.kernel) == model.stem_1.kernel + 1).all()
 
 
+def test_lengths_and_biases_of_a_model_before_batch_normalization() -> None:
+    """Each layer has the steps that Keras finds for it, and a bias for the normalization to be folded into."""
+    plain, last = {"use_bias": False}, {"dilation_rate": 2}
+    stack = [
+        keras.Input((40, 3)),
+        keras.layers.Conv1D(8, 3, strides=2, name="stem", **plain),
+        keras.layers.BatchNormalization(),
+        keras.layers.Conv1DTranspose(4, 4, strides=3, name="up", **plain),
+        keras.layers.SeparableConv1D(4, 5, name="mix"),
+        keras.layers.DepthwiseConv1D(3, name="each", **last),
+    ]
+    theirs = keras.Sequential(stack)
+    model = codegen.from_keras(theirs, use_bias=True)
+    assert [layer.spec.steps for layer in model.values()] == [40, 19, 58, 54]
+    x = np.random.default_rng(3).normal(size=(2, 40, 3)).astype(np.float32)
+    np.testing.assert_allclose(model.stem(x), array(theirs.get_layer("stem")(x)), rtol=1e-4, atol=1e-5)
+    assert [(layer.bias == 0).all() for layer in model.values()] == [True] * 4
+    called = keras.Sequential([keras.layers.Conv1D(8, 3, name="stem")])
+    called(x)
+    assert array(called(x[:, :30])).shape == (2, 28, 8), "which Keras does not hold to the first array's length"
+    assert codegen.from_keras(called).stem(x[:, :30]).shape == (2, 28, 8)
+
+
 class Twice(keras.layers.Layer):
     """A layer of somebody's own, with layers in it."""
 

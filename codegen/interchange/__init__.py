@@ -23,9 +23,11 @@ __all__ = ["from_keras", "from_torch", "keras_weights", "to_torch_state"]
 def from_keras(layer: Any, **options: Any) -> Any:
     """The Layer of a built Keras layer, or the Model of all 1-D convolutions in a Keras model; weights are copied.
 
-    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that stand in for what is found. The
-    layers of a model are named by their paths (`model.origins`, `codegen.interchange.naming`); what is no 1-D
-    convolution is listed in `model.left_out`. Raises ConversionError with each that cannot be, why, and the way out.
+    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that stand in for what is found; a bias
+    that `use_bias=True` adds is zeros. The layers of a model are named by their paths (`model.origins`,
+    `codegen.interchange.naming`) and take the number of steps that they have there, where the model's Input tells it
+    and `input_shape=None` does not leave it free; what is no 1-D convolution is listed in `model.left_out`. Raises
+    ConversionError with each that cannot be, why, and the way out.
     """
     return convert.converted(KERAS, TORCH, layer, options)
 

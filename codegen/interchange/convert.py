@@ -15,6 +15,7 @@ from codegen.origin import Origin, counted, shown
 from codegen.weights import of_specs
 
 ALONE = ("name", "input_shape")  # options that only one layer can have
+LENGTHS = ("kernel_size", "strides", "padding", "output_padding", "dilation_rate")  # that change a layer's output steps
 WAYS = {  # words in the name of a class → what to do about it
     "Norm": "fold it into the convolution before it, or apply it to that layer's output",
     "2D": "only 1-D convolutions are served",
@@ -31,23 +32,33 @@ def converted(library: Library, other: Library, found: Any, options: Mapping[str
         way = f"; codegen.from_{other.word} takes it" if other.owns(found) else ""
         raise ConversionError(f"from_{library.word}: {got}{way}")
     kind = library.kind(found)
+    free = options.get("input_shape", ...) is None or not options.keys().isdisjoint(LENGTHS)
+    options = {name: value for name, value in options.items() if name != "input_shape" or value is not None}
     if kind is None:
-        return _model(library, found, options)
+        return _model(library, found, options, free)
     name = library.name(found)
     ours = naming.identifiers([name])[0] if name else None
     return _layer(library, found, Origin(library.word, kind, name), ours, options)
 
 
-def _layer(library: Library, found: Any, origin: Origin, name: str | None, options: Mapping[str, Any]) -> Layer:
-    """One layer with its weights. What is wrong is told with the layer's path."""
+def _layer(
+    library: Library,
+    found: Any,
+    origin: Origin,
+    name: str | None,
+    options: Mapping[str, Any],
+    steps: int | None = None,
+) -> Layer:
+    """One layer with its weights, for that many steps or any. What is wrong is told with the layer's path."""
     try:
         read = library.read(found, options.keys())
         cls = layers.LAYERS[specs.KINDS[read.kind]]
         given = {**read.arguments, "name": name, **options}
         first = given.get("data_format") == "channels_first"
-        given.setdefault("input_shape", (read.channels, None) if first else (None, read.channels))
+        given.setdefault("input_shape", (read.channels, steps) if first else (steps, read.channels))
         layer = cls(**given)
-        named = {f"{layer.name}/{weight}": array for weight, array in read.arrays.items()}
+        arrays = _biased(layer.spec, read.arrays) if "use_bias" in options else read.arrays
+        named = {f"{layer.name}/{weight}": array for weight, array in arrays.items()}
         layer._adopt(of_specs.for_specs(named, [layer.spec])[layer.name])
     except ConversionError as wrong:
         raise ConversionError(f"{origin}: {wrong}") from None
@@ -58,13 +69,25 @@ def _layer(library: Library, found: Any, origin: Origin, name: str | None, optio
     return layer
 
 
-def _model(library: Library, found: Any, options: Mapping[str, Any]) -> Model:
-    """All 1-D convolutions in it, each once, in its order. Raises one ConversionError for all that cannot be."""
+def _biased(spec: specs.Spec, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a layer whose bias was asked for or left out: one that it lacked is zeros."""
+    import numpy as np
+
+    kept = {name: array for name, array in arrays.items() if name != "bias" or spec.use_bias}
+    return {"bias": np.zeros(spec.weight_shapes()["bias"]), **kept} if spec.use_bias else kept
+
+
+def _model(library: Library, found: Any, options: Mapping[str, Any], free: bool) -> Model:
+    """All 1-D convolutions in it, each once, in its order. Raises one ConversionError for all that cannot be.
+
+    Each is made for the number of steps that it has in the model, where that is known and not to be left `free`.
+    """
     left_out: dict[str, str] = {}
     parts: dict[str, Any] = {}
-    for path, part in _walk(library, found, "", set()):
+    lengths: dict[str, int | None] = {}
+    for path, part, steps in _walk(library, found, "", set()):
         if library.kind(part):
-            parts[path] = part
+            parts[path], lengths[path] = part, None if free else steps
         elif type(part).__name__ not in library.ignored:
             left_out[path] = type(part).__name__
     if not parts:
@@ -76,7 +99,8 @@ def _model(library: Library, found: Any, options: Mapping[str, Any]) -> Model:
     made, wrong = {}, []
     for name, (path, part) in zip(naming.identifiers(parts), parts.items(), strict=True):
         try:
-            made[name] = _layer(library, part, Origin(library.word, str(library.kind(part)), path), name, options)
+            origin = Origin(library.word, str(library.kind(part)), path)
+            made[name] = _layer(library, part, origin, name, options, lengths[path])
         except ConversionError as error:
             wrong.append(str(error))
     if wrong:
@@ -85,15 +109,22 @@ def _model(library: Library, found: Any, options: Mapping[str, Any]) -> Model:
     return Model(made, library.name(found) or type(found).__name__, left_out)
 
 
-def _walk(library: Library, found: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """Every layer below, with its path: a convolution, or what has no layers in it; each once."""
+def _walk(library: Library, found: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any, int | None]]:
+    """Every layer below, with its path: a convolution, or what has no layers in it; each once.
+
+    With it comes its number of input steps, None where that is not known or differs between the places where it, or a
+    model around it, stands.
+    """
     for name, child in library.children(found):
         if id(child) in seen:
             continue
         seen.add(id(child))
         below = f"{path}{library.separator}{name}" if path else name
         inner = [] if library.kind(child) else list(_walk(library, child, below, seen))
-        yield from inner or [(below, child)]
+        steps = set(library.steps(child))
+        one = next(iter(steps)) if len(steps) == 1 else None
+        inner = inner if len(steps) < 2 else [(path, part, None) for path, part, _ in inner]
+        yield from inner or [(below, child, one)]
 
 
 def _why_none(library: Library, found: Any, left_out: Mapping[str, str]) -> str:

@@ -45,6 +45,18 @@ def _children(layer: Any) -> Iterable[tuple[str, Any]]:
     return [(str(child.name), child) for child in found or ()]
 
 
+def _steps(layer: Any) -> set[int | None]:
+    """From the nodes of its graph; a known batch is that of an array which a model without an Input was called on."""
+    axis = 2 if getattr(layer, "data_format", None) == "channels_first" else 1
+    found: set[int | None] = set()
+    for node in getattr(layer, "_inbound_nodes", None) or ():
+        tensors = node.input_tensors
+        for first in tensors[:1] if isinstance(tensors, (list, tuple)) else (tensors,):
+            shape = tuple(first.shape)
+            found.add(shape[axis] if len(shape) == 3 and shape[0] is None else None)
+    return found
+
+
 def _read(layer: Any, given: Collection[str]) -> Found:
     cls = base(layer, ROOTS, _kinds())
     assert cls is not None  # only layers with a kind are read
@@ -131,4 +143,5 @@ KERAS = Library(
     name=lambda layer: str(layer.name),
     read=_read,
     ignored=("InputLayer",),
+    steps=_steps,
 )

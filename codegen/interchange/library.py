@@ -33,7 +33,8 @@ class Library:
 
     `owns` tells whether an object is one of its layers, `kind` the class there of a 1-D convolution (None for anything
     else), `children` the layers directly in one with their names, `name` a layer's own. `read(layer, given)` raises
-    ConversionError for what cannot be; it leaves alone the arguments that are `given` by the caller.
+    ConversionError for what cannot be; it leaves alone the arguments that are `given` by the caller. `steps` are the
+    numbers of input steps, None for a free one, at the places where a layer stands in a graph of layers.
     """
 
     word: str
@@ -45,6 +46,7 @@ class Library:
     name: Callable[[Any], str]
     read: Callable[[Any, Collection[str]], Found]
     ignored: Collection[str] = ()  # classes that are no loss: a model's inputs
+    steps: Callable[[Any], Collection[int | None]] = lambda layer: ()
 
 
 def base(layer: Any, roots: Collection[str], names: Collection[str]) -> type | None:
