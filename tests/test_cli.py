@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen import cli
+from codegen import cli, toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE = """\
@@ -390,13 +389,11 @@ class TestVerify:
 
 
 class TestDoctorExplainNew:
-    def test_doctor_names_compiler_target_and_cache_in_a_second(self, run: Run, tmp_path: Path) -> None:
-        took = []
-        for _ in range(3):
-            began = time.perf_counter()
-            code, out, err = run("doctor")
-            took.append(time.perf_counter() - began)
-        assert min(took) < 1
+    def test_doctor_names_compiler_target_and_cache_and_compiles_nothing(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(toolchain.Compiler, "build", lambda *_: pytest.fail("compiles"))
+        code, out, err = run("doctor")
         assert (code, err) == (0, "")
         for heading in ("versions", "target", "compiler", "cache"):
             assert re.search(rf"^{heading}$", out, re.M)

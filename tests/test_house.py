@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WRITTEN_BY_A_TOOL = {"_abi"}
 
 FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws it
+    "__main__",
     "cli",
     "commands terminal",
     "interchange",
@@ -129,7 +130,7 @@ def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_only_the_command_prints_or_exits(path: Path) -> None:
-    if path.name in ("cli.py", "abi_build.py") or "commands" in path.parts:
+    if path.name in ("cli.py", "__main__.py", "abi_build.py") or "commands" in path.parts:
         return
     calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
@@ -193,6 +194,17 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import sys, codegen; print(*sorted(set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not set(HEAVY) & set(loaded.split())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("test_*.py")), ids=lambda path: path.stem)
+def test_no_test_asserts_on_seconds(path: Path) -> None:
+    """A machine may be busy: what makes a thing fast is asserted, not how long it took."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Assert):
+            clocks = re.findall(
+                r"\b(?:monotonic|perf_counter|process_time|timeit|time\.time|took|seconds <)\b", ast.unparse(node)
+            )
+            assert not clocks, f"{path.name}:{node.lineno}"
 
 
 def test_every_floor_of_the_design_is_known_here() -> None:

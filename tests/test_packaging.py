@@ -98,6 +98,16 @@ def test_the_version_stands_once_and_is_the_same_everywhere() -> None:
     assert main(["--version"]) == 0
 
 
+def test_the_package_itself_is_the_command(tmp_path: Path) -> None:
+    """`python -m codegen`, for whom no script is on the PATH."""
+    given = "conv1d one { input_shape = (4, 1), filters = 1, kernel_size = 2 }"
+    (tmp_path / "one.conv").write_text(given)
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import runpy; runpy.run_module('codegen', run_name='__main__')"
+    )
+    assert run(sys.executable, "-c", code, "one.conv", cwd=tmp_path).splitlines()[0].startswith("wrote build")
+
+
 def test_the_test_extra_is_light_and_the_live_one_has_the_oracles() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     heavy = ("torch", "tensorflow", "keras", "jax", "onnx")

@@ -198,7 +198,7 @@ def test_measured_once_and_taken_ever_after(monkeypatch: pytest.MonkeyPatch) -> 
     assert [turn for _, turn, _ in told] == sorted(turn for _, turn, _ in told)
     entry = wisdom.recall(REQUEST, toolchain.find())
     assert entry is not None
-    assert 0 < entry.microseconds < 1e5
+    assert entry.microseconds > 0
     monkeypatch.setattr(autotune, "measure", lambda *_: pytest.fail("measured again"))
     assert autotune.choice(REQUEST, "measure") == autotune.choice(REQUEST, "estimate") == key
 
@@ -308,7 +308,7 @@ def test_show_measures_and_tells(conv: str, folder: Path) -> None:
     assert code == 0
     assert layer["wisdom"]["followed"]
     assert layer["wisdom"]["plan"] == layer["plan"]
-    assert 0 < layer["wisdom"]["microseconds"] < 1e5
+    assert layer["wisdom"]["microseconds"] > 0
     code, again = run("show", conv, *chosen, *named)
     assert again["layers"] == after["layers"]
 
