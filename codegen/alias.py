@@ -13,12 +13,12 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from codegen import cache, resources
+from codegen import cache, ownership, resources
 
 __all__ = ["name", "recall", "remember"]
 
 MAGIC = "gen-conv alias 1"
-CONTENT = re.compile(r"([0-9a-f]{64})\n([0-9a-f]{64})\n")
+CONTENT, CONTENT_BYTES = re.compile(r"([0-9a-f]{64})\n([0-9a-f]{64})\n"), 130
 
 
 def name(*parts: str) -> str | None:
@@ -29,9 +29,10 @@ def name(*parts: str) -> str | None:
 
 def recall(name: str) -> str | None:
     """The key of the entry that `name` stands for; None where no sound alias is found."""
-    with suppress(OSError):
-        path = _path(name)
-        found = CONTENT.fullmatch((cache.own_bytes(path) or b"").decode("ascii", "replace"))
+    with suppress(OSError), cache.folder() as place:
+        path = place.inside / _file(name)
+        data = ownership.own_bytes(path, CONTENT_BYTES)
+        found = CONTENT.fullmatch((data or b"").decode("ascii", "replace"))
         if found and found[2] == _hash(MAGIC, name, found[1]):
             os.utime(path)
             return found[1]
@@ -40,17 +41,17 @@ def recall(name: str) -> str | None:
 
 def remember(name: str, entry: Path) -> None:
     """Let `name` stand for a published entry; one of a process's own folder is left nameless. Raises nothing."""
-    with suppress(OSError):
-        path = _path(name)
-        if path.parent != entry.parent:
+    with suppress(OSError), cache.folder() as place:
+        if place.path != entry.parent:
             return
-        with cache.written(path.parent, f"{entry.stem}\n{_hash(MAGIC, name, entry.stem)}\n".encode()) as temporary:
-            os.replace(temporary, path)
+        content = f"{entry.stem}\n{_hash(MAGIC, name, entry.stem)}\n".encode()
+        with cache.written(place.inside, content) as temporary:
+            os.replace(temporary, place.inside / _file(name))
 
 
-def _path(name: str) -> Path:
-    return cache.folder() / f"{name}.alias"
+def _file(name: str) -> str:
+    return f"{name}.alias"
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from codegen import __version__, planner
 from codegen.activations import LINEAR, Activation, row
-from codegen.emission.interface import kernels
 from codegen.parameters import parameters
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -88,15 +87,8 @@ def weight_bytes(plan: KernelPlan) -> int:
     """Bytes of kernels and bias as the C reads them: a transform's are many times those of Keras' shape."""
     if plan.weights == "argument":
         return plan.weight_bytes
-    import numpy as np
-
-    p = plan.problem
-    kernel = np.zeros(p.kernel_shape, np.uint16 if plan.half else p.dtype)
-    given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
-    packed = 0
-    for (_, part), array in zip(kernels(plan), given, strict=True):
-        packed += planner.algorithm(part.algorithm).pack(part, array).nbytes
-    return packed + p.bias * p.filters * p.item_bytes
+    p, each = plan.problem, plan.half.bytes if plan.half else plan.problem.item_bytes
+    return planner.packed_numbers(plan) * each + p.bias * p.filters * p.item_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

@@ -2,9 +2,10 @@
 
 An entry is a shared library with a trailer behind it (loaders ignore what follows an image): what it is, and the
 sha256 of everything before. It is verified before it is opened, because a loader that maps a torn file dies by SIGBUS.
-Nobody writes into a published entry: a new one is complete on disk under another name, then renamed over it. So
-between the check and the opening, a name can only pass from one whole entry of that key to another, and a mapped file
-stays as it was. Locks save work only; no answer depends on one. docs/jit.md tells it to users.
+Nobody writes into a published entry: a new one is complete on disk under another name, then renamed over it. The folder
+is one that no other user can reach into or replace, held open while it is used (`ownership.py`). So between the check
+and the opening, a name can only pass from one whole entry of that key to another, and a mapped file stays as it was.
+Locks save work only; no answer depends on one. docs/jit.md tells it to users.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
-import shutil
-import stat
 import struct
 import tempfile
 import time
@@ -24,17 +23,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from codegen.errors import UsageError
+from codegen import ownership, process, workshop
+from codegen.errors import ToolchainError, UsageError
+from codegen.ownership import Held
 
-__all__ = ["Description", "Recipe", "describe", "fetch", "find", "folder", "own_bytes", "warn_once", "written"]
+__all__ = ["Description", "Recipe", "describe", "fetch", "find", "folder", "warn_once", "written"]
 
 Library = TypeVar("Library")
 
 TRAILER = struct.Struct("<16s32s16sQ")  # magic, key, target, bytes of the library; the sha256 of all before follows
 MAGIC = b"gen-conv entry 1"
+HASH_BYTES = hashlib.sha256().digest_size
+MOST_BYTES = process.OUTPUT_BYTES + TRAILER.size + HASH_BYTES  # of an entry: a compiler writes no larger library
 WAIT_SECONDS = 60.0  # for another's compilation of the same entry; then this one compiles too
 STALE_SECONDS = {".tmp": 3600.0, ".alias": 30 * 86400.0}  # left by a killed process; unused for a month
-UNTRUSTED = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Description:
 class Recipe(Generic[Library]):
     """How an entry comes to be: `key` (64 hex digits) and `target` are written into it.
 
-    `build` gives the library's bytes. `open` raises OSError where a file cannot be loaded from its folder (noexec).
-    `check` raises for a library that must not be published.
+    `build` gives the library's bytes. `open` raises OSError where a file cannot be loaded from its folder (noexec), and
+    ToolchainError for a library that cannot be loaded from any. `check` raises for one that must not be published.
     """
 
     key: str
@@ -68,55 +70,55 @@ def fetch(recipe: Recipe[Library]) -> tuple[Path, Library]:
     Without a usable cache it lives in a folder of this process, with one warning; raises OSError if that fails too, and
     whatever `build` and `check` raise.
     """
+    place = None
     try:
-        return _fetch(folder(), recipe)
+        with folder() as place:
+            return _fetch(place, recipe)
     except OSError as error:
-        found = _fetch(_private_folder(), recipe)
-        warn_once(f"compiled kernels are not kept, as the cache cannot be used: {error}")
-        return found
+        why = str(error) if place is None else str(error).replace(str(place.inside), str(place.path))
+    found = _fetch(_private_folder(), recipe)
+    warn_once(f"compiled kernels are not kept, as the cache cannot be used: {why}")
+    return found
 
 
 def find(recipe: Recipe[Library]) -> tuple[Path, Library] | None:
     """The file and the opened library of an entry that is there and right; None otherwise, nothing is built."""
     try:
-        return _opened(folder() / f"{recipe.key}.so", recipe)
+        with folder() as place:
+            return _opened(place, recipe)
     except OSError:
         return None
 
 
-def folder() -> Path:
-    """The folder of the entries, made and found safe: 0700, ours, no link. Raises OSError with the reason."""
-    path = root() / "kernels"
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def folder() -> Iterator[Held]:
+    """The folder of the entries, made and found safe: 0700, ours, no link, below none that others can write to.
+
+    Raises OSError with the reason, and UsageError for a setting of the cache that is none.
+    """
+    _limit_bytes()
+    path = ownership.safe_folder(root(), "GENCONV_CACHE_DIR") / "kernels"
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise NotADirectoryError(f"{path} is not a folder; remove it, or set GENCONV_CACHE_DIR")
-    if not _ours(status):
-        raise PermissionError(f"{path} belongs to another user; set GENCONV_CACHE_DIR to a folder of your own")
-    if os.name == "posix" and status.st_mode & 0o077:
-        mode = stat.S_IMODE(status.st_mode)
-        raise PermissionError(f"{path} is open to others (mode {mode:04o}); `chmod 700` it if that is wrong")
-    return path
+    with ownership.held(path) as place:
+        yield place
 
 
 def describe() -> Description:
     """Where the cache is and what it holds; raises nothing."""
     try:
-        path = folder()
-        sizes = [entry.stat().st_size for entry in path.glob("*.so")]
-        if not os.access(path, os.W_OK):
-            return Description(path, len(sizes), sum(sizes), "it cannot be written to")
+        with folder() as place:
+            sizes = [entry.stat().st_size for entry in place.inside.glob("*.so")]
+            problem = None if os.access(place.inside, os.W_OK) else "it cannot be written to"
+            return Description(place.path, len(sizes), sum(sizes), problem)
     except (OSError, UsageError) as error:
         return Description(None, 0, 0, str(error))
-    return Description(path, len(sizes), sum(sizes), None)
 
 
 def root() -> Path:
-    """GENCONV_CACHE_DIR, or the user's own cache folder."""
+    """GENCONV_CACHE_DIR, or the user's own cache folder. Raises OSError where there is no home."""
     if value := os.environ.get("GENCONV_CACHE_DIR", "").strip():
-        return Path(value).absolute()
+        return ownership.named(value, "GENCONV_CACHE_DIR")
     import platformdirs
 
     with suppress(RuntimeError):  # an unknown user without HOME; older platformdirs leave `~` as it is
@@ -126,67 +128,70 @@ def root() -> Path:
     raise FileNotFoundError("this user has no home folder; set GENCONV_CACHE_DIR")
 
 
-def _fetch(place: Path, recipe: Recipe[Library]) -> tuple[Path, Library]:
-    path = place / f"{recipe.key}.so"
-    if found := _opened(path, recipe):
+def _fetch(place: Held, recipe: Recipe[Library]) -> tuple[Path, Library]:
+    if found := _opened(place, recipe):
         return found
-    with _turn(place / f"{recipe.key[:2]}.lock"):
-        if found := _opened(path, recipe):  # another's work, while we waited
+    with _turn(place.inside / f"{recipe.key[:2]}.lock"):
+        if found := _opened(place, recipe):  # another's work, while we waited
             return found
-        with written(place, _sealed(recipe.build(), recipe)) as temporary:
+        with written(place.inside, _sealed(recipe.build(), recipe)) as temporary:
             library = recipe.open(temporary)
             recipe.check(library)
-            os.replace(temporary, path)
+            os.replace(temporary, place.inside / _name(recipe))
     with suppress(OSError):
-        _prune(place)
-    return path, library
+        _prune(place.inside)
+    return place.path / _name(recipe), library
 
 
-def _opened(path: Path, recipe: Recipe[Library]) -> tuple[Path, Library] | None:
-    """The entry at `path` if it is there and right."""
+def _opened(place: Held, recipe: Recipe[Library]) -> tuple[Path, Library] | None:
+    """The entry in `place` if it is there and right."""
+    path = place.inside / _name(recipe)
     if not _verified(path, recipe):
         return None
     try:
-        return path, recipe.open(path)
+        return place.path / _name(recipe), recipe.open(path)
+    except ToolchainError:
+        return None  # it can no longer be loaded, as after a change of the system's libraries
     except OSError:
         if path.exists():
             raise
         return None  # pruned by another process since it was verified
 
 
+def _name(recipe: Recipe[Library]) -> str:
+    return f"{recipe.key}.so"
+
+
 def _sealed(library: bytes, recipe: Recipe[Library]) -> bytes:
     """The bytes of an entry: the library, what it is, the hash of both."""
-    content = library + TRAILER.pack(MAGIC, bytes.fromhex(recipe.key), recipe.target.encode(), len(library))
+    content = library + _trailer(recipe, len(library))
     return content + hashlib.sha256(content).digest()
+
+
+def _trailer(recipe: Recipe[Library], size: int) -> bytes:
+    return TRAILER.pack(MAGIC, bytes.fromhex(recipe.key), recipe.target.encode(), size)
 
 
 def _verified(path: Path, recipe: Recipe[Library]) -> bool:
     """Whether `path` is a whole entry of this recipe that only this user can have written; marks it as used."""
-    data = own_bytes(path)
-    if data is None or data != _sealed(data[: -TRAILER.size - hashlib.sha256().digest_size], recipe):
-        return False
-    with suppress(OSError):
-        os.utime(path)
-    return True
-
-
-def own_bytes(path: Path) -> bytes | None:
-    """What is in a regular file that only this user can have written, under this name alone; None for any other."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or not _ours(status) or status.st_nlink > 1:
-                return None
-            if os.name == "posix" and status.st_mode & UNTRUSTED:
-                return None
-            return file.read()
-    except OSError:
-        return None
-
-
-def _ours(status: os.stat_result) -> bool:
-    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+    with ownership.own_file(path) as file, suppress(OSError):
+        if file is None:
+            return False
+        whole = os.fstat(file.fileno()).st_size
+        size = whole - TRAILER.size - HASH_BYTES
+        if size < 0 or whole > MOST_BYTES:
+            return False
+        file.seek(size)  # the little that says what it is, before the rest of what may be anything
+        if file.read(TRAILER.size) != _trailer(recipe, size):
+            return False
+        file.seek(0)
+        data = memoryview(file.read(whole))
+        if hashlib.sha256(data[:-HASH_BYTES]).digest() != data[-HASH_BYTES:]:
+            return False
+        with suppress(OSError):
+            os.utime(file.fileno() if os.utime in os.supports_fd else path)
+        return True
+    return False
 
 
 @contextmanager
@@ -262,24 +267,24 @@ def _limit_bytes() -> float:
     raise UsageError(f"GENCONV_CACHE_MAX_MB={value!r}: expected a number of megabytes, 0 or more")
 
 
-_PRIVATE: dict[int, Path] = {}  # the folder of each process: this one's, and of those it was forked from
+_PRIVATE: dict[int, Held] = {}  # the folder of each process: this one's, and of those it was forked from
 
 
-def _private_folder() -> Path:
+def _private_folder() -> Held:
     """A folder for this process alone, removed at its end. Raises OSError if there can be none."""
-    process = os.getpid()
-    if process not in _PRIVATE:
-        made = Path(tempfile.mkdtemp(prefix="gen-conv-"))
-        if _PRIVATE.setdefault(process, made) is not made:  # another thread was first
-            made.rmdir()
+    own = os.getpid()
+    if own not in _PRIVATE:
+        made = workshop.made()
+        if _PRIVATE.setdefault(own, made) is not made:  # another thread was first
+            workshop.remove(made)
         else:
-            atexit.register(_remove, process, made)
-    return _PRIVATE[process]
+            atexit.register(_remove, own, made)
+    return _PRIVATE[own]
 
 
-def _remove(process: int, path: Path) -> None:
-    if os.getpid() == process:  # not in a child forked from it
-        shutil.rmtree(path, ignore_errors=True)
+def _remove(owner: int, place: Held) -> None:
+    if os.getpid() == owner:  # not in a child forked from it
+        workshop.remove(place)
 
 
 _WARNED: set[int] = set()  # the processes that have had their one warning

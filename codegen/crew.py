@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 
 __all__ = ["run"]
@@ -16,24 +17,29 @@ _starting = threading.Lock()
 
 
 def run(calls: Sequence[Call]) -> None:
-    """Run all `calls` at the same time, the first in this thread; returns when all have. Raises what one raised."""
-    while len(_workers) < len(calls) - 1:
+    """Run all `calls` at the same time, the first in this thread; returns when all have. Raises what one raised.
+
+    Where no thread can be started (a limit of the system, or Python's end in a function of atexit) this one runs more.
+    """
+    if len(_workers) < len(calls) - 1:
         _start(len(calls) - 1)
-    answers: Answers = SimpleQueue()
-    for worker, call in zip(_workers, calls[1:], strict=False):
+    workers, answers = _workers[: len(calls) - 1], Answers()
+    own = len(calls) - len(workers)
+    for worker, call in zip(workers, calls[own:], strict=True):
         worker.put((call, answers))
     try:
-        calls[0]()
+        for call in calls[:own]:
+            call()
     finally:
-        errors = [answers.get() for _ in calls[1:]]
+        errors = [answers.get() for _ in workers]
     for error in errors:
         if error is not None:
             raise error
 
 
 def _start(count: int) -> None:
-    """Have at least `count` workers."""
-    with _starting:
+    """Have `count` workers, or as many as can be had."""
+    with _starting, suppress(RuntimeError):
         while len(_workers) < count:
             orders: SimpleQueue[tuple[Call, Answers]] = SimpleQueue()
             threading.Thread(target=_work, args=(orders,), daemon=True, name=f"gen-conv {len(_workers)}").start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,13 @@ from codegen.errors import UsageError
 __all__ = ["State", "prepare", "state", "write_all"]
 
 State = Literal["missing", "differs", "unchanged"]
+KINDS = {  # what may lie where a file is to go
+    stat.S_ISDIR: "a folder",
+    stat.S_ISFIFO: "a FIFO",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
 
 
 def prepare(folder: Path) -> None:
@@ -27,8 +35,17 @@ def prepare(folder: Path) -> None:
 
 
 def state(path: Path, data: bytes) -> State:
-    """How the file on disk compares with `data`; raises UsageError for a folder and for an unreadable file."""
+    """How the file on disk compares with `data`.
+
+    Raises UsageError for a file that cannot be read, and for a folder, a FIFO or a device, where reading may not end.
+    """
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = next((word for is_one, word in KINDS.items() if is_one(mode)), "no regular file")
+            raise UsageError(
+                f"`{path}` is {what}, and a file is to be written there: remove it, or choose another place"
+            )
         return "unchanged" if path.read_bytes() == data else "differs"
     except (FileNotFoundError, NotADirectoryError):
         return "missing"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from codegen import __version__, alias, cache, crew, proof, toolchain
+from codegen import __version__, alias, cache, crew, fpu, proof, toolchain
 from codegen._abi import ffi
 from codegen.errors import ToolchainError
 from codegen.fallback import ReferenceKernel, check, steps_of
@@ -30,6 +32,7 @@ __all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
 CACHE_LINE = 64
+NOT_FROM_THERE = ("failed to map segment", os.strerror(errno.EPERM), os.strerror(errno.EACCES))  # a folder's fault
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,15 @@ class CompiledKernel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a compiled kernel belongs to its process: pickle the layer, or the plan, which makes it again")
+
+    def __copy__(self) -> CompiledKernel:
+        return self  # nothing of it ever changes
+
+    def __deepcopy__(self, memo: object) -> CompiledKernel:
+        return self
 
     def pack(self, kernel: Array) -> Array:
         """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
@@ -212,6 +224,8 @@ def _loaded(making: _Making, target: Target, threads: int, attempt: Try) -> Comp
         try:
             return attempt(making, compiler, threads if threads > 1 and making.plan.sliced else 1)
         except ToolchainError as error:
+            if compiler.configured and compiler.found not in str(error):
+                raise ToolchainError(f"{error}{compiler.way_out}") from error
             if compiler.configured:
                 raise
             why = str(error)
@@ -252,9 +266,28 @@ def _recipe(key: str, making: _Making, compiler: toolchain.Compiler, threads: in
         key,
         plan.target.name,
         build=lambda: compiler.shared(making.text(), plan.target),
-        open=lambda path: ffi.dlopen(str(path)),
+        open=lambda path: _opened(path, compiler),
         check=lambda library: making.prove(CompiledKernel(plan, Path(), library, threads), compiler),
     )
+
+
+def _opened(path: Path, compiler: toolchain.Compiler) -> Any:
+    """The library at `path`. Raises ToolchainError where it is at fault, OSError where its folder is (noexec)."""
+    try:
+        with fpu.kept():
+            library = ffi.dlopen(str(path))
+        library.genconv_run_v1  # noqa: B018  # looked up for its error
+    except UnicodeEncodeError:
+        raise OSError(f"{path} cannot be written in the encoding of this system's file names") from None
+    except OSError as error:
+        if any(word in str(error) for word in (*NOT_FROM_THERE, f"{path}: cannot open")):
+            raise
+        why = f"cannot be loaded: {str(error).rpartition(f'{path}: ')[2]}"
+    except (AttributeError, ToolchainError) as error:
+        why = f"is not what was asked for: {error}"
+    else:
+        return library
+    raise ToolchainError(f"what {compiler.version} ({compiler.command[0]}) compiled {why}{compiler.way_out}")
 
 
 def _pointer(array: Array | None) -> Any:

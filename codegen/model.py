@@ -34,6 +34,9 @@ class Model(Mapping[str, Layer]):
             {name: layer.origin for name, layer in found.items() if layer.origin}
         )
 
+    def __reduce__(self) -> tuple[type[Model], tuple[dict[str, Layer], str, dict[str, str]]]:
+        return type(self), (self._layers, self._name, dict(self.left_out))
+
     def __getitem__(self, name: str) -> Layer:
         try:
             return self._layers[name]

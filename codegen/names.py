@@ -12,16 +12,16 @@ LONGEST = 63  # C99 5.2.4.1: the significant characters of an internal identifie
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 _SUFFIX = re.compile(r"(f|l|[fd][0-9]+x?)$")
-_FILES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)  # no file of Windows may be called so
-_HEADERS = re.compile(  # types and limits of stddef.h, stdint.h, limits.h, float.h and time.h; arm_neon.h's functions
-    r"(u?int\w*|s?size|ptrdiff|wchar|wint|max_align|off|time|l{0,2}div|fpos|float\w+|double|poly\w+)_t"
-    r"|(U?INT\w*|S?SIZE|PTRDIFF|U?L{1,2}ONG|[SU]?CHAR|U?SHRT|WCHAR|WINT|L?DBL|FLT)(_\w+)?_(MAX|MIN|C|DIG|EPSILON)"
-    r"|v[a-z0-9]+_(\w+_)?[fsup](8|16|32|64)"
-)
-_OURS = re.compile(r"v[0-9]+u?(_\w+)?|hold|genconv\w*")  # an emitted file's vector types; the JIT's functions
+_OURS = re.compile(r"v[0-9]+[a-z]?(_\w+)?|hold|genconv\w*")  # an emitted file's vector types; the JIT's functions
 
-SUFFIXES = ("H", "STEPS", "CHANNELS", "OUT_STEPS", "FILTERS", "WORKSPACE_BYTES", "out_steps")
-"""The header of a layer NAME defines NAME_SUFFIX."""
+SIZES = ("H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "OUT_FILTERS", "WORKSPACE_BYTES")
+NUMBERS = ("KERNEL_NUMBERS", "DEPTHWISE_KERNEL_NUMBERS", "POINTWISE_KERNEL_NUMBERS")
+FUNCTIONS = ("out_steps", "slice", "pack", "pack_depthwise_kernel", "pack_pointwise_kernel")
+BACKWARD = ("z", "output", "input", "kernel", "H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "WORKSPACE_BYTES")
+FILES = ("backward",)
+"""A layer NAME may have further files, NAME_backward.c and .h."""
+SUFFIXES = (*SIZES, *NUMBERS, *FUNCTIONS, *FILES, *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")))
+"""What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""
 
 
 def check(field: str, value: object) -> str:
@@ -42,21 +42,42 @@ def taken(name: str) -> str | None:
         return "a keyword of C or C++"
     if name in words["library"] or {name, _SUFFIX.sub("", name)} & words["maths"]:
         return "a name of the C library"
-    if _HEADERS.fullmatch(name):
-        return "a name of a standard C header"
+    if name.casefold() in words["files"]:
+        return "Windows has no file of that name"
+    if name.casefold() in words["headers"]:
+        return f"its {name}.h would stand before the system's <{name.lower()}.h>"
     if _OURS.fullmatch(name):
         return "a name inside the generated C"
-    return "Windows has no file of that name" if _FILES.fullmatch(name) else None
+    if name in words["names"] or _families().fullmatch(name):
+        return "a name of a header of C, of POSIX or of a processor's intrinsics"
+    return None
 
 
 @cache
 def _reserved() -> dict[str, frozenset[str]]:
-    """The sections of grammar/reserved.txt."""
-    words: dict[str, list[str]] = {}
-    section: list[str] = []
+    """The words of grammar/reserved.txt by section; names of files in small letters."""
+    words = {section: " ".join(lines).split() for section, lines in _sections().items()}
+    words["headers"] += words["elsewhere"]
+    return {
+        section: frozenset(map(str.casefold, found) if section in ("files", "headers") else found)
+        for section, found in words.items()
+    }
+
+
+@cache
+def _families() -> re.Pattern[str]:
+    """All patterns of grammar/reserved.txt as one."""
+    return re.compile("|".join(_sections()["patterns"]))
+
+
+@cache
+def _sections() -> dict[str, list[str]]:
+    """The lines of grammar/reserved.txt by section."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
     for line in (folder("grammar") / "reserved.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
-            section = words.setdefault(line.strip("[]"), [])
-        elif not line.startswith("#"):
-            section += line.split()
-    return {name: frozenset(found) for name, found in words.items()}
+            lines = found.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return found

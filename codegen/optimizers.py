@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
 from numbers import Real
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from codegen import arrays
 from codegen.errors import ShapeError, SpecError
 from codegen.layer import losses
 from codegen.layer.config import weight_option
@@ -48,6 +50,19 @@ class State:
         self.exact: dict[str, Array] = {}
         self.held: Weights | None = None
 
+    def copied(self) -> State:
+        """The same at this moment, apart from what the next update changes."""
+        found = copy(self)
+        found.slots = deepcopy(self.slots)
+        return found
+
+    def fits(self, layer: Layer) -> bool:
+        """Whether the layer's weights have the names, shapes and types of those that it was made for."""
+        theirs, ours = layer._made().arrays, self.held.arrays if self.held else {}
+        return theirs.keys() == ours.keys() and all(
+            (theirs[name].shape, theirs[name].dtype) == (array.shape, array.dtype) for name, array in ours.items()
+        )
+
     def weights(self, layer: Layer) -> dict[str, Array]:
         """The layer's arrays, exact if nobody replaced them since the last update."""
         held = layer._made()
@@ -62,8 +77,12 @@ class Optimizer:
     """Base: `update` says how one weight changes; the rest is Keras' order of things.
 
     `learning_rate` is a number, or a callable of the number of updates made before. Gradients are clipped by one of
-    `clipnorm` (of each weight), `global_clipnorm` (of all) and `clipvalue`; `weight_decay` then takes its share of each
-    weight. An optimizer may serve many layers, each with a state of its own, and may be shared by threads.
+    `clipnorm` (of each weight), `global_clipnorm` (of all) and `clipvalue`, of which 0 is no limit; `weight_decay` then
+    takes its share of each weight. An optimizer may serve many layers, each with a state of its own, and may be shared
+    by threads.
+
+    A copy, or what comes out of a pickle, goes on where the optimizer was: it knows a layer that was copied with it by
+    its weights, any other by its name and shapes, as often as it held such a layer.
     """
 
     def __init__(
@@ -82,9 +101,23 @@ class Optimizer:
         if len(given) > 1:
             message = "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set"
             raise SpecError("E232", f"{message}, got {', '.join(given)}", hint="leave the others out")
-        self._clip = next(iter(given.items()), None)
+        limit = next(iter(given.items()), None)
+        self._clip = limit if limit and 0 < limit[1] < math.inf else None  # Keras: a limit of 0 is none
         self._states: WeakKeyDictionary[Layer, State] = WeakKeyDictionary()
-        self._lock = Lock()
+        self._waiting: list[tuple[str, State]] = []  # in a copy: of layers by name, until each is met
+        self._lock = RLock()  # a schedule may ask for the iterations
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            met = [(layer.name, state) for layer, state in self._states.items()]
+            waiting = [(name, state.copied()) for name, state in [*met, *self._waiting]]
+            return {name: value for name, value in vars(self).items() if name not in ("_states", "_lock")} | {
+                "_waiting": waiting
+            }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._states, self._lock = WeakKeyDictionary(), RLock()
 
     @property
     def learning_rate(self) -> Rate:
@@ -97,7 +130,8 @@ class Optimizer:
 
     def iterations(self, layer: Layer) -> int:
         """The updates of that layer so far."""
-        state = self._states.get(layer)
+        with self._lock:
+            state = self._known(layer)
         return state.iterations if state else 0
 
     def minimize(self, layer: Layer, x: Any, loss: Callable[[Array], tuple[float, Any]]) -> float:
@@ -109,7 +143,7 @@ class Optimizer:
         value, dy = loss(y)
         value += math.fsum(layer.losses)
         pull = losses.output_gradient(layer.spec, y)
-        self.apply(layer, layer.gradients(x, dy if pull is None else np.asarray(dy, y.dtype) + pull))
+        self.apply(layer, layer.gradients(x, dy if pull is None else arrays.cast(dy, y.dtype, "dy") + pull))
         return float(value)
 
     def apply(self, layer: Layer, gradients: Any) -> None:
@@ -122,7 +156,7 @@ class Optimizer:
         if not layer.trainable:
             return
         with self._lock:
-            state = self._states.setdefault(layer, State())
+            state = self._states.setdefault(layer, self._known(layer) or State())
             held = state.weights(layer)
             given = {name: _gradient(gradients, name, array) for name, array in held.items()}
             for name, penalty in losses.weight_gradients(layer.spec, held).items():
@@ -138,6 +172,20 @@ class Optimizer:
                     weight = weight - weight * number(self.weight_decay) * number(rate)
                 changed[name] = self.update(weight, given[name], slots, rate, state.iterations)
             state.adopt(layer, {name: _constrained(layer, name, array) for name, array in changed.items()})
+
+    def _known(self, layer: Layer) -> State | None:
+        """The layer's state, which it takes from those that wait in a copy."""
+        if layer in self._states or not (self._waiting and layer.built):
+            return self._states.get(layer)
+        held = layer._made()
+        same = [number for number, (_, state) in enumerate(self._waiting) if state.held is held]
+        like = [
+            number for number, (name, state) in enumerate(self._waiting) if name == layer.name and state.fits(layer)
+        ]
+        if not same and not like:
+            return None
+        _, self._states[layer] = self._waiting.pop((same or like)[0])
+        return self._states[layer]
 
     def update(self, weight: Array, gradient: Array, slots: Slots, rate: float, step: int) -> Array:
         """The new array of one weight, in its dtype; `slots` are its running arrays, `step` counts from 1."""
@@ -217,7 +265,7 @@ def _gradient(gradients: Any, name: str, weight: Array) -> Array:
     given = gradients.get(name) if isinstance(gradients, Mapping) else getattr(gradients, name, None)
     if given is None:
         raise ShapeError(f"gradients: none for `{name}`; pass what layer.gradients(x, dy) returns, or a mapping")
-    array = np.asarray(given, weight.dtype)
+    array = arrays.cast(given, weight.dtype, f"gradients: `{name}`")
     if array.shape != weight.shape:
         raise ShapeError(f"gradients: `{name}` has shape {array.shape}, expected {weight.shape}, its weight's")
     return array
@@ -228,7 +276,7 @@ def _constrained(layer: Layer, name: str, weight: Array) -> Array:
     constraint = weight_option(layer.spec, name, "constraint")
     if constraint is None:
         return weight
-    found = np.array(constraint(weight), weight.dtype, order="C")
+    found = np.array(arrays.cast(constraint(weight), weight.dtype, f"`{layer.name}/{name}`: what its constraint made"))
     if found.shape != weight.shape:
         raise ShapeError(f"`{layer.name}/{name}`: its constraint made shape {found.shape}, expected {weight.shape}")
     return found

@@ -13,7 +13,7 @@ from codegen.emission.packing import packs
 from codegen.errors import PlanError
 from codegen.plan import Accuracy, KernelPlan, Request, Rigor, Weights
 from codegen.render import GeneratedSource
-from codegen.storage import AS_COMPUTED, checked
+from codegen.storage import AS_COMPUTED, checked, stored
 from codegen.targets import target_named
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def generate(
         chosen = replace(chosen, sliced=sliced)
         return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), with_pack=packed)
     chosen = replace(plan(spec, target, "baked", accuracy, known, storage), sliced=sliced)
-    arrays = spec.problem_weights(weights)
+    arrays = spec.problem_weights(stored(weights, storage, spec.name))
     return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
 
 

@@ -10,6 +10,7 @@ from typing import Literal, cast, get_args
 from codegen.errors import UsageError
 from codegen.problem import ConvProblem
 from codegen.storage import AS_COMPUTED, Half, half
+from codegen.suggest import expected
 from codegen.targets import Target
 
 Weights = Literal["argument", "packed", "baked"]
@@ -32,14 +33,14 @@ MOST_THREADS = 256
 def accuracy_named(word: str) -> Accuracy:
     """The accuracy class of that name. Raises UsageError for another word."""
     if word not in get_args(Accuracy):
-        raise UsageError(f"unknown accuracy `{word}`: expected one of {', '.join(get_args(Accuracy))}")
+        raise UsageError(f"unknown accuracy `{word}`: {expected(word, get_args(Accuracy))}")
     return cast(Accuracy, word)
 
 
 def rigor_named(word: str) -> Rigor:
     """The planning rigor of that name. Raises UsageError for another word."""
     if word not in get_args(Rigor):
-        raise UsageError(f"unknown rigor `{word}`: expected one of {', '.join(get_args(Rigor))}")
+        raise UsageError(f"unknown rigor `{word}`: {expected(word, get_args(Rigor))}")
     return cast(Rigor, word)
 
 

@@ -36,6 +36,7 @@ class Algorithm(Protocol):
     def candidates(self, request: Request) -> list[KernelPlan]: ...
     def describe(self, plan: KernelPlan) -> str: ...
     def pack(self, plan: KernelPlan, kernel: np.ndarray) -> np.ndarray: ...
+    def packed_numbers(self, plan: KernelPlan) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,34 @@ def survey(request: Request) -> Survey:
         plans = [] if reason else _stored(algorithm(name).candidates(request), request.storage)
         found += plans
         if not plans:
-            refused.append((name, reason or f"none of its plans keeps to the roundings of `{request.accuracy}`"))
+            refused.append((name, reason or _none(name, request)))
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
+
+
+def _none(name: str, request: Request) -> str:
+    """Why an algorithm that could serve a request has no plan."""
+    if name in TRANSFORMING:
+        return f"none of its plans keeps to the roundings of `{request.accuracy}`"
+    return "no algorithm serves what it rewrites the layer to"
+
+
+def best_of_each(request: Request) -> list[KernelPlan]:
+    """The cheapest plan of each `way`, cheapest first; none where no algorithm serves the request."""
+    best: dict[tuple[str, frozenset[str]], KernelPlan] = {}
+    try:
+        found = survey(request).found
+    except PlanError:
+        return []
+    for plan in found:
+        best.setdefault(way(plan), plan)
+    return list(best.values())
+
+
+def way(plan: KernelPlan) -> tuple[str, frozenset[str]]:
+    """The algorithm of a plan, and those that do its sums."""
+    return plan.algorithm, frozenset(_innermost(plan))
 
 
 def why_not(name: str, request: Request) -> str | None:
@@ -108,6 +133,11 @@ def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
     target = plan.target if HALVES[storage].shifts else plan.target.widening()
     others = tuple(_as_stored(part, storage) for part in plan.others)
     return replace(plan, storage=storage, target=target, inner=inner, others=others)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in a kernel as the plan's `pack` lays it out, told without one."""
+    return algorithm(plan.algorithm).packed_numbers(plan)
 
 
 def plan(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_PHASES = 1024  # outputs between two input steps that have code of their own
+
+
 @dataclass(frozen=True)
 class ConvProblem:
     """One 1-D cross-correlation of one sample; hashable, the key of plans and of the cache.
@@ -84,6 +87,13 @@ class ConvProblem:
         if self.depth_multiplier:
             return self.kernel_size * self.channels * self.depth_multiplier
         return -(-self.kernel_size // (self.up // gcd(self.up, self.dilation))) * self.group_channels
+
+    @property
+    def phases(self) -> int:
+        """Outputs between two input steps that need code of their own; 1 where neighbours read the same samples."""
+        if self.stride == self.dilation == 1:
+            return 1
+        return min(self.kernel_size, self.up // gcd(self.up, self.dilation))
 
     @property
     def item_bytes(self) -> int:

@@ -15,11 +15,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from codegen import toolchain
+from codegen import process, toolchain
 from codegen.emission.interface import parameters
 from codegen.errors import ToolchainError
 from codegen.files import write_all
 from codegen.render import GeneratedSource
+from codegen.workshop import workshop
 
 __all__ = ["build", "declarations"]
 
@@ -28,7 +29,7 @@ import os
 import sys
 from cffi import FFI, VerificationError
 
-os.environ["CC"] = {compiler!r}
+os.environ["CC"], os.environ["TMPDIR"] = {compiler!r}, os.getcwd()
 ffi = FFI()
 ffi.cdef({cdef!r})
 ffi.set_source({name!r}, {include!r}, sources={sources!r}, include_dirs=["layer"], extra_compile_args={flags!r})
@@ -49,7 +50,8 @@ def build(source: GeneratedSource, directory: Path) -> Path:
     compiler = toolchain.find()
     _demand(compiler)
     assert compiler is not None
-    with toolchain.workshop() as folder:
+    with workshop() as place:
+        folder = place.inside
         (folder / "layer").mkdir()  # apart, as cffi's own C file has the module's name too
         for file, text in source.files:
             (folder / "layer" / file).write_text(text, encoding="utf-8", newline="\n")
@@ -63,7 +65,7 @@ def build(source: GeneratedSource, directory: Path) -> Path:
         )
         (folder / "build_extension.py").write_text(script, encoding="utf-8")
         seconds = SETUP_SECONDS + toolchain.time_limit()
-        said = toolchain.run((sys.executable, "build_extension.py"), seconds=seconds, folder=folder)
+        said = process.run((sys.executable, "build_extension.py"), seconds=seconds, folder=place)
         built = folder / said.splitlines()[-1]
         path = directory / built.name
         directory.mkdir(parents=True, exist_ok=True)
@@ -77,7 +79,7 @@ def declarations(source: GeneratedSource) -> str:
     lines = [f"#define {macro} ..." for macro in macros]
     if source.plan.problem.steps is None:
         lines.append(f"ptrdiff_t {source.name}_out_steps(ptrdiff_t steps);")
-    arguments = ", ".join(parameter.declaration for parameter in parameters(source.plan))
+    arguments = ", ".join(parameter.declaration for parameter in parameters(source.plan, source.name))
     return "\n".join((*lines, f"void {source.name}({arguments});\n"))
 
 

@@ -128,13 +128,13 @@ def gradient(regularizer: object, x: Array) -> Array:
 
     The array has x's shape; SpecError E232 if it has another one.
     """
-    import numpy as np
+    from codegen.arrays import cast
 
     own = getattr(regularizer, "gradient", None)
     if own is None:
         message = f"the regularizer {regularizer!r} has no `gradient`, so training cannot follow its penalty"
         raise SpecError("E232", message, hint="give it gradient(x), d penalty / dx as an array of x's shape")
-    found = np.asarray(own(x), x.dtype)
+    found = cast(own(x), x.dtype, f"the gradient of {regularizer!r}")
     if found.shape != x.shape:
         message = f"the gradient of {regularizer!r} has shape {found.shape}, expected {x.shape}"
         raise SpecError("E232", message, hint="return an array of the shape that it is called with")

@@ -17,6 +17,7 @@ from codegen.emission import lengths
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
 from codegen.emission.packing import Pack, packs
+from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -71,7 +72,8 @@ def render(
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
     if plan.weights == "packed" and with_pack:
         context |= _packs(plan, context)
-    code, header = (cformat.fold(environment.get_template(f"kernel.{kind}.j2").render(context)) for kind in ("c", "h"))
+    code, header = (environment.get_template(f"kernel.{kind}.j2").render(context) for kind in ("c", "h"))
+    code, header = cformat.fold(without_unused(code)), cformat.fold(header)
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
 
 
@@ -114,6 +116,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "p": p,
         "function": f"{context['name']}_{pack.function}",
         "packing": pack.packing,
+        "depth": 2 if pack.packing.groups else 1,
         "matrix_text": matrix,
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
@@ -154,7 +157,7 @@ def _storage(plan: KernelPlan) -> dict[str, Any]:
 
 
 def _context(plan: KernelPlan, name: str, banner: Sequence[str]) -> dict[str, Any]:
-    p, found = plan.problem, parameters(plan)
+    p, found = plan.problem, parameters(plan, name)
     return _lengths(p) | {
         "p": p,
         "plan": plan,

@@ -33,7 +33,7 @@ def fingerprint() -> str | None:
                 told.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}")
     except OSError:
         return None
-    return hashlib.sha256("\0".join(sorted(told)).encode()).hexdigest()
+    return hashlib.sha256("\0".join(sorted(told)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _files(root: str, suffix: str) -> Iterator[tuple[str, os.stat_result]]:

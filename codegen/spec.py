@@ -98,7 +98,8 @@ class Spec:
             if not bad.intersection(needs):
                 errors += rule()
         if not errors and not bad and self.channels:
-            errors += [*rules.sizes(self.lower()), *rules.halves(self.lower())]
+            problem = self.lower()
+            errors += [*rules.sizes(problem), *rules.halves(problem), *rules.phases(problem), *rules.initializers_fit(self)]
         if len(errors) == 1:
             raise errors[0]
         if errors or bad:
@@ -169,6 +170,11 @@ class Spec:
         """Keras' shapes: `kernel`, and `bias` if there is one. Raises SpecError E202 as lower() does."""
         shapes = {"kernel": self._kernel_shape()}
         return {**shapes, "bias": (self._counts()[0],)} if self.use_bias else shapes
+
+    def option_of(self, weight: str, what: str) -> str:
+        """The field with the initializer, regularizer or constraint (`what`) of a weight; kinds name each as Keras."""
+        stems = (weight, weight.removesuffix("_kernel"), "depthwise")
+        return next(f"{stem}_{what}" for stem in stems if hasattr(self, f"{stem}_{what}"))
 
     def problem_weights(self, weights: Mapping[str, Array]) -> tuple[Array, Array | None]:
         """(kernel, bias or None) in the problem's shapes, from arrays in Keras' shapes."""

@@ -6,10 +6,12 @@ Sums stay float32 and so does the bias. A weight w is stored as the nearest numb
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import UsageError, WeightsError
+from codegen.suggest import expected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["AS_COMPUTED", "HALVES", "Half", "checked", "half", "rounded"]
+__all__ = ["AS_COMPUTED", "HALVES", "Half", "beyond", "checked", "half", "rounded", "stored"]
 
 AS_COMPUTED = "float32"  # the word for weights in the layer's own dtype
+ALSO = {"fp16": "float16", "half": "float16", "f16": "float16", "bf16": "bfloat16", "fp32": "float32"}  # elsewhere
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,11 @@ class Half:
             codes = plain.astype(np.float16).view(np.uint16) if not self.shifts else _upper(plain)
         lost = np.isinf(self.decode(codes)) & np.isfinite(plain)
         if lost.any():
-            at = [int(i) for i in np.argwhere(lost)[0]]
-            got = f"weight {at} of `{name}` is {plain[tuple(at)]:g}, beyond {self.name}'s largest, {self.largest:g}"
+            at = tuple(map(int, np.argwhere(lost)[0]))
             way = "scale the layer, or leave its weights in float32"
             if self.largest < HALVES["bfloat16"].largest:
                 way = "store them as bfloat16, which reaches as far as float32, or scale the layer"
-            raise WeightsError(f"{got}: {way}")
+            raise beyond(name, at, plain[at], self.name, self.largest, way)
         return codes
 
     def decode(self, codes: NDArray[np.uint16]) -> NDArray[np.float32]:
@@ -90,7 +92,7 @@ def half(storage: str) -> Half | None:
 def checked(storage: str, dtype: str = "float32") -> str:
     """`storage` if weights of a layer of `dtype` can be stored so. Raises UsageError."""
     if storage not in (AS_COMPUTED, *HALVES):
-        raise UsageError(f"unknown storage `{storage}`: expected one of {', '.join((AS_COMPUTED, *HALVES))}")
+        raise UsageError(f"unknown storage `{storage}`: {expected(storage, (AS_COMPUTED, *HALVES), ALSO)}")
     if storage in HALVES and dtype != "float32":
         raise UsageError(
             f"storage={storage!r} is for layers that compute in float32, got dtype {dtype}: leave one of them out"
@@ -102,6 +104,19 @@ def rounded(weights: Array, storage: str, name: str = "kernel") -> Array:
     """`weights` as a kernel with that storage computes with them: float32, or as they are. Raises WeightsError."""
     kind = half(storage)
     return kind.decode(kind.encode(weights, name)) if kind else weights
+
+
+def stored(arrays: Mapping[str, Array], storage: str, layer: str) -> dict[str, Array]:
+    """A layer's arrays as its kernel computes with them: all but the bias rounded to `storage`. Raises WeightsError."""
+    return {
+        name: array if name == "bias" else rounded(array, storage, f"{layer}/{name}") for name, array in arrays.items()
+    }
+
+
+def beyond(name: str, at: tuple[int, ...], number: Any, word: str, largest: Any, way: str = "") -> WeightsError:
+    """The error of a weight, the one at the index `at`, that the format `word` cannot hold."""
+    got = f"weight {list(at)} of `{name}` is {number:g}, beyond {word}'s largest, {largest:g}"
+    return WeightsError(f"{got}: {way or 'scale the layer, or give it dtype float64'}")
 
 
 def _upper(plain: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -31,3 +31,10 @@ def _shared(name: str, word: str) -> int:
 
 def _plain(word: str) -> str:
     return word.lower().replace("_", "")
+
+
+def expected(word: object, known: Iterable[str], other: Mapping[str, str] | None = None) -> str:
+    """The end of a message about a word that is none of `known`: what was probably meant, and what there is."""
+    words = list(known)
+    near = closest(word, words, other) if isinstance(word, str) else None
+    return f"{f'did you mean `{near}`? ' if near else ''}expected one of {', '.join(words)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from codegen.errors import UsageError
+from codegen.suggest import expected
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ def target_named(name: str) -> Target:
     try:
         return TARGETS[name]
     except KeyError:
-        known = ", ".join(("native", *TARGETS))
-        raise UsageError(f"unknown target `{name}`: expected one of {known}") from None
+        raise UsageError(f"unknown target `{name}`: {expected(name, ('native', *TARGETS))}") from None
 
 
 @lru_cache(maxsize=1)

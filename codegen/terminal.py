@@ -1,13 +1,18 @@
-"""What the command prints: to whom, in which colour, and how loudly."""
+"""What the command prints: to whom, in which colour, how loudly; and what becomes of a stream that takes nothing."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
-__all__ = ["Terminal"]
+from codegen.errors import UsageError
+
+__all__ = ["OutputError", "Stream", "Terminal", "coloured", "hold_descriptors"]
 
 RED, BLUE, RESET = "\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"
 ACCENTS = (
@@ -15,6 +20,76 @@ ACCENTS = (
     (re.compile(r"(?<= )(\^+ .*|\^+)$", re.M), RED),
     (re.compile(r"^( *(?:-->|\d+ \||\|))", re.M), BLUE),
 )
+
+
+class OutputError(UsageError):
+    """Standard output is closed, full, or on a disk that fails: what was asked for reaches nobody."""
+
+
+class Stream:
+    """A standard stream, None where the process was started without it.
+
+    A write to standard output that fails raises OutputError, and BrokenPipeError where the reader went away. What
+    standard error does not take is lost, as there is no place left to tell it. After a failure all goes to nowhere, so
+    that the interpreter's own last flush does not complain.
+    """
+
+    def __init__(self, stream: TextIO | None, *, results: bool) -> None:
+        self._stream, self._results = stream, results
+
+    def write(self, text: str) -> int:
+        with self._told():
+            if self._stream is None:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._told():
+            if self._stream is not None:
+                self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream is not None and not self._stream.closed and self._stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # ValueError: Python itself closed the stream
+            self.silence()
+            if not self._results:
+                return
+            if isinstance(error, BrokenPipeError):
+                raise
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"cannot write to standard output: {reason}") from None
+
+    def silence(self) -> None:
+        """What is still buffered, and all that follows, goes to nowhere."""
+        if self._stream is None:
+            self._stream = cast(TextIO, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until the process ends
+            return
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+def hold_descriptors() -> None:
+    """Opens nowhere in place of each closed standard descriptor, so that no file that is opened later takes its number.
+
+    Else a library's message to descriptor 2 would end up in a C file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # the lowest free number, this one
 
 
 @dataclass
@@ -37,6 +112,11 @@ class Terminal:
         """A remark on what was done: silenced by -q, and by JSON."""
         if not (self.quiet or self.json):
             self.out.write(text + "\n")
+
+    def warn(self, text: str) -> None:
+        """What a person should look at, though it is no error: on standard error, silenced by -q."""
+        if not self.quiet:
+            self.complain(f"gen-conv: {text}")
 
     def detail(self, text: str) -> None:
         """A remark that only -v asks for."""

@@ -1,4 +1,4 @@
-"""The C compiler: found, asked who it is, run under limits. The only room that starts a process.
+"""The C compiler: found, asked who it is, and made to compile; nothing that it says of its work is believed unseen.
 
 A compiler is looked for as GENCONV_CC, CC, cc, gcc, clang, then `ziglang` from PyPI. docs/jit.md has the whole story.
 """
@@ -11,22 +11,19 @@ import os
 import platform
 import shlex
 import shutil
-import signal
-import subprocess
+import stat
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
 
+from codegen import image, process
 from codegen.errors import GenConvError, ToolchainError, UsageError
 from codegen.targets import Target
+from codegen.workshop import workshop
 
-__all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "run", "workshop"]
+__all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "time_limit"]
 
 VARIABLES = ("GENCONV_CC", "CC")
 COMMANDS = ("cc", "gcc", "clang")
@@ -39,10 +36,7 @@ EXPORT = '__attribute__((visibility("default")))' if POSIX else "__declspec(dlle
 SHARED = ("-shared", *(("-fPIC", "-fvisibility=hidden") if POSIX else ()), f"-DGENCONV_EXPORT={EXPORT}")
 LIBRARIES = ("-lm",) if POSIX else ()
 
-MEMORY_BYTES = 8 << 30  # of address space: gcc needs 0.1 GB for a kernel, zig maps far more than it uses
-OUTPUT_BYTES = 256 << 20  # of one file that the compiler writes
-KEPT_BYTES = 1 << 14  # of what it prints
-LAST_LINES, VERSION_SECONDS = 20, 10.0
+VERSION_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,27 +66,30 @@ class Compiler:
         return self.build({"kernel.c": text}, (*self.flags(target), *LIBRARIES), f"kernel{SUFFIX}")
 
     def build(self, files: Mapping[str, str], arguments: Sequence[str], output: str) -> bytes:
-        """Compile the `.c` texts of `files` (the others are headers beside them) to the bytes of `output`.
+        """Compile the `.c` texts of `files` (the others are headers beside them) to a shared library: `output`'s bytes.
 
-        Raises ToolchainError with the command and the end of its output, OSError where no temporary folder can be had.
+        Raises ToolchainError with the command and the end of its output, or with what is wrong with the library;
+        OSError where no temporary folder can be had.
         """
         with workshop() as folder:
             for file, text in files.items():
-                (folder / file).write_text(text, encoding="utf-8", newline="\n")
+                (folder.inside / file).write_text(text, encoding="utf-8", newline="\n")
             sources = [file for file in files if file.endswith(".c")]
             libraries = [word for word in arguments if word.startswith("-l")]  # after what uses them
             options = [word for word in arguments if not word.startswith("-l")]
             command = (*self.command, *options, "-o", output, *sources, *libraries)
             try:
-                run(command, seconds=time_limit(), folder=folder)
-                return (folder / output).read_bytes()
+                process.run(command, seconds=time_limit(), folder=folder)
+                return _library(folder.inside / output)
+            except _NoLibrary as error:
+                message = f"the compiler reported success, but {error}\n  {shlex.join(command)}"
+                raise ToolchainError(f"{message}{self.way_out}") from None
             except ToolchainError as error:
-                raise ToolchainError(f"{error}{self._way_out()}") from None
-            except FileNotFoundError:
-                message = f"the compiler said nothing and wrote no {output}\n  {shlex.join(command)}"
-                raise ToolchainError(f"{message}{self._way_out()}") from None
+                raise ToolchainError(f"{error}{self.way_out}") from None
 
-    def _way_out(self) -> str:
+    @property
+    def way_out(self) -> str:
+        """A line to end a complaint with: where another compiler is named."""
         chosen = f"The compiler is the one in {self.found}: name another there, or unset it to have one found"
         return f"\n{chosen if self.configured else 'Name another compiler in GENCONV_CC'}"
 
@@ -163,7 +160,7 @@ def _configured(variable: str, value: str) -> Compiler:
     """The compiler that a variable names, perhaps with arguments."""
     try:
         words = [value] if shutil.which(value) else shlex.split(value, posix=POSIX)
-        path = shutil.which(words[0])
+        path = shutil.which(os.path.expanduser(words[0]))
         if path is None:
             raise ToolchainError(f"no program `{words[0]}` was found")
         return _identify((os.path.abspath(path), *words[1:]), variable)
@@ -180,8 +177,8 @@ def _identify(command: tuple[str, ...], found: str) -> Compiler:
 
 @lru_cache(maxsize=32)
 def _version(command: tuple[str, ...], found: str, file: tuple[str, ...]) -> Compiler:
-    text = run((*command, "--version"), seconds=min(VERSION_SECONDS, time_limit()))
-    identity = hashlib.sha256("\0".join((*file, *command[1:], text)).encode()).hexdigest()
+    text = process.run((*command, "--version"), seconds=min(VERSION_SECONDS, time_limit()))
+    identity = hashlib.sha256("\0".join((*file, *command[1:], text)).encode("utf-8", "surrogateescape")).hexdigest()
     return Compiler(command, found, text.strip().partition("\n")[0].strip(), identity)
 
 
@@ -197,103 +194,27 @@ def time_limit() -> float:
     return seconds
 
 
-@contextmanager
-def workshop() -> Iterator[Path]:
-    """A private folder, removed in the end.
+class _NoLibrary(Exception):
+    """What is wrong with that which a compiler made; ends the sentence `the compiler reported success, but`."""
 
-    tempfile.TemporaryDirectory is not used, as the exit of a child forked meanwhile would remove it under the compiler.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="gen-conv-"))
+
+def _library(path: Path) -> bytes:
+    """The bytes of a whole shared library. Raises _NoLibrary for whatever else lies there, without waiting for it."""
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def run(command: Sequence[str], *, seconds: float, folder: Path | None = None) -> str:
-    """The end of what `command` prints; the command and all that it starts are gone when this returns or raises.
-
-    The child has limits on its time, memory and files, no input, and messages in English. Raises ToolchainError with
-    the command and its last lines if it fails or takes longer than `seconds`.
-    """
-    environment = {**os.environ, "LC_ALL": "C"}
-    if folder is not None:
-        environment["TMPDIR"] = str(folder)  # so that what a killed compiler leaves goes with the folder
-    try:
-        with _starting():
-            process = subprocess.Popen(
-                [*_limits(seconds), *command],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=POSIX,
-            )
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise _NoLibrary(f"what it made as {path.name} is no regular file")
+            if status.st_size > process.OUTPUT_BYTES:
+                raise _NoLibrary(
+                    f"{path.name} has {status.st_size:,} bytes, at most {process.OUTPUT_BYTES:,} are taken"
+                )
+            data = file.read(process.OUTPUT_BYTES)
+    except FileNotFoundError:
+        raise _NoLibrary(f"it wrote no {path.name}") from None
     except OSError as error:
-        raise ToolchainError(f"cannot start `{shlex.join(command)}`: {error.strerror}") from None
-    status, text = _outcome(process, seconds)
-    if status == 0:
-        return text
-    how = f"took longer than {seconds:g} s (GENCONV_CC_TIMEOUT)" if status is None else f"ended with status {status}"
-    last = "\n".join(f"  {line}" for line in text.splitlines()[-LAST_LINES:])
-    raise ToolchainError(f"the compiler {how}\n  {shlex.join(command)}\n{last}".rstrip())
-
-
-@lru_cache(maxsize=1)
-def _starting() -> threading.RLock:
-    """The lock that keeps another thread's fork out of a process' start.
-
-    Its child would hold the writing end of Popen's pipes, for whose closing this process waits, while the child may
-    wait for this process to end its turn at the cache.
-    """
-    lock = threading.RLock()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
-    return lock
-
-
-def _outcome(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, str]:
-    """(exit status or None for too long, end of the output); an interrupted wait ends the process too."""
-    assert process.stdout is not None
-    tail = bytearray()
-    reader = threading.Thread(target=_keep_tail, args=(process.stdout, tail), daemon=True)
-    reader.start()
-    waiter = threading.Thread(target=process.wait, daemon=True)  # wait(seconds) would look every 50 ms only
-    waiter.start()
-    try:
-        waiter.join(seconds)
-    finally:
-        if (status := process.returncode) is None:
-            _kill(process)
-        reader.join(1)
-    return status, bytes(tail).decode("utf-8", "replace")
-
-
-def _keep_tail(stream: IO[bytes], tail: bytearray) -> None:
-    """Read `stream` to its end, however long it is, and keep its end."""
-    with stream:
-        while chunk := os.read(stream.fileno(), 1 << 16):
-            tail += chunk
-            del tail[:-KEPT_BYTES]
-
-
-def _limits(seconds: float) -> tuple[str, ...]:
-    """A shell that sets limits and becomes the command.
-
-    subprocess' preexec_fn could do the same, but Python code between fork and exec can deadlock in a threaded process.
-    """
-    if not POSIX:
-        return ()
-    time = int(seconds + 1) * (os.cpu_count() or 1)
-    limits = (f"-t {time}", f"-v {MEMORY_BYTES >> 10}", f"-f {OUTPUT_BYTES >> 9}", "-c 0")
-    return "/bin/sh", "-c", "; ".join(f"ulimit {one} 2>/dev/null" for one in limits) + '; exec "$@"', "sh"
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and, on POSIX, its whole group: cc1 and ld are the driver's children."""
-    if POSIX:
-        with suppress(ProcessLookupError, PermissionError):  # not yet reaped, so the group's id is still its own
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
+        raise _NoLibrary(f"{path.name} cannot be read: {error.strerror}") from None
+    if fault := image.fault(data):
+        raise _NoLibrary(f"{path.name} is no whole library: {fault}")
+    return data

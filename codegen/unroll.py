@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codegen import tree
 from codegen.complaints import short
 from codegen.errors import SpecError, SpecErrors
 from codegen.evaluate import Evaluator, Report
-from codegen.names import SUFFIXES
+from codegen.names import FILES, SUFFIXES
 from codegen.parameters import UNKNOWN, parameters, shown
 from codegen.source import Span
 from codegen.specs import KINDS, Spec
@@ -45,9 +45,10 @@ class Unroller:
         """Raises SpecError for a limit that ends reading: E404, E408."""
         self._lets([statement for statement in file.statements if isinstance(statement, tree.Let)])
         self._statements(file.statements)
+        spelled = {spec.name.casefold(): spec.name for spec in self.layers}
         for spec in self.layers:
             for suffix in SUFFIXES:
-                self._not_defined_by(spec.name, f"{spec.name}_{suffix}")
+                self._not_defined_by(spec.name, suffix, spelled)
 
     def _wrong(self, code: str, message: str, hint: str, span: Span) -> None:
         self._report(SpecError(code, message, hint=hint, span=span))
@@ -244,11 +245,12 @@ class Unroller:
             self._wrong("E122", message, f"{hint}choose another name", place.span)
         self._places[name.casefold()] = place
 
-    def _not_defined_by(self, owner: str, word: str) -> None:
-        """Reports E122 for a layer whose name another layer's header defines."""
-        place = self._places.get(word.casefold())
-        if place and any(spec.name == word for spec in self.layers):
-            message = f"the header of the layer `{owner}` defines `{word}`, so that no layer may have that name"
+    def _not_defined_by(self, owner: str, suffix: str, spelled: Mapping[str, str]) -> None:
+        """Reports E122 for a layer whose name another layer's C defines, or has for a file, capitals or not."""
+        word = f"{owner}_{suffix}"
+        name, place = spelled.get(word.casefold()), self._places.get(word.casefold())
+        if name and place and (name == word or suffix in FILES):
+            message = f"the C of the layer `{owner}` defines `{word}`, so that no layer may be named `{name}`"
             self._wrong("E122", message, "choose another name", place.span)
 
     def _unknown_kind(self, kind: tree.Name) -> None:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen import cache
+from codegen import cache, ownership
 from codegen.errors import UsageError
 from codegen.storage import AS_COMPUTED
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from codegen.problem import ConvProblem
     from codegen.toolchain import Compiler
 
-__all__ = ["Entry", "export_to", "forget", "import_from", "path", "recall", "remember"]
+__all__ = ["Entry", "export_to", "forget", "import_from", "path", "recall", "remember", "strays"]
 
 MOST_BYTES = 1 << 23  # of a file that is read; some 30,000 entries
 MOST_ENTRIES = 10_000  # that are kept, the newest
@@ -74,7 +74,7 @@ class Entry:
 def path() -> Path:
     """The user's wisdom: GENCONV_WISDOM, or `wisdom` in the cache's folder. Raises OSError where there is no home."""
     value = os.environ.get("GENCONV_WISDOM", "").strip()
-    return Path(value).absolute() if value else cache.root() / "wisdom"
+    return ownership.named(value, "GENCONV_WISDOM") if value else cache.root() / "wisdom"
 
 
 def recall(request: Request, compiler: Compiler | None, file: Path | None = None) -> Entry | None:
@@ -117,9 +117,30 @@ def import_from(source: str | os.PathLike[str]) -> int:
     except OSError as error:
         raise UsageError(f"cannot read wisdom from `{source}`: {error.strerror or error}") from None
     if not entries:
-        raise UsageError(f"`{source}` holds no wisdom: expected lines that begin with `v1`, as export_to writes them")
+        raise _no_wisdom(Path(source))
     _write(_own(), entries)
     return len(entries)
+
+
+def strays(file: str | os.PathLike[str]) -> int:
+    """The number of lines in a file of wisdom that are no entry and no remark: torn, foreign or of another version.
+
+    Raises UsageError for a file that cannot be read, and for one that holds other text and no entry at all: whoever
+    named it meant another one.
+    """
+    file = Path(file)
+    try:
+        lines = [line for line in _lines(file) if line.strip()]
+    except OSError as error:
+        raise UsageError(f"cannot read wisdom from `{file}`: {error.strerror or error}") from None
+    others = [line for line in lines if Entry.of(line) is None]
+    if lines and len(others) == len(lines):
+        raise _no_wisdom(file)
+    return sum(not line.startswith("#") for line in others)
+
+
+def _no_wisdom(file: Path) -> UsageError:
+    return UsageError(f"`{file}` holds no wisdom: expected lines that begin with `v1`, as export_to writes them")
 
 
 def forget() -> None:
@@ -148,7 +169,7 @@ def _question(request: Request, compiler: Compiler | None) -> Question:
 def _mark(compiler: Compiler | None) -> str:
     """Who the compiler says that it is, and the arguments that it is given, as 12 hex digits; not where it lies."""
     told = () if compiler is None else (compiler.version, *compiler.command[1:])
-    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:12]
+    return hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _own() -> Path:
@@ -156,6 +177,13 @@ def _own() -> Path:
         return path()
     except OSError as error:
         raise UsageError(f"there is no place for wisdom: {error}; or name a file in GENCONV_WISDOM") from None
+
+
+def _default(file: Path) -> bool:
+    """Whether the file's name is nobody's choice, so that what lies there is ours to replace."""
+    with suppress(OSError):
+        return file == cache.root() / "wisdom"
+    return False
 
 
 def _known(file: Path | None) -> dict[Question, Entry]:
@@ -175,15 +203,24 @@ def _parsed(file: Path, *_state: int) -> dict[Question, Entry]:
 
 def _read(file: Path) -> list[Entry]:
     """The entries in a file's order. Raises OSError."""
-    if not file.is_file():
-        raise OSError(f"{file} is no file")
+    return [entry for entry in map(Entry.of, _lines(file)) if entry]
+
+
+def _lines(file: Path) -> list[str]:
+    """Raises OSError, for what is no regular file too: reading a FIFO may never end."""
+    if file.exists() and not file.is_file():
+        raise OSError("it is no file that can be read to its end")
     with open(file, "rb") as stream:
-        text = stream.read(MOST_BYTES).decode("utf-8", "replace")
-    return [entry for entry in map(Entry.of, text.splitlines()) if entry]
+        return stream.read(MOST_BYTES).decode("utf-8", "replace").splitlines()
 
 
 def _write(file: Path, added: Iterable[Entry]) -> None:
-    """Add entries, each in the place of an older answer. Two writers at once may lose one's: it is measured again."""
+    """Add entries, each in the place of an older answer. Two writers at once may lose one's: it is measured again.
+
+    Raises UsageError for a file that a person named and that is no wisdom: it stays as it is.
+    """
+    if file.exists() and not _default(file):
+        strays(file)
     entries = dict(_known(file))
     for entry in added:
         entries.pop(entry.question, None)

@@ -1,8 +1,11 @@
-"""Options of the test command, and what becomes of a skip: in CI one fails unless tests/allowed_skips.txt says why.
+"""Options of the test command, a cache for each test, and what becomes of a skip.
 
 --specs N          random layers of the conformance and memory tests (20000 for a release)
 --target a,b       only these targets
 --update-golden    rewrite the golden C files
+--alone K/N        the Kth of N shares of the tests, in random order, each in a process of its own with nothing compiled
+
+In CI a skip fails unless tests/allowed_skips.txt says why.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests import cprogram
+from tests import alone, cprogram, isolation
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 skipped: list[tuple[str, str]] = []
@@ -26,6 +29,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--specs", type=int, default=300, metavar="N", help="random layers in the C tests (default 300)")
     group.addoption("--target", default="", metavar="A,B", help="test only these targets")
     group.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+    group.addoption("--alone", type=alone.share, metavar="K/N", help="each of a share of the tests in its own process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--alone"):
+        config.pluginmanager.register(alone.Alone(config), "alone")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is compiled when a test begins: neither on the disk nor in this process."""
+    isolation.forget()
+    monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
+    isolation.spare_the_compiler(monkeypatch, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

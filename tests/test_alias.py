@@ -48,7 +48,8 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "_PRIVATE", {})
     monkeypatch.setattr(resources, "fingerprint", lambda: "as it is")
-    return cache.folder()
+    with cache.folder() as place:
+        return place.path
 
 
 class Writer:

@@ -75,7 +75,8 @@ class TestGenerate:
 
     def test_writes_only_what_differs(self, run: Run, tmp_path: Path) -> None:
         run("two.conv")
-        (tmp_path / "build" / "one.h").write_text("edited")
+        with (tmp_path / "build" / "one.h").open("a") as file:
+            file.write("edited")
         before = (tmp_path / "build" / "one.c").stat()
         code, out, _ = run("two.conv")
         assert code == 0
@@ -209,12 +210,40 @@ class TestBadInput:
             (["one.conv", "--seed", "3"], 2, "--seed N says what --init draws"),
             (["one.conv", "--init", "--seed", "-3"], 2, "`-3` is no seed"),
             (["one.conv", "--init", "--weights", "w.npz"], 2, "exclude each other"),
-            (["one.conv", "--weights", "w.npz"], 1, "w.npz"),
+            (["one.conv", "--weights", "w.npz"], 2, "no weight file `w.npz`: codegen.weights.save writes one"),
+            (["one.conv", "--weights", "one.npz"], 2, "no weight file `one.npz`: did you mean `ones.npz`?"),
+            (["one.conv", "--weights", "."], 2, "`.` is no regular file"),
+            (["one.conv", "--weights", "w\0.npz"], 2, "cannot read `w"),
+            (["one.conv", "--wisdom", "comment.conv"], 2, "`comment.conv` holds no wisdom: expected lines"),
+            (["show", "one.conv", "--wisdom", "comment.conv"], 2, "`comment.conv` holds no wisdom: expected lines"),
+            (["one.conv", "--wisdom", "."], 2, "cannot read wisdom from `.`: it is no file"),
+            (["one.conv", "--wisdom", "let.conv", "--rigor", "measure"], 2, "`let.conv` holds no wisdom"),
+            (["one.conv", "--prune", "--check"], 2, "--prune removes files"),
             (["one.conv", "--weights", "one.conv"], 1, "one.conv"),
-            (["one.conv", "two.conv"], 2, "unrecognized arguments: two.conv"),
-            (["one.conv", "--colour"], 2, "unrecognized arguments: --colour"),
+            (["one.conv", "two.conv"], 2, "`one.conv` and `two.conv` both have a layer `one`"),
+            (["one.conv", "--colour"], 2, "unknown option `--colour`; `gen-conv --help` lists the options"),
+            (["one.conv", "--targt", "avx2"], 2, "unknown option `--targt` (did you mean `--target`?)"),
+            (["-weights=w.npz", "one.conv"], 2, "unknown option `-weights=w.npz` (did you mean `--weights`?)"),
+            (["doctor", "--sed"], 2, "unknown option `--sed`; `gen-conv doctor --help` lists the options"),
+            (["explain", "E104", "E105"], 2, "unexpected argument `E105`"),
+            (
+                ["one.conv", "--target", "AVX2"],
+                2,
+                "unknown target `AVX2`: did you mean `avx2`? expected one of",
+            ),
+            (
+                ["one.conv", "--accuracy", "Fats"],
+                2,
+                "unknown accuracy `Fats`: did you mean `fast`? expected one of",
+            ),
+            (["one.conv", "--storage", "fp16"], 2, "unknown storage `fp16`: did you mean `float16`? expected one of"),
+            (["one.conv", "--rigor", "mesure"], 2, "unknown rigor `mesure`: did you mean `measure`? expected one of"),
+            (["one.conv", "--emit", "C"], 2, "cannot emit `C`: did you mean `c`? expected a comma list"),
+            (["shwo", "one.conv"], 2, "did you mean the command `gen-conv show`?"),
+            (["size", "one.conv"], 2, "no command of that name: there are show, verify, bench, doctor, explain, new"),
+            (["help", "shwo"], 2, "no command `shwo`: did you mean `show`? expected one of show, verify"),
             (["one.conv", "-q", "-v"], 2, "not allowed with argument"),
-            ([], 2, "the following arguments are required: SPEC"),
+            (["-q"], 2, "the following arguments are required: SPEC"),
             (["show"], 2, "the following arguments are required: SPEC"),
             (["explain", "E999"], 2, "no error has the code `E999`"),
             (["new", "two-words"], 2, "`two-words` cannot name a layer"),
@@ -231,6 +260,7 @@ class TestBadInput:
     ) -> None:
         (tmp_path / "empty.conv").write_bytes(b"")
         (tmp_path / "comment.conv").write_bytes(b"# nothing yet\n")
+        (tmp_path / "ones.npz").write_bytes(b"")
         (tmp_path / "let.conv").write_bytes(b"let width = 3\n")
         (tmp_path / "binary.conv").write_bytes(bytes(range(256)))
         before = sorted(tmp_path.rglob("*"))
@@ -428,7 +458,8 @@ class TestJson:
         ("words", "code", "kind"),
         [
             (["nowhere.conv"], 2, "UsageError"),
-            (["one.conv", "--weights", "none.npz"], 1, "WeightsError"),
+            (["one.conv", "--weights", "none.npz"], 2, "UsageError"),
+            (["one.conv", "--weights", "two.conv"], 1, "WeightsError"),
             (["one.conv", "--no-such-option"], 2, "UsageError"),
         ],
     )

@@ -182,6 +182,57 @@ def test_the_ci_runs_the_commands_of_the_readme() -> None:
     assert f"\n{start.split(' && ')[-1]}\n" in script
 
 
+def commands_of(page: Path) -> list[str]:
+    """The command lines in a page's sh blocks, taken apart at &&."""
+    found = []
+    for match in FENCE.finditer(page.read_text("utf-8")):
+        if match[2] == "sh":
+            found += [part.strip() for line in match[3].splitlines() for part in line.split("&&")]
+    return found
+
+
+def test_what_a_change_must_pass_is_what_ci_runs() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    checks = [line for line in commands_of(ROOT / "CONTRIBUTING.md") if re.search(r"bin/(?:ruff|mypy)", line)]
+    assert len(checks) == 3
+    for line in checks:
+        assert f"\n{line}\n" in script, line
+
+
+@pytest.mark.parametrize("command", [line for line in commands_of(ROOT / "CONTRIBUTING.md") if "bin/ruff" in line])
+def test_the_checks_of_the_contributing_page_pass(command: str) -> None:
+    words = shlex.split(command.removeprefix(".venv/bin/"))
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_within_a_sentence_name_what_there_is(page: Path) -> None:
+    """`python SCRIPT` and `pytest FILE --option`: the file is there, and pytest knows the options."""
+    for words in map(shlex.split, re.findall(r"`((?:python|pytest) [^`]+)`", page.read_text("utf-8"))):
+        for path in (word for word in words if "/" in word):
+            assert (ROOT / path).is_file(), path
+        if words[0] == "pytest":
+            asked = [sys.executable, "-m", *words, "--collect-only", "-q", "-p", "no:cacheprovider"]
+            done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, done.stdout
+
+
+def test_the_table_of_what_to_add_names_what_there_is() -> None:
+    """Each path is there, and each name in capitals is bound in a file of its row."""
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| a")]
+    assert len(rows) == 5
+    for row in rows:
+        words = re.findall(r"`([^`]+)`", row)
+        paths = [ROOT / word for word in words if "/" in word]
+        assert paths
+        assert [path for path in paths if not path.exists()] == []
+        texts = [path.read_text("utf-8") for path in paths if path.suffix == ".py"]
+        for name in (word for word in words if word.isupper() and not word.startswith(".")):
+            assert any(re.search(rf"^{name}\b.*=", text, re.M) for text in texts), f"{name} is not in {paths}"
+
+
 def written_by(script: str) -> Any:
     """The module docs/SCRIPT.py, which writes a page."""
     spec = importlib.util.spec_from_file_location(script, ROOT / "docs" / f"{script}.py")

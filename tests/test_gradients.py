@@ -24,6 +24,7 @@ from codegen.gradients.libraries import Backward
 from codegen.problem import ConvProblem
 from codegen.targets import TARGETS, runs_here
 from tests import strategies
+from tests.fuzz import gradients as fuzz
 from tests.strategies import Layer
 
 SHARE = 12  # one random layer here for so many of --specs: 24000 of them are 2,000 layers here
@@ -122,6 +123,56 @@ def test_kernel_gradients_on_every_target(target: str) -> None:
         x, dz = whole(p.in_shape(3, p.steps), seed, p.dtype), whole(p.out_shape(3, p.steps), seed + 1, p.dtype)
         found = Backward(p, TARGETS[target], "exact").kernel_gradient(x, dz)
         np.testing.assert_array_equal(found, definition.kernel_gradient(p, x, dz), err_msg=str(p))
+
+
+GLU: dict[str, Callable[..., codegen.Layer]] = {
+    "conv1d": lambda **options: codegen.Conv1D(6, 3, padding="same", **options),
+    "grouped": lambda **options: codegen.Conv1D(12, 3, groups=2, **options),
+    "depthwise": lambda **options: codegen.DepthwiseConv1D(3, depth_multiplier=2, **options),
+    "transpose": lambda **options: codegen.Conv1DTranspose(6, 4, strides=2, **options),
+    "separable": lambda **options: codegen.SeparableConv1D(6, 3, **options),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("kind", GLU)
+def test_glu_halves_the_filters_of_y_but_not_of_dz(kind: str, data_format: str, dtype: str) -> None:
+    """With weights of 0 and a bias of 3 in the first half and 0 in the gates, y = 3/2, dz = dy/2 and dy * 3/4."""
+    layer = GLU[kind](activation="glu", data_format=data_format, dtype=dtype)
+    x = np.ones((2, 9, 4) if data_format == "channels_last" else (2, 4, 9), dtype)
+    y = layer(x)
+    filters = len(layer.get_weights()[-1])
+    bias = np.where(np.arange(filters) < filters // 2, 3.0, 0.0)
+    layer.set_weights([*(np.zeros_like(array) for array in layer.get_weights()[:-1]), bias])
+    assert (layer(x) == 1.5).all()
+    found = layer.gradients(x, np.ones_like(y))
+    each = 2 * y.shape[1 if data_format == "channels_last" else 2]
+    np.testing.assert_array_equal(found.bias, np.where(bias > 0, each * 0.5, each * 0.75))
+    assert not found.x.any()
+
+
+def test_gradients_of_random_layers_on_a_cold_cache(specs: int) -> None:
+    count = max(12, specs // SHARE)
+    assert fuzz.run(count, seed=count) == (count, [])
+
+
+def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
+    """The kernel's gradient reads dz of all filters, whatever the activation leaves of them."""
+    glu = ConvProblem(steps=9, channels=4, filters=6, kernel_size=3, activation=activations.get("glu"))
+    way = Backward(glu, TARGETS["scalar"], "exact")
+    x, halved = np.ones((2, 9, 4), "f"), np.ones((2, 7, 3), "f")
+    with pytest.raises(codegen.ShapeError, match=r"`dz`: got float32 \(2, 7, 3\), expected 84 numbers of float32"):
+        way.kernel_gradient(x, halved)
+    with pytest.raises(codegen.ShapeError, match=r"`x`: got float64 \(2, 9, 4\), expected 72 numbers of float32"):
+        way.kernel_gradient(x.astype("d"), np.ones((2, 7, 6), "f"))
+    with pytest.raises(
+        codegen.ShapeError, match=r"`x`: got float32 \(2, 7, 3\), expected contiguous float32 \(2, 7, 6\)"
+    ):
+        way.input_gradient(np.ones((3, 4, 6), "f"), halved)
+    relu = Backward(replace(glu, activation=activations.get("relu")), TARGETS["scalar"], "exact")
+    with pytest.raises(codegen.ShapeError, match=r"`z`: got nothing, expected 84 numbers of float32"):
+        relu.output_gradient(np.ones((2, 7, 6), "f"), None)
 
 
 def gradients(layer: Layer, given: strategies.Data, dy: np.ndarray, **options: Any) -> Any:

@@ -18,14 +18,14 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "commands terminal",
     "interchange",
     "bench",
-    "model layers optimizers layer arrays",
+    "model layers optimizers layer",
     "layer",
     "gradients",
     "pipeline pyext",
     "autotune",
     "loader",
     "wisdom",
-    "proof trial turns toolchain alias cache crew abi_build fallback",
+    "proof trial turns toolchain alias cache crew abi_build fallback process workshop",
     "render banner",
     "emission cformat",
     "rounding",
@@ -34,15 +34,15 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "weights reference check evaluate specs spec separable_spec transpose_spec rules parameters names "
     "syntax unroll builder complaints layout recovery",
     "problem targets",
-    "diagnostics tree suggest curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes origin storage source errors resources files keras_words configs _abi",
+    "diagnostics tree curves slopes registry activations initializers regularizers constraints",
+    "arrays dtypes origin storage suggest source errors resources files keras_words configs _abi ownership image fpu",
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},
     "jinja2": {"render"},
     "cffi": {"loader", "pyext", "abi_build", "_abi"},
     "_cffi_backend": {"loader", "_abi"},
-    "subprocess": {"toolchain", "pyext", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
+    "subprocess": {"process", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
     "rich": {"bench.table", "layer.summary", "commands.show", "commands.planning"},
     "platformdirs": {"cache"},
 }

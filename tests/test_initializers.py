@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 
-from codegen import constraints, initializers, regularizers
+import codegen
+from codegen import check, constraints, initializers, regularizers
 from codegen.errors import SpecError
 from codegen.initializers.windows import WINDOWS, window
 from codegen.registry import Call, snake_case, suggestion
@@ -283,6 +285,58 @@ def test_an_array_that_an_initializer_cannot_make(
     with pytest.raises(SpecError, match=str(shape).replace("(", r"\(").replace(")", r"\)")) as caught:
         initializer(shape)
     assert caught.value.code == "E233"
+
+
+def small(**options: Any) -> codegen.Conv1D:
+    return codegen.Conv1D(2, 3, name="stem", input_shape=(8, 2), **options)
+
+
+@pytest.mark.parametrize(
+    ("option", "initializer", "told"),
+    [
+        ("kernel", initializers.Constant([1, 2, 3]), "Constant holds an array that does not fill shape (3, 2, 2)"),
+        ("kernel", initializers.Constant([[1, 2], [3]]), "Constant holds an array that does not fill shape (3, 2, 2)"),
+        ("kernel", initializers.STFT(), "STFT makes kernels of shape (frame, 1, bins) with 2 bins or more, not (3, 2,"),
+        ("kernel", initializers.VarianceScaling(input_axes=3, output_axes=0), "input_axes (3,) and output_axes (0,)"),
+        ("bias", initializers.Constant([1, -1e39]), "Constant holds -1e+39 at [1], beyond float32's largest, 3.40"),
+        ("bias", initializers.Constant(1e39), "Constant holds 1e+39, beyond float32's largest, 3.40282e+38"),
+    ],
+    ids=str,
+)
+def test_a_layer_tells_at_once_which_initializer_cannot_make_its_weights(
+    option: str, initializer: Any, told: str
+) -> None:
+    """As soon as the shapes are known: by the arguments, or by the first input."""
+    given = {f"{option}_initializer": initializer}
+    free = codegen.Conv1D(2, 3, name="stem", **given)
+    for make in (lambda: small(**given), lambda: free.build((None, None, 2))):
+        with pytest.raises(SpecError) as caught:
+            make()
+        assert f"`{option}_initializer` of `stem`: {told}" in str(caught.value)
+        assert caught.value.field == f"{option}_initializer"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["kernel_initializer = constant([1, 2, 3])", "kernel_initializer = stft(window = [1, 2])"],
+)
+def test_a_file_tells_where_the_initializer_stands_that_cannot_make_its_weights(given: str) -> None:
+    text = f"conv1d stem {{ filters = 2, kernel_size = 3, input_shape = (8, 2)\n  {given}\n}}"
+    with pytest.raises(codegen.SpecErrors) as caught:
+        check.read(text, "a.conv")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.line, found.column) == ("E233", 2, len("  kernel_initializer = ") + 1)
+    assert found.message.startswith("`kernel_initializer` of `stem`: ")
+
+
+def test_numbers_that_only_float64_holds() -> None:
+    assert small(bias_initializer=initializers.Constant(1e39), dtype="float64").bias.tolist() == [1e39, 1e39]
+    with pytest.raises(codegen.WeightsError, match=r"`stem/kernel`: its initializer RandomNormal\(.*\) made -?inf at"):
+        _ = small(kernel_initializer=initializers.RandomNormal(stddev=1e39, seed=1)).kernel
+    with pytest.raises(codegen.WeightsError, match=r"weight \[0, 0, 0\] of `stem/kernel` is 1e\+39, beyond float32"):
+        _ = small(kernel_initializer=lambda shape, dtype: np.full(shape, 1e39)).kernel
+    own = small(kernel_initializer=lambda shape, dtype: np.full(shape, -np.inf))
+    assert (own.kernel == -np.inf).all()
 
 
 # Regularizers and constraints: Keras' figures on default_rng(0).normal, float32

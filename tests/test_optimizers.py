@@ -23,6 +23,7 @@ PULL = np.array([[[1.0, -2.0], [0.5, 0.25]]])
 PULLS = (PULL, -0.5 * PULL, 2 * PULL)
 
 # Weights after PULLS from START in Keras 3.15, float64 variables; it holds its learning rates in float32
+UNCLIPPED = [0.2499999962747097, 0.2500000074505806, 1.3749999981373549, 0.062499999068677425]
 RECORDED: list[tuple[type[Optimizer], dict[str, Any], list[float]]] = [
     (SGD, {}, [0.47500000055879354, -0.2000000011175871, 1.4875000002793968, 0.11875000013969839]),
     (SGD, {"momentum": 0.9}, [0.4624000008404255, -0.17480000168085097, 1.4812000004202128, 0.11560000021010637]),
@@ -46,6 +47,7 @@ RECORDED: list[tuple[type[Optimizer], dict[str, Any], list[float]]] = [
         {"learning_rate": 0.1, "weight_decay": 0.5},
         [0.18593748191371584, 0.2711562619656323, 1.1646874506119644, 0.04648437047842896],
     ),
+    *((SGD, {"learning_rate": 0.1, limit: 0.0}, UNCLIPPED) for limit in ("clipnorm", "clipvalue", "global_clipnorm")),
     (Adam, {}, [0.4980755560930346, -0.24807555368086, 1.4980755609173637, 0.12307557056594141]),
     (
         Adam,
@@ -118,6 +120,20 @@ def test_steps_below_the_rounding_of_the_storage_add_up() -> None:
     layer.set_weights([[[[0.5]]]])
     optimizer.apply(layer, {"kernel": [[[1.0]]]})
     assert layer.kernel.item() == np.float16(0.5 - 1e-4), "what is set counts, and not what was learned before"
+
+
+@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue", "global_clipnorm"])
+@pytest.mark.parametrize("cls", [SGD, Adam])
+def test_a_limit_of_0_or_without_end_clips_nothing(cls: Any, limit: str) -> None:
+    plain = layer_of()
+    cls(0.25).apply(plain, {"kernel": PULL})
+    for number in (0, 0.0, np.inf):
+        layer, optimizer = layer_of(), cls(0.25, **{limit: number})
+        optimizer.apply(layer, {"kernel": PULL})
+        assert (layer.kernel == plain.kernel).all()
+        still = layer_of()
+        cls(0.25, **{limit: number}).apply(still, {"kernel": np.zeros_like(PULL)})
+        assert (still.kernel == START).all()
 
 
 def test_global_clipnorm_is_over_all_weights() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -68,6 +69,25 @@ print(layer(np.array([[[1.0], [2.0], [3.0], [4.0]]], "float32")).ravel().tolist(
 print("/env/" in codegen.__file__.replace("\\\\", "/"))
 """
     assert run(scripts / "python", "-c", code, cwd=tmp_path).splitlines() == ["[9.0, 14.0, 19.0]", "True"]
+
+
+def test_an_editable_install_runs_the_checkout(tmp_path: Path) -> None:
+    """What `pip install -e .` does: the build backend's editable wheel, installed, leads back to these files."""
+    (tmp_path / "wheel").mkdir()
+    build = "import sys, hatchling.build; hatchling.build.build_editable(sys.argv[1])"
+    run(sys.executable, "-c", build, tmp_path / "wheel", cwd=ROOT)
+    [made] = (tmp_path / "wheel").glob("*.whl")
+    assert not [name for name in zipfile.ZipFile(made).namelist() if name.startswith(("codegen", "templates", "bench"))]
+    venv.create(tmp_path / "env")
+    scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
+    pip = (sys.executable, "-m", "pip", "--python", scripts / "python", "install", "-q", "--no-deps", "--no-index")
+    run(*pip, made, cwd=tmp_path)
+    ours = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"  # the dependencies, without a network
+    code = f"{ours}\nimport codegen, sys; from codegen.cli import main; print(codegen.__file__); sys.exit(main())"
+    out = run(scripts / "python", "-c", code, ROOT / "examples" / "wake_word.conv", cwd=tmp_path)
+    assert out.splitlines()[0] == str(ROOT / "codegen" / "__init__.py")
+    assert "wrote build/stem.c" in out.replace(os.sep, "/")
+    assert (scripts / "gen-conv").exists() or (scripts / "gen-conv.exe").exists()
 
 
 def test_the_version_stands_once_and_is_the_same_everywhere() -> None:

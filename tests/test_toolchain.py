@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen import toolchain
+from codegen import process, toolchain
 from codegen.errors import ToolchainError, UsageError
 from codegen.targets import TARGETS
 from tests import cprogram
@@ -251,11 +251,11 @@ def test_a_compiler_that_says_nothing_and_writes_nothing_is_an_error(compiler_of
 
 def test_the_child_has_limits_on_time_memory_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    said = toolchain.run(("sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c; echo $LC_ALL"), seconds=7.5)
+    said = process.run(("sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c; echo $LC_ALL"), seconds=7.5)
     time_limit, memory, file, core, language = said.split()
     assert int(time_limit) == 8 * (os.cpu_count() or 1)
-    assert int(memory) * 1024 == toolchain.MEMORY_BYTES
-    assert int(file) * 512 == toolchain.OUTPUT_BYTES
+    assert int(memory) * 1024 == process.MEMORY_BYTES
+    assert int(file) * 512 == process.OUTPUT_BYTES
     assert (core, language) == ("0", "C")
 
 
@@ -269,10 +269,10 @@ def test_nothing_is_left_behind(compiler_of: Make, tmp_path: Path, monkeypatch: 
 
 def test_the_exit_of_a_forked_child_leaves_the_compiler_its_folder(tmp_path: Path) -> None:
     code = (
-        "import os, sys, threading\nfrom codegen import toolchain\n"
+        "import os, sys, threading\nfrom codegen.workshop import workshop\n"
         "inside, done, folders = threading.Event(), threading.Event(), []\n"
         "def work():\n"
-        "    with toolchain.workshop() as folder:\n"
+        "    with workshop() as place:\n        folder = place.path\n"
         "        folders.append(folder)\n        inside.set()\n        done.wait()\n"
         "thread = threading.Thread(target=work)\nthread.start()\ninside.wait()\n"
         "if os.fork() == 0:\n    sys.exit()\n"

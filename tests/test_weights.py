@@ -349,6 +349,88 @@ def test_numpy_files_of_every_type_and_order(dtype: str, compressed: bool, tmp_p
         assert (found["stem/bias"] == [0, 1, 2, 3]).all()
 
 
+def tensors_of_integers() -> tuple[bytes, dict[str, list[int]]]:
+    """A .safetensors with a stem/bias of each whole type, the numbers written out by hand, and what they are."""
+    table: dict[str, Any] = {}
+    numbers: dict[str, list[int]] = {}
+    data = b""
+    for size in (8, 4, 2, 1):
+        most = 1 << (8 * size - 1)
+        for letter, found in (("I", [-most, -1, 2, most - 1]), ("U", [0, 1, most, 2 * most - 1])):
+            name = f"{letter}{8 * size}/bias"
+            raw = b"".join((number % (2 * most)).to_bytes(size, "little") for number in found)
+            span = [len(data), len(data) + len(raw)]
+            table[name] = {"dtype": name[:-5], "shape": [4], "data_offsets": span}
+            numbers[name] = found
+            data += raw
+    return tensors(table, data), numbers
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_whole_numbers_of_safetensors_are_those_that_were_written(dtype: str, tmp_path: Path) -> None:
+    file, numbers = tensors_of_integers()
+    (tmp_path / "w.safetensors").write_bytes(file)
+    found = weights.read(tmp_path / "w.safetensors", dict.fromkeys(numbers, (4,)), dtype)
+    assert sorted(found) == [
+        "I16/bias",
+        "I32/bias",
+        "I64/bias",
+        "I8/bias",
+        "U16/bias",
+        "U32/bias",
+        "U64/bias",
+        "U8/bias",
+    ]
+    for name, array in found.items():
+        assert array.dtype == dtype
+        assert array.tolist() == [float(np.dtype(dtype).type(number)) for number in numbers[name]], name
+
+
+BEYOND = {"stem/kernel": KERNEL.astype(float), "stem/bias": BIAS.astype(float)}
+BEYOND["stem/kernel"][2, 0, 3] = -1e39
+
+
+def written(path: Path, arrays: dict[str, np.ndarray], how: str) -> Any:
+    """The arrays as `how` says: a mapping, or a file of that suffix; `fortran` turns them in it."""
+    if how == "mapping":
+        return arrays
+    if how == "fortran":
+        np.savez(path / "w.npz", **{name: np.asfortranarray(array) for name, array in arrays.items()})
+        return path / "w.npz"
+    weights.save(path / f"w.{how}", arrays)
+    return path / f"w.{how}"
+
+
+@pytest.mark.parametrize("how", ["mapping", "npz", "fortran", "safetensors"])
+def test_a_finite_weight_that_becomes_infinite_is_told_with_its_place(how: str, tmp_path: Path) -> None:
+    source = written(tmp_path, BEYOND, how)
+    with pytest.raises(WeightsError) as caught:
+        weights.read(source, SHAPES)
+    assert "weight [2, 0, 3] of `stem/kernel` is -1e+39, beyond float32's largest, 3.40282e+38: " in str(caught.value)
+    assert how == "mapping" or str(source) in str(caught.value)
+    found = weights.read(source, SHAPES, "float64")
+    assert found["stem/kernel"][2, 0, 3] == -1e39
+    infinite = {name: np.where(abs(array) > 1e38, -np.inf, array) for name, array in BEYOND.items()}
+    found = weights.read(written(tmp_path, infinite, how), SHAPES)
+    assert found["stem/kernel"][2, 0, 3] == -np.inf, "one that was infinite stays so"
+
+
+@pytest.mark.parametrize("how", ["npz", "fortran", "safetensors"])
+def test_the_place_is_right_beyond_the_first_piece_of_a_file(how: str, tmp_path: Path) -> None:
+    large = {"stem/kernel": np.zeros((3, 300, 500))}
+    large["stem/kernel"][2, 250, 7] = 1e39
+    with pytest.raises(WeightsError, match=r"weight \[2, 250, 7\] of `stem/kernel` is 1e\+39"):
+        weights.read(written(tmp_path, large, how), {"stem/kernel": (3, 300, 500)})
+
+
+def test_the_largest_number_that_rounds_to_a_finite_one_is_taken() -> None:
+    most = 2.0**128 - 2.0**103  # halfway to what would be the next float32
+    for number in (np.nextafter(most, 0), -np.nextafter(most, 0)):
+        assert abs(weights.read({"a/bias": [number]}, {"a/bias": (1,)})["a/bias"][0]) == np.finfo(np.float32).max
+    with pytest.raises(WeightsError, match=r"weight \[0\] of `a/bias`"):
+        weights.read({"a/bias": [most]}, {"a/bias": (1,)})
+
+
 def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path: Path) -> None:
     halves = {name: (array.view(np.uint32) >> 16).astype("<u2") for name, array in ARRAYS.items()}
     head = table(kernel={"dtype": "BF16", "data_offsets": [0, 48]}, bias={"dtype": "BF16", "data_offsets": [48, 56]})

@@ -63,7 +63,7 @@ def candidates(request: Request) -> list[KernelPlan]:
 
 def _rewritten(problem: ConvProblem, width: int) -> ConvProblem:
     taps = -(-(problem.kernel_size + width - 1) // width)
-    total = -(-problem.out_steps(problem.steps or cost.FREE_STEPS) // width)
+    total = -(-cost.outs_told(problem) // width)
     rows = -(-total // -(-total // MOST_ROWS)) if problem.steps is not None else MOST_ROWS // width
     return replace(
         problem,
@@ -82,7 +82,7 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan:
     problem, small = request.problem, inner.problem
     assert small.steps is not None
     rows = small.out_steps(small.steps)
-    turns = -(-problem.out_steps(problem.steps or cost.FREE_STEPS) // (rows * width))
+    turns = -(-cost.outs_told(problem) // (rows * width))
     cycles = turns * (inner.cost + COPY * width * (small.steps + rows))
     numbers = width * (small.steps + rows + 1)
     memory = numbers * problem.item_bytes + inner.workspace_bytes
@@ -113,3 +113,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     many = np.where(inside, kernel[np.clip(at, 0, len(kernel) - 1), 0, 0], kernel.dtype.type(0))
     module = fft if inner.algorithm == fft.NAME else direct_filters
     return np.asarray(module.pack(inner, many))
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return (fft if plan.inner.algorithm == fft.NAME else direct_filters).packed_numbers(plan.inner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
+from codegen.problem import ConvProblem
 from codegen.targets import Target
 
 LATENCY = 4.4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
@@ -20,7 +21,23 @@ NEAR, FEED = 12 << 10, 24  # bytes of weights that stay in the first-level cache
 OUTER, RUN = 1 << 20, 0.5  # bytes of output beyond which each run of stores within a row costs so many cycles more
 CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 
-FREE_STEPS = 1024  # the length that the cost of a free length is told for
+FREE_STEPS = 1024  # the length that the cost of a free length is told for: see steps_told
+
+
+def steps_told(problem: ConvProblem) -> int:
+    """The input steps that a plan's cost is told for: the problem's own, and for a free length 1,024.
+
+    Where the kernel reaches over more than half of these it is so many beyond its reach, so that there are outputs.
+    """
+    if problem.steps is not None:
+        return problem.steps
+    short = problem.receptive_field - 1 <= FREE_STEPS // 2
+    return FREE_STEPS if short else FREE_STEPS + problem.receptive_field
+
+
+def outs_told(problem: ConvProblem) -> int:
+    """The output steps of `steps_told`."""
+    return problem.out_steps(steps_told(problem))
 
 
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:

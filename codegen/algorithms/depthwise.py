@@ -92,7 +92,7 @@ def _strip(problem: ConvProblem, tile: Tile) -> int:
 
     Arrays that lie far away come best in long runs, unless their rows share the cache's sets.
     """
-    steps = problem.steps or cost.FREE_STEPS
+    steps = cost.steps_told(problem)
     far = (steps + problem.out_steps(steps)) * _row_bytes(problem) > CACHE
     if far and not tile.crowded:
         return 0
@@ -108,7 +108,7 @@ def _cycles(request: Request, rows: int, panel: Panel) -> float:
     products = rows * p.kernel_size * (1 if request.target.fma else 2)
     loads = p.kernel_size + (rows - 1) * min(p.stride, p.kernel_size) + p.kernel_size
     tile = cost.CALL + vectors * max(products / 2, loads / 2, rows)
-    return panel.count * -(-p.out_steps(p.steps or cost.FREE_STEPS) // rows) * tile
+    return panel.count * -(-cost.outs_told(p) // rows) * tile
 
 
 def _as_one_group(problem: ConvProblem) -> ConvProblem:
@@ -123,3 +123,8 @@ def describe(plan: KernelPlan) -> str:
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     """`kernel` (kernel_size, 1, filters) as the blocks read it: flat, [block][tap][lane]."""
     return direct_filters.pack(replace(plan, problem=_as_one_group(plan.problem)), kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    return direct_filters.packed_numbers(replace(plan, problem=_as_one_group(plan.problem)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.algorithms import cost, walk
-from codegen.algorithms.walk import Panel, Segment, Tile
+from codegen.algorithms.walk import Panel, Partition, Segment, Tile
 from codegen.plan import KernelPlan, Request, Weights
 from codegen.problem import ConvProblem
 from codegen.targets import Target
@@ -78,25 +78,25 @@ def candidates(request: Request, most_rows: int = 16, form: str | None = None) -
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
     count = -(-problem.group_filters // lanes)
     for partition in partitions(count):
-        if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors in partition):
+        if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors, _ in partition):
             continue
         panels = walk.panels(problem.group_filters, (lanes,), partition)
         plans.append(_plan(problem, target, weights, panels, most_rows, form))
     return sorted(plans, key=lambda plan: plan.cost)
 
 
-def partitions(count: int) -> list[tuple[int, ...]]:
+def partitions(count: int) -> list[Partition]:
     """Ways to cut `count` vectors into blocks: of one width (the last one overlapping), or with one odd block last."""
-    ways: list[tuple[int, ...]] = []
+    ways: list[Partition] = []
     for width in (2, 3, 4, 1):
         whole, rest = divmod(count, width)
         if whole and rest:
-            ways.append((width,) * (whole + 1))
-            ways.append((width,) * whole + (rest,))
-            ways.append((width,) * (whole - 1) + (width + rest,))
+            ways.append(((width, whole + 1),))
+            ways.append(((width, whole), (rest, 1)))
+            ways.append(((width, whole - 1), (width + rest, 1)) if whole > 1 else ((width + rest, 1),))
         elif whole:
-            ways.append((width,) * whole)
-    return [way for way in dict.fromkeys(ways) if max(way) <= 6]
+            ways.append(((width, whole),))
+    return [way for way in dict.fromkeys(ways) if max(vectors for vectors, _ in way) <= 6]
 
 
 def _plan(
@@ -149,7 +149,10 @@ def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | 
     first, last = walk.interior(problem, problem.steps)
     if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
         return None
-    tiles, segments = walk.peel(problem, problem.steps, rows)
+    peeled = walk.peel(problem, problem.steps, rows, 2 * PEELED_STATEMENTS)
+    if peeled is None:
+        return None
+    tiles, segments = peeled
     vectors = len(panel.offsets)
     loops = {"straight": problem.terms, "sliding": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
     border = sum(
@@ -179,7 +182,7 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
 def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> float:
     """Cycles of one block over all output steps of one sample."""
     vectors, wide = len(panel.offsets), panel.width * problem.item_bytes
-    outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
+    outs = cost.outs_told(problem)
     row_bytes = problem.stride * problem.channels * problem.item_bytes
 
     def step(size: int) -> float:
@@ -211,19 +214,19 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
 
     problem, schedule = plan.problem, plan.schedule
     assert isinstance(schedule, Schedule)
-    columns = [
-        group * problem.group_filters + start + offset + lane
-        for group in range(problem.groups)
-        for block in schedule.blocks
-        for start in block.panel.starts
-        for offset in block.panel.offsets
-        for lane in range(block.panel.lanes)
-    ]
     rows = kernel.reshape(problem.terms, problem.filters)
-    parts, at = [], 0
-    for _ in range(problem.groups):
+    parts = []
+    for group in range(problem.groups):
         for block in schedule.blocks:
-            for _ in range(block.panel.count):
-                parts.append(rows[:, columns[at : at + block.panel.width]].ravel())
-                at += block.panel.width
+            panel = block.panel
+            lane = np.add.outer(panel.offsets, np.arange(panel.lanes)).ravel()
+            columns = np.add.outer(np.array(panel.starts) + group * problem.group_filters, lane)
+            parts.append(rows[:, columns].swapaxes(0, 1).ravel())
     return np.concatenate(parts)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    columns = sum(block.panel.count * block.panel.width for block in plan.schedule.blocks)
+    return plan.problem.groups * columns * plan.problem.terms

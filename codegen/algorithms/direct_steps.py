@@ -39,7 +39,7 @@ class Schedule:
     rows: int
     vectors: int
     lanes: int
-    starts: tuple[int, ...]
+    starts: walk.Starts
     form: str
     interior: tuple[int, int] | None
     chunk: int
@@ -71,7 +71,7 @@ def candidates(request: Request) -> list[KernelPlan]:
                 continue
             if lanes == 1 and problem.dilation > 1 and not rows % 4:
                 continue  # gcc 12 at -O3 makes vectors of such rows, and loads what lies after the last tap
-            starts = tuple(min(at, problem.group_filters - rows) for at in range(0, problem.group_filters, rows))
+            starts = walk.Starts.of(problem.group_filters, rows)
             schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
             plans.append(KernelPlan(problem, target, NAME, weights, schedule, _cycles(problem, target, schedule)))
     return sorted(plans, key=lambda plan: plan.cost)
@@ -84,7 +84,7 @@ def _form(problem: ConvProblem, products: int) -> str:
 
 
 def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
-    outs = problem.out_steps(problem.steps or cost.FREE_STEPS)
+    outs = cost.outs_told(problem)
     first, last = schedule.interior or (0, outs)
     tiles = -(-(last - first) // schedule.width)
     step = cost.step_cycles(schedule.rows, schedule.vectors, target, schedule.lanes * problem.item_bytes)
@@ -123,3 +123,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     by_channel = kernel.transpose(1, 0, 2)
     firsts = [g * problem.group_filters + start for g in range(problem.groups) for start in schedule.starts]
     return np.concatenate([by_channel[:, :, first : first + schedule.rows].ravel() for first in firsts])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    return plan.problem.groups * len(plan.schedule.starts) * plan.schedule.rows * plan.problem.terms

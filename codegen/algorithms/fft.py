@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.algorithms import transformed
-from codegen.algorithms.transformed import describe, pack
+from codegen.algorithms.transformed import describe, pack, packed_numbers
 from codegen.plan import KernelPlan, Request
 from codegen.transforms.fourier import fourier
 
@@ -13,7 +13,7 @@ FEW = 2.0  # times the least products that a way may need
 FEWER = 0.9  # of what half the size needs is worth the larger one
 MOST_PARTS = 16  # of a kernel that is longer than half of the largest size
 
-__all__ = ["NAME", "candidates", "describe", "pack", "why_not"]
+__all__ = ["NAME", "candidates", "describe", "pack", "packed_numbers", "why_not"]
 
 
 def why_not(request: Request) -> str | None:

@@ -18,7 +18,7 @@ from codegen.algorithms import cost, phases, transformed
 from codegen.algorithms.phases import Part, Rows
 from codegen.algorithms.transposed import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
 from codegen.plan import KernelPlan, Request
-from codegen.problem import ConvProblem
+from codegen.problem import MOST_PHASES, ConvProblem
 from codegen.transforms import named
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def why_not(request: Request) -> str | None:
         return "the padding of a free length is known only when it runs"
     if problem.steps is not None and not problem.out_steps(problem.steps):
         return "there is no output"
+    if problem.phases > MOST_PHASES:
+        return f"its outputs fall into {problem.phases:,} phases with code of their own, more than {MOST_PHASES:,}"
     if not any(part.taps for part in phases.rows_of(problem).parts):
         return "no output reads a step of the input"
     return None
@@ -56,7 +58,8 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request) -> list[KernelPlan]:
     """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
     ways = [phases.rows_of(request.problem)]
-    if request.accuracy != "exact":
+    few = phases.padded_phases(request.problem) <= MOST_PHASES
+    if request.accuracy != "exact" and few:
         ways += [way for way in [phases.rows_of(request.problem, padded=True)] if len(way.parts) < len(ways[0].parts)]
     plans: list[KernelPlan] = []
     for rows in ways:
@@ -83,13 +86,26 @@ def _chunk(p: ConvProblem, rows: Rows, room: int) -> int:
 
 
 def _plans(request: Request, rows: Rows, chunk: int) -> list[KernelPlan]:
-    """For each algorithm that serves the first part: its best plan there, and the best one of all for the others."""
+    """For each way to serve the first part: its best plan there; for the others the best of all, or of the same way.
+
+    So a plan of one algorithm alone is offered, as whoever packs weights in C needs.
+    """
     problems = [inner_problem(request.problem, rows, part, chunk) for part in rows.parts]
     distinct = list(dict.fromkeys(problem for problem in problems if problem))
     inners = tuple(distinct.index(problem) if problem else None for problem in problems)
     schedule = Schedule(rows, chunk, inners)
     first, *others = (_survey(request, rows, problem) for problem in distinct)
-    return [_plan(request, schedule, (plan, *(found[0] for found in others))) for plan in first]
+    if not all(others):
+        return []
+    best = tuple(found[0] for found in others)
+    ways = [(plan, *best) for plan in first]
+    ways += [(plan, *(_like(plan, found) for found in others)) for plan in first]
+    return [_plan(request, schedule, way) for way in dict.fromkeys(ways)]
+
+
+def _like(plan: KernelPlan, found: list[KernelPlan]) -> KernelPlan:
+    """The first of `found` whose sums are done as those of `plan` are; the first of all where none's are."""
+    return next((other for other in found if planner.way(other) == planner.way(plan)), found[0])
 
 
 def _survey(request: Request, rows: Rows, problem: ConvProblem) -> list[KernelPlan]:
@@ -100,10 +116,7 @@ def _survey(request: Request, rows: Rows, problem: ConvProblem) -> list[KernelPl
     against = replace(problem, steps=p.steps, pad_left=before, pad_right=max(0, past))
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=problem, weights=weights, against=against)
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(asked).found:
-        best.setdefault(plan.algorithm, plan)
-    return list(best.values())
+    return planner.best_of_each(asked)
 
 
 def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvProblem | None:
@@ -126,7 +139,7 @@ def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvPro
 
 def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan:
     p, rows, chunk = request.problem, schedule.rows, schedule.chunk
-    whole = rows.over(p.out_steps(p.steps or cost.FREE_STEPS))
+    whole = rows.over(cost.outs_told(p))
     turns = max(1.0, whole / chunk) if p.steps is None else -(-whole // chunk)
     inside = turns * sum(_turn_cost(inners[i], min(chunk, whole)) for i in schedule.inners if i is not None)
     copied = turns if not writes_rows(p, rows) else min(turns, 2)
@@ -149,7 +162,7 @@ def _turn_cost(inner: KernelPlan, rows: int) -> float:
     if isinstance(inner.schedule, transformed.Schedule):
         block = inner.schedule.tiles * named(inner.schedule.transform, inner.schedule.taps).outputs
         rows = -(-rows // block) * block
-    return inner.cost * rows / inner.problem.out_steps(cost.FREE_STEPS)
+    return inner.cost * rows / cost.outs_told(inner.problem)
 
 
 def _moves(p: ConvProblem, rows: Rows, chunk: int) -> float:
@@ -218,3 +231,9 @@ def _taps(p: ConvProblem, rows: Rows, part: Part, kernel: np.ndarray) -> np.ndar
     found = found.reshape(part.taps, part.phases, p.group_channels, p.groups, p.group_filters)
     turned = found.transpose(0, 2, 3, 1, 4)  # taps, channels, groups, phases, filters
     return np.asarray(turned.reshape(part.taps, p.group_channels, part.phases * p.filters))
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    return sum(planner.packed_numbers(plan.parts[i]) for i in plan.schedule.inners if i is not None)

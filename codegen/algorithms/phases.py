@@ -8,7 +8,10 @@ So every phase has taps of its own, `tap_step` apart, and rows of `count` neighb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import gcd
 
 from codegen.problem import ConvProblem
@@ -28,16 +31,6 @@ class Part:
     step: int
     taps: int
     start: int
-
-    def joins(self, other: Part) -> Part | None:
-        """Both as one, None where their samples or taps do not follow each other."""
-        if not self.taps and not other.taps:
-            return Part(self.first, self.phases + other.phases, 0, 0, 0, 0)
-        step = self.step if self.phases > 1 else other.tap - self.tap
-        follows = other.phases == 1 and other.tap == self.tap + self.phases * step
-        if self.taps != other.taps or self.start != other.start or not follows:
-            return None
-        return Part(self.first, self.phases + 1, self.tap, step, self.taps, self.start)
 
 
 @dataclass(frozen=True)
@@ -70,30 +63,108 @@ class Rows:
         return (rows - 1) * self.stride + self.reach
 
 
+@lru_cache(maxsize=64)
 def rows_of(problem: ConvProblem, *, padded: bool = False) -> Rows:
-    """The rows that fall into the fewest parts. With `padded` phases with fewer taps are given zeros for the others."""
-    found = [_rows(problem, shift, padded) for shift in range(problem.up // gcd(problem.up, problem.stride))]
-    return min(found, key=lambda rows: len(rows.parts))
+    """The rows that fall into the fewest parts. With `padded` phases with fewer taps are given zeros for the others.
 
-
-def _rows(problem: ConvProblem, shift: int, padded: bool) -> Rows:
+    Such rows begin where a part does.
+    """
     shared, common = gcd(problem.up, problem.stride), gcd(problem.up, problem.dilation)
-    count, tap_step = problem.up // shared, problem.up // common
+    count, runs = problem.up // shared, _Runs(problem, padded)
+    before = runs.before(0)
+    shift = before if before < count else 0
     parts: list[Part] = []
-    for i in range(count):
-        part = _phase(problem, i, i - shift, padded)
-        joint = parts[-1].joins(part) if parts else None
-        parts[-1:] = [joint] if joint else [*parts[-1:], part]
-    return Rows(count, shift, problem.stride // shared, problem.dilation // common, tap_step, tuple(parts))
+    at = 0
+    while at < count:
+        phases = min(1 + runs.after(at - shift), count - at)
+        parts.append(runs.part(at, at - shift, phases))
+        at += phases
+    return Rows(
+        count, shift, problem.stride // shared, problem.dilation // common, problem.up // common, tuple(parts)
+    )
+
+
+def padded_phases(problem: ConvProblem) -> int:
+    """`problem.phases` where those with fewer taps are given zeros, those without any too."""
+    return 1 if problem.phases == 1 else problem.up // gcd(problem.up, problem.dilation)
+
+
+class _Runs:
+    """Which neighbouring phases join, counted without a look at each of them: there may be billions."""
+
+    def __init__(self, problem: ConvProblem, padded: bool) -> None:
+        self._problem, self._padded = problem, padded
+        self._step = -problem.stride // problem.dilation if problem.stride % problem.dilation == 0 else 0
+        self._tap_step = problem.up // gcd(problem.up, problem.dilation)
+        self._count = problem.up // gcd(problem.up, problem.stride)
+        self._each = problem.stride == problem.dilation == 1
+        self._filled = [] if self._each else sorted(self._with_taps())
+
+    def _with_taps(self) -> Iterator[int]:
+        """The phases of a row that have taps, where these are few: see `ConvProblem.phases`."""
+        p, shared = self._problem, gcd(self._problem.stride, self._problem.up)
+        left, turned = _left(p), pow(p.stride // shared, -1, self._count)
+        for tap in range(self._tap_step if self._padded else min(p.kernel_size, self._tap_step)):
+            sample, rest = divmod(left - tap * p.dilation, shared)
+            if not rest:
+                yield sample * turned % self._count
+
+    def part(self, first: int, t: int, phases: int) -> Part:
+        """So many phases from output `t` on, place `first` of a row, as one part."""
+        alone = _phase(self._problem, first, t, self._padded)
+        if phases == 1:
+            return alone
+        return replace(alone, phases=phases, step=self._step) if alone.taps else Part(first, phases, 0, 0, 0, 0)
+
+    def after(self, t: int) -> int:
+        """Phases after output `t` that join it."""
+        tap, taps = self._taps(t)
+        if taps:
+            return (tap - self._bounds(tap)[0]) // -self._step if self._step else 0
+        if self._each:
+            return tap - self._problem.kernel_size
+        return self._to_filled(t, 1)
+
+    def before(self, t: int) -> int:
+        """Phases before output `t` that join it."""
+        tap, taps = self._taps(t)
+        if taps:
+            return (self._bounds(tap)[1] - tap) // -self._step if self._step else 0
+        if self._each:
+            return self._tap_step - 1 - tap
+        return self._to_filled(t, -1)
+
+    def _taps(self, t: int) -> tuple[int, int]:
+        phase = _phase(self._problem, 0, t, self._padded)
+        return phase.tap, phase.taps
+
+    def _bounds(self, tap: int) -> tuple[int, int]:
+        """The first and the last tap that begin as many as `tap` does."""
+        if self._padded:
+            return 0, self._tap_step - 1
+        least = self._problem.kernel_size - self._tap_step * -(-(self._problem.kernel_size - tap) // self._tap_step)
+        return max(0, least), min(least + self._tap_step, self._tap_step) - 1
+
+    def _to_filled(self, t: int, way: int) -> int:
+        """Phases between `t` and the next one with taps, after it or (`way` -1) before it; a whole row if none has."""
+        if not self._filled:
+            return self._count
+        found = bisect_left(self._filled, t % self._count)
+        next_ = self._filled[(found if way > 0 else found - 1) % len(self._filled)]
+        return (way * (next_ - t) - 1) % self._count
 
 
 def _phase(problem: ConvProblem, first: int, t: int, padded: bool) -> Part:
     """Output `t`, the first one of a part."""
     up, common = problem.up, gcd(problem.up, problem.dilation)
     tap_step = up // common
-    at = t * problem.stride - problem.pads(problem.steps or 1)[0]
+    at = t * problem.stride - _left(problem)
     if at % common:
         return Part(first, 1, 0, 0, 0, 0)
     tap = -(at // common) * pow(problem.dilation // common, -1, tap_step) % tap_step
     taps = len(range(0 if padded else tap, problem.kernel_size, tap_step))
     return Part(first, 1, tap, 0, taps, (at + tap * problem.dilation) // up)
+
+
+def _left(problem: ConvProblem) -> int:
+    return problem.pads(problem.steps or 1)[0]

@@ -59,11 +59,9 @@ def candidates(request: Request) -> list[KernelPlan]:
     """The best plan of each algorithm for the rewritten problem, cheapest first."""
     problem = _rewritten(request.problem)
     weights = request.weights if request.weights == "argument" else "packed"
-    best: dict[str, KernelPlan] = {}
     against = request.against or (request.problem if problem.channels_last else None)
-    for plan in planner.survey(replace(request, problem=problem, weights=weights, against=against)).found:
-        best.setdefault(plan.algorithm, plan)
-    return sorted((_plan(request, inner) for inner in best.values()), key=lambda plan: plan.cost)
+    found = planner.best_of_each(replace(request, problem=problem, weights=weights, against=against))
+    return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost)
 
 
 def _rewritten(problem: ConvProblem) -> ConvProblem:
@@ -116,3 +114,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     if not problem.channels_last:
         phases = phases.swapaxes(1, 2)
     return planner.algorithm(inner.algorithm).pack(inner, phases.reshape(inner.problem.kernel_shape))
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

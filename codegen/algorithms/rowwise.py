@@ -45,17 +45,14 @@ def candidates(request: Request) -> list[KernelPlan]:
     problem = request.problem
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=replace(problem, activation=LINEAR), weights=weights)
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(asked).found:
-        best.setdefault(plan.algorithm, plan)
-    return [_plan(request, inner) for inner in best.values()]
+    return [_plan(request, inner) for inner in planner.best_of_each(asked)]
 
 
 def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
     p, widths = request.problem, request.target.lanes(request.problem.dtype)
     along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
-    numbers = p.out_steps(p.steps or cost.FREE_STEPS) * p.filters
+    numbers = cost.outs_told(p) * p.filters
     plan = KernelPlan(
         p,
         request.target,
@@ -101,3 +98,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     """`kernel` as the inner plan packs it."""
     assert plan.inner is not None
     return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

@@ -51,7 +51,7 @@ def candidates(request: Request) -> list[KernelPlan]:
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
         each, across = (_survey(request, stage) for stage in _stages(request.problem, schedule))
-        plans += [_plan(request, schedule, first, across[0]) for first in each]
+        plans += [_plan(request, schedule, first, second) for first in each for second in across[:1]]
     return sorted(plans, key=lambda plan: plan.cost)
 
 
@@ -95,20 +95,17 @@ def _survey(request: Request, problem: ConvProblem) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=problem, weights=weights, accuracy="exact", against=None)
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(asked).found:
-        best.setdefault(plan.algorithm, plan)
-    return list(best.values())
+    return planner.best_of_each(asked)
 
 
 def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan:
     p = request.problem
-    steps = p.steps or cost.FREE_STEPS
+    steps = cost.steps_told(p)
     total = p.out_steps(steps)
     bytes_between = schedule.outs * _between(p) * p.item_bytes
     cycles = 2 * total * _between(p) * p.item_bytes * cost.far(bytes_between)
     for part in (each, across):
-        cycles += part.cost if schedule.whole else part.cost * total / part.problem.out_steps(cost.FREE_STEPS)
+        cycles += part.cost if schedule.whole else part.cost * total / cost.outs_told(part.problem)
     turns = -(-total // schedule.outs)
     if not schedule.whole:
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
@@ -139,3 +136,8 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     kernels = plan.problem.stage_kernels(kernel)
     packed = [planner.algorithm(part.algorithm).pack(part, k) for part, k in zip(plan.parts, kernels, strict=True)]
     return np.concatenate([array.ravel() for array in packed])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    return sum(map(planner.packed_numbers, plan.parts))

@@ -102,10 +102,10 @@ def handicap(request: Request) -> float:
     if p.steps is None:
         return sqrt(rewritten / full)
     (first, last), outs = walk.interior(p, p.steps), p.out_steps(p.steps)
-    border = [*range(first), *range(last, outs)]
-    looked_at = border[:: -(-len(border) // 256)] if border else []
+    border = first + outs - last
+    looked_at = (i if i < first else last + i - first for i in range(0, border, max(1, -(-border // 256))))
     counts = [(taps[1] - taps[0]) * p.group_channels for taps in (p.taps(t, p.steps) for t in looked_at)]
-    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * len(border)
+    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * border
     return sqrt(rewritten / max(1.0, ((last - first) * full + at_border) / max(1, outs)))
 
 
@@ -137,8 +137,7 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
             count = -(-problem.group_filters // filters)
             if vectors > count or not cost.rows_that_fit(vectors, target, filters):
                 continue
-            partition = (vectors,) * -(-count // vectors) if count >= vectors else (count,)
-            panels = walk.panels(problem.group_filters, (filters,), partition)
+            panels = walk.panels(problem.group_filters, (filters,), ((vectors, -(-count // vectors)),))
             if len(panels) == 1:
                 far = len(transform.distinct) * problem.group_channels * problem.group_filters * parts > FAR_WEIGHTS
                 rooms = [*BLOCK_BYTES, *(LARGE_BLOCKS if far else ())]
@@ -154,7 +153,7 @@ def _plan(
     vectors, item = len(panel.offsets), problem.item_bytes
     parts = -(-problem.kernel_size // transform.taps)
     rows = cost.rows_that_fit(vectors, target, panel.lanes)
-    total = max(1, tiles_of(problem, transform.outputs, problem.out_steps(problem.steps or cost.FREE_STEPS)))
+    total = max(1, tiles_of(problem, transform.outputs, cost.outs_told(problem)))
     tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
@@ -212,7 +211,7 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
 def _runs(problem: ConvProblem, transform: Transform) -> float:
     """Cycles for a block's first access to each run of rows, where a tile's rows lie pages apart in far memory."""
     row = problem.dilation * problem.channels * problem.item_bytes
-    far = row > PAGE and row * (problem.steps or cost.FREE_STEPS) > problem.dilation * cost.OUTER
+    far = row > PAGE and row * cost.steps_told(problem) > problem.dilation * cost.OUTER
     return float(far * RUN * (transform.inputs + transform.outputs))
 
 
@@ -290,3 +289,11 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
             columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
             by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
     return packed.ravel()
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    (panel,), points = schedule.panels, len(named(schedule.transform, schedule.taps).distinct)
+    return problem.groups * panel.count * panel.width * points * schedule.parts * problem.group_channels

@@ -96,7 +96,7 @@ def _along(request: Request, room: int) -> Schedule:
 def _across(request: Request, room: int) -> Schedule:
     """Chunks of neighbouring phases of the dilation, over the whole length."""
     p = request.problem
-    outs = p.out_steps(p.steps or cost.FREE_STEPS)
+    outs = cost.outs_told(p)
     outs_runs = -(-outs // p.dilation)
     runs = outs_runs + p.kernel_size - 1
     fit = room // p.item_bytes // (runs * p.channels + outs_runs * p.filters)
@@ -130,18 +130,15 @@ def _inner(request: Request, schedule: Schedule) -> list[KernelPlan]:
         channels_last=True,
     )
     weights = request.weights if request.weights == "argument" else "packed"
-    best: dict[str, KernelPlan] = {}
-    for plan in planner.survey(replace(request, problem=problem, weights=weights)).found:
-        best.setdefault(plan.algorithm, plan)
-    return list(best.values())
+    return planner.best_of_each(replace(request, problem=problem, weights=weights))
 
 
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan:
     p = request.problem
-    outs = p.out_steps(p.steps or cost.FREE_STEPS)
+    outs = cost.outs_told(p)
     if p.steps is None:
         turns = outs / schedule.outs
-        inside = inner.cost * schedule.outs / inner.problem.out_steps(cost.FREE_STEPS)
+        inside = inner.cost * schedule.outs / cost.outs_told(inner.problem)
     else:
         turns = -(-(min(p.dilation, outs) if schedule.phases else outs) // schedule.outs)
         inside = inner.cost
@@ -189,3 +186,9 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the inner plan packs it."""
     assert plan.inner is not None
     return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 from codegen.problem import ConvProblem
+
+
+FEW_STARTS = 4096  # blocks that are printed one by one
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,41 @@ class Panel:
         return self.last == self.first + (self.count - 1) * self.step
 
 
+Partition = tuple[tuple[int, int], ...]
+"""Blocks of output lanes in order: ((vectors of a block, neighbouring blocks of so many), …)."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Where blocks begin: `count` of them, `step` apart from 0 on, the last at `last`. As a tuple of them reads.
+
+    A few are printed as that tuple, so that the keys of plans are what they were.
+    """
+
+    count: int
+    step: int
+    last: int
+
+    @classmethod
+    def of(cls, size: int, rows: int) -> Starts:
+        """Blocks of `rows` that cover `size`; the last one may overlap its neighbour."""
+        count = -(-size // rows)
+        return cls(count, rows, size - rows if count > 1 else 0)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        at = range(self.count)[index]
+        return self.last if at == self.count - 1 else self.step * at
+
+    def __iter__(self) -> Iterator[int]:
+        return (self[at] for at in range(self.count))
+
+    def __repr__(self) -> str:
+        return str(tuple(self)) if self.count <= FEW_STARTS else f"({self.count} x {self.step}, {self.last})"
+
+
 def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
     """`size` steps in the fewest tiles of at most `rows`, as equal as can be: ((tiles, rows of each), …)."""
     if size <= 0:
@@ -95,78 +136,71 @@ def whole(problem: ConvProblem, rows: int) -> Tile:
 def tile_at(problem: ConvProblem, steps: int, start: int, rows: int) -> Tile:
     """The tile of the outputs [start, start + rows): each tap with the rows whose sample it finds inside the input."""
     ranges = [problem.taps(t, steps) for t in range(start, start + rows)]
+    ends = sorted({end for having in ranges for end in having})
     spans: list[Span] = []
-    for tap in range(problem.kernel_size):
-        having = [row for row, (first, last) in enumerate(ranges) if first <= tap < last]
+    for first, last in pairwise(ends):
+        having = [row for row, taps in enumerate(ranges) if taps[0] <= first < taps[1]]
         if not having:
             continue
         top, bottom = having[0], having[-1] + 1
-        if spans and spans[-1].last == tap and (spans[-1].top, spans[-1].bottom) == (top, bottom):
-            spans[-1] = Span(spans[-1].first, tap + 1, top, bottom)
+        if spans and spans[-1].last == first and (spans[-1].top, spans[-1].bottom) == (top, bottom):
+            spans[-1] = Span(spans[-1].first, last, top, bottom)
         else:
-            spans.append(Span(tap, tap + 1, top, bottom))
+            spans.append(Span(first, last, top, bottom))
     return Tile(rows, tuple(spans), min(0, start * problem.stride - problem.pads(steps)[0]))
 
 
-def peel(problem: ConvProblem, steps: int, rows: int) -> tuple[tuple[Tile, ...], tuple[Segment, ...]]:
+@lru_cache(maxsize=64)
+def peel(problem: ConvProblem, steps: int, rows: int, most: int) -> tuple[tuple[Tile, ...], tuple[Segment, ...]] | None:
     """All outputs in tiles of at most `rows`, taps outside the input left out; equal neighbours make one segment.
 
-    Looks at each border tile once: the caller makes sure that the borders are short.
+    None for more than `most` different tiles. Looks at each border tile once: the caller makes sure that the borders
+    are short.
     """
-    first, last = interior(problem, steps)
-    tiles: list[Tile] = []
+    places: dict[Tile, int] = {}
     segments: list[Segment] = []
-
-    def add(tile: Tile, start: int, count: int) -> None:
-        last = segments[-1] if segments else None
-        if last and (tiles[last.tile].rows, tiles[last.tile].spans) == (tile.rows, tile.spans):
+    before: Tile | None = None
+    for tile, start, count in _tiles(problem, steps, rows):
+        if before and (before.rows, before.spans) == (tile.rows, tile.spans):
+            last = segments[-1]
             segments[-1] = Segment(last.start, last.count + count, last.tile)
-            return
-        if tile not in tiles:
-            tiles.append(tile)
-        segments.append(Segment(start, count, tiles.index(tile)))
+            continue
+        before = tile
+        segments.append(Segment(start, count, places.setdefault(tile, len(places))))
+        if len(places) > most:
+            return None
+    return tuple(places), tuple(segments)
 
+
+def _tiles(problem: ConvProblem, steps: int, rows: int) -> Iterator[tuple[Tile, int, int]]:
+    """The tiles in order: each at a border by itself, those inside together; (tile, its first output, how many)."""
+    first, last = interior(problem, steps)
     at = 0
     for count, size in split(problem.out_steps(steps), rows):
-        end = at + count * size
         inside = min(count, max(0, -(-(first - at) // size)))
         beyond = max(inside, min(count, (last - at) // size))
         for index in range(inside):
-            add(tile_at(problem, steps, at + index * size, size), at + index * size, 1)
+            yield tile_at(problem, steps, at + index * size, size), at + index * size, 1
         if beyond > inside:
-            add(whole(problem, size), at + inside * size, beyond - inside)
+            yield whole(problem, size), at + inside * size, beyond - inside
         for index in range(beyond, count):
-            add(tile_at(problem, steps, at + index * size, size), at + index * size, 1)
-        at = end
-    return tuple(tiles), tuple(segments)
+            yield tile_at(problem, steps, at + index * size, size), at + index * size, 1
+        at += count * size
 
 
-def panels(size: int, widths: tuple[int, ...], vectors: tuple[int, ...]) -> tuple[Panel, ...]:
-    """`size` output lanes as panels: `vectors` are the blocks' vector counts in order (see `partition`)."""
+def panels(size: int, widths: tuple[int, ...], partition: Partition) -> tuple[Panel, ...]:
+    """`size` output lanes as panels of the partition's blocks, in order; the last block may overlap its neighbour."""
     lanes = next(width for width in widths if width <= size)
-    starts = [min(i * lanes, size - lanes) for i in range(-(-size // lanes))]
-    blocks: list[tuple[int, tuple[int, ...]]] = []
+    found: list[Panel] = []
     at = 0
-    for count in vectors:
-        part = starts[at : at + count]
-        at += count
-        even = tuple(i * lanes for i in range(count))
-        moved = min(part[0], size - count * lanes)
+    for vectors, count in partition:
+        last = at + (count - 1) * vectors * lanes
+        moved = min(last, size - vectors * lanes)
         if moved >= 0:
-            blocks.append((moved, even))
-        else:
-            blocks.append((part[0], tuple(start - part[0] for start in part)))
-    return tuple(_runs(blocks, lanes))
-
-
-def _runs(blocks: list[tuple[int, tuple[int, ...]]], lanes: int) -> list[Panel]:
-    """Blocks of one shape and an even step between them, merged; the last one may come early."""
-    merged: list[Panel] = []
-    for first, offsets in blocks:
-        previous = merged[-1] if merged else None
-        if previous and previous.offsets == offsets and previous.even:
-            step = previous.step or first - previous.first
-            merged[-1] = Panel(previous.first, previous.count + 1, step, first, lanes, offsets)
-        else:
-            merged.append(Panel(first, 1, 0, first, lanes, offsets))
-    return merged
+            offsets, last = tuple(i * lanes for i in range(vectors)), moved
+        else:  # one block, which is wider than all lanes: its vectors overlap each other
+            offsets = tuple(min(start, size - lanes) - at for start in range(at, size, lanes))
+        first = at if count > 1 else last
+        found.append(Panel(first, count, vectors * lanes if count > 2 else last - first, last, lanes, offsets))
+        at += count * vectors * lanes
+    return tuple(found)

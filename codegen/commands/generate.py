@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.commands import planning, reading
+from codegen.commands import emitted, planning, reading
 from codegen.errors import UsageError
+from codegen.suggest import closest
 from codegen.terminal import Terminal
 
 if TYPE_CHECKING:
     from codegen.render import GeneratedSource
+    from codegen.specs import Spec
 
 __all__ = ["arguments", "run"]
 
@@ -30,6 +32,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sliced", action="store_true", help="emit NAME_slice too: a part of the work, for threads")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
     parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
+    parser.add_argument("--force", action="store_true", help="overwrite files that gen-conv did not write, too")
+    parser.add_argument("--prune", action="store_true", help="remove gen-conv's files of layers that no SPEC has")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
 
 
@@ -38,7 +42,10 @@ def emitters(text: str) -> tuple[str, ...]:
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if word not in EMITTERS:
-            raise argparse.ArgumentTypeError(f"cannot emit `{word}`: expected a comma list of {', '.join(EMITTERS)}")
+            near = closest(word, EMITTERS)
+            meant = f"did you mean `{near}`? " if near else ""
+            known = ", ".join(EMITTERS)
+            raise argparse.ArgumentTypeError(f"cannot emit `{word}`: {meant}expected a comma list of {known}")
     return tuple(word for word in EMITTERS if word in words)
 
 
@@ -49,26 +56,30 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--emit pyext compiles a file: it goes neither with -o - nor with --check or --diff")
     if compare and printing:
         raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
+    if options.prune and (compare or printing):
+        raise UsageError("--prune removes files: it goes neither with -o - nor with --check or --diff")
+    specs = reading.specs(options)
     forward = "c" in options.emit or "pyext" in options.emit
-    sources = list(generated(options, terminal)) if forward else []
+    sources = list(generated(specs, options, terminal)) if forward else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
-    texts += backward(options) if "backward" in options.emit else []
-    files = [(Path(options.output) / name, text) for name, text in texts]
+    texts += backward(specs, options) if "backward" in options.emit else []
+    _hold_distinct([name for name, _ in texts])
+    files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
     if printing:
-        terminal.result("\n".join(text for _, text in files))
-        for path, text in files:
-            _report(terminal, Path(path.name), text.encode(), text=text)
+        terminal.result("\n".join(text for _, text in texts))
+        for name, text in texts:
+            _report(terminal, Path(name), text.encode(), text=text)
     elif compare:
-        return _compare(files, options, terminal)
+        return _compare(files, specs, options, terminal)
     else:
         _write(files, sources, options, terminal)
+        _tidy(specs, options, terminal)
     return 0
 
 
-def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[GeneratedSource]:
-    """The C text of each layer, in the file's order."""
-    specs = reading.specs(options)
+def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Terminal) -> Iterator[GeneratedSource]:
+    """The C text of each layer, in the files' order."""
     arrays = reading.weights(options, specs)
     from codegen import pipeline, planner
 
@@ -88,25 +99,38 @@ def generated(options: argparse.Namespace, terminal: Terminal) -> Iterator[Gener
         yield source
 
 
-def backward(options: argparse.Namespace) -> list[tuple[str, str]]:
+def backward(specs: Sequence[Spec], options: argparse.Namespace) -> list[tuple[str, str]]:
     """The files of each layer's gradients."""
     from codegen.gradients import emit
 
-    specs = reading.specs(options)
     return [file for spec in specs for file in emit.files(spec, options.target, options.accuracy)]
 
 
-def _write(
-    files: list[tuple[Path, str]], sources: list[GeneratedSource], options: argparse.Namespace, terminal: Terminal
-) -> None:
-    from codegen.files import prepare, write_all
+def _hold_distinct(names: Sequence[str]) -> None:
+    """Raises UsageError for two texts of one file name; case does not tell two files apart everywhere."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise UsageError(f"two layers would be written to `{name}`: rename one of them")
+        seen.add(name.casefold())
 
+
+def _write(
+    files: list[tuple[Path, bytes]], sources: list[GeneratedSource], options: argparse.Namespace, terminal: Terminal
+) -> None:
+    from codegen.files import prepare, state, write_all
+
+    for path, data in files:
+        state(path, data)  # raises for what is no file
+    if not options.force:
+        emitted.hold_foreign(files)
     prepare(Path(options.output))
     if files:
-        before = write_all([(path, text.encode()) for path, text in files])
-        for (path, text), state in zip(files, before, strict=True):
-            terminal.say(f"{WORDS[state]} {path}")
-            _report(terminal, path, text.encode(), state=state)
+        why = {path: emitted.reasons(path.read_bytes(), data) for path, data in files if path.exists()}
+        for (path, data), was in zip(files, write_all(files), strict=True):
+            told = f" ({why[path]})" if was == "differs" and path in why else ""
+            terminal.say(f"{WORDS[was]} {path}{told}")
+            _report(terminal, path, data, state=was)
     if "pyext" in options.emit:
         from codegen import pyext
 
@@ -116,28 +140,62 @@ def _write(
             _report(terminal, path, path.read_bytes())
 
 
-def _compare(files: list[tuple[Path, str]], options: argparse.Namespace, terminal: Terminal) -> int:
+def _tidy(specs: Sequence[Spec], options: argparse.Namespace, terminal: Terminal) -> None:
+    """Tell of the files of layers that are gone, or remove them."""
+    left = emitted.left_over(Path(options.output), [spec.name for spec in specs])
+    if options.prune:
+        for path in left:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise UsageError(f"cannot remove `{path}`: {error.strerror}") from None
+            terminal.say(f"removed {path}")
+        terminal.report["removed"] = [str(path) for path in left]
+    elif left:
+        terminal.say(f"left over {', '.join(map(str, left))}: of no layer of {_named(options)}; --prune removes them")
+    terminal.report["left_over"] = [str(path) for path in left if not options.prune]
+
+
+def _named(options: argparse.Namespace) -> str:
+    return " or ".join("standard input" if path == "-" else path for path in options.specs)
+
+
+def _compare(
+    files: list[tuple[Path, bytes]], specs: Sequence[Spec], options: argparse.Namespace, terminal: Terminal
+) -> int:
+    """1 if a file is missing, differs, or is left over of a layer that is gone."""
     from codegen.files import state
 
     drift = False
-    for path, text in files:
-        found = state(path, text.encode())
+    for path, data in files:
+        found = state(path, data)
         drift |= found != "unchanged"
-        _report(terminal, path, text.encode(), state=found)
+        more = {"reason": emitted.reasons(path.read_bytes(), data)} if found == "differs" else {}
+        _report(terminal, path, data, state=found, **more)
         if not options.diff:
-            terminal.say(f"{DRIFT[found]} {path}")
+            terminal.say(f"{DRIFT[found]} {path}" + (f": {more['reason']}" if more else ""))
         elif found != "unchanged":
-            terminal.result(_difference(path, text))
-    return int(drift)
+            terminal.result(_difference(path, data.decode()))
+    folder, layers = Path(options.output), [spec.name for spec in specs]
+    left = emitted.left_over(folder, layers)
+    for path in left:
+        if options.diff:
+            terminal.result(_difference(path, None))
+        else:
+            terminal.say(f"left over {path}: of no layer of {_named(options)}")
+    for path in emitted.unasked(folder, layers, [path for path, _ in files]):
+        terminal.warn(f"not checked {path}: --emit c,backward compares it too")
+    terminal.report["left_over"] = list(map(str, left))
+    return int(drift or bool(left))
 
 
-def _difference(path: Path, text: str) -> str:
-    """The unified diff from the file on disk to `text`."""
+def _difference(path: Path, text: str | None) -> str:
+    """The unified diff from the file on disk to `text`, to nothing if that is None."""
     from difflib import unified_diff
 
     old = path.read_bytes().decode(errors="replace") if path.exists() else ""
-    name = str(path) if path.exists() else "/dev/null"
-    return "".join(unified_diff(old.splitlines(True), text.splitlines(True), name, str(path)))
+    before, after = str(path) if path.exists() else "/dev/null", "/dev/null" if text is None else str(path)
+    return "".join(unified_diff(old.splitlines(True), (text or "").splitlines(True), before, after))
 
 
 def _report(terminal: Terminal, path: Path, data: bytes, **more: str) -> None:

@@ -94,11 +94,22 @@ def rigor(text: str) -> Rigor:
 def wisdom_for(options: argparse.Namespace, requests: list[Request], terminal: Terminal) -> Path | None:
     """The file of wisdom to follow, None for none; with --rigor measure it answers all requests in the end."""
     known: Path | None = options.wisdom
+    if known is not None and known.exists():
+        _hold_wisdom(known, terminal)
     if options.rigor == "measure":
         return _measured(known, requests, terminal)
-    if known is not None and not known.is_file():
+    if known is not None and not known.exists():
         raise UsageError(f"no file `{known}`: --rigor measure writes one, and so does codegen.wisdom.export_to")
     return known
+
+
+def _hold_wisdom(file: Path, terminal: Terminal) -> None:
+    """Raises UsageError for a file that is no wisdom; tells of the lines that are passed over."""
+    from codegen import wisdom
+
+    if count := wisdom.strays(file):
+        lines = "1 line holds" if count == 1 else f"{count:,} lines hold"
+        terminal.warn(f"`{file}`: {lines} no wisdom of this version, so passed over")
 
 
 def _measured(known: Path | None, requests: list[Request], terminal: Terminal) -> Path:

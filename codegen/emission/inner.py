@@ -6,24 +6,14 @@ from itertools import accumulate
 from math import prod
 
 from codegen.emission.interface import kernels
-from codegen.emission.packing import packing
 from codegen.plan import KernelPlan
-from codegen.planner import algorithm
+from codegen.planner import packed_numbers
 
 
 def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
     """The C names of the functions of `plan.parts`."""
-    return tuple(f"{name}_inner{letter}" for letter in ("", *"bcdefghijklmnopqrstuvwxyz")[: len(plan.parts)])
-
-
-def packed_numbers(plan: KernelPlan) -> int:
-    """Numbers in a packed kernel."""
-    import numpy as np
-
-    found = packing(plan)
-    if found:
-        return found.count
-    return int(algorithm(plan.algorithm).pack(plan, np.zeros(plan.problem.kernel_shape, plan.problem.dtype)).size)
+    letters = ("", *"bcdefghijklmnopqrstuvwxyz", *map(str, range(27, 1 + len(plan.parts))))
+    return tuple(f"{name}_inner{letter}" for letter in letters[: len(plan.parts)])
 
 
 def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:

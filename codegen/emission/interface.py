@@ -19,10 +19,11 @@ class Parameter:
     shape: str
 
 
-def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
-    """The arguments of the public function, in their fixed order."""
+def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
+    """The arguments of the public function `name`, in their fixed order."""
     p, c = plan.problem, DTYPES[plan.problem.dtype].c
-    found = [Parameter("x", f"const {c} *x", _shape(p, p.steps, p.channels, "steps", "channels"))]
+    steps = "steps" if p.steps is None else str(p.steps)
+    found = [Parameter("x", f"const {c} *x", _shape(p, steps, p.channels, "steps", "channels"))]
     if p.steps is None:
         found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
     if plan.weights != "baked":
@@ -32,10 +33,12 @@ def parameters(plan: KernelPlan) -> tuple[Parameter, ...]:
             found.append(Parameter(label, f"const {stored(plan)} *{label}", shape))
         if p.bias:
             found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
-    outs = p.out_steps(p.steps) if p.steps is not None else None
+    outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
     found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
-        found.append(Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content"))
+        found.append(
+            Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content; aligned as a {c}")
+        )
     return tuple(found)
 
 
@@ -74,14 +77,13 @@ def stored(plan: KernelPlan) -> str:
 
 def entry(plan: KernelPlan, name: str) -> str:
     """The declarator of the function that the algorithm's template writes: all of the work, or one slice of it."""
-    arguments = ", ".join(parameter.declaration for parameter in parameters(plan))
+    arguments = ", ".join(parameter.declaration for parameter in parameters(plan, name))
     if plan.sliced:
         return f"void {name}_slice({arguments}, ptrdiff_t slice, ptrdiff_t slices)"
     return f"void {name}({arguments})"
 
 
-def _shape(p: ConvProblem, steps: int | None, lanes: int, rows: str, columns: str) -> str:
-    length = rows.split()[-1] if steps is None else str(steps)
+def _shape(p: ConvProblem, length: str, lanes: int, rows: str, columns: str) -> str:
     if p.channels_last:
         return f"({length}, {lanes}): {rows}, {columns}"
     return f"({lanes}, {length}): {columns}, {rows}"

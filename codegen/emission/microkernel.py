@@ -180,6 +180,11 @@ class Microkernel:
     stored: str | None = None
     ahead: bool = False
 
+    @property
+    def reads(self) -> bool:
+        """Whether it reads x and w: a tile whose taps all lie in the padding has its bias alone."""
+        return bool(self.loops)
+
 
 def act_name(problem: ConvProblem) -> str | None:
     """The activation that ends a tile, None where it does nothing."""

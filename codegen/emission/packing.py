@@ -11,23 +11,27 @@ from codegen.algorithms import direct_filters, direct_steps, interleaved, rowwis
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
 from codegen.plan import KernelPlan
+from codegen.planner import packed_numbers
 from codegen.transforms import named
 
 MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
 
 
+Move = tuple[tuple[str, ...], str]
+
+
 @dataclass(frozen=True)
 class Packing:
-    """`count` packed numbers; `moves` are ((loops, the C of one number), …) in the order in which they are stored.
+    """`moves` are ((loops, the C of one number), …) in the order in which they are stored, for each of `groups` if any.
 
     `matrix` is the transform's, (points, taps), None where numbers are only moved. With a `tap_step` the parts of a
     kernel are packed, whose taps lie so far apart.
     """
 
-    count: int
-    moves: tuple[tuple[tuple[str, ...], str], ...]
+    moves: tuple[Move, ...]
     matrix: tuple[tuple[float, ...], ...] | None = None
     tap_step: int | None = None
+    groups: int = 0
 
     @property
     def calls(self) -> bool:
@@ -47,6 +51,11 @@ class Pack:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.plan.problem.kernel_shape
+
+    @property
+    def count(self) -> int:
+        """Packed numbers."""
+        return packed_numbers(self.plan)
 
 
 def packs(plan: KernelPlan) -> tuple[Pack, ...]:
@@ -79,38 +88,30 @@ def packing(plan: KernelPlan) -> Packing | None:
 
 def _of_parts(plan: KernelPlan, schedule: interleaved.Schedule) -> Packing | None:
     """The inner plans' packings, one after the other, each number looked up in the whole kernel."""
-    count, moves = 0, []
+    moves: list[Move] = []
     for part, i in zip(schedule.rows.parts, schedule.inners, strict=True):
-        found = packing(plan.parts[i]) if i is not None else Packing(0, ())
-        if found is None or found.calls:
+        found = packing(plan.parts[i]) if i is not None else Packing(())
+        if found is None or found.calls or found.groups:
             return None
         place = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, "
         moves += [(heads, value.replace("kernel[", place)[:-1] + ")") for heads, value in found.moves]
-        count += found.count
-    return Packing(count, tuple(moves), tap_step=schedule.rows.tap_step)
+    return Packing(tuple(moves), tap_step=schedule.rows.tap_step)
 
 
 def _by_filters(plan: KernelPlan, schedule: direct_filters.Schedule) -> Packing:
     p = plan.problem
     groups, terms = (1, p.kernel_size) if plan.algorithm == "depthwise" else (p.groups, p.terms)
-    moves, count = [], 0
-    if groups > 1 and len(schedule.blocks) > 1:
-        turns = [(g, block) for g in range(groups) for block in schedule.blocks]
-    else:
-        turns = [(0, block) for block in schedule.blocks]
-    for group, block in turns:
+    alone = len(schedule.blocks) == 1
+    moves: list[Move] = []
+    for block in schedule.blocks:
         panel = block.panel
-        heads = [count_loop("g", 0, groups)] if groups > 1 and len(schedule.blocks) == 1 else []
+        heads = [count_loop("g", 0, groups)] if groups > 1 and alone else []
         heads += [count_loop("j", 0, panel.count)] if panel.count > 1 else []
         heads += [count_loop("i", 0, terms), count_loop("l", 0, panel.width)]
-        first = panel.first + group * p.group_filters
         step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
-        where = index(
-            (p.filters, "i"), (p.group_filters if len(heads) > 2 and "g" in heads[0] else 0, "g"), step, first
-        )
+        where = index((p.filters, "i"), (p.group_filters if groups > 1 else 0, "g"), step, panel.first)
         moves.append((tuple(heads), f"kernel[{where} + {_lane(panel.offsets, panel.lanes)}]"))
-        count += panel.count * panel.width * terms * (groups if len(schedule.blocks) == 1 else 1)
-    return Packing(count, tuple(moves))
+    return Packing(tuple(moves), groups=0 if alone or groups == 1 else groups)
 
 
 def _lane(offsets: tuple[int, ...], lanes: int) -> str:
@@ -129,8 +130,7 @@ def _by_steps(plan: KernelPlan, schedule: direct_steps.Schedule) -> Packing:
     block = f"(j < {len(starts) - 1} ? {step} * j : {starts[-1]})"
     filters = index((p.group_filters, "g"), (1, block), (1, "r"))
     where = f"{index((p.group_channels * p.filters, 'k'), (p.filters, 'c'))} + {filters}"
-    count = p.groups * len(starts) * p.terms * schedule.rows
-    return Packing(count, ((tuple(heads), f"kernel[{where}]"),))
+    return Packing(((tuple(heads), f"kernel[{where}]"),))
 
 
 def _transformed(plan: KernelPlan, schedule: transformed.Schedule) -> Packing | None:
@@ -144,7 +144,6 @@ def _transformed(plan: KernelPlan, schedule: transformed.Schedule) -> Packing | 
     heads += [count_loop("l", 0, panel.width)]
     step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
     where = index((p.filters, "c"), (p.group_filters, "g"), step)
-    count = p.groups * panel.count * len(transform.distinct) * schedule.parts * p.group_channels * panel.width
     value = f"point(kernel + {where} + {_lane(panel.offsets, panel.lanes)}, r, {schedule.taps} * part)"
     matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
-    return Packing(count, ((tuple(heads), value),), matrix)
+    return Packing(((tuple(heads), value),), matrix)

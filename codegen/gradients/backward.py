@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen import arrays
 from codegen.activations import LINEAR
 from codegen.errors import ShapeError
 from codegen.gradients.libraries import Backward
@@ -139,7 +140,7 @@ def at_length(problem: ConvProblem, steps: int) -> ConvProblem:
 
 def _like_output(problem: ConvProblem, x: Array, given: Any, name: str) -> Array:
     """`given` as a contiguous array of the output's shape and dtype. Raises ShapeError."""
-    array = np.ascontiguousarray(given, problem.dtype)
+    array = arrays.cast(given, problem.dtype, name)
     assert problem.steps is not None
     wanted = problem.out_shape(len(x), problem.steps)
     if array.shape != wanted:

@@ -8,6 +8,7 @@ from typing import Any
 from codegen import __version__, activations, banner, cformat, planner, render
 from codegen.activations import LINEAR, Activation
 from codegen.dtypes import DTYPES
+from codegen.emission.unused import without_unused
 from codegen.errors import UsageError
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
@@ -77,7 +78,8 @@ def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> F
     parts = Parts.of(problem, target_named(target), accuracy)
     name = f"{spec.name}_backward"
     context = _context(parts, cformat.identifier(name)) | {"banner": tuple(map(cformat.comment, _banner(spec, parts)))}
-    return tuple((f"{name}.{kind}", render.fill(f"gradients/backward.{kind}.j2", context)) for kind in ("c", "h"))
+    code, header = (render.fill(f"gradients/backward.{kind}.j2", context) for kind in ("c", "h"))
+    return (f"{name}.c", without_unused(code)), (f"{name}.h", header)
 
 
 def _serves(spec: Spec) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from codegen import activations, loader, pipeline, render
 from codegen.activations import LINEAR
-from codegen.errors import ToolchainError
+from codegen.errors import ShapeError, ToolchainError
+from codegen.fallback import check
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
@@ -55,7 +56,7 @@ class Backward:
         if compiled is None:
             return reference.kernel_gradient(p, x, dz).astype(p.dtype)
         dkernel = np.empty(p.kernel_shape, p.dtype)
-        compiled.run(x, dkernel, dz)
+        _run(compiled, x, dkernel, dz)
         return dkernel
 
     def output_gradient(self, dy: Array, z: Array | None) -> tuple[Array, Array | None]:
@@ -71,9 +72,9 @@ class Backward:
             slopes = activations.derivative(p.activation, z.astype("float64"), p.dtype) if z is not None else 1.0
             dz = (dy * slopes).astype(p.dtype)
             return dz, reference.bias_gradient(p, dz).astype(p.dtype) if p.bias else None
-        before = output_rows.bias_numbers(p)
+        before = self._output_plan.bias_numbers
         both = np.empty(before + (dy.size if curved else 0), p.dtype)
-        compiled.run(dy, both, z if curved else None)
+        _run(compiled, dy, both, z if curved else None)
         dz = both[before:].reshape(dy.shape) if curved else dy
         return dz, both[: p.filters].copy() if p.bias else None
 
@@ -88,14 +89,18 @@ class Backward:
         """dx of the input's shape; `kernel` in the problem's."""
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
         compiled = self._input_kernel
-        compiled.run(dz, dx, compiled.pack(input_gradients.turned(self.problem, self.steps, kernel)))
+        packed = compiled.pack(input_gradients.turned(self.problem, self.steps, kernel))
+        check(compiled.plan, dz, dx, packed, None)
+        compiled.run(dz, dx, packed)
         return dx
 
     def forward(self, x: Array, kernel: Array, bias: Array | None = None) -> Array:
         """The output before the activation."""
         compiled = self._forward_kernel
         z = np.empty(compiled.plan.problem.out_shape(len(x), self.steps), self.problem.dtype)
-        compiled.run(x, z, compiled.pack(kernel), bias)
+        packed = compiled.pack(kernel)
+        check(compiled.plan, x, z, packed, bias)
+        compiled.run(x, z, packed, bias)
         return z
 
     @cached_property
@@ -117,7 +122,11 @@ class Backward:
 
     @cached_property
     def _output_library(self) -> CompiledKernel | None:
-        return loader.load_backward(plan.output_plan(self.problem, self.target), _output_text, _prove_output)
+        return loader.load_backward(self._output_plan, _output_text, _prove_output)
+
+    @cached_property
+    def _output_plan(self) -> OutputGradientPlan:
+        return plan.output_plan(self.problem, self.target)
 
 
 def _kernel_text(made: KernelGradientPlan) -> str:
@@ -132,21 +141,22 @@ def _output_text(made: OutputGradientPlan) -> str:
 
 def _prove_kernel(kernel: CompiledKernel, compiler: Compiler) -> None:
     """Raises ToolchainError where a fresh kernel and NumPy differ on whole numbers, whose sums are exact."""
-    p: ConvProblem = kernel.plan.problem
+    p: ConvProblem = kernel.plan.problem  # a linear one: dz has all filters
     x, dz = _whole(p.in_shape(2, p.steps or 0), p, 2), _whole(p.out_shape(2, p.steps or 0), p, 3)
     found = np.full(p.kernel_shape, np.nan, p.dtype)
-    kernel.run(x, found, dz)
+    _run(kernel, x, found, dz)
     _same("a kernel's gradient", found, reference.kernel_gradient(p, x, dz, p.dtype), 0.0, compiler)
 
 
 def _prove_output(kernel: CompiledKernel, compiler: Compiler) -> None:
     """The same, with what the slopes are allowed to be off."""
-    p: ConvProblem = kernel.plan.problem
+    made: Any = kernel.plan
+    p: ConvProblem = made.problem
     dy, z = _whole(p.out_shape(2, p.steps or 0), p, 4), _whole(p.out_shape(2, p.steps or 0), p, 5)
-    before = output_rows.bias_numbers(p)
+    before = made.bias_numbers
     curved = p.activation != LINEAR
     both = np.full(before + (dy.size if curved else 0), np.nan, p.dtype)
-    kernel.run(dy, both, z if curved else None)
+    _run(kernel, dy, both, z if curved else None)
     slopes = activations.derivative(p.activation, z.astype("float64"), p.dtype) if curved else np.ones(())
     dz = dy * slopes
     slack = 1e-5 if curved else 0.0
@@ -154,6 +164,17 @@ def _prove_output(kernel: CompiledKernel, compiler: Compiler) -> None:
         _same("a layer's dz", both[before:].reshape(dy.shape), dz, slack, compiler)
     if p.bias:
         _same("a bias' gradient", both[: p.filters], reference.bias_gradient(p, dz), slack * dz.size, compiler)
+
+
+def _run(kernel: CompiledKernel, x: Array, y: Array, given: Array | None) -> None:
+    """Call a gradient's library, to which arrays are bare pointers. Raises ShapeError for one of another size."""
+    made: Any = kernel.plan
+    arrays, dtype = (x, y, given), np.dtype(made.problem.dtype)
+    for array, (name, size) in zip(arrays, made.sizes(len(x)).items(), strict=True):
+        if (0 if array is None else array.size) != size or (array is not None and array.dtype != dtype):
+            got = "nothing" if array is None else f"{array.dtype} {array.shape}"
+            raise ShapeError(f"`{name}`: got {got}, expected {size:,} numbers of {dtype}")
+    kernel.run(x, y, given)
 
 
 def _whole(shape: tuple[int, ...], p: ConvProblem, seed: int) -> Array:

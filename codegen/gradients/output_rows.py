@@ -8,9 +8,8 @@ from codegen.activations import LINEAR
 from codegen.dtypes import DTYPES
 from codegen.emission.microkernel import index
 from codegen.gradients.plan import OutputGradientPlan
-from codegen.problem import ConvProblem
 
-__all__ = ["bias_numbers", "view"]
+__all__ = ["view"]
 
 CHUNK = 256  # rows whose sums are added up before they are added to the bias' gradient: sums of sums round less
 
@@ -50,11 +49,6 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "tail": whole * plan.width,
         "panels": -(-p.filters // plan.width),
         "last": p.filters - plan.width,
-        "bias_numbers": bias_numbers(p),
+        "bias_numbers": plan.bias_numbers,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
     }
-
-
-def bias_numbers(problem: ConvProblem) -> int:
-    """The numbers before dz in what the JIT's kernel writes: the bias' gradient, up to a cache line."""
-    return -(-problem.filters // 16) * 16 if problem.bias else 0

@@ -7,9 +7,11 @@ channels, numbers of x that are broadcast) times some vectors of filters, over a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import ClassVar
 
+from codegen.activations import LINEAR
 from codegen.algorithms import cost, walk
 from codegen.algorithms.direct_filters import partitions
 from codegen.problem import ConvProblem
@@ -37,10 +39,11 @@ class Panels:
 class KernelGradientPlan:
     """One way to compute the gradient of `problem`'s kernel on `target`; `problem.steps` is known.
 
-    A tile has `taps` x `channels` rows at most. `chunk` outputs are read by all tiles before the next. `packed`: dz's
-    panel is copied first, its last vector filled with zeros. `direct`: tiles add to dkernel itself, as no lane is left
-    over; else to sums in the workspace, whose rows are `padded` numbers long. `channelwise`: each filter has a channel,
-    vectors run across the channels, and no number is broadcast; the last panel may overlap its neighbour.
+    The problem is linear: dz is what comes before the activation, of all filters. A tile has `taps` x `channels` rows
+    at most. `chunk` outputs are read by all tiles before the next. `packed`: dz's panel is copied first, its last
+    vector filled with zeros. `direct`: tiles add to dkernel itself, as no lane is left over; else to sums in the
+    workspace, whose rows are `padded` numbers long. `channelwise`: each filter has a channel, vectors run across the
+    channels, and no number is broadcast; the last panel may overlap its neighbour.
     """
 
     problem: ConvProblem
@@ -77,10 +80,20 @@ class KernelGradientPlan:
     def workspace_bytes(self) -> int:
         return (self.panel_numbers + self.sum_numbers) * self.problem.item_bytes
 
+    def sizes(self, batch: int) -> dict[str, int]:
+        """The numbers in x, y and kernel of a call, by what they are here."""
+        p, steps = self.problem, self.problem.steps or 0
+        return {
+            "x": batch * steps * p.channels,
+            "dkernel": prod(p.kernel_shape),
+            "dz": batch * p.out_steps(steps) * p.filters,
+        }
+
 
 def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
-    """The plan with the lowest estimate. The problem's steps must be known."""
+    """The plan with the lowest estimate, whatever the activation is. The problem's steps must be known."""
     assert problem.steps is not None
+    problem = replace(problem, activation=LINEAR)
     if problem.channels_last and problem.groups == problem.channels > 1:
         return min(_channelwise(problem, target), key=lambda one: one.cost)
     return min(_candidates(problem, target), key=lambda one: one.cost)
@@ -111,7 +124,7 @@ def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradient
         if lanes == 1 and target.vector_bytes:
             continue  # numbers that stand alone waste less in the narrowest vector than outside of one
         for partition in partitions(-(-problem.group_filters // lanes)):
-            most = min(cost.rows_that_fit(vectors, target, lanes) for vectors in partition)
+            most = min(cost.rows_that_fit(vectors, target, lanes) for vectors, _ in partition)
             for taps, channels in _shapes(problem, most):
                 yield _plan(problem, target, lanes, _panels(partition), taps, channels)
 
@@ -126,16 +139,13 @@ def _shapes(problem: ConvProblem, most: int) -> Iterator[tuple[int, int]]:
                 return
 
 
-def _panels(partition: tuple[int, ...]) -> tuple[Panels, ...]:
-    """A partition's blocks, equal neighbours counted; `first` in vectors."""
+def _panels(partition: walk.Partition) -> tuple[Panels, ...]:
+    """A partition's blocks; `first` in vectors."""
     panels: list[Panels] = []
     at = 0
-    for vectors in partition:
-        if panels and panels[-1].vectors == vectors:
-            panels[-1] = Panels(panels[-1].first, panels[-1].count + 1, vectors)
-        else:
-            panels.append(Panels(at, 1, vectors))
-        at += vectors
+    for vectors, count in partition:
+        panels.append(Panels(at, count, vectors))
+        at += vectors * count
     return tuple(panels)
 
 
@@ -189,6 +199,17 @@ class OutputGradientPlan:
     @property
     def workspace_bytes(self) -> int:
         return 0
+
+    @property
+    def bias_numbers(self) -> int:
+        """The numbers before dz in what the JIT's kernel writes: the bias' gradient, up to a cache line."""
+        return -(-self.problem.filters // 16) * 16 if self.problem.bias else 0
+
+    def sizes(self, batch: int) -> dict[str, int]:
+        """The numbers in x, y and kernel of a call, by what they are here; z is needed for a curve's slope only."""
+        p, curved = self.problem, self.problem.activation != LINEAR
+        numbers = batch * p.out_steps(p.steps or 0) * p.filters
+        return {"dy": numbers, "dbias and dz": self.bias_numbers + numbers * curved, "z": numbers * curved}
 
 
 def output_plan(problem: ConvProblem, target: Target) -> OutputGradientPlan:

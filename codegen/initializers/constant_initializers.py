@@ -51,13 +51,32 @@ class Constant(Initializer):
     def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
         import numpy as np
 
-        try:
+        self.demand(shape)
+        with np.errstate(over="ignore"):
             return np.array(np.broadcast_to(np.asarray(self.value, dtype), shape))
-        except ValueError:
+
+    def demand(self, shape: Shape, dtype: str = "float64") -> None:
+        import numpy as np
+
+        from codegen.arrays import first_lost
+
+        try:
+            held = np.asarray(self.value, np.float64)
+            fills = np.broadcast_shapes(held.shape, shape) == shape
+        except ValueError:  # lists of several lengths, or two that cannot be broadcast
+            fills = False
+        if not fills:
             message = f"Constant holds an array that does not fill shape {shape}"
             hint = "give a number, or an array of that shape"
             said = f"Expected `shape` to be that of the array, got {shape}"
-            raise SpecError("E233", message, hint=hint, keras=said) from None
+            raise SpecError("E233", message, hint=hint, keras=said)
+        with np.errstate(over="ignore"):
+            lost = first_lost(held, held.astype(dtype))
+        if lost is not None:
+            at = f" at {[int(i) for i in np.unravel_index(lost, held.shape)]}" if held.ndim else ""
+            largest = np.finfo(dtype).max
+            message = f"Constant holds {held.flat[lost]:g}{at}, beyond {dtype}'s largest, {largest:g}"
+            raise SpecError("E232", message, hint="give smaller numbers, or the layer dtype = float64")
 
 
 @dataclass(frozen=True)
@@ -94,10 +113,7 @@ class STFT(Initializer):
         import numpy as np
 
         self.demand(shape)
-        frame, channels, bins = shape
-        if channels != 1 or bins < 2:
-            message = f"STFT makes kernels of shape (frame, 1, bins) with 2 bins or more, not {shape}"
-            raise SpecError("E233", message, hint="use it on a layer with one channel a group and filters = bins")
+        frame, _, bins = shape
         angle = -2.0 * np.pi * np.outer(np.arange(frame), np.arange(bins)) / (2 * (bins - 1))
         rows = np.cos(angle) if self.side == "real" else np.sin(angle)
         if self.window is not None:
@@ -106,15 +122,21 @@ class STFT(Initializer):
             rows = rows * weights[:, None] / norms[self.scaling]
         return rows.reshape(shape).astype(dtype)
 
+    def demand(self, shape: Shape, dtype: str = "float32") -> None:
+        super().demand(shape, dtype)
+        frame, channels, bins = shape
+        if channels != 1 or bins < 2:
+            message = f"STFT makes kernels of shape (frame, 1, bins) with 2 bins or more, not {shape}"
+            raise SpecError("E233", message, hint="use it on a layer with one channel a group and filters = bins")
+        if isinstance(self.window, tuple) and len(self.window) != frame:
+            told = f"STFT got a window of {len(self.window)} numbers for a frame of {frame} taps"
+            raise SpecError("E233", told, hint="give one number for each tap, or a window's name")
+
     def _weights(self, frame: int) -> Array:
         import numpy as np
 
-        if not isinstance(self.window, tuple):
-            return window(str(self.window), frame, self.periodic)
-        if len(self.window) != frame:
-            told = f"STFT got a window of {len(self.window)} numbers for a frame of {frame} taps"
-            raise SpecError("E233", told, hint="give one number for each tap, or a window's name")
-        return np.array(self.window)
+        named = not isinstance(self.window, tuple)
+        return window(str(self.window), frame, self.periodic) if named else np.array(self.window)
 
 
 def _filled(shape: Shape, value: float, dtype: str) -> Array:

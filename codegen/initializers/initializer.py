@@ -35,8 +35,11 @@ class Initializer(Options):
         """Whether its values are the same in every process: it is not random, or has a seed."""
         return True
 
-    def demand(self, shape: Shape) -> None:
-        """Raises SpecError E233 if it cannot make an array of that shape's rank."""
+    def demand(self, shape: Shape, dtype: str = "float32") -> None:
+        """Raises SpecError E233 if it cannot make an array of that shape, E232 for a number that `dtype` cannot hold.
+
+        Nothing of the array's size is made. A layer asks as soon as it knows its shapes.
+        """
         reason = self.why_not(len(shape))
         if reason:
             raise SpecError("E233", f"{reason}: shape {shape}", hint="for a convolution's kernel use glorot_uniform")

@@ -99,6 +99,10 @@ class VarianceScaling(RandomInitializer):
     input_axes: int | tuple[int, ...] | None = option(None, AXES)
     output_axes: int | tuple[int, ...] | None = option(None, AXES)
 
+    def demand(self, shape: Shape, dtype: str = "float32") -> None:
+        super().demand(shape, dtype)
+        compute_fans(shape, self.input_axes, self.output_axes)
+
     def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
@@ -120,6 +124,10 @@ class _Scaled(RandomInitializer):
     seed: int | None = option(None, SEED)
     input_axes: int | tuple[int, ...] | None = option(None, AXES)
     output_axes: int | tuple[int, ...] | None = option(None, AXES)
+
+    def demand(self, shape: Shape, dtype: str = "float32") -> None:
+        super().demand(shape, dtype)
+        compute_fans(shape, self.input_axes, self.output_axes)
 
     def __call__(self, shape: Shape, dtype: str = "float32") -> Array:
         return VarianceScaling(*self.scaling, self.drawn, self.input_axes, self.output_axes)(shape, dtype)

@@ -66,16 +66,18 @@ def demand_untouched(layer: Any, cls: type, methods: Collection[str]) -> None:
 
 def array(value: Any, name: str) -> Array:
     """A variable, parameter or tensor of any device as a NumPy array; bfloat16 widened. Raises ConversionError."""
-    import numpy as np
+    from codegen.arrays import found_in
 
+    place = f"its `{name}`"
     try:
         tensor = value.detach().cpu() if hasattr(value, "detach") else value
         tensor = tensor.float() if str(getattr(tensor, "dtype", "")) == "torch.bfloat16" else tensor
-        found = np.asarray(tensor)
-        found = found.astype("float32") if found.dtype.name == "bfloat16" else found
-    except Exception as error:
-        # what a stranger's array raises is a stranger's matter
-        raise ConversionError(f"its `{name}` does not become an array ({type(error).__name__}: {error})") from None
+    except Exception as error:  # what a stranger's array raises is a stranger's matter
+        raise ConversionError(
+            f"{place} does not become an array ({type(error).__name__}: {str(error)[:200]})"
+        ) from None
+    found = found_in(tensor, place, ConversionError)
+    found = found.astype("float32") if found.dtype.name == "bfloat16" else found
     if found.dtype.kind != "f":
         raise ConversionError(
             f"its `{name}` is of {found.dtype}, expected floats; convert the layer before it is quantized"

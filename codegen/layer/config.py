@@ -39,9 +39,8 @@ def arguments(config: Mapping[str, Any], custom_objects: configs.Objects) -> dic
 
 
 def weight_option(spec: Spec, weight: str, what: str) -> Any:
-    """The initializer, regularizer or constraint (`what`) of one of the weights, which the kinds name each as Keras."""
-    stems = (weight, weight.removesuffix("_kernel"), "depthwise")
-    return next(getattr(spec, f"{stem}_{what}") for stem in stems if hasattr(spec, f"{stem}_{what}"))
+    """The initializer, regularizer or constraint (`what`) of one of the weights."""
+    return getattr(spec, spec.option_of(weight, what))
 
 
 def strict(init: Callable[..., None]) -> Callable[..., None]:

@@ -6,16 +6,16 @@ A layer may be used by many threads at once, without a lock: what is made late i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from codegen import keras_words
+from codegen import arrays, keras_words
 from codegen.errors import ShapeError, WeightsError
 from codegen.origin import Origin
 from codegen.specs import Spec
-from codegen.storage import AS_COMPUTED, rounded
+from codegen.storage import AS_COMPUTED, stored
 from codegen.weights import of_specs
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class Weights:
         self.arrays = found
         self.bound: tuple[Kernel, Array, Array | None] | None = None
         self.run: Callable[[Array, Array], None] | None = None
+
+    def __reduce__(self) -> tuple[type[Weights], tuple[dict[str, Array]]]:
+        """A copy has the arrays, read-only as these, and binds a kernel of its own once it needs one."""
+        return Weights, (self.arrays,)
 
 
 class Held:
@@ -130,21 +134,25 @@ class Held:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace [kernel, bias]; each is cast to the layer's dtype. Raises WeightsError where a shape differs."""
         names = list(self._demand_built().weight_shapes())
+        if not isinstance(weights, Iterable):
+            raise WeightsError(f"`{self.name}`: got {type(weights).__name__}, expected a list: {', '.join(names)}")
+        weights = list(weights)
         if len(weights) != len(names):
             told = f"`{self.name}`: got {len(weights)} arrays, expected {len(names)}: {', '.join(names)}"
             raise WeightsError(keras_words.after(told, keras_words.weights_given(self.name, len(weights), len(names))))
-        arrays = {f"{self.name}/{name}": array for name, array in zip(names, weights, strict=True)}
+        given = dict(zip((f"{self.name}/{name}" for name in names), weights, strict=True))
+        given = {name: arrays.found_in(array, f"array `{name}`", WeightsError) for name, array in given.items()}
         try:
-            found = of_specs.for_specs(arrays, (self.spec,))[self.name]
+            found = of_specs.for_specs(given, (self.spec,))[self.name]
         except WeightsError as wrong:
-            raise WeightsError(self._also_told(wrong, weights)) from None
+            raise WeightsError(self._also_told(wrong, given.values())) from None
         self._adopt(found)
 
-    def _also_told(self, wrong: WeightsError, weights: Sequence[Any]) -> str:
+    def _also_told(self, wrong: WeightsError, given: Iterable[Array]) -> str:
         """The error's text, and Keras' on the first array of another shape."""
-        for expected, given in zip(self.spec.weight_shapes().values(), weights, strict=True):
-            if np.shape(given) != expected:
-                return keras_words.after(str(wrong), keras_words.weight_shape(self.name, expected, np.shape(given)))
+        for expected, array in zip(self.spec.weight_shapes().values(), given, strict=True):
+            if array.shape != expected:
+                return keras_words.after(str(wrong), keras_words.weight_shape(self.name, expected, array.shape))
         return str(wrong)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
@@ -184,13 +192,7 @@ class Held:
 
     def _held(self, found: dict[str, Array]) -> Weights:
         """The arrays as the kernel computes with them: all but the bias rounded to the storage. Raises WeightsError."""
-        kept = {"bias"} if self._storage != AS_COMPUTED else set(found)
-        return Weights(
-            {
-                name: array if name in kept else rounded(array, self._storage, f"{self.name}/{name}")
-                for name, array in found.items()
-            }
-        )
+        return Weights(stored(found, self._storage, self.name))
 
     def _demand_built(self) -> Spec:
         if not self.built:

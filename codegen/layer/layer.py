@@ -45,6 +45,14 @@ class Layer(Face):
         self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: what the layer holds, apart from what it changes later; no kernel goes with it."""
+        return vars(self) | {"_once": dict(self._once), "_easy": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._dtype = np.dtype(self._spec.dtype)  # NumPy's own object of that type, which the short way asks for
+
     def __call__(self, x: Any, *, out: Array | None = None, copy: Copy = "auto") -> Array:
         """y = activation(conv(x) + bias), batch first, in a new array or in `out`.
 
@@ -89,7 +97,7 @@ class Layer(Face):
         """An activation of the user's own, in place, and the penalty of the output."""
         activate = self._spec.own_activation
         if activate is not None and y.size:
-            found = np.asarray(activate(y), self._dtype)
+            found = arrays.cast(activate(y), self._dtype, f"`{self.name}`: what its activation made")
             if found.shape != y.shape:
                 message = f"`{self.name}`: its activation made shape {found.shape}, expected {y.shape}"
                 raise ShapeError(f"{message}; return an array of the shape that it is called with")
@@ -129,7 +137,7 @@ class Layer(Face):
         problem = self._problem_for(x)
         shape, held = self._out_shape(problem, x.shape), self._made().arrays
         if self._spec.own_activation is not None:
-            dy = np.asarray(dy, self._dtype)  # of another shape it is refused below
+            dy = arrays.cast(dy, self._dtype, "dy")  # of another shape it is refused below
             dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
         how: dict[str, Any] = {"target": self._target, "accuracy": self._accuracy, "problem": problem}
         return backward(self.spec, held, x, dy, z, **how)
@@ -144,7 +152,7 @@ class Layer(Face):
         if z is None:
             z = np.empty(shape, self._dtype)
             self._bound().run(x, z)  # type: ignore[misc]  # _bound() leaves no None
-        return np.asarray(slope(z), self._dtype)
+        return arrays.cast(slope(z), self._dtype, f"`{self.name}`: its activation's gradient")
 
     def __repr__(self) -> str:
         given = self.spec

@@ -22,6 +22,11 @@ def phase_taps(taps: int, stride: int) -> tuple[int, ...]:
     return tuple(-(-(taps - r) // stride) for r in range(stride))
 
 
+def most_taps(taps: int, stride: int) -> int:
+    """How many of the taps the first phase has: no other has more."""
+    return -(-taps // stride)
+
+
 @lru_cache(maxsize=64)
 def phased(outputs: int, taps: int, stride: int) -> Transform:
     """F(outputs, taps)/stride, for more taps than the stride."""

@@ -131,8 +131,7 @@ def _suffix(path: Path) -> str:
 def _from_mapping(
     arrays: Mapping[str, Any], shapes: Mapping[str, Shape], dtypes: Mapping[str, str]
 ) -> dict[str, NDArray[Any]]:
-    import numpy as np
-
+    from codegen.arrays import weight
     from codegen.weights.archive import NUMBERS, Header
 
     found = {name: _array(name, arrays[name]) for name in shapes if name in arrays}
@@ -143,18 +142,13 @@ def _from_mapping(
         return Header(kind, str(array.dtype), array.shape).told(shapes[name])
 
     _demand("the weights given", shapes, [str(name) for name in arrays], told)
-    with np.errstate(over="ignore"):
-        return {name: np.array(found[name], dtypes[name], order="C") for name in shapes}
+    return {name: weight(found[name], dtypes[name], name) for name in shapes}
 
 
 def _array(name: str, value: Any) -> NDArray[Any]:
-    import numpy as np
+    from codegen.arrays import found_in
 
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        got = f"array `{name}`: got {type(value).__name__}, which does not become an array ({str(error)[:200]})"
-        raise WeightsError(got) from None
+    return found_in(value, f"array `{name}`", WeightsError)
 
 
 def _demand(place: str, shapes: Mapping[str, Shape], names: Collection[str], told: Callable[[str], str | None]) -> None:

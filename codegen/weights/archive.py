@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codegen.errors import WeightsError
+from codegen.storage import beyond
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,6 +100,8 @@ class Archive(ABC):
 
     def _fill(self, flat: NDArray[Any], header: Header, stream: BinaryIO, name: str) -> None:
         """Read and convert piece by piece: a conversion needs no second array."""
+        from codegen.arrays import first_lost
+
         size = NUMBERS[header.kind or "f4"]
         step = CHUNK // size
         for first in range(0, len(flat), step):
@@ -106,9 +109,23 @@ class Archive(ABC):
             piece = _exactly(stream, wanted)
             if len(piece) < wanted:
                 raise self.wrong(f"truncated: {first * size + len(piece)} of its {header.bytes} bytes are there", name)
-            flat[first : first + step] = _numbers(piece, header)
+            numbers, made = _numbers(piece, header), flat[first : first + step]
+            made[:] = numbers
+            lost = first_lost(numbers, made)
+            if lost is not None:
+                raise self._beyond(numbers[lost], made.dtype, first + lost, name)
         if stream.read(1):
             raise self.wrong(f"more than its {header.bytes} bytes are there", name)
+
+    def _beyond(self, number: Any, dtype: Any, flat: int, name: str) -> WeightsError:
+        """The error of a number, at that place among the array's bytes, that becomes infinite in `dtype`."""
+        import numpy as np
+
+        header = self.header(name)
+        shape = header.shape[::-1] if header.fortran else header.shape
+        at = tuple(map(int, np.unravel_index(flat, shape)))
+        told = beyond(name, at[::-1] if header.fortran else at, number, str(dtype), np.finfo(dtype).max)
+        return WeightsError(f"{self.path}: {told}")
 
 
 def regular_size(file: BinaryIO) -> int:

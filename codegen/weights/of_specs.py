@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-# A parameter → the field of the spec that initializes it; which of them a kind has is the kind's matter
-INITIALIZERS = {
-    "kernel": ("kernel_initializer", "depthwise_initializer"),
-    "depthwise_kernel": ("depthwise_initializer",),
-    "pointwise_kernel": ("pointwise_initializer",),
-    "bias": ("bias_initializer",),
-}
+# The fields of the kinds in the order in which Keras draws their seeds
+INITIALIZERS = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer", "bias_initializer")
 
 
 def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterable[Spec]) -> dict[str, Arrays]:
@@ -56,7 +51,7 @@ def initial(specs: Iterable[Spec], *, seed: int | None = None, repeatable: bool 
     for spec in specs if seed is None else seeded(specs, seed):
         made[spec.name] = {}
         for name, shape in spec.weight_shapes().items():
-            initializer = _initializer(spec, name)
+            initializer = getattr(spec, spec.option_of(name, "initializer"))
             if repeatable and isinstance(initializer, Initializer) and not initializer.deterministic:
                 message = f"array `{spec.name}/{name}`: {initializer} has no seed, so every run would differ"
                 raise WeightsError(f"{message}; give it one, as in seed=7, or say --seed N")
@@ -70,9 +65,8 @@ def seeded(specs: Iterable[Spec], seed: int) -> Iterator[Spec]:
     The values are then those of these layers in Keras after `keras.utils.set_random_seed(seed)`.
     """
     seeds = draws.default_seeds(seed)
-    fields = [field for candidates in INITIALIZERS.values() for field in candidates]
     for spec in specs:
-        found = {field: getattr(spec, field, None) for field in fields}
+        found = {field: getattr(spec, field, None) for field in INITIALIZERS}
         given: dict[str, Any] = {
             field: initializer.with_seed(next(seeds))
             for field, initializer in found.items()
@@ -81,16 +75,21 @@ def seeded(specs: Iterable[Spec], seed: int) -> Iterator[Spec]:
         yield replace(spec, **given) if given else spec
 
 
-def _initializer(spec: Spec, name: str) -> Any:
-    return next(getattr(spec, field) for field in INITIALIZERS[name] if hasattr(spec, field))
-
-
 def _made(spec: Spec, name: str, initializer: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """One array; an initializer of somebody's own is held to the shape."""
+    """One array; an initializer of somebody's own is held to the shape, and one of ours to finite numbers."""
     import numpy as np
 
-    array = np.array(initializer(shape, spec.dtype), spec.dtype, order="C")
-    if array.shape != shape:
-        message = f"array `{spec.name}/{name}`: its initializer made shape {array.shape}, expected {shape}"
+    from codegen.arrays import demand_numbers, found_in, weight
+
+    place = f"{spec.name}/{name}"
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = found_in(initializer(shape, spec.dtype), f"array `{place}`: its initializer", WeightsError)
+    if found.shape != shape:
+        message = f"array `{place}`: its initializer made shape {found.shape}, expected {shape}"
         raise WeightsError(f"{message}; return an array of the shape that it is called with")
-    return array
+    demand_numbers(found, spec.dtype, f"array `{place}`: its initializer", WeightsError)
+    if isinstance(initializer, Initializer) and not np.isfinite(found).all():
+        at = [int(i) for i in np.argwhere(~np.isfinite(found))[0]]
+        message = f"array `{place}`: its initializer {initializer} made {found[tuple(at)]} at {at}"
+        raise WeightsError(f"{message}, expected finite numbers of {spec.dtype}; give it smaller ones")
+    return weight(found, spec.dtype, place)

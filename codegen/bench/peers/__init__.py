@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from codegen.bench import drivers
 from codegen.errors import UsageError
+from codegen.suggest import expected
 
 if TYPE_CHECKING:
     from codegen.bench.contestant import Peer
@@ -31,5 +32,5 @@ def chosen(text: str) -> tuple[str, ...]:
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     for word in words:
         if word not in WORDS:
-            raise UsageError(f"--peers: unknown peer `{word}`: expected all, none or some of {','.join(WORDS)}")
+            raise UsageError(f"--peers: unknown peer `{word}`: {expected(word, ('all', 'none', *WORDS))}")
     return words

@@ -22,7 +22,7 @@
 #error "written for avx2: needs -mavx2 -mfma"
 #endif
 
-/* vN: N floats in one register; vN_any: the same in memory, at any address. Arguments are read once. */
+/* vN: N floats in one register; vN_any: the same in memory, aligned as one of them. Arguments are read once. */
 typedef float v8 __attribute__((vector_size(8 * sizeof(float))));
 typedef float v8_any __attribute__((vector_size(8 * sizeof(float)), aligned(sizeof(float)), may_alias));
 #define v8_load(p) (*(const v8_any *)(p))

@@ -22,7 +22,7 @@
 
 #include <arm_neon.h>
 
-/* vN: N floats in one register; vN_any: the same in memory, at any address. Arguments are read once. */
+/* vN: N floats in one register; vN_any: the same in memory, aligned as one of them. Arguments are read once. */
 typedef float v4 __attribute__((vector_size(4 * sizeof(float))));
 typedef float v4_any __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 #define v4_load(p) (*(const v4_any *)(p))

@@ -36,15 +36,15 @@ static inline ptrdiff_t causal_out_steps(ptrdiff_t steps)
 #define causal_WORKSPACE_BYTES 0
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
- * calls, which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
+ * between calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void causal(
     const float *x, /* (steps, 4): steps, channels */
     ptrdiff_t steps, /* input steps, 0 or more */
     const float *kernel, /* (2, 4, 4): taps, channels of a group, filters */
     const float *bias, /* (4,) */
-    float *y); /* (steps, 4): output steps, filters */
+    float *y); /* (causal_out_steps(steps), 4): output steps, filters */
 
 #ifdef __cplusplus
 }

@@ -31,8 +31,8 @@ extern "C" {
 #define dense_WORKSPACE_BYTES 0
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
- * calls, which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
+ * between calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void dense(
     const float *x, /* (12, 3): steps, channels */

@@ -38,8 +38,8 @@ static inline ptrdiff_t pair_out_steps(ptrdiff_t steps)
 #define pair_WORKSPACE_BYTES 16448
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
- * calls, which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
+ * between calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void pair(
     const float *x, /* (steps, 3): steps, channels */
@@ -47,8 +47,8 @@ void pair(
     const float *depthwise_kernel, /* (3, 1, 3): taps, channels of a group, filters */
     const float *pointwise_kernel, /* (1, 3, 4): taps, channels of a group, filters */
     const float *bias, /* (4,) */
-    float *y, /* (steps, 4): output steps, filters */
-    void *workspace); /* 16448 bytes, any content */
+    float *y, /* (pair_out_steps(steps), 4): output steps, filters */
+    void *workspace); /* 16448 bytes, any content; aligned as a float */
 
 #ifdef __cplusplus
 }

@@ -35,15 +35,15 @@ static inline ptrdiff_t strided_out_steps(ptrdiff_t steps)
 #define strided_WORKSPACE_BYTES 0
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
- * calls, which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
+ * between calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void strided(
     const float *x, /* (steps, 2): steps, channels */
     ptrdiff_t steps, /* input steps, 0 or more */
     const float *kernel, /* (4, 2, 6): taps, channels of a group, filters */
     const float *bias, /* (6,) */
-    float *y); /* (steps, 6): output steps, filters */
+    float *y); /* (strided_out_steps(steps), 6): output steps, filters */
 
 #ifdef __cplusplus
 }

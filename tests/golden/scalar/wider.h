@@ -38,16 +38,16 @@ static inline ptrdiff_t wider_out_steps(ptrdiff_t steps)
 #define wider_WORKSPACE_BYTES 38528
 
 /*
- * One sample. Arrays are contiguous, of any alignment; y must not overlap what is read. Nothing is kept between
- * calls, which may run at the same time. Only the numbers named here are read or written.
+ * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
+ * between calls, which may run at the same time. Only the numbers named here are read or written.
  */
 void wider(
     const float *x, /* (steps, 3): steps, channels */
     ptrdiff_t steps, /* input steps, 0 or more */
     const float *kernel, /* (4, 3, 2): taps, channels of a group, filters */
     const float *bias, /* (2,) */
-    float *y, /* (steps, 2): output steps, filters */
-    void *workspace); /* 38528 bytes, any content */
+    float *y, /* (wider_out_steps(steps), 2): output steps, filters */
+    void *workspace); /* 38528 bytes, any content; aligned as a float */
 
 #ifdef __cplusplus
 }

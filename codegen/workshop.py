@@ -1,0 +1,98 @@
+"""Folders for a while: where a compiler works, and where kernels go without a cache; swept if their owner is gone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from codegen import ownership
+from codegen.ownership import Held
+
+__all__ = ["made", "remove", "workshop"]
+
+PREFIX = "gen-conv-"
+STALE_SECONDS = 3600.0
+
+
+@contextmanager
+def workshop() -> Iterator[Held]:
+    """A private folder, removed in the end.
+
+    tempfile.TemporaryDirectory is not used, as the exit of a child forked meanwhile would remove it under the compiler.
+    Raises OSError where no folder can be had that other users cannot reach into.
+    """
+    folder = made()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def made() -> Held:
+    """A new folder in the system's place for temporary files, held until `remove`; a lock says that its owner lives.
+
+    Where other users can move what lies in that place, it is reached by its descriptor alone. Raises OSError.
+    """
+    place = Path(tempfile.gettempdir())
+    try:
+        place, unsafe = ownership.safe_folder(place, "TMPDIR"), None
+        _sweep(place)
+    except PermissionError as error:
+        unsafe = error
+    folder = ownership.hold(Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)))
+    if unsafe is None:
+        folder = replace(folder, inside=folder.path)
+    elif not folder.needed:
+        remove(folder)
+        raise unsafe
+    if folder.descriptor is not None:
+        with suppress(OSError):
+            _lock(folder.descriptor)
+    return folder
+
+
+def remove(folder: Held) -> None:
+    """Remove a folder of `made` with all that is in it. Raises nothing."""
+    shutil.rmtree(os.path.join(folder.inside, "."), ignore_errors=True)  # never what now lies under its name
+    with suppress(OSError):
+        folder.path.rmdir()
+    if folder.descriptor is not None:
+        os.close(folder.descriptor)
+
+
+@lru_cache(maxsize=8)
+def _sweep(place: Path) -> None:
+    """Remove what killed processes left in `place` more than an hour ago; once in a process. Raises nothing."""
+    with suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
+                with suppress(OSError):
+                    _remove_if_left(ownership.hold(Path(entry.path)))
+
+
+def _remove_if_left(folder: Held) -> None:
+    """Let go of a folder; remove it first where its owner no longer lives."""
+    if folder.descriptor is None:
+        return
+    if os.fstat(folder.descriptor).st_mtime < time.time() - STALE_SECONDS:
+        with suppress(OSError):
+            _lock(folder.descriptor)
+            remove(folder)
+            return
+    os.close(folder.descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open folder as long as it is open. Raises OSError where another has, and where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        raise OSError("there is no flock") from None
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
