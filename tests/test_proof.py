@@ -223,7 +223,7 @@ def test_the_largest_take_bounded_memory(problem: str) -> None:
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"plan = planner.answer(Request({problem}, TARGETS['avx2'], 'packed', 'exact'))\n"
         "before, p = peak(), plan.problem\n"
-        "for tried in [] if trial.too_large(plan) else trial.trials(plan, trial.Weights.of(plan)):\n"
+        "for tried in [] if trial.too_large(p) else trial.trials(plan, trial.Weights.of(plan)):\n"
         "    y = trial.array(p.out_shape(len(tried.x), tried.steps), p.dtype)\n"
         "    y[...] = 0\n"
         "    (tried.x if p.channels_last else tried.x.swapaxes(1, 2))[:, :: max(1, p.stride)].sum()\n"
