@@ -99,7 +99,9 @@ class Spec:
                 errors += rule()
         if not errors and not bad and self.channels:
             problem = self.lower()
-            errors += [*rules.sizes(problem), *rules.halves(problem), *rules.phases(problem), *rules.initializers_fit(self)]
+            for check in (rules.sizes, rules.halves, rules.phases):
+                errors += check(problem)
+            errors += rules.initializers_fit(self)
         if len(errors) == 1:
             raise errors[0]
         if errors or bad:

@@ -76,7 +76,7 @@ def main() -> None:
     found = {*names(FOR_X86, (*C_AND_POSIX.split(), *X86)), *names(FOR_ARM, ARM), *exported()}
     PAGE.write_text(
         f"{by_hand}\n[headers]\n# Of glibc, gcc 12 and clang 14, by docs/write_reserved.py\n{wrapped(headers())}\n\n"
-        "[names]\n# Of the headers of C and POSIX, GNU's names too, of intrinsics, and of glibc's libraries, by the same\n"
+        "[names]\n# Of the headers of C and POSIX, GNU's too, of intrinsics, of glibc's libraries, by the same\n"
         f"{wrapped(found)}\n",
         encoding="utf-8",
     )

@@ -118,4 +118,5 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
 def packed_numbers(plan: KernelPlan) -> int:
     """Numbers in what `pack` makes."""
     assert plan.inner is not None
-    return (fft if plan.inner.algorithm == fft.NAME else direct_filters).packed_numbers(plan.inner)
+    inner, module = plan.inner, fft if plan.inner.algorithm == fft.NAME else direct_filters
+    return int(module.packed_numbers(inner))

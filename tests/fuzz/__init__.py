@@ -1,5 +1,4 @@
-<<<<<<< HEAD
-"""Searches for faults among random inputs: a share of each runs in the test command, all of it before a release."""
-=======
-"""Fuzzers: each module has `run(count, seed)`, which returns how many it tried and what it found."""
->>>>>>> proof
+"""Searches for faults among random inputs: each module has `run(count, seed)`, how many it tried and what it found.
+
+A share of each runs in the test command; `python -m tests.fuzz.release` runs all of them.
+"""
