@@ -44,7 +44,7 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
     from codegen import trial  # late: a kernel from the cache needs nothing of it
 
     plan, p = kernel.plan, kernel.plan.problem
-    if plan.weights == "baked" or trial.too_large(plan):
+    if plan.weights == "baked" or trial.too_large(p):
         return
     weights = trial.Weights.of(plan)
     packed = trial.between_margins(kernel.pack(weights.kernel))
@@ -59,7 +59,7 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
             way.run(tried.x, y, packed, bias)
             _same(outs[:, tried.at], expected, tried, compiler)
             if not trial.margins_are_whole(y):
-                raise _refusal(f"it writes beside the outputs of {tried.steps} steps", compiler)
+                raise refusal(f"it writes beside the outputs of {tried.steps} steps", compiler)
 
 
 def _expected(p: ConvProblem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
@@ -111,9 +111,10 @@ def _same(found: Array, expected: tuple[Array, Array], tried: Trial, compiler: C
     if not right.all():
         sample, at, _ = np.argwhere(~right)[0]
         shown = f"is {found[sample, at].tolist()}, should be {exact[sample, at].tolist()}"
-        raise _refusal(f"output {tried.at[at]} of {tried.steps} steps {shown}", compiler)
+        raise refusal(f"output {tried.at[at]} of {tried.steps} steps {shown}", compiler)
 
 
-def _refusal(what: str, compiler: Compiler) -> ToolchainError:
+def refusal(what: str, compiler: Compiler) -> ToolchainError:
+    """The error that says what is wrong with a fresh kernel."""
     who = f"{compiler.version} ({compiler.command[0]}) compiled a kernel that is wrong on whole numbers"
     return ToolchainError(f"{who}: {what[:400]}\nName another compiler in GENCONV_CC")

@@ -29,17 +29,25 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["Trial", "Weights", "array", "between_margins", "margins_are_whole", "too_large", "trials", "whole"]
+__all__ = [
+    "SCALES",
+    "Trial",
+    "Weights",
+    "array",
+    "between_margins",
+    "margins_are_whole",
+    "too_large",
+    "trials",
+    "whole",
+]
 
 PATTERN = 65537  # numbers until they come again: a prime
 SCALES = {"float32": (1, 8, 64), "float64": (1, 16, 512)}  # of samples before an activation: exp ends at 88, at 709
 MARGIN_BYTES, NAN = 1 << 16, 0xFF  # around each array: what a slip reads there is NaN, what it writes there is seen
 PRODUCTS, NUMBERS, OUTPUTS = 200_000_000, 1_000_000, 150_000  # that NumPy multiplies, gathers and compares, about
 LEAST_LOOKED_AT = 64  # outputs that are all looked at, whatever it takes
-AROUND, NEAR = (
-    2,
-    4,
-)  # looked at around a mark: tiles to each side of the ends and the middle; outputs where time is short
+AROUND = 2  # tiles to each side of the ends and of the middle; one beside other marks
+NEAR = 4  # outputs beside these where time is short
 FILLED = 1 << 21  # numbers of x up to which all are drawn; beyond it those that outputs looked at read, others are zero
 LARGE = 64 << 20  # bytes of y from which on one sample does
 MOST_BYTES = 512 << 20  # of a sample's y: a kernel of a fixed length with more is not tried
@@ -87,9 +95,8 @@ class Trial:
     scales: Array
 
 
-def too_large(plan: KernelPlan) -> bool:
+def too_large(p: ConvProblem) -> bool:
     """Whether one sample of the fixed length takes more memory or time than a trial may."""
-    p = plan.problem
     if p.steps is None:
         return False
     return prod(p.out_shape(1, p.steps)) * p.item_bytes > MOST_BYTES or p.macs(p.steps) > MOST_PRODUCTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ COMPILER = Compiler(("/bin/cc",), "cc", "cc 1.0", "")
 RELU, TANH, GLU = (activations.get(name) for name in ("relu", "tanh", "glu"))
 PROBLEMS = {
     "tiles": ConvProblem(300, 5, 24, 3, pad_left=1, pad_right=1, activation=RELU),
-    "long": ConvProblem(40_000, 4, 16, 5, pad_left=4, activation=TANH),
-    "one channel": ConvProblem(200_000, 1, 1, 9, channels_last=False),
+    "long": ConvProblem(20_000, 4, 16, 5, pad_left=4, activation=TANH),
+    "one channel": ConvProblem(90_000, 1, 1, 9, channels_last=False),
     "wide": ConvProblem(2_000, 256, 256, 3, pad_left=1, pad_right=1),
     "free": ConvProblem(None, 8, 16, 3, pad_left=2),
     "strided, same": ConvProblem(None, 3, 8, 5, stride=3, pad_left=1, pad_right=3, centred=True, activation=GLU),
@@ -49,6 +49,7 @@ class Spoiled:
     plan: KernelPlan
     spoil: Spoil
     threads: int = 1
+    right: dict[tuple[int, ...], Array] = field(default_factory=dict)  # answers to all batches of a shape: one trial's
 
     def pack(self, kernel: Array) -> Array:
         return kernel
@@ -59,8 +60,10 @@ class Spoiled:
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         p = self.plan.problem
         assert kernel is not None
-        with np.errstate(over="ignore"):
-            y[...] = reference.convolve(p, x, kernel, bias)
+        if x.shape not in self.right:
+            with np.errstate(over="ignore"):
+                self.right[x.shape] = reference.convolve(p, x, kernel, bias).astype(p.dtype)
+        y[...] = self.right[x.shape]
         if y.shape[1 if p.channels_last else 2]:
             self.spoil(y if p.channels_last else y.swapaxes(1, 2), p)
 
@@ -69,9 +72,9 @@ def plan_of(problem: ConvProblem, accuracy: Any = "fast", **changes: Any) -> Ker
     return replace(planner.answer(Request(problem, TARGETS["avx2"], "packed", accuracy)), **changes)
 
 
-def refused(plan: KernelPlan, spoil: Spoil) -> bool:
+def refused(plan: KernelPlan, spoil: Spoil, right: dict[tuple[int, ...], Array] | None = None) -> bool:
     try:
-        proof.prove(Spoiled(plan, spoil), COMPILER)
+        proof.prove(Spoiled(plan, spoil, right={} if right is None else right), COMPILER)
     except ToolchainError:
         return True
     return False
@@ -104,12 +107,13 @@ def test_one_wrong_number_in_any_row_of_a_tile_is_seen(name: str) -> None:
     seen = trial.trials(plan, trial.Weights.of(plan))
     looked_at = set(next(seen).at.tolist())
     assert set(places(plan)) <= looked_at
+    right: dict[tuple[int, ...], Array] = {}
     for at in sorted({*places(plan)})[:: max(1, len({*places(plan)}) // 6)]:
 
         def spoil(y: Array, p: ConvProblem, at: int = at) -> None:
             y[0, at, at % y.shape[2]] += 0.5 if p.activation != TANH else 2e-3
 
-        assert refused(plan, spoil), at
+        assert refused(plan, spoil, right), at
 
 
 def test_lengths_of_a_free_input_run_every_loop() -> None:
@@ -219,7 +223,7 @@ def test_the_largest_take_bounded_memory(problem: str) -> None:
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"plan = planner.answer(Request({problem}, TARGETS['avx2'], 'packed', 'exact'))\n"
         "before, p = peak(), plan.problem\n"
-        "for tried in [] if trial.too_large(plan) else trial.trials(plan, trial.Weights.of(plan)):\n"
+        "for tried in [] if trial.too_large(p) else trial.trials(plan, trial.Weights.of(plan)):\n"
         "    y = trial.array(p.out_shape(len(tried.x), tried.steps), p.dtype)\n"
         "    y[...] = 0\n"
         "    (tried.x if p.channels_last else tried.x.swapaxes(1, 2))[:, :: max(1, p.stride)].sum()\n"

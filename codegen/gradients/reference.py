@@ -29,7 +29,9 @@ def kernel_gradient(problem: ConvProblem, x: Array, dz: Array, dtype: str = "flo
     samples, errors = _grouped(problem, x, problem.channels, dtype), _grouped(problem, dz, problem.filters, dtype)
     taps: Array = np.zeros((problem.kernel_size, problem.group_channels, problem.groups, problem.group_filters), dtype)
     for tap, outs, position in _positions(problem, samples.shape[1], errors.shape[1]):
-        taps[tap] = np.einsum("btgc,btgf->cgf", samples[:, position], errors[:, outs])
+        found = samples[:, position].transpose(2, 3, 0, 1), errors[:, outs].transpose(2, 0, 1, 3)
+        per_group = found[0].reshape(*found[0].shape[:2], -1) @ found[1].reshape(len(found[1]), -1, found[1].shape[3])
+        taps[tap] = per_group.swapaxes(0, 1)
     return taps.reshape(problem.kernel_shape)
 
 
