@@ -552,6 +552,37 @@ class TestEndings:
         monkeypatch.setattr(check, "read", interrupted)
         assert run("one.conv") == (130, "", "gen-conv: interrupted\n")
 
+    def test_no_word_at_all_prints_the_help(self, run: Run) -> None:
+        code, out, err = run()
+        assert (code, out) == (2, "")
+        assert err == run("--help")[1]
+
+    def test_help_is_a_word_too(self, run: Run) -> None:
+        assert run("help") == run("--help")
+        assert run("help", "show") == run("show", "--help")
+        assert run("help")[0] == 0
+
+    def test_options_stand_before_between_and_behind_files(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "three.conv").write_text(ONE.replace("one", "three"))
+        wanted = run("one.conv", "three.conv", "--target", "avx2", "-o", "-")
+        assert wanted[0] == 0
+        assert run("one.conv", "-o", "-", "--target", "avx2", "three.conv") == wanted
+        assert run("-o", "-", "one.conv", "three.conv", "--target", "avx2") == wanted
+
+    def test_the_errors_of_a_spec_end_in_their_number_and_a_way(self, run: Run, tmp_path: Path) -> None:
+        for wrong, closing in {
+            ONE.replace("relu", "rleu"): "1 error (E230); `gen-conv explain E230` tells the rule",
+            ONE.replace("relu", "rleu").replace("filters", "filtres").replace("same", "sane"): (
+                "3 errors (E104, E203, E230); `gen-conv explain E104` tells the rule of the first"
+            ),
+        }.items():
+            (tmp_path / "bad.conv").write_text(wrong)
+            for words in (["bad.conv"], ["show", "bad.conv"], ["verify", "bad.conv"]):
+                code, out, err = run(*words)
+                assert (code, out, err.splitlines()[-1]) == (1, "", f"gen-conv: {closing}")
+        code, explained, _ = run("explain", "E230")
+        assert (code, explained[:5]) == (0, "E230:")
+
     def test_help_names_every_option_and_command(self, run: Run) -> None:
         code, out, _ = run("--help")
         assert code == 0
