@@ -159,6 +159,15 @@ class TestGenerate:
         assert run("bad.conv")[0] == 1
         assert not (tmp_path / "build").exists()
 
+    def test_lines_of_wisdom_that_are_passed_over_are_told(self, run: Run) -> None:
+        word = "steps=64,channels=8,filters=16,kernel_size=3"
+        good = f"v1 avx2 argument exact 0123456789ab {word} direct_steps-0123456789ab 1234.5 # words\n"
+        Path("w").write_text(good + "v2 of the future\n")
+        code, out, err = run("one.conv", "--wisdom", "w")
+        assert (code, out[:5]) == (0, "wrote")
+        assert err == "gen-conv: `w`: 1 line holds no wisdom of this version, so passed over\n"
+        assert run("one.conv", "--wisdom", "w", "-q") == (0, "", "")
+
     def test_verbose_tells_the_plan(self, run: Run) -> None:
         code, out, err = run("one.conv", "-v", "--target", "avx2")
         assert (code, out.splitlines()[0]) == (0, f"wrote {Path('build/one.c')}")
@@ -400,6 +409,13 @@ class TestDoctorExplainNew:
         assert (code, err) == (0, "")
         for heading in ("versions", "target", "compiler", "cache"):
             assert re.search(rf"^{heading}$", out, re.M)
+
+    def test_doctor_says_what_the_wisdom_is(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GENCONV_WISDOM", "two.conv")
+        _, out, _ = run("doctor")
+        assert re.search(r"^  wisdom +`.*two\.conv` holds no wisdom", out, re.M)
+        monkeypatch.setenv("GENCONV_WISDOM", "nowhere")
+        assert re.search(r"^  wisdom +none yet at .*nowhere$", run("doctor")[1], re.M)
 
     def test_doctor_says_what_is_wrong_with_the_compiler(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GENCONV_CC", "/nowhere/cc")
