@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from codegen import syntax
+from codegen import signatures, syntax
 from codegen.errors import Diagnostic, SpecError, SpecErrors
 from codegen.source import Source, Span
 from codegen.specs import Spec
@@ -73,10 +73,14 @@ class Findings:
 
 
 def _decoded(text: str | bytes, name: str) -> tuple[Source, Findings]:
-    """The source without a byte order mark. Raises SpecErrors E101 for bytes that are not UTF-8."""
+    """The source without a byte order mark. Raises SpecErrors E101 for bytes that are not UTF-8, or no text at all."""
     if isinstance(text, str):
         source = Source(name, text.removeprefix("\ufeff"))
         return source, Findings(source)
+    if kind := signatures.of(text):
+        findings = Findings(Source(name, ""))
+        findings.add(SpecError("E101", f"`{name}` is {kind[0]}, no .conv text", hint=kind[1]))
+        findings.demand_none()
     try:
         source = Source(name, text.decode("utf-8-sig"))
         return source, Findings(source)

@@ -38,6 +38,7 @@ def unreadable(tokens: Tokens, position: int, *, blocks: int) -> SpecError | Non
         return _junk(text, where)
     if token.type == "BROKEN_STRING":
         hint = f"close it with {text[0]} on the same line"
+        where = Span(where.start, where.start + len(text.rstrip()))
         return SpecError("E103", "the string is never closed", hint=hint, span=where)
     if token.type == "BROKEN_NUMBER":
         hint = "write it as 12, 0.5 or 1e-4; a name does not start with a digit"

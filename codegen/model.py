@@ -12,12 +12,11 @@ from codegen import check, layers
 from codegen.errors import UsageError
 from codegen.layer import Layer
 from codegen.origin import Origin, counted
+from codegen.source import MOST_BYTES
 from codegen.specs import Spec
 from codegen.weights import of_specs
 
 __all__ = ["Model", "load"]
-
-MOST_BYTES = 1 << 20  # far beyond what the language takes, which says its own limit; an endless file ends here
 
 
 class Model(Mapping[str, Layer]):

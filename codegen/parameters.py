@@ -98,9 +98,17 @@ def single(check: Check) -> Check:
     return either
 
 
-def _nearest(value: object, words: Sequence[str]) -> str:
-    """Of a choice the word that was probably meant, else the first."""
-    return (closest(value, words) if isinstance(value, str) else None) or words[0]
+def _way(name: str, value: object, words: Sequence[str], elsewhere: Mapping[str, str]) -> str:
+    """The hint for a word that is none of `words`: what `elsewhere` says of it, the one that was meant, or all."""
+    word = value.lower() if isinstance(value, str) else str(value)
+    if word in elsewhere:
+        return elsewhere[word]
+    return f"write {name} = {closest(word, words) or _listed(words)}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join((", ".join(words[:-1]), words[-1]))
 
 
 def flag(name: str, value: object) -> bool:
@@ -112,18 +120,43 @@ def flag(name: str, value: object) -> bool:
     raise SpecError("E204", f"`{name}` must be True or False, got {shown(value)}", hint=f"write {name} = True")
 
 
-def one_of(*words: str) -> Check:
-    """One of `words`, whatever the case; a dtype's own object counts as its name."""
+def one_of(*words: str, elsewhere: Mapping[str, str] = MappingProxyType({})) -> Check:
+    """One of `words`, whatever the case; a dtype's own object counts as its name.
+
+    `elsewhere` says of words that are not taken here where what they mean is found.
+    """
 
     def check(name: str, value: object) -> str:
         word = value if isinstance(value, str) else getattr(value, "name", getattr(value, "__name__", None))
         if isinstance(word, str) and word.lower() in words:
             return word.lower()
-        listed = ", ".join(words[:-1]) + " or " + words[-1] if words[2:] else " or ".join(words)
-        hint = f"write {name} = {_nearest(value, words)}"
-        raise SpecError("E203", f"`{name}` must be {listed}, got {shown(value)}", hint=hint)
+        hint = _way(name, word if isinstance(word, str) else value, words, elsewhere)
+        raise SpecError("E203", f"`{name}` must be {_listed(words)}, got {shown(value)}", hint=hint)
 
     return check
+
+
+_BEFORE = (
+    "a convolution pads with zeros: for another padding make x longer before the layer, as numpy.pad(x, …, mode={}) "
+    "does, and write padding = valid"
+)
+PADDED = {
+    **{word: _BEFORE.format(f'"{word}"') for word in ("reflect", "symmetric", "edge", "wrap", "constant")},
+    **{word: _BEFORE.format('"edge"') for word in ("replicate", "replication", "border", "nearest")},
+    **{word: _BEFORE.format('"wrap"') for word in ("circular", "periodic", "cyclic")},
+    "full": "write (n, n), n being dilation_rate * (kernel_size - 1): the zeros before and after the input",
+    "zeros": "write same, causal, or the zeros on each side: (left, right)",
+    "same_upper": "write padding = same, which puts the odd zero after the input",
+    "same_lower": "write (left, right), the zeros before and after the input: same puts the odd one after it",
+    "notset": "write (left, right), the zeros before and after the input",
+}
+_STORED = 'sums are of float32: for kernels of 16 bits say --storage {0}, in Python storage="{0}"'
+DTYPES_ELSEWHERE = {
+    **{word: _STORED.format("float16") for word in ("float16", "half", "fp16", "f16", "mixed_float16")},
+    **{word: _STORED.format("bfloat16") for word in ("bfloat16", "bf16", "mixed_bfloat16")},
+    **dict.fromkeys(("double", "f64", "fp64"), "write dtype = float64"),
+    **dict.fromkeys(("float", "single", "f32", "fp32", "int8", "int16", "uint8", "int32"), "write dtype = float32"),
+}
 
 
 def padding(name: str, value: object) -> str | tuple[int, int]:
@@ -133,7 +166,7 @@ def padding(name: str, value: object) -> str | tuple[int, int]:
         return value.lower()
     message = f"`{name}` must be valid, same, causal or (left, right), got {shown(value)}"
     if isinstance(value, str):
-        raise SpecError("E203", message, hint=f"write {name} = {_nearest(value, words)}")
+        raise SpecError("E203", message, hint=_way(name, value, words, PADDED))
     pair = tuple(value) if isinstance(value, (tuple, list)) else ()
     least = [isinstance(side, Integral) and not isinstance(side, bool) and 0 <= int(side) <= LARGEST for side in pair]
     if len(pair) == 2 and all(least):

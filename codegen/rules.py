@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from codegen.specs import Spec
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def channels_known(spec: Spec) -> Iterator[SpecError]:
     """E301: an input shape tells the channels; only the steps may be free."""
     if spec.input_shape and spec.channels is None:
@@ -41,8 +46,8 @@ def fits(spec: Spec) -> Iterator[SpecError]:
     reach = spec.dilation_rate * (spec.kernel_size - 1) + 1
     zeros = sum(spec.padding) if isinstance(spec.padding, tuple) else 0
     if spec.steps + zeros < reach:
-        room = f"{spec.steps}" + (f" and {zeros} zeros of padding" if zeros else "")
-        message = f"the kernel reaches over {reach} steps, the input has {room}: no output is left"
+        room = f"{spec.steps}" + (f" and {counted(zeros, 'zero')} of padding" if zeros else "")
+        message = f"the kernel reaches over {counted(reach, 'step')}, the input has {room}: no output is left"
         hint = "take a shorter kernel, more steps, or padding = same or causal"
         said = keras_words.no_output((None, *(spec.input_shape or ())))
         yield SpecError("E303", message, field="kernel_size", hint=hint, keras=said)

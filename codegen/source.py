@@ -8,6 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+MOST_BYTES = 1 << 20  # to read of a file: far beyond what the language takes, which says its own limit
 _NEWLINE = re.compile(r"\r\n?|\n")
 _WINDOW = 100  # characters of a long line that are drawn
 _BEFORE = 40  # of them before the caret

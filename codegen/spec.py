@@ -15,6 +15,7 @@ from codegen import activations, constraints, initializers, keras_words, names, 
 from codegen.activations import Activation
 from codegen.errors import Diagnostic, SpecError, SpecErrors
 from codegen.parameters import (
+    DTYPES_ELSEWHERE,
     REQUIRED,
     UNKNOWN,
     flag,
@@ -81,7 +82,11 @@ class Spec:
     bias_constraint: Any = parameter(_BIAS_CONSTRAINT, "What holds the bias after an update.", None)
     activity_regularizer: Any = parameter(_ACTIVITY_REGULARIZER, "The output's penalty in training.", None)
     trainable: bool = parameter(flag, "Whether training changes the weights.", True)
-    dtype: str = parameter(one_of("float32", "float64"), "The type of input, weights, sums and output.", "float32")
+    dtype: str = parameter(
+        one_of("float32", "float64", elsewhere=DTYPES_ELSEWHERE),
+        "The type of input, weights, sums and output.",
+        "float32",
+    )
 
     def __post_init__(self) -> None:
         bad = set()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from codegen import keras_words, parameters
+from codegen import keras_words, parameters, rules
 from codegen.errors import SpecError
 from codegen.parameters import parameter, single, whole
 from codegen.problem import ConvProblem
@@ -123,6 +123,6 @@ class Conv1DTransposeSpec(Spec):
     def _leaves_outputs(self) -> Iterator[SpecError]:
         """E303: a fixed input gives one output at least."""
         if self.steps is not None and (self.steps - 1) * self.strides + 2 + sum(self._pads()) <= self.reach:
-            message = f"{self.steps} steps and padding = {self.padding} leave no output"
+            message = f"{rules.counted(self.steps, 'step')} and padding = {self.padding} leave no output"
             hint = "give more steps, output_padding, or padding = valid"
             yield SpecError("E303", message, field="padding", hint=hint)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -89,6 +91,16 @@ def test_a_file_is_the_bare_convolution_of_its_layers(small: Path) -> None:
     assert {case.problem.activation.name for case in found} == {"linear"}
     assert found[-1].steps == cases.FREE_STEPS
     assert [case.label for case in cases.cases([f"{small}:any_length", "q"])] == ["any_length", "Q"]
+
+
+def test_a_file_that_is_named_twice_is_read_once(small: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo.conv"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(small.read_bytes(),))
+    writer.start()
+    found = list(cases.cases([f"{fifo}:dense", str(fifo), f"{fifo}:single"]))
+    writer.join()
+    assert [found[0].label, len(found), found[-1].label] == ["dense", 8, "single"]
 
 
 @pytest.mark.parametrize("word", ["Z", "nowhere.conv", "{small}:nobody"])
@@ -367,6 +379,14 @@ def test_the_command_prints_tables_and_writes_json_and_picture(run: Run, tmp_pat
     assert 1e-9 < entry["least"] <= entry["median"] < 1
     assert found["rows"][1]["ratio"] == pytest.approx(entry["least"] / found["rows"][1]["entries"][OURS]["least"])
     assert ElementTree.parse(tmp_path / "b.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize("option", ["--json", "--picture"])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(run: Run, tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for place, told in {"fifo": "`fifo` is a FIFO", ".": "`.` is a folder", "no/b.json": "no folder `no`"}.items():
+        code, out, err = run("Q", "--peers", "none", "--rounds", "1", option, place)
+        assert (code, out, told in err, "Q tiny" in err) == (2, "", True, False)
 
 
 def test_two_threads_are_timed_from_python_alone(run: Run, tmp_path: Path) -> None:

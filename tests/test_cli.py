@@ -158,6 +158,15 @@ class TestGenerate:
         assert run("bad.conv")[0] == 1
         assert not (tmp_path / "build").exists()
 
+    def test_lines_of_wisdom_that_are_passed_over_are_told(self, run: Run) -> None:
+        word = "steps=64,channels=8,filters=16,kernel_size=3"
+        good = f"v1 avx2 argument exact 0123456789ab {word} direct_steps-0123456789ab 1234.5 # words\n"
+        Path("w").write_text(good + "v2 of the future\n")
+        code, out, err = run("one.conv", "--wisdom", "w")
+        assert (code, out[:5]) == (0, "wrote")
+        assert err == "gen-conv: `w`: 1 line holds no wisdom of this version, so passed over\n"
+        assert run("one.conv", "--wisdom", "w", "-q") == (0, "", "")
+
     def test_verbose_tells_the_plan(self, run: Run) -> None:
         code, out, err = run("one.conv", "-v", "--target", "avx2")
         assert (code, out.splitlines()[0]) == (0, f"wrote {Path('build/one.c')}")
@@ -398,6 +407,13 @@ class TestDoctorExplainNew:
         for heading in ("versions", "target", "compiler", "cache"):
             assert re.search(rf"^{heading}$", out, re.M)
 
+    def test_doctor_says_what_the_wisdom_is(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GENCONV_WISDOM", "two.conv")
+        _, out, _ = run("doctor")
+        assert re.search(r"^  wisdom +`.*two\.conv` holds no wisdom", out, re.M)
+        monkeypatch.setenv("GENCONV_WISDOM", "nowhere")
+        assert re.search(r"^  wisdom +none yet at .*nowhere$", run("doctor")[1], re.M)
+
     def test_doctor_says_what_is_wrong_with_the_compiler(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GENCONV_CC", "/nowhere/cc")
         code, out, _ = run("doctor")
@@ -548,6 +564,37 @@ class TestEndings:
 
         monkeypatch.setattr(check, "read", interrupted)
         assert run("one.conv") == (130, "", "gen-conv: interrupted\n")
+
+    def test_no_word_at_all_prints_the_help(self, run: Run) -> None:
+        code, out, err = run()
+        assert (code, out) == (2, "")
+        assert err == run("--help")[1]
+
+    def test_help_is_a_word_too(self, run: Run) -> None:
+        assert run("help") == run("--help")
+        assert run("help", "show") == run("show", "--help")
+        assert run("help")[0] == 0
+
+    def test_options_stand_before_between_and_behind_files(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "three.conv").write_text(ONE.replace("one", "three"))
+        wanted = run("one.conv", "three.conv", "--target", "avx2", "-o", "-")
+        assert wanted[0] == 0
+        assert run("one.conv", "-o", "-", "--target", "avx2", "three.conv") == wanted
+        assert run("-o", "-", "one.conv", "three.conv", "--target", "avx2") == wanted
+
+    def test_the_errors_of_a_spec_end_in_their_number_and_a_way(self, run: Run, tmp_path: Path) -> None:
+        for wrong, closing in {
+            ONE.replace("relu", "rleu"): "1 error (E230); `gen-conv explain E230` tells the rule",
+            ONE.replace("relu", "rleu").replace("filters", "filtres").replace("same", "sane"): (
+                "3 errors (E104, E203, E230); `gen-conv explain E104` tells the rule of the first"
+            ),
+        }.items():
+            (tmp_path / "bad.conv").write_text(wrong)
+            for words in (["bad.conv"], ["show", "bad.conv"], ["verify", "bad.conv"]):
+                code, out, err = run(*words)
+                assert (code, out, err.splitlines()[-1]) == (1, "", f"gen-conv: {closing}")
+        code, explained, _ = run("explain", "E230")
+        assert (code, explained[:5]) == (0, "E230:")
 
     def test_help_names_every_option_and_command(self, run: Run) -> None:
         code, out, _ = run("--help")

@@ -8,6 +8,7 @@ compiled with the files of wake_word.conv, or of the command of its first commen
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import re
 import shlex
@@ -285,6 +286,39 @@ def test_the_language_page_has_every_parameter_and_default() -> None:
                 assert told[name] == ("required" if known.default is REQUIRED else f"`{known.default}`"), name
             else:
                 assert re.search(rf"`{kind.kind}` has[^|]*`{name}`", page, re.S), name
+
+
+def signature(function: Any) -> str:
+    """Its arguments as a page writes them: defaults, without types."""
+    told = inspect.signature(function)
+    bare = [one.replace(annotation=inspect.Parameter.empty) for one in told.parameters.values()]
+    return str(inspect.Signature(bare)).replace("'", '"')
+
+
+def test_the_api_page_has_the_signatures_and_the_errors_of_the_code() -> None:
+    import codegen
+    from codegen import errors, pipeline
+
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    text = " ".join(page.split())
+    assert f"`codegen.load{signature(codegen.load)}`" in text
+    assert f"`pipeline.generate{signature(pipeline.generate)}`" in text
+    for function in (codegen.load, pipeline.generate, codegen.Conv1D):
+        for one in inspect.signature(function).parameters.values():
+            if one.kind is one.KEYWORD_ONLY:
+                assert f"`{one.name}`" in text, one.name
+    rows = re.findall(r"^\| `(\w+Errors?)`(?:, `(\w+Errors?)`)?", page, re.M)
+    public = {name for name in codegen.__all__ if isinstance(getattr(errors, name, None), type)}
+    assert {name for row in rows for name in row if name} == public - {"GenConvError"}
+
+
+def test_the_command_page_has_every_exit_code_of_the_code() -> None:
+    from codegen import cli, errors
+
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    rows = {int(code) for line in re.findall(r"^\| ([\d, ]+) \|", page, re.M) for code in line.split(",")}
+    classes = [errors.GenConvError, *errors.GenConvError.__subclasses__()]
+    assert rows == {0, cli.BUG, cli.INTERRUPTED, cli.PIPE_CLOSED, *(one.exit_code for one in classes)}
 
 
 def test_no_page_promises_what_the_house_forbids() -> None:

@@ -195,6 +195,49 @@ class TestErrors:
         assert code in {found.code for found in caught.value.diagnostics}
         assert all(found.hint for found in caught.value.diagnostics), "every error has a way out"
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            LAYER + ', activation = "relu }',
+            LAYER + ', activation = "relu, padding = same }',
+            LAYER + "\n activation = 'relu   # a remark\n padding = same }",
+            LAYER + ', kernel_initializer = constant("abc) }',
+            LAYER
+            + ', activation = leaky_relu(negative_slope="0.1), padding = same }\n'
+            + LAYER.replace("stem", "b")
+            + " }",
+            'let word = "same\n' + LAYER + ", padding = word }",
+            'defaults { activation = "relu }\n' + LAYER + " }",
+            LAYER + ' }\nconv1d "b { input_shape = (9, 4), filters = 1, kernel_size = 1 }',
+        ],
+    )
+    def test_a_string_that_is_never_closed_is_one_error(self, text: str) -> None:
+        assert [code for code, _ in errors(text)] == ["E103"]
+
+    @pytest.mark.parametrize(
+        ("entry", "hint"),
+        [
+            ("padding = reflect", 'make x longer before the layer, as numpy.pad(x, …, mode="reflect") does'),
+            ('padding = "replicate"', 'mode="edge") does, and write padding = valid'),
+            ("padding = Circular", 'mode="wrap") does, and write padding = valid'),
+            ("padding = full", "write (n, n), n being dilation_rate * (kernel_size - 1)"),
+            ("padding = smae", "write padding = same"),
+            ("padding = banana", "write padding = valid, same or causal"),
+            ("dtype = float16", "--storage float16"),
+            ("dtype = bf16", "--storage bfloat16"),
+            ("dtype = double", "write dtype = float64"),
+            ("dtype = flaot32", "write dtype = float32"),
+            ("dtype = banana", "write dtype = float32 or float64"),
+            ("data_format = last", "write data_format = channels_last or channels_first"),
+        ],
+    )
+    def test_a_word_that_is_not_taken_gets_a_hint_that_is_true(self, entry: str, hint: str) -> None:
+        with pytest.raises(SpecErrors) as caught:
+            check.read(f"{LAYER}, {entry} }}")
+        [found] = caught.value.diagnostics
+        assert found.code == "E203"
+        assert hint in (found.hint or "")
+
     @pytest.mark.parametrize("code", CODES)
     def test_the_catalogues_examples(self, code: str) -> None:
         entry = CODES[code]

@@ -266,7 +266,7 @@ def test_copy_never_takes_what_fits() -> None:
         ([[[1.0], [1.0, 2.0]]], "got list, which does not become an array"),
         (X.transpose(0, 2, 1), "x has 10 channels, expected 4; the axes are (batch, steps, channels): transpose x"),
         (X[:, :, :3], "x has 3 channels, expected 4"),
-        (X[:, :0], "x has 0 steps and 2 zeros of padding, the kernel reaches over 3: no output is left"),
+        (X[:, :0], "x has 0 steps: no output is left; give more steps"),
     ],
 )
 def test_an_input_that_does_not_fit(x: Any, told: str) -> None:
@@ -284,6 +284,14 @@ def test_an_input_shorter_than_the_kernel() -> None:
     with pytest.raises(ShapeError, match="x has 8 steps, the kernel reaches over 9: no output is left"):
         layer(np.zeros((1, 8, 1)))
     assert layer(np.zeros((1, 9, 1))).shape == (1, 1, 2)
+
+
+@pytest.mark.parametrize("padding", ["same", "causal", (3, 3)])
+def test_an_input_without_a_step_is_not_told_of_the_padding(padding: Any) -> None:
+    with pytest.raises(ShapeError, match="x has 0 steps: no output is left"):
+        Conv1D(2, 3, padding=padding)(np.zeros((1, 0, 4)))
+    with pytest.raises(ShapeError, match="x has 1 step and 1 zero of padding, the kernel reaches over 3"):
+        Conv1D(2, 3, padding=(1, 0))(np.zeros((1, 1, 4)))
 
 
 def test_a_fixed_length_is_held() -> None:

@@ -401,6 +401,23 @@ def test_the_command_emits_and_verifies(tmp_path: Path, capsys: pytest.CaptureFi
     assert "not for bfloat16" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["-o", "-"], ["verify"], ["--target", "avx2", "--check"]])
+def test_a_weight_that_cannot_be_stored_is_told_with_its_layer_and_file(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "m.conv").write_text("conv1d stem { input_shape = (9, 2), filters = 3, kernel_size = 3 }")
+    kernel = np.zeros((3, 2, 3), "float32")
+    kernel[0, 1, 2] = 1e6
+    np.savez(tmp_path / "w.npz", **{"stem/kernel": kernel, "stem/bias": np.zeros(3, "float32")})
+    files = [str(tmp_path / "m.conv"), "--weights", str(tmp_path / "w.npz"), "--storage", "float16"]
+    command = [*words, *files] if words == ["verify"] else [*files, *words]
+    assert cli.main(command) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"gen-conv: error: {tmp_path / 'w.npz'}: ")
+    assert re.search(r"`stem(/kernel)?`", err)
+    assert "weight [0, 1, 2] of" in err
+
+
 def stated() -> dict[str, list[float]]:
     """The table of docs/storage.md: layer → rms and largest error of float16, then of bfloat16."""
     text = (ROOT / "docs/storage.md").read_text("utf-8")

@@ -153,6 +153,38 @@ def test_torn_and_foreign_lines_are_passed_over(folder: Path) -> None:
     assert recall(REQUEST) is None
 
 
+def test_a_file_that_is_no_wisdom_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was named by mistake; what lies in the cache's own folder is nobody's but ours."""
+    text = folder / "notes"
+    text.write_text("# remember the milk\n")
+    with pytest.raises(UsageError, match=r"`.*notes` holds no wisdom"):
+        wisdom.remember(REQUEST, GCC, last(REQUEST), 1e-6, "words", text)
+    monkeypatch.setenv("GENCONV_WISDOM", str(text))
+    with pytest.raises(UsageError, match=r"`.*notes` holds no wisdom"):
+        remember(REQUEST, last(REQUEST))
+    os.mkfifo(folder / "fifo")
+    with pytest.raises(UsageError, match=r"cannot read wisdom from `.*fifo`"):
+        wisdom.remember(REQUEST, GCC, last(REQUEST), 1e-6, "words", folder / "fifo")
+    assert text.read_text() == "# remember the milk\n"
+    monkeypatch.delenv("GENCONV_WISDOM")
+    wisdom.path().parent.mkdir(exist_ok=True)
+    wisdom.path().write_text("torn")
+    remember(REQUEST, last(REQUEST))
+    assert recall(REQUEST) == last(REQUEST).key
+
+
+def test_lines_that_are_passed_over_are_counted(folder: Path) -> None:
+    remember(REQUEST, last(REQUEST))
+    good = wisdom.path().read_text()
+    for text, count in {good: 0, "": 0, f"# a remark\n\n{good}": 0, f"v2 x\n{good}{good[:50]}\n": 2}.items():
+        (folder / "text").write_text(text)
+        assert wisdom.strays(folder / "text") == count
+    for text in ("v2 x\n", "\0\xff", "# a remark\n", "garbage"):
+        (folder / "text").write_text(text)
+        with pytest.raises(UsageError, match="expected lines that begin with `v1`"):
+            wisdom.strays(folder / "text")
+
+
 @given(st.binary(max_size=400))
 def test_no_text_is_too_strange(text: bytes) -> None:
     lines = text.decode("utf-8", "replace").splitlines()

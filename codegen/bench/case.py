@@ -14,6 +14,7 @@ from codegen import check, reference
 from codegen.activations import LINEAR
 from codegen.errors import ShapeError, UsageError
 from codegen.resources import folder
+from codegen.source import MOST_BYTES
 
 if TYPE_CHECKING:
     from codegen.problem import ConvProblem
@@ -133,23 +134,30 @@ def cases(words: Iterable[str], *, data_format: str | None = None, batch: int | 
     Raises UsageError for another word, SpecErrors for what is wrong in a file.
     """
     shapes = shape_files()
+    texts: dict[str, bytes] = {}  # each file is read once: a pipe gives its text only once
     for word in list(words) or list(shapes):
         if word.upper() in shapes:
             label, path, layer = word.upper(), str(shapes[word.upper()]), ""
         else:
             path, _, layer = word.partition(".conv:")
             label, path = "", path + ".conv" if layer else path
-        for spec in _read(path, layer, shapes):
+        if path not in texts:
+            texts[path] = _text(path, shapes)
+        for spec in _layers(path, texts[path], layer):
             size = batch or BATCHES.get(label, 1)
             yield Case(label or spec.name, plain(spec, data_format), size)
 
 
-def _read(path: str, layer: str, shapes: Iterable[str]) -> list[Spec]:
+def _text(path: str, shapes: Iterable[str]) -> bytes:
     try:
-        text = Path(path).read_bytes()
-    except OSError:
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES)
+    except (OSError, ValueError):
         known = " ".join(shapes)
         raise UsageError(f"`{path}` is neither a shape ({known}) nor a .conv file that can be read") from None
+
+
+def _layers(path: str, text: bytes, layer: str) -> list[Spec]:
     found = [spec for spec in check.read(text, path) if layer in ("", spec.name)]
     if not found:
         raise UsageError(f"`{path}` has no layer `{layer}`: `gen-conv show {path}` lists them")

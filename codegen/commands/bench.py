@@ -59,6 +59,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Time, draw the tables, write the files."""
+    _hold_places(options)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)  # read by the peers' own thread pools as they are loaded
     from codegen.bench import backward, case, contest
@@ -113,6 +114,16 @@ def _width(colour: bool) -> int | None:
     import shutil
 
     return shutil.get_terminal_size().columns if colour else None
+
+
+def _hold_places(options: argparse.Namespace) -> None:
+    """Raises UsageError for a file that cannot be written, before minutes of work."""
+    from codegen import files
+
+    for path in map(Path, filter(None, (options.json, options.picture))):
+        files.state(path, b"")
+        if not path.parent.is_dir():
+            raise UsageError(f"cannot write `{path}`: there is no folder `{path.parent}`")
 
 
 def _write(options: argparse.Namespace, report: Report) -> None:

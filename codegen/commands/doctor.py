@@ -8,6 +8,7 @@ import platform
 from pathlib import PurePath
 from typing import Any
 
+from codegen.errors import UsageError
 from codegen.terminal import Terminal
 
 __all__ = ["arguments", "run"]
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         "versions": versions(),
         "target": target(),
         "compiler": plain(dataclasses.asdict(compiler)),
-        "cache": plain(dataclasses.asdict(cache.describe())),
+        "cache": plain(dataclasses.asdict(cache.describe())) | {"wisdom": wisdom_told()},
     }
     terminal.report.update(report)
     for heading, values in report.items():
@@ -55,6 +56,22 @@ def target() -> dict[str, Any]:
 
     here = [one.name for one in TARGETS.values() if runs_here(one)]
     return {"native": native().name, "run here": here, "emit only": [name for name in TARGETS if name not in here]}
+
+
+def wisdom_told() -> str:
+    """The user's file of wisdom, and whether it is any."""
+    from codegen import wisdom
+
+    try:
+        path = wisdom.path()
+        if not path.exists():
+            return f"none yet at {path}"
+        strays = wisdom.strays(path)
+    except UsageError as error:
+        return str(error)
+    except OSError as error:
+        return f"no place for it: {error}"
+    return f"{path}" + (f", {strays} lines of no use in it" if strays else "")
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

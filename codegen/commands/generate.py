@@ -85,16 +85,17 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
 
     known = planning.wisdom_for(options, planning.requests_for(options, specs, arrays), terminal)
     for spec in specs:
-        source = pipeline.generate(
-            spec,
-            options.target,
-            arrays.get(spec.name),
-            accuracy=options.accuracy,
-            known=known,
-            packed=options.packed,
-            sliced=options.sliced,
-            storage=options.storage,
-        )
+        with reading.naming(options, spec.name):
+            source = pipeline.generate(
+                spec,
+                options.target,
+                arrays.get(spec.name),
+                accuracy=options.accuracy,
+                known=known,
+                packed=options.packed,
+                sliced=options.sliced,
+                storage=options.storage,
+            )
         terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
         yield source
 

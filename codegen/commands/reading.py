@@ -6,20 +6,19 @@ import argparse
 import os
 import stat
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from codegen.commands import COMMANDS
-from codegen.errors import Diagnostic, SpecErrors, UsageError
+from codegen.errors import Diagnostic, SpecErrors, UsageError, WeightsError
+from codegen.source import MOST_BYTES
 from codegen.suggest import closest
 
 if TYPE_CHECKING:
     from codegen.specs import Spec
 
-__all__ = ["arguments", "specs", "weights"]
-
-MOST_BYTES = 1 << 20  # far beyond what the language takes, which says its own limit; an endless file ends here
+__all__ = ["arguments", "naming", "specs", "weights"]
 
 
 def arguments(parser: argparse.ArgumentParser, *, target: str) -> None:
@@ -146,6 +145,18 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
         _hold_readable(options.weights)
         return of_specs.for_specs(options.weights, layers)
     return of_specs.initial(layers, seed=options.seed, repeatable=True)
+
+
+@contextmanager
+def naming(options: argparse.Namespace, layer: str) -> Iterator[None]:
+    """A WeightsError of what stands inside tells the layer and the file, whose array alone it may know."""
+    try:
+        yield
+    except WeightsError as wrong:
+        told = str(wrong)
+        place = f"layer `{layer}`: " if f"`{layer}" not in told else ""
+        source = f"{options.weights}: " if options.weights and options.weights not in told else ""
+        raise WeightsError(f"{source}{place}{told}") from None
 
 
 def _hold_readable(path: str) -> None:

@@ -97,10 +97,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             )
         direct = pipeline.kernel_for(spec, target.name, accuracy="exact") if is_transform(kernel.plan) else None
         trial = Trial(spec, kernel, direct, options.accuracy)
-        for finding in compare(trial, arrays.get(spec.name)):
-            terminal.result(str(finding))
-            terminal.report["findings"].append(finding.plain())
-            wrong += [] if finding.ok else [finding]
+        with reading.naming(options, spec.name):
+            for finding in compare(trial, arrays.get(spec.name)):
+                terminal.result(str(finding))
+                terminal.report["findings"].append(finding.plain())
+                wrong += [] if finding.ok else [finding]
     if wrong:
         raise VerificationError(
             f"{len(wrong)} comparisons left their bound: {', '.join(dict.fromkeys(each.layer for each in wrong))}"

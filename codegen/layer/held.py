@@ -245,9 +245,9 @@ class Held:
         outs = problem.out_steps(steps)
         if outs < 1:
             padded = problem.pad_left + problem.pad_right
-            zeros = f" and {padded} zeros of padding" if padded else ""
-            reach = f"the kernel reaches over {problem.reach}"
-            told = f"`{self.name}`: x has {steps} steps{zeros}, {reach}: no output is left; give more steps"
+            zeros = f" and {padded} zero{'s' * (padded > 1)} of padding" if padded else ""
+            room = f"x has {steps} step{'s' * (steps > 1)}{zeros}, the kernel reaches over {problem.reach}"
+            told = f"`{self.name}`: {room if steps else 'x has 0 steps'}: no output is left; give more steps"
             shape = (steps, problem.channels) if problem.channels_last else (problem.channels, steps)
             raise ShapeError(keras_words.after(told, keras_words.no_output((batch, *shape))))
         return outs
