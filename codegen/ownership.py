@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["Held", "held", "hold", "named", "ours", "own_bytes", "own_file", "safe_folder"]
+__all__ = ["Held", "followed", "held", "hold", "is_own", "named", "ours", "own_bytes", "own_file", "safe_folder"]
 
 POSIX = os.name == "posix"
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -109,6 +109,14 @@ def own_file(path: Path) -> Iterator[IO[bytes] | None]:
         os.close(descriptor)
 
 
+def followed(path: Path) -> Path:
+    """Where `path` leads, for one who writes there. Raises PermissionError for a link that another user has laid."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISLNK((status := path.lstat()).st_mode) and not ours(status):
+            raise PermissionError(f"{path} is another user's link")
+    return Path(os.path.realpath(path))
+
+
 def own_bytes(path: Path, most: int) -> bytes | None:
     """What is in such a file of at most so many bytes; None for any other."""
     with own_file(path) as file:
@@ -125,6 +133,12 @@ def named(value: str, variable: str) -> Path:
         return Path(value).expanduser().absolute()
     except RuntimeError:
         raise FileNotFoundError(f"{variable}={value!r}: there is no such home folder") from None
+
+
+def is_own(path: Path) -> bool:
+    """Whether there is such a file."""
+    with own_file(path) as file:
+        return file is not None
 
 
 def ours(status: os.stat_result) -> bool:

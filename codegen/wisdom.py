@@ -73,7 +73,7 @@ class Entry:
 
 def path() -> Path:
     """The user's wisdom: GENCONV_WISDOM, or `wisdom` in the cache's folder. Raises OSError where there is no home."""
-    value = os.environ.get("GENCONV_WISDOM", "").strip()
+    value = _chosen()
     return ownership.named(value, "GENCONV_WISDOM") if value else cache.root() / "wisdom"
 
 
@@ -172,8 +172,15 @@ def _mark(compiler: Compiler | None) -> str:
     return hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
+def _chosen() -> str:
+    """The file that the user has named, empty for none: that may be whose it will, the cache's must be ours alone."""
+    return os.environ.get("GENCONV_WISDOM", "").strip()
+
+
 def _own() -> Path:
     try:
+        if not _chosen():
+            ownership.safe_folder(cache.root(), "GENCONV_CACHE_DIR")
         return path()
     except OSError as error:
         raise UsageError(f"there is no place for wisdom: {error}; or name a file in GENCONV_WISDOM") from None
@@ -189,6 +196,8 @@ def _default(file: Path) -> bool:
 def _known(file: Path | None) -> dict[Question, Entry]:
     """The entries of a file by their question; nothing of one that is absent, unreadable or no file."""
     with suppress(OSError):
+        if file is None and not _chosen() and not ownership.is_own(path()):
+            return {}
         file = path() if file is None else file
         status = file.stat()
         return _parsed(file, status.st_mtime_ns, status.st_size, status.st_ino)
@@ -237,7 +246,7 @@ def _replace(file: Path, entries: Iterable[Entry]) -> None:
         descriptor, temporary = tempfile.mkstemp(suffix=".tmp", dir=file.parent)
         with open(descriptor, "wb") as stream:
             stream.write(data)
-        os.replace(temporary, os.path.realpath(file))
+        os.replace(temporary, ownership.followed(file))
     except OSError as error:
         if temporary:
             with suppress(OSError):

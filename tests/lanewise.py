@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from codegen import render
+from codegen import cformat, render
 from codegen.activations import Activation
 from codegen.dtypes import DTYPES
 from codegen.targets import Target
@@ -47,14 +47,16 @@ class Loop:
 
 
 def activation_loop(activation: Activation, target: Target, dtype: str, lanes: int) -> Loop:
-    text = _template("activations/activation.c.j2", target, dtype, lanes, activation=activation)
+    act = cformat.identifier(activation.name)
+    text = _template("activations/activation.c.j2", target, dtype, lanes, activation=activation, act=act)
     name = f"{activation.name}_{abs(hash(activation)):x}"
     return Loop(name, dtype, lanes, f"v{lanes}_{activation.name}(v{lanes}_load(x + i))", text)
 
 
 def slope_loop(activation: Activation, target: Target, dtype: str, lanes: int) -> Loop:
     """The same for the activation's derivative."""
-    text = _template("activations/slope.c.j2", target, dtype, lanes, activation=activation)
+    act = cformat.identifier(activation.name)
+    text = _template("activations/slope.c.j2", target, dtype, lanes, activation=activation, act=act)
     name = f"{activation.name}_slope_{abs(hash(activation)):x}"
     return Loop(name, dtype, lanes, f"v{lanes}_{activation.name}_slope(v{lanes}_load(x + i))", text)
 

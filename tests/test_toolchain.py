@@ -78,6 +78,16 @@ def test_a_variable_wins_and_stands_alone(bare: Path, tmp_path: Path, monkeypatc
     assert next(toolchain.chain()).command == (str(mine), "--sysroot=a b")
 
 
+def test_a_home_in_a_variable_is_what_a_shell_takes_for_it(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path / "bin", "mine")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GENCONV_CC", "~/bin/mine -g0")
+    assert next(toolchain.chain()).command == (str(tmp_path / "bin" / "mine"), "-g0")
+
+
 def test_ziglang_is_the_last_of_the_chain(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "AMD64")  # named, as zig would else compile for this very CPU
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))

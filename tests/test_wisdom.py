@@ -133,6 +133,43 @@ def test_what_cannot_be_imported_or_written_is_told(folder: Path) -> None:
         wisdom.export_to(folder / "text" / "below")
 
 
+def test_the_caches_own_wisdom_is_ours_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is named may be whose it will."""
+    plan = last(REQUEST)
+    remember(REQUEST, plan)
+    file = folder / "cache" / "wisdom"
+    assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    file.chmod(0o666)
+    assert recall(REQUEST) is None
+    assert recall(REQUEST, file=file) == plan.key
+    monkeypatch.setenv("GENCONV_WISDOM", str(file))
+    assert recall(REQUEST) == plan.key
+
+
+def test_wisdom_is_not_written_where_others_can_lay_a_link(folder: Path) -> None:
+    (folder / "cache").mkdir()
+    (folder / "cache").chmod(0o777)
+    with pytest.raises(
+        UsageError, match=r"no place for wisdom: other users .*name a file in GENCONV_WISDOM"
+    ):
+        remember(REQUEST, last(REQUEST))
+    assert list((folder / "cache").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root, to give a link away")
+def test_another_users_link_is_not_written_through(folder: Path) -> None:
+    precious, link = folder / "precious", folder / "wisdom"
+    precious.write_text("mine")
+    link.symlink_to(precious)
+    remember(REQUEST, last(REQUEST), file=link)  # our own link is followed
+    assert precious.read_text().startswith("v1 ")
+    precious.write_text("mine")
+    os.lchown(link, 65534, 65534)
+    with pytest.raises(UsageError, match=f"cannot write wisdom to `{link}`: {link} is another user's link"):
+        remember(REQUEST, last(REQUEST), file=link)
+    assert precious.read_text() == "mine"
+
+
 def test_torn_and_foreign_lines_are_passed_over(folder: Path) -> None:
     remember(REQUEST, last(REQUEST))
     good = wisdom.path().read_bytes()
