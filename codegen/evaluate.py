@@ -42,6 +42,7 @@ class Evaluator:
         self.names: dict[str, object] = {}
         self._report = report
         self._work = 0
+        self._meant: dict[Span, str] = {}  # hints by place: a loop comes by as often as it turns
 
     def value(self, node: tree.Value) -> object:
         """The node's value, UNKNOWN after a report. Raises SpecError E408 when the whole file costs too much."""
@@ -132,16 +133,17 @@ class Evaluator:
         if value is UNKNOWN or (isinstance(value, (int, float)) and not isinstance(value, bool)):
             return value
         if isinstance(node, tree.Word) and node.text not in self.names:
-            return self._wrong("E209", f"`{short(node.text)}` is no number", self.meant(node.text), node.span)
+            return self._wrong("E209", f"`{short(node.text)}` is no number", self.meant(node), node.span)
         message = f"arithmetic is for numbers, got {shown(value)}"
         return self._wrong("E123", message, "write a number, or the name of a `let` that holds one", node.span)
 
-    def meant(self, word: str) -> str:
+    def meant(self, word: tree.Word) -> str:
         """The way out for a word that stands where a number is wanted."""
-        near = closest(word, self.names)
-        if near:
-            return f"did you mean the `let` `{near}`?"
-        return f"write a number, or define it first: let {short(word)} = …"
+        if word.span not in self._meant:
+            near = closest(word.text, self.names)
+            define = f"write a number, or define it first: let {short(word.text)} = …"
+            self._meant[word.span] = f"did you mean the `let` `{near}`?" if near else define
+        return self._meant[word.span]
 
     def _chain(self, node: tree.Chain) -> object:
         """The operators from left to right; every operand is looked at, whatever is wrong with another."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codegen import rules, tree
@@ -39,6 +39,7 @@ class Unroller:
         self._defaults: dict[str, Given] = {}
         self._places: dict[str, tree.Name] = {}
         self._failed: set[tuple[int, object]] = set()  # entries with a value that they have been blamed for
+        self._meant: dict[Span, str | None] = {}
         self._count = 0
 
     def run(self, file: tree.File) -> None:
@@ -219,7 +220,7 @@ class Unroller:
                 self._failed.add((id(given.entry), given.value))
             words = [word for word in tree.words(given.entry.value) if word.text not in self._evaluator.names]
             if wrong.code in NUMERIC and words:
-                near = self._evaluator.meant(words[0].text)
+                near = self._evaluator.meant(words[0])
                 message = f"`{wrong.field}` wants a number, and `{short(words[0].text)}` is none"
                 wrong = SpecError("E209", message, field=wrong.field, hint=near, span=words[0].span)
         self._report(wrong)
@@ -258,21 +259,30 @@ class Unroller:
     def _unknown_kind(self, kind: tree.Name) -> None:
         if not kind.text:  # a header that could not be read, reported as such
             return
-        near = closest(kind.text, KINDS)
+        near = self._closest(kind, lambda: closest(kind.text, KINDS))
         hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(KINDS)}"
         self._wrong("E112", f"unknown kind of layer `{short(kind.text)}`", hint, kind.span)
 
     def _unknown_parameter(self, name: tree.Name, kinds: list[type[Spec]]) -> str | None:
         """Reports E104; returns the parameter that was probably meant."""
-        known = {each.name: each for kind in kinds for each in parameters(kind).values()}
-        other = {word: each.name for each in known.values() for word in each.also}
-        near = closest(name.text, known, other)
+
+        def ask() -> str | None:
+            known = {each.name: each for kind in kinds for each in parameters(kind).values()}
+            return closest(name.text, known, {word: each.name for each in known.values() for word in each.also})
+
+        near = self._closest(name, ask)
         layers = " or ".join(kind.keras for kind in kinds)
         hint = f"did you mean `{near}`?" if near else f"use those of Keras' {layers}, input_shape and dtype"
         if name.text == "name":
             hint = "a layer's name is its own: write it after its kind"
         self._wrong("E104", f"unknown parameter `{short(name.text)}`", hint, name.span)
         return near
+
+    def _closest(self, place: tree.Name, ask: Callable[[], str | None]) -> str | None:
+        """What was probably meant at a place, asked for once, however often a loop comes by."""
+        if place.span not in self._meant:
+            self._meant[place.span] = ask()
+        return self._meant[place.span]
 
 
 def _needs(let: tree.Let) -> Iterator[str]:
