@@ -12,7 +12,8 @@ def padding(p: ConvProblem) -> tuple[str, str]:
         return str(p.pad_left), str(p.pad_left + p.pad_right)
     last = "(steps - 1)" if p.up == 1 else f"{p.up} * (steps - 1)"
     total, past = p.pad_left + p.pad_right, f"{last} % {p.stride}"
-    left, whole = (f"steps > 0 && {past} < {total} ? ({total} - {past}){part} : 0" for part in (" / 2", ""))
+    some = "steps > 0" if total >= p.stride else f"steps > 0 && {past} < {total}"  # the remainder is below the stride
+    left, whole = (f"{some} ? ({total} - {past}){part} : 0" for part in (" / 2", ""))
     return left, whole
 
 

@@ -187,7 +187,7 @@ static void strided_border_2(const float *x, ptrdiff_t steps, ptrdiff_t left, co
 void strided(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
 {
     const ptrdiff_t outs = strided_out_steps(steps);
-    const ptrdiff_t left = steps > 0 && (steps - 1) % 2 < 3 ? (3 - (steps - 1) % 2) / 2 : 0;
+    const ptrdiff_t left = steps > 0 ? (3 - (steps - 1) % 2) / 2 : 0;
     /* outputs first to last - 1 have all their taps inside the input */
     ptrdiff_t first = (left + 1) / 2;
     ptrdiff_t last = steps + left < 4 ? 0 : (steps + left - 4) / 2 + 1;

@@ -27,7 +27,7 @@ extern "C" {
 /* Output steps for an input of `steps` steps; 0 where the kernel does not fit. */
 static inline ptrdiff_t strided_out_steps(ptrdiff_t steps)
 {
-    const ptrdiff_t room = steps + (steps > 0 && (steps - 1) % 2 < 3 ? (3 - (steps - 1) % 2) : 0) - 4;
+    const ptrdiff_t room = steps + (steps > 0 ? (3 - (steps - 1) % 2) : 0) - 4;
     return steps > 0 && room >= 0 ? room / 2 + 1 : 0;
 }
 #define strided_CHANNELS 2
