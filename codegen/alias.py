@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from codegen import cache, ownership, resources
+from codegen.ownership import Held
 
 __all__ = ["name", "recall", "remember"]
 
@@ -27,9 +28,9 @@ def name(*parts: str) -> str | None:
     return _hash(MAGIC, state, *parts) if state else None
 
 
-def recall(name: str) -> str | None:
-    """The key of the entry that `name` stands for; None where no sound alias is found."""
-    with suppress(OSError), cache.folder() as place:
+def recall(name: str, place: Held) -> str | None:
+    """The key of the entry that `name` stands for in the cache's folder; None where no sound alias is found."""
+    with suppress(OSError):
         path = place.inside / _file(name)
         data = ownership.own_bytes(path, CONTENT_BYTES)
         found = CONTENT.fullmatch((data or b"").decode("ascii", "replace"))

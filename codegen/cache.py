@@ -81,11 +81,10 @@ def fetch(recipe: Recipe[Library]) -> tuple[Path, Library]:
     return found
 
 
-def find(recipe: Recipe[Library]) -> tuple[Path, Library] | None:
-    """The file and the opened library of an entry that is there and right; None otherwise, nothing is built."""
+def find(place: Held, recipe: Recipe[Library]) -> tuple[Path, Library] | None:
+    """The file and the opened library of an entry that is in `place` and right; None otherwise, nothing is built."""
     try:
-        with folder() as place:
-            return _opened(place, recipe)
+        return _opened(place, recipe)
     except OSError:
         return None
 
@@ -98,8 +97,6 @@ def folder() -> Iterator[Held]:
     """
     _limit_bytes()
     path = ownership.safe_folder(root(), "GENCONV_CACHE_DIR") / "kernels"
-    with suppress(FileExistsError):
-        path.mkdir(mode=0o700)
     with ownership.held(path) as place:
         yield place
 

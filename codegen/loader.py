@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -236,9 +237,12 @@ def _loaded(making: _Making, target: Target, threads: int, attempt: Try) -> Comp
 def _known(making: _Making, compiler: toolchain.Compiler, threads: int) -> CompiledKernel:
     """The kernel that the plan's alias names, without its text; else from the text, whose entry is then named."""
     name = alias.name(*_made_by(making, compiler), repr(making.plan))
-    key = alias.recall(name) if name else None
-    if key and (found := cache.find(_recipe(key, making, compiler, threads))):
-        return CompiledKernel(making.plan, *found, threads)
+    if name:
+        with suppress(OSError), cache.folder() as place:
+            key = alias.recall(name, place)
+            found = cache.find(place, _recipe(key, making, compiler, threads)) if key else None
+            if found:
+                return CompiledKernel(making.plan, *found, threads)
     kernel = _compiled(making, compiler, threads)
     if name:
         alias.remember(name, kernel.path)

@@ -7,6 +7,7 @@ what is opened in it is what was looked at, even where the names above are chang
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -42,12 +43,20 @@ class Held:
 
 
 def hold(path: Path) -> Held:
-    """The folder `path`, no link to one: ours, with mode 0700. Raises OSError with the reason."""
+    """The folder `path`, made where there is none, no link to one: ours, with mode 0700. Raises OSError."""
     if not POSIX:
+        path.mkdir(exist_ok=True)
         return Held(path, path)
-    if not stat.S_ISDIR(path.lstat().st_mode):
-        raise NotADirectoryError(f"{path} is not a folder; remove it, or set GENCONV_CACHE_DIR")
-    descriptor = os.open(path, LOOK | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(path, LOOK | os.O_DIRECTORY)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        return hold(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise NotADirectoryError(f"{path} is not a folder; remove it, or set GENCONV_CACHE_DIR") from None
+        raise
     status = os.fstat(descriptor)
     if ours(status) and not status.st_mode & 0o077:
         return Held(path, _name(descriptor, status) or path, descriptor)
@@ -74,19 +83,20 @@ def safe_folder(path: Path, variable: str) -> Path:
     Raises OSError where another user could put anything in the place of it or of what is in it; the message names
     `variable`, which chose the path.
     """
-    real = Path(os.path.realpath(path))
+    real = os.path.realpath(path)
     if not POSIX:
-        real.mkdir(parents=True, exist_ok=True)
-        return real
-    for folder in (*reversed(real.parents), real):  # downwards: what is safe so far can no longer be moved
+        os.makedirs(real, exist_ok=True)
+        return Path(real)
+    ends = [at for at, character in enumerate(real) if character == "/"]
+    for folder in ("/", *(real[:at] for at in ends[1:]), real):  # downwards: what is safe so far can no longer be moved
         try:
-            status = folder.lstat()
+            status = os.lstat(folder)
         except FileNotFoundError:
             with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-            status = folder.lstat()
+                os.mkdir(folder, mode=0o700)
+            status = os.lstat(folder)
         _demand_safe(folder, status, variable)
-    return real
+    return Path(real)
 
 
 @contextmanager
@@ -146,19 +156,19 @@ def ours(status: os.stat_result) -> bool:
     return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
 
 
-def _demand_safe(folder: Path, status: os.stat_result, variable: str) -> None:
+def _demand_safe(folder: str, status: os.stat_result, variable: str) -> None:
     """Raise OSError unless only root and we can move or replace what is in `folder`, or each its own (sticky)."""
     if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(f"{folder} is not a folder; remove it, or set {variable}")
     way_out = f"set {variable} to a folder that is yours, below folders that are yours or root's"
-    if not ours(status) and status.st_uid != ROOT:
+    if status.st_uid != ROOT and not ours(status):
         raise PermissionError(f"{folder} belongs to another user; {way_out}")
     if status.st_mode & OTHERS_WRITE and not status.st_mode & stat.S_ISVTX and not _group_of_one(folder, status):
         told = f"other users can write to {folder} {_mode(status)}, and so replace what lies below it"
         raise PermissionError(f"{told}; `chmod go-w` it, or {way_out}")
 
 
-def _group_of_one(folder: Path, status: os.stat_result) -> bool:
+def _group_of_one(folder: str, status: os.stat_result) -> bool:
     """Whether those of the group who can write there are this user alone.
 
     So it is where each user has a group of the same name and the umask is 002. An access list hides behind the same
@@ -178,10 +188,10 @@ def _group_of_one(folder: Path, status: os.stat_result) -> bool:
 
 def _name(descriptor: int, status: os.stat_result) -> Path | None:
     """A path that leads to an open folder wherever it is, None where the system has none."""
-    name = Path(f"/proc/self/fd/{descriptor}")
+    name = f"/proc/self/fd/{descriptor}"
     with suppress(OSError):
-        if os.path.samestat(name.stat(), status):
-            return name
+        if os.path.samestat(os.stat(name), status):
+            return Path(name)
     return None
 
 

@@ -149,9 +149,7 @@ def test_the_caches_own_wisdom_is_ours_alone(folder: Path, monkeypatch: pytest.M
 def test_wisdom_is_not_written_where_others_can_lay_a_link(folder: Path) -> None:
     (folder / "cache").mkdir()
     (folder / "cache").chmod(0o777)
-    with pytest.raises(
-        UsageError, match=r"no place for wisdom: other users .*name a file in GENCONV_WISDOM"
-    ):
+    with pytest.raises(UsageError, match=r"no place for wisdom: other users .*name a file in GENCONV_WISDOM"):
         remember(REQUEST, last(REQUEST))
     assert list((folder / "cache").iterdir()) == []
 
