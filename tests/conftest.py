@@ -38,11 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is compiled when a test begins: neither on the disk nor in this process."""
     isolation.forget()
     monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
-    isolation.spare_the_compiler(monkeypatch, tmp_path_factory)
+    if "not compiles" in request.config.getoption("-m"):
+        isolation.refuse_the_compiler(monkeypatch)
+    else:
+        isolation.spare_the_compiler(monkeypatch, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from codegen import toolchain
+from tests import cprogram
 
 if TYPE_CHECKING:
-    import pytest
-
     from codegen.targets import Target
 
 REMEMBERING = (("pipeline", "compiled"), ("gradients.backward", "way"), ("gradients.libraries", "Backward"))
@@ -37,6 +38,16 @@ def forget() -> None:
 def empty_cache(folders: pytest.TempPathFactory) -> str:
     """A folder for one test's cache, not there yet."""
     return str(folders.getbasetemp() / "caches" / str(next(number)))
+
+
+def refuse_the_compiler(patch: pytest.MonkeyPatch) -> None:
+    """Let a test fail that compiles, where those that do were to be left out."""
+
+    def refused(*_: object, **__: object) -> None:
+        pytest.fail("it compiles and does not say so: give it @pytest.mark.compiles", pytrace=False)
+
+    patch.setattr(toolchain.Compiler, "build", refused)
+    patch.setattr(cprogram, "program", refused)
 
 
 def spare_the_compiler(patch: pytest.MonkeyPatch, folders: pytest.TempPathFactory) -> None:

@@ -111,6 +111,7 @@ def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
     )
 
 
+@pytest.mark.compiles
 @targets
 def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:
     """Also: all widths of a target, gcc and clang, and each level of optimisation give the same bits."""
@@ -146,6 +147,7 @@ static inline v{n} v{n}_exp(v{n} y)
 }
 
 
+@pytest.mark.compiles
 @targets
 def test_the_exponential_beneath_is_within_2_ulp(target: str, need: Need, tmp_path: Path) -> None:
     """For all arguments that the activations give it: from where even denormal results are 0, up to 0."""
@@ -170,6 +172,7 @@ def test_the_exponential_beneath_is_within_2_ulp(target: str, need: Need, tmp_pa
         assert np.any((y > 0) & (y < np.finfo(dtype).tiny)), "denormal results are among them"
 
 
+@pytest.mark.compiles
 def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: Path) -> None:
     """Somebody's build of the portable C may fuse products and sums as it likes."""
     row = TARGETS["scalar"]
@@ -184,6 +187,7 @@ def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: 
         assert_within(activation, dtype, y)
 
 
+@pytest.mark.compiles
 def test_the_portable_text_is_within_the_bound_with_the_smallest_compiler(need: Need, tmp_path: Path) -> None:
     row, tools = TARGETS["scalar"], cprogram.Toolchain((need(cprogram.program, "tcc", "tcc"),))
     loops = [activation_loop(activation, row, "float32", 1) for activation in MODELS]
@@ -191,6 +195,7 @@ def test_the_portable_text_is_within_the_bound_with_the_smallest_compiler(need: 
         assert_within(activation, "float32", y)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("activation", PLAIN, ids=str)
 def test_fused_into_a_layer_it_is_within_the_bound(activation: Activation, need: Need) -> None:
     """By the JIT, in both formats; whole numbers, too, whose exponentials are beyond float32."""
@@ -246,6 +251,7 @@ EDGES = {  # at -inf, +inf, and where a value is reached exactly: (x, f(x))
 }
 
 
+@pytest.mark.compiles
 def test_infinities_nan_and_saturation(need: Need, tmp_path: Path) -> None:
     tools, row = need(cprogram.toolchain, TARGETS["scalar"]), TARGETS["scalar"]
     models = PLAIN

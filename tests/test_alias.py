@@ -20,6 +20,8 @@ from codegen.problem import ConvProblem
 from codegen.render import GeneratedSource, render
 from codegen.targets import TARGETS, native
 
+pytestmark = pytest.mark.compiles
+
 WAKE = ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1)
 KEY, OTHER = "5e" * 32, "ab" * 32
 PROBLEMS = (

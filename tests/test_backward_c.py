@@ -24,6 +24,8 @@ from tests import cprogram, strategies
 from tests.cprogram import WARNINGS, Toolchain, compile_c, private
 from tests.strategies import Layer
 
+pytestmark = pytest.mark.compiles
+
 HERE = Path(__file__).parent
 SHARE = 40  # one layer a target for so many of --specs
 

@@ -26,6 +26,8 @@ from codegen.bench.timing import SLICE, Times, alternate
 from codegen.errors import GenConvError, ShapeError, UsageError, VerificationError
 from codegen.targets import TARGETS, native
 
+pytestmark = pytest.mark.compiles
+
 SHAPES = {  # steps, channels, filters, kernel_size, stride, dilation, groups, padding: the field's own
     "A": (3000, 80, 384, 3, 1, 1, 1, (1, 1)),
     "B": (3000, 384, 384, 3, 2, 1, 1, (1, 1)),

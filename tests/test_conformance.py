@@ -15,6 +15,8 @@ from codegen.targets import TARGETS
 from tests import cprogram, recorded, strategies, trials
 from tests.cprogram import Call, Program
 
+pytestmark = pytest.mark.compiles
+
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def test_conv_blocks_are_right(text: str) -> None:
     assert all(spec.name for spec in check.read(text, "block.conv"))
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_python_blocks_run(page: Path, place: Path) -> None:
     code = "\n".join(match[3] for match in FENCE.finditer(page.read_text("utf-8")) if match[2] == "python")
@@ -112,6 +113,7 @@ def test_python_blocks_run(page: Path, place: Path) -> None:
         assert line in done.stdout
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("text", blocks("console"))
 def test_console_blocks_print_what_they_show(text: str, place: Path) -> None:
     sessions = re.split(r"^\$ ", text, flags=re.M)
@@ -122,6 +124,7 @@ def test_console_blocks_print_what_they_show(text: str, place: Path) -> None:
         assert like(shown.rstrip()).search(printed), f"$ {command}\n{printed}"
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("text", blocks("sh"))
 def test_sh_blocks_work(text: str, place: Path) -> None:
     for line in text.strip().splitlines():
@@ -150,6 +153,7 @@ def test_c_blocks_are_what_is_emitted(text: str, emitted: list[str]) -> None:
     assert any(like(text.rstrip()).search(one) for one in emitted)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("text", [block for block in blocks("c") if "int main(" in block.values[0]])
 def test_c_programs_compile_with_the_emitted_files_and_run(text: str, place: Path) -> None:
     command = re.match(r"/\* (gen-conv .*?) \*/", text)

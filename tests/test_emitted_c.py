@@ -25,6 +25,8 @@ from tests import cprogram, strategies, trials
 from tests.cprogram import Call, Program, Toolchain
 from tests.trials import Kernel
 
+pytestmark = pytest.mark.compiles
+
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 MOST_STACK = 16 << 10  # bytes of one function: microcontrollers give a task little more

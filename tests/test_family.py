@@ -15,6 +15,8 @@ from codegen.targets import TARGETS
 from tests import cprogram, recorded
 from tests.cprogram import Call, Program
 
+pytestmark = pytest.mark.compiles
+
 COMPILED = 5  # one layer in so many is compiled, too
 
 

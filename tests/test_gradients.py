@@ -27,6 +27,8 @@ from tests import strategies
 from tests.fuzz import gradients as fuzz
 from tests.strategies import Layer
 
+pytestmark = pytest.mark.compiles
+
 SHARE = 12  # one random layer here for so many of --specs: 24000 of them are 2,000 layers here
 
 

@@ -19,6 +19,8 @@ from codegen.targets import TARGETS
 from tests import cprogram
 from tests.cprogram import Call, Program
 
+pytestmark = pytest.mark.compiles
+
 os.environ.setdefault("KERAS_BACKEND", "torch")
 torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ PATHS = [path for _, path in MODULES]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.j2"))
 
 
-def imports(path: Path, *, for_types: bool = True) -> set[str]:
+@cache
+def imports(path: Path, *, for_types: bool = True) -> frozenset[str]:
     """All that a module imports, at the top or late, dotted; `from a import b` counts as `a` and as `a.b`.
 
     Without `for_types` what stands under `if TYPE_CHECKING:` is left out.
@@ -83,7 +85,7 @@ def imports(path: Path, *, for_types: bool = True) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    return frozenset(found)
 
 
 def room(module: str) -> str:

@@ -56,6 +56,7 @@ def judged(name: str) -> tuple[str, str | None]:
     return "cannot", f"{name} {'fails otherwise than listed' if listed else 'is not listed and fails'}:\n{found}"
 
 
+@pytest.mark.compiles
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("file", TABLE["counts"])
 def test_the_cases_of_a_file(file: str) -> None:

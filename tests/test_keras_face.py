@@ -88,6 +88,7 @@ def test_every_kind_comes_back_from_its_config(cls: type[Layer]) -> None:
     assert [name for name in vars(layer.spec) if getattr(layer.spec, name) != getattr(again.spec, name)] == []
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("cls", LAYERS.values(), ids=lambda cls: cls.__name__)
 def test_configs_go_both_ways(cls: type[Layer], keras: Any) -> None:
     options = sized(cls, activation="tanh", bias_regularizer=codegen.regularizers.L2(0.5), bias_constraint="non_neg")
@@ -106,6 +107,7 @@ def test_configs_go_both_ways(cls: type[Layer], keras: Any) -> None:
     np.testing.assert_allclose(again(x), keras.ops.convert_to_numpy(theirs(x)), atol=1e-5)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("call", ["relu(0.5)", "leaky_relu(0.3)", "elu(alpha=2.0)", "relu(max_value=1.0)"])
 def test_options_of_activations_are_layers_of_keras(call: str, keras: Any) -> None:
     name, inside = call.removesuffix(")").split("(")
@@ -226,6 +228,7 @@ def penalised(cls: type[Layer] = Conv1D, **options: Any) -> Layer:
     return cls(**sized(cls, activity_regularizer=codegen.regularizers.L1(0.3), bias_initializer="ones"), **chosen)
 
 
+@pytest.mark.compiles
 def test_losses_are_the_outputs_and_then_the_weights() -> None:
     layer = Conv1D(6, 3, kernel_regularizer="l2", bias_regularizer="l1", activity_regularizer="l2",
                    bias_initializer="ones")  # fmt: skip
@@ -247,6 +250,7 @@ def test_losses_are_the_outputs_and_then_the_weights() -> None:
     assert layer.losses[0] == pytest.approx(activity, rel=1e-12)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("cls", LAYERS.values(), ids=lambda cls: cls.__name__)
 def test_losses_are_those_of_keras(cls: type[Layer], keras: Any) -> None:
     ours = penalised(cls)
@@ -281,6 +285,7 @@ def test_the_summary_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 # Activations of one's own
 
 
+@pytest.mark.compiles
 def test_any_callable_serves_as_activation() -> None:
     layer, linear = Conv1D(6, 3, activation=swish_10), Conv1D(6, 3)
     layer.build((None, None, 4))
@@ -297,6 +302,7 @@ def test_any_callable_serves_as_activation() -> None:
     np.testing.assert_allclose(out, expected, rtol=1e-6)
 
 
+@pytest.mark.compiles
 def test_an_activation_that_changes_the_shape_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"its activation made shape \(3, 10\), expected \(3, 10, 6\)"):
         Conv1D(6, 3, activation=lambda z: z.sum(axis=2))(X)
@@ -320,6 +326,7 @@ class Square:
         return 2 * z
 
 
+@pytest.mark.compiles
 def test_training_follows_an_activation_with_a_gradient() -> None:
     layer = Conv1D(2, 3, activation=Square(), dtype="float64", bias_initializer="ones")
     x = X.astype(float)

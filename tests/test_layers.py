@@ -14,6 +14,8 @@ from codegen import Conv1D, DepthwiseConv1D, ShapeError, SpecError, SpecErrors, 
 from codegen.layer import Layer
 from codegen.specs import KINDS
 
+pytestmark = pytest.mark.compiles
+
 RNG = np.random.default_rng(0)
 
 

@@ -16,6 +16,8 @@ from tests import cprogram, strategies, trials
 from tests.cprogram import Program
 from tests.strategies import Data, Layer
 
+pytestmark = pytest.mark.live
+
 os.environ.setdefault("KERAS_BACKEND", "torch")
 torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")

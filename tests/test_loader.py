@@ -25,6 +25,8 @@ from codegen.render import render
 from codegen.targets import TARGETS, Target, native, runs_here
 from tests import cprogram
 
+pytestmark = pytest.mark.compiles
+
 WAKE = ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1)
 PROBLEMS = {
     "same": WAKE,

@@ -15,6 +15,8 @@ from tests import cprogram, strategies, trials
 from tests.cprogram import Program
 from tests.strategies import Layer
 
+pytestmark = pytest.mark.compiles
+
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 23, 31, 32, 33)
 PADDINGS = ("valid", "same", "causal", (2, 0), (0, 5))
 

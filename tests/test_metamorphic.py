@@ -21,6 +21,8 @@ from codegen.render import render
 from codegen.targets import native
 from codegen.transforms import named
 
+pytestmark = pytest.mark.compiles
+
 DENSE = ConvProblem(45, 12, 20, 3, pad_left=1, pad_right=1)
 PROBLEMS = {
     "dense": DENSE,

@@ -76,6 +76,7 @@ def test_the_repr_is_a_table_of_contents(file: Path) -> None:
     ]
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors", None])
 def test_weights_from_a_file_or_a_mapping(suffix: str | None, file: Path, tmp_path: Path) -> None:
     given: object = arrays()
@@ -175,6 +176,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
         codegen.load(path)
 
 
+@pytest.mark.compiles
 def test_targets() -> None:
     scalar = codegen.load(TWO, arrays(), "scalar")
     assert "target=scalar" in repr(scalar.stem)

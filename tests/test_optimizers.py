@@ -79,6 +79,7 @@ def test_keras_numbers(cls: Any, options: dict[str, Any], expected: list[float])
     assert optimizer.iterations(layer) == 3
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize(("cls", "options", "expected"), RECORDED, ids=NAMES)
 def test_keras_step_by_step(cls: Any, options: dict[str, Any], expected: list[float]) -> None:
     """Twenty steps of random gradients in float32, the Keras that is installed beside ours."""
@@ -249,12 +250,14 @@ def fitted(optimizer: Optimizer, layer: Any, rounds: int) -> list[float]:
     return [optimizer.minimize(layer, x, error) for _ in range(rounds)]
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("optimizer", [SGD(1.0, 0.8), SGD(1.0, 0.8, nesterov=True), Adam(0.05)])
 def test_a_hidden_kernel_is_found(optimizer: Optimizer) -> None:
     losses = fitted(optimizer, Conv1D(3, 5, padding="same", kernel_initializer="zeros"), 150)
     assert losses[-1] < 1e-3 * losses[0]
 
 
+@pytest.mark.compiles
 def test_the_loss_holds_every_penalty() -> None:
     layer = Conv1D(3, 5, padding="same", kernel_regularizer="l2", bias_regularizer="l1", activity_regularizer="l2",
                    kernel_initializer=codegen.initializers.HeNormal(seed=2), bias_initializer="ones")  # fmt: skip
@@ -267,6 +270,7 @@ def test_the_loss_holds_every_penalty() -> None:
     np.testing.assert_allclose(whole - bare, sum(layer.losses), rtol=1e-6)
 
 
+@pytest.mark.compiles
 def test_the_activity_penalty_is_followed() -> None:
     """With no other loss the outputs shrink: the kernel's and the bias' gradients are those by differences."""
     start = np.random.default_rng(1).normal(size=(3, 2, 4))
@@ -287,6 +291,7 @@ def test_the_activity_penalty_is_followed() -> None:
     np.testing.assert_allclose(found[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-6)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("number", range(4))
 def test_training_beside_keras(number: int) -> None:
     """Five steps of a penalised, constrained layer of each kind: its weights stay those of Keras, by autograd."""
@@ -383,6 +388,7 @@ def test_each_layer_has_its_own_state() -> None:
 # The example
 
 
+@pytest.mark.compiles
 def test_the_ecg_example_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A short run of examples/train_ecg.py: noise on the unseen quarter falls, the norm is held, the C is right."""
     pytest.importorskip("pywt", reason="needs the `test` extra: pip install PyWavelets")

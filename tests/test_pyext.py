@@ -20,6 +20,8 @@ from codegen.problem import ConvProblem
 from codegen.render import GeneratedSource, render
 from codegen.targets import native
 
+pytestmark = pytest.mark.compiles
+
 PROBLEM = ConvProblem(30, 5, 9, 3, dilation=2, pad_left=4)
 FREE = replace(PROBLEM, steps=None, bias=False)
 

@@ -15,6 +15,8 @@ from codegen import check, cli, reference
 from codegen.targets import TARGETS
 from tests import cprogram
 
+pytestmark = pytest.mark.compiles
+
 ROOT = Path(__file__).parent.parent
 REAL = ROOT / "tests/real"
 LAYERS = ("stft", "encoder0", "encoder1", "encoder2", "encoder3")

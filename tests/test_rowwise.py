@@ -20,6 +20,8 @@ from codegen.specs import Conv1DSpec
 from codegen.targets import TARGETS
 from tests import cprogram, strategies, trials
 
+pytestmark = pytest.mark.compiles
+
 NAMES = strategies.ROWS
 DTYPE = {"float32": "float64", "float64": "longdouble"}
 

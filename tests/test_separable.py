@@ -19,6 +19,8 @@ from codegen.specs import SeparableConv1DSpec
 from codegen.targets import TARGETS
 from tests import cprogram, strategies, trials
 
+pytestmark = pytest.mark.compiles
+
 SPEC = SeparableConv1DSpec(name="stem", filters=3, kernel_size=2, input_shape=(5, 2), depth_multiplier=2)
 
 

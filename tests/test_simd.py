@@ -16,6 +16,8 @@ from codegen.targets import TARGETS, Target
 from tests import cprogram
 from tests.lanewise import Loop, header, run
 
+pytestmark = pytest.mark.compiles
+
 Need = Callable[..., Any]
 COUNT = 512
 targets = pytest.mark.parametrize("target", TARGETS)

@@ -14,6 +14,8 @@ from codegen.plan import Request
 from codegen.problem import ConvProblem
 from codegen.targets import native
 
+pytestmark = pytest.mark.compiles
+
 PROBLEMS = {
     "peeled": ConvProblem(700, 12, 40, 3, pad_left=1, pad_right=1),
     "dilated": ConvProblem(900, 16, 24, 2, dilation=200, pad_left=200),

@@ -70,6 +70,7 @@ def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
     assert same[worst] or over[worst] <= 0, place
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:
     """For every binade, both signs and every bend.
@@ -91,6 +92,7 @@ def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path:
             assert np.array_equal(bits(y), first[activation, dtype]), f"{activation} {dtype} v{n} {compiler}"
 
 
+@pytest.mark.compiles
 def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: Path) -> None:
     """Somebody's build of the portable C may fuse products and sums as it likes."""
     row = TARGETS["scalar"]

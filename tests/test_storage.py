@@ -29,6 +29,8 @@ from tests.cprogram import Call, Program, Toolchain
 if TYPE_CHECKING:
     from codegen.plan import KernelPlan
 
+pytestmark = pytest.mark.compiles
+
 ROOT, STORAGES = test_real.ROOT, tuple(HALVES)
 WEIGHTS = ("packed", "argument", "baked")
 SERVING = [name for name in planner.ALGORITHMS if name not in planner.TRANSFORMING]

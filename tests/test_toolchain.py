@@ -129,6 +129,7 @@ def test_another_compiler_of_the_same_name_has_another_identity(bare: Path) -> N
     assert next(toolchain.chain()).identity != first.identity
 
 
+@pytest.mark.compiles
 def test_an_error_shows_the_command_and_the_last_lines() -> None:
     compiler = toolchain.find()
     assert compiler is not None
@@ -141,6 +142,7 @@ def test_an_error_shows_the_command_and_the_last_lines() -> None:
     assert "GENCONV_CC" in text
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("name", ["gcc", "clang", "tcc"])
 def test_a_library_of_each_compiler_computes(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, need: Callable[..., Any]
@@ -161,6 +163,7 @@ def test_a_library_of_each_compiler_computes(
         assert not hasattr(library, "hidden")
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("flag", ["-ffast-math", "-Ofast", "-funsafe-math-optimizations"])
 def test_fast_math_in_cc_changes_no_sum_and_flushes_nothing(
     flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -214,6 +217,7 @@ def eventually(what: Callable[[], bool]) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 class TestInterrupted:
+    @pytest.mark.compiles
     def test_a_hanging_compiler_ends_with_all_its_children(
         self, compiler_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -224,6 +228,7 @@ class TestInterrupted:
         child = int((tmp_path / "child").read_text())
         assert eventually(lambda: not alive(child))
 
+    @pytest.mark.compiles
     def test_ctrl_c_ends_it_too(self, compiler_of: Make, tmp_path: Path) -> None:
         compiler = compiler_of(
             f"sleep 1000 & echo $! > {tmp_path}/child.new; mv {tmp_path}/child.new {tmp_path}/child; wait"
@@ -244,6 +249,7 @@ class TestInterrupted:
         assert eventually(lambda: not alive(child))
 
 
+@pytest.mark.compiles
 def test_a_hundred_megabytes_of_errors_cost_nothing(compiler_of: Make) -> None:
     compiler = compiler_of("yes 'error: and so on' | head -c 100000000 >&2; echo the end >&2; exit 3")
     tracemalloc.start()
@@ -256,6 +262,7 @@ def test_a_hundred_megabytes_of_errors_cost_nothing(compiler_of: Make) -> None:
     assert len(str(caught.value)) < 20_000
 
 
+@pytest.mark.compiles
 def test_a_compiler_that_says_nothing_and_writes_nothing_is_an_error(compiler_of: Make) -> None:
     with pytest.raises(ToolchainError, match="wrote no kernel"):
         compiler_of("exit 0").shared("", SCALAR)
@@ -271,6 +278,7 @@ def test_the_child_has_limits_on_time_memory_and_files(monkeypatch: pytest.Monke
     assert (core, language) == ("0", "C")
 
 
+@pytest.mark.compiles
 def test_nothing_is_left_behind(compiler_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()

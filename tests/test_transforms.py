@@ -26,6 +26,8 @@ from codegen.transforms.expressions import Code
 from tests import cprogram
 from tests.cprogram import Call, Program
 
+pytestmark = pytest.mark.compiles
+
 SHAPES = Path(__file__).parent.parent / "bench" / "shapes"
 FILTERS = [(m, r) for r in range(2, winograd.MOST_TAPS + 1) for m in range(2, winograd.MOST_POINTS + 2 - r)]
 WAYS = [(size, taps) for size in fft.SIZES for taps in sorted({2, 5, size // 4, size // 2, size - 7})]

@@ -22,6 +22,8 @@ from codegen.specs import Conv1DTransposeSpec
 from codegen.targets import TARGETS
 from tests import cprogram, strategies, trials
 
+pytestmark = pytest.mark.compiles
+
 SPEC = Conv1DTransposeSpec(name="up", filters=3, kernel_size=4, strides=2, padding="same", input_shape=(5, 2))
 
 

@@ -20,6 +20,8 @@ from codegen.targets import TARGETS, native
 from tests import cprogram
 from tests.cprogram import Call, Program
 
+pytestmark = pytest.mark.compiles
+
 FIRST = ConvProblem(50, 3, 3, 1, channels_last=False)
 PROBLEMS = {
     "wide": replace(FIRST, channels=20, filters=37, kernel_size=3, pad_left=1, pad_right=1),

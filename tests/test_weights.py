@@ -750,6 +750,7 @@ def test_a_layer_of_every_kind_saves_and_loads_its_weights(kind: str, dtype: str
     assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
 
 
+@pytest.mark.compiles
 def test_a_model_saves_and_loads_its_weights(tmp_path: Path) -> None:
     text = "conv1d a { input_shape = (None, 3), filters = 4, kernel_size = 3 }\n"
     text += "depthwise_conv1d b { input_shape = (None, 4), kernel_size = 5, use_bias = False }"

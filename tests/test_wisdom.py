@@ -256,6 +256,7 @@ def test_writers_at_once_leave_a_whole_file(folder: Path) -> None:
 # What follows it
 
 
+@pytest.mark.compiles
 @needs_compiler
 def test_measured_once_and_taken_ever_after(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, int, int]] = []
@@ -290,6 +291,7 @@ def test_the_fastest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert autotune.choice(REQUEST, "measure") == plans[2].key
 
 
+@pytest.mark.compiles
 @needs_compiler
 def test_layers_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = codegen.Conv1D(16, 3, input_shape=(64, 8), target=HERE.name)
@@ -364,6 +366,7 @@ def conv(folder: Path) -> str:
     return str(folder / "stem.conv")
 
 
+@pytest.mark.compiles
 @needs_compiler
 def test_show_measures_and_tells(conv: str, folder: Path) -> None:
     chosen = ("--target", HERE.name, "--init", "--seed", "1", "--accuracy", "fast")
@@ -405,6 +408,7 @@ def test_generate_follows_a_named_file(conv: str, folder: Path) -> None:
     assert words not in (folder / "plain" / "stem.c").read_text()
 
 
+@pytest.mark.compiles
 @needs_compiler
 def test_verify_holds_transforms_to_directs_rms(folder: Path) -> None:
     conv = str(folder / "wide.conv")
