@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,6 +31,7 @@ __all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
 CACHE_LINE = 64
+UNWRITTEN = 0x7F  # of each byte in a workspace: numbers near the largest, which whoever reads them shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +64,10 @@ class CompiledKernel:
             return kernel
         return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
 
-    def in_threads(self, threads: int) -> CompiledKernel:
-        """The same, shared by so many threads; of a sliced plan only."""
-        return CompiledKernel(self.plan, self.path, self._library, threads)
+    def in_threads(self, threads: int, spare: int = 0) -> CompiledKernel:
+        """The same, shared by so many threads: 1 unless the plan is sliced; `spare` bytes behind each workspace."""
+        plan = replace(self.plan, workspace_bytes=self.plan.workspace_bytes + spare)
+        return CompiledKernel(plan, self.path, self._library, threads)
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
@@ -97,9 +99,10 @@ class CompiledKernel:
             block.kernel, block.bias = _pointer(kernel), _pointer(bias)
             block.batch, block.steps = len(x), steps_of(self.plan.problem, x)
             calls.append(partial(self._library.genconv_run_v1, block))
-            kept.append(workspace)
+            if workspace is not None:
+                kept.append(ffi.buffer(workspace))
         call = calls[0] if self.threads == 1 else partial(crew.run, calls)
-        call.__dict__["keeps"] = (self, x, y, kernel, bias, kept)
+        call.__dict__.update(keeps=(self, x, y, kernel, bias), workspaces=kept)
         return call
 
 
@@ -160,7 +163,7 @@ def _grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     (block, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
     if not size or (workspace is not None and len(workspace) >= size):
         return owner
-    memory = np.full(size + CACHE_LINE, 0xFF, np.uint8)  # NaN: who reads what was never written is found out
+    memory = np.full(size + CACHE_LINE, UNWRITTEN, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
     block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, workspace

@@ -43,7 +43,8 @@ __all__ = [
 
 PATTERN = 65537  # numbers until they come again: a prime
 SCALES = {"float32": (1, 8, 64), "float64": (1, 16, 512)}  # of samples before an activation: exp ends at 88, at 709
-MARGIN_BYTES, NAN = 1 << 16, 0xFF  # around each array: what a slip reads there is NaN, what it writes there is seen
+MARGIN_BYTES = 1 << 16  # around each array: what a slip writes there is seen
+UNWRITTEN = 0x7F  # of each byte there, and in y: numbers near the largest, which no sum, comparison or relu passes over
 PRODUCTS, NUMBERS, OUTPUTS = 200_000_000, 1_000_000, 150_000  # that NumPy multiplies, gathers and compares, about
 LEAST_LOOKED_AT = 64  # outputs that are all looked at, whatever it takes
 AROUND = 2  # tiles to each side of the ends and of the middle; one beside other marks
@@ -136,13 +137,13 @@ def _rms(most: int) -> float:
 
 
 def array(shape: tuple[int, ...], dtype: str) -> Array:
-    """NaN between margins of NaN; where it is large, zeros that take no memory until they are touched."""
+    """Numbers near the largest between margins of them; a large array is zeros that take no memory until touched."""
     size = prod(shape) * np.dtype(dtype).itemsize
     if size <= LARGE:
-        memory = np.full(size + 2 * MARGIN_BYTES, NAN, np.uint8)
+        memory = np.full(size + 2 * MARGIN_BYTES, UNWRITTEN, np.uint8)
     else:
         memory = _untouched(size + 2 * MARGIN_BYTES)
-        memory[:MARGIN_BYTES] = memory[MARGIN_BYTES + size :] = NAN
+        memory[:MARGIN_BYTES] = memory[MARGIN_BYTES + size :] = UNWRITTEN
     return memory[MARGIN_BYTES : MARGIN_BYTES + size].view(dtype).reshape(shape)
 
 
@@ -158,7 +159,12 @@ def margins_are_whole(made: Array) -> bool:
     memory = made
     while isinstance(memory.base, np.ndarray):
         memory = memory.base
-    return bool((memory[:MARGIN_BYTES] == NAN).all() and (memory[-MARGIN_BYTES:] == NAN).all())
+    return is_unwritten(memory[:MARGIN_BYTES]) and is_unwritten(memory[-MARGIN_BYTES:])
+
+
+def is_unwritten(memory: Array) -> bool:
+    """Whether all bytes are as they were."""
+    return bool((memory.view(np.uint8) == UNWRITTEN).all())
 
 
 def _untouched(size: int) -> Array:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ import pytest
 
 from codegen import activations, planner, proof, reference, trial
 from codegen.errors import ToolchainError
+from codegen.gradients import libraries
+from codegen.gradients import reference as gradients
+from codegen.gradients.plan import KernelGradientPlan, output_plan, plan
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
+from codegen.registry import Call
 from codegen.targets import TARGETS
 from codegen.toolchain import Compiler
 from codegen.turns import marks, turns
 from tests.fuzz import mutants
+from tests.strategies import CURVED, ROWS
 
 ROOT = Path(__file__).parents[1]
 COMPILER = Compiler(("/bin/cc",), "cc", "cc 1.0", "")
@@ -50,19 +56,26 @@ class Spoiled:
     spoil: Spoil
     threads: int = 1
     right: dict[tuple[int, ...], Array] = field(default_factory=dict)  # answers to all batches of a shape: one trial's
+    workspaces: tuple[bytes, ...] = ()  # as a call leaves them
 
     def pack(self, kernel: Array) -> Array:
         return kernel
 
-    def in_threads(self, threads: int) -> Spoiled:
+    def in_threads(self, threads: int, spare: int = 0) -> Spoiled:
         return replace(self, threads=threads)
+
+    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Any:
+        call = partial(self.run, x, y, kernel, bias)
+        call.__dict__["workspaces"] = self.workspaces
+        return call
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         p = self.plan.problem
         assert kernel is not None
         if x.shape not in self.right:
             with np.errstate(over="ignore"):
-                self.right[x.shape] = reference.convolve(p, x, kernel, bias).astype(p.dtype)
+                wide = "longdouble" if p.dtype == "float64" else "float64"
+                self.right[x.shape] = reference.convolve(p, x, kernel, bias, dtype=wide).astype(p.dtype)
         y[...] = self.right[x.shape]
         if y.shape[1 if p.channels_last else 2]:
             self.spoil(y if p.channels_last else y.swapaxes(1, 2), p)
@@ -88,6 +101,16 @@ def nothing(y: Array, p: ConvProblem) -> None:
 def test_a_right_kernel_is_accepted(name: str) -> None:
     for accuracy in ("exact", "fast"):
         proof.prove(Spoiled(plan_of(PROBLEMS[name], accuracy), nothing), COMPILER)
+
+
+@pytest.mark.parametrize("activation", [*CURVED, *((name, {}) for name in ROWS)], ids=str)
+def test_a_right_activation_is_accepted(activation: tuple[str, dict[str, Any]]) -> None:
+    """NumPy's own in float64 are farther from the truth than a kernel's may be: they take longer numbers."""
+    name, options = activation
+    for dtype in ("float32", "float64"):
+        meant = activations.get(Call(name, (), tuple(options.items())))
+        problem = ConvProblem(150, 3, 8, 3, pad_left=1, pad_right=1, dtype=dtype, activation=meant)
+        proof.prove(Spoiled(plan_of(problem, "exact"), nothing), COMPILER)
 
 
 def places(plan: KernelPlan) -> Iterator[int]:
@@ -150,7 +173,7 @@ def test_sums_lie_where_the_activation_is_steep_and_farther_out(name: str) -> No
 
 
 FAULTS: dict[str, Spoil] = {
-    "an output that is never written": lambda y, p: y.__setitem__((-1, -1, -1), np.nan),
+    "an output that is never written": lambda y, p: y.__setitem__((-1, -1, -1), np.finfo(p.dtype).max),
     "two filters that change places": lambda y, p: y.__setitem__(np.s_[..., :2], y[..., 1::-1].copy()),
     "two outputs that change places": lambda y, p: y.__setitem__(np.s_[:, :2], y[:, 1::-1].copy()),
     "the second sample is the first": lambda y, p: y.__setitem__(1, y[0]),
@@ -177,6 +200,68 @@ def test_a_kernel_that_writes_beside_its_outputs_is_refused() -> None:
         memory[trial.MARGIN_BYTES - 1] = 0
 
     assert refused(plan_of(PROBLEMS["tiles"]), spoil)
+
+
+@pytest.mark.parametrize(("last", "right"), [(trial.UNWRITTEN, True), (0, False)])
+def test_a_kernel_that_writes_behind_its_workspace_is_refused(last: int, right: bool) -> None:
+    workspace = bytes([0] * 100 + [trial.UNWRITTEN] * (trial.MARGIN_BYTES - 1) + [last])
+    kernel = Spoiled(plan_of(PROBLEMS["tiles"]), nothing, workspaces=(workspace,))
+    if right:
+        proof.prove(kernel, COMPILER)
+    else:
+        with pytest.raises(ToolchainError, match="wrong on whole numbers: it writes beside its arrays"):
+            proof.prove(kernel, COMPILER)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A gradient's library as far as its self-test looks: its plan."""
+
+    plan: Any
+
+
+GRADIENTS = {
+    "tanh": ConvProblem(130, 5, 9, 3, pad_left=1, pad_right=1, activation=TANH),
+    "elu, channels first": ConvProblem(64, 3, 4, 2, channels_last=False, activation=activations.get("elu")),
+    "linear": ConvProblem(90, 4, 6, 3, stride=2, groups=2),
+    "float64": ConvProblem(70, 2, 5, 4, dtype="float64", activation=activations.get("gelu")),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_the_gradients_self_tests_accept_what_is_right_alone(
+    name: str, spoiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of all numbers by 1, a slope or a sum by a few times what it may be off."""
+    problem = GRADIENTS[name]
+    for place in range(3):
+
+        def answer(kernel: Any, x: Array, y: Array, given: Array | None, place: int = place) -> None:
+            p, wide = kernel.plan.problem, np.longdouble if problem.dtype == "float64" else np.float64
+            if isinstance(kernel.plan, KernelGradientPlan):
+                assert given is not None
+                y[...] = gradients.kernel_gradient(p, x, given)
+                y.reshape(-1)[place * (y.size - 1) // 2] += spoiled
+                return
+            dz, before = x.astype(wide), kernel.plan.bias_numbers
+            if given is not None:
+                dz = dz * activations.derivative(p.activation, given.astype(wide), p.dtype)
+                y[before:] = dz.ravel()
+                y[before + place * (dz.size - 1) // 2] += spoiled * 1e-4
+            y[: p.filters] = gradients.bias_gradient(p, dz)
+            y[place * (p.filters - 1) // 2] += spoiled * (given is None)
+
+        monkeypatch.setattr(libraries, "_run", answer)
+        for made, prove in (
+            (plan(problem, TARGETS["avx2"]), libraries._prove_kernel),
+            (output_plan(problem, TARGETS["avx2"]), libraries._prove_output),
+        ):
+            if spoiled:
+                with pytest.raises(ToolchainError, match="wrong on whole numbers: number"):
+                    prove(Watching(made), COMPILER)  # type: ignore[arg-type]  # all that is asked of it
+            else:
+                prove(Watching(made), COMPILER)  # type: ignore[arg-type]  # all that is asked of it
 
 
 def test_slices_are_tried_in_one_thread_and_in_several() -> None:
