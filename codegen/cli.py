@@ -16,7 +16,7 @@ from typing import NoReturn, TextIO, cast
 from codegen.commands import COMMANDS
 from codegen.errors import GenConvError, SpecErrors, UsageError
 from codegen.suggest import closest, expected
-from codegen.terminal import OutputError, Stream, Terminal, hold_descriptors
+from codegen.terminal import OutputError, ReaderGone, Stream, Terminal, hold_descriptors
 
 __all__ = ["main"]
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         terminal.complain("gen-conv: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
+    except ReaderGone:
         return PIPE_CLOSED
     except OutputError as error:
         terminal.complain(f"gen-conv: error: {error}")
