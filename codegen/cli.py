@@ -134,7 +134,9 @@ def _parser(name: str, arguments: Callable[[argparse.ArgumentParser], None]) -> 
     main_command = name == "generate"
     parser = _Parser(
         prog="gen-conv" if main_command else f"gen-conv {name}",
-        description="Specialised C for exactly your convolution layers." if main_command else COMMANDS[name] + ".",
+        description="Specialised C for exactly your convolution layers."
+        if main_command
+        else f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
         epilog=EPILOG if main_command else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
