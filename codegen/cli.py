@@ -16,7 +16,7 @@ from typing import NoReturn, TextIO, cast
 from codegen.commands import COMMANDS
 from codegen.errors import GenConvError, SpecErrors, UsageError
 from codegen.suggest import closest, expected
-from codegen.terminal import OutputError, Stream, Terminal, hold_descriptors
+from codegen.terminal import OutputError, ReaderGone, Stream, Terminal, hold_descriptors
 
 __all__ = ["main"]
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         terminal.complain("gen-conv: interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
+    except ReaderGone:
         return PIPE_CLOSED
     except OutputError as error:
         terminal.complain(f"gen-conv: error: {error}")
@@ -134,7 +134,9 @@ def _parser(name: str, arguments: Callable[[argparse.ArgumentParser], None]) -> 
     main_command = name == "generate"
     parser = _Parser(
         prog="gen-conv" if main_command else f"gen-conv {name}",
-        description="Specialised C for exactly your convolution layers." if main_command else COMMANDS[name] + ".",
+        description="Specialised C for exactly your convolution layers."
+        if main_command
+        else f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
         epilog=EPILOG if main_command else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -136,10 +136,7 @@ def one_of(*words: str, elsewhere: Mapping[str, str] = MappingProxyType({})) -> 
     return check
 
 
-_BEFORE = (
-    "a convolution pads with zeros: for another padding make x longer before the layer, as numpy.pad(x, …, mode={}) "
-    "does, and write padding = valid"
-)
+_BEFORE = "zeros only: pad x before the layer, as numpy.pad(…, mode={}) does, and write padding = valid"
 PADDED = {
     **{word: _BEFORE.format(f'"{word}"') for word in ("reflect", "symmetric", "edge", "wrap", "constant")},
     **{word: _BEFORE.format('"edge"') for word in ("replicate", "replication", "border", "nearest")},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 _LONGEST = 64  # characters of a word that are compared
 _MOST = 1_000  # words that it is compared with
@@ -18,6 +17,8 @@ def closest(word: str, known: Iterable[str], other: Mapping[str, str] | None = N
     meant = {**(other or {}), **meant}
     if word in meant:
         return meant[word]
+    from difflib import get_close_matches  # late, as most runs have nothing to suggest
+
     alike = sorted(meant, key=lambda name: -_shared(name, word))[:_TRIED]
     spelled = {_plain(name): name for name in reversed(alike)}
     close = get_close_matches(_plain(word), list(spelled), n=1, cutoff=0.7)

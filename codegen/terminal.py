@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 
 from codegen.errors import UsageError
 
-__all__ = ["OutputError", "Stream", "Terminal", "coloured", "hold_descriptors"]
+__all__ = ["OutputError", "ReaderGone", "Stream", "Terminal", "coloured", "hold_descriptors"]
 
 RED, BLUE, RESET = "\x1b[1;31m", "\x1b[1;34m", "\x1b[0m"
 ACCENTS = (
@@ -26,10 +26,14 @@ class OutputError(UsageError):
     """Standard output is closed, full, or on a disk that fails: what was asked for reaches nobody."""
 
 
+class ReaderGone(BrokenPipeError):
+    """Whoever read standard output has gone; another broken pipe, such as a compiler's, is none of this."""
+
+
 class Stream:
     """A standard stream, None where the process was started without it.
 
-    A write to standard output that fails raises OutputError, and BrokenPipeError where the reader went away. What
+    A write to standard output that fails raises OutputError, and ReaderGone where the reader went away. What
     standard error does not take is lost, as there is no place left to tell it. After a failure all goes to nowhere, so
     that the interpreter's own last flush does not complain.
     """
@@ -64,7 +68,7 @@ class Stream:
             if not self._results:
                 return
             if isinstance(error, BrokenPipeError):
-                raise
+                raise ReaderGone(*error.args) from None
             reason = getattr(error, "strerror", None) or error
             raise OutputError(f"cannot write to standard output: {reason}") from None
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen import cache, ownership
+from codegen import cache, files, ownership
 from codegen.errors import UsageError
 from codegen.storage import AS_COMPUTED
 
@@ -238,7 +238,8 @@ def _write(file: Path, added: Iterable[Entry]) -> None:
 
 
 def _replace(file: Path, entries: Iterable[Entry]) -> None:
-    """The whole file anew, under another name first. Raises UsageError."""
+    """The whole file anew, under another name first. Raises UsageError, for a FIFO or a device in its place too."""
+    files.state(file, b"")
     data = "".join(f"{entry}\n" for entry in entries).encode()
     temporary = None
     try:

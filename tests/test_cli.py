@@ -560,6 +560,18 @@ class TestEndings:
         code, out, err = run("one.conv", "--json")
         assert (code, out, "a wheel came off" in err) == (70, "", True)
 
+    def test_a_pipe_that_breaks_elsewhere_is_no_reader_that_went_away(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from codegen import check
+
+        def broken(*_: object, **__: object) -> None:
+            raise BrokenPipeError(32, "Broken pipe")
+
+        monkeypatch.setattr(check, "read", broken)
+        code, _, err = run("one.conv")
+        assert (code, "BrokenPipeError" in err) == (70, True)
+
     def test_ctrl_c_is_one_line(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         from codegen import check
 

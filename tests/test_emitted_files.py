@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import codegen
-from codegen import cli
+from codegen import cli, weights
 from codegen.commands import emitted
 
 Run = Callable[..., tuple[int, str, str]]
@@ -34,7 +34,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     Path("one.conv").write_text(LAYER.format("one"))
     Path("two.conv").write_text(LAYER.format("one") + LAYER.format("two"))
-    np.savez("w.npz", **{"one/kernel": np.ones((9, 8, 16), "float32"), "one/bias": np.zeros(16, "float32")})
+    weigh(1.0)
 
     def go(line: str) -> tuple[int, str, str]:
         code = cli.main(line.split())
@@ -42,6 +42,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return code, captured.out, captured.err
 
     return go
+
+
+def weigh(value: float) -> None:
+    """w.npz, all of whose numbers are that one."""
+    weights.save("w.npz", {"one/kernel": np.full((9, 8, 16), value), "one/bias": np.full(16, value)})
 
 
 def names(folder: str = "build") -> list[str]:
@@ -188,7 +193,7 @@ class TestReasons:
 
     def test_other_weights_or_an_edit(self, run: Run) -> None:
         run("one.conv -q --weights w.npz")
-        np.savez("w.npz", **{"one/kernel": np.full((9, 8, 16), 2, "float32"), "one/bias": np.zeros(16, "float32")})
+        weigh(2.0)
         code, out, _ = run("one.conv --check --weights w.npz")
         why = "the head is the same: other weights, or edited by hand; --diff shows where"
         assert (code, out.splitlines()[0]) == (1, f"differs {Path('build/one.c')}: {why}")

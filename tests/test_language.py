@@ -217,7 +217,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("entry", "hint"),
         [
-            ("padding = reflect", 'make x longer before the layer, as numpy.pad(x, …, mode="reflect") does'),
+            ("padding = reflect", 'zeros only: pad x before the layer, as numpy.pad(…, mode="reflect") does'),
             ('padding = "replicate"', 'mode="edge") does, and write padding = valid'),
             ("padding = Circular", 'mode="wrap") does, and write padding = valid'),
             ("padding = full", "write (n, n), n being dilation_rate * (kernel_size - 1)"),

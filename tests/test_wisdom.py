@@ -200,6 +200,9 @@ def test_a_file_that_is_no_wisdom_is_not_replaced(folder: Path, monkeypatch: pyt
     os.mkfifo(folder / "fifo")
     with pytest.raises(UsageError, match=r"cannot read wisdom from `.*fifo`"):
         wisdom.remember(REQUEST, GCC, last(REQUEST), 1e-6, "words", folder / "fifo")
+    with pytest.raises(UsageError, match="fifo` is a FIFO"):
+        wisdom.export_to(folder / "fifo")
+    assert (folder / "fifo").is_fifo()
     assert text.read_text() == "# remember the milk\n"
     monkeypatch.delenv("GENCONV_WISDOM")
     wisdom.path().parent.mkdir(exist_ok=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.errors import UsageError
-from codegen.targets import TARGETS
 
 __all__ = ["Head", "hold_foreign", "left_over", "reasons", "unasked"]
 
@@ -23,7 +22,6 @@ _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
 _FACT = re.compile(r"(computes|forward|algorithm|input|kernel|work|memory|build) {2,}(\S.*)")
-_TARGET = re.compile(rf"\bfor ({'|'.join(TARGETS)})\b")
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,10 @@ class Head:
     @property
     def options(self) -> str:
         """The options of the command that the text shows to have been given, as they are written there."""
+        from codegen.targets import TARGETS
+
         memory, how = self.facts.get("memory", ""), self.facts.get("algorithm") or self.facts.get("input", "")
-        target, half = _TARGET.search(how), re.search(r"the kernel's are (\w+)", memory)
+        target, half = re.search(rf"\bfor ({'|'.join(TARGETS)})\b", how), re.search(r"the kernel's are (\w+)", memory)
         given = {
             f"--target {target[1]}" if target else "": target is not None,
             "--weights FILE or --init": "(const tables" in memory,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -200,6 +199,8 @@ def _difference(path: Path, text: str | None) -> str:
 
 
 def _report(terminal: Terminal, path: Path, data: bytes, **more: str) -> None:
+    import hashlib
+
     found = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     terminal.report["files"].append(found | more)
 
