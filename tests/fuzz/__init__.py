@@ -1,0 +1,1 @@
+"""Fuzzers: each module has `run(count, seed)`, which returns how many it tried and what it found."""
