@@ -32,7 +32,8 @@ def convolve(
     not read. `dtype` is float64, longdouble (what float64 kernels are held to) or int64 (whole numbers, exact while
     nothing passes 2**63; linear and relu only, whose results on whole numbers are whole).
     """
-    y = _activated(problem, _sums(problem, x, kernel, bias, dtype))
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = _activated(problem, _sums(problem, x, kernel, bias, dtype))
     return y if problem.channels_last else np.swapaxes(y, 1, 2)
 
 
@@ -41,35 +42,57 @@ def bound(
 ) -> Array:
     """The largest |computed - exact| that a right direct kernel can show, for each output; shape as `convolve`.
 
-    Before the activation n·u/(1 - n·u)·(|b| + Σ|w||x|), n = terms + 1, u the unit roundoff of the problem's dtype, for
-    any order of summation, fused or not (Higham, Accuracy and Stability of Numerical Algorithms, §3.1). After it, times
-    the activation's steepest slope, plus the activation's own stated error. `before`, (batch, out steps, filters), is
-    what another algorithm may lose before the activation.
+    Before the activation n/(1 - n·u)·(u·(|b| + Σ|w||x|) + least/2), n = terms + 1, u the unit roundoff of the problem's
+    dtype and least its least number, for any order of summation, fused or not (Higham, Accuracy and Stability of
+    Numerical Algorithms, §2.2 and §3.1). After it, times the activation's steepest slope, plus the activation's own
+    stated error. `before`, (batch, out steps, filters), is what another algorithm may lose before the activation.
+
+    It is inf, no promise, where |b| + Σ|w||x| is beyond the dtype's largest number, so that a sum on the way may be;
+    and NaN where a NaN or an infinity takes part: there the value itself is promised.
     """
     allowed = lost(problem, x, kernel, bias) if before is None else before
-    sums = _sums(problem, x, kernel, bias, "float64")
-    allowed = np.broadcast_to(allowed, sums.shape)
-    if problem.activation != LINEAR:
-        allowed = through_activation(problem, sums, _activated(problem, sums), allowed)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = _sums(problem, x, kernel, bias, "float64")
+        allowed = np.broadcast_to(allowed, sums.shape)
+        if problem.activation != LINEAR:
+            allowed = through_activation(problem, sums, _activated(problem, sums), allowed)
     return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
 
 
 def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
-    """The direct algorithm's bound before the activation.
+    """The direct algorithm's bound before the activation, (batch, out steps, filters).
 
     Of two stages: what the second one loses on the largest that the first one's outputs may be, and what it makes of
     their errors.
     """
     if problem.depth_multiplier:
-        (each, across), (first, second) = problem.stages(), problem.stage_kernels(kernel)
-        across = replace(across, channels_last=True)
-        error = lost(each, x, first, None)
-        between = np.abs(_sums(each, x, first, None, "float64")) + error
-        carried = _sums(across, error, np.abs(second), None, "float64")
-        return carried + lost(across, between, second, bias)
-    terms = (problem.terms + 1) * DTYPES[problem.dtype].unit
-    magnitude = _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
-    return np.asarray(terms / (1 - terms) * magnitude)
+        return _lost_in_stages(problem, x, kernel, bias)
+    dtype, terms = DTYPES[problem.dtype], problem.terms + 1
+    largest = magnitude(problem, x, kernel, bias)
+    allowed = terms / (1 - terms * dtype.unit) * (dtype.unit * largest) + terms * dtype.least / 2
+    if not np.isfinite(largest).all():
+        allowed = np.where(np.isfinite(largest), allowed, np.nan)
+        arrays = (None if each is None else np.where(np.isfinite(each), each, 0) for each in (x, kernel, bias))
+        largest = magnitude(problem, *arrays)  # type: ignore[arg-type]  # x and kernel are never None
+    return np.where(largest + terms * dtype.unit * largest <= dtype.largest, allowed, np.inf)
+
+
+def magnitude(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None) -> Array:
+    """|b| + Σ|w||x| of each output, (batch, out steps, filters), float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
+
+
+def _lost_in_stages(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
+    (each, across), (first, second) = problem.stages(), problem.stage_kernels(kernel)
+    across = replace(across, channels_last=True)
+    error = lost(each, x, first, None)
+    open_ended = _sums(across, np.isinf(error), np.ones_like(second), None, "float64") > 0
+    known = np.where(np.isfinite(error), error, 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        between = np.abs(_sums(each, x, first, None, "float64")) + known
+    allowed = magnitude(across, known, second) + lost(across, between, second, bias)
+    return np.where(open_ended, np.inf, allowed)
 
 
 def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dtype: str) -> Array:
@@ -100,14 +123,21 @@ def _activated(problem: ConvProblem, sums: Array) -> Array:
 
 
 def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array) -> Array:
-    """How far the activation of something within `error` of `sums` can be from y, the activation of `sums`."""
+    """How far the activation of something within `error` of `sums` can be from y, the activation of `sums`.
+
+    inf and NaN stay what they are; one in a row that the activation takes together leaves the row without a promise.
+    """
     known = activations.row(problem.activation)
+    sure: Array = np.isfinite(error)
     if known.bound is not None:
-        rowwise: Array = known.bound(sums, error, DTYPES[problem.dtype].unit)
-        return rowwise
+        sure = sure.all(axis=-1, keepdims=True)
+        moved = known.bound(np.where(sure, sums, 0), np.where(sure, error, 0), DTYPES[problem.dtype].unit)
+        return np.where(sure, moved, np.inf)
+    sums, y, moved = (np.where(sure, array, 0) for array in (sums, y, error))
     slope = activations.slope(problem.activation)
-    moved = slope * error if np.isfinite(slope) else _jump(problem, sums, error)
-    return moved + activations.error(problem.activation, np.abs(y) + moved, problem.dtype)
+    moved = slope * moved if np.isfinite(slope) else _jump(problem, sums, moved)
+    moved = moved + activations.error(problem.activation, np.abs(y) + moved, problem.dtype)
+    return np.where(sure, np.minimum(moved, np.finfo(np.float64).max), error)
 
 
 def _jump(problem: ConvProblem, sums: Array, error: Array) -> Array:

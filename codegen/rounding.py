@@ -1,19 +1,21 @@
 """What a plan's kernel is held to: direct's bound or a transform's, and an rms error next to direct's.
 
-A transform mixes the samples of a tile, so an output may lose what its neighbours' sums are worth. What can be proved
-for any data multiplies the absolute values of three matrices and n roundings: 1,000 to 100,000 times what is seen, it
-would let any slip pass. So the bound here is a promise, with a margin of five and more on all that was tried.
+A transform mixes the samples of a tile, so an output may lose what its neighbours' sums are worth. How much follows
+from the roundings of its code (codegen.transforms.worst): on layers of real networks some five times direct's bound.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen import reference
 from codegen.algorithms.transformed import Schedule
-from codegen.plan import MOST_NOISE
+from codegen.dtypes import DTYPES, DType
 from codegen.storage import AS_COMPUTED, rounded
+from codegen.transforms import named
+from codegen.transforms.worst import worst
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,28 +28,76 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUTS", "bound", "is_transform", "rms"]
 
 OUTPUTS = 4096  # that an rms error is told for: over fewer, chance is seen
+SECOND_ORDER = 1.01  # for products of roundings, which codegen.transforms.worst leaves out
+TABLE = 8  # roundings in an entry of a transform's own table, where float64 is all the precision that there is
+ROOM = 0.5  # of the largest number: what may be reached before it is rounded
 
 
 def is_transform(plan: KernelPlan) -> bool:
     """Whether `plan` computes otherwise than by direct sums, perhaps inside of another algorithm."""
-    return any(map(is_transform, plan.parts)) or isinstance(plan.schedule, Schedule)
+    return any(True for _ in _transforms(plan))
 
 
 def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None = None) -> Array:
     """The largest |computed - exact| that a right kernel of `plan` may show, for each output; as `reference.bound`.
 
-    Before the activation a transform's is the largest of direct's bounds in the sample, filter by filter, times the
-    class' multiple of the rms error.
+    inf is no promise, NaN promises the value itself. Only class `exact` promises where a NaN or an infinity goes.
     """
+    import numpy as np
+
     problem = plan.problem
     if plan.half:
         return _stored(plan, accuracy, x, kernel, bias)
-    if not is_transform(plan):
-        return reference.bound(problem, x, kernel, bias)
-    beyond = problem.reach - 1  # outputs past the ends count too: a tile computes them and leaves them out
+    lost = _lost(plan, x, kernel, bias) if is_transform(plan) else None
+    allowed = reference.bound(problem, x, kernel, bias, before=lost)
+    return allowed if accuracy == "exact" else np.where(np.isnan(allowed), np.inf, allowed)
+
+
+def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Array:
+    """A transform's before the activation, (batch, 1, filters): one for all outputs of a sample and filter.
+
+    The largest Σ|w||x| among the outputs at stride 1, those past the ends too, as a tile computes them and leaves them
+    out; the largest |x| of the sample and |w| of the filter for what underflow takes and where overflow may begin.
+    """
+    import numpy as np
+
+    problem, dtype, terms = plan.problem, DTYPES[plan.problem.dtype], plan.problem.terms + 1
+    beyond = problem.reach - 1
     every = replace(problem, stride=1, pad_left=beyond, pad_right=beyond, centred=False)
-    largest = reference.lost(every, x, kernel, bias).max(axis=1, keepdims=True, initial=0)
-    return reference.bound(problem, x, kernel, bias, before=MOST_NOISE[accuracy] * largest)
+    largest = reference.magnitude(every, x, kernel).max(axis=1, keepdims=True, initial=0)
+    samples = np.abs(np.asarray(x, np.float64)).max(axis=(1, 2), keepdims=True, initial=0)
+    weights = np.abs(np.asarray(kernel, np.float64)).max(axis=(0, 1))
+    added = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [_of(each, dtype, largest, samples, weights) for each in _transforms(plan)]
+        rounding, reached = (np.max(some, axis=0) for some in zip(*parts, strict=True))
+        direct = terms / (1 - terms * dtype.unit) * (dtype.unit * largest + dtype.least)
+        allowed = SECOND_ORDER * (np.maximum(rounding, direct) + dtype.unit * (largest + added))
+        return np.where(reached + added <= ROOM * dtype.largest, allowed, np.inf)
+
+
+def _of(plan: KernelPlan, dtype: DType, largest: Array, samples: Array, weights: Array) -> tuple[Array, Array]:
+    """What one transform loses, and the largest number that it may reach."""
+    import numpy as np
+
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    most, sums = worst(named(schedule.transform, schedule.taps)), schedule.parts * plan.problem.group_channels
+    packed = 1 if dtype.bytes < 8 else schedule.taps + TABLE  # roundings of a transformed weight, made in float64
+    roundings = -(-sums // schedule.chunks) + schedule.chunks + packed
+    below = most.from_samples * weights + most.from_weights * packed * samples + most.from_sums
+    rounded_sums = most.products * roundings / (1 - roundings * dtype.unit)
+    lost = dtype.unit * (most.linear + rounded_sums) * largest + sums * below * dtype.least
+    reached = (most.samples * samples, most.weights * weights, most.sums * sums * samples * weights)
+    return lost, np.maximum(np.maximum(*reached[:2]), reached[2])
+
+
+def _transforms(plan: KernelPlan) -> Iterator[KernelPlan]:
+    """The plan and its parts, as far as they are transforms."""
+    if isinstance(plan.schedule, Schedule):
+        yield plan
+    for part in plan.parts:
+        yield from _transforms(part)
 
 
 def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -60,7 +110,8 @@ def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias:
     held = rounded(kernel, plan.storage)
     exact, moved = (reference.convolve(plan.problem, x, weights, bias) for weights in (kernel, held))
     inside = bound(replace(plan, storage=AS_COMPUTED), accuracy, x, held, bias)
-    return np.asarray(inside + np.abs(moved - exact))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(inside + np.where(np.isfinite(inside), np.abs(moved - exact), 0))
 
 
 def rms(error: Array) -> float:

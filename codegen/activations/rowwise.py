@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen import curves
 from codegen.activations.row import Option, Row
+from codegen.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 SLACK = 12  # roundings of an output beside those of the row's sum: exp, a quotient or a logarithm, differences
-LEAST = {2.0**-24: 2.0**-149, 2.0**-53: 2.0**-1074}  # unit roundoff → the least number beside 0
+LEAST = {dtype.unit: dtype.least for dtype in DTYPES.values()}  # by unit roundoff
 
 
 def _axis(value: object) -> int:

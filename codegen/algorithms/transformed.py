@@ -287,7 +287,8 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
         for j, start in enumerate(panel.starts):
             first = group * problem.group_filters + start
             columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
-            by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
+            with np.errstate(over="ignore", invalid="ignore"):  # an infinity spoils its filter, as in C
+                by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
     return packed.ravel()
 
 

@@ -30,9 +30,10 @@ LARGEST_PRODUCT = 4 * 8  # of the whole weights and inputs below
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison: the largest error, and the bound and error where the error fills most of its bound.
+    """One comparison of `outputs`: the bound and the error where the error fills most of its bound.
 
-    A transform's is also held to an rms error, `most_rms`, on standard normal data.
+    A transform's is also held to an rms error, `most_rms`, on standard normal data. `unbounded` further outputs were
+    not compared: numbers near the dtype's largest, or in a transform's tile a NaN or an infinity, leave them no bound.
     """
 
     layer: str
@@ -44,6 +45,7 @@ class Finding:
     ok: bool
     rms: float
     most_rms: float | None = None
+    unbounded: int = 0
 
     def plain(self) -> dict[str, Any]:
         """As JSON tells it, which has no word for NaN or infinity."""
@@ -52,9 +54,10 @@ class Finding:
     def __str__(self) -> str:
         verdict = "ok" if self.ok else "WRONG"
         rms = "" if self.most_rms is None else f", rms {self.rms:.3g} of at most {self.most_rms:.3g}"
+        others = f", {self.unbounded:,} more have no bound" if self.unbounded else ""
         return (
             f"{self.layer}  {self.steps} steps  {self.data}: "
-            f"error {self.error:.3g}, bound {self.bound:.3g}{rms}, {self.outputs:,} outputs  {verdict}"
+            f"error {self.error:.3g}, bound {self.bound:.3g}{rms}, {self.outputs:,} outputs{others}  {verdict}"
         )
 
 
@@ -163,24 +166,31 @@ def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str)
     nothing_rounds = data == WHOLE and not trial.direct and _stays_whole(problem, exact)
     bound = np.zeros(exact.shape) if nothing_rounds else rounding.bound(plan, trial.accuracy, x, taps, bias)
     error = _error(trial.kernel, exact, x, taps, bias)
-    worst = np.unravel_index(np.argmax(error / np.maximum(bound, np.finfo(np.float64).tiny)), error.shape)
+    unbounded = np.isinf(bound)
+    bound = np.where(unbounded | np.isnan(bound), 0, bound)  # a NaN or an infinity must be the very one
+    error = np.where(unbounded, 0, error)
+    with np.errstate(over="ignore"):
+        filled = error / np.maximum(bound, np.finfo(np.float64).tiny)
+    worst = np.unravel_index(np.argmax(filled), error.shape)
     rms, most_rms = rounding.rms(error), None
     if trial.direct and data == RANDOM:
         most_rms = MOST_NOISE[trial.accuracy] * rounding.rms(_error(trial.direct, exact, x, taps, bias))
     ok = bool(np.all(error <= bound)) and (most_rms is None or rms <= most_rms)  # False for a NaN too
     steps = x.shape[1 if problem.channels_last else 2]
     shown = float(error[worst]), float(bound[worst])
-    return Finding(trial.spec.name, steps, data, *shown, error.size, ok, rms, most_rms)
+    without = int(unbounded.sum())
+    return Finding(trial.spec.name, steps, data, *shown, error.size - without, ok, rms, most_rms, without)
 
 
 def _error(kernel: Kernel, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """|computed - exact| of each output; 0 where both are beyond the dtype, as an exponential may be."""
+    """|computed - exact| of each output; 0 for the same NaN or infinity, as an exponential beyond the dtype has."""
     import numpy as np
 
     y = np.full(exact.shape, np.nan, kernel.plan.problem.dtype)
     kernel.run(x, y, kernel.pack(taps), bias)
     with np.errstate(over="ignore", invalid="ignore"):
-        same = np.isinf(y) & (y == exact.astype(y.dtype))
+        nearest = exact.astype(y.dtype)
+        same = (np.isnan(y) & np.isnan(nearest)) | (np.isinf(y) & (y == nearest))
         return np.where(same, 0, np.abs(y - exact)).astype(np.float64)
 
 

@@ -43,41 +43,41 @@ def propagated(transform: Transform) -> tuple[float, float]:
     """`coefficients` by the model itself, a tenth of a second for the largest transforms."""
     import numpy as np
 
-    forward, inverse = _evaluate(transform.forward), _evaluate(transform.inverse)
+    forward, inverse = evaluate(transform.forward), evaluate(transform.inverse)
     arriving = _errors(transform.forward, forward, forward, np.zeros(transform.inputs))
-    rows = forward[_results(transform.forward)]
+    rows = forward[results(transform.forward)]
     weights = (transform.weights**2).sum(1)  # of a transformed weight, and of its rounding
     products = (rows**2).sum(1) * weights
     together = (rows @ rows.T) * (transform.weights @ transform.weights.T)
     leaving = _errors(transform.inverse, inverse, inverse @ together, arriving * weights + products)
-    spread = inverse[_results(transform.inverse)] ** 2
+    spread = inverse[results(transform.inverse)] ** 2
     return float(leaving.mean()), float((spread @ products).mean())
 
 
-def _evaluate(code: Code) -> Array:
+def evaluate(code: Code) -> Array:
     """A row for each input, each statement and, last, for zero: the linear map that the value is."""
     import numpy as np
 
     rows = np.zeros((code.inputs + len(code.statements) + 1, code.inputs))
     rows[: code.inputs] = np.eye(code.inputs)
     for at, s in enumerate(code.statements, code.inputs):
-        left, right = _factors(s)
-        np.multiply(rows[_row(code, s.operands[0])], left, rows[at])
+        left, right = factors(s)
+        np.multiply(rows[row(code, s.operands[0])], left, rows[at])
         if right:
-            rows[at] += right * rows[_row(code, s.operands[-1])]
+            rows[at] += right * rows[row(code, s.operands[-1])]
     return rows
 
 
-def _row(code: Code, name: str) -> int:
+def row(code: Code, name: str) -> int:
     """Where `x3`, an input, or `t7`, a statement's value, stands."""
     return int(name[1:]) + (code.inputs if name[0] == "t" else 0)
 
 
-def _results(code: Code) -> list[int]:
-    return [-1 if name is None else _row(code, name) for name in code.results]
+def results(code: Code) -> list[int]:
+    return [-1 if name is None else row(code, name) for name in code.results]
 
 
-def _factors(s: Statement) -> tuple[float, float]:
+def factors(s: Statement) -> tuple[float, float]:
     """What the first and the last operand of a statement are multiplied by; 0 where these are one."""
     return {
         "add": (1.0, 1.0),
@@ -96,7 +96,7 @@ def _errors(code: Code, rows: Array, covariances: Array, wrong: Array) -> Array:
     roundings = (covariances * rows).sum(1).tolist()
     errors = [*wrong.tolist(), *[0.0] * (len(rows) - len(wrong))]
     for at, s in enumerate(code.statements, code.inputs):
-        left, right = _factors(s)
-        carried = left**2 * errors[_row(code, s.operands[0])] + right**2 * errors[_row(code, s.operands[-1])]
+        left, right = factors(s)
+        carried = left**2 * errors[row(code, s.operands[0])] + right**2 * errors[row(code, s.operands[-1])]
         errors[at] = carried + (0.0 if s.kind == "neg" else roundings[at])
-    return np.array(errors)[_results(code)]
+    return np.array(errors)[results(code)]
