@@ -130,7 +130,7 @@ def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array
     known = activations.row(problem.activation)
     sure: Array = np.isfinite(error)
     if known.bound is not None:
-        sure = sure.all(axis=-1, keepdims=True)
+        sure = np.asarray(sure.all(axis=-1, keepdims=True))
         moved = known.bound(np.where(sure, sums, 0), np.where(sure, error, 0), DTYPES[problem.dtype].unit)
         return np.where(sure, moved, np.inf)
     sums, y, moved = (np.where(sure, array, 0) for array in (sums, y, error))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen import reference
-from codegen.algorithms.transformed import Schedule
+from codegen.algorithms.transform_schedule import Schedule
 from codegen.dtypes import DTYPES, DType
 from codegen.storage import AS_COMPUTED, rounded
 from codegen.transforms import named

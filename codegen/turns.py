@@ -13,7 +13,7 @@ from codegen.algorithms import (
     polyphase,
     rowwise,
     separable,
-    transformed,
+    transform_schedule,
     transposed,
 )
 from codegen.plan import KernelPlan
@@ -65,7 +65,7 @@ def _segments(schedule: object) -> Iterator[int]:
             yield segment.start + segment.count * block.tiles[segment.tile].rows
 
 
-def _transformed(schedule: transformed.Schedule) -> tuple[int, ...]:
+def _transformed(schedule: transform_schedule.Schedule) -> tuple[int, ...]:
     outputs = named(schedule.transform, schedule.taps).outputs
     return outputs, outputs * schedule.tiles
 
@@ -73,7 +73,7 @@ def _transformed(schedule: transformed.Schedule) -> tuple[int, ...]:
 _OWN: dict[type, Callable[[Any], tuple[int, ...]]] = {
     direct_filters.Schedule: lambda schedule: (*(block.rows for block in schedule.blocks), schedule.chunk),
     direct_steps.Schedule: lambda schedule: (schedule.width, schedule.chunk),
-    transformed.Schedule: _transformed,
+    transform_schedule.Schedule: _transformed,
     blocked.Schedule: lambda schedule: (schedule.width, schedule.width * schedule.rows),
     transposed.Schedule: lambda schedule: (schedule.outs,),
     polyphase.Schedule: lambda schedule: (),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from codegen import loader, planner, reference, rounding, toolchain
-from codegen.algorithms.transformed import Schedule
+from codegen.algorithms.transform_schedule import Schedule
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
 from codegen.render import render

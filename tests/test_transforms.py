@@ -14,7 +14,7 @@ import pytest
 
 from codegen import planner, reference, rounding
 from codegen.algorithms import fft, winograd
-from codegen.algorithms.transformed import Schedule
+from codegen.algorithms.transform_schedule import Schedule
 from codegen.check import read
 from codegen.emission.packing import packing
 from codegen.plan import MOST_NOISE, KernelPlan, Request

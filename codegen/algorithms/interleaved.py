@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen import planner
-from codegen.algorithms import cost, phases, transformed
+from codegen.algorithms import cost, phases, transform_schedule
 from codegen.algorithms.phases import Part, Rows
 from codegen.algorithms.transposed import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
 from codegen.plan import KernelPlan, Request
@@ -159,7 +159,7 @@ def _turn_cost(inner: KernelPlan, rows: int) -> float:
     """Cycles of a part of a chunk; a transform of a free length computes whole blocks of tiles."""
     if inner.problem.steps is not None:
         return inner.cost
-    if isinstance(inner.schedule, transformed.Schedule):
+    if isinstance(inner.schedule, transform_schedule.Schedule):
         block = inner.schedule.tiles * named(inner.schedule.transform, inner.schedule.taps).outputs
         rows = -(-rows // block) * block
     return inner.cost * rows / cost.outs_told(inner.problem)

@@ -7,11 +7,11 @@ Dilation by polyphase: a tile's rows lie `dilation` samples apart. Rows outside 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING
 
 from codegen.algorithms import cost, walk
+from codegen.algorithms.transform_schedule import Schedule, odd_lines, pitch
 from codegen.algorithms.walk import Panel
 from codegen.plan import MOST_NOISE, KernelPlan, Request
 from codegen.problem import ConvProblem
@@ -21,8 +21,6 @@ from codegen.transforms.transform import Transform
 if TYPE_CHECKING:
     import numpy as np
 
-LINE = 16  # floats in a cache line
-CROWDED = 256  # floats between rows of which more than a few fall into the same sets
 MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
 BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
 LARGE_BLOCKS = tuple(1024 * size for size in (768, 1536, 3072, 6144))  # the same, where far weights are read once each
@@ -37,38 +35,6 @@ PAGE, RUN = 4096, 500  # bytes; cycles until what lies in order is fetched ahead
 POINTER = 1.2  # cycles to find a row of a tile
 STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
 STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """`tiles` tiles at most go through the GEMMs together, in register tiles of `rows` x the panels' vectors.
-
-    `transform` names it (see codegen.transforms.named). `stride` and `out_stride` are the numbers from point to point
-    in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
-    that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
-    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. `pitch` are the
-    numbers from one tile's transformed row to the next. `by_points`: a point's products for all filters come before the
-    next point's. `ahead`: while one block of weights is multiplied, the next one is fetched.
-    """
-
-    transform: str
-    taps: int
-    parts: int
-    tiles: int
-    rows: int
-    panels: tuple[Panel, ...]
-    lanes: int
-    stride: int
-    out_stride: int
-    pitch: int
-    chunks: int = 1
-    by_points: bool = False
-    ahead: bool = False
-
-    @property
-    def width(self) -> int:
-        """Numbers in a row of the widest panel."""
-        return max(panel.width for panel in self.panels)
 
 
 def why_not(request: Request) -> str | None:
@@ -157,15 +123,15 @@ def _plan(
     tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
-    pitch = _pitch(problem.group_channels, parts)
-    stride = _odd_lines((tiles + parts - 1) * pitch)
+    row = pitch(problem.group_channels, parts)
+    stride = odd_lines((tiles + parts - 1) * row)
     by_points = room in LARGE_BLOCKS
-    out_stride = _odd_lines(tiles * panel.width * (panel.count if by_points else 1))
+    out_stride = odd_lines(tiles * panel.width * (panel.count if by_points else 1))
     kind, taps = transform.name, transform.taps
     weights = len(transform.distinct) * parts * problem.group_channels * problem.group_filters * item
     ahead = weights > FETCHED and target.vector_bytes > 0
     schedule = Schedule(
-        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, pitch, chunks, by_points, ahead
+        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead
     )
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
@@ -232,20 +198,6 @@ def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> 
     if schedule.by_points:
         return SCATTERED * (v + m) + panel.count * v * cost.far(v // points)
     return panel.count * (v * cost.far(v) + m * cost.far(m + part))
-
-
-def _odd_lines(numbers: int) -> int:
-    """At least `numbers`, an odd count of cache lines: points must not fall into the same sets."""
-    lines = -(-numbers // LINE)
-    return (lines + 1 - lines % 2) * LINE
-
-
-def _pitch(channels: int, parts: int) -> int:
-    """`channels`, or more of them where the rows of a register tile would share a few sets of the first-level cache.
-
-    The parts of a longer kernel read neighbouring rows as one: these stay side by side.
-    """
-    return _odd_lines(channels) if parts == 1 and channels % CROWDED == 0 else channels
 
 
 def describe(plan: KernelPlan) -> str:

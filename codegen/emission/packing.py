@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.algorithms import direct_filters, direct_steps, interleaved, rowwise, transformed, transposed
+from codegen.algorithms import direct_filters, direct_steps, interleaved, rowwise, transform_schedule, transposed
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
 from codegen.plan import KernelPlan
@@ -77,7 +77,7 @@ def packing(plan: KernelPlan) -> Packing | None:
         return _by_filters(plan, schedule)
     if isinstance(schedule, direct_steps.Schedule):
         return _by_steps(plan, schedule)
-    if isinstance(schedule, transformed.Schedule):
+    if isinstance(schedule, transform_schedule.Schedule):
         return _transformed(plan, schedule)
     if isinstance(schedule, (transposed.Schedule, rowwise.Schedule)) and plan.inner:
         return packing(plan.inner)
@@ -133,7 +133,7 @@ def _by_steps(plan: KernelPlan, schedule: direct_steps.Schedule) -> Packing:
     return Packing(((tuple(heads), f"kernel[{where}]"),))
 
 
-def _transformed(plan: KernelPlan, schedule: transformed.Schedule) -> Packing | None:
+def _transformed(plan: KernelPlan, schedule: transform_schedule.Schedule) -> Packing | None:
     p, (panel,) = plan.problem, schedule.panels
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:

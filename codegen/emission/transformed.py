@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from codegen.algorithms import walk
-from codegen.algorithms.transformed import LINE, Schedule
+from codegen.algorithms.transform_schedule import LINE, Schedule
 from codegen.cformat import literal, nest, times
 from codegen.dtypes import DTYPES, DType
 from codegen.emission.microkernel import (

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen import pipeline, planner, reference, rounding
-from codegen.algorithms.transformed import Schedule
+from codegen.algorithms.transform_schedule import Schedule
 from codegen.plan import Accuracy, KernelPlan, Request
 from codegen.problem import ConvProblem
 from codegen.targets import TARGETS, runs_here
