@@ -75,7 +75,9 @@ def sizes(problem: ConvProblem) -> Iterator[SpecError]:
 def phases(problem: ConvProblem) -> Iterator[SpecError]:
     """E410: an output's taps depend on where it lies between two input steps; each such place has code of its own."""
     if problem.phases > MOST_PHASES:
-        message = f"strides and dilation_rate make {problem.phases:,} kinds of outputs, each with taps and code of its own"
+        message = (
+            f"strides and dilation_rate make {problem.phases:,} kinds of outputs, each with taps and code of its own"
+        )
         hint = f"{MOST_PHASES:,} are the most: set dilation_rate = 1, or take smaller strides or a shorter kernel"
         yield SpecError("E410", message, field="strides", hint=hint)
 

@@ -203,7 +203,10 @@ class Unroller:
         else:
             place = tree.Name(given["name"].entry.value.span, "") if "name" in given else layer.name
             self._distinct(spec.name, place)
-            refusals = [*(spec.refusals() if self._strict else ()), *(rules.tables(spec.lower()) if self._baked else ())]
+            refusals = [
+                *(spec.refusals() if self._strict else ()),
+                *(rules.tables(spec.lower()) if self._baked else ()),
+            ]
             for refusal in refusals:
                 self._blame(refusal, given.get(refusal.field or ""), layer)
             self.layers.append(spec)

@@ -163,7 +163,7 @@ def test_every_transposed_layer_has_weights_that_c_packs() -> None:
 def test_a_layer_whose_weights_no_function_packs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     (spec,) = check.read("conv1d one { input_shape=(100,16), filters=8, kernel_size=5 }")
     monkeypatch.setattr(pipeline, "packs", lambda plan: ())
-    with pytest.raises(PlanError, match="`one`: no function in C packs the weights of any of its .* leave --packed out"):
+    with pytest.raises(PlanError, match=r"^`one`: no function in C packs the weights .* leave --packed out"):
         pipeline.generate(spec, packed=True)
 
 
@@ -200,9 +200,7 @@ class TestTables:
         assert max(map(planner.packed_numbers, baked.found)) <= 2 * MOST_TABLE
         assert "const table" in " ".join(reason for _, reason in baked.refused)
 
-    def test_show_tells_the_text_before_it_is_written(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_show_tells_the_text_before_it_is_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "one.conv"
         path.write_text("conv1d one { input_shape = (20, 8), filters = 16, kernel_size = 3 }\n")
         assert cli.main(["show", str(path), "--init", "--seed", "1"]) == 0
@@ -239,8 +237,8 @@ def test_a_suggestion_is_asked_for_once_a_place(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_show_tells_the_plan_that_python_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "long.conv"
-    path.write_text("conv1d long { input_shape = (None, 1), filters = 1, kernel_size = 2000 }\n")
+    path = tmp_path / "far.conv"
+    path.write_text("conv1d far { input_shape = (None, 1), filters = 1, kernel_size = 2000 }\n")
     (spec,) = check.read(path.read_text())
     python = planner.answer(pipeline.request(spec, "avx2", "packed", "fast"))
     assert not packs(python)

@@ -79,9 +79,7 @@ def rows_of(problem: ConvProblem, *, padded: bool = False) -> Rows:
         phases = min(1 + runs.after(at - shift), count - at)
         parts.append(runs.part(at, at - shift, phases))
         at += phases
-    return Rows(
-        count, shift, problem.stride // shared, problem.dilation // common, problem.up // common, tuple(parts)
-    )
+    return Rows(count, shift, problem.stride // shared, problem.dilation // common, problem.up // common, tuple(parts))
 
 
 def padded_phases(problem: ConvProblem) -> int:

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from codegen.problem import ConvProblem
 
-
 FEW_STARTS = 4096  # blocks that are printed one by one
 
 

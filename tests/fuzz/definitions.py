@@ -1,4 +1,4 @@
-"""Layers of any size at random, as the arguments of their specs: most numbers small, some at the edge of what is legal."""
+"""Layers of any size at random, as arguments of their specs: most numbers small, some at the edge of what is legal."""
 
 from __future__ import annotations
 
