@@ -409,6 +409,34 @@ class TestLimits:
         ):
             assert codes(f"let a = {number}\n{LAYER} }}") == ["E406"]
 
+    @pytest.mark.parametrize(
+        ("expression", "value"),
+        [
+            ("2147483648", 2147483648),
+            ("2**31 - 1", 2147483647),
+            ("46341 * 46340", 2147441940),
+            ("1290**3", 2146689000),
+            ("65536 * 32767 + 65535", 2147483647),
+            ("2**30 + (2**30 - 1)", 2147483647),
+            ("-(1 - 2147483647)", 2147483646),
+            ("(-2)**31 + 2147483647 + 6", 5),
+            ("16777217 * 127", 2130706559),
+            ("2147483647 // 7", 306783378),
+            ("2147483647 % 65536", 65535),
+            ("(2**31 - 1) * 1 // (2**31 - 2)", 1),
+            ("(-2147483647) // -2", 1073741823),
+        ],
+    )
+    def test_large_whole_numbers_are_exact(self, expression: str, value: int) -> None:
+        """Whole numbers stay whole: float32 has none between 2**31 - 1 and 2**31, nor between 2**24 and 2**24 + 2."""
+        found = one(f"strides = {expression}").strides
+        assert (type(found), found) == (int, value)
+        assert one("strides = far", f"let far = {expression}").strides == value
+
+    @pytest.mark.parametrize("expression", ["46341 * 46341", "1291**3", "65536 * 32768 + 1", "2**31 * 2 // 2", "2**32"])
+    def test_whole_numbers_beyond_the_most_are_told(self, expression: str) -> None:
+        assert codes(f"{LAYER}, strides = {expression} }}") == ["E406"]
+
     def test_no_value_grows_without_end(self) -> None:
         bomb = "let a0 = (1, 1, 1, 1)\n" + "".join(f"let a{i + 1} = (a{i}, a{i}, a{i}, a{i})\n" for i in range(40))
         assert codes(f"{bomb}{LAYER} }}") == ["E407"]

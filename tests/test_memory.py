@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codegen import planner
+from codegen.algorithms import transformed
+from codegen.plan import KernelPlan, Request
 from codegen.targets import TARGETS, Target
 from tests import cprogram, strategies, trials
 from tests.cprogram import Program
@@ -84,6 +87,65 @@ def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], 
             tried.append((number, trials.Trial(kernel, given, True)))
     assert {kernel.source.plan.algorithm for kernel in made} >= {"winograd", "fft", "blocked", "transposed"}
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_products_point_by_point(
+    target: str, need: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What layers of 256 channels have, on layers of few: several blocks, the next weights fetched ahead."""
+    monkeypatch.setattr(transformed, "FAR_WEIGHTS", 0)
+    monkeypatch.setattr(transformed, "FETCHED", 0)
+    monkeypatch.setattr(transformed, "LARGE_BLOCKS", (2 << 10, 6 << 10))
+    tools = need(cprogram.toolchain, TARGETS[target])
+    planner.survey.cache_clear()
+    try:
+        made = point_by_point(TARGETS[target])
+    finally:
+        planner.survey.cache_clear()
+    assert {kernel.source.plan.algorithm for kernel in made} == {"winograd", "fft"}
+    schedules = [kernel.source.plan.schedule for kernel in made]
+    assert all(isinstance(each, transformed.Schedule) and each.by_points for each in schedules)
+    several = [each.panels[0] for each in schedules if isinstance(each, transformed.Schedule)]
+    assert any(panel.count > 1 and not panel.even for panel in several)
+    trials.try_all(made, tools, tmp_path, seed=61)
+
+
+def point_by_point(target: Target) -> list[trials.Kernel]:
+    """For layers that differ in all that these kernels look at, a plan by points of each algorithm that has one."""
+    made = []
+    for number, (taps, channels, filters, dilation, groups, free) in enumerate(BY_POINTS):
+        arguments = {
+            "filters": filters,
+            "kernel_size": taps,
+            "dilation_rate": dilation,
+            "groups": groups,
+            "padding": ("same", "valid", "causal")[number % 3],
+            "use_bias": number % 4 != 1,
+        }
+        layer = Layer("conv1d", channels, dilation * (taps - 1) + 70 + number, arguments, free=free)
+        weights = ("packed", "baked")[number % 2]
+        problem = layer.spec(dtype="float64" if number == 3 else "float32").lower()
+        taken: dict[str, KernelPlan] = {}
+        for plan in planner.survey(Request(problem, target, weights, "wide")).found:  # type: ignore[arg-type]  # a word
+            if getattr(plan.schedule, "by_points", False) and not plan.inner:
+                taken.setdefault(plan.algorithm, plan)
+        for algorithm, plan in taken.items():
+            plan = replace(plan, sliced=number % 3 == 0)
+            made.append(trials.Kernel.planned(layer, plan, f"points{number}_{algorithm}", "wide"))
+    return made
+
+
+BY_POINTS = (  # (taps, channels, filters, dilation, groups, of a free length)
+    (3, 8, 40, 1, 1, False),
+    (2, 5, 70, 1, 1, True),
+    (5, 12, 37, 2, 1, False),
+    (4, 8, 33, 1, 1, False),
+    (3, 16, 96, 1, 2, True),
+    (9, 8, 36, 1, 1, False),
+    (16, 9, 68, 3, 1, True),
+    (33, 6, 41, 1, 1, False),
+)
 
 
 def rewritten(count: int, seed: int) -> list[Layer]:

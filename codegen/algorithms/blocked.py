@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen import planner
 from codegen.algorithms import cost, direct_filters, fft
 from codegen.plan import KernelPlan, Request
 from codegen.problem import ConvProblem
@@ -118,5 +119,4 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
 def packed_numbers(plan: KernelPlan) -> int:
     """Numbers in what `pack` makes."""
     assert plan.inner is not None
-    inner, module = plan.inner, fft if plan.inner.algorithm == fft.NAME else direct_filters
-    return int(module.packed_numbers(inner))
+    return planner.packed_numbers(plan.inner)

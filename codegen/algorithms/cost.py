@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, inf
 
 from codegen.problem import ConvProblem
 from codegen.targets import Target
@@ -13,7 +13,7 @@ LEVELS = (
     (200 << 10, 0.01),
     (1 << 20, 0.025),
     (8 << 20, 0.05),
-    (1 << 62, 0.2),
+    (inf, 0.2),
 )  # (bytes, cycles a byte)
 LOADED = 0.1  # cycles that a wide vector of weights in a step costs beside all that
 WAYS, CROWDED = 7, 1.35  # rows that share a set without harm, beside the weights; what more of them cost
