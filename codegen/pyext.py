@@ -29,7 +29,7 @@ import os
 import sys
 from cffi import FFI, VerificationError
 
-os.environ["CC"], os.environ["TMPDIR"] = {compiler!r}, os.getcwd()
+os.environ["CC"], os.environ["TMPDIR"] = {compiler!r}, "."
 ffi = FFI()
 ffi.cdef({cdef!r})
 ffi.set_source({name!r}, {include!r}, sources={sources!r}, include_dirs=["layer"], extra_compile_args={flags!r})

@@ -25,7 +25,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "autotune",
     "loader",
     "wisdom",
-    "proof toolchain alias cache crew abi_build fallback linking process workshop",
+    "proof toolchain alias cache crew abi_build fallback linking process pruning workshop",
     "render banner",
     "emission cformat",
     "rounding",
