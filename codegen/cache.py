@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from codegen import ownership, process, workshop
+from codegen import ownership, process, pruning, workshop
 from codegen.errors import ToolchainError, UsageError
 from codegen.ownership import Held
 
@@ -36,7 +36,6 @@ MAGIC = b"gen-conv entry 1"
 HASH_BYTES = hashlib.sha256().digest_size
 MOST_BYTES = process.OUTPUT_BYTES + TRAILER.size + HASH_BYTES  # of an entry: a compiler writes no larger library
 WAIT_SECONDS = 60.0  # for another's compilation of the same entry; then this one compiles too
-STALE_SECONDS = {".tmp": 3600.0, ".alias": 30 * 86400.0}  # left by a killed process; unused for a month
 
 
 @dataclass(frozen=True)
@@ -70,15 +69,25 @@ def fetch(recipe: Recipe[Library]) -> tuple[Path, Library]:
     Without a usable cache it lives in a folder of this process, with one warning; raises OSError if that fails too, and
     whatever `build` and `check` raise.
     """
-    place = None
     try:
-        with folder() as place:
+        with folder() as place, _told_by_name(place):
             return _fetch(place, recipe)
     except OSError as error:
-        why = str(error) if place is None else str(error).replace(str(place.inside), str(place.path))
-    found = _fetch(_private_folder(), recipe)
+        why = str(error)
+    place = _private_folder()
+    with _told_by_name(place):
+        found = _fetch(place, recipe)
     warn_once(f"compiled kernels are not kept, as the cache cannot be used: {why}")
     return found
+
+
+@contextmanager
+def _told_by_name(place: Held) -> Iterator[None]:
+    """An OSError from inside names the folder as its owner knows it, not by a descriptor."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(str(error).replace(str(place.inside), str(place.path))) from error
 
 
 def find(place: Held, recipe: Recipe[Library]) -> tuple[Path, Library] | None:
@@ -95,7 +104,7 @@ def folder() -> Iterator[Held]:
 
     Raises OSError with the reason, and UsageError for a setting of the cache that is none.
     """
-    _limit_bytes()
+    pruning.limit_bytes()
     path = ownership.safe_folder(root(), "GENCONV_CACHE_DIR") / "kernels"
     with ownership.held(path) as place:
         yield place
@@ -136,7 +145,7 @@ def _fetch(place: Held, recipe: Recipe[Library]) -> tuple[Path, Library]:
             recipe.check(library)
             os.replace(temporary, place.inside / _name(recipe))
     with suppress(OSError):
-        _prune(place.inside)
+        pruning.prune(place.inside)
     return place.path / _name(recipe), library
 
 
@@ -235,33 +244,6 @@ def _turn(path: Path) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile holds the descriptor too
         os.close(descriptor)
-
-
-def _prune(place: Path) -> None:
-    """Remove what killed processes left and, above GENCONV_CACHE_MAX_MB (256), the entries longest unused."""
-    entries = []
-    for path in place.iterdir():
-        with suppress(OSError):
-            status = path.stat()
-            if path.suffix == ".so":
-                entries.append((status.st_mtime, status.st_size, path))
-            elif status.st_mtime < time.time() - STALE_SECONDS.get(path.suffix, float("inf")):
-                path.unlink()
-    total, limit = sum(size for _, size, _ in entries), _limit_bytes()
-    for _, size, path in sorted(entries)[:-1]:
-        if total <= limit:
-            break
-        with suppress(OSError):
-            path.unlink()
-            total -= size
-
-
-def _limit_bytes() -> float:
-    value = os.environ.get("GENCONV_CACHE_MAX_MB", "").strip() or "256"
-    with suppress(ValueError):
-        if (limit := float(value)) >= 0:
-            return limit * 1e6
-    raise UsageError(f"GENCONV_CACHE_MAX_MB={value!r}: expected a number of megabytes, 0 or more")
 
 
 _PRIVATE: dict[int, Held] = {}  # the folder of each process: this one's, and of those it was forked from

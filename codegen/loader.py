@@ -225,7 +225,7 @@ def _loaded(making: _Making, target: Target, threads: int, attempt: Try) -> Comp
         try:
             return attempt(making, compiler, threads if threads > 1 and making.plan.sliced else 1)
         except ToolchainError as error:
-            if compiler.configured and compiler.found not in str(error):
+            if compiler.configured and compiler.way_out not in str(error):
                 raise ToolchainError(f"{error}{compiler.way_out}") from error
             if compiler.configured:
                 raise

@@ -23,7 +23,8 @@ MEMORY_BYTES = 8 << 30  # of address space: gcc needs 0.1 GB for a kernel, zig m
 OUTPUT_BYTES = 256 << 20  # of one file that the compiler writes
 KEPT_BYTES, CHUNK = 1 << 14, 1 << 16  # of what it prints: kept in the end, read at a time
 DRAIN_CHUNKS = 64  # read after its end, at most: a child that escaped may go on for ever
-LOOK_SECONDS, NAP_SECONDS = 0.02, 0.001  # how often to see whether it has ended: as it prints; when it is silent
+LOOK_SECONDS = 0.02  # how often to see whether it has ended
+NAP_SECONDS = 0.00005  # the first of those that double, where its pipe is closed: mostly it ends at once
 LAST_LINES = 20
 
 
@@ -90,7 +91,7 @@ def _watch(process: subprocess.Popen[bytes], tail: bytearray, seconds: float) ->
     where functions of atexit may still want a kernel, there can be none.
     """
     assert process.stdout is not None
-    deadline, printing = time.monotonic() + seconds, True
+    deadline, printing, nap = time.monotonic() + seconds, True, NAP_SECONDS
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while not _has_ended(process):
@@ -98,7 +99,8 @@ def _watch(process: subprocess.Popen[bytes], tail: bytearray, seconds: float) ->
             if left <= 0:
                 return False
             if not printing:
-                time.sleep(min(left, NAP_SECONDS))
+                time.sleep(min(left, nap))
+                nap = min(2 * nap, LOOK_SECONDS)
             elif selector.select(min(left, LOOK_SECONDS)):
                 printing = _keep_tail(process, tail)
         for _ in range(DRAIN_CHUNKS):

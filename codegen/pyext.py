@@ -29,7 +29,7 @@ import os
 import sys
 from cffi import FFI, VerificationError
 
-os.environ["CC"], os.environ["TMPDIR"] = {compiler!r}, os.getcwd()
+os.environ["CC"], os.environ["TMPDIR"] = {compiler!r}, "."
 ffi = FFI()
 ffi.cdef({cdef!r})
 ffi.set_source({name!r}, {include!r}, sources={sources!r}, include_dirs=["layer"], extra_compile_args={flags!r})
@@ -65,11 +65,15 @@ def build(source: GeneratedSource, directory: Path) -> Path:
         )
         (folder / "build_extension.py").write_text(script, encoding="utf-8")
         seconds = SETUP_SECONDS + toolchain.time_limit()
-        said = process.run((sys.executable, "build_extension.py"), seconds=seconds, folder=place)
-        built = folder / said.splitlines()[-1]
-        path = directory / built.name
-        directory.mkdir(parents=True, exist_ok=True)
-        write_all([(path, built.read_bytes())])
+        try:
+            said = process.run((sys.executable, "build_extension.py"), seconds=seconds, folder=place)
+            built = folder / said.splitlines()[-1]
+            data = toolchain.library(built, compiler.command)
+        except ToolchainError as error:
+            raise ToolchainError(f"{error}{compiler.way_out}") from None
+    path = directory / built.name
+    directory.mkdir(parents=True, exist_ok=True)
+    write_all([(path, data)])
     return path
 
 

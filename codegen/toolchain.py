@@ -23,7 +23,7 @@ from codegen.errors import GenConvError, ToolchainError, UsageError
 from codegen.targets import Target
 from codegen.workshop import workshop
 
-__all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "time_limit"]
+__all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "library", "time_limit"]
 
 VARIABLES = ("GENCONV_CC", "CC")
 COMMANDS = ("cc", "gcc", "clang")
@@ -80,10 +80,7 @@ class Compiler:
             command = (*self.command, *options, "-o", output, *sources, *libraries)
             try:
                 process.run(command, seconds=time_limit(), folder=folder)
-                return _library(folder.inside / output)
-            except _NoLibrary as error:
-                message = f"the compiler reported success, but {error}\n  {shlex.join(command)}"
-                raise ToolchainError(f"{message}{self.way_out}") from None
+                return library(folder.inside / output, command)
             except ToolchainError as error:
                 raise ToolchainError(f"{error}{self.way_out}") from None
 
@@ -194,30 +191,34 @@ def time_limit() -> float:
     return seconds
 
 
-class _NoLibrary(Exception):
-    """What is wrong with that which a compiler made; ends the sentence `the compiler reported success, but`."""
+def library(path: Path, command: Sequence[str]) -> bytes:
+    """The bytes of the whole shared library that `command` says it made; nothing else that lies there is waited for.
 
-
-def _library(path: Path) -> bytes:
-    """The bytes of a whole shared library. Raises _NoLibrary for whatever else lies there, without waiting for it."""
+    Raises ToolchainError with what is wrong with it.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise _NoLibrary(f"what it made as {path.name} is no regular file")
-            if status.st_size > process.OUTPUT_BYTES:
-                raise _NoLibrary(
-                    f"{path.name} has {status.st_size:,} bytes, {process.OUTPUT_BYTES:,} at most are taken"
-                )
-            with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(process.OUTPUT_BYTES)
-        finally:
-            os.close(descriptor)
+        data, fault = _output(path)
     except FileNotFoundError:
-        raise _NoLibrary(f"it wrote no {path.name}") from None
+        data, fault = b"", f"it wrote no {path.name}"
     except OSError as error:
-        raise _NoLibrary(f"{path.name} cannot be read: {error.strerror}") from None
-    if fault := image.fault(data):
-        raise _NoLibrary(f"{path.name} is no whole library: {fault}")
+        data, fault = b"", f"{path.name} cannot be read: {error.strerror}"
+    if not fault and (damage := image.fault(data)):
+        fault = f"{path.name} is no whole library: {damage}"
+    if fault:
+        raise ToolchainError(f"the compiler reported success, but {fault}\n  {shlex.join(command)}")
     return data
+
+
+def _output(path: Path) -> tuple[bytes, str | None]:
+    """What is in a regular file that is not too large, or why it is none. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return b"", f"what it made as {path.name} is no regular file"
+        if status.st_size > process.OUTPUT_BYTES:
+            return b"", f"{path.name} has {status.st_size:,} bytes, more than {process.OUTPUT_BYTES:,}"
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(process.OUTPUT_BYTES), None
+    finally:
+        os.close(descriptor)

@@ -27,7 +27,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "autotune",
     "loader",
     "wisdom",
-    "proof trial turns toolchain alias cache crew abi_build fallback linking process workshop",
+    "proof trial turns toolchain alias cache crew abi_build fallback linking process pruning workshop",
     "render banner",
     "printing",
     "emission cformat",

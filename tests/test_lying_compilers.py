@@ -50,6 +50,10 @@ LIES = {  # what a compiler does that then reports success ($GOOD is a right lib
         'echo "extern int missing; int *there(void) { return &missing; }" >> kernel.c; gcc "$@"',
         "its library cannot be loaded: undefined symbol: missing",
     ),
+    "other sums": (
+        "sed -i 's/ += \\([a-z0-9]* \\*\\)/ -= \\1/g' kernel.c; gcc \"$@\"",
+        "compiled a kernel that is wrong on whole numbers",
+    ),
     "its death": ("kill -SEGV $$", "ended with status -11"),
 }
 if platform.machine() in ("x86_64", "AMD64"):

@@ -106,3 +106,23 @@ def test_a_failing_compiler_is_told_with_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match="wake_missing"):
         pyext.build(replace(good, files=((name, text + "int f(void) { return wake_missing; }\n"), header)), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a shell script stands in for a compiler")
+@pytest.mark.parametrize(
+    ("work", "told"), [("", "it wrote no wake"), (': > "$out"', "is no whole library: it is empty")]
+)
+def test_a_compiler_that_reports_success_and_lies(
+    work: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    liar = tmp_path / "liar"
+    find = 'out=; for word; do [ "$before" = -o ] && out=$word; before=$word; done'
+    liar.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo liar 1.0 && exit\n{find}\n{work}\nexit 0\n')
+    liar.chmod(0o755)
+    monkeypatch.setenv("CC", str(liar))
+    monkeypatch.delenv("GENCONV_CC", raising=False)
+    with pytest.raises(
+        ToolchainError, match=f"reported success, but (.|\n)*{told}(.|\n)*The compiler is the one in CC:"
+    ):
+        pyext.build(source(PROBLEM, "wake"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
