@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from codegen.errors import UsageError
+from codegen.quoting import plainly
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,10 @@ TARGETS: dict[str, Target] = {
 
 def target_named(name: str) -> Target:
     """The row of that name; `native` is the widest that this CPU runs. Raises UsageError for another word."""
-    if name == "native":
-        return native()
-    try:
-        return TARGETS[name]
-    except KeyError:
-        known = ", ".join(("native", *TARGETS))
-        raise UsageError(f"unknown target `{name}`: expected one of {known}") from None
+    known = ("native", *TARGETS)
+    if not isinstance(name, str) or name not in known:
+        raise UsageError(f"unknown target `{plainly(name)}`: expected one of {', '.join(known)}")
+    return native() if name == "native" else TARGETS[name]
 
 
 @lru_cache(maxsize=1)

@@ -35,7 +35,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "syntax unroll builder complaints layout recovery",
     "problem targets",
     "diagnostics tree suggest curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes origin storage source errors resources files keras_words configs _abi",
+    "arrays dtypes origin quoting storage source errors resources files keras_words configs _abi",
 )
 ROOMS = {  # who alone may import what
     "lark": {"syntax"},
