@@ -496,6 +496,7 @@ def test_a_mapping_is_copied_and_converted() -> None:
         ({"stem/bias": np.array([None] * 4)}, "`stem/bias`: got type object"),
         ({"stem/bias": [[1], [1, 2]]}, "`stem/bias`: got list, which does not become an array"),
         ({"stem/scale": np.zeros(4)}, "`stem/scale`: not expected"),
+        ({10**5_000: np.zeros(4)}, "`<int>`: not expected"),
         ({"stem/kernel": np.zeros((4, 2, 3))}, "PyTorch's (filters, channels, taps): transpose it by (2, 1, 0)"),
     ],
 )

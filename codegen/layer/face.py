@@ -87,7 +87,10 @@ class Face(Held):
         return {"input_shape": (None, *shape)} if shape else None
 
     def build_from_config(self, given: Mapping[str, Any]) -> None:
-        """Build for the shape in a config of `get_build_config`, ours or Keras'. Raises ShapeError for what is none."""
+        """Build for the shape in a config of `get_build_config`, ours or Keras'.
+
+        Raises ShapeError for what is no such config.
+        """
         if not isinstance(given, Mapping) or "input_shape" not in given:
             expected = 'expected {"input_shape": …} as get_build_config() gives it'
             raise ShapeError(f"build_from_config: got {plainly(given)}, {expected}")

@@ -156,7 +156,7 @@ def _from_mapping(
         kind = array.dtype.str[1:] if array.dtype.str[1:] in NUMBERS else None
         return Header(kind, str(array.dtype), array.shape).told(shapes[name])
 
-    _demand("the weights given", shapes, [str(name) for name in arrays], told)
+    _demand("the weights given", shapes, [name if isinstance(name, str) else plainly(name) for name in arrays], told)
     return {name: weight(found[name], dtypes[name], name) for name in shapes}
 
 
