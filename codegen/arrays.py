@@ -8,6 +8,7 @@ import numpy as np
 
 from codegen import keras_words, storage
 from codegen.errors import GenConvError, ShapeError
+from codegen.quoting import exactly, plainly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +28,8 @@ def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str, layer: str = "") -
     x may be an array, a buffer, a DLPack object or nested lists; copy="never" takes only what needs no copy. `axes` are
     the axes' names and `layer` the layer's, for messages.
     """
-    if copy not in ("auto", "never"):
-        raise ShapeError(f'copy: got {copy!r}, expected "auto" or "never"')
+    if not isinstance(copy, str) or copy not in ("auto", "never"):
+        raise ShapeError(f'copy: got {exactly(copy)}, expected "auto" or "never"')
     found = x if type(x) is np.ndarray else found_in(x, "x", ShapeError, f"{axes}, {CPU}")
     demand_numbers(found, dtype, "x", ShapeError)
     if found.ndim != 3:
@@ -76,7 +77,7 @@ def found_in(value: Any, name: str, wrong: type[GenConvError], expected: str = f
             value = getattr(value, settle)() if hasattr(value, settle) else value
         found = _plain(value)
     except Exception as error:  # what a stranger's array raises is a stranger's matter
-        reason = f"{type(value).__name__}, which does not become an array ({str(error)[:200]})"
+        reason = f"{type(value).__name__}, which does not become an array ({plainly(error, 200)})"
         way = "; pass it as x.detach().cpu().float(), a sparse one as x.to_dense()" if hasattr(value, "detach") else ""
         raise wrong(f"{name}: got {reason}; expected {expected}{way.replace('x.', f'{name}.')}") from None
     if _masked(value):
@@ -112,7 +113,7 @@ def demand_numbers(found: Array, dtype: Any, name: str, wrong: type[GenConvError
     if found.dtype.kind in NUMBERS:
         return
     way = f'; {name}.astype("{dtype}") may make them' if found.dtype.kind == "V" and not found.dtype.names else ""
-    raise wrong(f"{name}: got type {str(found.dtype)[:60]}, expected {dtype} or numbers that can be cast to it{way}")
+    raise wrong(f"{name}: got type {plainly(found.dtype)}, expected {dtype} or numbers that can be cast to it{way}")
 
 
 def cast(value: Any, dtype: Any, name: str, wrong: type[GenConvError] = ShapeError) -> Array:

@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from codegen.errors import SpecError
+from codegen.quoting import exactly
 
 Objects = Mapping[str, Any] | None
 
@@ -36,7 +37,7 @@ def of_own(value: Any, noun: str) -> dict[str, Any]:
         cls = type(value)
         return _config(cls.__module__, cls.__name__, value.get_config(), cls.__name__)
     hint = "give a function that has a name, or an object with get_config()"
-    raise SpecError("E230", f"the {noun} {value!r} cannot be written as a config", hint=hint)
+    raise SpecError("E230", f"the {noun} {exactly(value)} cannot be written as a config", hint=hint)
 
 
 def custom(config: object, known: Objects) -> object:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from numbers import Integral
 
+from codegen.quoting import plainly
+
+MOST = 120  # characters of a value in a sentence of Keras'
+
 
 def after(message: str, sentence: str) -> str:
     """A message of ours with Keras' sentence on a line below."""
@@ -25,7 +29,7 @@ def of(parameter: str, value: object) -> str | None:
 
 def unknown(noun: str, value: object) -> str:
     """Of a name that no table has."""
-    return f"Could not interpret {noun} identifier: {value}"
+    return f"Could not interpret {noun} identifier: {_value(value)}"
 
 
 def option(noun: str, name: str, value: object) -> str | None:
@@ -59,7 +63,7 @@ def strides_and_dilation(strides: int, dilation_rate: int) -> str:
 
 def transposed_padding(value: object) -> str:
     """Of a word that a transposed convolution does not take."""
-    told = f"Received: {str(value).lower()}"
+    told = f"Received: {_value(value).lower()}"
     return f"The `padding` argument must be a list/tuple or one of {{'valid', 'same'}}. {told}"
 
 
@@ -77,7 +81,7 @@ def no_output(input_shape: tuple[int | None, ...]) -> str:
 
 def axes(layer: str, found: tuple[int | None, ...]) -> str:
     """Of an input with too few or too many axes."""
-    told = f"expected min_ndim=3, found ndim={len(found)}. Full shape received: {found}"
+    told = f"expected min_ndim=3, found ndim={len(found)}. Full shape received: {_value(found)}"
     return f"Input 0 with name 'None' of layer '{layer}' is incompatible with the layer: {told}"
 
 
@@ -95,7 +99,7 @@ def not_built(layer: str) -> str:
 
 def unrecognized(layer: str, given: dict[str, object]) -> str:
     """Of keywords that no layer has."""
-    return f"Unrecognized keyword arguments passed to {layer}: {given}"
+    return f"Unrecognized keyword arguments passed to {layer}: {_value(given)}"
 
 
 def weights_given(layer: str, found: int, expected: int) -> str:
@@ -109,43 +113,50 @@ def weight_shape(layer: str, expected: tuple[int, ...], found: tuple[int, ...]) 
     return f"Layer {layer} weight shape {expected} is not compatible with provided weight shape {found}."
 
 
+def _value(value: object) -> str:
+    return plainly(value, MOST)
+
+
 def _positive(name: str, value: object) -> str:
-    return f"Invalid value for argument `{name}`. Expected a strictly positive value. Received {name}={value}."
+    return f"Invalid value for argument `{name}`. Expected a strictly positive value. Received {name}={_value(value)}."
 
 
 def _tuple(name: str, value: object) -> str:
-    told = f"The `{name}` argument must be a tuple of 1 integers. Received {name}={value}"
+    told = f"The `{name}` argument must be a tuple of 1 integers. Received {name}={_value(value)}"
     found = value if isinstance(value, (tuple, list)) else (value,)
     bad = {each for each in found if isinstance(each, Integral) and each <= 0}
-    return f"{told}, including values {bad} that do not satisfy `value > 0`" if len(found) == 1 and bad else told
+    return (
+        f"{told}, including values {_value(bad)} that do not satisfy `value > 0`" if len(found) == 1 and bad else told
+    )
 
 
 def _padding(name: str, value: object) -> str:
-    return f"The `padding` argument must be a list/tuple or one of {{'valid', 'same', 'causal'}}. Received: {value}"
+    told = f"Received: {_value(value)}"
+    return f"The `padding` argument must be a list/tuple or one of {{'valid', 'same', 'causal'}}. {told}"
 
 
 def _data_format(name: str, value: object) -> str:
-    told = f"Received: data_format={str(value).lower()}"
+    told = f"Received: data_format={_value(value).lower()}"
     return f"The `data_format` argument must be one of {{'channels_first', 'channels_last'}}. {told}"
 
 
 def _name(name: str, value: object) -> str:
-    told = f"Received: name={value} (of type {type(value)})"
+    told = f"Received: name={_value(value)} (of type {type(value)})"
     return f"Argument `name` must be a string and cannot contain character `/`. {told}"
 
 
 def _factor(name: str, value: object) -> str:
-    return f"Invalid value for argument {name}: expected a non-negative float.Received: {name}={value}"
+    return f"Invalid value for argument {name}: expected a non-negative float.Received: {name}={_value(value)}"
 
 
 def _mode(name: str, value: object) -> str:
-    return f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={value}'
+    return f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={_value(value)}'
 
 
 _PARAMETERS: dict[str, Callable[[str, object], str]] = {
     "filters": _positive,
     "depth_multiplier": _positive,
-    "groups": lambda name, value: f"The number of groups must be a positive integer. Received: groups={value}.",
+    "groups": lambda name, value: f"The number of groups must be a positive integer. Received: groups={_value(value)}.",
     "kernel_size": _tuple,
     "strides": _tuple,
     "dilation_rate": _tuple,
@@ -153,16 +164,18 @@ _PARAMETERS: dict[str, Callable[[str, object], str]] = {
     "data_format": _data_format,
     "activation": lambda name, value: unknown("activation function", value),
     "trainable": lambda name, value: (
-        f"Expected `trainable` to be a boolean. Received: trainable={value} (of type {type(value)})"
+        f"Expected `trainable` to be a boolean. Received: trainable={_value(value)} (of type {type(value)})"
     ),
-    "dtype": lambda name, value: f"Cannot convert '{value}' to a mixed precision DTypePolicy.",
+    "dtype": lambda name, value: f"Cannot convert '{_value(value)}' to a mixed precision DTypePolicy.",
     "name": _name,
 }
 _OPTIONS: dict[tuple[str, str], Callable[[str, object], str]] = {
-    ("initializer", "scale"): lambda name, value: f"Argument `scale` must be positive float. Received: scale={value}",
-    ("initializer", "mode"): lambda name, value: f"Invalid `mode` argument: {value}.",
-    ("initializer", "distribution"): lambda name, value: f"Invalid `distribution` argument: {value}.",
-    ("initializer", "side"): lambda name, value: f"side should be 'real' or 'imag', not {value}",
+    ("initializer", "scale"): lambda name, value: (
+        f"Argument `scale` must be positive float. Received: scale={_value(value)}"
+    ),
+    ("initializer", "mode"): lambda name, value: f"Invalid `mode` argument: {_value(value)}.",
+    ("initializer", "distribution"): lambda name, value: f"Invalid `distribution` argument: {_value(value)}.",
+    ("initializer", "side"): lambda name, value: f"side should be 'real' or 'imag', not {_value(value)}",
     ("regularizer", "l1"): _factor,
     ("regularizer", "l2"): _factor,
     ("regularizer", "factor"): _factor,

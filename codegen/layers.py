@@ -219,8 +219,8 @@ def _define(layer: Layer, arguments: dict[str, Any]) -> None:
     ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor", "threads", "storage")}
     given = {name: value for name, value in arguments.items() if name != "self"}
     kind = layer.kind.kind
-    given["name"] = given["name"] or _auto_name(kind)
-    given["dtype"] = given["dtype"] or "float32"
+    given["name"] = _auto_name(kind) if given["name"] is None else given["name"]
+    given["dtype"] = "float32" if given["dtype"] is None else given["dtype"]
     layer._take(layer.kind(**given), **ours)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from codegen import check, layers
 from codegen.errors import UsageError
 from codegen.layer import Layer
 from codegen.origin import Origin, counted
+from codegen.quoting import PATH, plainly
 from codegen.source import MOST_BYTES
 from codegen.specs import Spec
 from codegen.weights import of_specs
@@ -104,7 +106,9 @@ def load(
     text, name = _text(source)
     specs = check.read(text, name)
     if seed is not None:
-        specs = tuple(of_specs.seeded(specs, seed))
+        if not isinstance(seed, Integral):
+            raise UsageError(f"`seed` must be a whole number, got {plainly(seed)}")
+        specs = tuple(of_specs.seeded(specs, int(seed)))
     found = {spec.name: layers.of(spec, target, accuracy, rigor, threads, storage) for spec in specs}
     if weights is not None:
         for layer_name, arrays in of_specs.for_specs(weights, specs).items():
@@ -116,16 +120,20 @@ def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
     """(text, what errors call it)"""
     if isinstance(source, str) and ("{" in source or "\n" in source or "\r" in source):
         return source, "<text>"
-    path = Path(source)
+    try:
+        path = Path(source)
+    except TypeError:
+        raise UsageError(f"source: got {plainly(source)}, expected the path of a .conv file, or its text") from None
+    shown = plainly(path, PATH)
     try:
         with open(path, "rb") as file:
             return file.read(MOST_BYTES), str(path)
     except IsADirectoryError:
-        raise UsageError(f"`{path}` is a folder: name a .conv file in it") from None
+        raise UsageError(f"`{shown}` is a folder: name a .conv file in it") from None
     except FileNotFoundError:
-        raise UsageError(f"no file `{path}`; give the path of a .conv file, or its text") from None
+        raise UsageError(f"no file `{shown}`; give the path of a .conv file, or its text") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read `{path}`: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 from codegen.errors import SpecError
+from codegen.quoting import exactly
 from codegen.resources import folder
 
 LONGEST = 63  # C99 5.2.4.1: the significant characters of an internal identifier
@@ -27,7 +28,7 @@ SUFFIXES = (*SIZES, *NUMBERS, *FUNCTIONS, *FILES, *(f"backward_{word}" for word 
 def check(field: str, value: object) -> str:
     """The name itself. Raises SpecError E120 for what is no identifier, E121 for a word that C has taken."""
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or len(value) > LONGEST:
-        shown = f'"{value[: LONGEST + 1]}"' if isinstance(value, str) else repr(value)[:LONGEST]
+        shown = f'"{value[: LONGEST + 1]}"' if isinstance(value, str) else exactly(value)
         message = f"`{field}` must start with a letter and hold letters, digits and _, {LONGEST} at most, got {shown}"
         raise SpecError("E120", message, hint="it becomes a C function: write it as in stem_1")
     if owner := taken(value):

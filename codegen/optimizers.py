@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy, deepcopy
 from numbers import Real
 from threading import RLock
@@ -22,6 +23,7 @@ from codegen import arrays
 from codegen.errors import ShapeError, SpecError
 from codegen.layer import losses
 from codegen.layer.config import weight_option
+from codegen.quoting import exactly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,7 +212,7 @@ class SGD(Optimizer):
         self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **options: float | None
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.momentum, self.nesterov = _number("momentum", momentum, most=1.0), nesterov
+        self.momentum, self.nesterov = _number("momentum", momentum, most=1.0), _flag("nesterov", nesterov)
 
     def update(self, weight: Array, gradient: Array, slots: Slots, rate: float, step: int) -> Array:
         number = weight.dtype.type
@@ -238,7 +240,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2 = _number("beta_1", beta_1, most=1.0), _number("beta_2", beta_2, most=1.0)
-        self.epsilon, self.amsgrad = _number("epsilon", epsilon), amsgrad
+        self.epsilon, self.amsgrad = _number("epsilon", epsilon), _flag("amsgrad", amsgrad)
 
     def update(self, weight: Array, gradient: Array, slots: Slots, rate: float, step: int) -> Array:
         number = weight.dtype.type
@@ -254,10 +256,18 @@ class Adam(Optimizer):
 
 def _number(name: str, value: object, most: float = math.inf) -> float:
     """A number of at least 0. Raises SpecError E232."""
-    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= most:
-        return float(value)
+    with suppress(OverflowError):  # of a whole number beyond all floats
+        if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= most:
+            return float(value)
     limit = f"a number from 0 to {most:g}" if math.isfinite(most) else "a number of at least 0"
-    raise SpecError("E232", f"optimizer: `{name}` is {value!r}: expected {limit}")
+    raise SpecError("E232", f"optimizer: `{name}` is {exactly(value)}: expected {limit}")
+
+
+def _flag(name: str, value: object) -> bool:
+    """True or False. Raises SpecError E232."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise SpecError("E232", f"optimizer: `{name}` is {exactly(value)}: expected True or False")
 
 
 def _gradient(gradients: Any, name: str, weight: Array) -> Array:

@@ -11,6 +11,7 @@ from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from codegen import quoting
 from codegen.errors import SpecError
 from codegen.suggest import closest
 
@@ -63,10 +64,13 @@ def parameters(kind: type[Any]) -> Mapping[str, Parameter]:
     return _TABLES[kind]
 
 
-def shown(value: object, most: int = 60) -> str:
+def shown(value: object, most: int = quoting.MOST) -> str:
     """A value as a message shows it: as the language writes it, cut where it is long."""
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return (
+        quoting.cut(f'"{quoting.plainly(value, most)}"', most)
+        if isinstance(value, str)
+        else quoting.plainly(value, most)
+    )
 
 
 def whole(least: int) -> Check:
@@ -127,7 +131,7 @@ def one_of(*words: str, elsewhere: Mapping[str, str] = MappingProxyType({})) -> 
     """
 
     def check(name: str, value: object) -> str:
-        word = value if isinstance(value, str) else getattr(value, "name", getattr(value, "__name__", None))
+        word = value if isinstance(value, str) else _own_name(value)
         if isinstance(word, str) and word.lower() in words:
             return word.lower()
         hint = _way(name, word if isinstance(word, str) else value, words, elsewhere)
@@ -156,6 +160,14 @@ DTYPES_ELSEWHERE = {
 }
 
 
+def _own_name(value: object) -> object:
+    """What an object says that it is called, as types do."""
+    try:
+        return getattr(value, "name", getattr(value, "__name__", None))
+    except Exception:  # a stranger's property
+        return None
+
+
 def padding(name: str, value: object) -> str | tuple[int, int]:
     """valid, same or causal, whatever the case; or (left, right), zeros in samples."""
     words = ("valid", "same", "causal")
@@ -169,7 +181,7 @@ def padding(name: str, value: object) -> str | tuple[int, int]:
     if len(pair) == 2 and all(least):
         return int(pair[0]), int(pair[1])
     hint = "give two whole numbers from 0 on: the zeros before and after the input"
-    if isinstance(value, int) and value >= 0:
+    if isinstance(value, int) and 0 <= value <= LARGEST:
         hint = f"write {name} = ({value:d}, {value:d}), the zeros before and after the input"
     raise SpecError("E205", message, hint=hint)
 

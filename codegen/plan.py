@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import prod
+from numbers import Integral
 from typing import Literal, cast, get_args
 
 from codegen.errors import UsageError
 from codegen.problem import ConvProblem
+from codegen.quoting import exactly, plainly
 from codegen.storage import AS_COMPUTED, Half, half
 from codegen.suggest import expected
 from codegen.targets import Target
@@ -32,23 +34,23 @@ MOST_THREADS = 256
 
 def accuracy_named(word: str) -> Accuracy:
     """The accuracy class of that name. Raises UsageError for another word."""
-    if word not in get_args(Accuracy):
-        raise UsageError(f"unknown accuracy `{word}`: {expected(word, get_args(Accuracy))}")
+    if not isinstance(word, str) or word not in get_args(Accuracy):
+        raise UsageError(f"unknown accuracy `{plainly(word)}`: {expected(word, get_args(Accuracy))}")
     return cast(Accuracy, word)
 
 
 def rigor_named(word: str) -> Rigor:
     """The planning rigor of that name. Raises UsageError for another word."""
-    if word not in get_args(Rigor):
-        raise UsageError(f"unknown rigor `{word}`: {expected(word, get_args(Rigor))}")
+    if not isinstance(word, str) or word not in get_args(Rigor):
+        raise UsageError(f"unknown rigor `{plainly(word)}`: {expected(word, get_args(Rigor))}")
     return cast(Rigor, word)
 
 
 def threads_asked(count: int) -> int:
     """`count` if so many threads can share a call. Raises UsageError for another number."""
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
-        raise UsageError(f"`threads` must be a whole number from 1 to {MOST_THREADS}, got {count!r}")
-    return count
+    if not isinstance(count, Integral) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
+        raise UsageError(f"`threads` must be a whole number from 1 to {MOST_THREADS}, got {exactly(count)}")
+    return int(count)
 
 
 @dataclass(frozen=True)

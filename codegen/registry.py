@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from codegen import configs, keras_words
 from codegen.errors import SpecError
+from codegen.quoting import cut, exactly, plainly
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Options:
             try:
                 object.__setattr__(self, spot.name, spot.metadata["check"](value))
             except ValueError as wrong:
-                message = f"{self.noun} `{type(self).__name__}`: `{spot.name}` is {_shown(value)}: expected {wrong}"
+                message = f"{self.noun} `{type(self).__name__}`: `{spot.name}` is {exactly(value)}: expected {wrong}"
                 said = keras_words.option(self.noun, spot.name, value)
                 raise SpecError("E232", message, keras=said) from None
 
@@ -85,7 +86,7 @@ def real(*, at_least: float = -math.inf, above: float = -math.inf, at_most: floa
 
     def check(value: object) -> float:
         if isinstance(value, Real) and not isinstance(value, bool):
-            number = float(value)
+            number = _as_float(value)
             if math.isfinite(number) and at_least <= number <= at_most and number > above:
                 return number
         bounds = [(at_least, "at least"), (above, "greater than"), (at_most, "at most")]
@@ -93,6 +94,14 @@ def real(*, at_least: float = -math.inf, above: float = -math.inf, at_most: floa
         raise ValueError(f"a finite number, {limits}" if limits else "a finite number")
 
     return check
+
+
+def _as_float(value: Real) -> float:
+    """The number; an infinite one for what is beyond all floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def whole(least: int, most: int) -> Check[int]:
@@ -117,7 +126,7 @@ def one_of(*words: str, lower: bool = False, same: Mapping[str, str] | None = No
         word = (same or {}).get(word, word) if isinstance(word, str) else word
         if isinstance(word, str) and word in words:
             return word
-        raise ValueError("one of " + ", ".join(words) + suggestion(str(value), words))
+        raise ValueError("one of " + ", ".join(words) + suggestion(plainly(value), words))
 
     return check
 
@@ -181,14 +190,24 @@ class Registry(Generic[T]):
             return self._make(value.name, value.args, self._once(value))
         if isinstance(value, dict):
             return self._from_config(value)
-        made: Any = value() if isinstance(value, type) else value
+        made: Any = self._made_of(value) if isinstance(value, type) else value
         if self.adopts and self._is_keras(made):
             return self._make(type(made).__name__, (), made.get_config())
         if callable(made):  # Keras takes any callable; only Python can hand one over
             return cast(T, made)
         hint = f"give a name, one of {', '.join(self.names())}"
         said = keras_words.unknown(self.noun, value)
-        raise SpecError("E230", f"{_shown(value)} is no {self.noun}", hint=hint, keras=said)
+        raise SpecError("E230", f"{exactly(value)} is no {self.noun}", hint=hint, keras=said)
+
+    def _made_of(self, cls: type[Any]) -> Any:
+        """An instance with the class' defaults. Raises SpecError E230 where it has none."""
+        try:
+            return cls()
+        except SpecError:
+            raise
+        except Exception as error:  # what a stranger's class raises is a stranger's matter
+            told = f"the {self.noun} class {exactly(cls)} cannot be made without arguments ({cut(plainly(error), 100)})"
+            raise SpecError("E230", told, hint="give an instance of it") from None
 
     def serialize(self, value: object) -> dict[str, Any] | None:
         """Its config dict as Keras writes it. Raises SpecError E230 for what has none."""
@@ -218,8 +237,8 @@ class Registry(Generic[T]):
         takes = f"it takes {', '.join(known)}" if known else "it takes no options"
         for word in kwargs:
             if word not in known:
-                hint = suggestion(word, known).lstrip("; ") or None
-                raise SpecError("E231", f"{self.noun} `{name}` has no option `{word}`: {takes}", hint=hint)
+                hint = suggestion(plainly(word), known).lstrip("; ") or None
+                raise SpecError("E231", f"{self.noun} `{name}` has no option `{plainly(word)}`: {takes}", hint=hint)
         if len(args) > len(known):
             raise SpecError("E231", f"{self.noun} `{name}` got {len(args)} options: {takes}")
         twice = [word for word in known[: len(args)] if word in kwargs]
@@ -235,7 +254,7 @@ class Registry(Generic[T]):
         here = self.elsewhere.get(name)
         names = self.names()
         close = f"did you mean `{here}`?" if here else suggestion(name, [*names, *self.aliases]).lstrip("; ")
-        message, hint = f"unknown {self.noun} `{name[:64]}`", close or f"known: {', '.join(names)}"
+        message, hint = f"unknown {self.noun} `{plainly(name)}`", close or f"known: {', '.join(names)}"
         raise SpecError("E230", message, hint=hint, keras=keras_words.unknown(self.noun, name))
 
     def _once(self, call: Call) -> dict[str, object]:
@@ -251,11 +270,11 @@ class Registry(Generic[T]):
         name, options = config.get("class_name"), config.get("config", {})
         if name == "function":
             hint = "name it in from_config(config, custom_objects={…})"
-            raise SpecError("E230", f"the {self.noun} `{options}` is a function of somebody's own", hint=hint)
+            raise SpecError("E230", f"the {self.noun} `{plainly(options)}` is a function of somebody's own", hint=hint)
         extra = set(config) - {"class_name", "config", "module", "registered_name"}
         if not isinstance(name, str) or not isinstance(options, dict) or extra:
             hint = 'write it as {"class_name": "HeNormal", "config": {"seed": 7}}, or as a call'
-            raise SpecError("E230", f"{_shown(config)} is no config of a {self.noun}", hint=hint)
+            raise SpecError("E230", f"{exactly(config)} is no config of a {self.noun}", hint=hint)
         return self._make(name, (), options)
 
 
@@ -270,9 +289,3 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def snake_case(name: str) -> str:
     """GlorotUniform → glorot_uniform, STFT → stft, L1L2 → l1l2 (keras/src/utils/naming.py)."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
-
-
-def _shown(value: object) -> str:
-    """A value as a message shows it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import UsageError, WeightsError
+from codegen.quoting import plainly
 from codegen.suggest import expected
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def half(storage: str) -> Half | None:
 
 def checked(storage: str, dtype: str = "float32") -> str:
     """`storage` if weights of a layer of `dtype` can be stored so. Raises UsageError."""
-    if storage not in (AS_COMPUTED, *HALVES):
-        raise UsageError(f"unknown storage `{storage}`: {expected(storage, (AS_COMPUTED, *HALVES), ALSO)}")
+    if not isinstance(storage, str) or storage not in (AS_COMPUTED, *HALVES):
+        raise UsageError(f"unknown storage `{plainly(storage)}`: {expected(storage, (AS_COMPUTED, *HALVES), ALSO)}")
     if storage in HALVES and dtype != "float32":
         raise UsageError(
             f"storage={storage!r} is for layers that compute in float32, got dtype {dtype}: leave one of them out"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from codegen.errors import UsageError
+from codegen.quoting import plainly
 from codegen.suggest import expected
 
 
@@ -82,12 +83,10 @@ TARGETS: dict[str, Target] = {
 
 def target_named(name: str) -> Target:
     """The row of that name; `native` is the widest that this CPU runs. Raises UsageError for another word."""
-    if name == "native":
-        return native()
-    try:
-        return TARGETS[name]
-    except KeyError:
-        raise UsageError(f"unknown target `{name}`: {expected(name, ('native', *TARGETS))}") from None
+    known = ("native", *TARGETS)
+    if not isinstance(name, str) or name not in known:
+        raise UsageError(f"unknown target `{plainly(name)}`: {expected(name, known)}")
+    return native() if name == "native" else TARGETS[name]
 
 
 @lru_cache(maxsize=1)

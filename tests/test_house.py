@@ -38,7 +38,7 @@ FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws 
     "syntax unroll builder complaints layout recovery",
     "problem targets",
     "diagnostics tree curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes origin storage suggest signatures source errors resources files keras_words configs _abi",
+    "arrays dtypes origin storage suggest signatures quoting source errors resources files keras_words configs _abi",
     "ownership image fpu",
 )
 ROOMS = {  # who alone may import what

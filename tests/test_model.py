@@ -147,7 +147,7 @@ def test_a_text_is_known_by_its_brace_or_line_break(
     [
         ("nowhere.conv", "no file `nowhere.conv`; give the path of a .conv file, or its text"),
         (".", "`.` is a folder: name a .conv file in it"),
-        ("a\0b", "cannot read `a\0b`"),
+        ("a\0b", "cannot read `a\\u{0000}b`"),
     ],
 )
 def test_a_file_that_cannot_be_read(source: str, told: str) -> None:

@@ -17,6 +17,7 @@ from codegen.activations.rowwise import ROWWISE
 from codegen.activations.serial import deserialize, serialize
 from codegen.activations.table import ROWS
 from codegen.errors import SpecError
+from codegen.quoting import exactly, plainly
 from codegen.registry import Call, suggestion
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def get(value: object) -> Any:
         return _make(name, (), ()) if home.split(".")[0] in ("keras", "codegen") and name in _BY_NAME else value
     said = keras_words.unknown("activation function", value)
     raise SpecError(
-        "E230", f"{value!r} is no activation", hint=f"give a name, one of {_known()}, or a call", keras=said
+        "E230", f"{exactly(value)} is no activation", hint=f"give a name, one of {_known()}, or a call", keras=said
     )
 
 
@@ -211,7 +212,7 @@ def _make(name: str, args: tuple[object, ...], kwargs: tuple[tuple[str, object],
         try:
             values.append((option.name, option.check(value)))
         except ValueError as wrong:
-            message = f"activation `{name}`: `{option.name}` is {value!r}: expected {wrong}"
+            message = f"activation `{name}`: `{option.name}` is {exactly(value)}: expected {wrong}"
             raise SpecError("E232", message) from None
     return Activation(found.name, tuple(values))
 
@@ -227,10 +228,12 @@ def _given(
     given = dict(zip(known, args, strict=False))
     for word, value in kwargs:
         if word not in known:
-            hint = suggestion(word, known).lstrip("; ") or None
-            raise SpecError("E231", f"activation `{name}` has no option `{word}`: {takes}", hint=hint)
+            hint = suggestion(plainly(word), known).lstrip("; ") or None
+            raise SpecError("E231", f"activation `{name}` has no option `{plainly(word)}`: {takes}", hint=hint)
         if word in given:
-            raise SpecError("E231", f"activation `{name}` got `{word}` twice", hint="give it by place or by name, once")
+            raise SpecError(
+                "E231", f"activation `{name}` got `{plainly(word)}` twice", hint="give it by place or by name, once"
+            )
         given[word] = value
     return given
 
@@ -240,7 +243,7 @@ def _named(name: str) -> Row:
         return _BY_NAME[name]
     close = suggestion(name, _BY_NAME).lstrip("; ")
     said = keras_words.unknown("activation function", name)
-    raise SpecError("E230", f"unknown activation `{name}`", hint=close or f"known: {_known()}", keras=said)
+    raise SpecError("E230", f"unknown activation `{plainly(name)}`", hint=close or f"known: {_known()}", keras=said)
 
 
 def _derivative(activation: Activation) -> Derivative:

@@ -38,8 +38,15 @@ class Ones(Initializer):
 
 def _numbers(value: object) -> float | tuple[Any, ...]:
     """A number, or an array or nested lists of them, as nested tuples; whether they are of one length is told later."""
-    held = value.tolist() if hasattr(value, "tolist") else value
-    return tuple(map(_numbers, held)) if isinstance(held, (list, tuple)) else NUMBER(held)
+    try:
+        return _nested(value)
+    except RecursionError:
+        raise ValueError("a number or nested lists of them, without end in themselves") from None
+
+
+def _nested(value: object) -> float | tuple[Any, ...]:
+    held = value.tolist() if hasattr(value, "tolist") and not isinstance(value, type) else value
+    return tuple(map(_nested, held)) if isinstance(held, (list, tuple)) else NUMBER(held)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from codegen import configs, constraints, initializers, keras_words, regularizer
 from codegen.activations import serial
 from codegen.errors import SpecError
 from codegen.parameters import parameters
+from codegen.quoting import plainly
 from codegen.specs import Spec
 from codegen.suggest import closest
 
@@ -30,7 +31,10 @@ def of_spec(spec: Spec, trainable: bool) -> dict[str, Any]:
 
 
 def arguments(config: Mapping[str, Any], custom_objects: configs.Objects) -> dict[str, Any]:
-    """What a constructor takes for a config, ours or Keras'."""
+    """What a constructor takes for a config, ours or Keras'. Raises SpecError E104 for what is none."""
+    if not isinstance(config, Mapping) or not all(isinstance(name, str) for name in config):
+        told = f"from_config: got {plainly(config)}, expected a dict with the arguments' names"
+        raise SpecError("E104", told, hint="get_config() makes one")
     given = {name: _read(name, value, custom_objects) for name, value in config.items()}
     policy = given.get("dtype")
     if isinstance(policy, Mapping):
@@ -77,7 +81,7 @@ def _settled(layer: type[Any], given: dict[str, Any], known: Iterable[str]) -> d
     hint = f"did you mean `{near}`?" if near else f"it takes {', '.join(known)}"
     raise SpecError(
         "E104",
-        f"{layer.__name__} has no argument `{word}`",
+        f"{layer.__name__} has no argument `{plainly(word)}`",
         field=word,
         hint=hint,
         keras=keras_words.unrecognized(layer.__name__, unknown),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from codegen.errors import ShapeError
 from codegen.layer import config, losses
 from codegen.layer.held import Held
 from codegen.parameters import parameters
+from codegen.quoting import plainly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +87,13 @@ class Face(Held):
         return {"input_shape": (None, *shape)} if shape else None
 
     def build_from_config(self, given: Mapping[str, Any]) -> None:
-        """Build for the shape in a config of `get_build_config`, ours or Keras'."""
+        """Build for the shape in a config of `get_build_config`, ours or Keras'.
+
+        Raises ShapeError for what is no such config.
+        """
+        if not isinstance(given, Mapping) or "input_shape" not in given:
+            expected = 'expected {"input_shape": …} as get_build_config() gives it'
+            raise ShapeError(f"build_from_config: got {plainly(given)}, {expected}")
         self.build(given["input_shape"])
 
     def summary(self, print_fn: Callable[[str], object] | None = None) -> None:

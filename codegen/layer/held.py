@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from codegen import arrays, keras_words
 from codegen.errors import ShapeError, WeightsError
 from codegen.origin import Origin
+from codegen.parameters import LARGEST
+from codegen.quoting import plainly
 from codegen.specs import Spec
 from codegen.storage import AS_COMPUTED, stored
 from codegen.weights import of_specs
@@ -68,12 +71,13 @@ class Held:
 
         A spec with an input_shape is built from the start. Raises ShapeError where other channels were fixed before.
         """
+        input_shape = _sizes(input_shape, "build")
         if len(input_shape) != 3:
-            told = f"build: got shape {tuple(input_shape)}, expected {self._axes}, the batch as None"
-            raise ShapeError(keras_words.after(told, keras_words.axes(self.name, tuple(input_shape))))
+            told = f"build: got shape {plainly(input_shape)}, expected {self._axes}, the batch as None"
+            raise ShapeError(keras_words.after(told, keras_words.axes(self.name, input_shape)))
         channels = input_shape[2 if self._spec.channels_last else 1]
         if channels is None:
-            raise ShapeError(f"build: got shape {tuple(input_shape)}, whose channels are None; they must be known")
+            raise ShapeError(f"build: got shape {input_shape}, whose channels are None; they must be known")
         if not self.built:
             free = (None, channels) if self._spec.channels_last else (channels, None)
             spec, steps = self._spec.build(free), input_shape[1 if self._spec.channels_last else 2]
@@ -134,9 +138,11 @@ class Held:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace [kernel, bias]; each is cast to the layer's dtype. Raises WeightsError where a shape differs."""
         names = list(self._demand_built().weight_shapes())
-        if not isinstance(weights, Iterable):
-            raise WeightsError(f"`{self.name}`: got {type(weights).__name__}, expected a list: {', '.join(names)}")
-        weights = list(weights)
+        try:
+            weights = list(weights)
+        except TypeError:
+            got = f"`{self.name}`: weights: got {type(weights).__name__}"
+            raise WeightsError(f"{got}, expected a list: {', '.join(names)}") from None
         if len(weights) != len(names):
             told = f"`{self.name}`: got {len(weights)} arrays, expected {len(names)}: {', '.join(names)}"
             raise WeightsError(keras_words.after(told, keras_words.weights_given(self.name, len(weights), len(names))))
@@ -172,10 +178,10 @@ class Held:
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
         """(batch, steps, filters) for (batch, steps, channels), in the data format's order; None stays None."""
-        shape = tuple(input_shape)
+        shape = _sizes(input_shape, "compute_output_shape")
         last = self._spec.channels_last
         if len(shape) != 3 or shape[2 if last else 1] is None:
-            raise ShapeError(f"compute_output_shape: got {shape}, expected {self._axes} with known channels")
+            raise ShapeError(f"compute_output_shape: got {plainly(shape)}, expected {self._axes} with known channels")
         steps = shape[1 if last else 2]
         problem = self._problem(cast(int, shape[2 if last else 1]))
         outs = None if steps is None else self._outs(problem, steps, shape[0])
@@ -256,3 +262,17 @@ class Held:
         batch, steps = shape[0], shape[1 if problem.channels_last else 2]
         outs = self._outs(problem, steps, batch)
         return (batch, outs, problem.out_filters) if problem.channels_last else (batch, problem.out_filters, outs)
+
+
+def _sizes(shape: Any, what: str) -> Shape:
+    """A shape as plain whole numbers, None for a free one. Raises ShapeError for what is none."""
+    try:
+        found = tuple(shape)
+        if all(size is None or (isinstance(size, Integral) and not isinstance(size, bool)) for size in found):
+            sizes = tuple(None if size is None else int(size) for size in found)
+            if all(size is None or 0 <= size <= LARGEST for size in sizes):
+                return sizes
+    except TypeError:
+        pass
+    expected = "a shape: whole numbers from 0 to 2**31, or None"
+    raise ShapeError(f"{what}: got {plainly(shape)}, expected {expected}")

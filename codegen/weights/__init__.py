@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen import files
 from codegen.errors import WeightsError
+from codegen.quoting import NAME, PATH, plainly
 from codegen.registry import suggestion
 from codegen.storage import AS_COMPUTED, checked, half
 
@@ -49,9 +50,9 @@ def read(
     dtypes = {name: dtype if isinstance(dtype, str) else dtype[name] for name in shapes}
     if isinstance(source, Mapping):
         return _from_mapping(source, shapes, dtypes)
-    path = Path(source)
+    path = _path(source)
     with _opened(path, len(shapes)) as archive:
-        _demand(str(path), shapes, archive.names, lambda name: archive.header(name).told(shapes[name]))
+        _demand(plainly(path, PATH), shapes, archive.names, lambda name: archive.header(name).told(shapes[name]))
         return {name: archive.read(name, dtypes[name]) for name in shapes}
 
 
@@ -66,7 +67,7 @@ def save(
     another suffix, an array that is not float16, float32 or float64, and a name that no reader would take; UsageError
     where the file cannot be written.
     """
-    path = Path(path)
+    path = _path(path)
     suffix = _suffix(path)
     stored = {name: storage if isinstance(storage, str) else storage.get(name, AS_COMPUTED) for name in arrays}
     kept = {_named(name): _floats(name, array, stored[name]) for name, array in arrays.items()}
@@ -75,6 +76,14 @@ def save(
     else:
         from codegen.weights.safetensors import dump
     files.write_all([(path, dump(kept))])
+
+
+def _path(value: object) -> Path:
+    try:
+        return Path(value)  # type: ignore[arg-type]  # what is no path is told
+    except TypeError:
+        expected = f"the path of a {' or '.join(SUFFIXES)} file, or a mapping with the arrays by name"
+        raise WeightsError(f"weights: got {plainly(value)}, expected {expected}") from None
 
 
 def _named(name: object) -> str:
@@ -106,11 +115,15 @@ def _floats(name: str, array: Any, storage: str) -> NDArray[Any]:
 def _opened(path: Path, count: int) -> Archive:
     """The archive in that file, its table of contents read; `count` arrays are expected."""
     suffix = _suffix(path)
+    place = plainly(path, PATH)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise WeightsError(f"`{path}` is no regular file; give a .npz or .safetensors file")
+        regular = stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
-        raise WeightsError(f"cannot read the weight file `{path}`: {error.strerror}") from None
+        raise WeightsError(f"cannot read the weight file `{place}`: {error.strerror}") from None
+    except ValueError as error:  # a name that no file can have
+        raise WeightsError(f"cannot read the weight file `{place}`: {plainly(error)}") from None
+    if not regular:
+        raise WeightsError(f"`{place}` is no regular file; give a .npz or .safetensors file")
     if suffix == ".npz":
         from codegen.weights.npz import Npz
 
@@ -124,7 +137,9 @@ def _suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         way = next((way for theirs, way in ELSEWHERE.items() if suffix in theirs), RECIPE)
-        raise WeightsError(f"`{path}`: got the suffix `{suffix}`, expected {' or '.join(SUFFIXES)}; {way}")
+        raise WeightsError(
+            f"`{plainly(path, PATH)}`: got the suffix `{plainly(suffix)}`, expected {' or '.join(SUFFIXES)}; {way}"
+        )
     return suffix
 
 
@@ -141,7 +156,7 @@ def _from_mapping(
         kind = array.dtype.str[1:] if array.dtype.str[1:] in NUMBERS else None
         return Header(kind, str(array.dtype), array.shape).told(shapes[name])
 
-    _demand("the weights given", shapes, [str(name) for name in arrays], told)
+    _demand("the weights given", shapes, [name if isinstance(name, str) else plainly(name) for name in arrays], told)
     return {name: weight(found[name], dtypes[name], name) for name in shapes}
 
 
@@ -170,5 +185,4 @@ def _demand(place: str, shapes: Mapping[str, Shape], names: Collection[str], tol
 
 def _shown(name: str) -> str:
     """A stranger's name, short and printable."""
-    text = name if name.isprintable() else ascii(name)[1:-1]
-    return text if len(text) <= 80 else text[:77] + "…"
+    return plainly(name, NAME)

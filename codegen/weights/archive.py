@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codegen.errors import WeightsError
+from codegen.quoting import NAME, PATH, plainly
 from codegen.storage import beyond
 
 if TYPE_CHECKING:
@@ -36,13 +37,23 @@ class Header:
     def bytes(self) -> int:
         return math.prod(self.shape) * NUMBERS[self.kind or "f4"]
 
+    @property
+    def size(self) -> str:
+        """The shape for messages, which a file may make of any digits."""
+        return plainly(self.shape)
+
+    def wanted(self, found: int) -> str:
+        """That its numbers take another number of bytes than the `found` ones."""
+        got = f"got {plainly(found)} bytes of numbers"
+        return f"{got}, expected {plainly(self.bytes)} for {self.word} of shape {self.size}"
+
     def told(self, expected: tuple[int, ...]) -> str | None:
         """What is wrong with it where an array of shape `expected` is wanted, or None."""
         if self.kind is None:
             return f"got type {self.word}, expected float16, float32, float64 or whole numbers"
         if self.shape == expected:
             return None
-        got = str(self.shape) if len(self.shape) <= 8 else f"one of {len(self.shape)} axes"
+        got = self.size if len(self.shape) <= 8 else f"one of {len(self.shape)} axes"
         text = f"got shape {got}, expected {expected}"
         if len(expected) == 3 and self.shape == expected[::-1]:
             text += "; this looks like PyTorch's (filters, channels, taps): transpose it by (2, 1, 0)"
@@ -81,7 +92,8 @@ class Archive(ABC):
 
     def wrong(self, reason: object, name: str | None = None) -> WeightsError:
         """The error to raise for this file, or for one array in it."""
-        return WeightsError(f"{self.path}: array `{name}`: {reason}" if name else f"{self.path}: {reason}")
+        place = plainly(self.path, PATH)
+        return WeightsError(f"{place}: array `{plainly(name, NAME)}`: {reason}" if name else f"{place}: {reason}")
 
     def read(self, name: str, dtype: str) -> NDArray[Any]:
         """The array in C order and `dtype`. Its header must have been found right before."""
@@ -125,7 +137,7 @@ class Archive(ABC):
         shape = header.shape[::-1] if header.fortran else header.shape
         at = tuple(map(int, np.unravel_index(flat, shape)))
         told = beyond(name, at[::-1] if header.fortran else at, number, str(dtype), np.finfo(dtype).max)
-        return WeightsError(f"{self.path}: {told}")
+        return WeightsError(f"{plainly(self.path, PATH)}: {told}")
 
 
 def regular_size(file: BinaryIO) -> int:

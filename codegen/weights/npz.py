@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from codegen.errors import WeightsError
+from codegen.quoting import NAME, PATH, plainly
 from codegen.weights.archive import NUMBERS, Archive, Header, regular_size
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Npz(Archive):
         for member in self._zip.infolist():
             name = member.filename.removesuffix(".npy")
             if name in members:
-                raise self.wrong("is there twice", ascii(name)[1:-1][:80])
+                raise self.wrong("is there twice", name)
             members[name] = member
         return members
 
@@ -98,8 +99,7 @@ class Npz(Archive):
             header, skip = _parsed(stream)
         # an array whose type is refused anyway needs no size
         if header.kind is not None and member.file_size != skip + header.bytes:
-            got = f"got {member.file_size - skip} bytes of numbers"
-            raise self.wrong(f"{got}, expected {header.bytes} for {header.word} of shape {header.shape}", name)
+            raise self.wrong(header.wanted(member.file_size - skip), name)
         if member.file_size > member.compress_size * DEFLATE_RATIO or member.compress_size > self._size:
             raise self.wrong(f"claims {member.file_size} bytes in {member.compress_size} packed ones", name)
         return header, skip
@@ -112,7 +112,8 @@ class Npz(Archive):
         except WeightsError:
             raise
         except MALFORMED as error:
-            what = f"is not a readable .npz file ({error})" if name is None else f"cannot be read ({error})"
+            why = plainly(error, 2 * NAME)  # which may quote a name of the file
+            what = f"is not a readable .npz file ({why})" if name is None else f"cannot be read ({why})"
             raise self.wrong(what, name) from None
 
 
@@ -147,7 +148,7 @@ class BoundedFile(io.FileIO):
             size = regular_size(cast(BinaryIO, self)) - self.tell()
         if size > self.limit:
             raise WeightsError(
-                f"{self.name!s}: its table of contents takes {size} bytes, at most {self.limit} expected"
+                f"{plainly(self.name, PATH)}: its table of contents takes {size} bytes, at most {self.limit} expected"
             )
         return super().read(size) or b""
 
@@ -205,4 +206,4 @@ def _fields(text: str) -> Header:
     descr = DESCR.fullmatch(found["descr"])
     kind = descr[2] if descr and descr[2] in NUMBERS else None
     order = descr[1] if descr and descr[1] in ("<", ">") else "="
-    return Header(kind, f"`{found['descr'][:40]}`", shape, order, found["fortran_order"] == "True")
+    return Header(kind, f"`{plainly(found['descr'], 40)}`", shape, order, found["fortran_order"] == "True")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from codegen.errors import WeightsError
+from codegen.quoting import NAME, plainly
 from codegen.weights.archive import NUMBERS, Archive, Header, regular_size
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Safetensors(Archive):
             self._file.close()
             if isinstance(error, WeightsError):
                 raise
-            raise self.wrong(f"is not a readable .safetensors file ({error})") from None
+            raise self.wrong(f"is not a readable .safetensors file ({plainly(error, NAME)})") from None
 
     @property
     def names(self) -> Collection[str]:
@@ -81,22 +82,20 @@ class Safetensors(Archive):
         if len(table) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise self.wrong("is there twice", ascii(twice)[1:-1][:80])
+            raise self.wrong("is there twice", twice)
         return table
 
     def _entry(self, name: str, entry: Any) -> tuple[int, int]:
         """Take one row of the table; returns where its bytes begin and end."""
-        shown = ascii(name)[1:-1][:80]
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise self.wrong("its row must have dtype, shape and data_offsets", shown)
+            raise self.wrong("its row must have dtype, shape and data_offsets", name)
         shape, span = entry["shape"], entry["data_offsets"]
         if not (_counts(shape) and _counts(span) and len(span) == 2 and isinstance(entry["dtype"], str)):
-            raise self.wrong(f"its row holds something else than whole numbers from 0: {str(entry)[:80]}", shown)
-        header = Header(KINDS.get(entry["dtype"]), ascii(entry["dtype"])[1:-1][:40], tuple(shape))
+            raise self.wrong(f"its row holds something else than whole numbers from 0: {plainly(entry, NAME)}", name)
+        header = Header(KINDS.get(entry["dtype"]), plainly(entry["dtype"], 40), tuple(shape))
         # a type that is refused anyway needs no size
         if header.kind is not None and span[1] - span[0] != math.prod(shape) * NUMBERS[header.kind]:
-            got = f"got {span[1] - span[0]} bytes of numbers"
-            raise self.wrong(f"{got}, expected {header.bytes} for {header.word} of shape {header.shape}", shown)
+            raise self.wrong(header.wanted(span[1] - span[0]), name)
         self._headers[name] = header
         return span[0], span[1]
 
@@ -105,10 +104,10 @@ class Safetensors(Archive):
         end = 0
         for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
             if begin != end or stop < begin:
-                raise self.wrong(f"begins at byte {begin}, expected {end}", ascii(name)[1:-1][:80])
+                raise self.wrong(f"begins at byte {plainly(begin)}, expected {plainly(end)}", name)
             end = stop
         if end != size:
-            raise self.wrong(f"got {size} bytes of numbers, expected {end}: truncated, or not what it claims")
+            raise self.wrong(f"got {size} bytes of numbers, expected {plainly(end)}: truncated, or not what it claims")
 
 
 class Slice(io.RawIOBase):
