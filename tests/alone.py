@@ -1,23 +1,18 @@
 """`pytest --alone K/N`: a share of the tests, in random order, each in a process of its own with nothing compiled.
 
-A test that leans on a neighbour, on its own past or on what this machine's cache holds fails here.
+The process is forked from one that has read the tests and run none. A test that leans on a neighbour fails here.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import random
-import subprocess
-import sys
 from argparse import ArgumentTypeError
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 from zlib import crc32
 
 import pytest
-
-PASSED_ON = ("specs", "target")  # options that each test's own process is given
+from _pytest.runner import runtestprotocol
 
 
 def share(text: str) -> tuple[int, int]:
@@ -32,6 +27,8 @@ class Alone:
     """The plugin; it works in each worker of pytest-xdist, as the order is the same in all."""
 
     def __init__(self, config: pytest.Config) -> None:
+        if not hasattr(os, "fork"):
+            raise pytest.UsageError("--alone needs a system that can fork")
         self.config = config
         self.part, self.parts = config.getoption("--alone")
 
@@ -40,34 +37,42 @@ class Alone:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        mine = [crc32(item.nodeid.encode()) % self.parts == self.part - 1 for item in items]
-        self.config.hook.pytest_deselected(items=[item for item, kept in zip(items, mine, strict=True) if not kept])
-        items[:] = sorted((item for item, kept in zip(items, mine, strict=True) if kept), key=lambda item: item.nodeid)
+        mine = [item for item in items if crc32(item.nodeid.encode()) % self.parts == self.part - 1]
+        kept = set(mine)
+        self.config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = sorted(mine, key=lambda item: item.nodeid)
         random.Random(self.part).shuffle(items)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        code, said = self.run(item.nodeid)
-        outcome: Any = "passed" if code == 0 else "failed"
-        report = pytest.TestReport(item.nodeid, item.location, {}, outcome, said if code else None, "call")
-        item.ihook.pytest_runtest_logreport(report=report)
+        for report in self.reports(item):
+            item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    def run(self, test: str) -> tuple[int, str]:
-        """(exit code, output) of one test alone."""
-        options = [f"--{name}={self.config.getoption(name)}" for name in PASSED_ON]
-        words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *options, test]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        with TemporaryDirectory() as folder:
-            environment = {**kept, "GENCONV_CACHE_DIR": str(Path(folder) / "cache")}
-            done = subprocess.run(
-                [*words, f"--basetemp={folder}/tests"],
-                cwd=self.config.rootpath,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-        return done.returncode, done.stdout
+    def reports(self, item: pytest.Item) -> list[pytest.TestReport]:
+        """What a forked process found of one test; a failure where it did not come to an end."""
+        end, start = os.pipe()
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                os.close(end)
+                said = [
+                    self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+                    for report in runtestprotocol(item, nextitem=None, log=False)
+                ]
+                with open(start, "wb") as pipe:
+                    pickle.dump(said, pipe)
+                code = 0
+            finally:
+                os._exit(code)  # nothing of the parent's is ended or flushed twice
+        os.close(start)
+        with open(end, "rb") as pipe:
+            told = pipe.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            why = f"its process ended with {status}"
+            return [pytest.TestReport(item.nodeid, item.location, {}, "failed", why, "call")]
+        from_data = self.config.hook.pytest_report_from_serializable
+        return [from_data(config=self.config, data=data) for data in pickle.loads(told)]

@@ -46,7 +46,7 @@ def own_cache(
     monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
     if "not compiles" in request.config.getoption("-m"):
         isolation.refuse_the_compiler(monkeypatch)
-    else:
+    elif not request.config.getoption("--alone"):
         isolation.spare_the_compiler(monkeypatch, tmp_path_factory)
 
 

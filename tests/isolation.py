@@ -37,7 +37,7 @@ def forget() -> None:
 
 def empty_cache(folders: pytest.TempPathFactory) -> str:
     """A folder for one test's cache, not there yet."""
-    return str(folders.getbasetemp() / "caches" / str(next(number)))
+    return str(folders.getbasetemp() / "caches" / f"{os.getpid()}-{next(number)}")
 
 
 def refuse_the_compiler(patch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from codegen.gradients.backward import at_length
 from codegen.gradients.input import input_problem, turned
 from codegen.gradients.libraries import Backward
 from codegen.problem import ConvProblem
-from codegen.targets import TARGETS, runs_here
+from codegen.targets import TARGETS, native, runs_here
 from tests import strategies
 from tests.fuzz import gradients as fuzz
 from tests.strategies import Layer
@@ -175,6 +175,44 @@ def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
     relu = Backward(replace(glu, activation=activations.get("relu")), TARGETS["scalar"], "exact")
     with pytest.raises(codegen.ShapeError, match=r"`z`: got nothing, expected 84 numbers of float32"):
         relu.output_gradient(np.ones((2, 7, 6), "f"), None)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_backward_kernels_round_no_more_than_sums_do(dtype: str) -> None:
+    """Each output is a sum of n products: |error| <= (n + 1)·u/(1 - (n + 1)·u) times the sum of their sizes."""
+    unit, wide, batch = DTYPES[dtype].unit, {"float32": "float64", "float64": "longdouble"}[dtype], 3
+    largest = dict.fromkeys(("dkernel", "dx", "dbias"), 0.0)
+    for seed, drawn in enumerate(problems(8, seed=8)):
+        p = replace(drawn, dtype=dtype, activation=activations.get("relu"))
+        assert p.steps is not None
+        rng, outs = np.random.default_rng(seed), p.out_steps(p.steps)
+        x, dy, z = (
+            rng.standard_normal(shape).astype(dtype)
+            for shape in (p.in_shape(batch, p.steps), *2 * (p.out_shape(batch, p.steps),))
+        )
+        kernel = rng.standard_normal(p.kernel_shape).astype(dtype)
+        way = Backward(p, native(), "exact")
+        dz, dbias = way.output_gradient(dy, z)
+        np.testing.assert_array_equal(dz, np.where(z > 0, dy, 0))
+        assert dbias is not None
+        back, turned_kernel = input_problem(p, p.steps), turned(p, p.steps, kernel)
+        within = {
+            "dkernel": (way.kernel_gradient(x, dz), definition.kernel_gradient(p, x, dz, wide)),
+            "dx": (way.input_gradient(kernel, dz), reference.convolve(back, dz, turned_kernel, dtype=wide)),
+            "dbias": (dbias, definition.bias_gradient(p, dz, wide)),
+        }
+        sizes = {
+            "dkernel": definition.kernel_gradient(p, np.abs(x), np.abs(dz), wide),
+            "dx": reference.convolve(back, np.abs(dz), np.abs(turned_kernel), dtype=wide),
+            "dbias": definition.bias_gradient(p, np.abs(dz), wide),
+        }
+        counts = {"dkernel": batch * outs, "dx": back.kernel_size * back.group_channels, "dbias": batch * outs}
+        for name, (got, exact) in within.items():
+            n = counts[name] + 1
+            share = np.abs(got - exact) / np.maximum(n * unit / (1 - n * unit) * sizes[name], 1e-300)
+            assert share.max() <= 1, (name, p)
+            largest[name] = max(largest[name], float(share.max()))
+    assert min(largest.values()) > 1e-3, "bounds that nothing comes near say nothing"
 
 
 def gradients(layer: Layer, given: strategies.Data, dy: np.ndarray, **options: Any) -> Any:

@@ -93,6 +93,8 @@ def trial(case: Case) -> str | None:
     for name, got, right, most in zip(("dx", "dkernel", "dbias"), arrays, exact, allowed, strict=False):
         if got.shape != right.shape or got.dtype != case.dtype:
             return f"{name} is {got.dtype} {got.shape}, expected {case.dtype} {right.shape}"
+        if case.accuracy == "fast":  # a transform mixes a tile: what its neighbours lose, a number may lose
+            most = most + most.max(initial=0)
         wrong = ~(np.abs(got - right) <= most)
         if wrong.any():
             return f"{wrong.sum()} of {wrong.size} in {name}: got {got[wrong][:3]}, expected {right[wrong][:3]}"

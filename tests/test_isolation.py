@@ -1,0 +1,105 @@
+"""Tests do not lean on each other: a cache for each, each alone, and those that compile say so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen import cache, loader, proof, toolchain
+from tests import alone, isolation
+
+ROOT = Path(__file__).parent.parent
+LEANING = """
+import os
+import codegen
+import numpy as np
+found = []
+def test_first(): found.append(1)
+def test_second(): assert found, "leans on the first"
+def test_has_an_empty_cache(): assert not os.path.exists(os.environ["GENCONV_CACHE_DIR"])
+"""
+COMPILING = """
+import codegen
+import numpy as np
+import pytest
+def test_unmarked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
+@pytest.mark.compiles
+def test_marked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
+"""
+
+
+def run(folder: Path, text: str, *options: str) -> tuple[int, str]:
+    """pytest's exit code and output for a folder with one file of tests and this project's options."""
+    (folder / "conftest.py").write_text('pytest_plugins = ["tests.conftest"]\n')
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = compiles: as in pyproject.toml\n")
+    (folder / "test_one.py").write_text(text)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.compiles
+def test_nothing_that_a_neighbour_compiled_serves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of the same text in another test the compiler's work is spared, and nothing of what follows."""
+    proved, built, x = [], [], np.ones((1, 9, 1), "f")
+    real = proof.prove
+    monkeypatch.setattr(loader.proof, "prove", lambda *given: (proved.append(1), real(*given)))
+    build = toolchain.Compiler.build
+    monkeypatch.setattr(toolchain.Compiler, "build", lambda *given: (built.append(1), build(*given))[1])
+    for test in range(3):
+        isolation.forget()
+        monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
+        assert not cache.root().exists()
+        assert codegen.Conv1D(1, 2, kernel_initializer="ones", input_shape=(9, 1))(x)[0, 0, 0] == 2
+        assert len(list((cache.root() / "kernels").glob("*.so"))) == 1
+        assert (len(proved), len(built) <= 1) == (test + 1, True)
+
+
+def test_a_test_that_leans_on_another_fails_alone(tmp_path: Path) -> None:
+    code, said = run(tmp_path, LEANING)
+    assert (code, "3 passed" in said) == (0, True), said
+    code, said = run(tmp_path, LEANING, "--alone", "1/1")
+    assert code == 1
+    assert "1 failed, 2 passed" in said
+    assert "leans on the first" in said
+
+
+def test_a_test_that_compiles_says_so(tmp_path: Path) -> None:
+    if toolchain.find() is None:
+        pytest.skip("needs a C compiler")
+    code, said = run(tmp_path, COMPILING, "-m", "not compiles")
+    assert code == 1
+    assert "1 failed, 1 deselected" in said
+    assert "it compiles and does not say so: give it @pytest.mark.compiles" in said
+
+
+def test_shares_are_numbered_from_one() -> None:
+    assert alone.share("3/10") == (3, 10)
+    for wrong in ("0/10", "11/10", "3", "a/b", "3/"):
+        with pytest.raises(ArgumentTypeError, match="expected K/N with 1 <= K <= N"):
+            alone.share(wrong)
+
+
+def test_the_ci_runs_each_share_in_its_turn() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert '--alone "$share/10"' in script
+    assert "-m 'not compiles and not live'" in script
