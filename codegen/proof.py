@@ -58,9 +58,11 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
             outs = y if p.channels_last else y.swapaxes(1, 2)
             outs[:, tried.at] = np.finfo(p.dtype).max
             call = way.bind(tried.x, y, packed, bias)
+            behind = [np.frombuffer(one, np.uint8)[-trial.MARGIN_BYTES :] for one in call.workspaces]
+            for margin in behind:
+                margin[:] = trial.UNWRITTEN
             call()
             _same(outs[:, tried.at], expected, tried, compiler)
-            behind = [np.frombuffer(one, np.uint8)[-trial.MARGIN_BYTES :] for one in call.workspaces]
             if not trial.margins_are_whole(y) or not all(map(trial.is_unwritten, behind)):
                 raise refusal(f"it writes beside its arrays, given {tried.steps} steps", compiler)
 

@@ -9,6 +9,7 @@ problem alone, once by the self-test. A mutant that no legal input tells from th
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -44,7 +46,7 @@ FAMILIES: dict[str, Callable[..., Layer]] = {
     "separable": strategies.separable,
     "rowwise": strategies.rowwise,
 }  # others: strategies.rewritten
-PER_CASE = 4  # mutants of a kernel
+PER_CASE = 2  # mutants of a kernel
 DRAWS = 400  # layers until one is served by the algorithm at that length
 SECONDS = 20  # that a child may run
 FLAGS = ("-std=c99", "-O1", "-ffp-contract=off", "-w", *toolchain.SHARED)
@@ -91,14 +93,10 @@ class Tally:
 
 
 def cases(seed: int) -> Iterator[Case]:
-    """Kernels without end, the same on every machine: all algorithms, for each all targets, for each all lengths."""
-    number = 0
-    while True:
-        algorithm = planner.ALGORITHMS[number % len(planner.ALGORITHMS)]
-        turn = number // len(planner.ALGORITHMS)
-        target, length = TARGETED[turn % len(TARGETED)], LENGTHS[(turn + turn // len(TARGETED)) % len(LENGTHS)]
+    """Kernels without end, the same on every machine; 132 of them have each algorithm, target and length together."""
+    for number in count():
+        algorithm, target, length = (words[number % len(words)] for words in (planner.ALGORITHMS, TARGETED, LENGTHS))
         case = _case(algorithm, target, length, np.random.default_rng((seed, number)))
-        number += 1
         if case:
             yield case
 
@@ -202,10 +200,10 @@ def in_a_child(ask: Callable[[], bool]) -> str:
     child = os.fork()
     if not child:
         os.close(end)
+        faulthandler.disable()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(SECONDS)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)  # what a heap says that was written to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a heap says that was written to
         try:
             os.write(start, b"yes" if ask() else b"no")
         finally:
@@ -244,12 +242,12 @@ def tried(case: Case, folder: Path, seed: int) -> Iterator[tuple[Mutant | None, 
         mutant = next(stream)
 
 
-def search(count: int, seed: int, each: Callable[[str], None] = lambda line: None) -> Tally:
-    """Tries `count` mutants; a finding is one that changes an output and is accepted, or a right kernel that is not."""
+def search(wanted: int, seed: int, each: Callable[[str], None] = lambda line: None) -> Tally:
+    """Tries `wanted` mutants. Findings: those that change an output and are accepted; right kernels that are not."""
     tally = Tally()
     with TemporaryDirectory() as folder:
         for number, case in enumerate(cases(seed)):
-            if tally.tried >= count:
+            if tally.tried >= wanted:
                 break
             if not runs_here(case.plan.target):
                 continue
