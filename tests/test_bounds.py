@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,8 @@ from codegen.transforms.expressions import Code
 from codegen.transforms.worst import worst
 from tests.fuzz import bounds
 
+pytestmark = pytest.mark.compiles
+
 TARGET = next(TARGETS[name] for name in ("avx2", "scalar") if runs_here(TARGETS[name]))
 NARROW = Conv1DSpec(name="narrow", input_shape=(24, 4), filters=4, kernel_size=3, padding="same")
 WIDE = replace(NARROW, name="wide", input_shape=(50, 40), filters=64)
@@ -33,13 +34,6 @@ PADDED: tuple[Spec, ...] = (  # in panels with zeros, in phases, in two stages
     Conv1DTransposeSpec(name="up", input_shape=(24, 4), filters=4, kernel_size=5, strides=2, padding="same"),
     SeparableConv1DSpec(name="two", input_shape=(24, 4), filters=4, kernel_size=5, padding="same"),
 )
-
-
-@pytest.fixture(autouse=True)
-def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
-    yield
-    pipeline.compiled.cache_clear()
 
 
 def given(spec: Spec, accuracy: Accuracy, weights: dict[str, np.ndarray]) -> verify.Finding:
