@@ -20,8 +20,8 @@ Weights = Literal["argument", "packed", "baked"]
 
 
 Accuracy = Literal["exact", "fast", "wide"]
-"""`exact`: direct algorithms only, reproducible sums, exact NaN and Inf. `fast`: also transforms whose rms error on
-standard normal data is at most twice direct's; `wide`: ten times."""
+"""`exact`: direct algorithms only, reproducible sums, a NaN or an infinity of x only where it belongs. `fast`: also
+transforms whose rms error on standard normal data is at most twice direct's; `wide`: ten times."""
 
 MOST_NOISE: dict[Accuracy, float] = {"exact": 1.0, "fast": 2.0, "wide": 10.0}  # rms errors, as multiples of direct's
 

@@ -47,8 +47,9 @@ def bound(
     Numerical Algorithms, §2.2 and §3.1). After it, times the activation's steepest slope, plus the activation's own
     stated error. `before`, (batch, out steps, filters), is what another algorithm may lose before the activation.
 
-    It is inf, no promise, where |b| + Σ|w||x| is beyond the dtype's largest number, so that a sum on the way may be;
-    and NaN where a NaN or an infinity takes part: there the value itself is promised.
+    It is NaN where a NaN or an infinity takes part: there the value itself is promised. It is inf, no promise, where
+    |b| + Σ|w||x| is beyond the dtype's largest number, so that a sum on the way may be, and where a weight that is NaN
+    or an infinity has its tap in the padding, which some algorithms skip and others multiply by 0, as Keras does.
     """
     allowed = lost(problem, x, kernel, bias) if before is None else before
     with np.errstate(over="ignore", invalid="ignore"):
@@ -74,6 +75,8 @@ def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> A
         allowed = np.where(np.isfinite(largest), allowed, np.nan)
         arrays = (None if each is None else np.where(np.isfinite(each), each, 0) for each in (x, kernel, bias))
         largest = magnitude(problem, *arrays)  # type: ignore[arg-type]  # x and kernel are never None
+        steps = x.shape[1 if problem.channels_last else 2]
+        allowed = np.where(_in_padding(problem, steps, ~np.isfinite(kernel)), np.inf, allowed)
     return np.where(largest + terms * dtype.unit * largest <= dtype.largest, allowed, np.inf)
 
 
@@ -81,6 +84,14 @@ def magnitude(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None 
     """|b| + Σ|w||x| of each output, (batch, out steps, filters), float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         return _sums(problem, np.abs(x), np.abs(kernel), None if bias is None else np.abs(bias), "float64")
+
+
+def _in_padding(problem: ConvProblem, steps: int, strange: Array) -> Array:
+    """Which outputs, (out steps, filters), have a tap of a `strange` weight (the kernel's shape) in the padding."""
+    position = np.arange(problem.out_steps(steps))[:, None] * problem.stride - problem.pads(steps)[0]
+    position = position + np.arange(problem.kernel_size) * problem.dilation
+    outside = (position < 0) | (position >= problem.spread(steps))
+    return np.asarray((outside & (position % problem.up == 0)) @ strange.any(axis=1))
 
 
 def _lost_in_stages(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -128,11 +139,11 @@ def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array
     inf and NaN stay what they are; one in a row that the activation takes together leaves the row without a promise.
     """
     known = activations.row(problem.activation)
-    sure: Array = np.isfinite(error)
     if known.bound is not None:
-        sure = np.asarray(sure.all(axis=-1, keepdims=True))
-        moved = known.bound(np.where(sure, sums, 0), np.where(sure, error, 0), DTYPES[problem.dtype].unit)
-        return np.where(sure, moved, np.inf)
+        row = np.isfinite(error).all(axis=-1, keepdims=True)
+        moved = known.bound(np.where(row, sums, 0), np.where(row, error, 0), DTYPES[problem.dtype].unit)
+        return np.where(row, moved, np.inf)
+    sure = np.isfinite(error)
     sums, y, moved = (np.where(sure, array, 0) for array in (sums, y, error))
     slope = activations.slope(problem.activation)
     moved = slope * moved if np.isfinite(slope) else _jump(problem, sums, moved)

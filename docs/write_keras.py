@@ -24,8 +24,12 @@ HEAD = """\
 # What of Keras is here
 
 `codegen.Conv1D` and the other kinds can be written where `keras.layers.Conv1D` stood: the same arguments in the same
-order with the same defaults, the same weights, the same numbers. This page lists every argument, method, initializer,
-regularizer, constraint, activation and optimizer, and where one differs from Keras 3, and why.
+order with the same defaults, the same weights, the same numbers but for their last digits. This page lists every
+argument, method, initializer, regularizer, constraint, activation and optimizer, and where one differs from Keras 3,
+and why.
+
+By default a layer may take a transform ([accuracy](planning.md#accuracy)): then a NaN or an infinity in x spoils the
+tile of outputs around it, where Keras has it in those that see it. `accuracy="exact"` keeps it there, with direct sums.
 
 It is written by `docs/write_keras.py` from the tables that the code itself reads; a test holds it to them. The oracle
 is Keras on its PyTorch backend: the tests compare random layers over all arguments with it, and run

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,23 +13,27 @@ from codegen import pipeline, reference, rounding
 from codegen.commands import verify
 from codegen.plan import Accuracy, KernelPlan, Request
 from codegen.problem import ConvProblem
-from codegen.specs import Conv1DSpec, SeparableConv1DSpec, Spec
+from codegen.specs import Conv1DSpec, Conv1DTransposeSpec, SeparableConv1DSpec, Spec
 from codegen.targets import TARGETS, runs_here
 from codegen.transforms import Transform, named, noise
 from codegen.transforms.expressions import Code
 from codegen.transforms.worst import worst
 from tests.fuzz import bounds
 
+pytestmark = pytest.mark.compiles
+
 TARGET = next(TARGETS[name] for name in ("avx2", "scalar") if runs_here(TARGETS[name]))
 NARROW = Conv1DSpec(name="narrow", input_shape=(24, 4), filters=4, kernel_size=3, padding="same")
 WIDE = replace(NARROW, name="wide", input_shape=(50, 40), filters=64)
 
-
-@pytest.fixture(autouse=True)
-def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
-    yield
-    pipeline.compiled.cache_clear()
+CHANNELS_FIRST = replace(NARROW, input_shape=(4, 24), data_format="channels_first")
+PADDED: tuple[Spec, ...] = (  # in panels with zeros, in phases, in two stages
+    NARROW,
+    CHANNELS_FIRST,
+    replace(CHANNELS_FIRST, kernel_size=5, strides=2),
+    Conv1DTransposeSpec(name="up", input_shape=(24, 4), filters=4, kernel_size=5, strides=2, padding="same"),
+    SeparableConv1DSpec(name="two", input_shape=(24, 4), filters=4, kernel_size=5, padding="same"),
+)
 
 
 def given(spec: Spec, accuracy: Accuracy, weights: dict[str, np.ndarray]) -> verify.Finding:
@@ -129,6 +132,18 @@ class TestVerify:
         found = given(spec, "exact", weights)
         assert found.ok, found
         assert found.unbounded == (2 * 24 * 4 if activation == "softmax" else 0)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    @pytest.mark.parametrize("spec", PADDED, ids=lambda spec: f"{type(spec).__name__}-{spec.data_format}")
+    def test_one_whose_tap_lies_in_the_padding_may_be_skipped_or_not(self, spec: Spec, value: float) -> None:
+        """The outputs that its tap misses have no bound, all others have the value itself."""
+        weights = normal(spec)
+        kernel = next(iter(weights.values()))
+        kernel[0, 0, 0] = value
+        found = given(spec, "exact", weights)
+        assert found.ok, found
+        assert found.outputs > 0
+        assert found.unbounded > 0
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_a_transform_keeps_its_bound_in_the_other_filters(self, value: float) -> None:
