@@ -34,8 +34,10 @@ def identifier(name: str) -> CText:
 
 def integer(value: int) -> CText:
     """A decimal integer literal. Raises GenConvError for anything that is not an int, or is none that C can read."""
-    if type(value) is not int or abs(value) > LARGEST:
+    if type(value) is not int:
         raise GenConvError(f"expected an int of 64 bits for the C text, got {repr(value)[:60]}")
+    if abs(value) > LARGEST:
+        raise GenConvError(f"expected an int of 64 bits for the C text, got one of {value.bit_length()}")
     return CText(value)
 
 
@@ -85,12 +87,11 @@ def literal(value: float, dtype: DType) -> CText:
         return CText(f"(0.0{dtype.suffix} / 0.0{dtype.suffix})")
     if text.endswith("inf"):
         return CText(f"({text[:-3]}1.0{dtype.suffix} / 0.0{dtype.suffix})")
-    if "." not in text and "e" not in text:
-        text += ".0"
     return CText(text + dtype.suffix)
 
 
 def _shortest(number: float, dtype: DType) -> str:
+    """With a point or an exponent, as floats are written; or nan, inf, -inf."""
     if dtype.bytes == 8:
         return repr(float(number))
     import numpy as np

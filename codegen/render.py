@@ -80,8 +80,10 @@ def render(
 def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> CText:
     """The file `template` of templates/ with `view` filled in, its long lines folded.
 
-    A view's strings are C that our own code wrote; those of `banner` are from outside, and become comments.
+    A view's strings are C that our own code wrote of the numbers of its problem `p`. Those of `banner` are from outside
+    and become comments. Raises GenConvError for a value that is not typed.
     """
+    cformat.typed(view.get("p"))
     context = written(view) | {"banner": tuple(map(cformat.comment, banner))}
     return CText(cformat.fold(_environment().get_template(template).render(context)))
 

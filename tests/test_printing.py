@@ -18,6 +18,7 @@ from codegen import activations, banner, cformat, check, pipeline, planner, prin
 from codegen.cformat import CText, written
 from codegen.dtypes import DTYPES
 from codegen.emission.interface import Parameter
+from codegen.emission.rowwise import Segment
 from codegen.errors import GenConvError
 from codegen.plan import KernelPlan, Request
 from codegen.registry import Call
@@ -54,6 +55,7 @@ class TestWhatIsPrinted:
             ("{{ ('for (;;)',) | nest(name ~ ';') }}", "    for (;;)\n        stem;"),
             ("{{ 0.1 | number(float) }} {{ 3 | number(double) }} {{ 0.5 | told }}", "0.1f 3.0 0.5"),
             ("{{ parameter.shape }}", "(4,)"),
+            ("{{ segment.spread('most') }}", "v8_set1(most)"),
             ("{{ own[0] }}{{ own[1].key }}", "onetwo"),
             ("{{ float.c }} {{ target.flags | join(' ') }}", "float -mavx2 -mfma"),
         ],
@@ -61,6 +63,7 @@ class TestWhatIsPrinted:
     def test_typed_values(self, template: str, text: str) -> None:
         given = {"n": 7, "name": cformat.identifier("stem"), "float": FLOAT, "double": DOUBLE}
         given |= {"own": written(["one", {"key": "two"}]), "target": TARGETS["avx2"]}
+        given["segment"] = Segment(8, "for (;;)", "f", "f + 8", 0, own=False)
         assert says(template, **given, parameter=Parameter("b", "float *b", "(4,)")) == text
 
     @pytest.mark.parametrize("value", ["text", "7", 7.0, True, False, None, np.int64(7), np.float32(1), Fraction(7)])
@@ -128,9 +131,12 @@ class TestTheRealPath:
             render.render(replace(made, target=replace(made.target, flags=(word,))), "stem")
 
     def test_a_view_with_an_untyped_value(self) -> None:
-        view = {"name": "k", "turn": None, "turn_lines": (), "c": "float", "word": 1.5}
+        view = {"name": "k", "turn": type("Turn", (), {"side": 4})(), "turn_lines": (), "c": "float", "word": 1.5}
         with pytest.raises(GenConvError, match=r"prints 1\.5, a float"):
-            render.fill("gradients/turn.c.j2", view | {"turn": type("Turn", (), {"side": 4})()})
+            render.fill("gradients/turn.c.j2", view)
+        untyped = replace(plan().problem, channels=True)
+        with pytest.raises(GenConvError, match="expected an int of 64 bits"):
+            render.fill("gradients/turn.c.j2", view | {"word": "int", "p": untyped})
 
     def test_a_banners_text_stays_a_comment(self, need: Callable[..., Any], tmp_path: Path) -> None:
         """Through the .c, the .h and the compiler, with trigraphs: each line is inside the comment, nothing ends it."""
@@ -202,7 +208,9 @@ class TestCFormat:
         assert cformat.integer(value) == str(value)
         assert type(cformat.integer(value)) is CText
 
-    @pytest.mark.parametrize("value", [True, 1.0, "1", None, np.int32(1), 2**63, -(2**63)])
+    @pytest.mark.parametrize(
+        "value", [True, 1.0, "1", None, np.int32(1), 2**63, -(2**63), pytest.param(10**5000, id="huge")]
+    )
     def test_no_integer(self, value: Any) -> None:
         with pytest.raises(GenConvError, match="expected an int of 64 bits"):
             cformat.integer(value)
