@@ -18,7 +18,7 @@ import pytest
 from codegen import cache, fpu, loader, planner, process, reference, toolchain
 from codegen.errors import ToolchainError
 from codegen.problem import ConvProblem
-from codegen.render import render
+from codegen.render import jit_text, render
 from codegen.targets import TARGETS
 from tests import cprogram
 from tests.test_toolchain import alive, eventually
@@ -91,7 +91,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an honest compiler makes of SOURCE."""
     path = tmp_path_factory.mktemp("good") / "kernel.so"
     compiler = toolchain.Compiler((cprogram.program("gcc", "gcc"),), "gcc", "", "")
-    path.write_bytes(compiler.shared(loader.jit_text(SOURCE), TARGETS["scalar"]))
+    path.write_bytes(compiler.shared(jit_text(SOURCE), TARGETS["scalar"]))
     return path
 
 
