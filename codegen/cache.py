@@ -74,8 +74,7 @@ def fetch(recipe: Recipe[Library]) -> tuple[Path, Library]:
             return _fetch(place, recipe)
     except OSError as error:
         why = str(error)
-    place = _private_folder()
-    with _told_by_name(place):
+    with ownership.held(_private_folder()) as place, _told_by_name(place):
         found = _fetch(place, recipe)
     warn_once(f"compiled kernels are not kept, as the cache cannot be used: {why}")
     return found
@@ -249,7 +248,7 @@ def _turn(path: Path) -> Iterator[None]:
 _PRIVATE: dict[int, Held] = {}  # the folder of each process: this one's, and of those it was forked from
 
 
-def _private_folder() -> Held:
+def _private_folder() -> Path:
     """A folder for this process alone, removed at its end. Raises OSError if there can be none."""
     own = os.getpid()
     if own not in _PRIVATE:
@@ -258,7 +257,7 @@ def _private_folder() -> Held:
             workshop.remove(made)
         else:
             atexit.register(_remove, own, made)
-    return _PRIVATE[own]
+    return _PRIVATE[own].path
 
 
 def _remove(owner: int, place: Held) -> None:

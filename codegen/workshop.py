@@ -64,12 +64,19 @@ def _danger(place: Path) -> OSError | None:
 
 
 def remove(folder: Held) -> None:
-    """Remove a folder of `made` with all that is in it. Raises nothing."""
-    shutil.rmtree(os.path.join(folder.inside, "."), ignore_errors=True)  # never what now lies under its name
+    """Remove a folder of `made` with all that is in it, and let go of it. Raises nothing.
+
+    Nothing is done where its name no longer leads to what its descriptor is: a program may close what it did not open,
+    and the number then stands for another folder.
+    """
+    if folder.descriptor is None:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        return
     with suppress(OSError):
-        folder.path.rmdir()
-    if folder.descriptor is not None:
-        os.close(folder.descriptor)
+        if os.path.samestat(os.fstat(folder.descriptor), os.lstat(folder.path)):
+            shutil.rmtree(os.path.join(folder.inside, "."), ignore_errors=True)
+            folder.path.rmdir()
+            os.close(folder.descriptor)
 
 
 @lru_cache(maxsize=8)

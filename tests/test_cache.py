@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,6 +206,15 @@ def test_a_file_in_the_folders_place_is_not_used(root: Path) -> None:
     root.write_text("not a folder")
     private(Log(), "cache cannot be used")
     assert root.read_text() == "not a folder"
+
+
+def test_a_private_folder_that_was_swept_away_is_made_again(root: Path) -> None:
+    """As by a system that empties its temporary folders."""
+    root.write_text("not a folder")
+    shutil.rmtree(private(Log(), "is not a folder").parent)
+    log = Log()
+    path, library = cache.fetch(log.recipe())
+    assert (log.built, library[: len(LIBRARY)], path.parent.stat().st_mode & 0o777) == (1, LIBRARY, 0o700)
 
 
 def test_a_user_without_a_home_computes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_no_swap_of_another_user_makes_us_load_theirs() -> None:
 def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of temporary files, not swept yet."""
     (tmp_path / "tmp").mkdir(mode=0o700)
-    monkeypatch.setattr(workshop.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     workshop._sweep.cache_clear()
     return tmp_path / "tmp"
 
@@ -182,8 +183,8 @@ def test_what_a_killed_process_left_is_swept(tmp: Path) -> None:
     assert (left / "cc1.s").exists()
     for folder in (left, other):
         os.utime(folder, (0, 0))
-    with workshop.workshop() as folder:
-        assert set(tmp.iterdir()) == {folder.path, other, young}
+    with workshop.workshop() as here:
+        assert set(tmp.iterdir()) == {here.path, other, young}
     assert set(tmp.iterdir()) == {other, young}
 
 
@@ -195,6 +196,21 @@ def test_what_a_living_process_uses_is_not_swept(tmp: Path) -> None:
         assert folder.path.is_dir()
     workshop.remove(folder)
     assert list(tmp.iterdir()) == []
+
+
+def test_only_what_was_made_is_removed(tmp: Path, tmp_path: Path) -> None:
+    """A program may close descriptors that it has not opened, and their numbers then stand for other folders."""
+    folder = workshop.made()
+    assert folder.descriptor is not None
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    other = os.open(tmp_path / "precious", os.O_RDONLY)
+    os.dup2(other, folder.descriptor)
+    workshop.remove(folder)
+    assert (tmp_path / "precious" / "file").exists()
+    assert os.path.samestat(os.fstat(folder.descriptor), os.fstat(other))  # and not closed
+    os.close(other)
+    os.close(folder.descriptor)
 
 
 def test_no_link_of_that_name_is_followed(tmp: Path, tmp_path: Path) -> None:
