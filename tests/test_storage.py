@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import codegen
-from codegen import activations, cli, planner, reference, rounding, toolchain, wisdom
+from codegen import activations, cli, pipeline, planner, reference, rounding, toolchain, wisdom
 from codegen.emission import packing
 from codegen.errors import UsageError, WeightsError
 from codegen.fallback import ReferenceKernel
 from codegen.plan import Request
 from codegen.problem import ConvProblem
 from codegen.render import GeneratedSource, render
+from codegen.specs import KINDS
 from codegen.storage import HALVES, rounded
 from codegen.targets import TARGETS
 from tests import cprogram, strategies, test_real, trials
@@ -77,6 +78,26 @@ def test_a_weight_too_large_is_an_error_that_names_it() -> None:
         rounded(kernel, "bfloat16")
     kernel[2, 1, 3] = 65519
     assert rounded(kernel, "float16")[2, 1, 3] == 65504
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("conv1d", "kernel"), ("separable_conv1d", "pointwise_kernel")])
+def test_emission_names_the_layer_of_a_weight_too_large(kind: str, weight: str) -> None:
+    spec = KINDS[kind](name="deep", filters=4, kernel_size=3, input_shape=(9, 2))
+    weights = {name: np.ones(shape, np.float32) for name, shape in spec.weight_shapes().items()}
+    weights[weight][0, 1, 3] = 1e6
+    with pytest.raises(WeightsError, match=rf"weight \[0, 1, 3\] of `deep/{weight}` is 1e\+06, beyond float16's"):
+        pipeline.generate(spec, weights=weights, storage="float16")
+
+
+@pytest.mark.parametrize("command", [(), ("verify",), ("show",)], ids=["emit", "verify", "show"])
+def test_a_command_names_the_layer_of_a_weight_too_large(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "conv1d deep { filters = 1, kernel_size = 1, input_shape = (9, 2), kernel_initializer = constant(1e6) }"
+    Path("deep.conv").write_text(text)
+    assert cli.main([*command, "deep.conv", "--init", "--storage", "float16"]) == 1
+    assert "weight [0, 0, 0] of `deep/kernel` is 1e+06, beyond float16's largest" in capsys.readouterr().err
 
 
 def as_computed(plan: KernelPlan) -> KernelPlan:

@@ -139,12 +139,17 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
     """
     if not (options.weights or options.init):
         return {}
+    from codegen.storage import stored
     from codegen.weights import of_specs
 
     if options.weights:
         _hold_readable(options.weights)
-        return of_specs.for_specs(options.weights, layers)
-    return of_specs.initial(layers, seed=options.seed, repeatable=True)
+        found = of_specs.for_specs(options.weights, layers)
+    else:
+        found = of_specs.initial(layers, seed=options.seed, repeatable=True)
+    for name, arrays in found.items():
+        stored(arrays, options.storage, name)  # a weight that it cannot hold is told here, where its layer is known
+    return found
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""Every search for faults at the length of a release, one after another; writes the table of docs/fuzzing.md.
+
+    python -m tests.fuzz.release [--share 0.1] [--only planner,sizes]
+
+Needs gcc and clang; as root it tries the cache between two users, too. Ends with 1 where anything was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from codegen import __version__
+from codegen.targets import native
+from codegen.toolchain import find
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "fuzzing.md"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A module of tests.fuzz, how many it tries before a release, and what it looks for."""
+
+    module: str
+    count: int
+    what: str
+
+
+SEARCHES = (
+    Search(
+        "planner", 20_000, "legal layers of any size through every algorithm: an error that is not ours, a cost of 0"
+    ),
+    Search("sizes", 500, "legal layers of any size planned, shown and emitted under limits: a hang, a flood of memory"),
+    Search("hostile", 20_000, "specs of a stranger: text of theirs in the C"),
+    Search("warnings", 2_000, "emitted files of every kind through gcc and clang: a warning"),
+    Search(
+        "gradients",
+        1_000,
+        "gradients of random layers on cold caches, beside their definition: a crash, a wrong number",
+    ),
+    Search("bounds", 200, "inputs sought that bring a transform nearest to its bound: an output beyond it"),
+    Search("mutants", 500, "C with one token changed: a kernel that is wrong and passes the self-test"),
+    Search("swaps", 1_000, "folders of the cache swapped by another user while it is used: a foreign library loaded"),
+)
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--share", type=float, default=1.0, help="of the counts (default 1)")
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--only", default="", help="of these modules, by comma; the page is then left as it is")
+    options = words.parse_args()
+    wanted = [search for search in SEARCHES if not options.only or search.module in options.only.split(",")]
+    rows, failed = [], False
+    for search in wanted:
+        started = time.monotonic()
+        run = import_module(f"tests.fuzz.{search.module}").run
+        tried, found = run(max(1, round(search.count * options.share)), options.seed)
+        seconds = time.monotonic() - started
+        rows.append(f"| `{search.module}` | {search.what} | {tried:,} | {len(found)} | {seconds:,.0f} |")
+        print(
+            f"{search.module}: {tried:,} tried, {len(found)} found, {seconds:,.0f} s", *found[:20], sep="\n", flush=True
+        )
+        failed = failed or bool(found)
+    if not options.only:
+        _write(rows)
+    return int(failed)
+
+
+def _write(rows: list[str]) -> None:
+    """The table of this run in docs/fuzzing.md, and where it ran."""
+    compiler = find()
+    told = compiler.version.splitlines()[0] if compiler else "no compiler"
+    head = f"gen-conv {__version__}, {native().name}, {told}, Python {platform.python_version()}:\n\n"
+    table = (
+        "| search | what it tries, and what a finding is | tried | found | s |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+    )
+    text = PAGE.read_text("utf-8")
+    marks = "<!-- the last run -->\n", "\n<!-- end -->"
+    PAGE.write_text(re.sub(f"(?<={marks[0]}).*(?={marks[1]})", lambda _: head + table, text, flags=re.S), "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
