@@ -141,18 +141,20 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
 
     if options.weights:
         _hold_readable(options.weights)
-        return of_specs.for_specs(options.weights, layers)
-    return of_specs.initial(layers, seed=options.seed, repeatable=True)
+    with naming(options):
+        if options.weights:
+            return of_specs.for_specs(options.weights, layers)
+        return of_specs.initial(layers, seed=options.seed, repeatable=True)
 
 
 @contextmanager
-def naming(options: argparse.Namespace, layer: str) -> Iterator[None]:
-    """A WeightsError of what stands inside tells the layer and the file, whose array alone it may know."""
+def naming(options: argparse.Namespace, layer: str = "") -> Iterator[None]:
+    """A WeightsError of what stands inside tells the file and the layer, as it may know the array alone."""
     try:
         yield
     except WeightsError as wrong:
         told = str(wrong)
-        place = f"layer `{layer}`: " if f"`{layer}" not in told else ""
+        place = f"layer `{layer}`: " if layer and f"`{layer}" not in told else ""
         source = f"{options.weights}: " if options.weights and options.weights not in told else ""
         raise WeightsError(f"{source}{place}{told}") from None
 
