@@ -20,20 +20,17 @@ TELLING = [  # every command, as far as it prints anything
     "-",
     "one.conv -o -",
     "one.conv --json",
-    "one.conv --check",
     "one.conv --diff -o elsewhere",
     "show one.conv",
     "verify one.conv --target scalar",
     "doctor",
     "explain E104",
-    "explain",
     "new fresh",
     "help",
-    "show --help",
     "bench --help",
     "--version",
 ]
-FULL = ["one.conv", "one.conv --json", "show one.conv", "explain", "help", "--version"]
+FULL = ["one.conv", "one.conv --json", "explain", "help"]
 SOURCES = [
     "<&-",
     "0>there",
@@ -81,7 +78,7 @@ def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> 
     assert shell(f"gen-conv bad.conv {to}", place)[0] == 1
 
 
-@pytest.mark.parametrize("to", ["2>&-", "2>/dev/full", "2>&- <&-"])
+@pytest.mark.parametrize("to", ["2>&- <&-", "2>/dev/full"])
 def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> None:
     for words, code in {"nowhere.conv": 2, "bad.conv": 1, "": 2, "one.conv --no-such": 2}.items():
         assert shell(f"gen-conv {words} {to}", place)[:2] == (code, ""), words
@@ -93,7 +90,7 @@ def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> None:
-    for words in ("-", "show -", "verify -"):
+    for words in ("-", "verify -"):
         code, out, err = shell(f"gen-conv {words} {source}", place)
         assert (code, out) == (2, "")
         assert err.startswith("gen-conv: error: cannot read standard input")
@@ -101,7 +98,7 @@ def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> N
     assert shell(f"gen-conv one.conv -q {source}", place) == (0, "", "")
 
 
-@pytest.mark.parametrize("words", ["- -o -", "show -", "explain", "- --json", "- -o - --emit c,backward"])
+@pytest.mark.parametrize("words", ["- -o -", "show -", "- --json"])
 def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) -> None:
     (place / "many.conv").write_text(
         "".join(LAYER.replace("one", f"layer_{i}").replace("(8, 2)", "(64, 8)") for i in range(60))
@@ -116,19 +113,17 @@ def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) ->
 class TestReadOnce:
     """Standard input, FIFOs and what a shell makes of <(…) give their text once."""
 
-    @pytest.mark.parametrize("emit", ["c", "backward", "c,backward", "c,pyext,backward"])
-    def test_standard_input(self, place: Path, emit: str) -> None:
-        for path in ("-", "/dev/stdin"):
-            code, _, err = shell(f"cat one.conv | gen-conv {path} --emit {emit} -q -o {emit}", place)
-            assert (code, err) == (0, "")
-        assert shell(f"gen-conv one.conv --emit {emit} -q -o {emit}", place)[0] == 0
+    @pytest.mark.parametrize(
+        ("path", "emit"), [("-", "backward"), ("/dev/stdin", "c,backward"), ("-", "c,pyext,backward")]
+    )
+    def test_standard_input(self, place: Path, path: str, emit: str) -> None:
+        code, _, err = shell(f"cat one.conv | gen-conv {path} --emit {emit} -q -o {emit}", place)
+        assert (code, err) == (0, "")
         wanted = {"c": {"one.c", "one.h"}, "backward": {"one_backward.c", "one_backward.h"}, "pyext": set()}
         found = {path.name for path in (place / emit).iterdir() if path.suffix in (".c", ".h")}
         assert found == set().union(*(wanted[word] for word in emit.split(",")))
 
-    @pytest.mark.parametrize(
-        "words", ["{} -q --emit c,backward", "show {}", "verify {} --target scalar", "{} --init --seed 1 -q"]
-    )
+    @pytest.mark.parametrize("words", ["{} -q --emit c,backward", "show {}", "verify {} --target scalar"])
     def test_a_fifo(self, place: Path, words: str) -> None:
         os.mkfifo(place / "fifo")
         told: list[tuple[int, str, str]] = []

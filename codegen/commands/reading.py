@@ -144,22 +144,30 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
 
     if options.weights:
         _hold_readable(options.weights)
+<<<<<<< HEAD
         found = of_specs.for_specs(options.weights, layers)
     else:
         found = of_specs.initial(layers, seed=options.seed, repeatable=True)
     for name, arrays in found.items():
-        stored(arrays, options.storage, name)  # a weight that it cannot hold is told here, where its layer is known
+        with naming(options, name):
+            stored(arrays, options.storage, name)  # a weight that it cannot hold is told here, where its layer is known
     return found
+=======
+    with naming(options):
+        if options.weights:
+            return of_specs.for_specs(options.weights, layers)
+        return of_specs.initial(layers, seed=options.seed, repeatable=True)
+>>>>>>> cli
 
 
 @contextmanager
-def naming(options: argparse.Namespace, layer: str) -> Iterator[None]:
-    """A WeightsError of what stands inside tells the layer and the file, whose array alone it may know."""
+def naming(options: argparse.Namespace, layer: str = "") -> Iterator[None]:
+    """A WeightsError of what stands inside tells the file and the layer, as it may know the array alone."""
     try:
         yield
     except WeightsError as wrong:
         told = str(wrong)
-        place = f"layer `{layer}`: " if f"`{layer}" not in told else ""
+        place = f"layer `{layer}`: " if layer and f"`{layer}" not in told else ""
         source = f"{options.weights}: " if options.weights and options.weights not in told else ""
         raise WeightsError(f"{source}{place}{told}") from None
 
