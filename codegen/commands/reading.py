@@ -144,20 +144,14 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
 
     if options.weights:
         _hold_readable(options.weights)
-<<<<<<< HEAD
-        found = of_specs.for_specs(options.weights, layers)
-    else:
-        found = of_specs.initial(layers, seed=options.seed, repeatable=True)
-    for name, arrays in found.items():
-        with naming(options, name):
-            stored(arrays, options.storage, name)  # a weight that it cannot hold is told here, where its layer is known
-    return found
-=======
     with naming(options):
         if options.weights:
-            return of_specs.for_specs(options.weights, layers)
-        return of_specs.initial(layers, seed=options.seed, repeatable=True)
->>>>>>> cli
+            found = of_specs.for_specs(options.weights, layers)
+        else:
+            found = of_specs.initial(layers, seed=options.seed, repeatable=True)
+        for name, arrays in found.items():
+            stored(arrays, options.storage, name)  # what it cannot hold is told here, where the layer is known
+    return found
 
 
 @contextmanager
