@@ -3,7 +3,7 @@
     python -m tests.fuzz.mutants --count 500 --seed 0
 
 Each mutant is compiled and run twice, in children of their own: once by a thorough oracle that knows the plan's
-problem alone, once by the self-test. A mutant that no legal input tells from the original is as good as it.
+problem alone, once by the self-test. A mutant that no finite input tells from the original is as good as it.
 """
 
 from __future__ import annotations
