@@ -277,7 +277,7 @@ class TestTransforms:
 
     def test_a_search_for_the_worst_data_finds_none_beyond(self) -> None:
         """A share of what `python -m tests.fuzz.bounds` does."""
-        assert bounds.run(2, 3, rounds=4) == (2, [])
+        assert bounds.run(2, 9, rounds=8) == (2, [])
 
 
 def _rounded(code: Code) -> list[tuple[Code, int]]:
