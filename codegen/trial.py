@@ -59,6 +59,7 @@ MOST_BYTES = 512 << 20  # of a sample's y: a kernel of a fixed length with more 
 MOST_PRODUCTS = 20_000_000_000  # in one sample: the same
 FREE_PRODUCTS = 500_000_000  # in a sample of a length that is chosen here
 ADDRESSES = 1 << 40  # bytes of addresses, of which only what is read or written takes memory
+LONG_TILE = 256  # outputs
 RESIDUES = 4  # of a length by the stride, where the padding depends on it
 
 
@@ -190,6 +191,9 @@ def _lengths(plan: KernelPlan) -> list[int]:
     p, (tile, *_), turn = plan.problem, turns(plan), turns(plan)[-1]
     field = p.receptive_field
     found = [1, 2, field // 2, field - 1, field, field + 1]
+    found += [
+        _with_all_taps(p, size - tile) for size in turns(plan) if tile < size <= LONG_TILE
+    ]  # too few for a wider tile
     found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
     found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES)) if p.centred]
     for outs in (2 * turn + 3 * tile + 1, turn + tile + 1):
