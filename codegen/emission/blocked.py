@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.algorithms.blocked import Schedule
-from codegen.plan import KernelPlan
+from codegen.planning.algorithms.blocked import Schedule
+from codegen.planning.plan import KernelPlan
 
 TEMPLATE = "blocked.c.j2"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.algorithms.interleaved import Schedule, room, writes_rows
-from codegen.algorithms.phases import Part
-from codegen.cformat import nest, times
+from codegen.emission.cformat import nest, times
 from codegen.emission.inner import inner_names
 from codegen.emission.microkernel import act_name, count_loop, index, offset
-from codegen.plan import KernelPlan
-from codegen.planner import packed_numbers
+from codegen.planning.algorithms.interleaved import Schedule, room, writes_rows
+from codegen.planning.algorithms.output_phases import Part
+from codegen.planning.plan import KernelPlan
+from codegen.planning.planner import packed_numbers
 
 TEMPLATE = "interleaved.c.j2"
 

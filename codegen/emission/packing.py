@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.algorithms import direct_filters, direct_steps, interleaved, rowwise, transform_schedule, transposed
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
-from codegen.plan import KernelPlan
-from codegen.planner import packed_numbers
-from codegen.transforms import named
+from codegen.planning.algorithms import (
+    direct_filters,
+    direct_steps,
+    interleaved,
+    rowwise,
+    transform_schedule,
+    transposed,
+)
+from codegen.planning.plan import KernelPlan
+from codegen.planning.planner import packed_numbers
+from codegen.planning.transforms import named
 
 MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
 

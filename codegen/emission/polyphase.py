@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.algorithms.polyphase import Schedule, panel_bytes
-from codegen.plan import KernelPlan
+from codegen.planning.algorithms.polyphase import Schedule, panel_bytes
+from codegen.planning.plan import KernelPlan
 
 TEMPLATE = "polyphase.c.j2"
 SLICES_INNER = True

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.algorithms.rowwise import Schedule, sums_at
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
-from codegen.plan import KernelPlan
-from codegen.problem import ConvProblem
+from codegen.planning.algorithms.rowwise import Schedule, sums_at
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
 
 TEMPLATE = "rowwise.c.j2"
 

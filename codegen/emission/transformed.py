@@ -6,10 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from codegen.algorithms import walk
-from codegen.algorithms.transform_schedule import LINE, Schedule
-from codegen.cformat import literal, nest, times
-from codegen.dtypes import DTYPES, DType
+from codegen.emission.cformat import literal, nest, times
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -24,9 +21,12 @@ from codegen.emission.microkernel import (
     offset,
     starts,
 )
-from codegen.plan import KernelPlan
-from codegen.transforms import Transform, named
-from codegen.transforms.expressions import Code, Statement
+from codegen.planning.algorithms import tiling
+from codegen.planning.algorithms.transform_schedule import LINE, Schedule
+from codegen.planning.plan import KernelPlan
+from codegen.planning.transforms import Transform, named
+from codegen.planning.transforms.expressions import Code, Statement
+from codegen.problem.dtypes import DTYPES, DType
 
 TEMPLATE = "transformed.c.j2"
 
@@ -110,7 +110,7 @@ def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]
     bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
     for first, last in pairwise(bounds):
         at = 0
-        for count, size in walk.split(schedule.tiles, schedule.rows):
+        for count, size in tiling.split(schedule.tiles, schedule.rows):
             gemm = _gemm(plan, name, size, more=first > 0)
             if gemm not in gemms:
                 gemms.append(gemm)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.algorithms.transposed import Schedule, panel_bytes
-from codegen.cformat import ceil_over, times
+from codegen.emission.cformat import ceil_over, times
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
-from codegen.plan import KernelPlan
+from codegen.planning.algorithms.transposed import Schedule, panel_bytes
+from codegen.planning.plan import KernelPlan
 
 TEMPLATE = "transposed.c.j2"
 REGISTER = 16  # bytes within which a shuffle is cheap on every target

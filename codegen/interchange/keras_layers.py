@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from codegen import activations, specs
 from codegen.errors import ConversionError, SpecError
+from codegen.functions import activations
+from codegen.functions.registry import Call
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
-from codegen.layer.config import TABLES
-from codegen.parameters import parameters
-from codegen.registry import Call
+from codegen.layers.config import TABLES
+from codegen.specs import kinds
+from codegen.specs.parameters import parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +29,8 @@ CHANNELS: dict[str, Callable[[Mapping[str, Array], Any], int]] = {  # from the k
 WEIGHTS = ("kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 
 
-def _kinds() -> dict[str, type[specs.Spec]]:
-    return {kind.keras: kind for kind in specs.KINDS.values()}
+def _kinds() -> dict[str, type[kinds.Spec]]:
+    return {kind.keras: kind for kind in kinds.KINDS.values()}
 
 
 def _kind(layer: Any) -> str | None:

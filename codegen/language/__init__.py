@@ -1,0 +1,1 @@
+"""`.conv` text to definitions: syntax, tree, evaluation, elaboration."""
