@@ -18,7 +18,7 @@ from codegen.emission.microkernel import (
     offset,
     starts,
 )
-from codegen.emission.transposed import Turn
+from codegen.emission.relayout import Turn
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
 from codegen.problem.dtypes import DTYPES

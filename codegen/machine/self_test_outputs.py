@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from codegen.planning.algorithms import (
-    blocked,
+    bilinear_schedule,
     direct_filters,
     direct_steps,
-    interleaved,
-    polyphase,
-    rowwise,
+    relayout,
+    row_activation,
     separable,
-    transform_schedule,
-    transposed,
+    signal_as_channels,
+    strides_as_channels,
+    upsampled,
 )
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import named
@@ -51,9 +51,9 @@ def marks(plan: KernelPlan, outs: int) -> list[int]:
 def _a_row(plan: KernelPlan) -> int:
     """Outputs that one output of the plan's inner ones is."""
     schedule = plan.schedule
-    if isinstance(schedule, interleaved.Schedule):
+    if isinstance(schedule, upsampled.Schedule):
         return schedule.rows.count
-    return schedule.width if isinstance(schedule, blocked.Schedule) else 1
+    return schedule.width if isinstance(schedule, signal_as_channels.Schedule) else 1
 
 
 def _segments(schedule: object) -> Iterator[int]:
@@ -65,7 +65,7 @@ def _segments(schedule: object) -> Iterator[int]:
             yield segment.start + segment.count * block.tiles[segment.tile].rows
 
 
-def _transformed(schedule: transform_schedule.Schedule) -> tuple[int, ...]:
+def _transformed(schedule: bilinear_schedule.Schedule) -> tuple[int, ...]:
     outputs = named(schedule.transform, schedule.taps).outputs
     return outputs, outputs * schedule.tiles
 
@@ -73,11 +73,11 @@ def _transformed(schedule: transform_schedule.Schedule) -> tuple[int, ...]:
 _OWN: dict[type, Callable[[Any], tuple[int, ...]]] = {
     direct_filters.Schedule: lambda schedule: (*(block.rows for block in schedule.blocks), schedule.chunk),
     direct_steps.Schedule: lambda schedule: (schedule.width, schedule.chunk),
-    transform_schedule.Schedule: _transformed,
-    blocked.Schedule: lambda schedule: (schedule.width, schedule.width * schedule.rows),
-    transposed.Schedule: lambda schedule: (schedule.outs,),
-    polyphase.Schedule: lambda schedule: (),
-    interleaved.Schedule: lambda schedule: (schedule.rows.count, schedule.rows.count * schedule.chunk),
+    bilinear_schedule.Schedule: _transformed,
+    signal_as_channels.Schedule: lambda schedule: (schedule.width, schedule.width * schedule.rows),
+    relayout.Schedule: lambda schedule: (schedule.outs,),
+    strides_as_channels.Schedule: lambda schedule: (),
+    upsampled.Schedule: lambda schedule: (schedule.rows.count, schedule.rows.count * schedule.chunk),
     separable.Schedule: lambda schedule: (schedule.outs,),
-    rowwise.Schedule: lambda schedule: (schedule.widths[0],),
+    row_activation.Schedule: lambda schedule: (schedule.widths[0],),
 }

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.planning.algorithms.transform_schedule import Schedule
+from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.transforms import named
 from codegen.planning.transforms.worst import worst
 from codegen.problem import reference

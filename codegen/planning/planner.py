@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 ALGORITHMS = (
     *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
-    *("blocked", "transposed", "polyphase", "interleaved", "separable", "rowwise"),  # rewritten to others' problems
+    *(
+        "signal_as_channels",
+        "relayout",
+        "strides_as_channels",
+        "upsampled",
+        "separable",
+        "row_activation",
+    ),  # rewritten to others' problems
 )
 READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
 TRANSFORMING = ("winograd", "fft")
-STAGING = ("separable", "transposed", "rowwise")  # those that serve two stages
-UPSAMPLING = ("interleaved", "rowwise")  # those that serve zeros between the input's steps
+STAGING = ("separable", "relayout", "row_activation")  # those that serve two stages
+UPSAMPLING = ("upsampled", "row_activation")  # those that serve zeros between the input's steps
 MOST_GROWN = 2  # times a kernel's numbers that its const table may always hold: direct tiles may overlap
 
 
@@ -119,7 +126,7 @@ def _outside(name: str, request: Request) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
     if request.storage != AS_COMPUTED and name in TRANSFORMING:
         return f"it transforms its weights first, which would round them twice: not for {request.storage}"
-    if row(request.problem.activation).rowwise and name != "rowwise":
+    if row(request.problem.activation).rowwise and name != "row_activation":
         return "it ends with one number at a time, not with all filters of an output step"
     if request.problem.depth_multiplier and name not in STAGING:
         return "it knows one stage only, not channel by channel and then across"

@@ -18,7 +18,7 @@ from codegen import pipeline
 from codegen.emission import banner, cformat, printing, render
 from codegen.emission.cformat import CText, written
 from codegen.emission.interface import Parameter
-from codegen.emission.rowwise import Segment
+from codegen.emission.row_activation import Segment
 from codegen.errors import GenConvError
 from codegen.functions import activations
 from codegen.functions.registry import Call

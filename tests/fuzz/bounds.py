@@ -17,7 +17,7 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.planning import error_bounds, planner
-from codegen.planning.algorithms.transform_schedule import Schedule
+from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import Accuracy, KernelPlan, Request
 from codegen.planning.transforms import Transform, named, noise
 from codegen.problem import reference

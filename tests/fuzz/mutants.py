@@ -44,9 +44,9 @@ LENGTHS = ("short", "long", "free")
 FAMILIES: dict[str, Callable[..., Layer]] = {
     "direct_filters": strategies.layer,
     "direct_steps": strategies.layer,
-    "interleaved": strategies.transposed,
+    "upsampled": strategies.transposed,
     "separable": strategies.separable,
-    "rowwise": strategies.rowwise,
+    "row_activation": strategies.rowwise,
 }  # others: strategies.rewritten
 PER_CASE = 2  # mutants of a kernel
 DRAWS = 400  # layers until one is served by the algorithm at that length

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codegen.planning import planner
-from codegen.planning.algorithms import transformed
+from codegen.planning.algorithms import bilinear
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS, Target
 from tests.support import cprogram, strategies, trials
@@ -85,7 +85,7 @@ def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], 
             if kernel.baked:
                 given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
-    assert {kernel.source.plan.algorithm for kernel in made} >= {"winograd", "fft", "blocked", "transposed"}
+    assert {kernel.source.plan.algorithm for kernel in made} >= {"winograd", "fft", "signal_as_channels", "relayout"}
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 
@@ -94,9 +94,9 @@ def test_products_point_by_point(
     target: str, need: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What layers of 256 channels have, on layers of few: several blocks, the next weights fetched ahead."""
-    monkeypatch.setattr(transformed, "FAR_WEIGHTS", 0)
-    monkeypatch.setattr(transformed, "FETCHED", 0)
-    monkeypatch.setattr(transformed, "LARGE_BLOCKS", (2 << 10, 6 << 10))
+    monkeypatch.setattr(bilinear, "FAR_WEIGHTS", 0)
+    monkeypatch.setattr(bilinear, "FETCHED", 0)
+    monkeypatch.setattr(bilinear, "LARGE_BLOCKS", (2 << 10, 6 << 10))
     tools = need(cprogram.toolchain, TARGETS[target])
     planner.survey.cache_clear()
     try:
@@ -105,8 +105,8 @@ def test_products_point_by_point(
         planner.survey.cache_clear()
     assert {kernel.source.plan.algorithm for kernel in made} == {"winograd", "fft"}
     schedules = [kernel.source.plan.schedule for kernel in made]
-    assert all(isinstance(each, transformed.Schedule) and each.by_points for each in schedules)
-    several = [each.panels[0] for each in schedules if isinstance(each, transformed.Schedule)]
+    assert all(isinstance(each, bilinear.Schedule) and each.by_points for each in schedules)
+    several = [each.panels[0] for each in schedules if isinstance(each, bilinear.Schedule)]
     assert any(panel.count > 1 and not panel.even for panel in several)
     trials.try_all(made, tools, tmp_path, seed=61)
 

@@ -16,7 +16,7 @@ import pytest
 from codegen.emission.render import render
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
-from codegen.planning.algorithms.transform_schedule import Schedule
+from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named
 from codegen.problem import reference
@@ -46,7 +46,7 @@ both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
 
 def test_every_algorithm_is_held_to_the_laws() -> None:
-    elsewhere = {"interleaved", "separable", "rowwise"}  # another kernel or no linear function: tests of their own
+    elsewhere = {"upsampled", "separable", "row_activation"}  # another kernel or no linear function: tests of their own
     assert {algorithm for _, algorithm in CASES} == set(planner.ALGORITHMS) - elsewhere
 
 
@@ -231,7 +231,7 @@ def test_nan_and_inf_stay_where_they_belong(name: str, algorithm: str) -> None:
             exact = reference.convolve(p, np.moveaxis(spoilt, 1, axis), kernel, bias)
         y = np.full(exact.shape, 0, "f")
         run.kernel.run(np.ascontiguousarray(np.moveaxis(spoilt, 1, axis)), y, run.kernel.pack(kernel), bias)
-        if not error_bounds.is_transform(plan) and plan.algorithm not in ("blocked", "polyphase"):
+        if not error_bounds.is_transform(plan) and plan.algorithm not in ("signal_as_channels", "strides_as_channels"):
             assert np.array_equal(y, exact, equal_nan=True), at
         found, must = (np.moveaxis(~np.isfinite(a), axis, 1)[0].any(1) for a in (y, exact))
         assert (found >= must).all(), at

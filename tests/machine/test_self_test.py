@@ -41,7 +41,7 @@ PROBLEMS = {
     "wide": ConvProblem(2_000, 256, 256, 3, pad_left=1, pad_right=1),
     "free": ConvProblem(None, 8, 16, 3, pad_left=2),
     "strided, same": ConvProblem(None, 3, 8, 5, stride=3, pad_left=1, pad_right=3, centred=True, activation=GLU),
-    "transposed": ConvProblem(500, 6, 4, 5, up=3, pad_left=4, pad_right=4),
+    "relayout": ConvProblem(500, 6, 4, 5, up=3, pad_left=4, pad_right=4),
     "separable": ConvProblem(900, 8, 12, 3, depth_multiplier=2, pad_left=2),
     "groups, channels first": ConvProblem(700, 8, 12, 3, groups=4, dilation=2, channels_last=False),
     "float64": ConvProblem(130, 3, 5, 4, dtype="float64", activation=TANH),
@@ -144,7 +144,7 @@ def test_one_wrong_number_in_any_row_of_a_tile_is_seen(name: str) -> None:
 def test_lengths_of_a_free_input_run_every_loop() -> None:
     """More than two turns of the widest loop and a rest; fewer outputs than a tile; none with all taps inside."""
     for name in ("free", "strided, same", "depthwise"):
-        for algorithm in ("direct_filters", "winograd", "depthwise", "rowwise", "transposed"):
+        for algorithm in ("direct_filters", "winograd", "depthwise", "row_activation", "relayout"):
             request = Request(PROBLEMS[name], TARGETS["avx512"], "packed", "fast")
             if planner.why_not(algorithm, request):
                 continue
@@ -188,7 +188,7 @@ FAULTS: dict[str, Spoil] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_not_right_is_refused(fault: str) -> None:
-    for name in ("tiles", "free", "wide", "transposed"):
+    for name in ("tiles", "free", "wide", "relayout"):
 
         def spoil(y: Array, p: ConvProblem) -> None:
             if y.shape[1] > 1:

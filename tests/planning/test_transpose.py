@@ -78,7 +78,7 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     tools = need(cprogram.toolchain, TARGETS[target])
     drawn = list(strategies.random_layers(max(12, specs // 10), 72, strategies.transposed))
     made = trials.kernels(drawn, TARGETS[target])
-    assert "interleaved" in {kernel.source.plan.algorithm for kernel in made}
+    assert "upsampled" in {kernel.source.plan.algorithm for kernel in made}
     made += trials.one_of_each(drawn[::6], TARGETS[target], 73)
     trials.try_all(made, tools, tmp_path)
 
@@ -115,7 +115,7 @@ def test_packed_by_the_emitted_function(need: Callable[..., Any], tmp_path: Path
         trials.Kernel(layer, pipeline.generate(layer.spec(f"k{i}"), "avx2", packed=True), None)
         for i, layer in enumerate(drawn)
     ]
-    assert sum(kernel.source.plan.algorithm == "interleaved" for kernel in made) > 6
+    assert sum(kernel.source.plan.algorithm == "upsampled" for kernel in made) > 6
     program = cprogram.Program([kernel.source for kernel in made], tools, tmp_path)
     tried = [(i, next(trials.trials(kernel, i))) for i, kernel in enumerate(made)]
     calls = [trial.call(i) for i, trial in tried]
@@ -193,8 +193,8 @@ def test_a_problem_that_reads_nothing_is_refused() -> None:
 
 def test_no_other_algorithm_looks_at_it() -> None:
     found = planner.survey(Request(SPEC.lower(), TARGETS["avx2"], "packed", "fast"))
-    assert {plan.algorithm for plan in found.found} == {"interleaved"}
-    for name in ("direct_filters", "winograd", "polyphase"):
+    assert {plan.algorithm for plan in found.found} == {"upsampled"}
+    for name in ("direct_filters", "winograd", "strides_as_channels"):
         assert dict(found.refused)[name] == "it knows no zeros between the input's steps"
 
 
@@ -284,4 +284,4 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path.write_text("conv1d_transpose up { input_shape = (20, 4), filters = 3, kernel_size = 4, strides = 2 }")
     assert main(["verify", str(path)]) == 0
     assert main(["show", str(path)]) == 0
-    assert "interleaved" in capsys.readouterr().out
+    assert "upsampled" in capsys.readouterr().out

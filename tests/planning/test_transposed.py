@@ -14,8 +14,8 @@ from codegen.emission.render import GeneratedSource, render
 from codegen.functions import activations
 from codegen.machine import loader
 from codegen.planning import error_bounds, planner
-from codegen.planning.algorithms import polyphase, transposed
-from codegen.planning.algorithms.transposed import Schedule
+from codegen.planning.algorithms import relayout, strides_as_channels
+from codegen.planning.algorithms.relayout import Schedule
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -53,7 +53,7 @@ def plans(target: str, weights: Weights = "packed", accuracy: Accuracy = "fast")
     """Of each problem and algorithm the direct candidates with the least and with the most workspace."""
     for name, problem in PROBLEMS.items():
         asked = Request(problem, TARGETS[target], weights, accuracy)
-        for algorithm in (transposed, polyphase):
+        for algorithm in (relayout, strides_as_channels):
             if not algorithm.why_not(asked):
                 direct = [plan for plan in algorithm.candidates(asked) if not error_bounds.is_transform(plan)]
                 direct.sort(key=lambda plan: plan.workspace_bytes)
@@ -77,7 +77,7 @@ def test_whole_numbers_between_guard_pages(
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
     made = list(plans(target, weights))
-    assert {plan.algorithm for _, plan in made} == {"transposed", "polyphase"}
+    assert {plan.algorithm for _, plan in made} == {"relayout", "strides_as_channels"}
     calls, expected = [], []
     for number, (_, plan) in enumerate(made):
         problem = plan.problem
@@ -134,7 +134,7 @@ def test_transforms_inside_keep_to_their_bound(name: str) -> None:
     )
     wanted = reference.convolve(problem, x, kernel, bias)
     best: dict[str, KernelPlan] = {}
-    for plan in transposed.candidates(asked):
+    for plan in relayout.candidates(asked):
         assert plan.inner is not None
         best.setdefault(plan.inner.algorithm, plan)
     for plan in best.values():
@@ -151,7 +151,7 @@ def test_what_the_planner_takes() -> None:
     front_end = ConvProblem(16000, 1, 512, 10, stride=5, channels_last=False)
     mixer = ConvProblem(512, 1536, 1536, 4, groups=1536, pad_left=3, channels_last=False)
     taken = [planner.plan(problem, TARGETS["avx2"]).algorithm for problem in (wide, front_end, mixer)]
-    assert taken == ["transposed", "polyphase", "direct_steps"]
+    assert taken == ["relayout", "strides_as_channels", "direct_steps"]
 
 
 def test_a_free_length_has_one_workspace() -> None:
@@ -160,7 +160,7 @@ def test_a_free_length_has_one_workspace() -> None:
             schedule, p = plan.schedule, plan.problem
             assert isinstance(schedule, Schedule)
             numbers = schedule.rows * p.channels + schedule.outs_rows * p.filters
-            assert 0 <= plan.workspace_bytes - numbers * p.item_bytes < 2 * transposed.LINE
+            assert 0 <= plan.workspace_bytes - numbers * p.item_bytes < 2 * relayout.LINE
 
 
 def test_who_is_refused() -> None:
@@ -171,7 +171,7 @@ def test_who_is_refused() -> None:
     def said(algorithm: planner.Algorithm, problem: ConvProblem, weights: Weights = "packed") -> str:
         return algorithm.why_not(Request(problem, TARGETS["avx2"], weights)) or ""
 
-    one, other = planner.algorithm("transposed"), planner.algorithm("polyphase")
+    one, other = planner.algorithm("relayout"), planner.algorithm("strides_as_channels")
     assert "channels_last already" in said(one, last)
     assert "same in both layouts" in said(one, single)
     assert "no stride" in said(other, FIRST)
@@ -196,5 +196,5 @@ def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_pa
 
 def with_activation(name: str, target: str, activation: str) -> GeneratedSource:
     problem = replace(PROBLEMS[name], activation=activations.get(activation))
-    algorithm = polyphase if name == "front end" else transposed
+    algorithm = strides_as_channels if name == "front end" else relayout
     return render(algorithm.candidates(Request(problem, TARGETS[target], "packed"))[0], f"with_{activation}")

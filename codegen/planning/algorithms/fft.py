@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.planning.algorithms import transformed
-from codegen.planning.algorithms.transformed import describe, pack, packed_numbers
+from codegen.planning.algorithms import bilinear
+from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms.fourier import fourier
 
@@ -26,7 +26,7 @@ def why_not(request: Request) -> str | None:
         return f"{problem.kernel_size} taps leave too little of {max(SIZES)} samples, and dilated ones are not split"
     if problem.stride > 1:
         return "the stride leaves out outputs that a tile computes together"
-    return transformed.why_not(request)
+    return bilinear.why_not(request)
 
 
 def candidates(request: Request) -> list[KernelPlan]:
@@ -34,7 +34,7 @@ def candidates(request: Request) -> list[KernelPlan]:
     taps = request.problem.kernel_size
     ways = [(size, taps, size - taps + 1) for size in SIZES if taps <= size - 7]
     ways += [(size, size // 2, size // 2) for size in SIZES if size // 2 < taps <= MOST_PARTS * size // 2]
-    return transformed.plans(request, NAME, [fourier(*way) for way in _worth(ways, taps)])
+    return bilinear.plans(request, NAME, [fourier(*way) for way in _worth(ways, taps)])
 
 
 def _worth(ways: list[tuple[int, int, int]], taps: int) -> list[tuple[int, int, int]]:

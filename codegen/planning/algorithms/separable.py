@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codegen.planning import planner
 from codegen.planning.algorithms import cost
-from codegen.planning.algorithms.transposed import HALO, panel_bytes
+from codegen.planning.algorithms.relayout import HALO, panel_bytes
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 

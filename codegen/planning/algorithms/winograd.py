@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.planning.algorithms import transformed
-from codegen.planning.algorithms.transformed import describe, pack, packed_numbers
+from codegen.planning.algorithms import bilinear
+from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms.phased import most_taps, phased
 from codegen.planning.transforms.toom_cook import toom_cook
@@ -24,7 +24,7 @@ def why_not(request: Request) -> str | None:
         return "the stride lets no two outputs share a sample"
     if most_taps(problem.kernel_size, problem.stride) > MOST_TAPS:
         return f"more than {MOST_TAPS} taps lose too many digits in a polynomial transform"
-    return transformed.why_not(request)
+    return bilinear.why_not(request)
 
 
 def candidates(request: Request) -> list[KernelPlan]:
@@ -32,7 +32,7 @@ def candidates(request: Request) -> list[KernelPlan]:
     taps, stride = request.problem.kernel_size, request.problem.stride
     sizes = range(2, MOST_POINTS + 2 - most_taps(taps, stride))
     if stride > 1:  # every output adds up all phases
-        transforms = [phased(m, taps, stride) for m in sizes if m * (stride - 1) <= transformed.MOST_STATEMENTS]
+        transforms = [phased(m, taps, stride) for m in sizes if m * (stride - 1) <= bilinear.MOST_STATEMENTS]
     else:
         transforms = [toom_cook(m, taps) for m in sizes]
-    return transformed.plans(request, NAME, transforms)
+    return bilinear.plans(request, NAME, transforms)

@@ -1,13 +1,13 @@
-"""What `templates/blocked.c.j2` prints: the signal cut into rows, the rewritten problem, the rows back in one line."""
+"""What `templates/signal_as_channels.c.j2` prints: the signal cut into rows, the problem of rows, back in one line."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from codegen.planning.algorithms.blocked import Schedule
+from codegen.planning.algorithms.signal_as_channels import Schedule
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "blocked.c.j2"
+TEMPLATE = "signal_as_channels.c.j2"
 
 
 def lanes(plan: KernelPlan) -> set[int]:

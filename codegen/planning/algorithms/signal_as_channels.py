@@ -20,7 +20,7 @@ from codegen.problem.conv_problem import ConvProblem
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "blocked"
+NAME = "signal_as_channels"
 WIDTHS = (8, 16, 32)
 MOST_ROWS = 4096  # rewritten output rows at a time: two arrays of them lie in the workspace
 COPY = 0.5  # cycles for a number that is copied into rows or out of them

@@ -1,4 +1,4 @@
-"""What `templates/rowwise.c.j2` prints: the call for the sums, and the functions that take a row or several."""
+"""What `templates/row_activation.c.j2` prints: the call for the sums, and the functions that take a row or several."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
-from codegen.planning.algorithms.rowwise import Schedule, sums_at
+from codegen.planning.algorithms.row_activation import Schedule, sums_at
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
-TEMPLATE = "rowwise.c.j2"
+TEMPLATE = "row_activation.c.j2"
 
 
 def lanes(plan: KernelPlan) -> set[int]:

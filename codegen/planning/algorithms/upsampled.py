@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning import planner
-from codegen.planning.algorithms import cost, output_phases, transform_schedule
+from codegen.planning.algorithms import bilinear_schedule, cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
-from codegen.planning.algorithms.transposed import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
+from codegen.planning.algorithms.relayout import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
@@ -24,7 +24,7 @@ from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "interleaved"
+NAME = "upsampled"
 COPIED = 0.3  # cycles for a number of a run that is copied
 PIECE = 4  # cycles for each run
 LONG = 256  # rows in a chunk from which on longer ones gain nothing
@@ -161,7 +161,7 @@ def _turn_cost(inner: KernelPlan, rows: int) -> float:
     """Cycles of a part of a chunk; a transform of a free length computes whole blocks of tiles."""
     if inner.problem.steps is not None:
         return inner.cost
-    if isinstance(inner.schedule, transform_schedule.Schedule):
+    if isinstance(inner.schedule, bilinear_schedule.Schedule):
         block = inner.schedule.tiles * named(inner.schedule.transform, inner.schedule.taps).outputs
         rows = -(-rows // block) * block
     return inner.cost * rows / cost.outs_told(inner.problem)

@@ -1,13 +1,13 @@
-"""What `templates/polyphase.c.j2` prints: the samples copied by phases of the stride, the inner function's call."""
+"""What `templates/strides_as_channels.c.j2` prints: the samples copied by phases of the stride, the inner call."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from codegen.planning.algorithms.polyphase import Schedule, panel_bytes
+from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "polyphase.c.j2"
+TEMPLATE = "strides_as_channels.c.j2"
 SLICES_INNER = True
 
 

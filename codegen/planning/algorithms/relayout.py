@@ -18,7 +18,7 @@ from codegen.problem.conv_problem import ConvProblem
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "transposed"
+NAME = "relayout"
 
 PANEL_BYTES = tuple(1024 * size for size in (48, 160, 480, 1440))  # of input and output in a chunk
 HALO = 4  # times the samples that two chunks share: a chunk's least length

@@ -11,8 +11,8 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, tiling
+from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
 from codegen.planning.algorithms.tiling import Panel
-from codegen.planning.algorithms.transform_schedule import Schedule, odd_lines, pitch
 from codegen.planning.plan import MOST_NOISE, KernelPlan, Request
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform

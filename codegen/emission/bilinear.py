@@ -1,4 +1,4 @@
-"""What `templates/transformed.c.j2` prints: the codelets, the GEMM and the walk over blocks of tiles."""
+"""What `templates/bilinear.c.j2` prints: the codelets, the GEMM and the walk over blocks of tiles."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from codegen.emission.microkernel import (
     starts,
 )
 from codegen.planning.algorithms import tiling
-from codegen.planning.algorithms.transform_schedule import LINE, Schedule
+from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
 from codegen.problem.dtypes import DTYPES, DType
 
-TEMPLATE = "transformed.c.j2"
+TEMPLATE = "bilinear.c.j2"
 
 
 def lanes(plan: KernelPlan) -> set[int]:

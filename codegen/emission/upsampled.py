@@ -1,4 +1,4 @@
-"""What `templates/interleaved.c.j2` prints: chunks of rows, the parts' inner calls, and the way of the sums into y."""
+"""What `templates/upsampled.c.j2` prints: chunks of rows, the parts' inner calls, and the way of the sums into y."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from codegen.emission.cformat import nest, times
 from codegen.emission.inner import inner_names
 from codegen.emission.microkernel import act_name, count_loop, index, offset
-from codegen.planning.algorithms.interleaved import Schedule, room, writes_rows
 from codegen.planning.algorithms.output_phases import Part
+from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
 from codegen.planning.plan import KernelPlan
 from codegen.planning.planner import packed_numbers
 
-TEMPLATE = "interleaved.c.j2"
+TEMPLATE = "upsampled.c.j2"
 
 
 def lanes(plan: KernelPlan) -> set[int]:

@@ -21,7 +21,7 @@ from codegen.problem.conv_problem import ConvProblem
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "polyphase"
+NAME = "strides_as_channels"
 LINE = 64  # bytes of a cache line
 MOVED, IN_ORDER = 1.6, 0.5  # cycles to copy a number from a stride away, or from the next place
 

@@ -1,4 +1,4 @@
-"""What `templates/transposed.c.j2` prints: square blocks turned in registers, panels, the inner function's call."""
+"""What `templates/relayout.c.j2` prints: square blocks turned in registers, panels, the inner function's call."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from codegen.emission.cformat import ceil_over, times
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
-from codegen.planning.algorithms.transposed import Schedule, panel_bytes
+from codegen.planning.algorithms.relayout import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "transposed.c.j2"
+TEMPLATE = "relayout.c.j2"
 REGISTER = 16  # bytes within which a shuffle is cheap on every target
 
 

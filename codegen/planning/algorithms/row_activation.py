@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from codegen.functions.activations import LINEAR, row
 from codegen.planning import planner
 from codegen.planning.algorithms import cost
-from codegen.planning.algorithms.transposed import panel_bytes
+from codegen.planning.algorithms.relayout import panel_bytes
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "rowwise"
+NAME = "row_activation"
 PASSES = 14.0  # cycles for a vector of sums: three times over them, an exponential
 
 
