@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError, SpecError
 from codegen.functions import activations
+from codegen.functions.activations import layer_configs
 from codegen.functions.registry import Call
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
 from codegen.layers.config import TABLES
@@ -118,7 +119,7 @@ def _meant(value: Any) -> object:
     if name and _is_theirs(value):
         return Call(name, (), tuple(options.items())) if options else name
     if hasattr(value, "get_config") and _is_theirs(value):
-        return activations.serial.meant(_config(value))
+        return layer_configs.meant(_config(value))
     shown = name or type(value).__name__
     way = "give it on NumPy arrays, as activation=…, or give activation=None and apply it yourself"
     raise ConversionError(f"its activation `{shown}` is a callable of your own on Keras' tensors; {way}")

@@ -10,7 +10,7 @@ from codegen.errors import SpecError, keras_messages
 from codegen.errors.quoting import plainly
 from codegen.errors.suggest import closest
 from codegen.functions import configs, constraints, initializers, regularizers
-from codegen.functions.activations import serial
+from codegen.functions.activations import layer_configs, serial
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
 
@@ -103,4 +103,4 @@ def _read(name: str, value: Any, custom_objects: configs.Objects) -> Any:
     found = value
     if name.rpartition("_")[2] in TABLES or name == "activation":
         found = configs.custom(value, custom_objects)
-    return serial.meant(found) if name == "activation" else found
+    return layer_configs.meant(found) if name == "activation" else found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from codegen.errors import ShapeError
 from codegen.errors.quoting import plainly
-from codegen.layers import config, penalties
+from codegen.layers import config, penalties, summary
 from codegen.layers.weighted import Held
 from codegen.specs.parameters import parameters
 
@@ -98,9 +98,7 @@ class Face(Held):
 
     def summary(self, print_fn: Callable[[str], object] | None = None) -> None:
         """Print the layer, its output's shape and its parameters as a table, or give it as text to `print_fn`."""
-        from codegen.layers import summary
-
-        summary.show(self, print_fn)
+        summary.show(self, self.trainable, print_fn)
 
 
 def _argument(name: str) -> property:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen.layers.keras_methods import Face
+    from codegen.layers.weighted import Held
 
 HEADINGS = ("Layer (type)", "Output Shape", "Param #")
 
 
-def show(layer: Face, print_fn: Callable[[str], object] | None) -> None:
+def show(layer: Held, trainable: bool, print_fn: Callable[[str], object] | None) -> None:
     """The table on standard output, or as plain text to `print_fn`."""
     if print_fn is not None or not sys.stdout.isatty():
-        (print_fn or _to_stdout)(text(layer))
+        (print_fn or _to_stdout)(text(layer, trainable))
         return
     from rich.console import Console
     from rich.table import Table
@@ -24,18 +24,18 @@ def show(layer: Face, print_fn: Callable[[str], object] | None) -> None:
     table.add_row(*row(layer))
     console = Console()
     console.print(table)
-    console.print("\n".join(totals(layer)), highlight=False)
+    console.print("\n".join(totals(layer, trainable)), highlight=False)
 
 
-def text(layer: Face) -> str:
+def text(layer: Held, trainable: bool) -> str:
     """The table without a frame."""
     cells = (HEADINGS, row(layer))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), lines[1], "", *totals(layer)])
+    return "\n".join([lines[0], "-" * max(map(len, lines)), lines[1], "", *totals(layer, trainable)])
 
 
-def row(layer: Face) -> tuple[str, str, str]:
+def row(layer: Held) -> tuple[str, str, str]:
     """(name and class, the output's shape, the parameters); a question mark for what a layer not built cannot know."""
     shape, count = "?", "?"
     if layer.built:
@@ -44,11 +44,11 @@ def row(layer: Face) -> tuple[str, str, str]:
     return f"{layer.name} ({type(layer).__name__})", shape, count
 
 
-def totals(layer: Face) -> list[str]:
+def totals(layer: Held, trainable: bool) -> list[str]:
     """Keras' three lines: parameters, those that training changes, those that it does not, with their bytes."""
     count = layer.count_params() if layer.built else 0
     each = 8 if layer.dtype == "float64" else 4
-    parts = {"Total": count, "Trainable": count * layer.trainable, "Non-trainable": count * (not layer.trainable)}
+    parts = {"Total": count, "Trainable": count * trainable, "Non-trainable": count * (not trainable)}
     return [f"{name} params: {number:,} ({_size(number * each)})" for name, number in parts.items()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import gcd, prod
-from typing import TYPE_CHECKING
+from typing import ClassVar, Protocol
 
 from codegen.errors import SpecError, keras_messages
 from codegen.functions.activations import row
@@ -12,8 +12,37 @@ from codegen.functions.initializers import Initializer
 from codegen.problem.conv_problem import C_BYTES, MOST_PHASES, MOST_TABLE, ConvProblem
 from codegen.specs.parameters import LARGEST, shown
 
-if TYPE_CHECKING:
-    from codegen.specs.kinds import Spec
+
+class Definition(Protocol):
+    """What the rules read of a layer's definition, of any kind."""
+
+    keras: ClassVar[str]
+    strides_dilate: ClassVar[bool]
+
+    @property
+    def input_shape(self) -> tuple[int | None, int | None] | None: ...
+    @property
+    def steps(self) -> int | None: ...
+    @property
+    def channels(self) -> int | None: ...
+    @property
+    def channels_last(self) -> bool: ...
+    @property
+    def data_format(self) -> str: ...
+    @property
+    def kernel_size(self) -> int: ...
+    @property
+    def strides(self) -> int: ...
+    @property
+    def dilation_rate(self) -> int: ...
+    @property
+    def padding(self) -> str | tuple[int, int]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]: ...
+    def option_of(self, weight: str, option: str) -> str: ...
 
 
 def counted(number: int, noun: str) -> str:
@@ -21,7 +50,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def channels_known(spec: Spec) -> Iterator[SpecError]:
+def channels_known(spec: Definition) -> Iterator[SpecError]:
     """E301: an input shape tells the channels; only the steps may be free."""
     if spec.input_shape and spec.channels is None:
         order = "(steps, channels)" if spec.channels_last else "(channels, steps)"
@@ -38,7 +67,7 @@ def divides(groups: int, what: str, number: int | None, said: Callable[[int, int
         yield SpecError("E302", message, field="groups", hint=hint, keras=said(groups, number))
 
 
-def fits(spec: Spec) -> Iterator[SpecError]:
+def fits(spec: Definition) -> Iterator[SpecError]:
     """E303: a fixed input gives one output at least (keras/src/ops/operation_utils.py, compute_conv_output_shape)."""
     if spec.steps is None or spec.padding in ("same", "causal"):
         return
@@ -87,7 +116,7 @@ def phases(problem: ConvProblem) -> Iterator[SpecError]:
         yield SpecError("E410", message, field="strides", hint=hint)
 
 
-def initializers_fit(spec: Spec) -> Iterator[SpecError]:
+def initializers_fit(spec: Definition) -> Iterator[SpecError]:
     """E232, E233: each initializer of ours can make its weight, as its `demand` says."""
     for weight, shape in spec.weight_shapes().items():
         field = spec.option_of(weight, "initializer")
@@ -109,7 +138,7 @@ def tables(problem: ConvProblem) -> Iterator[SpecError]:
         yield SpecError("E411", message, field="kernel_size", hint=hint)
 
 
-def keras_refuses(spec: Spec) -> Iterator[SpecError]:
+def keras_refuses(spec: Definition) -> Iterator[SpecError]:
     """E304, E305: what is computed here and refused by Keras (keras/src/layers/convolutional/base_conv.py)."""
     if spec.strides > 1 and spec.dilation_rate > 1 and not spec.strides_dilate:
         message = f"Keras takes no strides > 1 with dilation_rate > 1, got {spec.strides} and {spec.dilation_rate}"
@@ -121,7 +150,7 @@ def keras_refuses(spec: Spec) -> Iterator[SpecError]:
         yield SpecError("E305", f"Keras knows no padding = {spec.padding}", field="padding", hint=hint)
 
 
-def keras_refuses_causal(spec: Spec) -> Iterator[SpecError]:
+def keras_refuses_causal(spec: Definition) -> Iterator[SpecError]:
     """E305: keras/src/layers/convolutional/base_depthwise_conv.py knows valid and same."""
     if spec.padding == "causal":
         hint = "use a conv1d with groups = channels, or leave --strict-keras out"
