@@ -13,9 +13,9 @@ from codegen.emission.packing import packs
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
 from codegen.machine import wisdom
+from codegen.numbers.storage import AS_COMPUTED, checked, stored
 from codegen.planning import planner
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Rigor, Weights
-from codegen.problem.storage import AS_COMPUTED, checked, stored
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 from codegen.functions import activations
 from codegen.functions.activations import ROWS, ROWWISE, Activation, Option, Row
 from codegen.functions.registry import Call
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 
 HEAD = """\
 # Activations

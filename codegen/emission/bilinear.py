@@ -21,12 +21,12 @@ from codegen.emission.microkernel import (
     offset,
     starts,
 )
+from codegen.numbers.dtypes import DTYPES, DType
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
-from codegen.problem.dtypes import DTYPES, DType
 
 TEMPLATE = "bilinear.c.j2"
 

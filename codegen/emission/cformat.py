@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from codegen.errors import GenConvError
-from codegen.problem.dtypes import DType
+from codegen.numbers.dtypes import DType
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.emission.microkernel import index
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from codegen.emission.cformat import times
 from codegen.functions.activations import LINEAR
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 
 
 def index(*parts: int | tuple[int, str]) -> str:

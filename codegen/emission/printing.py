@@ -25,9 +25,9 @@ __all__ = ["Environment", "environment"]
 
 WRITERS = ("codegen.emission.", "codegen.gradients.")
 TABLES = (
-    "codegen.problem.dtypes",
+    "codegen.numbers.dtypes",
     "codegen.problem.targets",
-    "codegen.problem.storage",
+    "codegen.numbers.storage",
     "codegen.planning.transforms.transform",
 )
 """Modules whose values hold C, or words of our own tables: their strings may be printed."""

@@ -18,9 +18,9 @@ from codegen.emission.packing import Pack, packs
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 
 if TYPE_CHECKING:
     import numpy as np

@@ -139,7 +139,7 @@ def gradient(regularizer: object, x: Array) -> Array:
 
     The array has x's shape; SpecError E232 if it has another one.
     """
-    from codegen.layers.arrays import cast
+    from codegen.numbers.arrays import cast
 
     own = getattr(regularizer, "gradient", None)
     if own is None:

@@ -13,7 +13,7 @@ import numpy as np
 from codegen.errors import ShapeError
 from codegen.functions.activations import LINEAR
 from codegen.gradients.libraries import Backward
-from codegen.layers import arrays
+from codegen.numbers import arrays
 from codegen.planning.plan import Accuracy
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target, target_named

@@ -13,10 +13,10 @@ from codegen.functions import activations
 from codegen.functions.activations import LINEAR, Activation
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning import planner
 from codegen.planning.plan import Accuracy, KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 from codegen.problem.targets import Target, target_named
 from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 

@@ -20,8 +20,8 @@ from codegen.emission.microkernel import (
 )
 from codegen.emission.relayout import Turn
 from codegen.gradients.plan import KernelGradientPlan, Panels
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning.algorithms import tiling
-from codegen.problem.dtypes import DTYPES
 
 __all__ = ["view"]
 

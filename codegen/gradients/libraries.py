@@ -18,9 +18,9 @@ from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
 from codegen.machine import loader, self_test, self_test_inputs
 from codegen.machine.numpy_kernel import check
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import Accuracy, Request
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:

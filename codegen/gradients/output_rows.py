@@ -7,7 +7,7 @@ from typing import Any
 from codegen.emission.microkernel import index
 from codegen.functions.activations import LINEAR
 from codegen.gradients.plan import OutputGradientPlan
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 
 __all__ = ["view"]
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.errors import ShapeError, SpecError
-from codegen.layers import arrays, penalties
-from codegen.layers.arrays import READY, WRITABLE
+from codegen.layers import penalties
 from codegen.layers.keras_methods import Face
 from codegen.layers.weighted import Weights
+from codegen.numbers import arrays
+from codegen.numbers.arrays import READY, WRITABLE
+from codegen.numbers.storage import checked
 from codegen.planning.plan import accuracy_named, rigor_named, threads_asked
-from codegen.problem.storage import checked
 from codegen.problem.targets import target_named
 from codegen.specs.kinds import Spec
 

@@ -21,8 +21,9 @@ import numpy as np
 
 from codegen.errors import ShapeError, SpecError
 from codegen.errors.quoting import exactly
-from codegen.layers import arrays, penalties
+from codegen.layers import penalties
 from codegen.layers.config import weight_option
+from codegen.numbers import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,10 +14,10 @@ import numpy as np
 
 from codegen.errors import ShapeError, WeightsError, keras_messages
 from codegen.errors.quoting import plainly
-from codegen.layers import arrays
 from codegen.layers.origin import Origin
 from codegen.layers.weights import by_layer
-from codegen.problem.storage import AS_COMPUTED, stored
+from codegen.numbers import arrays
+from codegen.numbers.storage import AS_COMPUTED, stored
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import LARGEST
 

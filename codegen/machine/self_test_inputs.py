@@ -20,10 +20,10 @@ import numpy as np
 
 from codegen.functions.activations import LINEAR, row
 from codegen.machine.self_test_outputs import marks, turns
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning.error_bounds import is_transform
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors import UsageError
 from codegen.machine import cache, files, ownership
-from codegen.problem.storage import AS_COMPUTED
+from codegen.numbers.storage import AS_COMPUTED
 
 if TYPE_CHECKING:
     from codegen.machine.compilers import Compiler

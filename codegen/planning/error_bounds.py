@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codegen.numbers.dtypes import DTYPES, DType
+from codegen.numbers.storage import AS_COMPUTED, rounded
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.transforms import named
 from codegen.planning.transforms.worst import worst
 from codegen.problem import reference
-from codegen.problem.dtypes import DTYPES, DType
-from codegen.problem.storage import AS_COMPUTED, rounded
 
 if TYPE_CHECKING:
     import numpy as np

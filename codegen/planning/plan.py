@@ -11,8 +11,8 @@ from typing import Literal, cast, get_args
 from codegen.errors import UsageError
 from codegen.errors.quoting import exactly, plainly
 from codegen.errors.suggest import expected
+from codegen.numbers.storage import AS_COMPUTED, Half, half
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.storage import AS_COMPUTED, Half, half
 from codegen.problem.targets import Target
 
 Weights = Literal["argument", "packed", "baked"]
@@ -64,7 +64,7 @@ class Request:
     against: ConvProblem | None = (
         None  # the problem that was rewritten to this one: its direct sums are what is promised
     )
-    storage: str = AS_COMPUTED  # of the weights: codegen.problem.storage's words
+    storage: str = AS_COMPUTED  # of the weights: codegen.numbers.storage's words
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class KernelPlan:
     those of further ones.
     A free length needs `workspace_bytes` + steps * `workspace_step_bytes` of memory; a fixed one has no step bytes.
     `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
-    `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as problem.storage's halves.
+    `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as numbers.storage's halves.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from codegen.errors import PlanError
 from codegen.functions.activations import row
+from codegen.numbers.storage import AS_COMPUTED, HALVES
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
-from codegen.problem.storage import AS_COMPUTED, HALVES
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:

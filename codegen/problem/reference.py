@@ -12,7 +12,7 @@ import numpy as np
 
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,9 +23,9 @@ from codegen.errors import GenConvError
 from codegen.functions import activations
 from codegen.functions.registry import Call
 from codegen.language import reader
+from codegen.numbers.dtypes import DTYPES
 from codegen.planning import planner
 from codegen.planning.plan import KernelPlan, Request
-from codegen.problem.dtypes import DTYPES
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
 from tests.support import cprogram, strategies

@@ -19,8 +19,8 @@ from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR, ROWS, Activation
 from codegen.functions.registry import Call
+from codegen.numbers.dtypes import DTYPES
 from codegen.problem import reference
-from codegen.problem.dtypes import DTYPES
 from codegen.problem.targets import TARGETS
 from tests.support import cprogram
 from tests.support.lanewise import activation_loop, run

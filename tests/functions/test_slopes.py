@@ -13,7 +13,7 @@ import pytest
 from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.functions.registry import Call
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 from codegen.problem.targets import TARGETS
 from tests.functions.test_activations import MODELS, bits, inputs
 from tests.support import cprogram

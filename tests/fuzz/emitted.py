@@ -13,9 +13,9 @@ from codegen.emission.packing import packs
 from codegen.emission.render import render
 from codegen.errors import GenConvError
 from codegen.gradients import emit
+from codegen.numbers.storage import HALVES
 from codegen.planning import planner
 from codegen.planning.plan import Request
-from codegen.problem.storage import HALVES
 from codegen.problem.targets import TARGETS, Target
 from tests.support import strategies
 from tests.support.trials import split

@@ -11,9 +11,9 @@ from dataclasses import fields, is_dataclass
 from time import process_time
 from typing import Any
 
+from codegen.numbers.storage import HALVES
 from codegen.planning import planner
 from codegen.planning.plan import KernelPlan, Request
-from codegen.problem.storage import HALVES
 from codegen.problem.targets import TARGETS
 from tests.fuzz import definitions
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from codegen.cli.main import main
 from codegen.emission import render  # noqa: F401  # what every child needs is loaded once
-from codegen.problem.storage import HALVES
+from codegen.numbers.storage import HALVES
 from codegen.problem.targets import TARGETS
 from tests.fuzz import definitions
 

@@ -21,9 +21,9 @@ from codegen.gradients.backward import at_length
 from codegen.gradients.input import input_problem, turned
 from codegen.gradients.libraries import Backward
 from codegen.layers import kinds
+from codegen.numbers.dtypes import DTYPES
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.dtypes import DTYPES
 from codegen.problem.targets import TARGETS, native, runs_here
 from tests.fuzz import gradients as fuzz
 from tests.support import strategies

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 from codegen.problem.targets import TARGETS, Target
 from tests.support import cprogram
 from tests.support.lanewise import Loop, header, run

@@ -16,8 +16,8 @@ from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import ROWWISE, rowwise
 from codegen.functions.registry import Call
+from codegen.numbers.dtypes import DTYPES
 from codegen.problem import reference
-from codegen.problem.dtypes import DTYPES
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
 from tests.support import cprogram, strategies, trials

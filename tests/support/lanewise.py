@@ -12,7 +12,7 @@ import numpy as np
 
 from codegen.emission import cformat, render
 from codegen.functions.activations import Activation
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 from codegen.problem.targets import Target
 from tests.support.cprogram import SAME_BITS, WARNINGS, Toolchain, compile_c
 

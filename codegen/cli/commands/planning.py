@@ -80,7 +80,7 @@ def accuracy(text: str) -> Accuracy:
 
 
 def storage(text: str) -> str:
-    from codegen.problem.storage import checked
+    from codegen.numbers.storage import checked
 
     return checked(text)
 

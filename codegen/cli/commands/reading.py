@@ -140,7 +140,7 @@ def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[st
     if not (options.weights or options.init):
         return {}
     from codegen.layers.weights import by_layer
-    from codegen.problem.storage import stored
+    from codegen.numbers.storage import stored
 
     if options.weights:
         _hold_readable(options.weights)

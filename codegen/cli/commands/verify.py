@@ -201,7 +201,7 @@ def _stays_whole(problem: ConvProblem, exact: np.ndarray) -> bool:
     import numpy as np
 
     from codegen.functions import activations
-    from codegen.problem.dtypes import DTYPES
+    from codegen.numbers.dtypes import DTYPES
 
     fits = (problem.terms + 1) * LARGEST_PRODUCT < 1 / DTYPES[problem.dtype].unit
     whole = np.array_equal(exact, np.rint(exact))

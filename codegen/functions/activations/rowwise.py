@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.functions.activations import curves
 from codegen.functions.activations.row import Option, Row
-from codegen.problem.dtypes import DTYPES
+from codegen.numbers.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

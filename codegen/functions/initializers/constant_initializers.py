@@ -65,7 +65,7 @@ class Constant(Initializer):
     def demand(self, shape: Shape, dtype: str = "float64") -> None:
         import numpy as np
 
-        from codegen.layers.arrays import first_lost
+        from codegen.numbers.arrays import first_lost
 
         try:
             held = np.asarray(self.value, np.float64)

@@ -17,7 +17,7 @@ from codegen.errors import WeightsError
 from codegen.errors.quoting import NAME, PATH, plainly
 from codegen.functions.registry import suggestion
 from codegen.machine import files
-from codegen.problem.storage import AS_COMPUTED, checked, half
+from codegen.numbers.storage import AS_COMPUTED, checked, half
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,8 +146,8 @@ def _suffix(path: Path) -> str:
 def _from_mapping(
     arrays: Mapping[str, Any], shapes: Mapping[str, Shape], dtypes: Mapping[str, str]
 ) -> dict[str, NDArray[Any]]:
-    from codegen.layers.arrays import weight
     from codegen.layers.weights.archive import NUMBERS, Header
+    from codegen.numbers.arrays import weight
 
     found = {name: _array(name, arrays[name]) for name in shapes if name in arrays}
 
@@ -161,7 +161,7 @@ def _from_mapping(
 
 
 def _array(name: str, value: Any) -> NDArray[Any]:
-    from codegen.layers.arrays import found_in
+    from codegen.numbers.arrays import found_in
 
     return found_in(value, f"array `{name}`", WeightsError)
 

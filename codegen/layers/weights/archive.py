@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codegen.errors import WeightsError
 from codegen.errors.quoting import NAME, PATH, plainly
-from codegen.problem.storage import beyond
+from codegen.numbers.storage import beyond
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +112,7 @@ class Archive(ABC):
 
     def _fill(self, flat: NDArray[Any], header: Header, stream: BinaryIO, name: str) -> None:
         """Read and convert piece by piece: a conversion needs no second array."""
-        from codegen.layers.arrays import first_lost
+        from codegen.numbers.arrays import first_lost
 
         size = NUMBERS[header.kind or "f4"]
         step = CHUNK // size

@@ -79,7 +79,7 @@ def _made(spec: Spec, name: str, initializer: Any, shape: tuple[int, ...]) -> ND
     """One array; an initializer of somebody's own is held to the shape, and one of ours to finite numbers."""
     import numpy as np
 
-    from codegen.layers.arrays import demand_numbers, found_in, weight
+    from codegen.numbers.arrays import demand_numbers, found_in, weight
 
     place = f"{spec.name}/{name}"
     with np.errstate(over="ignore", invalid="ignore"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from codegen.errors import GenConvError, ShapeError, keras_messages
 from codegen.errors.quoting import exactly, plainly
-from codegen.problem import storage
+from codegen.numbers import storage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,11 +22,11 @@ from codegen.errors import UsageError, WeightsError
 from codegen.functions import activations
 from codegen.machine import compilers, wisdom
 from codegen.machine.numpy_kernel import ReferenceKernel
+from codegen.numbers.storage import HALVES, rounded
 from codegen.planning import error_bounds, planner
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.storage import HALVES, rounded
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import KINDS
 from tests.kernels import test_real
