@@ -197,10 +197,7 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
     return {
         "free": p.steps is None,
         "outs": outs,
-        "first_whole": CText(cformat.ceil_over("left", p.stride)),
-        "last_whole": CText(f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1"),
-        "at_sample": CText(f"{cformat.times(p.stride, 'at')} - left"),
-        "out_steps": CText(f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room")),
+        "out_steps": CText(lengths.out_steps(p)),
         "room": CText(lengths.room(p, padding)),
         "left": CText(left),
         "in_numbers": None if p.steps is None else p.steps * p.channels,

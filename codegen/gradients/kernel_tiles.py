@@ -19,6 +19,7 @@ from codegen.emission.microkernel import (
     starts,
 )
 from codegen.emission.relayout import Turn
+from codegen.errors.counting import counted
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.numbers.dtypes import DTYPES
 from codegen.planning.algorithms import tiling
@@ -165,7 +166,7 @@ class KernelTiles:
                 else:
                     sum_now = f"{spell.load('y', at)} + {total}"
                     stores.append(spell.store("y", (at,), sum_now, None))
-        words = f"{taps} tap{'s' * (taps > 1)} x " + self._across(channels, vectors * lanes)
+        words = f"{counted(taps, 'tap')} x " + self._across(channels, vectors * lanes)
         tag = f"{taps}x{channels}x{vectors * lanes}"
         zero = (spell.broadcast("0"),) * vectors
         loop = Loop("the outputs", (count_loop("t", 0, "count"),), (Step(loads, tuple(rows)),))
@@ -190,7 +191,7 @@ class KernelTiles:
 
     @staticmethod
     def _across(channels: int, width: int) -> str:
-        return f"{channels} channel{'s' * (channels > 1)} x {width} filters"
+        return f"{counted(channels, 'channel')} x {counted(width, 'filter')}"
 
 
 class ChannelTiles(KernelTiles):
@@ -220,7 +221,7 @@ class ChannelTiles(KernelTiles):
 
     @staticmethod
     def _across(channels: int, width: int) -> str:
-        return f"{width} channels"
+        return counted(width, "channel")
 
 
 def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning import planner
 from codegen.planning.algorithms import cost
 from codegen.planning.plan import KernelPlan, Request
@@ -178,7 +179,7 @@ def describe(plan: KernelPlan) -> str:
     schedule, inner = plan.schedule, plan.inner
     assert isinstance(schedule, Schedule)
     assert inner is not None
-    what = f"{schedule.outs} phases" if schedule.phases else f"{schedule.outs} outputs"
+    what = counted(schedule.outs, "phase" if schedule.phases else "output")
     return f"{NAME}, {what} at a time in channels_last: {planner.algorithm(inner.algorithm).describe(inner)}"
 
 

@@ -90,8 +90,10 @@ def describe(plan: KernelPlan) -> str:
     assert isinstance(schedule, Schedule)
     assert inner is not None
     along = "a row" if plan.problem.channels_last else "time"
-    vectors = f"{plan.problem.activation.name} in vectors of {schedule.widths[0]} along {along}"
-    return f"{planner.algorithm(inner.algorithm).describe(inner)}; then {vectors}"
+    lanes = schedule.widths[0]
+    vectors = f"in vectors of {lanes}" if lanes > 1 else "number by number"
+    sums = planner.algorithm(inner.algorithm).describe(inner)
+    return f"{sums}; then {plan.problem.activation.name} {vectors} along {along}"
 
 
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning import planner
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
@@ -125,7 +126,7 @@ def describe(plan: KernelPlan) -> str:
     schedule = plan.schedule
     assert isinstance(schedule, Schedule)
     each, across = (planner.algorithm(part.algorithm).describe(part) for part in plan.parts)
-    chunk = "all outputs" if schedule.whole else f"{schedule.outs} outputs at a time"
+    chunk = "all outputs" if schedule.whole else f"{counted(schedule.outs, 'output')} at a time"
     return f"{NAME}, {chunk}: {each}; then {across}"
 
 

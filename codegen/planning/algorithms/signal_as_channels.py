@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning import planner
 from codegen.planning.algorithms import cost, direct_filters, fft
 from codegen.planning.plan import KernelPlan, Request
@@ -97,7 +98,7 @@ def describe(plan: KernelPlan) -> str:
     assert isinstance(schedule, Schedule)
     assert inner is not None
     module = fft if inner.algorithm == fft.NAME else direct_filters
-    return f"{NAME}, {schedule.width} neighbouring samples as channels: {module.describe(inner)}"
+    return f"{NAME}, {counted(schedule.width, 'neighbouring sample')} as channels: {module.describe(inner)}"
 
 
 def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:

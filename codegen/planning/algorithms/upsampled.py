@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning import planner
 from codegen.planning.algorithms import bilinear_schedule, cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
@@ -203,7 +204,8 @@ def describe(plan: KernelPlan) -> str:
     schedule = plan.schedule
     assert isinstance(schedule, Schedule)
     words = [planner.algorithm(inner.algorithm).describe(inner) for inner in plan.parts]
-    filters = f"{schedule.rows.count} outputs of a filter as filters, {schedule.chunk} rows at a time"
+    phases = f"{counted(schedule.rows.count, 'output')} of a filter as filters"
+    filters = f"{phases}, {counted(schedule.chunk, 'row')} at a time"
     return f"{NAME}, {filters}: {'; '.join(words)}"
 
 
