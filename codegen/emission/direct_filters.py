@@ -223,7 +223,7 @@ class FiltersView:
 
     def _call(self, block: Block, segment: Segment, name: str, base: int) -> Call:
         problem, rows = self.problem, block.tiles[segment.tile].rows
-        heads, weights, y = self._place(block, base)
+        heads, weights, _ = self._place(block, base)
         steps = problem.steps
         assert steps is not None
         first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
@@ -243,7 +243,7 @@ class FiltersView:
         sample = max(0, segment.start * problem.stride - problem.pads(steps)[0])
         x_turn = (turn * problem.stride * problem.channels, "t")
         x = offset("x", *self._x_lane(block.panel), x_turn, sample * problem.channels)
-        y = y + offset("", (turn * problem.filters, "t"), segment.start * problem.filters)
+        y = offset("y", *self._lane(block.panel), (turn * problem.filters, "t"), segment.start * problem.filters)
         end_step = segment.start + segment.count * rows - 1
         comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
         return Call(comment, heads, f"{name}({x}, {weights}, {y});")

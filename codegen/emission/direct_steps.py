@@ -67,7 +67,7 @@ def _statements(
     starts, many = schedule.starts, p.groups > 1
     several = many or len(starts) > 1
     if several:
-        yield f"const ptrdiff_t f = {index((p.group_filters if many else 0, 'g'), *_block_of(starts))};"
+        yield f"const ptrdiff_t f = {index((p.group_filters if many else 0, 'g'), *block_of(starts))};"
     prefix = f"{name}_" if plan.weights == "baked" else ""
     x = offset("x", (p.group_channels * many, f"{build.steps} * g"))
     if p.steps is not None:
@@ -84,7 +84,7 @@ def _statements(
         yield border.call(x, weights, y, own, *found.after)
 
 
-def _block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
+def block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
     """The first filter of block j of a group."""
     if len(starts) == 1:
         return [starts[0]]
@@ -150,11 +150,10 @@ class _Tiles:
             apart = f", {counted(p.dilation, 'sample')} from tap to tap" if p.kernel_size > 1 else ""
             loop = Loop(words + apart, (count_loop("c", 0, p.group_channels),), steps)
         else:
-            heads: tuple[str, ...] = (count_loop("k", 0, p.kernel_size),)
-            channel: int | str = 0
-            if p.group_channels > 1:
-                heads, channel = (count_loop("c", 0, p.group_channels), *heads), "c"
-            loop = Loop(words, heads, (self._step(schedule.vectors, schedule.lanes, channel, "k"),))
+            counts = {"c": p.group_channels, "k": p.kernel_size}
+            channel, tap = (name if count > 1 else 0 for name, count in counts.items())
+            heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
+            loop = Loop(words, heads, (self._step(schedule.vectors, schedule.lanes, channel, tap),))
         comment = f"{counted(schedule.rows, 'filter')} x {counted(schedule.width, 'output step')}"
         return self._microkernel(f"{schedule.rows}x{schedule.width}", comment, schedule.vectors, schedule.lanes, loop)
 

@@ -121,12 +121,13 @@ class FilterTiles:
             step = self._step(tile, span, panel, 0, "i")
             return [Loop(f"{words} x {channels}: one contiguous run", (head,), (step,))]
         if form == "nested":
-            heads = [count_loop("k", span.first, span.last)]
+            several = len(taps) > 1
+            heads = [count_loop("k", span.first, span.last)] * several
             channel: int | str = 0
             if self.channels > 1:
                 heads.append(count_loop("c", 0, self.channels))
                 channel = "c"
-            step = self._step(tile, span, panel, "k", channel)
+            step = self._step(tile, span, panel, "k" if several else span.first, channel)
             steps: tuple[Step, ...] = (step,)
             if self.depthwise:  # no hold() between the two: what a row loads is the next tap's of the row before
                 steps = (Step(step.loads, ()), Step((), step.rows))

@@ -9,11 +9,22 @@ from codegen.emission.interface import kernels
 from codegen.planning.plan import KernelPlan
 from codegen.planning.planner import packed_numbers
 
+WORDS = {  # what the functions of a rewritten problem compute, by the algorithm that rewrote it
+    "relayout": ("channels_last",),
+    "row_activation": ("sums",),
+    "separable": ("depthwise", "pointwise"),
+    "signal_as_channels": ("rows_of_samples",),
+    "strides_as_channels": ("unstrided",),
+    "upsampled": ("phases",),
+}
+
 
 def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
-    """The C names of the functions of `plan.parts`."""
-    letters = ("", *"bcdefghijklmnopqrstuvwxyz", *map(str, range(27, 1 + len(plan.parts))))
-    return tuple(f"{name}_inner{letter}" for letter in letters[: len(plan.parts)])
+    """The C names of the functions of `plan.parts`: what they compute, numbered where one word serves several."""
+    count, words = len(plan.parts), WORDS.get(plan.algorithm, ("inner",))
+    if count > len(words):
+        words = tuple(f"{words[0]}_{number}" for number in range(1, count + 1))
+    return tuple(f"{name}_{word}" for word in words[:count])
 
 
 def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:

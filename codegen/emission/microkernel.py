@@ -110,11 +110,15 @@ class Output:
         wide = spell.lanes * len(self.columns)
         (step,) = self.rows[1] if len(self.rows) > 1 else (0,)
         turn = (step, "r") if isinstance(step, int) else (1, f"r * {times(*step)}")
+        many = len(self.rows) > 1
+        where = [(turn, at) if many else (*self.rows[0], at) for at in self.columns]
+        body = [
+            spell.store(self.pointer, at, spell.load("sums", (wide * many, "r"), v * spell.lanes), act)
+            for v, at in enumerate(where)
+        ]
+        if not many:
+            return (*sums, *body)
         loop = count_loop("r", 0, len(self.rows))
-        body = (
-            spell.store(self.pointer, (turn, at), spell.load("sums", (wide, "r"), v * spell.lanes), act)
-            for v, at in enumerate(self.columns)
-        )
         return (*sums, f"{loop} {{", *(f"    {line}" for line in body), "}")
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.emission.cformat import grouped, times
+from codegen.emission.direct_steps import block_of
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
 from codegen.planning.algorithms import (
@@ -17,9 +19,11 @@ from codegen.planning.algorithms import (
     row_activation,
     upsampled,
 )
+from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.plan import KernelPlan
 from codegen.planning.planner import packed_numbers
 from codegen.planning.transforms import named
+from codegen.problem.conv_problem import ConvProblem
 
 MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
 
@@ -93,6 +97,30 @@ def packing(plan: KernelPlan) -> Packing | None:
     return None
 
 
+def numbered(p: ConvProblem, packing: Packing) -> tuple[str, ...]:
+    """The C that looks up number n of a part's kernel: of which row and lane, so of which tap, channel and filter."""
+    if packing.tap_step is None:
+        return ()
+    row_width = times(p.groups, "width")
+    divided = grouped(row_width)
+    lane, group = ("lane % width", "lane / width") if p.groups > 1 else ("lane", "0")
+    phase = f"({lane} / {p.group_filters})" if p.group_filters > 1 else grouped(lane)
+    channel, tap = (
+        ("", "row") if p.group_channels == 1 else (f"row % {p.group_channels}", f"(row / {p.group_channels})")
+    )
+    filters = [(p.group_filters, f"({group})")] * (p.groups > 1)
+    within = [(1, f"lane % {p.group_filters}")] * (p.group_filters > 1)
+    row = index((p.group_channels, "k"), *[(1, channel)] * bool(channel))
+    place = index((p.filters, grouped(row)), *[(1, "f")] * bool(filters or within))
+    return (
+        f"const ptrdiff_t width = {times(p.group_filters, 'phases')}, lane = n % {divided}, row = n / {divided};",
+        f"const ptrdiff_t k = tap + step * {phase} + {times(packing.tap_step, tap)};",
+        *[f"const ptrdiff_t f = {index(*filters, *within)};"] * bool(filters or within),
+        "",
+        f"return k < {p.kernel_size} ? kernel[{place}] : 0;",
+    )
+
+
 def _of_parts(plan: KernelPlan, schedule: upsampled.Schedule) -> Packing | None:
     """The inner plans' packings, one after the other, each number looked up in the whole kernel."""
     moves: list[Move] = []
@@ -114,11 +142,21 @@ def _by_filters(plan: KernelPlan, schedule: direct_filters.Schedule) -> Packing:
         panel = block.panel
         heads = [count_loop("g", 0, groups)] if groups > 1 and alone else []
         heads += [count_loop("j", 0, panel.count)] if panel.count > 1 else []
-        heads += [count_loop("i", 0, terms), count_loop("l", 0, panel.width)]
-        step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
-        where = index((p.filters, "i"), (p.group_filters if groups > 1 else 0, "g"), step, panel.first)
-        moves.append((tuple(heads), f"kernel[{where} + {_lane(panel.offsets, panel.lanes)}]"))
+        heads += _loops(i=terms, l=panel.width)
+        lane = [(1, _lane(panel.offsets, panel.lanes))] if panel.width > 1 else []
+        group = (p.group_filters if groups > 1 else 0, "g")
+        where = index(*_turns("i", terms, p.filters), group, *_block(panel), *lane, panel.first)
+        moves.append((tuple(heads), f"kernel[{where}]"))
     return Packing(tuple(moves), groups=0 if alone or groups == 1 else groups)
+
+
+def _block(panel: Panel) -> list[int | tuple[int, str]]:
+    """The first filter of block j, counted from the panel's."""
+    if panel.count == 1:
+        return []
+    if panel.even:
+        return [(panel.step, "j")]
+    return [(1, f"(j < {panel.count - 1} ? {times(panel.step, 'j')} : {panel.last - panel.first})")]
 
 
 def _lane(offsets: tuple[int, ...], lanes: int) -> str:
@@ -131,13 +169,23 @@ def _lane(offsets: tuple[int, ...], lanes: int) -> str:
 
 def _by_steps(plan: KernelPlan, schedule: direct_steps.Schedule) -> Packing:
     p, starts = plan.problem, schedule.starts
-    step = starts[1] - starts[0] if len(starts) > 1 else 0
-    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, len(starts)), count_loop("c", 0, p.group_channels)]
-    heads += [count_loop("k", 0, p.kernel_size), count_loop("r", 0, schedule.rows)]
-    block = f"(j < {len(starts) - 1} ? {step} * j : {starts[-1]})"
-    filters = index((p.group_filters, "g"), (1, block), (1, "r"))
-    where = f"{index((p.group_channels * p.filters, 'k'), (p.filters, 'c'))} + {filters}"
+    counts = {"g": p.groups, "j": len(starts), "c": p.group_channels, "k": p.kernel_size, "r": schedule.rows}
+    apart = {"g": p.group_filters, "c": p.filters, "k": p.group_channels * p.filters, "r": 1}
+    heads = [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
+    where = index(
+        *((apart[name], name) for name in "kcg" if counts[name] > 1), *block_of(starts), *_turns("r", schedule.rows)
+    )
     return Packing(((tuple(heads), f"kernel[{where}]"),))
+
+
+def _turns(name: str, count: int, step: int = 1) -> list[tuple[int, str]]:
+    """What a loop's variable adds to a place; nothing where it turns once."""
+    return [(step, name)] if count > 1 else []
+
+
+def _loops(**counts: int) -> list[str]:
+    """The heads of loops that turn more than once."""
+    return [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
 
 
 def _transformed(plan: KernelPlan, schedule: bilinear_schedule.Schedule) -> Packing | None:
@@ -145,12 +193,14 @@ def _transformed(plan: KernelPlan, schedule: bilinear_schedule.Schedule) -> Pack
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:
         return None
-    order = [count_loop("j", 0, panel.count), count_loop("r", 0, len(transform.distinct))]
-    heads = [count_loop("g", 0, p.groups), *(reversed(order) if schedule.by_points else order)]
-    heads += [count_loop("part", 0, schedule.parts), count_loop("c", 0, p.group_channels)]
-    heads += [count_loop("l", 0, panel.width)]
-    step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
-    where = index((p.filters, "c"), (p.group_filters, "g"), step)
-    value = f"point(kernel + {where} + {_lane(panel.offsets, panel.lanes)}, r, {schedule.taps} * part)"
+    order = [*_loops(j=panel.count), count_loop("r", 0, len(transform.distinct))]
+    heads = [*_loops(g=p.groups), *(reversed(order) if schedule.by_points else order)]
+    heads += _loops(part=schedule.parts, c=p.group_channels, l=panel.width)
+    lane = [(1, _lane(panel.offsets, panel.lanes))] if panel.width > 1 else []
+    where = index(
+        *_turns("c", p.group_channels, p.filters), *_turns("g", p.groups, p.group_filters), *_block(panel), *lane
+    )
+    part = times(schedule.taps, "part") if schedule.parts > 1 else "0"
+    value = f"point({f'kernel + {where}' if where != '0' else 'kernel'}, r, {part})"
     matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
     return Packing(((tuple(heads), value),), matrix)

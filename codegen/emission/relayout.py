@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, times
+from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
 from codegen.planning.algorithms.relayout import Schedule, panel_bytes
@@ -51,7 +52,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
-        "call": f"{name}_inner({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name)[0]}({', '.join(arguments)});",
     }
 
 

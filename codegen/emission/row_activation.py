@@ -41,6 +41,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else wide,
         "compared": wide if p.channels_last and not schedule.apart else [],
         "half": p.out_filters,
+        "half_of": {n: n // 2 for n in wide},
     }
 
 

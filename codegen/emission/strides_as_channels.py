@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.inner import inner_names
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 
@@ -35,5 +36,5 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
-        "call": f"{name}_inner{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name)[0]}{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
     }

@@ -47,8 +47,9 @@ class Taps:
     rows: tuple[Rows, ...]
 
     @property
-    def step_up(self) -> int:
-        return self.step - 1
+    def last(self) -> str:
+        """The last of the taps from k on."""
+        return index((1, "k"), self.step - 1)
 
 
 @dataclass(frozen=True)
@@ -273,8 +274,10 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
         "tap_at": index((p.dilation, "k"), -left),
         "dz_time": p.filters,
         "sum_tap": tiles.sum_row * p.group_channels,
-        "overlap_from": p.channels // width * width,
-        "overlap": plan.padded - p.channels,
+        "dkernel_at": index((p.filters, "k"), (p.group_filters, "c"), (int(p.group_filters > 1), "m")),
+        "overlapped": f"c < {p.channels // width * width} ? c : {index((1, 'c'), plan.padded - p.channels)}"
+        if plan.padded > p.channels
+        else "c",
         "kernel_rows": p.kernel_size * p.group_channels,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
         "first_tap": ceil_over("-at", p.stride),

@@ -59,11 +59,10 @@ LEFT_TO_RUN_TIME = {
     "a sum of constants": re.compile(rf"(?<![*/%] ){NUMBER} [-+] {NUMBER}(?! [*/%])"),
     "a product of constants": re.compile(rf"{NUMBER} [*/%] {NUMBER}"),
     "constants compared": re.compile(rf"(?<![-+*/%] ){NUMBER} (?:[<>]=?|[!=]=) {NUMBER}(?! [-+*/%])"),
-    "a choice of two equals": re.compile(r"\? ([\w.]+) : \1(?![\w.])"),
-    "minus a negative number": re.compile(r"[-+] -\d"),
+    "a choice of two equals": re.compile(r"\? ([\w.]+) : \1(?![\w.]| [-+*/%])"),
+    "minus a negative number": re.compile(r"[-+] -\d+(?![\d.])"),
     "a name in brackets": re.compile(r"(?<![\w)\]] )(?<![\w)\]])\((?:[a-z]\w*|\d+)\)(?! ?[\w({-])"),
 }
-LOOP = re.compile(r"for \(ptrdiff_t (\w+) = (\d+); \1 < (\d+); (?:\+\+\1|\1 \+= (\d+))\)")
 DEFINED = re.compile(r"^static (?:inline )?[^=;{\n]*?\b(\w+)\([^{;]*\)\n\{", re.MULTILINE)
 TABLE = re.compile(r"^static const \w+ (\w+)\[", re.MULTILINE)
 MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
@@ -73,7 +72,7 @@ TYPE = re.compile(r"^typedef [^;]*?(\w+)(?: __attribute__[^;]*)?;", re.MULTILINE
 def english(text: str, _: str) -> Iterator[tuple[str, str]]:
     """Numbers that do not agree with their nouns, and ordinals with another's ending."""
     for comment in COMMENT.findall(text):
-        flat = re.sub(r"\s*\n \*\s*|\s+", " ", comment)
+        flat = re.sub(r"\s*\n \*\s+|\s+", " ", comment[2:-2])
         for kind, pattern in (("several of one", SEVERAL_OF_ONE), ("one of several", ONE_OF_SEVERAL)):
             yield from ((kind, found[0]) for found in pattern.finditer(flat))
         for found in ORDINAL.finditer(flat):
@@ -89,9 +88,6 @@ def left_to_run_time(text: str, _: str) -> Iterator[tuple[str, str]]:
             for kind, pattern in LEFT_TO_RUN_TIME.items():
                 if pattern.search(line):
                     yield kind, line.strip()
-            for _name, first, end, step in LOOP.findall(line):
-                if int(end) - int(first) <= int(step or 1):
-                    yield "a loop that does not turn twice", line.strip()
 
 
 def unused(text: str, file: str) -> Iterator[tuple[str, str]]:
