@@ -31,7 +31,7 @@ def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, A
         "first_whole": lengths.first_whole(problem),
         "last_whole": lengths.last_whole(problem),
         "ends_padded": padded(problem)[1],
-        "few": _most_rows(schedule) > 1,
+        "few": _most_rows(schedule) > max(1, plan.least_outs),
     }
 
 
@@ -147,7 +147,7 @@ class FiltersView:
         p = self.problem
         if p.steps is None:
             before, after = padded(p)
-            few = _most_rows(self.schedule) > 1
+            few = _most_rows(self.schedule) > max(1, self.plan.least_outs)
             return ("0", "first") if before or few else None, ("last", "outs") if after else None
         if self.schedule.peeled or self.schedule.interior is None:
             return None, None

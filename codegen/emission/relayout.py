@@ -28,7 +28,11 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
     assert isinstance(schedule, Schedule)
     assert inner is not None
-    sides = sorted({schedule.lanes_in, schedule.lanes_out} - {1})
+    lanes_in, lanes_out = schedule.lanes_in, schedule.lanes_out
+    if p.steps is not None:  # no square fits into fewer samples, or outputs
+        lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1
+        lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
+    sides = sorted({lanes_in, lanes_out} - {1})
     here, there = (
         panel_bytes(numbers, p) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
@@ -43,7 +47,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "schedule": schedule,
         "turns": tuple(Turn.of(side, p.item_bytes) for side in sides),
         "word": {4: "int", 8: "long long"}[p.item_bytes],
-        "sides": {"in": Side(schedule.lanes_in, p.channels), "out": Side(schedule.lanes_out, p.filters)},
+        "sides": {"in": Side(lanes_in, p.channels), "out": Side(lanes_out, p.filters)},
         "chunks": ceil_over("outs", schedule.outs) if free else chunks,
         "here": here,
         "in_run": schedule.length * p.channels,

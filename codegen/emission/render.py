@@ -99,8 +99,10 @@ def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
     module, inner = _emission(plan), ""
+    least = module.least_outs(plan) if hasattr(module, "least_outs") else 0
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
-        rewritten = replace(part, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
+        sliced = plan.sliced and getattr(module, "SLICES_INNER", False)
+        rewritten = replace(part, sliced=sliced, least_outs=least)
         inner += within(rewritten, inner_name)
     body = _environment().get_template(module.TEMPLATE).render(context | written(module.view(plan, name)))
     return CText(inner + body.strip("\n"))

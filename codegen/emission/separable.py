@@ -58,3 +58,12 @@ def _chunks(plan: KernelPlan, schedule: Schedule) -> str:
     if schedule.whole:
         return "1"
     return ceil_over("outs", schedule.outs) if p.steps is None else str(-(-p.out_steps(p.steps) // schedule.outs))
+
+
+def least_outs(plan: KernelPlan) -> int:
+    """The outputs that a chunk has at least: those of the last one, where they are known."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    if p.steps is None or not p.out_steps(p.steps):
+        return 0
+    return p.out_steps(p.steps) % schedule.outs or schedule.outs

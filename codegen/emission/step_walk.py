@@ -104,7 +104,7 @@ def _alone(one: Chunk, schedule: Schedule, before: bool, fits: bool, after: bool
 def _free(plan: KernelPlan, schedule: Schedule, name: str) -> Walk:
     """Chunks of a length that is known when it runs."""
     p, size = plan.problem, _size(schedule)
-    (before, after), few = padded(p), schedule.width > 1
+    (before, after), few = padded(p), schedule.width > max(1, plan.least_outs)
     opening = [f"const ptrdiff_t outs = {name}_out_steps(steps);"]
     if p.centred:
         opening.append(f"const ptrdiff_t left = {padding(p)[0]};")

@@ -16,7 +16,7 @@ _DEFINITION = re.compile(
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
 _GONE, _LIFTED = "\0", "\1"
-_LEFT_COMMENT = re.compile(rf"^/\*(?:(?!\*/).)*\*/\n{_GONE}+(?=\n|\Z)", re.MULTILINE | re.DOTALL)
+_LEFT_COMMENT = re.compile(rf"^{_GONE}*/\*(?:(?!\*/).)*\*/\n{_GONE}+(?=\n|\Z)", re.MULTILINE | re.DOTALL)
 _EMPTY = re.compile(rf"^{_GONE}*#if[^\n]*\n(?:{_GONE}*#(?:elif|else)[^\n]*\n)*{_GONE}*#endif\n", re.MULTILINE)
 _WIDTHS = re.compile(r"\bu?int\d+_t\b")
 _TABLE = re.compile(r"(?<= = \{\n)[^{}]*(?=\n\};)")
