@@ -99,24 +99,29 @@ class Border:
         before, after = padded(p)
         steps, left = steps_of(p), left_of(p)
         names = [word for word, used in ((steps, after or "steps" in handed), (left, True)) if used and word.isalpha()]
+        first, fit = _taps("at", steps, p.dilation)
+        far_first, far_fit = _taps("far", steps, p.dilation)
         return cls(
-            name,
-            edges[0],
-            edges[1] if len(edges) > 1 else None,
-            size,
-            (size - 1) * p.stride,
-            sample_of(p, "t"),
-            before,
-            after,
-            *(text for where in ("at", "far") for text in _taps(where, steps, p.dilation)),
-            p.kernel_size,
-            p.dilation,
-            x_step,
-            y_step,
-            tap_weights,
-            handed,
-            tuple(names),
-            tuple(word for word in handed if word != "steps"),
+            name=name,
+            one=edges[0],
+            several=edges[1] if len(edges) > 1 else None,
+            size=size,
+            far=(size - 1) * p.stride,
+            at=sample_of(p, "t"),
+            before=before,
+            after=after,
+            first=first,
+            fit=fit,
+            far_first=far_first,
+            far_fit=far_fit,
+            kernel_size=p.kernel_size,
+            dilation=p.dilation,
+            x_step=x_step,
+            y_step=y_step,
+            tap_weights=tap_weights,
+            handed=handed,
+            lengths=tuple(names),
+            own=tuple(word for word in handed if word != "steps"),
         )
 
     def call(self, x: str, weights: str, y: str, own: Iterable[str], first: str, end: str) -> str:
