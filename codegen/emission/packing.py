@@ -18,7 +18,6 @@ from codegen.planning.algorithms import (
     upsampled,
 )
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import packed_numbers
 from codegen.planning.transforms import named
 
 MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
@@ -62,7 +61,7 @@ class Pack:
     @property
     def count(self) -> int:
         """Packed numbers."""
-        return packed_numbers(self.plan)
+        return self.plan.packed_numbers
 
 
 def packs(plan: KernelPlan) -> tuple[Pack, ...]:
@@ -107,7 +106,7 @@ def _of_parts(plan: KernelPlan, schedule: upsampled.Schedule) -> Packing | None:
 
 def _by_filters(plan: KernelPlan, schedule: direct_filters.Schedule) -> Packing:
     p = plan.problem
-    groups, terms = (1, p.kernel_size) if plan.algorithm == "depthwise" else (p.groups, p.terms)
+    groups, terms = (1, p.kernel_size) if plan.algorithm.name == "depthwise" else (p.groups, p.terms)
     alone = len(schedule.blocks) == 1
     moves: list[Move] = []
     for block in schedule.blocks:

@@ -109,7 +109,7 @@ def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
     """The pack functions and their text."""
     found = packs(plan)
     if not found:
-        raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
+        raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
     return {"packs": found, "packs_text": CText("\n\n".join(_pack(each, context) for each in found))}
 
 
@@ -144,7 +144,7 @@ def jit_text(source: GeneratedSource) -> str:
 
 def _emission(plan: KernelPlan) -> Any:
     """The module of codegen.emission that knows the plan's algorithm: TEMPLATE, view() and lanes()."""
-    return import_module(f"codegen.emission.{plan.algorithm}")
+    return import_module(f"codegen.emission.{plan.algorithm.name}")
 
 
 def _storage(plan: KernelPlan) -> dict[str, Any]:
@@ -215,15 +215,13 @@ def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
 
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
-    from codegen.planning.planner import algorithm
-
     p, dtype = plan.problem, DTYPES[plan.problem.dtype]
     kernel, bias = weights
     kernel = plan.half.encode(kernel) if plan.half else kernel
     given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
     tables = []
     for (label, part), array in zip(kernels(plan), given, strict=True):
-        packed = algorithm(part.algorithm).pack(part, array)
+        packed = part.pack(array)
         text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))
     if p.bias:

@@ -10,7 +10,6 @@ from codegen.emission.microkernel import act_name, count_loop, index, offset
 from codegen.planning.algorithms.output_phases import Part
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import packed_numbers
 
 TEMPLATE = "upsampled.c.j2"
 
@@ -167,7 +166,7 @@ class InterleavedView:
         before = [i for i in self.schedule.inners[:number] if i is not None]
         if self.lay:
             return offset("laid", sum(self._numbers(part) for part in self.rows.parts[:number]))
-        return offset(f"{self.prefix}kernel", sum(packed_numbers(self.plan.parts[i]) for i in before))
+        return offset(f"{self.prefix}kernel", sum(self.plan.parts[i].packed_numbers for i in before))
 
     def _numbers(self, part: Part) -> int:
         return part.taps * part.phases * self.problem.group_channels * self.problem.filters

@@ -19,7 +19,6 @@ from codegen.machine import cache, compilers, linking, plan_index, self_test, th
 from codegen.machine._abi import ffi
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import algorithm
 from codegen.problem.targets import Target, runs_here
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class CompiledKernel:
         kernel = self.plan.half.encode(kernel) if self.plan.half else kernel
         if self.plan.weights != "packed":
             return kernel
-        return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
+        return np.ascontiguousarray(self.plan.pack(kernel))
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it.

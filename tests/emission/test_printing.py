@@ -101,7 +101,7 @@ class TestWhatIsPrinted:
         for place in (
             "spec.name",
             "spec.padding",
-            "plan.algorithm",
+            "plan.algorithm.name",
             "plan.problem.dtype",
             "activation.name",
             "call.name",
@@ -189,7 +189,7 @@ class TestTheRealPath:
             target = TARGETS[("scalar", "avx512", "neon")[number % 3]]
             for chosen in planner.survey(Request(layer.spec("k").lower(), target, "packed", "wide")).found:
                 cformat.typed(chosen)
-                seen.add(chosen.algorithm)
+                seen.add(chosen.algorithm.name)
         assert seen >= set(planner.ALGORITHMS) - {"separable"}
 
     @pytest.mark.parametrize("compiler", ["gcc", "clang"])

@@ -68,7 +68,7 @@ class Case:
         p = self.plan.problem
         sliced = ", sliced" * self.plan.sliced
         stored = f"{self.plan.storage}, {self.plan.weights} weights{sliced}"
-        return f"{self.plan.algorithm}, {self.plan.target.name}, {self.length}, {stored}: {p}"
+        return f"{self.plan.algorithm.name}, {self.plan.target.name}, {self.length}, {stored}: {p}"
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ def _case(algorithm: str, target: str, length: str, rng: np.random.Generator) ->
         problem = replace(layer, free=length == "free", steps=steps).spec(dtype=dtype).lower()
         accuracy: Accuracy = "exact" if rng.integers(4) == 0 else "fast"
         asked = Request(problem, TARGETS[target], weights, accuracy, storage=storage)
-        if planner.why_not(algorithm, asked):
+        if planner.why_not(planner.ALGORITHMS[algorithm], asked):
             continue
-        served = [plan for plan in planner.survey(asked).found if plan.algorithm == algorithm]
+        served = [plan for plan in planner.survey(asked).found if plan.algorithm.name == algorithm]
         if served:
             plan = served[int(rng.integers(min(4, len(served))))]
             return Case(replace(plan, sliced=bool(rng.integers(4) == 0)), accuracy, length)
@@ -256,7 +256,7 @@ def search(wanted: int, seed: int, each: Callable[[str], None] = lambda line: No
             for mutant, seen, said in tried(case, Path(folder), seed * 100_000 + number):
                 told = f"{case}\n    {mutant.what if mutant else 'as it is'}: oracle {seen}, self-test {said}"
                 if mutant:
-                    tally.ends[case.plan.algorithm, seen, said] += 1
+                    tally.ends[case.plan.algorithm.name, seen, said] += 1
                 if (seen != "no") != (said != "no") and (not mutant or said == "no"):
                     tally.findings.append(told)
                 each(told)

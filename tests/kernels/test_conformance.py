@@ -49,7 +49,7 @@ def test_a_random_plan_of_every_algorithm(target: str, specs: int, need: Callabl
     for start in range(0, len(layers), trials.PER_PROGRAM // 6):
         made = trials.one_of_each(layers[start : start + trials.PER_PROGRAM // 6], TARGETS[target], start)
         trials.try_all(made, tools, tmp_path, start)
-        seen |= {kernel.source.plan.algorithm for kernel in made}
+        seen |= {kernel.source.plan.algorithm.name for kernel in made}
     assert seen == set(planner.ALGORITHMS)
 
 

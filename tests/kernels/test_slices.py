@@ -37,14 +37,16 @@ CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
     for algorithm in planner.ALGORITHMS
-    if not planner.why_not(algorithm, Request(problem, native(), "packed", "fast"))
+    if not planner.why_not(planner.ALGORITHMS[algorithm], Request(problem, native(), "packed", "fast"))
 ]
 
 
 @pytest.mark.parametrize(("name", "algorithm"), CASES)
 def test_threads_do_not_change_a_bit(name: str, algorithm: str) -> None:
     problem, rng = PROBLEMS[name], np.random.default_rng(3)
-    plan = planner.algorithm(algorithm).candidates(Request(problem, native(), "packed", "fast"))[0]
+    plan = planner.ALGORITHMS[algorithm].candidates(Request(problem, native(), "packed", "fast"), planner.best_of_each)[
+        0
+    ]
     x = rng.normal(size=problem.in_shape(2, problem.steps or 777)).astype("f")
     kernel, bias = rng.normal(size=problem.kernel_shape).astype("f"), rng.normal(size=problem.filters).astype("f")
     answers = []

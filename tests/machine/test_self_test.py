@@ -146,9 +146,9 @@ def test_lengths_of_a_free_input_run_every_loop() -> None:
     for name in ("free", "strided, same", "depthwise"):
         for algorithm in ("direct_filters", "winograd", "depthwise", "row_activation", "relayout"):
             request = Request(PROBLEMS[name], TARGETS["avx512"], "packed", "fast")
-            if planner.why_not(algorithm, request):
+            if planner.why_not(planner.ALGORITHMS[algorithm], request):
                 continue
-            plan = planner.algorithm(algorithm).candidates(request)[0]
+            plan = planner.ALGORITHMS[algorithm].candidates(request, planner.best_of_each)[0]
             p, found = (
                 plan.problem,
                 [tried.steps for tried in self_test_inputs.trials(plan, self_test_inputs.Weights.of(plan))],
