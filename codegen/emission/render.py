@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, lengths
@@ -15,6 +14,7 @@ from codegen.emission.cformat import CText, written
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
 from codegen.emission.packing import Pack, packs
+from codegen.emission.registry import writer
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
@@ -89,11 +89,13 @@ def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
-    module, inner = _emission(plan), ""
+    how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
-        rewritten = replace(part, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
+        rewritten = replace(part, sliced=plan.sliced and how.slices_inner)
         inner += within(rewritten, inner_name)
-    body = _environment().get_template(module.TEMPLATE).render(context | written(module.view(plan, name)))
+    templates = _environment()
+    template = templates.from_string(how.text) if how.text else templates.get_template(how.template)
+    body = template.render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 
@@ -140,11 +142,6 @@ def jit_text(source: GeneratedSource) -> str:
     before, found, after = source.code.partition(include)
     assert found
     return before + source.header + after + entry
-
-
-def _emission(plan: KernelPlan) -> Any:
-    """The module of codegen.emission that knows the plan's algorithm: TEMPLATE, view() and lanes()."""
-    return import_module(f"codegen.emission.{plan.algorithm.name}")
 
 
 def _storage(plan: KernelPlan) -> dict[str, Any]:
@@ -210,7 +207,7 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
 
 def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
-    found = set(_emission(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
+    found = set(writer(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
     return tuple(sorted(found, reverse=True))
 
 
