@@ -80,6 +80,10 @@ class Request:
     storage: str = AS_COMPUTED  # of the weights: codegen.numbers.storage's words
 
 
+Plain = int | str | bool | None | tuple["Plain", ...]
+Key = tuple[Plain, ...]
+"""What tells a schedule from others: numbers and words in a fixed order, no name of a class or of a field."""
+
 BestOfEach = Callable[[Request], list["KernelPlan"]]
 """The cheapest plan of each algorithm for a request, cheapest first; none where no algorithm serves it."""
 
@@ -108,6 +112,8 @@ class Algorithm(Generic[S]):
     `why_not(request)` is the reason why it cannot serve the request, None if it can; the flags below refuse first.
     `candidates(request, best_of_each)` are its plans, the best guess first; an algorithm that rewrites the problem asks
     `best_of_each` for the plans of the other one. `describe`, `pack` and `packed_numbers` are the plan's, see there.
+    `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a
+    field or a class gets another name.
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
     plan's inner ones is.
@@ -119,6 +125,7 @@ class Algorithm(Generic[S]):
     describe: Callable[[KernelPlan[S]], str]
     pack: Callable[[KernelPlan[S], np.ndarray], np.ndarray]
     packed_numbers: Callable[[KernelPlan[S]], int]
+    key: Callable[[S], Key]
     turns: Callable[[S], tuple[int, ...]]
     segments: Callable[[S], tuple[int, ...]] = _nothing
     inner_outputs: Callable[[S], int] = _one
@@ -196,9 +203,9 @@ class KernelPlan(Generic[S]):
 
     @property
     def key(self) -> str:
-        """The plan's name among those of its request, the same on any day: the algorithm, a hash of the schedule."""
-        schedule = f"{self.schedule}{''.join(part.key for part in self.parts)}"
-        return f"{self.algorithm.name}-{sha256(schedule.encode()).hexdigest()[:12]}"
+        """The plan's name among those of its request, the same on any day: the algorithm, a hash of what is its own."""
+        own = (self.algorithm.key(self.schedule), *(part.key for part in self.parts))
+        return f"{self.algorithm.name}-{sha256(repr(own).encode()).hexdigest()[:12]}"
 
     def describe(self) -> str:
         """The plan in words and figures, for the banner and `gen-conv show`."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
 from codegen.planning.algorithms.tiling import Panel
-from codegen.planning.plan import MOST_NOISE, Algorithm, KernelPlan, Request, Transformed
+from codegen.planning.plan import MOST_NOISE, Algorithm, KernelPlan, Key, Request, Transformed
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform
 from codegen.problem.conv_problem import ConvProblem
@@ -253,6 +253,14 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     problem, schedule = plan.problem, plan.schedule
     (panel,), points = schedule.panels, len(named(schedule.transform, schedule.taps).distinct)
     return problem.groups * panel.count * panel.width * points * schedule.parts * problem.group_channels
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    tiles = schedule.tiles, schedule.rows, tuple(panel.key for panel in schedule.panels), schedule.lanes
+    places = schedule.stride, schedule.out_stride, schedule.pitch
+    order = schedule.chunks, schedule.by_points, schedule.ahead
+    return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, direct_filters
-from codegen.planning.algorithms.direct_filters import Schedule, segments, turns
+from codegen.planning.algorithms.direct_filters import Schedule, key, segments, turns
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -135,6 +135,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     segments=segments,
     reads_stored=True,

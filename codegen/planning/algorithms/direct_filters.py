@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request, Weights
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request, Weights
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
@@ -239,6 +239,15 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return plan.problem.groups * columns * plan.problem.terms
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    blocks = tuple(
+        (block.panel.key, block.rows, tuple(tile.key for tile in block.tiles), tuple(run.key for run in block.segments))
+        for block in schedule.blocks
+    )
+    return blocks, schedule.form, schedule.peeled, schedule.interior, schedule.chunk, schedule.strip
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of each tile, and of a chunk between two changes of the filter block."""
     return (*(block.rows for block in schedule.blocks), schedule.chunk)
@@ -261,6 +270,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     segments=segments,
     reads_stored=True,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, tiling
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
@@ -127,6 +127,12 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return plan.problem.groups * len(plan.schedule.starts) * plan.schedule.rows * plan.problem.terms
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    tile = schedule.rows, schedule.vectors, schedule.lanes, schedule.form
+    return *tile, schedule.starts.key, schedule.interior, schedule.chunk
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a tile, and of a chunk between two changes of the filters."""
     return schedule.width, schedule.chunk
@@ -144,6 +150,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     segments=segments,
     reads_stored=True,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -193,6 +193,12 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return plan.inner.packed_numbers
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    run = schedule.outs, schedule.outs_runs, schedule.length, schedule.runs
+    return schedule.phases, *run, schedule.lanes_in, schedule.lanes_out
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a run of a chunk."""
     return (schedule.outs,)
@@ -205,6 +211,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     serves_stages=True,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from codegen.functions.activations import LINEAR, row
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import panel_bytes
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -103,6 +103,11 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return plan.inner.packed_numbers
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.widths, schedule.apart
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The rows that are taken side by side."""
     return (schedule.widths[0],)
@@ -115,6 +120,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     serves_stages=True,
     serves_upsampling=True,

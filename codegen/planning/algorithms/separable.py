@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -142,6 +142,11 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return sum(part.packed_numbers for part in plan.parts)
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.outs, schedule.samples, schedule.whole
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a chunk."""
     return (schedule.outs,)
@@ -154,6 +159,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     serves_stages=True,
 )

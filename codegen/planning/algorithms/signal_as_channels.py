@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, direct_filters, fft
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return plan.inner.packed_numbers
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.width, schedule.rows
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a row, and of all rows that are computed together."""
     return schedule.width, schedule.width * schedule.rows
@@ -133,6 +138,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     inner_outputs=inner_outputs,
 )

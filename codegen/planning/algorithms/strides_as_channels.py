@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return plan.inner.packed_numbers
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.phases, schedule.length
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """It has no loop of its own over the outputs."""
     return ()
@@ -131,5 +136,6 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
 )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from codegen.planning.algorithms import cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.relayout import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
 
 if TYPE_CHECKING:
@@ -232,6 +232,11 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     return sum(plan.parts[i].packed_numbers for i in plan.schedule.inners if i is not None)
 
 
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.rows.key, schedule.chunk, schedule.inners
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a row, and of a chunk of rows."""
     return schedule.rows.count, schedule.rows.count * schedule.chunk
@@ -249,6 +254,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     inner_outputs=inner_outputs,
     serves_upsampling=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
-from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers, transformed, turns
+from codegen.planning.algorithms.bilinear import describe, key, pack, packed_numbers, transformed, turns
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.phased import most_taps, phased
@@ -43,6 +43,7 @@ ALGORITHM = Algorithm(
     describe=describe,
     pack=pack,
     packed_numbers=packed_numbers,
+    key=key,
     turns=turns,
     transformed=transformed,
 )
