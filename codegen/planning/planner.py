@@ -9,7 +9,7 @@ from math import prod
 from codegen.errors import PlanError
 from codegen.functions.activations import row
 from codegen.numbers.storage import AS_COMPUTED, HALVES
-from codegen.planning.algorithms import ALGORITHMS, registered
+from codegen.planning.algorithms import ALGORITHMS
 from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import Target
@@ -37,7 +37,7 @@ def survey(request: Request) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""
     found: list[KernelPlan] = []
     refused: list[tuple[Algorithm, str]] = []
-    for algorithm in registered():
+    for algorithm in ALGORITHMS.values():
         reason = why_not(algorithm, request)
         offered = [] if reason else _stored(algorithm.candidates(request, best_of_each), request.storage)
         plans = _of_bounded_tables(offered, request)
@@ -137,7 +137,7 @@ def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
     for other in known.found:
         if other.algorithm != taken.algorithm:
             reasons.setdefault(other.algorithm, _compared(other, taken))
-    return replace(taken, rejected=tuple((each.name, reasons[each]) for each in registered() if each in reasons))
+    return replace(taken, rejected=tuple((each.name, reasons[each]) for each in ALGORITHMS.values() if each in reasons))
 
 
 def _compared(other: KernelPlan, taken: KernelPlan) -> str:

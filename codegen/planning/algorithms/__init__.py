@@ -1,4 +1,7 @@
-"""How a problem can be computed: a module an algorithm, each with its record ALGORITHM; the table of all of them."""
+"""How a problem can be computed: a module an algorithm, each with its record ALGORITHM; the table of all of them.
+
+`codegen.emission.registry.added` adds one from outside.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from codegen.planning.algorithms import (
     upsampled,
     winograd,
 )
-from codegen.planning.plan import Algorithm
+from codegen.planning.plan import Algorithm, KernelPlan
 
-__all__ = ["ALGORITHMS", "registered"]
+__all__ = ["ALGORITHMS", "are_ours"]
 
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
@@ -35,9 +38,9 @@ ALGORITHMS: dict[str, Algorithm] = {
         row_activation.ALGORITHM,
     )
 }
-_added: list[Algorithm] = []
+_OURS = frozenset(ALGORITHMS.values())
 
 
-def registered() -> tuple[Algorithm, ...]:
-    """All algorithms: the package's own, then those that codegen.emission.registry has added."""
-    return (*ALGORITHMS.values(), *_added)
+def are_ours(plan: KernelPlan) -> bool:
+    """Whether the package's own files say all of the plan: no algorithm in it is one that was added from outside."""
+    return plan.algorithm in _OURS and all(map(are_ours, plan.parts))
