@@ -24,7 +24,7 @@ class Survey:
     """All that can be had: `found` plans, cheapest first, and the algorithms that serve not, each with its reason."""
 
     found: tuple[KernelPlan, ...]
-    refused: tuple[tuple[Algorithm, str], ...]
+    refused: tuple[tuple[str, str], ...]
 
     def named(self, key: str) -> KernelPlan | None:
         """The plan of that key; None if there is none such, whoever asks for it."""
@@ -36,16 +36,16 @@ class Survey:
 def survey(request: Request) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""
     found: list[KernelPlan] = []
-    refused: list[tuple[Algorithm, str]] = []
+    refused: list[tuple[str, str]] = []
     for algorithm in ALGORITHMS.values():
         reason = why_not(algorithm, request)
         offered = [] if reason else _stored(algorithm.candidates(request, best_of_each), request.storage)
         plans = _of_bounded_tables(offered, request)
         found += plans
         if not plans:
-            refused.append((algorithm, reason or _none(algorithm, request, bool(offered))))
+            refused.append((algorithm.name, reason or _none(algorithm, request, bool(offered))))
     if not found:
-        raise PlanError("no algorithm serves this layer: " + "; ".join(f"{each.name}: {why}" for each, why in refused))
+        raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
 
 
@@ -132,12 +132,12 @@ def answer(request: Request, choice: str | None = None) -> KernelPlan:
 
 
 def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
-    """`taken` with the reasons of all others in `rejected`, in the order of the algorithms."""
+    """`taken` with the reasons of all others in `rejected`, in the order of ALGORITHMS."""
     reasons = dict(known.refused)
     for other in known.found:
         if other.algorithm != taken.algorithm:
-            reasons.setdefault(other.algorithm, _compared(other, taken))
-    return replace(taken, rejected=tuple((each.name, reasons[each]) for each in ALGORITHMS.values() if each in reasons))
+            reasons.setdefault(other.algorithm.name, _compared(other, taken))
+    return replace(taken, rejected=tuple((name, reasons[name]) for name in ALGORITHMS if name in reasons))
 
 
 def _compared(other: KernelPlan, taken: KernelPlan) -> str:

@@ -126,7 +126,7 @@ def test_starts_and_panels_cover_every_lane_once_in_order() -> None:
         for rows in range(1, min(8, size) + 1):
             starts = tiling.Starts.of(size, rows)
             told = tuple(min(at, size - rows) for at in range(0, size, rows))
-            assert (tuple(starts), len(starts), starts[-1], repr(starts)) == (told, len(told), told[-1], str(told))
+            assert (tuple(starts), len(starts), starts[-1]) == (told, len(told), told[-1])
         for lanes in (1, 4, 8):
             for vectors in range(1, 5):
                 if size < lanes or vectors > -(-size // lanes):
