@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.emission.interface import kernels
-from codegen.emission.registry import writer
 from codegen.emission.writer import Packing
 from codegen.planning.plan import KernelPlan
 
@@ -46,4 +45,6 @@ def packs(plan: KernelPlan) -> tuple[Pack, ...]:
 
 def packing(plan: KernelPlan) -> Packing | None:
     """How C packs the plan's one kernel; None where it cannot."""
+    from codegen.emission.registry import writer
+
     return writer(plan).packing(plan, packing)

@@ -21,7 +21,7 @@ from codegen.emission import (
 from codegen.emission.writer import Writer
 from codegen.errors import PlanError, UsageError
 from codegen.planning import planner
-from codegen.planning.algorithms import ALGORITHMS
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Algorithm, KernelPlan, S
 
 __all__ = ["WRITERS", "added", "writer"]

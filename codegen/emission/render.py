@@ -14,7 +14,6 @@ from codegen.emission.cformat import CText, written
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
 from codegen.emission.packing import Pack, packs
-from codegen.emission.registry import writer
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
@@ -89,6 +88,8 @@ def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
+    from codegen.emission.registry import writer
+
     how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
         rewritten = replace(part, sliced=plan.sliced and how.slices_inner)
@@ -207,6 +208,8 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
 
 def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
+    from codegen.emission.registry import writer
+
     found = set(writer(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
     return tuple(sorted(found, reverse=True))
 

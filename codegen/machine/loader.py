@@ -19,7 +19,7 @@ from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
-from codegen.planning.algorithms import are_ours
+from codegen.planning.algorithms.table import are_ours
 from codegen.planning.plan import KernelPlan
 from codegen.problem.targets import Target, runs_here
 

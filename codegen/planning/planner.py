@@ -9,12 +9,11 @@ from math import prod
 from codegen.errors import PlanError
 from codegen.functions.activations import row
 from codegen.numbers.storage import AS_COMPUTED, HALVES
-from codegen.planning.algorithms import ALGORITHMS
 from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import Target
 
-__all__ = ["ALGORITHMS", "Survey", "answer", "best_of_each", "chosen", "plan", "survey", "why_not"]
+__all__ = ["Survey", "answer", "best_of_each", "chosen", "plan", "survey", "why_not"]
 
 MOST_GROWN = 2  # times a kernel's numbers that its const table may always hold: direct tiles may overlap
 
@@ -35,6 +34,8 @@ class Survey:
 @lru_cache(maxsize=256)
 def survey(request: Request) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""
+    from codegen.planning.algorithms.table import ALGORITHMS
+
     found: list[KernelPlan] = []
     refused: list[tuple[str, str]] = []
     for algorithm in ALGORITHMS.values():
@@ -132,7 +133,9 @@ def answer(request: Request, choice: str | None = None) -> KernelPlan:
 
 
 def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
-    """`taken` with the reasons of all others in `rejected`, in the order of ALGORITHMS."""
+    """`taken` with the reasons of all others in `rejected`, in the order of the table."""
+    from codegen.planning.algorithms.table import ALGORITHMS
+
     reasons = dict(known.refused)
     for other in known.found:
         if other.algorithm != taken.algorithm:

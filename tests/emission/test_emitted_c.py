@@ -20,7 +20,7 @@ from codegen import pipeline
 from codegen.emission import packing
 from codegen.emission.render import GeneratedSource
 from codegen.language import reader
-from codegen.planning import planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Accuracy
 from codegen.problem.targets import TARGETS
 from tests.support import cprogram, strategies, trials
@@ -65,7 +65,7 @@ def every_algorithm(target: str) -> tuple[Kernel, ...]:
     kept: dict[tuple[str, bool], Kernel] = {}
     for kernel in trials.one_of_each(layers, TARGETS[target], seed=51):
         kept.setdefault((kernel.source.plan.algorithm.name, kernel.baked is None), kernel)
-    assert {algorithm for algorithm, _ in kept} == set(planner.ALGORITHMS)
+    assert {algorithm for algorithm, _ in kept} == set(ALGORITHMS)
     return tuple(kept.values())
 
 

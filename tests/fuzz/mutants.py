@@ -31,6 +31,7 @@ from codegen.machine._abi import ffi
 from codegen.machine.loader import CompiledKernel
 from codegen.machine.self_test_outputs import turns
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS, runs_here
@@ -97,7 +98,7 @@ class Tally:
 def cases(seed: int) -> Iterator[Case]:
     """Kernels without end, the same on every machine; 132 of them have each algorithm, target and length together."""
     for number in count():
-        algorithm, target, length = (words[number % len(words)] for words in (planner.ALGORITHMS, TARGETED, LENGTHS))
+        algorithm, target, length = (words[number % len(words)] for words in (ALGORITHMS, TARGETED, LENGTHS))
         case = _case(algorithm, target, length, np.random.default_rng((seed, number)))
         if case:
             yield case
@@ -116,7 +117,7 @@ def _case(algorithm: str, target: str, length: str, rng: np.random.Generator) ->
         problem = replace(layer, free=length == "free", steps=steps).spec(dtype=dtype).lower()
         accuracy: Accuracy = "exact" if rng.integers(4) == 0 else "fast"
         asked = Request(problem, TARGETS[target], weights, accuracy, storage=storage)
-        if planner.why_not(planner.ALGORITHMS[algorithm], asked):
+        if planner.why_not(ALGORITHMS[algorithm], asked):
             continue
         served = [plan for plan in planner.survey(asked).found if plan.algorithm.name == algorithm]
         if served:
@@ -277,7 +278,7 @@ def main() -> None:
     options = words.parse_args()
     tally = search(options.count, options.seed, print if options.verbose else lambda line: None)
     print(*tally.findings, sep="\n")
-    for algorithm in (*planner.ALGORITHMS, None):
+    for algorithm in (*ALGORITHMS, None):
         ends = Counter[tuple[str, str]]()
         for (name, seen, said), times in tally.ends.items():
             ends[seen, said] += times * (algorithm in (name, None))

@@ -17,6 +17,7 @@ from codegen.emission.render import render
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named
 from codegen.problem import reference
@@ -39,15 +40,15 @@ PROBLEMS = {
 CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
-    for algorithm in planner.ALGORITHMS
-    if not planner.ALGORITHMS[algorithm].why_not(Request(problem, native(), "packed", "fast"))
+    for algorithm in ALGORITHMS
+    if not ALGORITHMS[algorithm].why_not(Request(problem, native(), "packed", "fast"))
 ]
 both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
 
 def test_every_algorithm_is_held_to_the_laws() -> None:
     elsewhere = {"upsampled", "separable", "row_activation"}  # another kernel or no linear function: tests of their own
-    assert {algorithm for _, algorithm in CASES} == set(planner.ALGORITHMS) - elsewhere
+    assert {algorithm for _, algorithm in CASES} == set(ALGORITHMS) - elsewhere
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,9 +65,7 @@ class Running:
     """The cheapest plan of one algorithm for a problem, compiled; `law` compares two of its answers."""
 
     def __init__(self, problem: ConvProblem, algorithm: str) -> None:
-        found = planner.ALGORITHMS[algorithm].candidates(
-            Request(problem, native(), "packed", "fast"), planner.best_of_each
-        )
+        found = ALGORITHMS[algorithm].candidates(Request(problem, native(), "packed", "fast"), planner.best_of_each)
         self.problem, self.plan = problem, found[0]
         self.kernel = loader.load(render(self.plan, "conv1d"), self.plan.target)
 

@@ -24,6 +24,7 @@ from codegen.machine import compilers, wisdom
 from codegen.machine.numpy_kernel import ReferenceKernel
 from codegen.numbers.storage import HALVES, rounded
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.compiles
 
 ROOT, STORAGES = test_real.ROOT, tuple(HALVES)
 WEIGHTS = ("packed", "argument", "baked")
-SERVING = [name for name, algorithm in planner.ALGORITHMS.items() if not algorithm.transformed]
+SERVING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.transformed]
 CODES, FILTERS = np.arange(1 << 16, dtype=np.uint16), 1 << 11
 
 

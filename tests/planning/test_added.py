@@ -23,6 +23,7 @@ from codegen.errors import PlanError, UsageError
 from codegen.machine import compilers, loader, measure, wisdom
 from codegen.planning import planner
 from codegen.planning.algorithms import direct_filters
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -155,7 +156,7 @@ def test_it_comes_and_goes() -> None:
         free = replace(REQUEST, problem=replace(PROBLEM, steps=None))
         assert dict(planner.answer(free).rejected)["toy"] == "it is a toy: one group in channels_last, of known length"
     assert planner.answer(REQUEST) == before
-    assert "toy" not in {*names(), *(name for name, _ in before.rejected), *planner.ALGORITHMS, *registry.WRITERS}
+    assert "toy" not in {*names(), *(name for name, _ in before.rejected), *ALGORITHMS, *registry.WRITERS}
     with pytest.raises(PlanError, match="no text for a plan of `toy`"):
         render(plan, "k")
 
@@ -171,7 +172,7 @@ def test_a_name_that_cannot_be_had(name: str) -> None:
     word = "already" if name == "fft" else "cannot be an algorithm's name"
     with pytest.raises(UsageError, match=word), registry.added(replace(TOY, name=name), WRITER):
         pass
-    assert "fft" in planner.ALGORITHMS
+    assert "fft" in ALGORITHMS
 
 
 def test_the_planner_outside_it_serves_no_more_than_it_says(toy: None) -> None:

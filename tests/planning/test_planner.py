@@ -19,8 +19,8 @@ from codegen.errors import UsageError
 from codegen.language.reader import read
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import MOST_NOISE, Accuracy, KernelPlan, Request
-from codegen.planning.planner import ALGORITHMS
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS, native
@@ -56,10 +56,10 @@ def test_every_algorithm_is_taken_or_says_why_not(weights: Any, accuracy: Any) -
 
 
 def test_an_algorithm_without_a_plan_that_is_accurate_enough_says_so() -> None:
-    empty = replace(planner.ALGORITHMS["winograd"], candidates=lambda request, best_of_each: [])
+    empty = replace(ALGORITHMS["winograd"], candidates=lambda request, best_of_each: [])
     request = Request(replace(STEM, steps=97), AVX2, "packed", "fast")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(planner.ALGORITHMS, "winograd", empty)
+        patch.setitem(ALGORITHMS, "winograd", empty)
         refused = dict(planner.survey(request).refused)
     planner.survey.cache_clear()
     assert refused["winograd"] == "none of its plans keeps to the roundings of `fast`"

@@ -16,6 +16,7 @@ from codegen.machine import loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import relayout, strides_as_channels
 from codegen.planning.algorithms.relayout import Schedule
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -171,7 +172,7 @@ def test_who_is_refused() -> None:
     def said(algorithm: Algorithm, problem: ConvProblem, weights: Weights = "packed") -> str:
         return algorithm.why_not(Request(problem, TARGETS["avx2"], weights)) or ""
 
-    one, other = planner.ALGORITHMS["relayout"], planner.ALGORITHMS["strides_as_channels"]
+    one, other = ALGORITHMS["relayout"], ALGORITHMS["strides_as_channels"]
     assert "channels_last already" in said(one, last)
     assert "same in both layouts" in said(one, single)
     assert "no stride" in said(other, FIRST)
