@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from codegen import __version__
 from codegen.functions.activations import LINEAR, Activation, row
-from codegen.planning import planner
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.specs.kinds import Spec
@@ -26,7 +25,7 @@ def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
         *(f"    {name} = {value}" for name, value in _parameters(spec)),
         "",
         f"computes   {formula(plan.problem)}",
-        f"algorithm  {planner.algorithm(plan.algorithm).describe(plan)}",
+        f"algorithm  {plan.describe()}",
         *([f"kernel     {spec.kernel_told}"] if spec.kernel_told and plan.weights != "baked" else []),
         f"work       {work(plan.problem)}",
         f"memory     {memory(plan)}",
@@ -89,7 +88,7 @@ def weight_bytes(plan: KernelPlan) -> int:
     if plan.weights == "argument":
         return plan.weight_bytes
     p, each = plan.problem, plan.half.bytes if plan.half else plan.problem.item_bytes
-    return planner.packed_numbers(plan) * each + p.bias * p.filters * p.item_bytes
+    return plan.packed_numbers * each + p.bias * p.filters * p.item_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from codegen.errors import GenConvError
 from codegen.numbers.dtypes import DType
+from codegen.planning.plan import Algorithm
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
@@ -49,6 +50,8 @@ def typed(value: object, declared: str = "") -> None:
     """
     if declared == "int":
         integer(value)  # type: ignore[arg-type]  # it raises for what is none
+    elif isinstance(value, Algorithm):
+        typed(value.name)
     elif is_dataclass(value):
         for field in fields(value):
             if field.name not in ("cost", "rejected"):  # an estimate, and sentences: neither is for the C

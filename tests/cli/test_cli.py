@@ -161,8 +161,8 @@ class TestGenerate:
 
     def test_lines_of_wisdom_that_are_passed_over_are_told(self, run: Run) -> None:
         word = "steps=64,channels=8,filters=16,kernel_size=3"
-        good = f"v1 avx2 argument exact 0123456789ab {word} direct_steps-0123456789ab 1234.5 # words\n"
-        Path("w").write_text(good + "v2 of the future\n")
+        good = f"v2 avx2 argument exact 0123456789ab {word} direct_steps-0123456789ab 1234.5 # words\n"
+        Path("w").write_text(good + "v3 of the future\n")
         code, out, err = run("one.conv", "--wisdom", "w")
         assert (code, out[:5]) == (0, "wrote")
         assert err == "gen-conv: `w`: 1 line holds no wisdom of this version, so passed over\n"

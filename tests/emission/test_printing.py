@@ -25,6 +25,7 @@ from codegen.functions.registry import Call
 from codegen.language import reader
 from codegen.numbers.dtypes import DTYPES
 from codegen.planning import planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
@@ -101,7 +102,7 @@ class TestWhatIsPrinted:
         for place in (
             "spec.name",
             "spec.padding",
-            "plan.algorithm",
+            "plan.algorithm.name",
             "plan.problem.dtype",
             "activation.name",
             "call.name",
@@ -189,8 +190,8 @@ class TestTheRealPath:
             target = TARGETS[("scalar", "avx512", "neon")[number % 3]]
             for chosen in planner.survey(Request(layer.spec("k").lower(), target, "packed", "wide")).found:
                 cformat.typed(chosen)
-                seen.add(chosen.algorithm)
-        assert seen >= set(planner.ALGORITHMS) - {"separable"}
+                seen.add(chosen.algorithm.name)
+        assert seen >= set(ALGORITHMS) - {"separable"}
 
     @pytest.mark.parametrize("compiler", ["gcc", "clang"])
     def test_a_number_beyond_float32_compiles(self, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
