@@ -16,6 +16,7 @@ from codegen.functions.activations import LINEAR
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
+from codegen.installed import forgetful
 from codegen.machine import loader, self_test, self_test_inputs
 from codegen.machine.numpy_kernel import check
 from codegen.numbers.dtypes import DTYPES
@@ -37,6 +38,7 @@ NAME = "gradient"
 MOST, Z_UNIT = 15, 8  # of the self-test: whole numbers up to this; z are eighths of them, and multiples
 
 
+@forgetful
 @lru_cache(maxsize=256)
 class Backward:
     """The backward kernels of one problem of known length, each compiled when it is first needed; one for all calls.

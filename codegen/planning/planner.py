@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from codegen.errors import PlanError
 from codegen.functions.activations import row
+from codegen.installed import forgetful
 from codegen.numbers.storage import AS_COMPUTED, HALVES
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
@@ -66,6 +67,7 @@ def algorithm(name: str) -> Algorithm:
     return cast(Algorithm, import_module(f"codegen.planning.algorithms.{name}"))
 
 
+@forgetful
 @lru_cache(maxsize=256)
 def survey(request: Request) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
 from codegen.errors.suggest import expected
+from codegen.installed import forgetful
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def target_named(name: str) -> Target:
     return native() if name == "native" else TARGETS[name]
 
 
+@forgetful
 @lru_cache(maxsize=1)
 def native() -> Target:
     """The widest target that this CPU can run."""
