@@ -25,6 +25,7 @@ class Cached(Protocol):
     def cache_clear(self) -> None: ...
 
 
+T = TypeVar("T")
 AnyCached = TypeVar("AnyCached", bound=Cached)
 _forgetful: list[Callable[[], None]] = []
 
@@ -49,6 +50,22 @@ def texts(more: Mapping[str, str]) -> Iterator[None]:
     finally:
         HANDED.pop()
         _forget()
+
+
+@contextmanager
+def registering(table: dict[str, T], rows: Mapping[str, T], more: Mapping[str, str]) -> Iterator[None]:
+    """Within it `table` holds `rows` too, in place of its own under the same names, and templates are found in `more`.
+
+    The tables' own `registered` functions are this.
+    """
+    before = dict(table)
+    with texts(more):
+        table.update(rows)
+        try:
+            yield
+        finally:
+            table.clear()
+            table.update(before)
 
 
 def _forget() -> None:

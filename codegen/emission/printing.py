@@ -25,9 +25,8 @@ __all__ = ["Environment", "environment"]
 
 WRITERS = ("codegen.emission.", "codegen.gradients.")
 TABLES = (
-    "codegen.numbers.dtypes",
+    "codegen.numbers.formats",
     "codegen.problem.targets",
-    "codegen.numbers.storage",
     "codegen.planning.transforms.transform",
 )
 """Modules whose values hold C, or words of our own tables: their strings may be printed."""

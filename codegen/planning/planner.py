@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from codegen.errors import PlanError
 from codegen.functions.activations import row
 from codegen.installed import forgetful
-from codegen.numbers.storage import AS_COMPUTED, HALVES
+from codegen.numbers.formats import STORED
+from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import Target
@@ -152,7 +153,7 @@ def _innermost(plan: KernelPlan) -> set[str]:
 def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
     """The plan with its weights stored so, to its innermost; on a target that has what widens them."""
     inner = _as_stored(plan.inner, storage) if plan.inner else None
-    target = plan.target if HALVES[storage].shifts else plan.target.widening()
+    target = plan.target.widening() if STORED[storage].f16c else plan.target
     others = tuple(_as_stored(part, storage) for part in plan.others)
     return replace(plan, storage=storage, target=target, inner=inner, others=others)
 

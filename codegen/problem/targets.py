@@ -10,6 +10,7 @@ from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
 from codegen.errors.suggest import expected
 from codegen.installed import forgetful
+from codegen.numbers.formats import COMPUTED
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Target:
 
     def lanes(self, dtype: str) -> tuple[int, ...]:
         """The vector widths in numbers of `dtype`, widest first; the last is always 1, the plain C type."""
-        item = 8 if dtype == "float64" else 4
+        item = COMPUTED[dtype].bytes
         widths, width = [], self.vector_bytes // item
         while width > 1 and width * item >= 16:
             widths.append(width)

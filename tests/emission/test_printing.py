@@ -25,14 +25,14 @@ from codegen.functions.registry import Call
 from codegen.installed import texts
 from codegen.language import reader
 from codegen.machine import plan_index
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED, STORED
 from codegen.planning import planner
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
 from tests.support import cprogram, strategies
 
-FLOAT, DOUBLE = DTYPES["float32"], DTYPES["float64"]
+FLOAT, DOUBLE = COMPUTED["float32"], COMPUTED["float64"]
 EVIL = "*/ int evil; /*"
 
 
@@ -252,8 +252,10 @@ class TestCFormat:
         assert [cformat.told(value) for value in (1, 0.5, 1e-7, -2.0)] == ["1", "0.5", "1e-07", "-2.0"]
 
     def test_table_and_codes(self) -> None:
-        assert cformat.table([1, 2.5, -3], FLOAT, per_line=2) == "    1.0f, 2.5f,\n    -3.0f"
-        assert cformat.codes([0, 255, 65535], per_line=2) == "    0x0000, 0x00ff,\n    0xffff"
+        assert cformat.table([1, 2.5, -3] * 3, FLOAT).startswith("    1.0f, 2.5f, -3.0f,")
+        assert cformat.table([1, 2.5, -3] * 3, FLOAT).endswith("2.5f,\n    -3.0f")
+        codes = "    0x0000, 0x00ff, " + "0xffff, " * 9 + "0xffff,\n    0xffff"
+        assert cformat.table([0, 255, *[65535] * 11], STORED["float16"]) == codes
         assert cformat.table([], DOUBLE) == ""
 
     @pytest.mark.parametrize(

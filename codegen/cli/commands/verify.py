@@ -164,7 +164,7 @@ def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str)
     typed = {name: np.asarray(value, problem.dtype) for name, value in weights.items()}
     taps, bias = trial.spec.problem_weights(typed)
     x = np.ascontiguousarray(x, problem.dtype)
-    exact = reference.convolve(problem, x, taps, bias, dtype="longdouble" if problem.item_bytes == 8 else "float64")
+    exact = reference.convolve(problem, x, taps, bias, dtype=problem.format.exact_in)
     nothing_rounds = data == WHOLE and not trial.direct and _stays_whole(problem, exact)
     bound = np.zeros(exact.shape) if nothing_rounds else error_bounds.bound(plan, trial.accuracy, x, taps, bias)
     error = _error(trial.kernel, exact, x, taps, bias)
@@ -201,8 +201,7 @@ def _stays_whole(problem: ConvProblem, exact: np.ndarray) -> bool:
     import numpy as np
 
     from codegen.functions import activations
-    from codegen.numbers.dtypes import DTYPES
 
-    fits = (problem.terms + 1) * LARGEST_PRODUCT < 1 / DTYPES[problem.dtype].unit
+    fits = (problem.terms + 1) * LARGEST_PRODUCT < 1 / problem.format.unit
     whole = np.array_equal(exact, np.rint(exact))
     return fits and whole and not np.any(activations.error(problem.activation, exact, problem.dtype))

@@ -13,6 +13,7 @@ from codegen.functions.activations.row import Derivative, Row, Value
 from codegen.functions.activations.rowwise import ROWWISE
 from codegen.functions.activations.table import ROWS
 from codegen.functions.registry import Call, suggestion
+from codegen.numbers.formats import COMPUTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,7 +160,7 @@ def ulps(activation: Activation, dtype: str) -> float:
     """The stated error in units in the last place of the exact result; 0 where the C text makes none."""
     found = row(activation)
     exact = found.exact(*(value for _, value in activation.options))
-    return 0.0 if exact else found.ulps[dtype == "float64"]
+    return 0.0 if exact else COMPUTED[dtype].of_pair(found.ulps)
 
 
 def error(activation: Activation, y: Array, dtype: str) -> Array:
@@ -185,7 +186,7 @@ def derivative_error(activation: Activation, slopes: Array, dtype: str) -> Array
     import numpy as np
 
     info, size = np.finfo(np.dtype(dtype)), np.abs(slopes)
-    stated = _derivative(activation).units[dtype == "float64"] * float(info.eps) * np.maximum(1, size)
+    stated = COMPUTED[dtype].of_pair(_derivative(activation).units) * float(info.eps) * np.maximum(1, size)
     result: Array = np.where(size > float(info.max), np.inf, stated)
     return result
 
