@@ -81,6 +81,7 @@ class Weights:
     def of(cls, plan: KernelPlan) -> Weights:
         """Large numbers where sums are direct, as few of them are equal; small ones where a transform rounds."""
         p, rounds = plan.problem, is_transform(plan)
+        spacing = plan.kernel_format.spacing
         taps, most = (3, 3) if rounds else (15, 15 if p.depth_multiplier or p.terms > 1 << 16 else 63)
         size = _rms(taps) * _rms(most) * sqrt(p.terms) * (_rms(taps) if p.depth_multiplier else 1)
         largest = _factors(p)[-1]
@@ -88,8 +89,8 @@ class Weights:
         step = (
             1 if size * largest < 1 << 21 else 64
         )  # so that no sum of the largest sample has more digits than float32
-        bias = whole((p.filters,), max(1, int(size) // step), 2) * (step * scale) if p.bias else None
-        kernel = whole(p.kernel_shape, taps, 1).astype(p.dtype)
+        bias = whole((p.filters,), max(1, int(size) // step), 2) * (step * scale * spacing) if p.bias else None
+        kernel = (whole(p.kernel_shape, taps, 1) * spacing).astype(p.dtype)
         slack = min(0.12, 5e-4 + 1.2e-5 * p.terms) if rounds else 0.0  # of float32: some eight times what was seen
         slack *= p.format.unit / COMPUTED["float32"].unit
         return cls(kernel, None if bias is None else bias.astype(p.dtype), most, scale, slack)

@@ -65,6 +65,11 @@ class Format:
         """Whether its numbers are codes, which are widened to be computed with."""
         return bool(self.computed)
 
+    @property
+    def spacing(self) -> float:
+        """What small whole numbers are multiplied by to be numbers of the format: 1 of a floating one."""
+        return 1.0 if self.unit else 2 * self.tiny or 1.0
+
     def of_pair(self, pair: tuple[T, T]) -> T:
         """What of (single precision's, double's) is this format's."""
         return pair[0] if self.single else pair[1]
@@ -100,9 +105,9 @@ class Format:
         return np.asarray(np.maximum(self.unit * np.abs(np.asarray(numbers, np.float64)), self.tiny))
 
     def _way_out(self) -> str:
-        wider = [row.name for row in STORED.values() if row.largest > self.largest and row.computed == self.computed]
-        if wider:
-            return f"store them as {wider[0]}, which reaches as far as {self.computed}, or scale the layer"
+        widest = max((row for row in STORED.values() if row.computed == self.computed), key=lambda row: row.largest)
+        if widest.largest > self.largest:
+            return f"store them as {widest.name}, which reaches as far as {self.computed}, or scale the layer"
         return f"scale the layer, or leave its weights in {self.computed}"
 
 

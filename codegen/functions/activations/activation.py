@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from codegen.functions.activations.row import Derivative, Row, Value
 from codegen.functions.activations.rowwise import ROWWISE
 from codegen.functions.activations.table import ROWS
 from codegen.functions.registry import Call, suggestion
+from codegen.installed import registering
 from codegen.numbers.formats import COMPUTED
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
     "function",
     "get",
     "reference",
+    "registered",
     "row",
     "slope",
     "ulps",
@@ -82,6 +85,14 @@ class Activation:
 HOME = "codegen.activations"  # the public face of these
 _BY_NAME = {word: row for row in (*ROWS, *ROWWISE) for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")
+
+
+def registered(known: Row, texts: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Within it `known` is one of the activations, under its name and its aliases.
+
+    `texts` are its templates by name: activations/NAME.c.j2, and activations/slopes/NAME.c.j2 of its derivative.
+    """
+    return registering(_BY_NAME, dict.fromkeys((known.name, *known.aliases), known), texts)
 
 
 def get(value: object) -> Any:
