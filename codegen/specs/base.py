@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from codegen.errors import Diagnostic, SpecError, SpecErrors, keras_messages
 from codegen.functions import activations, constraints, initializers, regularizers
 from codegen.functions.activations import Activation
+from codegen.numbers.formats import COMPUTED
 from codegen.problem.conv_problem import ConvProblem
 from codegen.specs import names, rules
 from codegen.specs.parameters import (
@@ -26,6 +27,7 @@ from codegen.specs.parameters import (
     padding,
     parameter,
     parameters,
+    row_of,
     shape,
     single,
     whole,
@@ -84,7 +86,7 @@ class Spec:
     activity_regularizer: Any = parameter(_ACTIVITY_REGULARIZER, "The output's penalty in training.", None)
     trainable: bool = parameter(flag, "Whether training changes the weights.", True)
     dtype: str = parameter(
-        one_of("float32", "float64", elsewhere=DTYPES_ELSEWHERE),
+        row_of(COMPUTED, DTYPES_ELSEWHERE),
         "The type of input, weights, sums and output.",
         "float32",
     )

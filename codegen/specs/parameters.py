@@ -123,14 +123,19 @@ def flag(name: str, value: object) -> bool:
     raise SpecError("E204", f"`{name}` must be True or False, got {shown(value)}", hint=f"write {name} = True")
 
 
-def one_of(*words: str, elsewhere: Mapping[str, str] = MappingProxyType({})) -> Check:
-    """One of `words`, whatever the case; a dtype's own object counts as its name.
+def one_of(*words: str) -> Check:
+    """One of `words`, whatever the case."""
+    return row_of(dict.fromkeys(words), {})
+
+
+def row_of(table: Mapping[str, object], elsewhere: Mapping[str, str]) -> Check:
+    """The name of a row that `table` has when it is asked, whatever the case; a dtype's own object counts as its name.
 
     `elsewhere` says of words that are not taken here where what they mean is found.
     """
 
     def check(name: str, value: object) -> str:
-        word = value if isinstance(value, str) else _own_name(value)
+        word, words = value if isinstance(value, str) else _own_name(value), tuple(table)
         if isinstance(word, str) and word.lower() in words:
             return word.lower()
         hint = _way(name, word if isinstance(word, str) else value, words, elsewhere)
