@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from inspect import ismethod
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -18,6 +19,7 @@ from jinja2.compiler import CodeGenerator, Frame
 
 from codegen import cformat
 from codegen.cformat import CText, written
+from codegen.compiled_templates import CompiledTemplates
 from codegen.errors import GenConvError
 from codegen.resources import folder
 
@@ -97,10 +99,16 @@ def _writes(module: str) -> bool:
     return module.startswith(WRITERS) or module in TABLES
 
 
+def _maker() -> bytes:
+    """The text of what a compiled template depends on beside its own: this module, and what it folds constants with."""
+    return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__))
+
+
 def environment() -> Environment:
     """The environment of all templates."""
     made = Environment(
         loader=jinja2.FileSystemLoader(folder("templates")),
+        bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
         undefined=jinja2.StrictUndefined,
         finalize=printed,
         trim_blocks=True,

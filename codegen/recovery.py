@@ -17,7 +17,7 @@ from codegen.layout import CLOSERS, OPENERS, Tokens
 if TYPE_CHECKING:
     from lark import Token
 
-    from codegen.syntax import Machine
+    from codegen.language.parser import Machine
 
 SEPARATORS = frozenset({"_COMMA", "_SEMICOLON"})
 HEADS = {  # what stands in for a header that cannot be read, so that its block still can

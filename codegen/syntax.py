@@ -1,4 +1,4 @@
-"""Syntax: text to a tree. The only module that knows lark.
+"""Syntax: text to a tree.
 
 Three steps: the scan makes tokens and holds the limits; the layout (layout.py) drops the line ends that end nothing;
 the reader (recovery.py) feeds the LALR parser token by token and goes on after a fault.
@@ -6,18 +6,17 @@ the reader (recovery.py) feeds the LALR parser token by token and goes on after 
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from codegen import tree
-from codegen.builder import Builder, span
+from codegen.builder import span
 from codegen.errors import SpecError
+from codegen.language import parser
 from codegen.layout import CLOSERS, OPENERS, OPERANDS, OPERATORS, layout
-from codegen.resources import folder
 from codegen.source import Source
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Token
 
 MOST_TOKENS = 16_384
 MOST_NESTING = 32
@@ -27,59 +26,14 @@ def parse(source: Source) -> tree.File:
     """The tree of a source, with what could not be read as its `faults`. Raises SpecError for a limit (E402, E403)."""
     from codegen.recovery import Reader
 
-    return Reader(Machine(), layout(scan(source))).read()
-
-
-@cache
-def parser() -> Lark:
-    """The LALR(1) parser of grammar/conv.lark, building the nodes of tree.py as it reduces."""
-    from lark import Lark
-
-    grammar = (folder("grammar") / "conv.lark").read_text(encoding="utf-8")
-    starts = ["file", "unreadable"]
-    return Lark(grammar, parser="lalr", lexer="basic", start=starts, transformer=Builder(), maybe_placeholders=False)
-
-
-class Machine:
-    """The LALR parser's stacks: fed with one token at a time, kept at a boundary, put back after a fault."""
-
-    def __init__(self) -> None:
-        from lark import Token, UnexpectedToken
-
-        self._token, self._refusal = Token, UnexpectedToken
-        self._parser: Any = parser().parse_interactive(start="file")
-        self.keep()
-
-    def feed(self, token: Token) -> frozenset[str] | None:
-        """Takes the token, or returns the types of those that would fit in its place."""
-        try:
-            self._parser.feed_token(token)
-        except self._refusal:
-            return frozenset(self._parser.accepts())
-        return None
-
-    def make(self, *kinds: str) -> bool:
-        """Feeds tokens that no text stands for, such as a brace that was forgotten; False if one does not fit."""
-        return all(self.feed(self._token(kind, "", start_pos=0, end_pos=0)) is None for kind in kinds)
-
-    def keep(self) -> None:
-        state = self._parser.parser_state
-        self._kept = list(state.state_stack), list(state.value_stack)
-
-    def put_back(self) -> None:
-        state = self._parser.parser_state
-        state.state_stack[:], state.value_stack[:] = self._kept
-
-    def end(self) -> tuple[tree.Statement, ...]:
-        statements: tuple[tree.Statement, ...] = self._parser.feed_eof()
-        return statements
+    return Reader(parser.Machine(), layout(scan(source))).read()
 
 
 def scan(source: Source) -> list[Token]:
     """The tokens, at most MOST_TOKENS (line ends not counted), nested at most MOST_NESTING deep."""
     tokens = []
     count = 0
-    for token in parser().lex(source.text):
+    for token in parser.tokens(source.text):
         tokens.append(token)
         count += token.type != "_NL"
         if count > MOST_TOKENS:

@@ -1,0 +1,1 @@
+"""The .conv language: from text to specs, and back to text."""
