@@ -14,6 +14,7 @@ from codegen.errors import GenConvError
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
 LARGEST = 2**63 - 1  # of a literal that every C99 compiler reads
+LARGEST_FLOAT = (2 - 2**-23) * 2.0**127  # FLT_MAX
 
 
 class CText(str):
@@ -80,14 +81,19 @@ def literal(value: float, dtype: DType) -> CText:
 
     A number beyond the largest of `dtype` is inf. Raises GenConvError for what is no number.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    return CText(_literal(value, dtype))
+
+
+def _literal(value: float, dtype: DType) -> str:
+    """The same as a plain string, for tables of millions."""
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, (int, float))):
         raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
     text = _shortest(value, dtype)
     if text == "nan":
-        return CText(f"(0.0{dtype.suffix} / 0.0{dtype.suffix})")
+        return f"(0.0{dtype.suffix} / 0.0{dtype.suffix})"
     if text.endswith("inf"):
-        return CText(f"({text[:-3]}1.0{dtype.suffix} / 0.0{dtype.suffix})")
-    return CText(text + dtype.suffix)
+        return f"({text[:-3]}1.0{dtype.suffix} / 0.0{dtype.suffix})"
+    return text + dtype.suffix
 
 
 def _shortest(number: float, dtype: DType) -> str:
@@ -97,8 +103,10 @@ def _shortest(number: float, dtype: DType) -> str:
         return text
     import numpy as np
 
-    with np.errstate(over="ignore"):  # beyond float32's largest: inf
-        return str(np.float32(number))
+    if abs(number) > LARGEST_FLOAT:
+        with np.errstate(over="ignore"):
+            return str(np.float32(number))
+    return str(np.float32(number))
 
 
 def _short(text: str) -> bool:
@@ -119,7 +127,7 @@ def told(value: float) -> CText:
 
 def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> CText:
     """The inside of an initializer: literals, `per_line` to a line."""
-    return _rows((literal(value, dtype) for value in values), per_line, indent)
+    return _rows((_literal(value, dtype) for value in values), per_line, indent)
 
 
 def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> CText:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -42,6 +42,7 @@ class CompiledKernel:
     path: Path
     _library: Any = field(repr=False)  # kept: closing it would unmap the code
     threads: int = 1  # that share a call; 1 unless the plan is sliced
+    before: int = 0  # bytes of a bound workspace that come before the kernel's own
     _call: Callable[[Array, Array, Any, Any], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,11 +64,6 @@ class CompiledKernel:
         if self.plan.weights != "packed":
             return kernel
         return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
-
-    def in_threads(self, threads: int, spare: int = 0) -> CompiledKernel:
-        """The same, shared by so many threads: 1 unless the plan is sliced; `spare` bytes behind each workspace."""
-        plan = replace(self.plan, workspace_bytes=self.plan.workspace_bytes + spare)
-        return CompiledKernel(plan, self.path, self._library, threads)
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
@@ -100,6 +96,7 @@ class CompiledKernel:
             block.batch, block.steps = len(x), steps_of(self.plan.problem, x)
             calls.append(partial(self._library.genconv_run_v1, block))
             if workspace is not None:
+                block.workspace = workspace + self.before
                 kept.append(ffi.buffer(workspace))
         call = calls[0] if self.threads == 1 else partial(crew.run, calls)
         call.__dict__.update(keeps=(self, x, y, kernel, bias), workspaces=kept)
@@ -163,7 +160,7 @@ def _grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     (block, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
     if not size or (workspace is not None and len(workspace) >= size):
         return owner
-    memory = np.full(size + CACHE_LINE, UNWRITTEN, np.uint8)
+    memory = np.full(size + CACHE_LINE, 0x7F, np.uint8)  # near the largest numbers: to read what was not written shows
     start = -memory.ctypes.data % CACHE_LINE
     block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, workspace

@@ -7,7 +7,7 @@ what it cannot see.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -31,13 +31,14 @@ ROUGH = 2.0**-40  # of a float64 activation that NumPy itself computes in float6
 
 
 class Fresh(Protocol):
-    """What is asked of a kernel here: a CompiledKernel's plan, pack, bind and in_threads."""
+    """What is asked of a kernel here: a CompiledKernel's plan, pack and bind, and its fields `threads` and `before`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def plan(self) -> KernelPlan: ...
     def pack(self, kernel: Array) -> Array: ...
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Any: ...
-    def in_threads(self, threads: int, spare: int = 0) -> Fresh: ...
 
 
 def prove(kernel: Fresh, compiler: Compiler) -> None:
@@ -50,7 +51,11 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
     weights = trial.Weights.of(plan)
     packed = trial.between_margins(kernel.pack(weights.kernel))
     bias = None if weights.bias is None else trial.between_margins(weights.bias)
-    ways = [kernel.in_threads(threads, trial.MARGIN_BYTES) for threads in (THREADS if plan.sliced else (1,))]
+    wider = replace(plan, workspace_bytes=plan.workspace_bytes + 2 * trial.MARGIN_BYTES)
+    ways: list[Fresh] = [
+        replace(kernel, plan=wider, threads=threads, before=trial.MARGIN_BYTES)
+        for threads in (THREADS if plan.sliced else (1,))
+    ]
     for tried in trial.trials(plan, weights):
         expected = _expected(p, tried, weights)
         for way in ways:
@@ -58,12 +63,12 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
             outs = y if p.channels_last else y.swapaxes(1, 2)
             outs[:, tried.at] = np.finfo(p.dtype).max
             call = way.bind(tried.x, y, packed, bias)
-            behind = [np.frombuffer(one, np.uint8)[-trial.MARGIN_BYTES :] for one in call.workspaces]
-            for margin in behind:
-                margin[:] = trial.UNWRITTEN
+            workspaces = [np.frombuffer(one, np.uint8) for one in call.workspaces]
+            for each in workspaces:
+                each[...] = trial.UNWRITTEN
             call()
             _same(outs[:, tried.at], expected, tried, compiler)
-            if not trial.margins_are_whole(y) or not all(map(trial.is_unwritten, behind)):
+            if not all(map(trial.margins_are_whole, (y, *workspaces))):
                 raise refusal(f"it writes beside its arrays, given {tried.steps} steps", compiler)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from codegen import image, process
+from codegen import process
 from codegen.errors import GenConvError, ToolchainError, UsageError
 from codegen.targets import Target
 from codegen.workshop import workshop
@@ -196,6 +196,8 @@ def library(path: Path, command: Sequence[str]) -> bytes:
 
     Raises ToolchainError with what is wrong with it.
     """
+    from codegen import image  # a warm start compiles nothing
+
     try:
         data, fault = _output(path)
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.activations import LINEAR
+from codegen.activations import LINEAR, row
 from codegen.dtypes import DTYPES
 from codegen.plan import KernelPlan
 from codegen.problem import ConvProblem
@@ -38,7 +38,6 @@ __all__ = [
     "Weights",
     "array",
     "between_margins",
-    "is_unwritten",
     "margins_are_whole",
     "too_large",
     "trials",
@@ -47,6 +46,7 @@ __all__ = [
 
 PATTERN = 65537  # numbers until they come again: a prime
 SCALES = {"float32": (1, 8, 64), "float64": (1, 16, 512)}  # of samples before an activation: exp ends at 88, at 709
+ROWS_SCALE = 16  # times less for an activation of a whole row, whose filters are then alike; and more, farther out
 MARGIN_BYTES = 1 << 16  # around each array: what a slip writes there is seen
 UNWRITTEN = 0x7F  # of each byte there, and in y: numbers near the largest, which no sum, comparison or relu passes over
 PRODUCTS, NUMBERS, OUTPUTS = 200_000_000, 1_000_000, 150_000  # that NumPy multiplies, gathers and compares, about
@@ -59,6 +59,7 @@ MOST_BYTES = 512 << 20  # of a sample's y: a kernel of a fixed length with more 
 MOST_PRODUCTS = 20_000_000_000  # in one sample: the same
 FREE_PRODUCTS = 500_000_000  # in a sample of a length that is chosen here
 ADDRESSES = 1 << 40  # bytes of addresses, of which only what is read or written takes memory
+LONG_TILE = 256  # outputs
 RESIDUES = 4  # of a length by the stride, where the padding depends on it
 
 
@@ -82,8 +83,11 @@ class Weights:
         p, rounds = plan.problem, is_transform(plan)
         taps, most = (3, 3) if rounds else (15, 15 if p.depth_multiplier or p.terms > 1 << 16 else 63)
         size = _rms(taps) * _rms(most) * sqrt(p.terms) * (_rms(taps) if p.depth_multiplier else 1)
-        scale = 1.0 if p.activation == LINEAR else 2.0 ** -round(log2(size))
-        step = 1 if size < 1 << 15 else 64  # so that no sum of the largest sample has more digits than the dtype
+        largest = _factors(p)[-1]
+        scale = 1.0 if p.activation == LINEAR else 2.0 ** -round(log2(size)) / (largest / SCALES[p.dtype][-1])
+        step = (
+            1 if size * largest < 1 << 21 else 64
+        )  # so that no sum of the largest sample has more digits than float32
         bias = whole((p.filters,), max(1, int(size) // step), 2) * (step * scale) if p.bias else None
         kernel = whole(p.kernel_shape, taps, 1).astype(p.dtype)
         slack = min(0.12, 5e-4 + 1.2e-5 * p.terms) if rounds else 0.0  # of float32: some eight times what was seen
@@ -112,12 +116,21 @@ def trials(plan: KernelPlan, weights: Weights) -> Iterator[Trial]:
     """The plan's own length, or for a free one several; a length for which there is no room is left out."""
     p = plan.problem
     for steps in _lengths(plan) if p.steps is None else [p.steps]:
-        factors = (1, 1) if p.activation == LINEAR else SCALES[p.dtype]
+        factors = _factors(p)
         large = prod(p.out_shape(1, steps)) * p.item_bytes > LARGE or p.macs(steps) > FREE_PRODUCTS
         scales = np.array(factors[:1] if large else factors) * weights.scale
         at = _looked_at(plan, steps, len(scales))
         with suppress(MemoryError, OSError):
             yield Trial(_inputs(p, steps, at, weights.most, scales), steps, at, scales)
+
+
+def _factors(p: ConvProblem) -> tuple[int, ...]:
+    """What each sample is multiplied by before it is scaled."""
+    if p.activation == LINEAR:
+        return (1, 1)
+    first, *others = SCALES[p.dtype]
+    wider = ROWS_SCALE if row(p.activation).rowwise else 1
+    return (first, *(each * wider for each in others))
 
 
 def whole(shape: tuple[int, ...], most: int, seed: int, start: int = 0) -> Array:
@@ -160,16 +173,11 @@ def between_margins(given: Array) -> Array:
 
 
 def margins_are_whole(made: Array) -> bool:
-    """Whether nothing was written beside an `array`."""
+    """Whether nothing was written in the margins of an `array`, or of all that it is made of."""
     memory = made
     while isinstance(memory.base, np.ndarray):
         memory = memory.base
-    return is_unwritten(memory[:MARGIN_BYTES]) and is_unwritten(memory[-MARGIN_BYTES:])
-
-
-def is_unwritten(memory: Array) -> bool:
-    """Whether all bytes are as they were."""
-    return bool((memory.view(np.uint8) == UNWRITTEN).all())
+    return bool((memory[:MARGIN_BYTES] == UNWRITTEN).all() and (memory[-MARGIN_BYTES:] == UNWRITTEN).all())
 
 
 def _untouched(size: int) -> Array:
@@ -183,6 +191,9 @@ def _lengths(plan: KernelPlan) -> list[int]:
     p, (tile, *_), turn = plan.problem, turns(plan), turns(plan)[-1]
     field = p.receptive_field
     found = [1, 2, field // 2, field - 1, field, field + 1]
+    found += [
+        _with_all_taps(p, size - tile) for size in turns(plan) if tile < size <= LONG_TILE
+    ]  # too few for a wider tile
     found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
     found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES)) if p.centred]
     for outs in (2 * turn + 3 * tile + 1, turn + tile + 1):

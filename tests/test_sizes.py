@@ -79,6 +79,12 @@ def test_a_transposed_layer_of_a_large_stride_is_planned_by_its_parts() -> None:
         assert asked(spec.lower()).found[0].cost > 0
 
 
+def test_one_tap_is_not_padded_to_as_many_phases_as_the_stride() -> None:
+    spec = Conv1DTransposeSpec(input_shape=(2, 8), filters=4, kernel_size=1, strides=2**26, dilation_rate=4)
+    assert phases.padded_phases(spec.lower()) == 2**24
+    assert all(planner_fuzz.pieces(plan) < 1000 for plan in asked(spec.lower(), "packed", "wide").found)
+
+
 def test_phases_are_those_that_each_output_has() -> None:
     """Taps and samples of every output, by the parts and by the definition."""
     rng = np.random.default_rng(8)

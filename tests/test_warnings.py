@@ -94,6 +94,8 @@ def test_what_is_used_stays_and_the_rest_goes() -> None:
     assert without_unused(HELPERS + entry("twice(x)")) == NO_BITS + "\n" + TWICE + CALLS + entry("twice(x)")
     assert without_unused(HELPERS + entry("TWICE(x)")) == NO_BITS + "\n" + TWICE + CALLS + entry("TWICE(x)")
     assert without_unused(HELPERS + entry("x")) == NO_BITS + "\n\n" + entry("x")
+    tables = "".join(f"static const float {name}[2] = {{\n    {name}.0f, 1.0f\n}};\n\n" for name in ("k1", "k2"))
+    assert without_unused(HELPERS + tables + entry("x")) == NO_BITS + "\n\n" + tables + entry("x")
 
 
 def test_only_what_dropped_functions_needed_goes_with_them() -> None:

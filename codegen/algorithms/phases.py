@@ -84,7 +84,7 @@ def rows_of(problem: ConvProblem, *, padded: bool = False) -> Rows:
 
 def padded_phases(problem: ConvProblem) -> int:
     """`problem.phases` where those with fewer taps are given zeros, those without any too."""
-    return 1 if problem.phases == 1 else problem.up // gcd(problem.up, problem.dilation)
+    return 1 if problem.stride == problem.dilation == 1 else problem.up // gcd(problem.up, problem.dilation)
 
 
 class _Runs:

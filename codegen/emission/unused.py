@@ -15,9 +15,10 @@ _DEFINITION = re.compile(
 )
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
-_GONE = "\0"
+_GONE, _LIFTED = "\0", "\1"
 _LEFT_COMMENT = re.compile(rf"^/\*(?:(?!\*/).)*\*/\n{_GONE}+(?=\n|\Z)", re.MULTILINE | re.DOTALL)
 _WIDTHS = re.compile(r"\bu?int\d+_t\b")
+_TABLE = re.compile(r"(?<= = \{\n)[^{}]*(?=\n\};)")
 
 
 def without_unused(text: str) -> str:
@@ -26,6 +27,13 @@ def without_unused(text: str) -> str:
     That is their types, the macros that call them, the comment above them and <stdint.h>. Other macros stay: no
     compiler warns of one that is not used.
     """
+    tables = _TABLE.findall(text)  # numbers alone, and perhaps megabytes of them
+    kept = iter(tables)
+    return re.sub(_LIFTED, lambda _: next(kept), _without_unused(_TABLE.sub(_LIFTED, text)))
+
+
+def _without_unused(text: str) -> str:
+    """The same of a file without its tables."""
     found = list(_DEFINITION.finditer(text))
     live = _live(text, found)
     dropped = [one for one in found if one["function"] and one["function"] not in live]
@@ -50,7 +58,7 @@ def _live(text: str, found: list[re.Match[str]]) -> set[str]:
         inside[name] |= _words(one[0]) - {name}
         rest.append(text[at : one.start()])
         at = one.end()
-    waiting, live = _words("".join((*rest, text[at:]))), set[str]()
+    waiting, live = set[str]().union(*map(_words, (*rest, text[at:]))), set[str]()
     while waiting:
         word = waiting.pop()
         live.add(word)
