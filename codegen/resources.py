@@ -37,7 +37,7 @@ def fingerprint() -> str | None:
 
 
 def _files(root: str, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """(path, status) of all files under `root` whose names end so; what was compiled of them is none. Raises OSError."""
+    """(path, status) of files under `root` whose names end so, none of those compiled of them. Raises OSError."""
     with os.scandir(root) as entries:
         for entry in entries:
             if entry.is_dir():
