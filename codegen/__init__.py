@@ -31,9 +31,9 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from codegen.interchange import from_keras, from_torch, keras_weights, to_torch_state
-    from codegen.layer import Layer
-    from codegen.layers import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
-    from codegen.model import Model, load
+    from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
+    from codegen.layers.layer import Layer
+    from codegen.layers.model import Model, load
 
 __all__ = [
     "Conv1D",
@@ -68,16 +68,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Conv1D": "layers",
-    "Conv1DTranspose": "layers",
-    "DepthwiseConv1D": "layers",
-    "Layer": "layer",
-    "Model": "model",
-    "SeparableConv1D": "layers",
+    "Conv1D": "layers.kinds",
+    "Conv1DTranspose": "layers.kinds",
+    "DepthwiseConv1D": "layers.kinds",
+    "Layer": "layers.layer",
+    "Model": "layers.model",
+    "SeparableConv1D": "layers.kinds",
     "from_keras": "interchange",
     "from_torch": "interchange",
     "keras_weights": "interchange",
-    "load": "model",
+    "load": "layers.model",
     "to_torch_state": "interchange",
 }
 

@@ -8,19 +8,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen import banner, planner, render, wisdom
+from codegen.emission import banner, render
 from codegen.emission.packing import packs
+from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
-from codegen.plan import Accuracy, KernelPlan, Request, Rigor, Weights
-from codegen.render import GeneratedSource
-from codegen.storage import AS_COMPUTED, checked, stored
-from codegen.targets import target_named
+from codegen.machine import wisdom
+from codegen.numbers.storage import AS_COMPUTED, checked, stored
+from codegen.planning import planner
+from codegen.planning.plan import Accuracy, KernelPlan, Request, Rigor, Weights
+from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from codegen.loader import Kernel
-    from codegen.specs import Spec
+    from codegen.machine.loader import Kernel
+    from codegen.specs.kinds import Spec
 
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
 
@@ -119,16 +121,16 @@ def kernel_for(
     The plan is the one that the user's wisdom names; else the planner's first or, with rigor="measure", the fastest of
     a few, which then is wisdom. `threads` share each call, with the same bits.
     """
-    from codegen import autotune
+    from codegen.machine import measure
 
     asked = request(spec, target, "packed", accuracy, storage)
-    return compiled(asked, autotune.choice(asked, rigor), threads)
+    return compiled(asked, measure.choice(asked, rigor), threads)
 
 
 @lru_cache(maxsize=512)
 def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     """The running kernel of the planner's first plan, or of the one whose key is `choice`."""
-    from codegen import loader
+    from codegen.machine import loader
 
     chosen = planner.answer(asked, choice)
     return loader.load_plan(replace(chosen, sliced=threads > 1), _written, threads)

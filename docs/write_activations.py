@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codegen import activations
-from codegen.activations import ROWS, ROWWISE, Activation, Option, Row
-from codegen.dtypes import DTYPES
-from codegen.registry import Call
+from codegen.functions import activations
+from codegen.functions.activations import ROWS, ROWWISE, Activation, Option, Row
+from codegen.functions.registry import Call
+from codegen.numbers.dtypes import DTYPES
 
 HEAD = """\
 # Activations

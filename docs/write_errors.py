@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codegen.diagnostics import CODES
-from codegen.source import visible
+from codegen.errors.catalogue import CODES
+from codegen.errors.source import visible
 
 HEAD = """\
 # Error codes

@@ -9,15 +9,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from codegen import activations, constraints, initializers, optimizers, regularizers
-from codegen.layer import Layer
-from codegen.layers import LAYERS
-from codegen.parameters import REQUIRED, Parameter, parameters
-from codegen.registry import Registry, snake_case
-from codegen.specs import KINDS
+from codegen.functions import activations, constraints, initializers, regularizers
+from codegen.functions.registry import Registry, snake_case
+from codegen.layers import optimizers
+from codegen.layers.kinds import LAYERS
+from codegen.layers.layer import Layer
+from codegen.specs.kinds import KINDS
+from codegen.specs.parameters import REQUIRED, Parameter, parameters
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = tomllib.loads((ROOT / "tests" / "keras_cases.toml").read_text("utf-8"))
+CASES = tomllib.loads((ROOT / "tests" / "data" / "keras_cases.toml").read_text("utf-8"))
 SAME = "as in Keras"
 
 HEAD = """\
@@ -103,8 +104,8 @@ MISSING = (
     ("2-D and 3-D layers, `Dense`, pooling, models", "this is a library of one layer, in one dimension"),
 )
 TOLD_OF_CASES = """\
-`tests/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's classes where
-Keras' stood; the counts are those of Keras {version}. Those that cannot pass, and why not:
+`tests/kernels/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's
+classes where Keras' stood; the counts are those of Keras {version}. Those that cannot pass, and why not:
 """
 
 

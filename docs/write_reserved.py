@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from codegen.names import taken
+from codegen.specs.names import taken
 
 PAGE = Path(__file__).parent.parent / "grammar" / "reserved.txt"
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)

@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import codegen
-from codegen import pipeline, reference
-from codegen.constraints import MaxNorm
-from codegen.initializers import GlorotUniform
-from codegen.optimizers import Adam
-from codegen.regularizers import L2
+from codegen import pipeline
+from codegen.functions.constraints import MaxNorm
+from codegen.functions.initializers import GlorotUniform
+from codegen.functions.regularizers import L2
+from codegen.layers.optimizers import Adam
+from codegen.problem import reference
 
 RATE = 360  # samples a second
 WINDOW = 256  # samples that the C function takes

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests import alone, cprogram, isolation
+from tests.support import alone, cprogram, isolation
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 skipped: list[tuple[str, str]] = []
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gen-conv")
     group.addoption("--specs", type=int, default=300, metavar="N", help="random layers in the C tests (default 300)")
     group.addoption("--target", default="", metavar="A,B", help="test only these targets")
-    group.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+    group.addoption("--update-golden", action="store_true", help="rewrite tests/data/golden")
     group.addoption("--alone", type=alone.share, metavar="K/N", help="each of a share of the tests in its own process")
 
 

@@ -58,7 +58,7 @@ def shell(line: str, cwd: Path) -> tuple[int, str]:
     words = shlex.split(line, comments=True)
     assert Path(words[0]).name == "gen-conv", f"only gen-conv is run from the docs, not {line!r}"
     done = subprocess.run(
-        [sys.executable, "-m", "codegen.cli", *words[1:]],
+        [sys.executable, "-m", "codegen", *words[1:]],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
@@ -91,9 +91,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("text", blocks("conv"))
 def test_conv_blocks_are_right(text: str) -> None:
-    from codegen import check
+    from codegen.language import reader
 
-    assert all(spec.name for spec in check.read(text, "block.conv"))
+    assert all(spec.name for spec in reader.read(text, "block.conv"))
 
 
 @pytest.mark.compiles
@@ -139,11 +139,12 @@ def test_sh_blocks_work(text: str, place: Path) -> None:
 @pytest.fixture(scope="module")
 def emitted() -> list[str]:
     """The C text of every layer of every example."""
-    from codegen import check, pipeline
+    from codegen import pipeline
+    from codegen.language import reader
 
     texts = []
     for path in sorted((ROOT / "examples").glob("*.conv")):
-        for spec in check.read(path.read_text("utf-8"), path.name):
+        for spec in reader.read(path.read_text("utf-8"), path.name):
             texts += [text for _, text in pipeline.generate(spec).files]
     return texts
 
@@ -263,7 +264,7 @@ def test_the_picture_is_up_to_date() -> None:
 
 
 def test_the_targets_page_has_the_table_of_the_code() -> None:
-    from codegen.targets import TARGETS
+    from codegen.problem.targets import TARGETS
 
     page = (ROOT / "docs" / "targets.md").read_text("utf-8")
     rows = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*$", page, re.M)}
@@ -275,8 +276,8 @@ def test_the_targets_page_has_the_table_of_the_code() -> None:
 
 
 def test_the_language_page_has_every_parameter_and_default() -> None:
-    from codegen.parameters import REQUIRED, parameters
-    from codegen.specs import KINDS
+    from codegen.specs.kinds import KINDS
+    from codegen.specs.parameters import REQUIRED, parameters
 
     page = (ROOT / "docs" / "language.md").read_text("utf-8")
     rows = [
@@ -319,12 +320,13 @@ def test_the_api_page_has_the_signatures_and_the_errors_of_the_code() -> None:
 
 
 def test_the_command_page_has_every_exit_code_of_the_code() -> None:
-    from codegen import cli, errors
+    from codegen import errors
+    from codegen.cli import main
 
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
     rows = {int(code) for line in re.findall(r"^\| ([\d, ]+) \|", page, re.M) for code in line.split(",")}
     classes = [errors.GenConvError, *errors.GenConvError.__subclasses__()]
-    assert rows == {0, cli.BUG, cli.INTERRUPTED, cli.PIPE_CLOSED, *(one.exit_code for one in classes)}
+    assert rows == {0, main.BUG, main.INTERRUPTED, main.PIPE_CLOSED, *(one.exit_code for one in classes)}
 
 
 def test_no_page_promises_what_the_house_forbids() -> None:

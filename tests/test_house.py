@@ -6,49 +6,37 @@ import ast
 import re
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-WRITTEN_BY_A_TOOL = {"_abi", "language._parser_tables"}
+WRITTEN_BY_A_TOOL = {"machine._abi", "language._parser_tables"}
 
-FLOORS = (  # from what a person holds down to the leaves; docs/design.md draws it
-    "__main__",
+ORDER = (  # of the rooms: each line imports only from lines below it, never within its line; docs/design.md draws it
     "cli",
-    "commands terminal",
-    "interchange",
-    "bench",
-    "model layers optimizers layer",
-    "layer",
+    "interchange bench",
+    "layers",
     "gradients",
-    "pipeline pyext",
-    "autotune",
-    "loader",
-    "wisdom",
-    "proof trial turns toolchain alias cache crew abi_build fallback linking process pruning workshop",
-    "render banner",
-    "printing",
-    "emission cformat compiled_templates",
-    "rounding",
-    "planner algorithms",
-    "plan transforms",
-    "weights reference check evaluate specs spec separable_spec transpose_spec rules parameters names "
-    "syntax unroll builder complaints layout recovery language",
-    "problem targets",
-    "diagnostics tree curves slopes registry activations initializers regularizers constraints",
-    "arrays dtypes origin storage suggest signatures quoting source errors resources files keras_words configs _abi",
-    "ownership image fpu",
+    "pipeline",
+    "machine",
+    "emission language",
+    "planning specs",
+    "problem",
+    "functions",
+    "numbers",
+    "errors",
+    "installed",
 )
-ROOMS = {  # who alone may import what
+FACES = {"__main__", "activations", "constraints", "initializers", "optimizers", "regularizers", "weights", "wisdom"}
+SOLE = {  # who alone may import what
     "lark": {"language.parser"},
-    "jinja2": {"printing", "compiled_templates"},
-    "cffi": {"loader", "pyext", "abi_build", "_abi"},
-    "_cffi_backend": {"loader", "_abi"},
-    "subprocess": {"process", "targets"},  # targets: sysctl, where macOS tells the CPU's flags
-    "rich": {"bench.table", "layer.summary", "commands.show", "commands.planning"},
-    "platformdirs": {"cache"},
+    "jinja2": {"emission.printing", "emission.compiled_templates"},
+    "cffi": {"machine.loader", "machine.extension_module", "machine.abi_build"},
+    "_cffi_backend": {"machine.loader"},
+    "subprocess": {"machine.compiler_process", "problem.targets"},  # targets: sysctl, on macOS
+    "rich": {"bench.table", "layers.summary", "cli.commands.show", "cli.commands.planning"},
+    "platformdirs": {"machine.cache"},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 
@@ -67,11 +55,11 @@ MODULES = modules()
 NAMES = [name for name, _ in MODULES]
 PATHS = [path for _, path in MODULES]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.j2"))
+LOADED = re.compile(r"f?['\"]codegen\.([\w.]+)\.\{")  # an f-string of a module's name, up to what varies
 
 
-@cache
-def imports(path: Path, *, for_types: bool = True) -> frozenset[str]:
-    """All that a module imports, at the top or late, dotted; `from a import b` counts as `a` and as `a.b`.
+def imports(path: Path, *, for_types: bool = True) -> set[str]:
+    """All that a module imports, at the top or late, by `import_module` too; `from a import b` is `a` and `a.b`.
 
     Without `for_types` what stands under `if TYPE_CHECKING:` is left out.
     """
@@ -85,34 +73,73 @@ def imports(path: Path, *, for_types: bool = True) -> frozenset[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(found)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            match = LOADED.match(ast.unparse(node.args[0]))
+            below = f"{match[1]}." if match else ""
+            if path != ROOT / "codegen" / "__init__.py":  # the package's face: whatever it is asked for
+                assert match, f"{path}: import_module of what cannot be told from the text"
+                found |= {f"codegen.{name}" for name in NAMES if name.rpartition(".")[0] + "." == below}
+    return found
+
+
+def arrows(name: str, path: Path) -> set[str]:
+    """The modules of the package that a module imports: the deepest that each import names."""
+    told = {one.removeprefix("codegen.") for one in imports(path) if one.startswith("codegen.")} & set(NAMES)
+    passed = {other.rpartition(".")[0] for other in told}  # a package on the way to its module
+    return {other for other in told - {name} if other not in passed or _defines(other)}
+
+
+def _defines(name: str) -> bool:
+    return dict(MODULES)[name].name != "__init__.py"
 
 
 def room(module: str) -> str:
     return module.split(".")[0]
 
 
-def floor(module: str) -> int:
-    for height, names in enumerate(FLOORS):
+def line(module: str) -> int:
+    for height, names in enumerate(ORDER):
         if room(module) in names.split():
             return height
-    raise AssertionError(f"codegen/{module}.py stands on no floor: give it one in docs/design.md and in this test")
+    raise AssertionError(f"codegen/{room(module)} stands in no line: give it one in docs/design.md and in this test")
 
 
-@pytest.mark.parametrize(("name", "path"), MODULES, ids=NAMES)
+INSIDE = [(name, path) for name, path in MODULES if room(name) not in {*FACES, "codegen"}]
+
+
+@pytest.mark.parametrize(("name", "path"), INSIDE, ids=[name for name, _ in INSIDE])
 def test_imports_point_down(name: str, path: Path) -> None:
-    if name == "codegen":
-        return  # the package's face names everything and imports nothing before it is asked
-    own = {room(one.removeprefix("codegen.")) for one in imports(path) if one.startswith("codegen.")}
-    known = {room(other) for other in NAMES}
-    upward = [other for other in own & known if floor(other) < floor(name)]
-    assert not upward, f"codegen/{name}.py imports what stands above it: {upward}"
+    for other in arrows(name, path):
+        assert room(other) not in FACES, f"codegen/{room(other)}.py is a face for users: import what stands behind it"
+        assert room(other) == room(name) or line(other) > line(name), f"{name} imports {other}, which is not below it"
 
 
-@pytest.mark.parametrize("package", ROOMS)
+def _circle(below: dict[str, set[str]]) -> list[str]:
+    """A way through `below`, in which everything imports something, that ends where it has been before."""
+    way = [min(below)]
+    while way[-1] not in way[:-1]:
+        way.append(min(below[way[-1]] & set(below)))
+    return way[way.index(way[-1]) :]
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    below = {name: arrows(name, path) for name, path in INSIDE}
+    while below:  # take away what imports nothing that is left
+        ground = {name for name, others in below.items() if not others & set(below)}
+        assert ground, f"a circle: {' -> '.join(_circle(below))}"
+        below = {name: others for name, others in below.items() if name not in ground}
+
+
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_a_face_only_hands_on(face: str) -> None:
+    tree = ast.parse((ROOT / "codegen" / f"{face}.py").read_text("utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
+@pytest.mark.parametrize("package", SOLE)
 def test_a_heavy_package_has_one_room(package: str) -> None:
     users = {name for name, path in MODULES if package in {room(one) for one in imports(path, for_types=False)}}
-    assert users <= ROOMS[package], f"{package} belongs to {sorted(ROOMS[package])}"
+    assert users <= SOLE[package], f"{package} belongs to {sorted(SOLE[package])}"
 
 
 @pytest.mark.parametrize(("name", "path"), MODULES, ids=NAMES)
@@ -133,7 +160,7 @@ def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_only_the_command_prints_or_exits(path: Path) -> None:
-    if path.name in ("cli.py", "__main__.py", "abi_build.py") or "commands" in path.parts:
+    if path.name in ("__main__.py", "abi_build.py") or "cli" in path.parts:
         return
     calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
@@ -210,10 +237,8 @@ def test_no_test_asserts_on_seconds(path: Path) -> None:
             assert not clocks, f"{path.name}:{node.lineno}"
 
 
-def test_every_floor_of_the_design_is_known_here() -> None:
+def test_the_design_draws_the_rooms_in_this_order() -> None:
     design = (ROOT / "docs" / "design.md").read_text("utf-8")
-    rows = [line for line in design.splitlines() if line.startswith("| ") and ".py`" in line]
-    named = {name for row in rows for name in re.findall(r"`(\w+)\.py`", row.split("|")[2])}
-    assert named, "docs/design.md draws the floors as a table"
-    for name in named:
-        floor(name)
+    rows = [line for line in design.splitlines() if line.startswith("| `")]
+    drawn = [re.findall(r"`(\w+)(?:/|\.py)`", row.split("|")[1]) for row in rows]
+    assert [names for names in drawn if names] == [line.split() for line in ORDER]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import codegen
-from codegen import cache, loader, proof, toolchain
-from tests import alone, isolation
+from codegen.machine import cache, compilers, loader, self_test
+from tests.support import alone, isolation
 
 ROOT = Path(__file__).parent.parent
 LEANING = """
@@ -61,10 +61,10 @@ def test_nothing_that_a_neighbour_compiled_serves(
 ) -> None:
     """Of the same text in another test the compiler's work is spared, and nothing of what follows."""
     proved, built, x = [], [], np.ones((1, 9, 1), "f")
-    real = proof.prove
+    real = self_test.prove
     monkeypatch.setattr(loader.proof, "prove", lambda *given: (proved.append(1), real(*given)))
-    build = toolchain.Compiler.build
-    monkeypatch.setattr(toolchain.Compiler, "build", lambda *given: (built.append(1), build(*given))[1])
+    build = compilers.Compiler.build
+    monkeypatch.setattr(compilers.Compiler, "build", lambda *given: (built.append(1), build(*given))[1])
     for test in range(3):
         isolation.forget()
         monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
@@ -84,7 +84,7 @@ def test_a_test_that_leans_on_another_fails_alone(tmp_path: Path) -> None:
 
 
 def test_a_test_that_compiles_says_so(tmp_path: Path) -> None:
-    if toolchain.find() is None:
+    if compilers.find() is None:
         pytest.skip("needs a C compiler")
     code, said = run(tmp_path, COMPILING, "-m", "not compiles")
     assert code == 1

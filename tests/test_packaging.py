@@ -85,7 +85,7 @@ def test_an_editable_install_runs_the_checkout(tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--python", scripts / "python", "install", "-q", "--no-deps", "--no-index")
     run(*pip, made, cwd=tmp_path)
     ours = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})"  # the dependencies, without a network
-    code = f"{ours}\nimport codegen, sys; from codegen.cli import main; print(codegen.__file__); sys.exit(main())"
+    code = f"{ours}\nimport codegen, sys; from codegen.cli.main import main; print(codegen.__file__); sys.exit(main())"
     out = run(scripts / "python", "-c", code, ROOT / "examples" / "wake_word.conv", cwd=tmp_path)
     assert out.splitlines()[0] == str(ROOT / "codegen" / "__init__.py")
     assert "wrote build/stem.c" in out.replace(os.sep, "/")
@@ -94,7 +94,7 @@ def test_an_editable_install_runs_the_checkout(tmp_path: Path) -> None:
 
 def test_the_version_stands_once_and_is_the_same_everywhere() -> None:
     import codegen
-    from codegen.cli import main
+    from codegen.cli.main import main
 
     assert codegen.__version__ == PROJECT["project"]["version"]
     assert main(["--version"]) == 0

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import layers
 from codegen.bench.case import Case, aligned
 from codegen.bench.contest import MOST_ERROR, PEAK, TRIAL_ROUNDS, Settings
 from codegen.bench.contestant import Contestant, from_python
@@ -22,7 +21,8 @@ from codegen.bench.results import OURS, Entry, Report, Row
 from codegen.bench.timing import alternate
 from codegen.errors import UsageError, VerificationError
 from codegen.gradients import reference
-from codegen.targets import target_named
+from codegen.layers import kinds
+from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array
@@ -82,7 +82,7 @@ def _exact(case: Case, dy: Array) -> Arrays:
 
 def _ours(case: Case, dy: Array, settings: Settings) -> Contestant:
     options = {name: value for name, value in settings.options.items() if name == "accuracy"}
-    layer = layers.of(case.spec, settings.target, **options)
+    layer = kinds.of(case.spec, settings.target, **options)
     layer.set_weights([case.kernel.reshape(layer.spec.weight_shapes()["kernel"]), case.bias])
     found: Any = None
 

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import check, reference
-from codegen.activations import LINEAR
 from codegen.errors import ShapeError, UsageError
-from codegen.resources import folder
-from codegen.source import MOST_BYTES
+from codegen.errors.source import MOST_BYTES
+from codegen.functions.activations import LINEAR
+from codegen.installed import folder
+from codegen.language import reader
+from codegen.problem import reference
 
 if TYPE_CHECKING:
-    from codegen.problem import ConvProblem
-    from codegen.specs import Spec
+    from codegen.problem.conv_problem import ConvProblem
+    from codegen.specs.kinds import Spec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -158,7 +159,7 @@ def _text(path: str, shapes: Iterable[str]) -> bytes:
 
 
 def _layers(path: str, text: bytes, layer: str) -> list[Spec]:
-    found = [spec for spec in check.read(text, path) if layer in ("", spec.name)]
+    found = [spec for spec in reader.read(text, path) if layer in ("", spec.name)]
     if not found:
         raise UsageError(f"`{path}` has no layer `{layer}`: `gen-conv show {path}` lists them")
     return found

@@ -11,12 +11,12 @@ from codegen.bench.machine import Machine
 from codegen.bench.results import OURS, TABLES, Entry, Report, Row, Table
 from codegen.bench.timing import WALL, Clock, alternate
 from codegen.errors import GenConvError, VerificationError
-from codegen.targets import target_named
+from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case
     from codegen.bench.contestant import Contestant, Peer
-    from codegen.loader import CompiledKernel
+    from codegen.machine.loader import CompiledKernel
 
 MOST_ERROR = 1e-4  # rms, relative: a transform's rounding passes, a wrong tap does not
 TRIAL_ROUNDS = 5  # that choose a peer's variant

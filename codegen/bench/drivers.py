@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import toolchain
 from codegen.bench.case import aligned, cases
 from codegen.bench.contestant import Contestant, Loop
 from codegen.errors import ToolchainError
-from codegen.resources import folder
+from codegen.installed import folder
+from codegen.machine import compilers
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array, Case
@@ -37,7 +37,7 @@ class Layer(ctypes.Structure):
 @lru_cache(maxsize=64)
 def library(name: str, *arguments: str) -> ctypes.CDLL:
     """bench/drivers/NAME.c, compiled with `arguments` after the drivers' own and opened. Raises ToolchainError."""
-    compiler = toolchain.find()
+    compiler = compilers.find()
     if compiler is None:
         raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` tells more")
     place = folder("bench/drivers")

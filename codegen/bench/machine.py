@@ -16,7 +16,7 @@ from codegen.bench.contestant import Contestant
 from codegen.bench.drivers import from_c, library
 
 if TYPE_CHECKING:
-    from codegen.targets import Target
+    from codegen.problem.targets import Target
 
 TURNS = 20_000  # of the multiply-add loop in a call: some 30 µs
 COPIED = 40e6  # bytes that a bandwidth is measured over, at least

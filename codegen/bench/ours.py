@@ -16,7 +16,7 @@ from codegen.errors import ToolchainError
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case
-    from codegen.loader import CompiledKernel
+    from codegen.machine.loader import CompiledKernel
 
 NAME = "gen-conv"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.cformat import ceil_over, times
+from codegen.emission.cformat import ceil_over, times
 from codegen.emission.microkernel import Microkernel
-from codegen.problem import ConvProblem
+from codegen.problem.conv_problem import ConvProblem
 
 
 @dataclass(frozen=True)

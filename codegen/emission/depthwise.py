@@ -6,7 +6,7 @@ from typing import Any
 
 from codegen.emission import direct_filters
 from codegen.emission.direct_filters import TEMPLATE, lanes
-from codegen.plan import KernelPlan
+from codegen.planning.plan import KernelPlan
 
 __all__ = ["TEMPLATE", "lanes", "view"]
 

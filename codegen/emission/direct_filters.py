@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.algorithms.direct_filters import Block, Schedule
-from codegen.algorithms.walk import Panel, Segment
 from codegen.emission.border import Border
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
-from codegen.plan import KernelPlan
+from codegen.planning.algorithms.direct_filters import Block, Schedule
+from codegen.planning.algorithms.tiling import Panel, Segment
+from codegen.planning.plan import KernelPlan
 
 TEMPLATE = "direct_filters.c.j2"
 

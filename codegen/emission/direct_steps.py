@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.algorithms.direct_steps import Schedule
-from codegen.cformat import times
 from codegen.emission.border import Border
+from codegen.emission.cformat import times
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -19,7 +18,8 @@ from codegen.emission.microkernel import (
     index,
     offset,
 )
-from codegen.plan import KernelPlan
+from codegen.planning.algorithms.direct_steps import Schedule
+from codegen.planning.plan import KernelPlan
 
 TEMPLATE = "direct_steps.c.j2"
 

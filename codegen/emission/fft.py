@@ -1,5 +1,5 @@
-"""What the fft algorithm prints: see `transformed`."""
+"""What the fft algorithm prints: see `bilinear`."""
 
-from codegen.emission.transformed import TEMPLATE, lanes, view
+from codegen.emission.bilinear import TEMPLATE, lanes, view
 
 __all__ = ["TEMPLATE", "lanes", "view"]

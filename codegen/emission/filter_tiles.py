@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from codegen.algorithms.direct_filters import Block, Schedule
-from codegen.algorithms.walk import Panel, Span, Tile
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -16,8 +14,10 @@ from codegen.emission.microkernel import (
     index,
     starts,
 )
-from codegen.plan import KernelPlan
-from codegen.problem import ConvProblem
+from codegen.planning.algorithms.direct_filters import Block, Schedule
+from codegen.planning.algorithms.tiling import Panel, Span, Tile
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
 
 
 class FilterTiles:

@@ -6,8 +6,8 @@ from itertools import accumulate
 from math import prod
 
 from codegen.emission.interface import kernels
-from codegen.plan import KernelPlan
-from codegen.planner import packed_numbers
+from codegen.planning.plan import KernelPlan
+from codegen.planning.planner import packed_numbers
 
 
 def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:

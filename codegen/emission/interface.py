@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.dtypes import DTYPES
 from codegen.emission.microkernel import index
-from codegen.plan import KernelPlan
-from codegen.problem import ConvProblem
+from codegen.numbers.dtypes import DTYPES
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.cformat import times
-from codegen.problem import ConvProblem
+from codegen.emission.cformat import times
+from codegen.problem.conv_problem import ConvProblem
 
 
 def padding(p: ConvProblem) -> tuple[str, str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codegen.activations import LINEAR
-from codegen.cformat import times
-from codegen.dtypes import DTYPES
-from codegen.plan import KernelPlan
-from codegen.problem import ConvProblem
+from codegen.emission.cformat import times
+from codegen.functions.activations import LINEAR
+from codegen.numbers.dtypes import DTYPES
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
 
 
 def index(*parts: int | tuple[int, str]) -> str:

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.algorithms import direct_filters, direct_steps, interleaved, rowwise, transform_schedule, transposed
 from codegen.emission.interface import kernels
 from codegen.emission.microkernel import count_loop, index
-from codegen.plan import KernelPlan
-from codegen.planner import packed_numbers
-from codegen.transforms import named
+from codegen.planning.algorithms import (
+    bilinear_schedule,
+    direct_filters,
+    direct_steps,
+    relayout,
+    row_activation,
+    upsampled,
+)
+from codegen.planning.plan import KernelPlan
+from codegen.planning.planner import packed_numbers
+from codegen.planning.transforms import named
 
 MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
 
@@ -77,16 +84,16 @@ def packing(plan: KernelPlan) -> Packing | None:
         return _by_filters(plan, schedule)
     if isinstance(schedule, direct_steps.Schedule):
         return _by_steps(plan, schedule)
-    if isinstance(schedule, transform_schedule.Schedule):
+    if isinstance(schedule, bilinear_schedule.Schedule):
         return _transformed(plan, schedule)
-    if isinstance(schedule, (transposed.Schedule, rowwise.Schedule)) and plan.inner:
+    if isinstance(schedule, (relayout.Schedule, row_activation.Schedule)) and plan.inner:
         return packing(plan.inner)
-    if isinstance(schedule, interleaved.Schedule):
+    if isinstance(schedule, upsampled.Schedule):
         return _of_parts(plan, schedule)
     return None
 
 
-def _of_parts(plan: KernelPlan, schedule: interleaved.Schedule) -> Packing | None:
+def _of_parts(plan: KernelPlan, schedule: upsampled.Schedule) -> Packing | None:
     """The inner plans' packings, one after the other, each number looked up in the whole kernel."""
     moves: list[Move] = []
     for part, i in zip(schedule.rows.parts, schedule.inners, strict=True):
@@ -133,7 +140,7 @@ def _by_steps(plan: KernelPlan, schedule: direct_steps.Schedule) -> Packing:
     return Packing(((tuple(heads), f"kernel[{where}]"),))
 
 
-def _transformed(plan: KernelPlan, schedule: transform_schedule.Schedule) -> Packing | None:
+def _transformed(plan: KernelPlan, schedule: bilinear_schedule.Schedule) -> Packing | None:
     p, (panel,) = plan.problem, schedule.panels
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.algorithms.separable import Schedule, is_padded, room
-from codegen.cformat import times
+from codegen.emission.cformat import times
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
-from codegen.plan import KernelPlan
+from codegen.planning.algorithms.separable import Schedule, is_padded, room
+from codegen.planning.plan import KernelPlan
 
 TEMPLATE = "separable.c.j2"
 

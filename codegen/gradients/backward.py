@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import arrays
-from codegen.activations import LINEAR
 from codegen.errors import ShapeError
+from codegen.functions.activations import LINEAR
 from codegen.gradients.libraries import Backward
-from codegen.plan import Accuracy
-from codegen.problem import ConvProblem
-from codegen.specs import Spec
-from codegen.targets import Target, target_named
+from codegen.numbers import arrays
+from codegen.planning.plan import Accuracy
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target, target_named
+from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from codegen import __version__, activations, banner, cformat, planner, render
-from codegen.activations import LINEAR, Activation
-from codegen.dtypes import DTYPES
+from codegen import __version__
+from codegen.emission import banner, cformat, render
 from codegen.emission.unused import without_unused
 from codegen.errors import UsageError
+from codegen.functions import activations
+from codegen.functions.activations import LINEAR, Activation
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
-from codegen.plan import Accuracy, KernelPlan
-from codegen.problem import ConvProblem
-from codegen.specs import Conv1DSpec, DepthwiseConv1DSpec, Spec
-from codegen.targets import Target, target_named
+from codegen.numbers.dtypes import DTYPES
+from codegen.planning import planner
+from codegen.planning.plan import Accuracy, KernelPlan
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target, target_named
+from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 
 __all__ = ["Files", "files"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.activations import LINEAR
-from codegen.problem import ConvProblem
+from codegen.functions.activations import LINEAR
+from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.algorithms import walk
-from codegen.cformat import ceil_over, floor_over
-from codegen.dtypes import DTYPES
+from codegen.emission.cformat import ceil_over, floor_over
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -20,8 +18,10 @@ from codegen.emission.microkernel import (
     offset,
     starts,
 )
-from codegen.emission.transposed import Turn
+from codegen.emission.relayout import Turn
 from codegen.gradients.plan import KernelGradientPlan, Panels
+from codegen.numbers.dtypes import DTYPES
+from codegen.planning.algorithms import tiling
 
 __all__ = ["view"]
 
@@ -91,7 +91,7 @@ class KernelTiles:
         made: dict[str, Microkernel] = {}
         taps = []
         at = 0
-        for count, size in walk.split(self.problem.kernel_size, self.plan.taps):
+        for count, size in tiling.split(self.problem.kernel_size, self.plan.taps):
             rows = self._rows(made, size, panels.vectors, step)
             taps.append(Taps(at, at + count * size, size, rows))
             at += count * size
@@ -131,11 +131,11 @@ class KernelTiles:
         """Whether some taps of some outputs lie outside the input."""
         p = self.problem
         assert p.steps is not None
-        return walk.interior(p, p.steps) != (0, self.outs)
+        return tiling.interior(p, p.steps) != (0, self.outs)
 
     def _rows(self, made: dict[str, Microkernel], taps: int, vectors: int, step: int) -> tuple[Rows, ...]:
         found, at = [], 0
-        for count, size in walk.split(self.problem.group_channels, self.plan.channels):
+        for count, size in tiling.split(self.problem.group_channels, self.plan.channels):
             tile = self._tile(taps, size, vectors, step)
             made.setdefault(tile.name, tile)
             heads = (f"for (ptrdiff_t c = {at}; c < {at + count * size}; c += {size})",) if count > 1 else ()

@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import activations, loader, pipeline, proof, render, trial
-from codegen.activations import LINEAR
-from codegen.dtypes import DTYPES
+from codegen import pipeline
+from codegen.emission import render
 from codegen.errors import ShapeError
-from codegen.fallback import check
+from codegen.functions import activations
+from codegen.functions.activations import LINEAR
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
-from codegen.plan import Accuracy, Request
-from codegen.problem import ConvProblem
-from codegen.targets import Target
+from codegen.machine import loader, self_test, self_test_inputs
+from codegen.machine.numpy_kernel import check
+from codegen.numbers.dtypes import DTYPES
+from codegen.planning.plan import Accuracy, Request
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.loader import CompiledKernel, Kernel
-    from codegen.toolchain import Compiler
+    from codegen.machine.compilers import Compiler
+    from codegen.machine.loader import CompiledKernel, Kernel
 
     Array = NDArray[Any]
 
@@ -144,10 +147,10 @@ def _output_text(made: OutputGradientPlan) -> str:
 def _prove_kernel(kernel: CompiledKernel, compiler: Compiler) -> None:
     """Raises ToolchainError where a fresh kernel and NumPy differ on whole numbers, whose sums are exact."""
     p: ConvProblem = kernel.plan.problem  # a linear one: dz has all filters
-    if trial.too_large(p):
+    if self_test_inputs.too_large(p):
         return
     x, dz = _whole(p.in_shape(2, p.steps or 0), p, 1), _whole(p.out_shape(2, p.steps or 0), p, 2)
-    found = trial.array(p.kernel_shape, p.dtype)
+    found = self_test_inputs.array(p.kernel_shape, p.dtype)
     _run(kernel, x, found, dz)
     _same("a kernel's gradient", found, reference.kernel_gradient(p, x, dz, p.dtype), np.zeros(()), compiler)
     _alone(found, compiler)
@@ -157,13 +160,16 @@ def _prove_output(kernel: CompiledKernel, compiler: Compiler) -> None:
     """The same, where slopes change and farther out, within their stated error."""
     made: Any = kernel.plan
     p: ConvProblem = made.problem
-    if trial.too_large(p):
+    if self_test_inputs.too_large(p):
         return
     curved, unit = p.activation != LINEAR, DTYPES[p.dtype].unit
-    scales = np.array(trial.SCALES[p.dtype] if curved else (1, 1))[:, None, None]
+    scales = np.array(self_test_inputs.SCALES[p.dtype] if curved else (1, 1))[:, None, None]
     shape = p.out_shape(len(scales), p.steps or 0)
-    dy, z = _whole(shape, p, 3), trial.between_margins((_whole(shape, p, 4) * scales / Z_UNIT).astype(p.dtype))
-    both = trial.array((made.bias_numbers + (dy.size if curved else 0),), p.dtype)
+    dy, z = (
+        _whole(shape, p, 3),
+        self_test_inputs.between_margins((_whole(shape, p, 4) * scales / Z_UNIT).astype(p.dtype)),
+    )
+    both = self_test_inputs.array((made.bias_numbers + (dy.size if curved else 0),), p.dtype)
     _run(kernel, dy, both, z if curved else None)
     dz, allowed = dy.astype("float64"), np.zeros(shape)
     if curved:
@@ -190,17 +196,17 @@ def _run(kernel: CompiledKernel, x: Array, y: Array, given: Array | None) -> Non
 
 
 def _whole(shape: tuple[int, ...], p: ConvProblem, seed: int) -> Array:
-    return trial.between_margins(trial.whole(shape, MOST, seed).astype(p.dtype))
+    return self_test_inputs.between_margins(self_test_inputs.whole(shape, MOST, seed).astype(p.dtype))
 
 
 def _same(what: str, found: Array, wanted: Array, allowed: Array, compiler: Compiler) -> None:
     wrong = ~(np.abs(found - wanted) <= allowed)
     if wrong.any():
         at = tuple(int(i[0]) for i in np.nonzero(wrong))
-        raise proof.refusal(f"number {at} of {what} is {found[at]}, should be {wanted[at]}", compiler)
+        raise self_test.refusal(f"number {at} of {what} is {found[at]}, should be {wanted[at]}", compiler)
 
 
 def _alone(written: Array, compiler: Compiler) -> None:
     """Raises ToolchainError where something was written beside the array."""
-    if not trial.margins_are_whole(written):
-        raise proof.refusal("it writes beside a gradient", compiler)
+    if not self_test_inputs.margins_are_whole(written):
+        raise self_test.refusal("it writes beside a gradient", compiler)

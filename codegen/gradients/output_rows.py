@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.activations import LINEAR
-from codegen.dtypes import DTYPES
 from codegen.emission.microkernel import index
+from codegen.functions.activations import LINEAR
 from codegen.gradients.plan import OutputGradientPlan
+from codegen.numbers.dtypes import DTYPES
 
 __all__ = ["view"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar
 
-from codegen.activations import LINEAR
-from codegen.algorithms import cost, walk
-from codegen.algorithms.direct_filters import partitions
-from codegen.problem import ConvProblem
-from codegen.targets import Target
+from codegen.functions.activations import LINEAR
+from codegen.planning.algorithms import cost, tiling
+from codegen.planning.algorithms.direct_filters import partitions
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target
 
 __all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", "plan"]
 
@@ -109,7 +109,7 @@ def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]
             min(p.kernel_size, cost.rows_that_fit(vectors, target, lanes)),
             -(-p.channels // (vectors * lanes)),
         )
-        tiles = walk.split(p.kernel_size, taps)
+        tiles = tiling.split(p.kernel_size, taps)
         step = sum(n * max(cost.LATENCY, (rows * vectors + vectors) / 2) for n, rows in tiles)
         calls = -(-outs // chunk) * sum(n * (cost.CALL + 2 * rows * vectors) for n, rows in tiles)
         alone = p.group_filters == 1
@@ -139,7 +139,7 @@ def _shapes(problem: ConvProblem, most: int) -> Iterator[tuple[int, int]]:
                 return
 
 
-def _panels(partition: walk.Partition) -> tuple[Panels, ...]:
+def _panels(partition: tiling.Partition) -> tuple[Panels, ...]:
     """A partition's blocks; `first` in vectors."""
     panels: list[Panels] = []
     at = 0
@@ -159,8 +159,8 @@ def _plan(
     chunk = -(-outs // -(-outs // chunk)) if outs else 1
     tiles = [
         (k_count * c_count, k_size * c_size)
-        for k_count, k_size in walk.split(p.kernel_size, taps)
-        for c_count, c_size in walk.split(p.group_channels, channels)
+        for k_count, k_size in tiling.split(p.kernel_size, taps)
+        for c_count, c_size in tiling.split(p.group_channels, channels)
     ]
     direct = p.group_filters % lanes == 0
     alone = p.groups == 1 and sum(panel.count for panel in panels) == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.problem import ConvProblem
+from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """The way back through the activations that take whole rows, in NumPy: dz from dy, each row by its Jacobian.
 
-Along the last axis, the filters. Sources: dy and z as in codegen.activations.rowwise, whose functions these belong to.
+Along the last axis, the filters. Sources: dy and z as in functions.activations.rowwise, whose functions these are of.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import curves
-from codegen.activations import Activation
-from codegen.activations.rowwise import softmax, sparsemax
+from codegen.functions.activations import Activation, curves
+from codegen.functions.activations.rowwise import softmax, sparsemax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

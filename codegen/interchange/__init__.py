@@ -12,8 +12,8 @@ from codegen.interchange.torch_modules import TORCH
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.layer import Layer
-    from codegen.model import Model
+    from codegen.layers.layer import Layer
+    from codegen.layers.model import Model
 
     Array = NDArray[Any]
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from codegen import layers, specs
 from codegen.errors import ConversionError, GenConvError
 from codegen.interchange import naming
 from codegen.interchange.library import Library
-from codegen.layer import Layer
-from codegen.model import Model
-from codegen.origin import Origin, counted, shown
-from codegen.weights import of_specs
+from codegen.layers import kinds
+from codegen.layers.layer import Layer
+from codegen.layers.model import Model
+from codegen.layers.origin import Origin, counted, shown
+from codegen.layers.weights import by_layer
+from codegen.specs.kinds import KINDS, Spec
 
 ALONE = ("name", "input_shape")  # options that only one layer can have
 LENGTHS = ("kernel_size", "strides", "padding", "output_padding", "dilation_rate")  # that change a layer's output steps
@@ -52,14 +53,14 @@ def _layer(
     """One layer with its weights, for that many steps or any. What is wrong is told with the layer's path."""
     try:
         read = library.read(found, options.keys())
-        cls = layers.LAYERS[specs.KINDS[read.kind]]
+        cls = kinds.LAYERS[KINDS[read.kind]]
         given = {**read.arguments, "name": name, **options}
         first = given.get("data_format") == "channels_first"
         given.setdefault("input_shape", (read.channels, steps) if first else (steps, read.channels))
         layer = cls(**given)
         arrays = _biased(layer.spec, read.arrays) if "use_bias" in options else read.arrays
         named = {f"{layer.name}/{weight}": array for weight, array in arrays.items()}
-        layer._adopt(of_specs.for_specs(named, [layer.spec])[layer.name])
+        layer._adopt(by_layer.for_specs(named, [layer.spec])[layer.name])
     except ConversionError as wrong:
         raise ConversionError(f"{origin}: {wrong}") from None
     except GenConvError as wrong:
@@ -69,7 +70,7 @@ def _layer(
     return layer
 
 
-def _biased(spec: specs.Spec, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def _biased(spec: Spec, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a layer whose bias was asked for or left out: one that it lacked is zeros."""
     import numpy as np
 

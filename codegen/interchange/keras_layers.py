@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from codegen import activations, specs
 from codegen.errors import ConversionError, SpecError
+from codegen.functions import activations
+from codegen.functions.activations import layer_configs
+from codegen.functions.registry import Call
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
-from codegen.layer.config import TABLES
-from codegen.parameters import parameters
-from codegen.registry import Call
+from codegen.layers.config import TABLES
+from codegen.specs import kinds
+from codegen.specs.parameters import parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +30,8 @@ CHANNELS: dict[str, Callable[[Mapping[str, Array], Any], int]] = {  # from the k
 WEIGHTS = ("kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 
 
-def _kinds() -> dict[str, type[specs.Spec]]:
-    return {kind.keras: kind for kind in specs.KINDS.values()}
+def _kinds() -> dict[str, type[kinds.Spec]]:
+    return {kind.keras: kind for kind in kinds.KINDS.values()}
 
 
 def _kind(layer: Any) -> str | None:
@@ -117,7 +119,7 @@ def _meant(value: Any) -> object:
     if name and _is_theirs(value):
         return Call(name, (), tuple(options.items())) if options else name
     if hasattr(value, "get_config") and _is_theirs(value):
-        return activations.serial.meant(_config(value))
+        return layer_configs.meant(_config(value))
     shown = name or type(value).__name__
     way = "give it on NumPy arrays, as activation=…, or give activation=None and apply it yourself"
     raise ConversionError(f"its activation `{shown}` is a callable of your own on Keras' tensors; {way}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
-from codegen.storage import HALVES
+from codegen.numbers.storage import HALVES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def demand_untouched(layer: Any, cls: type, methods: Collection[str]) -> None:
 
 def array(value: Any, name: str) -> Array:
     """A variable, parameter or tensor of any device as a NumPy array; bfloat16 widened. Raises ConversionError."""
-    from codegen.arrays import found_in
+    from codegen.numbers.arrays import found_in
 
     place = f"its `{name}`"
     try:

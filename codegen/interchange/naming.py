@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from codegen import names
+from codegen.specs import names
 
 ROOM = 6  # characters for a number that keeps long names apart
 

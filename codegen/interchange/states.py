@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.layer import Layer
+    from codegen.layers.layer import Layer
 
     Array = NDArray[Any]
 

@@ -1,1 +1,1 @@
-"""The .conv language: from text to specs, and back to text."""
+"""The .conv language: from text to definitions, and back to text."""

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from codegen import tree
 from codegen.errors import Diagnostic
-from codegen.language import parser
-from codegen.source import Source, Span
-from codegen.specs import Spec
+from codegen.errors.source import Source, Span
+from codegen.language import parser, tree
+from codegen.specs.kinds import Spec
 
 COMMENT, LINE_END = "COMMENT", "LINE_END"
 _BETWEEN = re.compile(r"#[^\r\n]*|\r\n?|\n")

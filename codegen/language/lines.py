@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen.language.document import COMMENT, LINE_END, Piece
-from codegen.layout import CLOSERS, OPENERS, OPERANDS, OPERATORS
+from codegen.language.line_ends import CLOSERS, OPENERS, OPERANDS, OPERATORS
 
 INDENT = "    "
 WIDEST = 120  # columns of a block on one line

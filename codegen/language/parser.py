@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codegen import tree
-from codegen.builder import Builder
-from codegen.resources import folder
+from codegen.installed import folder
+from codegen.language import tree
+from codegen.language.tree_builder import Builder
 
 if TYPE_CHECKING:
     from lark import Lark, Token

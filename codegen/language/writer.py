@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 
+from codegen.errors.source import Span
 from codegen.language.document import LINE_END, Document
 from codegen.language.lines import INDENT, Gatherer, Line
-from codegen.source import Span
 
 LONGEST_ALIGNED = 14  # letters of a name whose = is aligned: an initializer's would push all others away
 COMMENTS_FROM = 36  # the column of comments behind code, further right where code is longer

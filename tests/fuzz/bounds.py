@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import pipeline, planner, reference, rounding
-from codegen.algorithms.transform_schedule import Schedule
-from codegen.plan import Accuracy, KernelPlan, Request
-from codegen.problem import ConvProblem
-from codegen.targets import TARGETS, runs_here
-from codegen.transforms import Transform, named, noise
+from codegen import pipeline
+from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.plan import Accuracy, KernelPlan, Request
+from codegen.planning.transforms import Transform, named, noise
+from codegen.problem import reference
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import TARGETS, runs_here
 
 if TYPE_CHECKING:
-    from codegen.loader import Kernel
+    from codegen.machine.loader import Kernel
 
     Array = np.ndarray[Any, Any]
 
@@ -90,7 +92,7 @@ def transforms(request: Request) -> dict[str, KernelPlan]:
     """The first plan of each transform in each algorithm."""
     found: dict[str, KernelPlan] = {}
     for plan in planner.survey(request).found:
-        if rounding.is_transform(plan):
+        if error_bounds.is_transform(plan):
             found.setdefault(words(plan), plan)
     return found
 
@@ -191,7 +193,7 @@ def tried(kernel: Kernel, request: Request, x: Array, w: Array) -> Array:
     """The largest error over bound of each input and kernel; 0 where the numbers are too large for any promise."""
     y = np.empty(request.problem.out_shape(*x.shape[:2]), "f")
     kernel.run(x, y, kernel.pack(w), None)
-    bound = rounding.bound(kernel.plan, request.accuracy, x, w)
+    bound = error_bounds.bound(kernel.plan, request.accuracy, x, w)
     error = np.where(np.isinf(bound), 0, np.abs(y - reference.convolve(request.problem, x, w)))
     return np.asarray((error / np.maximum(bound, np.finfo(np.float64).tiny)).max(axis=1))
 

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from codegen.targets import TARGETS
+from codegen.problem.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRIGRAPHS = {"=": "#", "(": "[", "/": "\\", ")": "]", "'": "^", "<": "{", "!": "|", ">": "}", "-": "~"}

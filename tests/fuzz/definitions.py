@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from codegen.errors import GenConvError
-from codegen.specs import KINDS, Spec
+from codegen.specs.kinds import KINDS, Spec
 
 SMALL = tuple(range(1, 10))
 POWERS = tuple(2**k + d for k in range(3, 32) for d in (-1, 0, 1) if 2**k + d < 2**31)

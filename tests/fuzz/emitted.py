@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from codegen import planner
 from codegen.emission.packing import packs
+from codegen.emission.render import render
 from codegen.errors import GenConvError
 from codegen.gradients import emit
-from codegen.plan import Request
-from codegen.render import render
-from codegen.storage import HALVES
-from codegen.targets import TARGETS, Target
-from tests import strategies
-from tests.trials import split
+from codegen.numbers.storage import HALVES
+from codegen.planning import planner
+from codegen.planning.plan import Request
+from codegen.problem.targets import TARGETS, Target
+from tests.support import strategies
+from tests.support.trials import split
 
 MAKERS = (
     strategies.layer,

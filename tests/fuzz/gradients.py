@@ -19,12 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from codegen import activations, layers, pipeline, reference
+from codegen import pipeline
+from codegen.functions import activations
 from codegen.gradients import backward, libraries, rows
 from codegen.gradients import reference as definition
-from codegen.problem import ConvProblem
-from tests import strategies
-from tests.strategies import CURVED, EXACT, Layer
+from codegen.layers import kinds
+from codegen.problem import reference
+from codegen.problem.conv_problem import ConvProblem
+from tests.support import strategies
+from tests.support.strategies import CURVED, EXACT, Layer
 
 ROOT = Path(__file__).parents[2]
 FAMILIES = (
@@ -72,7 +75,7 @@ def cases(count: int, seed: int) -> Iterator[Case]:
 def trial(case: Case) -> str | None:
     """What is wrong with a layer's gradients; None if nothing is."""
     layer, given = case.layer, strategies.data(case.layer, case.seed, whole=case.whole, batch=case.batch)
-    held = layers.of(layer.spec(dtype=case.dtype), accuracy=case.accuracy)
+    held = kinds.of(layer.spec(dtype=case.dtype), accuracy=case.accuracy)
     held.set_weights(list(given.weights.values()))
     problem = backward.at_length(held.spec.lower(), layer.steps)
     kernel, bias = held.spec.problem_weights(given.weights)

@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from codegen import check, pipeline
+from codegen import pipeline
 from codegen.errors import GenConvError
 from codegen.gradients import emit
-from codegen.specs import Spec
-from codegen.targets import TARGETS
+from codegen.language import reader
+from codegen.problem.targets import TARGETS
+from codegen.specs.kinds import Spec
 from tests.fuzz import clexer
 from tests.fuzz.emitted import Draw
 
@@ -74,7 +75,7 @@ def run(count: int, seed: int) -> tuple[int, list[str]]:
 def fault(text: str, draw: Draw) -> str | None:
     """What is wrong with what becomes of a text, None where nothing is."""
     try:
-        specs = check.read(text, "hostile.conv")
+        specs = reader.read(text, "hostile.conv")
     except GenConvError as error:
         return None if str(error).strip() else "an error without a word"
     except Exception as error:  # whatever else comes out is what is looked for

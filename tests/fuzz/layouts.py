@@ -10,8 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from codegen import check
-from codegen.language import writer
+from codegen.language import reader, writer
 from tests.fuzz.definitions import Draw
 
 ENTRIES = (
@@ -143,11 +142,11 @@ class Scribe:
 
 def finding(text: str) -> str | None:
     """What is wrong with how a text is laid out; None if nothing is, or if it has a syntax error."""
-    before = check.document(text)
+    before = reader.document(text)
     if not before.readable:
         return None
     written = writer.text(before)
-    after = check.document(written)
+    after = reader.document(written)
     if not after.readable or not writer.same(before, after):
         return f"another meaning: {text!r} became {written!r}"
     again = writer.text(after)
@@ -157,7 +156,7 @@ def finding(text: str) -> str | None:
 def run(count: int, seed: int) -> tuple[int, list[str]]:
     """(texts tried that can be read, findings)."""
     texts = [Scribe(seed + number).file() for number in range(count)]
-    tried = sum(check.document(text).readable for text in texts)
+    tried = sum(reader.document(text).readable for text in texts)
     return tried, [found for found in map(finding, texts) if found]
 
 

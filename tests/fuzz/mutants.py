@@ -24,17 +24,19 @@ from typing import Any
 
 import numpy as np
 
-from codegen import planner, proof, reference, rounding, toolchain
-from codegen._abi import ffi
+from codegen.emission.render import jit_text, render
 from codegen.errors import ToolchainError
-from codegen.loader import CompiledKernel
-from codegen.plan import Accuracy, KernelPlan, Request, Weights
-from codegen.render import jit_text, render
-from codegen.targets import TARGETS, runs_here
-from codegen.turns import turns
-from tests import strategies
+from codegen.machine import compilers, self_test
+from codegen.machine._abi import ffi
+from codegen.machine.loader import CompiledKernel
+from codegen.machine.self_test_outputs import turns
+from codegen.planning import error_bounds, planner
+from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
+from codegen.problem import reference
+from codegen.problem.targets import TARGETS, runs_here
 from tests.fuzz.mutation import Mutant, mutants
-from tests.strategies import Layer
+from tests.support import strategies
+from tests.support.strategies import Layer
 
 Array = np.ndarray[Any, Any]
 TARGETED = ("avx2", "scalar", "avx512", "sse2")
@@ -42,14 +44,14 @@ LENGTHS = ("short", "long", "free")
 FAMILIES: dict[str, Callable[..., Layer]] = {
     "direct_filters": strategies.layer,
     "direct_steps": strategies.layer,
-    "interleaved": strategies.transposed,
+    "upsampled": strategies.transposed,
     "separable": strategies.separable,
-    "rowwise": strategies.rowwise,
+    "row_activation": strategies.rowwise,
 }  # others: strategies.rewritten
 PER_CASE = 2  # mutants of a kernel
 DRAWS = 400  # layers until one is served by the algorithm at that length
 SECONDS = 20  # that a child may run
-FLAGS = ("-std=c99", "-O1", "-ffp-contract=off", "-w", *toolchain.SHARED)
+FLAGS = ("-std=c99", "-O1", "-ffp-contract=off", "-w", *compilers.SHARED)
 CANARY, MARGIN = 0x5A, 1 << 16  # of bytes beside y
 LONGEST = 12_000  # steps at which a free length is tried
 
@@ -157,7 +159,7 @@ def _question(case: Case, steps: int, normal: bool, rng: np.random.Generator) ->
         kernel = plan.half.decode(plan.half.encode(kernel))
     with np.errstate(all="ignore"):
         expected = reference.convolve(p, x, kernel, bias)
-        allowed = rounding.bound(plan, case.accuracy, x, kernel, bias)
+        allowed = error_bounds.bound(plan, case.accuracy, x, kernel, bias)
     return Question(x, kernel, bias, expected, allowed * (4 if p.dtype == "float64" else 1))
 
 
@@ -182,14 +184,14 @@ def changes_an_output(kernel: CompiledKernel, asked: list[Question]) -> bool:
 def refuses(kernel: CompiledKernel) -> bool:
     """Whether the self-test refuses the kernel."""
     try:
-        proof.prove(kernel, _compiler())
+        self_test.prove(kernel, _compiler())
     except ToolchainError:
         return True
     return False
 
 
-def _compiler() -> toolchain.Compiler:
-    found = toolchain.find()
+def _compiler() -> compilers.Compiler:
+    found = compilers.find()
     assert found
     return found
 

@@ -11,10 +11,10 @@ from dataclasses import fields, is_dataclass
 from time import process_time
 from typing import Any
 
-from codegen import planner
-from codegen.plan import KernelPlan, Request
-from codegen.storage import HALVES
-from codegen.targets import TARGETS
+from codegen.numbers.storage import HALVES
+from codegen.planning import planner
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.targets import TARGETS
 from tests.fuzz import definitions
 
 MOST_PLANS = 4_000  # of one request

@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 
 from codegen import __version__
-from codegen.targets import native
-from codegen.toolchain import find
+from codegen.machine.compilers import find
+from codegen.problem.targets import native
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "fuzzing.md"
 

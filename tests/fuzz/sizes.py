@@ -16,10 +16,10 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from codegen import check, planner, render  # noqa: F401  # what every child needs is loaded once
-from codegen.cli import main
-from codegen.storage import HALVES
-from codegen.targets import TARGETS
+from codegen.cli.main import main
+from codegen.emission import render  # noqa: F401  # what every child needs is loaded once
+from codegen.numbers.storage import HALVES
+from codegen.problem.targets import TARGETS
 from tests.fuzz import definitions
 
 SECONDS = 10  # of CPU time in a child: a hang

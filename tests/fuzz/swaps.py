@@ -24,9 +24,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen import cache, toolchain
 from codegen.errors import ToolchainError
-from codegen.targets import TARGETS
+from codegen.machine import cache, compilers
+from codegen.problem.targets import TARGETS
 
 OWNER, OTHER, BOTH = 1234, 65534, 7777  # two users, and a group of both
 OURS, THEIRS = 1, 2  # what a library of each answers
@@ -101,7 +101,7 @@ def run(count: int, seed: int) -> tuple[int, list[str]]:
     """(swaps that took place, what went wrong): `count` swaps at least, spread over the places."""
     if why := missing():
         raise SystemExit(why)
-    compiler = toolchain.find()
+    compiler = compilers.find()
     assert compiler is not None, "needs a C compiler"
     text = "GENCONV_EXPORT int answer(void) { return %d; }\n"
     libraries = {each: compiler.shared(text % each, TARGETS["scalar"]) for each in (OURS, THEIRS)}
@@ -226,7 +226,7 @@ def _use(
     """Fetch entries as the cache's owner until so many swaps have taken place: (swaps, findings)."""
     os.environ["GENCONV_CACHE_DIR"], tempfile.tempdir = str(root / place.cache), str(root / "tmp")
     warnings.simplefilter("ignore")
-    compiler = toolchain.Compiler((str(root / "cc"),), "cc", "cc 1.0", "")
+    compiler = compilers.Compiler((str(root / "cc"),), "cc", "cc 1.0", "")
     swaps = tries = loaded = 0
     findings: list[str] = []
 

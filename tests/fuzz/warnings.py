@@ -12,9 +12,9 @@ from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from codegen.targets import Target
-from tests import cprogram
+from codegen.problem.targets import Target
 from tests.fuzz.emitted import Emitted, emitted
+from tests.support import cprogram
 
 COMPILERS = ("gcc", "clang")
 AT_ONCE = 60  # files to a call of a compiler

@@ -1,1 +1,1 @@
-"""Tests of the language; beside them a text and its errors for each code."""
+"""Tests of codegen/language."""

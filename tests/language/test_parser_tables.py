@@ -8,13 +8,12 @@ from typing import Any
 import lark
 import pytest
 
-from codegen import syntax
 from codegen.errors import SpecError
-from codegen.language import _parser_tables, parser
-from codegen.source import Source
+from codegen.errors.source import Source
+from codegen.language import _parser_tables, parser, syntax
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = [*sorted((ROOT / "examples").glob("*.conv")), *sorted((ROOT / "tests" / "language").glob("*.conv"))]
+TEXTS = [*sorted((ROOT / "examples").glob("*.conv")), *sorted((ROOT / "tests" / "data" / "language").glob("*.conv"))]
 
 
 def refuse(*_: Any, **__: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from codegen.bench import drivers
 from codegen.errors import UsageError
-from codegen.suggest import expected
+from codegen.errors.suggest import expected
 
 if TYPE_CHECKING:
     from codegen.bench.contestant import Peer

@@ -1,0 +1,1 @@
+"""The command line: argv, terminal, JSON; one file a command."""

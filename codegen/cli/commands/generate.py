@@ -1,0 +1,216 @@
+"""`gen-conv SPEC`: each layer's C files, written where their bytes differ, or compared with what is on disk."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codegen.cli.commands import emitted, planning, reading
+from codegen.cli.terminal import Terminal
+from codegen.errors import UsageError
+from codegen.errors.suggest import closest
+
+if TYPE_CHECKING:
+    from codegen.emission.render import GeneratedSource
+    from codegen.specs.kinds import Spec
+
+__all__ = ["arguments", "run"]
+
+EMITTERS = ("c", "pyext", "backward")
+WORDS = {"missing": "wrote", "differs": "rewrote", "unchanged": "unchanged"}
+DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    reading.arguments(parser, target="scalar")
+    planning.arguments(parser)
+    parser.add_argument("-o", "--output", default="build", metavar="DIR", help="folder to write to; - prints (build)")
+    parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help=f"of {', '.join(EMITTERS)} (c)")
+    parser.add_argument("--sliced", action="store_true", help="emit NAME_slice too: a part of the work, for threads")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not up to date")
+    parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
+    parser.add_argument("--force", action="store_true", help="overwrite files that gen-conv did not write, too")
+    parser.add_argument("--prune", action="store_true", help="remove gen-conv's files of layers that no SPEC has")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+
+
+def emitters(text: str) -> tuple[str, ...]:
+    """The words of `--emit`, each once, in the table's order."""
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in EMITTERS:
+            near = closest(word, EMITTERS)
+            meant = f"did you mean `{near}`? " if near else ""
+            known = ", ".join(EMITTERS)
+            raise argparse.ArgumentTypeError(f"cannot emit `{word}`: {meant}expected a comma list of {known}")
+    return tuple(word for word in EMITTERS if word in words)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Generate every layer before the first file is touched; 1 for drift under --check, else 0."""
+    compare, printing = options.check or options.diff, options.output == "-"
+    if (compare or printing) and "pyext" in options.emit:
+        raise UsageError("--emit pyext compiles a file: it goes neither with -o - nor with --check or --diff")
+    if compare and printing:
+        raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
+    if options.prune and (compare or printing):
+        raise UsageError("--prune removes files: it goes neither with -o - nor with --check or --diff")
+    specs = reading.specs(options)
+    forward = "c" in options.emit or "pyext" in options.emit
+    sources = list(generated(specs, options, terminal)) if forward else []
+    texts = [file for source in sources if "c" in options.emit for file in source.files]
+    texts += backward(specs, options) if "backward" in options.emit else []
+    _hold_distinct([name for name, _ in texts])
+    files = [(Path(options.output) / name, text.encode()) for name, text in texts]
+    terminal.report["files"] = []
+    if printing:
+        terminal.result("\n".join(text for _, text in texts))
+        for name, text in texts:
+            _report(terminal, Path(name), text.encode(), text=text)
+    elif compare:
+        return _compare(files, specs, options, terminal)
+    else:
+        _write(files, sources, options, terminal)
+        _tidy(specs, options, terminal)
+    return 0
+
+
+def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Terminal) -> Iterator[GeneratedSource]:
+    """The C text of each layer, in the files' order."""
+    arrays = reading.weights(options, specs)
+    from codegen import pipeline
+    from codegen.planning import planner
+
+    known = planning.wisdom_for(options, planning.requests_for(options, specs, arrays), terminal)
+    for spec in specs:
+        with reading.naming(options, spec.name):
+            source = pipeline.generate(
+                spec,
+                options.target,
+                arrays.get(spec.name),
+                accuracy=options.accuracy,
+                known=known,
+                packed=options.packed,
+                sliced=options.sliced,
+                storage=options.storage,
+            )
+        terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
+        yield source
+
+
+def backward(specs: Sequence[Spec], options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The files of each layer's gradients."""
+    from codegen.gradients import emit
+
+    return [file for spec in specs for file in emit.files(spec, options.target, options.accuracy)]
+
+
+def _hold_distinct(names: Sequence[str]) -> None:
+    """Raises UsageError for two texts of one file name; case does not tell two files apart everywhere."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise UsageError(f"two layers would be written to `{name}`: rename one of them")
+        seen.add(name.casefold())
+
+
+def _write(
+    files: list[tuple[Path, bytes]], sources: list[GeneratedSource], options: argparse.Namespace, terminal: Terminal
+) -> None:
+    from codegen.machine.files import prepare, state, write_all
+
+    for path, data in files:
+        state(path, data)  # raises for what is no file
+    if not options.force:
+        emitted.hold_foreign(files)
+    prepare(Path(options.output))
+    if files:
+        why = {path: emitted.reasons(path.read_bytes(), data) for path, data in files if path.exists()}
+        for (path, data), was in zip(files, write_all(files), strict=True):
+            told = f" ({why[path]})" if was == "differs" and path in why else ""
+            terminal.say(f"{WORDS[was]} {path}{told}")
+            _report(terminal, path, data, state=was)
+    if "pyext" in options.emit:
+        from codegen.machine import extension_module
+
+        for source in sources:
+            path = extension_module.build(source, Path(options.output))
+            terminal.say(f"built {path}")
+            _report(terminal, path, path.read_bytes())
+
+
+def _tidy(specs: Sequence[Spec], options: argparse.Namespace, terminal: Terminal) -> None:
+    """Tell of the files of layers that are gone, or remove them."""
+    left = emitted.left_over(Path(options.output), [spec.name for spec in specs])
+    if options.prune:
+        for path in left:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise UsageError(f"cannot remove `{path}`: {error.strerror}") from None
+            terminal.say(f"removed {path}")
+        terminal.report["removed"] = [str(path) for path in left]
+    elif left:
+        terminal.say(f"left over {', '.join(map(str, left))}: of no layer of {_named(options)}; --prune removes them")
+    terminal.report["left_over"] = [str(path) for path in left if not options.prune]
+
+
+def _named(options: argparse.Namespace) -> str:
+    return " or ".join("standard input" if path == "-" else path for path in options.specs)
+
+
+def _compare(
+    files: list[tuple[Path, bytes]], specs: Sequence[Spec], options: argparse.Namespace, terminal: Terminal
+) -> int:
+    """1 if a file is missing, differs, or is left over of a layer that is gone."""
+    from codegen.machine.files import state
+
+    drift = False
+    for path, data in files:
+        found = state(path, data)
+        drift |= found != "unchanged"
+        more = {"reason": emitted.reasons(path.read_bytes(), data)} if found == "differs" else {}
+        _report(terminal, path, data, state=found, **more)
+        if not options.diff:
+            terminal.say(f"{DRIFT[found]} {path}" + (f": {more['reason']}" if more else ""))
+        elif found != "unchanged":
+            terminal.result(_difference(path, data.decode()))
+    folder, layers = Path(options.output), [spec.name for spec in specs]
+    left = emitted.left_over(folder, layers)
+    for path in left:
+        if options.diff:
+            terminal.result(_difference(path, None))
+        else:
+            terminal.say(f"left over {path}: of no layer of {_named(options)}")
+    for path in emitted.unasked(folder, layers, [path for path, _ in files]):
+        terminal.warn(f"not checked {path}: --emit c,backward compares it too")
+    terminal.report["left_over"] = list(map(str, left))
+    return int(drift or bool(left))
+
+
+def _difference(path: Path, text: str | None) -> str:
+    """The unified diff from the file on disk to `text`, to nothing if that is None."""
+    from difflib import unified_diff
+
+    old = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    before, after = str(path) if path.exists() else "/dev/null", "/dev/null" if text is None else str(path)
+    return "".join(unified_diff(old.splitlines(True), (text or "").splitlines(True), before, after))
+
+
+def _report(terminal: Terminal, path: Path, data: bytes, **more: str) -> None:
+    import hashlib
+
+    found = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    terminal.report["files"].append(found | more)
+
+
+class _Version(argparse.Action):
+    """Prints the version; imported only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from codegen import __version__
+
+        print(f"gen-conv {__version__}")
+        parser.exit()

@@ -1,0 +1,139 @@
+"""How the plans of a command are chosen: the accuracy class, a file of wisdom, and whether to measure for it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codegen.cli.terminal import Terminal
+from codegen.errors import ToolchainError, UsageError
+
+if TYPE_CHECKING:
+    from codegen.machine.measure import Tell
+    from codegen.planning.plan import Accuracy, Request, Rigor, Weights
+    from codegen.specs.kinds import Spec
+
+__all__ = ["arguments", "of_accuracy", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `generate` and `show` have."""
+    of_accuracy(parser)
+    of_storage(parser)
+    of_rigor(parser)
+    parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
+    parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
+
+
+def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Collection[str]) -> list[Request]:
+    """What is asked for each layer, whose weights are known (its name is in `baked`), packed or plain arguments."""
+    from codegen import pipeline
+
+    if options.packed and baked:
+        raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
+    given: Weights = "packed" if options.packed else "argument"
+    return [
+        pipeline.request(
+            spec, options.target, "baked" if spec.name in baked else given, options.accuracy, options.storage
+        )
+        for spec in specs
+    ]
+
+
+def of_accuracy(parser: argparse.ArgumentParser, default: str = "exact") -> None:
+    parser.add_argument(
+        "--accuracy",
+        type=accuracy,
+        default=default,
+        metavar="CLASS",
+        help=f"exact, fast or wide: what rounding an algorithm may show (default: {default})",
+    )
+
+
+def of_storage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--storage",
+        type=storage,
+        default="float32",
+        metavar="S",
+        help="float16 or bfloat16: kernels in half the bytes, sums in float32 (default: float32, as computed with)",
+    )
+
+
+def of_rigor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rigor",
+        type=rigor,
+        default="estimate",
+        metavar="R",
+        help="estimate, or measure: time the best few plans once and keep the fastest as wisdom (default: estimate)",
+    )
+
+
+def accuracy(text: str) -> Accuracy:
+    from codegen.planning.plan import accuracy_named
+
+    return accuracy_named(text)
+
+
+def storage(text: str) -> str:
+    from codegen.numbers.storage import checked
+
+    return checked(text)
+
+
+def rigor(text: str) -> Rigor:
+    from codegen.planning.plan import rigor_named
+
+    return rigor_named(text)
+
+
+def wisdom_for(options: argparse.Namespace, requests: list[Request], terminal: Terminal) -> Path | None:
+    """The file of wisdom to follow, None for none; with --rigor measure it answers all requests in the end."""
+    known: Path | None = options.wisdom
+    if known is not None and known.exists():
+        _hold_wisdom(known, terminal)
+    if options.rigor == "measure":
+        return _measured(known, requests, terminal)
+    if known is not None and not known.exists():
+        raise UsageError(f"no file `{known}`: --rigor measure writes one, and so does codegen.wisdom.export_to")
+    return known
+
+
+def _hold_wisdom(file: Path, terminal: Terminal) -> None:
+    """Raises UsageError for a file that is no wisdom; tells of the lines that are passed over."""
+    from codegen.machine import wisdom
+
+    if count := wisdom.strays(file):
+        lines = "1 line holds" if count == 1 else f"{count:,} lines hold"
+        terminal.warn(f"`{file}`: {lines} no wisdom of this version, so passed over")
+
+
+def _measured(known: Path | None, requests: list[Request], terminal: Terminal) -> Path:
+    if known is None:
+        raise UsageError("--rigor measure keeps what it finds: name the file, --wisdom FILE")
+    from codegen.machine import compilers, measure
+
+    if compilers.find() is None:
+        raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` tells more")
+    for request in requests:
+        with _progress(terminal) as tell:
+            measure.choice(request, "measure", known, tell)
+    return known
+
+
+@contextmanager
+def _progress(terminal: Terminal) -> Iterator[Tell | None]:
+    """A bar on a terminal, as a layer may take seconds; gone when it is done."""
+    if terminal.quiet or not terminal.err.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=terminal.err), transient=True) as progress:
+        task = progress.add_task("measuring")
+        yield lambda what, done, turns: progress.update(task, description=what, completed=done, total=turns)

@@ -1,0 +1,187 @@
+"""`gen-conv show SPEC`: what each layer is, costs, and how it would be computed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from codegen.cli.commands import planning, reading
+from codegen.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from codegen.planning.plan import KernelPlan, Request
+    from codegen.specs.kinds import Spec
+
+__all__ = ["arguments", "run"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    reading.arguments(parser, target="scalar")
+    planning.arguments(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    from codegen import pipeline
+
+    specs = reading.specs(options)
+    baked = reading.weights(options, specs)
+    terminal.report["layers"] = []
+    asked = planning.requests_for(options, specs, baked)
+    known = planning.wisdom_for(options, asked, terminal)
+    for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
+        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
+        said_so = heard(request, plan, known)
+        found = facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so, "packed_in_c": None}
+        rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
+        if options.packed:
+            in_c = pipeline.packed_plan(spec, options.target, request.accuracy, known, request.storage)
+            found["packed_in_c"] = told = packed_in_c(in_c)
+            if in_c.key != plan.key:
+                more = "a layer in Python has the plan above, whose weights no function in C packs"
+                rows.append(("packed in C", f"{told['plan']}; about {in_c.cost:,.0f} cycles: {more}"))
+        terminal.report["layers"].append(found)
+        if number:
+            terminal.result("")
+        _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)
+    return 0
+
+
+def heard(request: Request, plan: KernelPlan, known: Path | None) -> dict[str, Any] | None:
+    """What wisdom says of the request, in `known` or else in the user's own, and whether `plan` follows it."""
+    from codegen.machine import wisdom
+    from codegen.planning import planner
+
+    entry = wisdom.recall(request, None, known)
+    if entry is None:
+        return None
+    offered = planner.survey(request).named(entry.key) is not None
+    followed = offered and known is not None and plan.key == entry.key
+    return {"plan": entry.words, "microseconds": entry.microseconds, "offered": offered, "followed": followed}
+
+
+def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
+    """The layer as JSON tells it; docs/json.md has the schema."""
+    from codegen.emission import banner
+    from codegen.planning import planner
+
+    problem = plan.problem
+    steps = problem.steps
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "dtype": problem.dtype,
+        "input_shape": _shape(steps, problem.channels, problem.channels_last),
+        "output_shape": _shape(_out(plan), problem.out_filters, problem.channels_last),
+        "receptive_field": problem.receptive_field,
+        "stride": problem.stride,
+        "macs": None if steps is None else problem.macs(steps),
+        "macs_per_output_step": problem.products,
+        "weight_bytes": banner.weight_bytes(plan),
+        "workspace_bytes": plan.workspace_bytes,
+        "workspace_step_bytes": plan.workspace_step_bytes,
+        "target": plan.target.name,
+        "algorithm": plan.algorithm,
+        "plan": planner.algorithm(plan.algorithm).describe(plan),
+        "weights": plan.weights,
+        "storage": plan.storage,
+        "cost_cycles": plan.cost,
+        "rejected": [{"algorithm": name, "reason": reason} for name, reason in plan.rejected],
+    }
+
+
+def packed_in_c(plan: KernelPlan) -> dict[str, Any]:
+    """The plan that `gen-conv --packed` emits, whose weights NAME_pack lays out."""
+    from codegen.emission import banner
+    from codegen.planning import planner
+
+    words = planner.algorithm(plan.algorithm).describe(plan)
+    return {"plan": words, "cost_cycles": plan.cost, "weight_bytes": banner.weight_bytes(plan)}
+
+
+def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
+    """What is computed, for a person: shapes as Keras tells them, without the batch."""
+    from codegen.emission import banner
+
+    problem = plan.problem
+    each = problem.products
+    macs = f"{each:,} an output step" if problem.steps is None else f"{problem.macs(problem.steps):,}"
+    field = problem.receptive_field
+    apart = f", {problem.stride} steps apart" if problem.stride > 1 else ""
+    return [
+        ("input", said(_shape(problem.steps, problem.channels, problem.channels_last))),
+        ("output", said(_shape(_out(plan), problem.out_filters, problem.channels_last))),
+        ("receptive field", f"{field} step{'s' * (field > 1)}{apart}"),
+        ("MACs", macs),
+        ("weights", f"{banner.weight_bytes(plan):,} bytes{_as_c(plan)}"),
+        ("workspace", banner.workspace(plan)),
+    ]
+
+
+def _as_c(plan: KernelPlan) -> str:
+    """The text that const tables are."""
+    from codegen.planning import planner
+    from codegen.problem.conv_problem import C_BYTES
+
+    if plan.weights != "baked":
+        return ""
+    numbers = planner.packed_numbers(plan) + plan.problem.bias * plan.problem.filters
+    return f", as const tables some {C_BYTES * numbers:,} bytes of C"
+
+
+def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """How it is computed, why so, and why not otherwise."""
+    from codegen.planning import planner
+    from codegen.planning.algorithms import cost
+
+    count = len(planner.survey(request).found)
+    plans = f"{count} plan{'s' * (count > 1)} for {request.weights} weights, accuracy {request.accuracy}"
+    why = f"wisdom names it, out of {plans}" if said_so and said_so["followed"] else f"the lowest estimate of {plans}"
+    unit = f"{cost.steps_told(plan.problem):,} steps" if plan.problem.steps is None else "a sample"
+    return [
+        ("plan", planner.algorithm(plan.algorithm).describe(plan)),
+        ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),
+        ("why", why),
+        ("wisdom", _wisdom(said_so)),
+        *((f"not {name}", reason) for name, reason in plan.rejected),
+    ]
+
+
+def _wisdom(said_so: dict[str, Any] | None) -> str:
+    if said_so is None:
+        return "none of this layer"
+    text = f"{said_so['plan']}: {said_so['microseconds']:,.3g} µs when it was timed"
+    if said_so["followed"]:
+        return text
+    return f"{text}; {'--wisdom FILE follows it' if said_so['offered'] else 'no longer offered, so passed over'}"
+
+
+def said(shape: list[int | None]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _out(plan: KernelPlan) -> int | None:
+    return None if plan.problem.steps is None else plan.problem.out_steps(plan.problem.steps)
+
+
+def _shape(steps: int | None, channels: int, channels_last: bool) -> list[int | None]:
+    return [steps, channels] if channels_last else [channels, steps]
+
+
+def _draw(title: str, rows: list[tuple[str, str]], terminal: Terminal) -> None:
+    """A table on a terminal, aligned plain text in a pipe."""
+    if terminal.json:
+        return
+    if not terminal.out.isatty():
+        width = max(len(name) for name, _ in rows)
+        terminal.result(f"{title}\n" + "".join(f"  {name:<{width}}  {value}\n" for name, value in rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, style="bold"), title_justify="left", show_header=False)
+    for name, value in rows:
+        table.add_row(Text(name, style="cyan"), Text(value))
+    Console(file=terminal.out).print(table)

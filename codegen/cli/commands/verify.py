@@ -1,0 +1,208 @@
+"""`gen-conv verify SPEC`: each layer compiled, run, and compared with the float64 reference."""
+
+from __future__ import annotations
+
+import argparse
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from codegen.cli.commands import planning, reading
+from codegen.cli.terminal import Terminal
+from codegen.errors import ToolchainError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from codegen.machine.loader import CompiledKernel, Kernel
+    from codegen.planning.plan import Accuracy
+    from codegen.problem.conv_problem import ConvProblem
+    from codegen.specs.kinds import Spec
+
+__all__ = ["arguments", "run"]
+
+BATCH = 2
+WHOLE, RANDOM = "whole numbers", "random"
+INF = float("inf")
+LARGEST_PRODUCT = 4 * 8  # of the whole weights and inputs below
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison of `outputs`: the bound and the error where the error fills most of its bound.
+
+    A transform's is also held to an rms error, `most_rms`, on standard normal data. `unbounded` further outputs were
+    not compared: numbers near the dtype's largest, or in a transform's tile a NaN or an infinity, leave them no bound.
+    """
+
+    layer: str
+    steps: int
+    data: str
+    error: float
+    bound: float
+    outputs: int
+    ok: bool
+    rms: float
+    most_rms: float | None = None
+    unbounded: int = 0
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON tells it, which has no word for NaN or infinity."""
+        return {name: None if value != value or value in (INF, -INF) else value for name, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.ok else "WRONG"
+        rms = "" if self.most_rms is None else f", rms {self.rms:.3g} of at most {self.most_rms:.3g}"
+        others = f", {self.unbounded:,} more have no bound" if self.unbounded else ""
+        return (
+            f"{self.layer}  {self.steps} steps  {self.data}: "
+            f"error {self.error:.3g}, bound {self.bound:.3g}{rms}, {self.outputs:,} outputs{others}  {verdict}"
+        )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A layer's kernel on trial; for a transform there is the direct kernel, whose rms error it is held to."""
+
+    spec: Spec
+    kernel: CompiledKernel
+    direct: Kernel | None
+    accuracy: Accuracy
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    reading.arguments(parser, target="native")
+    planning.of_accuracy(parser)
+    planning.of_storage(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Compare every layer, then raise VerificationError if any output left its bound."""
+    from codegen import pipeline
+    from codegen.machine import compilers
+    from codegen.planning.error_bounds import is_transform
+    from codegen.problem.targets import runs_here, target_named
+
+    target = target_named(options.target)
+    if not runs_here(target):
+        raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
+    specs = reading.specs(options, tables=False)
+    arrays = reading.weights(options, specs)
+    if compilers.find() is None:
+        raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
+    terminal.report["findings"] = []
+    wrong = []
+    for spec in specs:
+        kernel = pipeline.kernel_for(spec, target.name, accuracy=options.accuracy, storage=options.storage)
+        if kernel.path is None:
+            raise ToolchainError(
+                f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers"
+            )
+        direct = pipeline.kernel_for(spec, target.name, accuracy="exact") if is_transform(kernel.plan) else None
+        trial = Trial(spec, kernel, direct, options.accuracy)
+        with reading.naming(options, spec.name):
+            for finding in compare(trial, arrays.get(spec.name)):
+                terminal.result(str(finding))
+                terminal.report["findings"].append(finding.plain())
+                wrong += [] if finding.ok else [finding]
+    if wrong:
+        raise VerificationError(
+            f"{len(wrong)} comparisons left their bound: {', '.join(dict.fromkeys(each.layer for each in wrong))}"
+        )
+    return 0
+
+
+def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Whole numbers, where every product and sum is exact, then others within the rounding bound.
+
+    A transform is also tried on standard normal weights, which its rms error is promised for.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    problem, shapes = trial.kernel.plan.problem, trial.spec.weight_shapes().items()
+    for steps in lengths(trial.spec):
+        whole = {name: rng.integers(-4, 5, shape) for name, shape in shapes}
+        yield _compare(trial, rng.integers(-8, 9, _shape(problem, BATCH, steps)), whole, WHOLE)
+        if given:
+            yield _compare(trial, rng.standard_normal(_shape(problem, BATCH, steps)), given, "given weights")
+        if trial.direct or not given:
+            normal = {name: rng.standard_normal(shape) for name, shape in shapes}
+            yield _compare(trial, rng.standard_normal(_shape(problem, _batch(trial, steps), steps)), normal, RANDOM)
+
+
+def lengths(spec: Spec) -> list[int]:
+    """The fixed length; for a free one the shortest that gives an output, some near it, and a long one."""
+    problem = spec.lower()
+    if problem.steps is not None:
+        return [problem.steps]
+    shortest = bisect_left(range(1, problem.reach + 1), True, key=lambda steps: problem.out_steps(steps) > 0) + 1
+    return sorted({shortest, shortest + 1, problem.reach + problem.stride, 4 * problem.reach + 61})
+
+
+def _shape(problem: ConvProblem, batch: int, steps: int) -> tuple[int, int, int]:
+    return (batch, steps, problem.channels) if problem.channels_last else (batch, problem.channels, steps)
+
+
+def _batch(trial: Trial, steps: int) -> int:
+    """Samples enough for an rms error, where one is looked at."""
+    from codegen.planning.error_bounds import OUTPUTS
+
+    problem = trial.kernel.plan.problem
+    return max(BATCH, -(-OUTPUTS // (problem.out_steps(steps) * problem.out_filters)) if trial.direct else BATCH)
+
+
+def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str) -> Finding:
+    import numpy as np
+
+    from codegen.planning import error_bounds
+    from codegen.planning.plan import MOST_NOISE
+    from codegen.problem import reference
+
+    plan, problem = trial.kernel.plan, trial.kernel.plan.problem
+    typed = {name: np.asarray(value, problem.dtype) for name, value in weights.items()}
+    taps, bias = trial.spec.problem_weights(typed)
+    x = np.ascontiguousarray(x, problem.dtype)
+    exact = reference.convolve(problem, x, taps, bias, dtype="longdouble" if problem.item_bytes == 8 else "float64")
+    nothing_rounds = data == WHOLE and not trial.direct and _stays_whole(problem, exact)
+    bound = np.zeros(exact.shape) if nothing_rounds else error_bounds.bound(plan, trial.accuracy, x, taps, bias)
+    error = _error(trial.kernel, exact, x, taps, bias)
+    unbounded = np.isinf(bound)
+    bound = np.where(unbounded | np.isnan(bound), 0, bound)  # a NaN or an infinity must be the very one
+    error = np.where(unbounded, 0, error)
+    with np.errstate(over="ignore"):
+        filled = error / np.maximum(bound, np.finfo(np.float64).tiny)
+    worst = np.unravel_index(np.argmax(filled), error.shape)
+    rms, most_rms = error_bounds.rms(error), None
+    if trial.direct and data == RANDOM:
+        most_rms = MOST_NOISE[trial.accuracy] * error_bounds.rms(_error(trial.direct, exact, x, taps, bias))
+    ok = bool(np.all(error <= bound)) and (most_rms is None or rms <= most_rms)  # False for a NaN too
+    steps = x.shape[1 if problem.channels_last else 2]
+    shown = float(error[worst]), float(bound[worst])
+    without = int(unbounded.sum())
+    return Finding(trial.spec.name, steps, data, *shown, error.size - without, ok, rms, most_rms, without)
+
+
+def _error(kernel: Kernel, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    """|computed - exact| of each output; 0 for the same NaN or infinity, as an exponential beyond the dtype has."""
+    import numpy as np
+
+    y = np.full(exact.shape, np.nan, kernel.plan.problem.dtype)
+    kernel.run(x, y, kernel.pack(taps), bias)
+    with np.errstate(over="ignore", invalid="ignore"):
+        nearest = exact.astype(y.dtype)
+        same = (np.isnan(y) & np.isnan(nearest)) | (np.isinf(y) & (y == nearest))
+        return np.where(same, 0, np.abs(y - exact)).astype(np.float64)
+
+
+def _stays_whole(problem: ConvProblem, exact: np.ndarray) -> bool:
+    """Whether sums of small whole numbers fit the dtype's digits, and the activation keeps them whole exactly."""
+    import numpy as np
+
+    from codegen.functions import activations
+    from codegen.numbers.dtypes import DTYPES
+
+    fits = (problem.terms + 1) * LARGEST_PRODUCT < 1 / DTYPES[problem.dtype].unit
+    whole = np.array_equal(exact, np.rint(exact))
+    return fits and whole and not np.any(activations.error(problem.activation, exact, problem.dtype))

@@ -1,0 +1,98 @@
+"""The head of an emitted file: what is computed, how, at what cost, and how to build it. No date, no path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen import __version__
+from codegen.functions.activations import LINEAR, Activation, row
+from codegen.planning import planner
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
+from codegen.specs.kinds import Spec
+from codegen.specs.parameters import parameters
+
+ALWAYS = ("input_shape", "filters", "kernel_size", "strides", "padding", "activation")
+TRAINING_ONLY = ("initializer", "regularizer", "constraint", "trainable")
+BUILD = "cc -std=c99 -O2 -ffp-contract=off"
+
+
+def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
+    """The banner's lines: plain text, one fact a line."""
+    return (
+        f"{spec.name}: a {spec.kind} written by gen-conv {__version__}.",
+        "This file belongs to whoever generated it, to use under any licence or none.",
+        "",
+        *(f"    {name} = {value}" for name, value in _parameters(spec)),
+        "",
+        f"computes   {formula(plan.problem)}",
+        f"algorithm  {planner.algorithm(plan.algorithm).describe(plan)}",
+        *([f"kernel     {spec.kernel_told}"] if spec.kernel_told and plan.weights != "baked" else []),
+        f"work       {work(plan.problem)}",
+        f"memory     {memory(plan)}",
+        f"build      {' '.join((BUILD, *plan.target.flags))} -c {spec.name}.c",
+    )
+
+
+def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:
+    """The parameters that decide what is computed: the main ones, and those that differ from their default."""
+    for name, known in parameters(type(spec)).items():
+        if name == "name" or name.endswith(TRAINING_ONLY) or name.endswith("regularizer"):
+            continue
+        value = getattr(spec, name)
+        if isinstance(value, Activation) and value.is_plain:
+            value = value.name  # its options are the defaults
+        if name in ALWAYS or value != known.default:
+            yield name, str(value)
+
+
+def formula(p: ConvProblem) -> str:
+    """The problem as one line of mathematics."""
+    at = "t" if p.stride == 1 else f"{p.stride}*t"
+    at += " + k" if p.dilation == 1 else f" + {p.dilation}*k"
+    if p.centred:
+        at += " - left"
+    elif p.pad_left:
+        at += f" - {p.pad_left}"
+    at = at if p.up == 1 else f"({at}) / {p.up}"
+    channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
+    over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
+    total = f"sum over {over} of kernel[k, c, f] * x[{at}, {channel}]"
+    if p.depth_multiplier:
+        several = p.depth_multiplier > 1
+        first = f"(sum over k of depthwise_kernel[k, c, {'m' if several else 0}] * x[{at}, c])"
+        place, over = (f"{p.depth_multiplier}*c + m", "c, m") if several else ("c", "c")
+        total = f"sum over {over} of pointwise_kernel[{place}, f] * {first}"
+    total = f"bias[f] + {total}" if p.bias else total
+    if row(p.activation).rowwise:
+        return f"y[t, :] = {p.activation.name} over f of ({total})"
+    return f"y[t, f] = {total}" if p.activation == LINEAR else f"y[t, f] = {p.activation.name}({total})"
+
+
+def work(p: ConvProblem) -> str:
+    """Multiply-adds of one sample, or of one output step where the length is free."""
+    if p.steps is None:
+        return f"{p.products:,} multiply-adds an output step"
+    return f"{p.macs(p.steps):,} multiply-adds a call"
+
+
+def memory(plan: KernelPlan) -> str:
+    """Bytes of weights and workspace, and where the weights are."""
+    where = {"baked": "const tables in the .c file", "packed": "arguments, as packed"}.get(plan.weights, "arguments")
+    if plan.half:
+        where += f"; the kernel's are {plan.half.name}, rounded by 1 part in {1 / plan.half.unit:,.0f} at most"
+    return f"{weight_bytes(plan):,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+
+
+def weight_bytes(plan: KernelPlan) -> int:
+    """Bytes of kernels and bias as the C reads them: a transform's are many times those of Keras' shape."""
+    if plan.weights == "argument":
+        return plan.weight_bytes
+    p, each = plan.problem, plan.half.bytes if plan.half else plan.problem.item_bytes
+    return planner.packed_numbers(plan) * each + p.bias * p.filters * p.item_bytes
+
+
+def workspace(plan: KernelPlan) -> str:
+    """The workspace in words: its bytes, and what each input step adds where the length is free."""
+    each = f" and {plan.workspace_step_bytes:,} an input step" if plan.workspace_step_bytes else ""
+    return f"{plan.workspace_bytes:,} bytes{each}"

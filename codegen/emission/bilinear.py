@@ -1,0 +1,242 @@
+"""What `templates/bilinear.c.j2` prints: the codelets, the GEMM and the walk over blocks of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from codegen.emission.cformat import literal, nest, times
+from codegen.emission.microkernel import (
+    Loop,
+    Microkernel,
+    Row,
+    Spelling,
+    Step,
+    accumulator,
+    act_name,
+    count_loop,
+    index,
+    is_long,
+    offset,
+    starts,
+)
+from codegen.numbers.dtypes import DTYPES, DType
+from codegen.planning.algorithms import tiling
+from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
+from codegen.planning.plan import KernelPlan
+from codegen.planning.transforms import Transform, named
+from codegen.planning.transforms.expressions import Code, Statement
+
+TEMPLATE = "bilinear.c.j2"
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use."""
+    assert isinstance(plan.schedule, Schedule)
+    return {plan.schedule.lanes, plan.schedule.panels[0].lanes}
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    transform = named(schedule.transform, schedule.taps)
+    (panel,) = schedule.panels
+    gemms, calls = _products(plan, name)
+    lane = f"{panel.step} * j" if panel.even else f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})"
+    return {
+        "t": transform,
+        "schedule": schedule,
+        "panel": panel,
+        "forward": _forward(plan, transform.forward, schedule),
+        "inverse": _inverse(plan, transform.inverse, schedule),
+        "gemms": gemms,
+        "calls": calls,
+        "channels": p.group_channels,
+        "last_channel": p.group_channels - schedule.lanes,
+        "lane": lane,
+        "products": _all_products(plan, name),
+        "first_sample": f"{times(p.stride, 't')} - left",
+        "transformed": schedule.tiles + schedule.parts - 1,
+        "prefix": f"{name}_" if plan.weights == "baked" else "",
+        "grouped": p.groups > 1,
+        "v_numbers": transform.points * schedule.stride,
+        "m_numbers": transform.points * schedule.out_stride,
+        "panel_products": f"{schedule.tiles * panel.width} * j + " if schedule.by_points else "",
+        "advance": transform.outputs * p.dilation,
+        "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
+        "filter_vector": Spelling.of(plan, panel.lanes).type,
+        "zeros_numbers": p.group_channels,
+        "tiles_up": schedule.tiles - 1,
+        "dilation_up": p.dilation - 1,
+        "outputs_up": transform.outputs - 1,
+        "vectors": [(i * panel.lanes, o) for i, o in enumerate(panel.offsets)],
+    }
+
+
+def _all_products(plan: KernelPlan, name: str) -> str:
+    """The loops over the points r, and by points over the panels j, of group g's products."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
+    size, points = schedule.parts * p.group_channels * panel.width, len(transform.distinct)
+    row = "r" if points == transform.points else _shared_row(transform)
+    turns = ((size, "j"), (panel.count * size, row)) if schedule.by_points else ((points * size, "j"), (size, row))
+    kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
+    u = offset(kernel, (total if p.groups > 1 else 0, "g"), *turns)
+    m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points else 0, "j")]
+    v, m_at = offset("v", (schedule.stride, "r")), offset("m", *m)
+    heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * schedule.by_points)
+    if not schedule.ahead:
+        return nest(heads, f"{name}_products({v}, {u}, {m_at});", 0)
+    after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
+    lines = f"const {DTYPES[p.dtype].c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
+    return nest((*heads[:-1], f"{heads[-1]} {{"), lines, 0) + "\n" + "    " * (len(heads) - 1) + "}"
+
+
+def _shared_row(transform: Transform) -> str:
+    """The row of weights of point r: its own, or that of a phase of one tap."""
+    alone = transform.alone
+    return f"(r < {alone} ? r : {alone} + (r - {alone}) / {transform.outputs})"
+
+
+def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]]:
+    """The GEMM's register tiles, and their calls for all tiles of a block, chunk by chunk of the channels."""
+    schedule, channels = plan.schedule, plan.problem.group_channels
+    assert isinstance(schedule, Schedule)
+    gemms, calls = [], []
+    sums = schedule.parts * channels
+    bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
+    for first, last in pairwise(bounds):
+        at = 0
+        for count, size in tiling.split(schedule.tiles, schedule.rows):
+            gemm = _gemm(plan, name, size, more=first > 0)
+            if gemm not in gemms:
+                gemms.append(gemm)
+            for _ in range(count):
+                v, u = offset("v", at * schedule.pitch + first), offset("u", first * schedule.width)
+                counted = f", {last - first}" if schedule.chunks > 1 else ""
+                u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
+                calls.append(f"{gemm.name}({v}, {u}, {offset('m', at * schedule.width)}{counted});")
+                at += size
+    return gemms, calls
+
+
+def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
+    """rows tiles x the panel's filters: the sum over channels of one point; `more` adds it to the sum of others."""
+    schedule, p = plan.schedule, plan.problem
+    assert isinstance(schedule, Schedule)
+    (panel,) = schedule.panels
+    spell, vectors = Spelling.of(plan, panel.lanes), range(len(panel.offsets))
+    loads = tuple((f"w{i}", spell.load("w", (panel.width, "c"), i * panel.lanes)) for i in vectors)
+    lines = tuple(
+        Row(
+            spell.broadcast(f"x[{index((1, 'c'), r * schedule.pitch)}]"),
+            tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in vectors),
+        )
+        for r in range(rows)
+    )
+    chunked = schedule.chunks > 1
+    head = count_loop("c", 0, "channels" if chunked else schedule.parts * p.group_channels)
+    words = (
+        f"{schedule.parts} tiles x {p.group_channels} channels"
+        if schedule.parts > 1
+        else f"{p.group_channels} channels"
+    )
+    words = "a chunk of the channels" if chunked else words
+    ahead = [offset("next", (panel.width, "c"), at) for at in range(0, panel.width, LINE)] if schedule.ahead else []
+    loop = Loop(words, (head,), (Step(loads, lines, tuple(ahead)),))
+
+    def total(at: int, value: str) -> str:
+        return spell.store("y", (at,), f"{spell.load('y', at)} + {value}" if more else value, None)
+
+    stores = tuple(total(r * panel.width + i * panel.lanes, accumulator(r, i)) for r in range(rows) for i in vectors)
+    begin = starts(rows, len(panel.offsets), [spell.broadcast("0")] * len(panel.offsets))
+    shared, extra = tuple(f"w{i}" for i in vectors), ("channels",) * chunked
+    comment = f"{rows} tile{'s' * (rows > 1)} x {panel.width} filters, one point of the transform"
+    comment += "; the next weights come into the second-level cache meanwhile" * schedule.ahead
+    full_name = f"{name}_{'more' if more else 'gemm'}_{rows}x{panel.width}"
+    return Microkernel(
+        full_name, comment, spell.type, begin, shared, True, (loop,), stores, extra, ahead=schedule.ahead
+    )
+
+
+def _forward(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+    """One vector of channels: the rows' samples to the points."""
+    spell = Spelling.of(plan, schedule.lanes)
+    loads = {f"x{i}": spell.load(f"row[{i}]", (1, "c")) for i in range(code.inputs)}
+
+    def store(point: int, value: str | None) -> str:
+        return spell.store("v", (point * schedule.stride, (1, "c")), value or spell.broadcast("0"), None)
+
+    return _lines(plan, code, spell, loads, store)
+
+
+def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+    """One vector of filters: the points' products to the outputs."""
+    (panel,) = schedule.panels
+    spell = Spelling.of(plan, panel.lanes)
+    loads = {f"x{i}": spell.load("m", i * schedule.out_stride) for i in range(code.inputs)}
+
+    act, later = act_name(plan.problem), is_long(plan.problem)
+
+    def store(output: int, value: str | None) -> str:
+        total = f"{value} + b" if plan.problem.bias else str(value)
+        if later:
+            return spell.store("sums", (output * spell.lanes,), total, None)
+        return spell.store(f"row[{output}]", (0,), total, act)
+
+    lines = _lines(plan, code, spell, loads, store)
+    if not later:
+        return lines
+    outputs = len(code.results)
+    last = spell.store("row[i]", (0,), spell.load("sums", (spell.lanes, "i")), act)
+    sums = f"{spell.c} sums[{outputs * spell.lanes}]; /* for the activation, a vector at a time */"
+    return (sums, *lines, count_loop("i", 0, outputs), f"    {last}")
+
+
+def _lines(
+    plan: KernelPlan, code: Code, spell: Spelling, loads: dict[str, str], store: Callable[[int, str | None], str]
+) -> tuple[str, ...]:
+    """The code as C, each load right before its first use and each store right after its value."""
+    dtype = DTYPES[plan.problem.dtype]
+    wanted: dict[str | None, list[int]] = {}
+    for i, name in enumerate(code.results):
+        wanted.setdefault(name, []).append(i)
+    lines: list[str] = []
+    loaded: set[str] = set()
+
+    def fetch(name: str) -> None:
+        if name in loads and name not in loaded:
+            loaded.add(name)
+            lines.append(f"const {spell.type} {name} = {loads[name]};")
+            lines.extend(store(i, name) for i in wanted.get(name, ()))
+
+    for statement in code.statements:
+        for operand in statement.operands:
+            fetch(operand)
+        lines.append(f"const {spell.type} {statement.target} = {_value(statement, spell, dtype)};")
+        lines.extend(store(i, statement.target) for i in wanted.get(statement.target, ()))
+    for name in wanted:
+        if name is None:
+            lines.extend(store(i, None) for i in wanted[None])
+        elif name not in loaded:
+            fetch(name)
+    return tuple(lines)
+
+
+def _value(s: Statement, spell: Spelling, dtype: DType) -> str:
+    a, b = s.operands[0], s.operands[-1]
+    factor = spell.broadcast(literal(s.factor, dtype))
+    match s.kind:
+        case "add" | "sub":
+            return f"{a} {'+' if s.kind == 'add' else '-'} {b}"
+        case "neg":
+            return f"-{a}"
+        case "scale":
+            return f"{factor} * {a}"
+    sign = "-" if s.kind == "fms" else ""
+    if spell.plain:
+        return f"{factor} * {a} {sign or '+'} {b}"
+    return f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"

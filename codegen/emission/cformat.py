@@ -1,0 +1,194 @@
+"""Typed C: the only ways in which a number or a name reaches the text of a kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from itertools import islice
+from typing import Any
+
+from codegen.errors import GenConvError
+from codegen.numbers.dtypes import DType
+
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
+LARGEST = 2**63 - 1  # of a literal that every C99 compiler reads
+LARGEST_FLOAT = (2 - 2**-23) * 2.0**127  # FLT_MAX
+
+
+class CText(str):
+    """Text that may stand in a C file: the only kind of string that a template prints (codegen/emission/printing.py).
+
+    Whoever makes one answers for what is in it; what comes from outside becomes one by the functions here alone.
+    """
+
+    __slots__ = ()
+
+
+def identifier(name: str) -> CText:
+    """`name` if it is a plain ASCII identifier; the last gate before text becomes C. Raises GenConvError."""
+    if not IDENTIFIER.fullmatch(name):
+        raise GenConvError(f"{name!r} is no C identifier")
+    return CText(name)
+
+
+def integer(value: int) -> CText:
+    """A decimal integer literal. Raises GenConvError for anything that is not an int, or is none that C can read."""
+    if type(value) is not int:
+        raise GenConvError(f"expected an int of 64 bits for the C text, got {repr(value)[:60]}")
+    if abs(value) > LARGEST:
+        raise GenConvError(f"expected an int of 64 bits for the C text, got one of {value.bit_length()}")
+    return CText(value)
+
+
+def typed(value: object, declared: str = "") -> None:
+    """Raises GenConvError unless a plan is made of numbers, words of our tables, and tuples and dataclasses of these.
+
+    Index expressions are written of its numbers and words. Where a field is `declared` an int, it holds one, no bool.
+    """
+    if declared == "int":
+        integer(value)  # type: ignore[arg-type]  # it raises for what is none
+    elif is_dataclass(value):
+        for field in fields(value):
+            if field.name not in ("cost", "rejected"):  # an estimate, and sentences: neither is for the C
+                typed(getattr(value, field.name), str(field.type))
+    elif isinstance(value, tuple):
+        for one in value:
+            typed(one)
+    elif isinstance(value, str):
+        if not WORDS.fullmatch(value):
+            raise GenConvError(f"a plan holds {value[:60]!r}, which is no word of C's")
+    elif type(value) is int:
+        integer(value)
+    elif value is not None and type(value) not in (bool, float):
+        raise GenConvError(f"a plan holds {repr(value)[:60]}, a {type(value).__name__}")
+
+
+def written(value: Any) -> Any:
+    """Text that a module of ours wrote, and tuples, lists and dicts of such, as a template may print it."""
+    if isinstance(value, str):
+        return value if isinstance(value, CText) else CText(value)
+    if isinstance(value, (tuple, list)):
+        return [written(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: written(one) for name, one in value.items()}
+    return value
+
+
+def literal(value: float, dtype: DType) -> CText:
+    """The shortest decimal literal of `dtype` that reads back as the same bits; NaN and inf as constant quotients.
+
+    A number beyond the largest of `dtype` is inf. Raises GenConvError for what is no number.
+    """
+    return CText(_literal(value, dtype))
+
+
+def _literal(value: float, dtype: DType) -> str:
+    """The same as a plain string, for tables of millions."""
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
+    text = _shortest(value, dtype)
+    if text == "nan":
+        return f"(0.0{dtype.suffix} / 0.0{dtype.suffix})"
+    if text.endswith("inf"):
+        return f"({text[:-3]}1.0{dtype.suffix} / 0.0{dtype.suffix})"
+    return text + dtype.suffix
+
+
+def _shortest(number: float, dtype: DType) -> str:
+    """With a point or an exponent, as floats are written; or nan, inf, -inf."""
+    text = repr(float(number))
+    if dtype.bytes == 8 or _short(text):
+        return text
+    import numpy as np
+
+    if abs(number) > LARGEST_FLOAT:
+        with np.errstate(over="ignore"):
+            return str(np.float32(number))
+    return str(np.float32(number))
+
+
+def _short(text: str) -> bool:
+    """Whether a float that is written so is written so as a float32, too: of six digits no two are one float32.
+
+    Said of 0 and of 1e-3 to 1e6, where no such number comes as near to the middle of two float32 as a double rounds.
+    """
+    digits = text.removeprefix("-").replace(".", "").strip("0")
+    return not digits or (digits.isdigit() and len(digits) <= 6 and 1e-3 <= abs(float(text)) < 1e6)
+
+
+def told(value: float) -> CText:
+    """A number as a comment tells it. Raises GenConvError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
+    return CText(value)
+
+
+def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> CText:
+    """The inside of an initializer: literals, `per_line` to a line."""
+    return _rows((_literal(value, dtype) for value in values), per_line, indent)
+
+
+def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> CText:
+    """The same of numbers of 16 bits, in hexadecimal."""
+    return _rows((f"0x{value:04x}" for value in values), per_line, indent)
+
+
+def _rows(words: Iterator[str], per_line: int, indent: str) -> CText:
+    """Line by line, so that millions of words are never held at once."""
+    return CText(",\n".join(indent + ", ".join(row) for row in iter(lambda: list(islice(words, per_line)), [])))
+
+
+def comment(text: str) -> CText:
+    """`text` with nothing that could end a comment or continue its line: printable ASCII, no `*/`, `??`, backslash."""
+    kept = "".join(char if " " <= char <= "~" and char != "\\" else "?" for char in text)
+    return CText(re.sub(r"\?(?=\?)", "? ", kept.replace("*/", "* /").replace("/*", "/ *")))
+
+
+def times(factor: int, variable: str) -> str:
+    """`factor * variable`, or the variable alone."""
+    return variable if factor == 1 else f"{factor} * {variable}"
+
+
+def floor_over(sum_: str, divisor: int) -> str:
+    """A sum that is not negative, divided and rounded down."""
+    return sum_ if divisor == 1 else f"({sum_}) / {divisor}"
+
+
+def ceil_over(variable: str, divisor: int) -> str:
+    """A number that is not negative, divided and rounded up; `-x` may be given for a negative x."""
+    if divisor == 1:
+        return variable
+    total = f"{divisor - 1} - {variable[1:]}" if variable.startswith("-") else f"{variable} + {divisor - 1}"
+    return f"({total}) / {divisor}"
+
+
+def nest(heads: Iterable[str], text: str, depth: int = 1) -> str:
+    """`text` under `for` heads without braces, each a level deeper; `depth` is the level of the first."""
+    lines = []
+    for depth_now, head in enumerate(heads, depth):
+        lines.append("    " * depth_now + head)
+    inner = "    " * (depth + len(lines))
+    return "\n".join(lines + [inner + line if line else line for line in text.strip("\n").split("\n")])
+
+
+def fold(text: str, most: int = 118) -> str:
+    """`text` with no blank line twice and no line of code or comment longer than `most`, where it can be broken."""
+    lines = [part for line in text.split("\n") for part in (_folded(line, most) if len(line) > most else (line,))]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def _folded(line: str, most: int) -> list[str]:
+    """A line broken after a comma, a semicolon or a brace; a banner's after a space."""
+    parts: list[str] = []
+    lead = re.match(r" \* +|\s*", line)
+    pad = lead[0] if lead and lead[0].startswith(" *") else (lead[0] if lead else "") + "    "
+    while len(line) > most and not line.startswith("#") and not line.endswith("\\"):
+        marks = (" ",) if pad.startswith(" *") else ("; ", ", ")
+        at = max(line.rfind(mark, len(pad) + 1, most) + len(mark) - 1 for mark in marks)
+        if at <= len(pad):
+            break
+        parts.append(line[:at].rstrip())
+        line = pad + line[at:].lstrip()
+    return [*parts, line]

@@ -1,0 +1,131 @@
+"""The Jinja2 environment that the C is printed by: it prints typed values and nothing else.
+
+Typed are whole numbers, what the functions of cformat make, what stands in a template, and what modules that write C
+say in their views. A bare string, a float, a bool or any other object is refused, alone or beside others in `~`, `join`
+or a macro: so no text of a definition or of a weight file reaches C but through cformat's identifier, comment, literal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from inspect import ismethod
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+
+from codegen.emission import cformat
+from codegen.emission.cformat import CText, written
+from codegen.emission.compiled_templates import CompiledTemplates
+from codegen.errors import GenConvError
+from codegen.installed import folder
+
+__all__ = ["Environment", "environment"]
+
+WRITERS = ("codegen.emission.", "codegen.gradients.")
+TABLES = (
+    "codegen.numbers.dtypes",
+    "codegen.problem.targets",
+    "codegen.numbers.storage",
+    "codegen.planning.transforms.transform",
+)
+"""Modules whose values hold C, or words of our own tables: their strings may be printed."""
+
+
+def printed(value: object) -> str:
+    """What a template prints of a value. Raises GenConvError for one that is not typed."""
+    if isinstance(value, CText):
+        return value
+    if type(value) is jinja2.Undefined:  # an `if` without its `else`
+        return CText("")
+    if isinstance(value, (str, bool)) or type(value) is not int:
+        shown = repr(value)[:60]
+        raise GenConvError(f"a template prints {shown}, a {type(value).__name__}, which is no typed value of C")
+    return cformat.integer(value)
+
+
+def joined(values: Iterable[object], between: str = CText("")) -> CText:
+    """What a template prints of several values."""
+    return CText(printed(between).join(map(printed, values)))
+
+
+def nested(heads: Iterable[object], text: object, depth: int = 1) -> CText:
+    """Typed text under typed `for` heads."""
+    return CText(cformat.nest(map(printed, heads), printed(text), depth))
+
+
+class Generator(CodeGenerator):
+    """Text between quotes in a template is as typed as that around its tags; `~` joins typed values."""
+
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:
+        if isinstance(node.value, (str, tuple, list, dict)):
+            self.write(f"environment.written({node.value!r})")
+        else:
+            super().visit_Const(node, frame)
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+        self.write("environment.joined((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class Environment(jinja2.Environment):
+    """Attributes of what our modules wrote are typed, and so is all that has been printed once."""
+
+    code_generator_class = Generator
+    concat = staticmethod(lambda parts: CText("".join(parts)))  # of a template, a macro, a block: printed already
+    written = staticmethod(written)
+    joined = staticmethod(joined)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return _of(obj, super().getattr(obj, attribute))
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return _of(obj, super().getitem(obj, argument))
+
+
+def _of(owner: object, value: Any) -> Any:
+    """An attribute, typed where its owner is ours; so is what a method answers."""
+    if not _writes(type(owner).__module__):
+        return value
+    if ismethod(value):
+        return lambda *arguments: written(value(*arguments))
+    return written(value)
+
+
+@cache
+def _writes(module: str) -> bool:
+    """Whether strings of a module's values are C, or words of our tables."""
+    return module.startswith(WRITERS) or module in TABLES
+
+
+def _maker() -> bytes:
+    """The text of what a compiled template depends on beside its own: this module, and what it folds constants with."""
+    return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__))
+
+
+def environment() -> Environment:
+    """The environment of all templates."""
+    made = Environment(
+        loader=jinja2.FileSystemLoader(folder("templates")),
+        bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
+        undefined=jinja2.StrictUndefined,
+        finalize=printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        auto_reload=False,
+        cache_size=-1,  # a dict: the default holds a lock, which a fork could leave held
+    )
+    made.filters["number"] = cformat.literal
+    made.filters["told"] = cformat.told
+    made.filters["join"] = joined
+    made.filters["nest"] = nested
+    made.filters["nest_under"] = lambda text, heads, depth: nested(heads, text, depth)
+    return made

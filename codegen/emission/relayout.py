@@ -1,0 +1,124 @@
+"""What `templates/relayout.c.j2` prints: square blocks turned in registers, panels, the inner function's call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from codegen.emission.cformat import ceil_over, times
+from codegen.emission.interface import weight_names
+from codegen.emission.microkernel import index, offset
+from codegen.planning.algorithms.relayout import Schedule, panel_bytes
+from codegen.planning.plan import KernelPlan
+
+TEMPLATE = "relayout.c.j2"
+REGISTER = 16  # bytes within which a shuffle is cheap on every target
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use, beside the inner plan's."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    return {schedule.lanes_in, schedule.lanes_out}
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, inner, p = plan.schedule, plan.inner, plan.problem
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    sides = sorted({schedule.lanes_in, schedule.lanes_out} - {1})
+    here, there = (
+        panel_bytes(numbers, p) // p.item_bytes
+        for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
+    )
+    free = p.steps is None
+    arguments = ["rows", *["count"] * free, *weight_names(plan, name), "sums"]
+    if inner.has_workspace:
+        arguments.append(f"rows + {here + there}")
+    phases = min(p.dilation, p.out_steps(p.steps)) if p.steps is not None else 0
+    chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
+    return {
+        "schedule": schedule,
+        "turns": tuple(Turn.of(side, p.item_bytes) for side in sides),
+        "word": {4: "int", 8: "long long"}[p.item_bytes],
+        "sides": {"in": Side(schedule.lanes_in, p.channels), "out": Side(schedule.lanes_out, p.filters)},
+        "chunks": ceil_over("outs", schedule.outs) if free else chunks,
+        "here": here,
+        "in_run": schedule.length * p.channels,
+        "out_run": schedule.outs * p.filters,
+        "phases": phases,
+        "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
+        "at": f"{times(p.stride, 'from')} - left",
+        "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
+        "call": f"{name}_inner({', '.join(arguments)});",
+    }
+
+
+@dataclass(frozen=True)
+class Side:
+    """A panel's rows of `numbers`, moved in squares of `lanes` by `lanes` or, where `square` is not, one by one.
+
+    `last` begins the last square.
+    """
+
+    lanes: int
+    numbers: int
+
+    @property
+    def square(self) -> bool:
+        return self.lanes > 1
+
+    @property
+    def last(self) -> int:
+        return self.numbers - self.lanes
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A square of `side` by `side` numbers turned about its diagonal: `lines` of C."""
+
+    side: int
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, side: int, item_bytes: int) -> Turn:
+        """Numbers of `item_bytes` each. Large blocks change places first: such a shuffle can be a load."""
+        near, rows = min(side, REGISTER // item_bytes), [f"a{i}" for i in range(side)]
+        lines = [f"const v{side} {row} = v{side}_load({offset('from', (i, 'step'))});" for i, row in enumerate(rows)]
+        letters = iter("bcde")
+        apart = side // 2
+        while apart >= near:
+            rows = _shuffle(lines, next(letters), rows, apart, _blocks(side, apart))
+            apart //= 2
+        rows = _shuffle(lines, next(letters), rows, 1, _pairs(side, near))
+        if near == 4:
+            rows = _shuffle(lines, next(letters), rows, 2, _blocks(side, 2))
+            rows = [rows[i - i % 4 + (0, 2, 1, 3)[i % 4]] for i in range(side)]
+        lines += [f"v{side}_store({offset('to', (i, 'to_step'))}, {row});" for i, row in enumerate(rows)]
+        return cls(side, tuple(lines))
+
+
+def _shuffle(
+    lines: list[str], letter: str, rows: list[str], apart: int, orders: tuple[list[int], list[int]]
+) -> list[str]:
+    """Adds to `lines` what makes of each two rows so far `apart` two new ones, whose names are returned."""
+    side = len(rows)
+    for i in range(side):
+        if not i & apart:
+            for to, order in zip((i, i + apart), orders, strict=True):
+                picked = f"v{side}_pick({rows[i]}, {rows[i + apart]}, {', '.join(map(str, order))})"
+                lines.append(f"const v{side} {letter}{to} = {picked};")
+    return [f"{letter}{i}" for i in range(side)]
+
+
+def _blocks(side: int, size: int) -> tuple[list[int], list[int]]:
+    """Blocks of `size` lanes from two vectors in turn: the even ones, the odd ones."""
+    even = [at + i for at in range(0, side, 2 * size) for at in (at, side + at) for i in range(size)]
+    return even, [at + size for at in even]
+
+
+def _pairs(side: int, near: int) -> tuple[list[int], list[int]]:
+    """In each run of `near` lanes, lane by lane from two vectors in turn: the lower half, the upper half."""
+    lower = [at for start in range(0, side, near) for i in range(near // 2) for at in (start + i, side + start + i)]
+    return lower, [at + near // 2 for at in lower]

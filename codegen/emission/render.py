@@ -1,0 +1,239 @@
+"""Plan → text: what the templates are given, and the files that come of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from codegen.emission import cformat, lengths
+from codegen.emission.cformat import CText, written
+from codegen.emission.inner import inner_names, kernel_places
+from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
+from codegen.emission.packing import Pack, packs
+from codegen.emission.unused import without_unused
+from codegen.errors import PlanError
+from codegen.functions.activations import LINEAR
+from codegen.numbers.dtypes import DTYPES
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from codegen.emission.printing import Environment
+
+    Arrays = tuple[np.ndarray, np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class GeneratedSource:
+    """The C of one layer: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text."""
+
+    name: str
+    plan: KernelPlan
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256("\0".join(part for file in self.files for part in file).encode()).hexdigest()
+
+    @property
+    def code(self) -> str:
+        return self.files[0][1]
+
+    @property
+    def header(self) -> str:
+        return self.files[1][1]
+
+
+def render(
+    plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None, with_pack: bool = False
+) -> GeneratedSource:
+    """The .c and .h of `plan` under the C identifier `name`.
+
+    `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
+    plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the function that packs them.
+    """
+    context = _context(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
+    if plan.weights == "baked":
+        assert weights is not None
+        context.update(_tables(plan, weights))
+    environment = _environment()
+    context["body"] = _body(plan, name, context)
+    for use in ("load", "set") if plan.half else ():
+        called = re.compile(rf"v(\d+)_{use}1?_half\(").findall(context["body"])
+        context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
+    context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
+    if plan.weights == "packed" and with_pack:
+        context |= _packs(plan, context)
+    code, header = (environment.get_template(f"kernel.{kind}.j2").render(context) for kind in ("c", "h"))
+    code, header = cformat.fold(without_unused(code)), cformat.fold(header)
+    return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
+
+
+def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> CText:
+    """The file `template` of templates/ with `view` filled in, its long lines folded.
+
+    A view's strings are C that our own code wrote of the numbers of its problem `p`. Those of `banner` are from outside
+    and become comments. Raises GenConvError for a value that is not typed.
+    """
+    cformat.typed(view.get("p"))
+    context = written(view) | {"banner": tuple(map(cformat.comment, banner))}
+    return CText(cformat.fold(_environment().get_template(template).render(context)))
+
+
+def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
+    """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
+    module, inner = _emission(plan), ""
+    for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
+        rewritten = replace(part, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
+        inner += within(rewritten, inner_name)
+    body = _environment().get_template(module.TEMPLATE).render(context | written(module.view(plan, name)))
+    return CText(inner + body.strip("\n"))
+
+
+def within(plan: KernelPlan, name: str) -> str:
+    """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`."""
+    context = _context(plan, name)
+    context["entry"] = CText("static " + context["entry"])
+    context["body"] = _body(plan, name, context)
+    return _environment().get_template("inner.c.j2").render(context)
+
+
+def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
+    """The pack functions and their text."""
+    found = packs(plan)
+    if not found:
+        raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
+    return {"packs": found, "packs_text": CText("\n\n".join(_pack(each, context) for each in found))}
+
+
+def _pack(pack: Pack, context: dict[str, Any]) -> str:
+    """The text of one pack function."""
+    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), DTYPES["float64"]
+    matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
+    more = {
+        "p": p,
+        "function": CText(f"{context['name']}_{pack.function}"),
+        "packing": pack.packing,
+        "depth": 2 if pack.packing.groups else 1,
+        "matrix_text": matrix,
+        "matrix_rows": len(rows),
+        "matrix_columns": len(rows[0]) if rows else 0,
+        "tap_numbers": p.group_channels * p.filters,
+        "row_width": CText(cformat.times(p.groups, "width")),
+    }
+    return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
+
+
+def jit_text(source: GeneratedSource) -> str:
+    """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
+    p = source.plan.problem
+    context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
+    entry = _environment().get_template("jit.c.j2").render(context)
+    include = f'#include "{source.name}.h"\n'
+    before, found, after = source.code.partition(include)
+    assert found
+    return before + source.header + after + entry
+
+
+def _emission(plan: KernelPlan) -> Any:
+    """The module of codegen.emission that knows the plan's algorithm: TEMPLATE, view() and lanes()."""
+    return import_module(f"codegen.emission.{plan.algorithm}")
+
+
+def _storage(plan: KernelPlan) -> dict[str, Any]:
+    """How weights lie in memory: their C type, their format of 16 bits if it is one, whether the header names it.
+
+    `plain`: C without the names of templates/simd serves.
+    """
+    half = plan.half
+    return {
+        "w": CText(stored(plan)),
+        "half": half,
+        "half_handed": half is not None and plan.weights != "baked",
+        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not half,
+    }
+
+
+def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """What every template of a kernel is given. Raises GenConvError for a plan or a name that may not reach C."""
+    cformat.typed(plan)
+    p = plan.problem
+    return _lengths(p) | {
+        "p": p,
+        "plan": plan,
+        "name": cformat.identifier(name),
+        "target": plan.target,
+        "dtype": DTYPES[p.dtype],
+        "c": CText(DTYPES[p.dtype].c),
+        **_storage(plan),
+        "lanes": lanes_of(plan),
+        "act_lanes": lanes_of(plan),
+        "bias": p.bias,
+        "hold": plan.target.vector_bytes > 0,
+        "activation": p.activation,
+        "act": None if p.activation.name == "linear" else cformat.identifier(p.activation.name),
+        "parameters": parameters(plan, name),
+        "entry": CText(entry(plan, name)),
+        "chunk_from": CText("chunks * slice / slices" if plan.sliced else "0"),
+        "chunk_to": CText("chunks * (slice + 1) / slices" if plan.sliced else "chunks"),
+        "baked": plan.weights == "baked",
+        "workspace_macro": CText(workspace_macro(plan)),
+        "tables": (),
+        "packs": (),
+    }
+
+
+def _lengths(p: ConvProblem) -> dict[str, Any]:
+    """What is known of the numbers of steps, and the C of what is not."""
+    outs = p.out_steps(p.steps) if p.steps is not None else 0
+    left, padding = lengths.padding(p)
+    return {
+        "free": p.steps is None,
+        "outs": outs,
+        "first_whole": CText(cformat.ceil_over("left", p.stride)),
+        "last_whole": CText(f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1"),
+        "at_sample": CText(f"{cformat.times(p.stride, 'at')} - left"),
+        "out_steps": CText(f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room")),
+        "room": CText(lengths.room(p, padding)),
+        "left": CText(left),
+        "in_numbers": None if p.steps is None else p.steps * p.channels,
+        "out_numbers": None if p.steps is None else outs * p.out_filters,
+    }
+
+
+def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
+    """The vector widths in use, widest first."""
+    found = set(_emission(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
+    return tuple(sorted(found, reverse=True))
+
+
+def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
+    from codegen.planning.planner import algorithm
+
+    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    kernel, bias = weights
+    kernel = plan.half.encode(kernel) if plan.half else kernel
+    given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
+    tables = []
+    for (label, part), array in zip(kernels(plan), given, strict=True):
+        packed = algorithm(part.algorithm).pack(part, array)
+        text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
+        tables.append((CText(label), CText(stored(plan)), len(packed), text))
+    if p.bias:
+        assert bias is not None
+        tables.append((CText("bias"), CText(dtype.c), len(bias), cformat.table(bias.tolist(), dtype)))
+    return {"tables": tuple(tables)}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from codegen.emission.printing import environment
+
+    return environment()

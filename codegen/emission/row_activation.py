@@ -1,0 +1,144 @@
+"""What `templates/row_activation.c.j2` prints: the call for the sums, and the functions that take a row or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from codegen.emission.inner import inner_names
+from codegen.emission.interface import weight_names
+from codegen.emission.microkernel import offset
+from codegen.planning.algorithms.row_activation import Schedule, sums_at
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
+
+TEMPLATE = "row_activation.c.j2"
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use, beside the inner plan's."""
+    assert isinstance(plan.schedule, Schedule)
+    return set(plan.schedule.widths)
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, inner, p = plan.schedule, plan.inner, plan.problem
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    steps = ["steps"] * (p.steps is None)
+    spare = ["workspace"] * inner.has_workspace
+    arguments = ["x", *steps, *weight_names(plan, name), "sums" if schedule.apart else "y", *spare]
+    blocks = _blocks(p, schedule, name)
+    wide = [segment.lanes for block in blocks for segment in block.segments if segment.lanes > 1]
+    return {
+        "call": f"{inner_names(plan, name)[0]}({', '.join(arguments)});",
+        "apart": schedule.apart,
+        "sums_at": offset("", sums_at(plan) // p.item_bytes),
+        "passes": f"rows/{p.activation.name}.c.j2",
+        "blocks": blocks,
+        "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else wide,
+        "compared": wide if p.channels_last and not schedule.apart else [],
+        "half": p.out_filters,
+    }
+
+
+def _counts(p: ConvProblem) -> bool:
+    """Whether the function must know the sum over rows side by side too."""
+    return p.activation.name == "sparsemax"
+
+
+def _blocks(p: ConvProblem, schedule: Schedule, name: str) -> tuple[Block, ...]:
+    """One function that takes a row of channels_last; or one for each width, that takes as many rows side by side."""
+    if p.channels_last:
+        return (Block(f"{name}_row", False, tuple(_along_row(p.out_filters, schedule.widths)), p.filters),)
+    head, gate = f"for (ptrdiff_t f = 0; f < {p.out_filters}; ++f)", f"step * (f + {p.out_filters})"
+    return tuple(
+        Block(f"{name}_rows_{width}", True, (Segment(width, head, "step * f", gate, 0, True),), width * p.filters)
+        for width in schedule.widths
+    )
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A loop over vectors of `lanes` numbers from `first` on: its `head`, and the `place` of each vector;
+    `gate` is the place of what stands half a row behind.
+
+    `own`: each lane is a row of its own, so that what is known of a row is a vector too.
+    """
+
+    lanes: int
+    head: str
+    place: str
+    gate: str
+    first: int
+    own: bool
+
+    def spread(self, value: str) -> str:
+        """What is known of the row, in every lane."""
+        return value if self.own else f"v{self.lanes}_set1({value})"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A static function that takes one row, or as many rows as a vector has lanes (`several`)."""
+
+    name: str
+    several: bool
+    segments: tuple[Segment, ...]
+    numbers: int  # that it takes in all
+
+    @property
+    def lanes(self) -> int:
+        """Those of the widest vector, which come first."""
+        return self.segments[0].lanes
+
+    @property
+    def type(self) -> str:
+        """The C type of what is known of the row: one number, or one a lane."""
+        return f"v{self.lanes}" if self.several else "v1"
+
+    @property
+    def beyond(self) -> int:
+        """More than it can count."""
+        return self.numbers + 1
+
+    def left(self, kernel: str) -> str:
+        """The count of all lanes."""
+        return f"{kernel}_sum_{self.lanes}(count)" if self.lanes > 1 else "count"
+
+    def larger(self, a: str, b: str) -> str:
+        """The larger of two numbers that are known of a row; a where one is NaN."""
+        if self.several:
+            return f"v{self.lanes}_where({a}, {b}, {b}, {a})"
+        return f"{a} <= {b} ? {b} : {a}"
+
+    def most(self, kernel: str) -> list[str]:
+        """The lines that make `most` of the vectors most8, most1, …"""
+        if self.several or self.lanes == 1:
+            return [f"const {self.type} most = most{self.lanes};"]
+        lines = ["v1 most = y[0];"]
+        for n in (segment.lanes for segment in self.segments):
+            larger = f"{kernel}_most_{n}(most{n}, most)" if n > 1 else "most1 > most ? most1 : most"
+            lines.append(f"most = {larger};")
+        return lines
+
+    def sum(self, kernel: str, name: str) -> str:
+        """The sum of the vectors NAME8, NAME1, …"""
+        if self.several:
+            return f"{name}{self.lanes}"
+        widths = (segment.lanes for segment in self.segments)
+        terms = [f"{kernel}_sum_{n}({name}{n})" if n > 1 else f"{name}1" for n in widths]
+        return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
+
+
+def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
+    """A row cut into loops over ever narrower vectors."""
+    at = 0
+    for width in widths:
+        end = at + (numbers - at) // width * width
+        if end > at:
+            step = "++f" if width == 1 else f"f += {width}"
+            yield Segment(width, f"for (ptrdiff_t f = {at}; f < {end}; {step})", "f", f"f + {numbers}", at, False)
+        at = end

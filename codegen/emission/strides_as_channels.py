@@ -1,0 +1,39 @@
+"""What `templates/strides_as_channels.c.j2` prints: the samples copied by phases of the stride, the inner call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
+from codegen.planning.plan import KernelPlan
+
+TEMPLATE = "strides_as_channels.c.j2"
+SLICES_INNER = True
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use: the inner plan's alone."""
+    return set()
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, inner, p = plan.schedule, plan.inner, plan.problem
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    assert p.steps is not None
+    prefix = f"{name}_" if plan.weights == "baked" else ""
+    arguments = ["rows", f"{prefix}kernel", *[f"{prefix}bias"] * p.bias, "y"]
+    if inner.workspace_bytes:
+        arguments.append(f"rows + {panel_bytes(inner.problem) // p.item_bytes}")
+    arguments += ["slice", "slices"] if plan.sliced else []
+    left = p.pads(p.steps)[0]
+    return {
+        "schedule": schedule,
+        "left_now": left,
+        "before": -left,
+        "samples": schedule.length * p.stride,
+        "stride_up": p.stride - 1,
+        "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
+        "call": f"{name}_inner{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
+    }

@@ -1,0 +1,184 @@
+"""What `templates/upsampled.c.j2` prints: chunks of rows, the parts' inner calls, and the way of the sums into y."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.emission.cformat import nest, times
+from codegen.emission.inner import inner_names
+from codegen.emission.microkernel import act_name, count_loop, index, offset
+from codegen.planning.algorithms.output_phases import Part
+from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
+from codegen.planning.plan import KernelPlan
+from codegen.planning.planner import packed_numbers
+
+TEMPLATE = "upsampled.c.j2"
+
+
+def lanes(plan: KernelPlan) -> set[int]:
+    """The vector widths in use beside the inner plans': single numbers, where an output is its bias alone."""
+    assert isinstance(plan.schedule, Schedule)
+    return {1} if None in plan.schedule.inners and act_name(plan.problem) else set()
+
+
+def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    return InterleavedView(plan, name).view()
+
+
+class InterleavedView:
+    """Builds the view of one plan under one C name."""
+
+    def __init__(self, plan: KernelPlan, name: str) -> None:
+        assert isinstance(plan.schedule, Schedule)
+        self.plan, self.name, self.problem, self.schedule = plan, name, plan.problem, plan.schedule
+        self.rows, self.free = plan.schedule.rows, plan.problem.steps is None
+        self.prefix = f"{name}_" if plan.weights == "baked" else ""
+        self.runs = self.problem.channels_last and self.problem.groups == 1
+        self.direct = writes_rows(self.problem, self.rows)
+        self.lay = plan.weights == "argument"
+        sizes = room(self.problem, self.schedule, plan.weights)
+        self.kernel, self.bias, self.panel, self.sums = (size // self.problem.item_bytes for size in sizes)
+        self.first_out = index((self.rows.count, "from"), -self.rows.shift)
+
+    def view(self) -> dict[str, Any]:
+        p, rows, chunk = self.problem, self.rows, self.schedule.chunk
+        whole = rows.over(p.out_steps(p.steps)) if p.steps is not None else 0
+        put_heads, put_text = self._put()
+        lay_heads, lay_text = self._lay()
+        return {
+            "schedule": self.schedule,
+            "rows": rows,
+            "runs": self.runs,
+            "writes_rows": self.direct,
+            "lay": self.lay,
+            "lay_heads": lay_heads,
+            "lay_text": lay_text,
+            "put_heads": put_heads,
+            "put_text": put_text,
+            "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
+            "row": rows.count * p.filters,
+            "widest": max(part.phases for part in rows.parts) * p.filters,
+            "samples": rows.samples(chunk),
+            "panel_at": f" + {self.kernel}" if self.kernel else "",
+            "sums_at": self.panel,
+            "bias_at": self.sums,
+            "chunk_outs": chunk * rows.count,
+            "chunks_up": rows.shift + chunk * rows.count - 1,
+            "rows_up": rows.shift + rows.count - 1,
+            "row_total": whole,
+            "chunks": -(-whole // chunk),
+            "first_out": self.first_out,
+            "last_out": f"{times(rows.count, f'(from + {self._done})')} - {rows.shift}",
+            "at": index((rows.stride, "from"), rows.first),
+            "count": index((rows.stride, "now"), rows.reach - rows.stride) if self.free else str(rows.samples(chunk)),
+            "prepared": tuple(self._prepared()),
+            "parts": tuple(line for number in range(len(rows.parts)) for line in self._part(number)),
+        }
+
+    @property
+    def _done(self) -> str:
+        """The rows that the inner functions compute in a chunk: of a known length all of them, in the last one too."""
+        return "now" if self.free else str(self.schedule.chunk)
+
+    def _lay(self) -> tuple[tuple[str, ...], str]:
+        """The loops over a part's kernel in the inner one's order, and the move of one number."""
+        p, rows = self.problem, self.rows
+        heads = [count_loop("k", 0, "taps"), count_loop("c", 0, p.group_channels)]
+        heads += [count_loop("g", 0, p.groups)] * (p.groups > 1)
+        heads += [count_loop("i", 0, "phases"), count_loop("f", 0, p.group_filters)]
+        tap = f"(tap + step * i + {times(rows.tap_step, 'k')})"
+        group = (p.group_filters if p.groups > 1 else 0, "g")
+        value = f"kernel[{index((p.group_channels * p.filters, tap), (p.filters, 'c'), group, (1, 'f'))}]"
+        return tuple(heads), f"*to++ = {self._if_there(tap, value)};"
+
+    def _if_there(self, tap: str, value: str) -> str:
+        """`value`, or zero where some phase has no such tap."""
+        p, rows = self.problem, self.rows
+        last = max(
+            part.tap + max(0, part.step * (part.phases - 1)) + (part.taps - 1) * rows.tap_step for part in rows.parts
+        )
+        return value if last < p.kernel_size else f"{tap[1:-1]} < {p.kernel_size} ? {value} : 0"
+
+    def _put(self) -> tuple[tuple[str, ...], str]:
+        """The loops that bring phases of the sums, one by one, to their places in y."""
+        p, count = self.problem, self.rows.count
+        inside = f"for (ptrdiff_t i = t + r < 0; i < now - (t + r + {times(count, '(now - 1)')} >= outs); ++i)"
+        group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
+        filters, phases = count_loop("f", 0, p.group_filters), count_loop("r", 0, "phases")
+        at = index((1, "t + r"), (count, "i"))
+        lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
+        from_lane = index((p.group_filters, "(phases * g + r)" if p.groups > 1 else "r"), (1, "f"))
+        if p.channels_last:
+            sums = f"{times(p.filters, 'phases')} * i + {from_lane}"
+            return (phases, inside, *group, filters), f"y[{times(p.filters, f'({at})')} + {lane}] = sums[{sums}];"
+        pitch = "now" if self.free else str(self.schedule.chunk)
+        return (*group, filters, phases, inside), f"y[outs * ({lane}) + ({at})] = sums[{pitch} * ({from_lane}) + i];"
+
+    def _prepared(self) -> list[str]:
+        """The statements before the first chunk: the kernel laid out, the bias of every phase."""
+        p, lines, at = self.problem, [], 0
+        for part in self.rows.parts if self.lay else ():
+            if part.taps:
+                numbers = f"{part.tap}, {part.step}, {part.phases}, {part.taps}"
+                lines.append(f"{self.name}_lay(kernel, {numbers}, {offset('laid', at)});")
+                at += part.taps * part.phases * p.group_channels * p.filters
+        for part in self.rows.parts if p.bias else ():
+            group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
+            phases = [count_loop("i", 0, part.phases)] * (part.phases > 1)
+            heads = [*group, *phases, count_loop("f", 0, p.group_filters)]
+            turn = (part.phases * p.group_filters if p.groups > 1 else 0, "g")
+            to = index(turn, (p.group_filters if phases else 0, "i"), (1, "f"), part.first * p.filters)
+            lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
+            lines += nest(heads, f"many[{to}] = {self.prefix}bias[{lane}];", 0).split("\n")
+        return lines
+
+    def _part(self, number: int) -> list[str]:
+        """The statements that compute a part of a chunk and bring it into y."""
+        p, part, i = self.problem, self.rows.parts[number], self.schedule.inners[number]
+        lines = self._still(part) if i is None else self._computed(number, part, i)
+        if not self.runs:
+            place = index((1, self.first_out), part.first)
+            return [*lines, f"{self.name}_put(sums, {part.phases}, {place}, now, outs, y);"]
+        end = f"{times(p.filters, 'outs')}, y);"
+        if self.direct:
+            count, at = times(self.rows.count * p.filters, "now"), times(p.filters, f"({self.first_out})")
+            return [*lines, "if (!whole)", f"    {self.name}_put(sums, {count}, {at}, {end}"]
+        size = part.phases * p.filters
+        place = index((self.rows.count, "(from + i)"), part.first - self.rows.shift)
+        text = f"{self.name}_put(sums + {times(size, 'i')}, {size}, {times(p.filters, f'({place})')}, {end}"
+        return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
+
+    def _computed(self, number: int, part: Part, i: int) -> list[str]:
+        """The inner function's call, in channels_first after a panel of its own samples."""
+        p, rows, inner = self.problem, self.rows, self.plan.parts[i]
+        ahead, reach = part.start - rows.first, (part.taps - 1) * rows.dilation + 1
+        count = index((rows.stride, "now"), reach - rows.stride) if self.free else str(inner.problem.steps)
+        lines, x = [], offset("in", ahead * p.channels)
+        if not p.channels_last:
+            lines, x = [f"{self.name}_panel(x, steps, {offset('at', ahead)}, {count}, panel);"], "panel"
+        arguments = [x, *[count] * self.free, self._kernel_of(number)]
+        arguments += [offset("many", part.first * p.filters)] * p.bias + ["to" if self.direct else "sums"]
+        if inner.has_workspace:
+            arguments.append(f"sums + {self.sums + self.bias}")
+        return [*lines, f"{inner_names(self.plan, self.name)[i]}({', '.join(arguments)});"]
+
+    def _kernel_of(self, number: int) -> str:
+        before = [i for i in self.schedule.inners[:number] if i is not None]
+        if self.lay:
+            return offset("laid", sum(self._numbers(part) for part in self.rows.parts[:number]))
+        return offset(f"{self.prefix}kernel", sum(packed_numbers(self.plan.parts[i]) for i in before))
+
+    def _numbers(self, part: Part) -> int:
+        return part.taps * part.phases * self.problem.group_channels * self.problem.filters
+
+    def _still(self, part: Part) -> list[str]:
+        """The sums of phases without a product: the bias alone."""
+        p, size, act = self.problem, part.phases * self.problem.filters, act_name(self.problem)
+        value = f"many[{index((1, 'j'), part.first * p.filters)}]" if p.bias else "0"
+        value = f"v1_{act}({value})" if act else value
+        rows, lanes_ = count_loop("i", 0, "now"), count_loop("j", 0, size)
+        if p.channels_last:
+            return nest([rows, lanes_], f"sums[{times(size, 'i')} + j] = {value};", 0).split("\n")
+        pitch = "now" if self.free else str(self.schedule.chunk)
+        return nest([lanes_, rows], f"sums[{pitch} * j + i] = {value};", 0).split("\n")

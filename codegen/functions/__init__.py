@@ -1,0 +1,1 @@
+"""What a layer may name: activations, initializers, regularizers, constraints, and their registry."""

@@ -1,0 +1,60 @@
+"""What is known of one activation: the types that the table is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from codegen.functions.registry import Check
+
+Value = float | bool | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option's Keras name, its default, and the check that returns the value held or raises ValueError."""
+
+    name: str
+    default: Value
+    check: Check[Any]
+    required: bool = False  # Keras gives it no default: it must be written
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """What there is to know about f'.
+
+    `reference(x, *options)` computes it in x's dtype. `units` bounds the error of its C text for (float32, float64), in
+    units of eps·max(1, |f'(x)|), eps = 2**-23 or 2**-52: for any x, on every target. What it stands on is `needs`.
+    """
+
+    reference: Callable[..., Any]
+    units: tuple[float, float] = (0.0, 0.0)
+    needs: tuple[str, ...] = ("where",)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What there is to know about one activation.
+
+    `reference(x, *options)` computes it in x's dtype; `slope(*options)` is the largest |f'|. `ulps` bounds the error of
+    the C text for (float32, float64), in units in the last place of the exact result, for any x, denormal results
+    included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
+    the text makes no error at all. `rowwise`: it takes a whole row,
+    all filters of one output step, and has no derivative here; `bound` is then how far its C text may be off, given the
+    sums and their error, and `shares` is how many sums make one output.
+    """
+
+    name: str
+    reference: Callable[..., Any]
+    slope: Callable[..., float]
+    ulps: tuple[float, float]
+    needs: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    aliases: tuple[str, ...] = ()
+    exact: Callable[..., bool] = lambda *options: False
+    derivative: Derivative | None = None
+    rowwise: bool = False
+    bound: Callable[..., Any] | None = None
+    shares: int = 1

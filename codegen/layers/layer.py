@@ -1,0 +1,185 @@
+"""Layer: a spec, weights and a kernel compiled for exactly that spec; the base of the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from codegen import pipeline
+from codegen.errors import ShapeError, SpecError
+from codegen.layers import penalties
+from codegen.layers.keras_methods import Face
+from codegen.layers.weighted import Weights
+from codegen.numbers import arrays
+from codegen.numbers.arrays import READY, WRITABLE
+from codegen.numbers.storage import checked
+from codegen.planning.plan import accuracy_named, rigor_named, threads_asked
+from codegen.problem.targets import target_named
+from codegen.specs.kinds import Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.gradients.backward import Gradients
+    from codegen.machine.loader import Kernel
+
+    Array = NDArray[Any]
+
+Copy = Literal["auto", "never"]
+
+NDARRAY, EMPTY = np.ndarray, np.empty  # looked up once: a call has little more than a microsecond for Python
+EASY_SHAPES = 64  # input shapes whose output shape is remembered
+
+
+class Layer(Face):
+    """A convolution with weights, called on arrays."""
+
+    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int, storage: str) -> None:
+        target_named(target)  # an unknown word is told here, not at the first call
+        self._threads = threads_asked(threads)
+        self._accuracy, self._rigor = accuracy_named(accuracy), rigor_named(rigor)
+        self._hold(spec, checked(storage, spec.dtype))
+        self._target = target
+        self._dtype = np.dtype(spec.dtype)
+        self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: what the layer holds, apart from what it changes later; no kernel goes with it."""
+        return vars(self) | {"_once": dict(self._once), "_easy": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._dtype = np.dtype(self._spec.dtype)  # NumPy's own object of that type, which the short way asks for
+
+    def __call__(self, x: Any, *, out: Array | None = None, copy: Copy = "auto") -> Array:
+        """y = activation(conv(x) + bias), batch first, in a new array or in `out`.
+
+        x (batch, steps, channels), or (batch, channels, steps) for channels_first: NumPy, any buffer, DLPack, or nested
+        lists; cast to the layer's dtype and made contiguous, which copy="never" refuses. y has x's order of axes. `out`
+        must fit exactly and share no memory with x. Raises ShapeError.
+        """
+        weights = self._weights or self._initial
+        if type(x) is NDARRAY and weights is not None and weights.run is not None:
+            shape = self._easy.get(x.shape)
+            if shape is not None and x.dtype is self._dtype and x.flags.num & READY == READY:
+                if out is None:
+                    out = EMPTY(shape, self._dtype)
+                elif not self._fits(out, shape, x):
+                    return self._checked(x, out, copy)
+                weights.run(x, out)
+                return out
+        return self._checked(x, out, copy)
+
+    def _fits(self, out: Any, shape: tuple[int, ...], x: Array) -> bool:
+        """Whether `out` needs no closer look."""
+        if type(out) is not NDARRAY or out.shape != shape or out.dtype is not self._dtype:
+            return False
+        return out.flags.num & WRITABLE == WRITABLE and not np.may_share_memory(out, x)
+
+    def _checked(self, x: Any, out: Array | None, copy: Copy) -> Array:
+        x = arrays.taken(x, self._dtype, copy, self._axes, self.name)
+        problem = self._problem_for(x)
+        shape = self._out_shape(problem, x.shape)
+        y = np.empty(shape, self._dtype) if out is None else arrays.fitting(out, shape, self._dtype, x)
+        if y.size:
+            self._bound().run(x, y)  # type: ignore[misc]  # _bound() leaves no None
+        if not self._plain:
+            self._finish(y)
+        elif y.size:  # the short way is for what ends with its kernel
+            if len(self._easy) >= EASY_SHAPES:
+                self._easy.clear()
+            self._easy[x.shape] = shape
+        return y
+
+    def _finish(self, y: Array) -> None:
+        """An activation of the user's own, in place, and the penalty of the output."""
+        activate = self._spec.own_activation
+        if activate is not None and y.size:
+            found = arrays.cast(activate(y), self._dtype, f"`{self.name}`: what its activation made")
+            if found.shape != y.shape:
+                message = f"`{self.name}`: its activation made shape {found.shape}, expected {y.shape}"
+                raise ShapeError(f"{message}; return an array of the shape that it is called with")
+            y[...] = found
+        self._activity = penalties.of_output(self._spec, y)
+
+    def bind(self, x: Array, out: Array) -> Callable[[], None]:
+        """A function of no arguments that computes `out` from what `x` then holds: the cheapest way to call.
+
+        Both must fit exactly, as `out` must in a call; the weights are those of now. It has one workspace: threads that
+        call at once bind each for itself. Raises ShapeError.
+        """
+        x = arrays.taken(x, self._dtype, "never", self._axes, self.name)
+        shape = self._out_shape(self._problem_for(x), x.shape)
+        out = arrays.fitting(out, shape, self._dtype, x)
+        kernel, *packed = cast("tuple[Kernel, Array, Array | None]", self._bound().bound)
+        run = kernel.bind(x, out, *packed)
+        if self._plain:
+            return run
+
+        def whole() -> None:
+            run()
+            self._finish(out)
+
+        return whole
+
+    def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
+        """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
+
+        dy has the output's shape, and so has `z`, the output before the activation, which is computed if it is not
+        given. Each array has the shape of what it belongs to; sums run over the batch. An activation of the user's own
+        is followed by its `gradient(z)`, dy/dz. Raises ShapeError; SpecError where that is missing.
+        """
+        from codegen.gradients.backward import backward
+
+        x = arrays.taken(x, self._dtype, "auto", self._axes, self.name)
+        problem = self._problem_for(x)
+        shape, held = self._out_shape(problem, x.shape), self._made().arrays
+        if self._spec.own_activation is not None:
+            dy = arrays.cast(dy, self._dtype, "dy")  # of another shape it is refused below
+            dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
+        how: dict[str, Any] = {"target": self._target, "accuracy": self._accuracy, "problem": problem}
+        return backward(self.spec, held, x, dy, z, **how)
+
+    def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
+        """dy/dz of the user's own activation; z is what the kernel gives, computed if it is None."""
+        own = self._spec.own_activation
+        slope = getattr(own, "gradient", None)
+        if slope is None:
+            message = f"`{self.name}`: its activation {own!r} has no `gradient`, so training cannot follow it"
+            raise SpecError("E232", message, hint="give it gradient(z), dy/dz as an array of z's shape")
+        if z is None:
+            z = np.empty(shape, self._dtype)
+            self._bound().run(x, z)  # type: ignore[misc]  # _bound() leaves no None
+        return arrays.cast(slope(z), self._dtype, f"`{self.name}`: its activation's gradient")
+
+    def __repr__(self) -> str:
+        given = self.spec
+        shape = given.input_shape or "not built"
+        told = f"input_shape={shape}, dtype={self.dtype}, target={self._target}"
+        return f"<{type(self).__name__} {self.name}: {told}{f', from {self.origin}' if self.origin else ''}>"
+
+    @property
+    def _kernel(self) -> Kernel:
+        """The compiled kernel, from the caches after the first time."""
+        return pipeline.kernel_for(
+            self.spec,
+            self._target,
+            accuracy=self._accuracy,
+            rigor=self._rigor,
+            threads=self._threads,
+            storage=self._storage,
+        )
+
+    def _bound(self) -> Weights:
+        """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""
+        weights = self._made()
+        if weights.run is None:
+            kernel, bias = self.spec.problem_weights(weights.arrays)
+            compiled = self._kernel
+            packed = compiled.pack(kernel)
+            weights.bound = compiled, packed, bias
+            weights.run = compiled.with_weights(packed, bias)
+        return weights

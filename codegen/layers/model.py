@@ -1,0 +1,149 @@
+"""Model: the layers of a .conv file, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from numbers import Integral
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from codegen.errors import UsageError
+from codegen.errors.quoting import PATH, plainly
+from codegen.errors.source import MOST_BYTES
+from codegen.language import reader
+from codegen.layers import kinds
+from codegen.layers.layer import Layer
+from codegen.layers.origin import Origin, counted
+from codegen.layers.weights import by_layer
+from codegen.specs.kinds import Spec
+
+__all__ = ["Model", "load"]
+
+
+class Model(Mapping[str, Layer]):
+    """A read-only mapping from names to layers, in the file's order; each layer is an attribute, too.
+
+    A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
+    another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here.
+    """
+
+    def __init__(self, found: Mapping[str, Layer], name: str = "", left_out: Mapping[str, str] | None = None) -> None:
+        self._layers, self._name = dict(found), name
+        self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
+        self.origins: Mapping[str, Origin] = MappingProxyType(
+            {name: layer.origin for name, layer in found.items() if layer.origin}
+        )
+
+    def __reduce__(self) -> tuple[type[Model], tuple[dict[str, Layer], str, dict[str, str]]]:
+        return type(self), (self._layers, self._name, dict(self.left_out))
+
+    def __getitem__(self, name: str) -> Layer:
+        try:
+            return self._layers[name]
+        except KeyError:
+            raise KeyError(f"no layer `{name}`; there are {', '.join(self._layers)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getattr__(self, name: str) -> Layer:
+        if not name.startswith("_") and name in self._layers:
+            return self._layers[name]
+        raise AttributeError(f"no layer `{name}`; there are {', '.join(self.__dict__.get('_layers', ()))}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._layers]
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write all weights as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, at once or not at all.
+
+        The same weights make the same bytes; kernels are written as they are stored. Raises as `codegen.weights.save`
+        does, ShapeError for a layer without any.
+        """
+        held = {name: layer._made().arrays for name, layer in self._layers.items()}
+        by_layer.save(path, held, {name: layer.storage for name, layer in self._layers.items()})
+
+    def load_weights(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
+        """Replace every layer's weights by those of a file or mapping. Raises WeightsError, changing nothing."""
+        found = by_layer.for_specs(source, [layer._demand_built() for layer in self._layers.values()])
+        rounded = {name: self._layers[name]._held(arrays).arrays for name, arrays in found.items()}
+        for name, arrays in rounded.items():
+            self._layers[name]._adopt(arrays)
+
+    def __repr__(self) -> str:
+        """A table of contents: name, kind, input and output shape of one sample, number of weights."""
+        rows = [_row(name, layer.spec, layer) for name, layer in self._layers.items()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        if self.left_out:
+            lines.append(f"  left out: {counted(self.left_out)}")
+        return "\n".join([f"<Model {self._name}, {len(rows)} layer{'s' * (len(rows) != 1)}", *lines]) + ">"
+
+
+def load(
+    source: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    target: str = "native",
+    *,
+    seed: int | None = None,
+    accuracy: str = "fast",
+    rigor: str = "estimate",
+    threads: int = 1,
+    storage: str = "float32",
+) -> Model:
+    """The layers of a .conv file or text.
+
+    `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
+    path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
+    LAYER/parameter for each; without it the initializers make them, and `seed` stands in for the seeds that they lack.
+    `target`, `accuracy`, `rigor`, `threads` and `storage` are each layer's, as in `Conv1D`.
+    Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
+    """
+    text, name = _text(source)
+    specs = reader.read(text, name)
+    if seed is not None:
+        if not isinstance(seed, Integral):
+            raise UsageError(f"`seed` must be a whole number, got {plainly(seed)}")
+        specs = tuple(by_layer.seeded(specs, int(seed)))
+    found = {spec.name: kinds.of(spec, target, accuracy, rigor, threads, storage) for spec in specs}
+    if weights is not None:
+        for layer_name, arrays in by_layer.for_specs(weights, specs).items():
+            found[layer_name]._adopt(arrays)
+    return Model(found, name)
+
+
+def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
+    """(text, what errors call it)"""
+    if isinstance(source, str) and ("{" in source or "\n" in source or "\r" in source):
+        return source, "<text>"
+    try:
+        path = Path(source)
+    except TypeError:
+        raise UsageError(f"source: got {plainly(source)}, expected the path of a .conv file, or its text") from None
+    shown = plainly(path, PATH)
+    try:
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES), str(path)
+    except IsADirectoryError:
+        raise UsageError(f"`{shown}` is a folder: name a .conv file in it") from None
+    except FileNotFoundError:
+        raise UsageError(f"no file `{shown}`; give the path of a .conv file, or its text") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, ...]:
+    if spec.input_shape is None:
+        return name, spec.kind, "not built", "", ""
+    shape = layer.compute_output_shape((None, *spec.input_shape))[1:]
+    shapes, count = f"{_sizes(spec.input_shape)} → {_sizes(shape)}", f"{layer.count_params():,} weights"
+    return name, spec.kind, shapes, count, f"from {layer.origin}" if layer.origin else ""
+
+
+def _sizes(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"

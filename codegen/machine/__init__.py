@@ -1,0 +1,1 @@
+"""C text to machine code: compilers, the cache, loading, threads, measuring, wisdom, files."""

@@ -1,0 +1,55 @@
+"""A compiled library, opened: whose fault it is where that fails, and that it leaves Python's arithmetic alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from codegen.errors import ToolchainError
+from codegen.machine import fpu
+from codegen.machine._abi import ffi
+from codegen.machine.compilers import Compiler
+
+__all__ = ["opened", "same_arithmetic"]
+
+NOT_FROM_THERE = ("failed to map segment", *map(os.strerror, (errno.EPERM, errno.EACCES, errno.EMFILE, errno.ENFILE)))
+NOT_THERE = f"cannot open shared object file: {os.strerror(errno.ENOENT)}"  # of a file that is there
+
+
+def opened(path: Path, compiler: Compiler) -> Any:
+    """The library at `path`. Raises ToolchainError where it is at fault, OSError where its folder is (noexec)."""
+    try:
+        with same_arithmetic(compiler):
+            library = ffi.dlopen(str(path))
+        library.genconv_run_v1  # noqa: B018  # looked up for its error
+    except UnicodeEncodeError:
+        raise OSError(f"{path} cannot be written in the encoding of this system's file names") from None
+    except OSError as error:
+        if not path.exists() or any(word in str(error) for word in NOT_FROM_THERE):
+            raise
+        why = (
+            str(error).rpartition(f"{path}: ")[2].replace(NOT_THERE, "it is another machine's")
+        )  # as the loader has it
+        raise _useless(compiler, f"cannot be loaded: {why}") from None
+    except (AttributeError, ffi.error):
+        raise _useless(compiler, "has no function genconv_run_v1") from None
+    return library
+
+
+@contextmanager
+def same_arithmetic(compiler: Compiler) -> Iterator[None]:
+    """Raise ToolchainError where what `compiler` made changes the modes of floating-point arithmetic."""
+    try:
+        with fpu.kept():
+            yield
+    except fpu.Changed as error:
+        raise _useless(compiler, f"{error}, as -Ofast does") from None
+
+
+def _useless(compiler: Compiler, why: str) -> ToolchainError:
+    told = f"{compiler.version} ({compiler.command[0]}) reported success, but its library {why}"
+    return ToolchainError(f"{told}{compiler.way_out}")

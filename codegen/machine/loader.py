@@ -1,0 +1,282 @@
+"""C text → a callable kernel: compiled or taken from the cache, opened by cffi, proved on whole numbers when new."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from codegen import __version__
+from codegen.emission.render import GeneratedSource, jit_text
+from codegen.errors import ToolchainError
+from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
+from codegen.machine._abi import ffi
+from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
+from codegen.planning.plan import KernelPlan
+from codegen.planning.planner import algorithm
+from codegen.problem.targets import Target, runs_here
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward", "load_plan"]
+
+CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
+Block = tuple[Any, Any]  # an argument block and what must live as long
+CACHE_LINE = 64
+UNWRITTEN = 0x7F  # of each byte in a workspace: numbers near the largest, which whoever reads them shows
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledKernel:
+    """A kernel in machine code; `path` is its library. May be called by many threads at once; the GIL is released."""
+
+    plan: KernelPlan
+    path: Path
+    _library: Any = field(repr=False)  # kept: closing it would unmap the code
+    threads: int = 1  # that share a call; 1 unless the plan is sliced
+    before: int = 0  # bytes of a bound workspace that come before the kernel's own
+    _call: Callable[[Array, Array, Any, Any], None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a compiled kernel belongs to its process: pickle the layer, or the plan, which makes it again")
+
+    def __copy__(self) -> CompiledKernel:
+        return self  # nothing of it ever changes
+
+    def __deepcopy__(self, memo: object) -> CompiledKernel:
+        return self
+
+    def pack(self, kernel: Array) -> Array:
+        """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
+        kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
+        kernel = self.plan.half.encode(kernel) if self.plan.half else kernel
+        if self.plan.weights != "packed":
+            return kernel
+        return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
+
+    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
+
+        Shapes and dtypes are the caller's care (`bind` looks). Raises for an array that is not C-contiguous or a `y`
+        that is read-only.
+        """
+        self._call(x, y, _pointer(kernel), _pointer(bias))
+
+    def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
+        """`run` with fixed weights, as a function of (x, y): a third of its cost is spared."""
+        kernel_pointer, bias_pointer, call = _pointer(kernel), _pointer(bias), self._call
+
+        def run(x: Array, y: Array) -> None:
+            call(x, y, kernel_pointer, bias_pointer)
+
+        return run
+
+    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
+        """A function of no arguments that computes `y` from what `x` then holds, as cheaply as Python can call C.
+
+        It keeps the arrays alive. It has one workspace: threads that call at once bind each for itself.
+        Raises ShapeError.
+        """
+        check(self.plan, x, y, kernel, bias)
+        calls, kept = [], []
+        for block, workspace in _blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
+            block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
+            block.kernel, block.bias = _pointer(kernel), _pointer(bias)
+            block.batch, block.steps = len(x), steps_of(self.plan.problem, x)
+            calls.append(partial(self._library.genconv_run_v1, block))
+            if workspace is not None:
+                block.workspace = workspace + self.before
+                kept.append(ffi.buffer(workspace))
+        call = calls[0] if self.threads == 1 else partial(thread_pool.run, calls)
+        call.__dict__.update(keeps=(self, x, y, kernel, bias), workspaces=kept)
+        return call
+
+
+def _caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Any, Any], None]:
+    """`run` on pointers to the weights; a closure, as attribute look-ups would cost more than the call of C."""
+    if threads > 1:
+        return _sharing_caller(library, plan, threads)
+    idle: list[Block] = []  # one block a running call: threads and signal handlers never share one
+    take, give, buffer = idle.pop, idle.append, ffi.from_buffer
+    axis, grows = 1 if plan.problem.channels_last else 2, bool(plan.workspace_step_bytes)
+
+    def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
+        try:
+            owner = take()
+        except IndexError:
+            (owner,) = _blocks(plan, 1, x.shape[axis])
+        shape = x.shape
+        if grows:
+            owner = _grown(owner, plan, shape[axis])
+        block = owner[0]
+        block.x, block.y, block.kernel, block.bias = buffer(BYTES, x), buffer(BYTES, y, True), kernel, bias
+        block.batch, block.steps = shape[0], shape[axis]
+        library.genconv_run_v1(block)  # by the library, which this closure so keeps open
+        give(owner)
+
+    return call
+
+
+def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Any, Any], None]:
+    """The same for a kernel whose slices run in `threads` threads."""
+    idle: list[list[Block]] = []
+
+    def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
+        source, target, steps = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True), steps_of(plan.problem, x)
+        try:
+            owners = [_grown(owner, plan, steps) for owner in idle.pop()]
+        except IndexError:
+            owners = _blocks(plan, threads, steps)
+        for block, _ in owners:
+            block.x, block.y, block.kernel, block.bias = source, target, kernel, bias
+            block.batch, block.steps = len(x), steps
+        thread_pool.run([partial(library.genconv_run_v1, block) for block, _ in owners])
+        idle.append(owners)
+
+    return call
+
+
+def _blocks(plan: KernelPlan, slices: int, steps: int) -> list[Block]:
+    """An argument block a slice, each with a workspace of its own for inputs of `steps` steps."""
+    blocks = [_grown((ffi.new(CALL), None), plan, steps) for _ in range(slices)]
+    for number, (block, _) in enumerate(blocks):
+        block.slice, block.slices = number, slices
+    return blocks
+
+
+def _grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
+    """The argument block with a workspace for inputs of `steps` steps: its own where that is large enough."""
+    (block, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
+    if not size or (workspace is not None and len(workspace) >= size):
+        return owner
+    memory = np.full(size + CACHE_LINE, 0x7F, np.uint8)  # near the largest numbers: to read what was not written shows
+    start = -memory.ctypes.data % CACHE_LINE
+    block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
+    return block, workspace
+
+
+Kernel = CompiledKernel | ReferenceKernel
+
+
+def load(source: GeneratedSource, target: Target, threads: int = 1) -> Kernel:
+    """The kernel of `source` on `target`, its plan's; a sliced one runs in `threads` threads, with the same bits.
+
+    Compilers are tried in turn; if none can, the NumPy reference answers, with one warning. Raises ToolchainError if
+    this CPU lacks what the target needs, or if the compiler that the user configured fails.
+    """
+    making = _Making(source.plan, lru_cache(maxsize=1)(partial(jit_text, source)), self_test.prove)
+    return _loaded(making, target, threads, _compiled) or ReferenceKernel(source.plan)
+
+
+def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], threads: int = 1) -> Kernel:
+    """As `load`, of a plan: `write`, which renders it, is called only where something must be compiled.
+
+    It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
+    by the plan and by the state of the package's files.
+    """
+    making = _Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), self_test.prove)
+    return _loaded(making, plan.target, threads, _known) or ReferenceKernel(plan)
+
+
+def load_backward(
+    plan: Any, write: Callable[[Any], str], prove: Callable[[CompiledKernel, compilers.Compiler], None]
+) -> CompiledKernel | None:
+    """As `load_plan`, of a plan of codegen.gradients, whose C text `write` makes; None where nothing can compile it.
+
+    `run(x, y, kernel, bias)` fills in the arguments of these names, whatever the text takes them for.
+    """
+    making = _Making(plan, lru_cache(maxsize=1)(lambda: write(plan)), prove)
+    return _loaded(making, plan.target, 1, _known)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What it takes to make a plan's library: its C text, when needed, and the proof of a fresh kernel."""
+
+    plan: Any
+    text: Callable[[], str]
+    prove: Callable[[CompiledKernel, compilers.Compiler], None]
+
+
+Try = Callable[[_Making, compilers.Compiler, int], CompiledKernel]  # with a compiler, for so many threads
+
+
+def _loaded(making: _Making, target: Target, threads: int, attempt: Try) -> CompiledKernel | None:
+    """What `attempt` makes with the first compiler that can; else None, with one warning."""
+    if not runs_here(target):
+        needs = ", ".join(target.cpu or target.machines)
+        raise ToolchainError(f'this CPU cannot run `{target.name}` code, which needs {needs}; target="native" fits it')
+    why = "no C compiler was found; install gcc or clang, or `pip install gen-conv[zig]`"
+    for compiler in compilers.chain():
+        try:
+            return attempt(making, compiler, threads if threads > 1 and making.plan.sliced else 1)
+        except ToolchainError as error:
+            if compiler.configured and compiler.way_out not in str(error):
+                raise ToolchainError(f"{error}{compiler.way_out}") from error
+            if compiler.configured:
+                raise
+            why = str(error)
+        except OSError as error:
+            why = f"no folder for compiled code can be had: {error}"
+            break
+    cache.warn_once(f"layers run in NumPy, slowly, as {why}")
+    return None
+
+
+def _known(making: _Making, compiler: compilers.Compiler, threads: int) -> CompiledKernel:
+    """The kernel that the plan's alias names, without its text; else from the text, whose entry is then named."""
+    name = plan_index.name(*_made_by(making, compiler), repr(making.plan))
+    if name:
+        with suppress(OSError), cache.folder() as place:
+            key = plan_index.recall(name, place)
+            found = cache.find(place, _recipe(key, making, compiler, threads)) if key else None
+            if found:
+                return CompiledKernel(making.plan, *found, threads)
+    kernel = _compiled(making, compiler, threads)
+    if name:
+        plan_index.remember(name, kernel.path)
+    return kernel
+
+
+def _compiled(making: _Making, compiler: compilers.Compiler, threads: int) -> CompiledKernel:
+    """The kernel from the cache or from `compiler`. Raises ToolchainError, or OSError where nothing can be written."""
+    key = hashlib.sha256("\0".join((*_made_by(making, compiler), making.text())).encode()).hexdigest()
+    return CompiledKernel(making.plan, *cache.fetch(_recipe(key, making, compiler, threads)), threads)
+
+
+def _made_by(making: _Making, compiler: compilers.Compiler) -> tuple[str, ...]:
+    """All but the text that a library depends on."""
+    target = making.plan.target
+    return (__version__, target.name, compiler.identity, *compiler.flags(target))
+
+
+def _recipe(key: str, making: _Making, compiler: compilers.Compiler, threads: int) -> cache.Recipe[Any]:
+    plan = making.plan
+
+    def check(opened: Any) -> None:
+        with linking.same_arithmetic(compiler):
+            making.prove(CompiledKernel(plan, Path(), opened, threads), compiler)
+
+    return cache.Recipe(
+        key,
+        plan.target.name,
+        build=lambda: compiler.shared(making.text(), plan.target),
+        open=lambda path: linking.opened(path, compiler),
+        check=check,
+    )
+
+
+def _pointer(array: Array | None) -> Any:
+    return NULL if array is None else ffi.from_buffer(BYTES, array)

@@ -1,0 +1,77 @@
+"""What answers where no compiler works: NumPy behind the interface of a compiled kernel; and what both look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.errors import GenConvError, ShapeError
+from codegen.planning.plan import KernelPlan
+from codegen.problem import reference
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["ReferenceKernel", "check", "steps_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceKernel:
+    """The same interface without a compiler: float64 NumPy, rounded to the dtype. Right, and slow."""
+
+    plan: KernelPlan
+    path: None = None
+
+    def pack(self, kernel: Array) -> Array:
+        kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
+        return self.plan.half.encode(kernel) if self.plan.half else kernel
+
+    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        if kernel is None:
+            raise GenConvError(
+                "without a compiler the weights are needed here: the C that has them baked in cannot run"
+            )
+        taps = self.plan.half.decode(kernel) if self.plan.half else kernel
+        y[...] = reference.convolve(self.plan.problem, x, taps, bias)
+
+    def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
+        return lambda x, y: self.run(x, y, kernel, bias)
+
+    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
+        check(self.plan, x, y, kernel, bias)
+        return lambda: self.run(x, y, kernel, bias)
+
+
+def steps_of(p: ConvProblem, x: Array) -> int:
+    """The steps of an array of inputs."""
+    return int(x.shape[1 if p.channels_last else 2])
+
+
+def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Array | None) -> None:
+    """Raise ShapeError unless all arrays are what the C code takes them to be."""
+    p = plan.problem
+    steps = (steps_of(p, x) if x.ndim == 3 else 0) if p.steps is None else p.steps
+    wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
+        ("x", x, p.in_shape(len(x), steps)),
+        ("y", y, p.out_shape(len(x), steps)),
+    ]
+    if p.bias:
+        wanted.append(("bias", bias, (p.filters,)))
+    for name, array, shape in wanted:
+        if array is None or array.shape != shape or array.dtype != p.dtype or not array.flags.c_contiguous:
+            got = "nothing" if array is None else f"{array.dtype} {array.shape}"
+            raise ShapeError(f"`{name}`: got {got}, expected contiguous {p.dtype} {shape}")
+    stored = "uint16" if plan.half else p.dtype
+    if weights is not None and (weights.dtype != stored or weights.size < math.prod(p.kernel_shape)):
+        raise ShapeError(
+            f"`kernel`: got {weights.dtype} {weights.shape}, expected what `pack` makes of {p.kernel_shape}"
+        )
+    if not y.flags.writeable:
+        raise ShapeError("`y`: got a read-only array, expected one to write to")

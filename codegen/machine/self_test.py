@@ -1,0 +1,138 @@
+"""A fresh kernel against NumPy on whole numbers, before a compiler's work is kept: the self-test.
+
+It looks at every output, or where these are many at those where a loop of the plan begins or ends; docs/jit.md says
+what it cannot see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+from codegen.errors import ToolchainError
+from codegen.functions import activations
+from codegen.functions.activations import LINEAR
+from codegen.planning.plan import KernelPlan
+from codegen.problem import reference
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.machine.compilers import Compiler
+    from codegen.machine.self_test_inputs import Trial, Weights
+
+    Array = NDArray[Any]
+
+THREADS = (1, 2, 4)  # no more than a trial has samples, and more: each takes whole samples, or a slice of all
+GATHERED = 1 << 20  # numbers of x that NumPy multiplies at a time
+ROUGH = 2.0**-40  # of a float64 activation that NumPy itself computes in float64
+
+
+class Fresh(Protocol):
+    """What is asked of a kernel here: a CompiledKernel's plan, pack and bind, and its fields `threads` and `before`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def plan(self) -> KernelPlan: ...
+    def pack(self, kernel: Array) -> Array: ...
+    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Any: ...
+
+
+def prove(kernel: Fresh, compiler: Compiler) -> None:
+    """Compare a fresh kernel with NumPy on whole numbers. Raises ToolchainError where they differ."""
+    from codegen.machine import self_test_inputs  # late: a kernel from the cache needs nothing of it
+
+    plan, p = kernel.plan, kernel.plan.problem
+    if plan.weights == "baked" or self_test_inputs.too_large(p):
+        return
+    weights = self_test_inputs.Weights.of(plan)
+    packed = self_test_inputs.between_margins(kernel.pack(weights.kernel))
+    bias = None if weights.bias is None else self_test_inputs.between_margins(weights.bias)
+    wider = replace(plan, workspace_bytes=plan.workspace_bytes + 2 * self_test_inputs.MARGIN_BYTES)
+    ways: list[Fresh] = [
+        replace(kernel, plan=wider, threads=threads, before=self_test_inputs.MARGIN_BYTES)
+        for threads in (THREADS if plan.sliced else (1,))
+    ]
+    for tried in self_test_inputs.trials(plan, weights):
+        expected = _expected(p, tried, weights)
+        for way in ways:
+            y = self_test_inputs.array(p.out_shape(len(tried.x), tried.steps), p.dtype)
+            outs = y if p.channels_last else y.swapaxes(1, 2)
+            outs[:, tried.at] = np.finfo(p.dtype).max
+            call = way.bind(tried.x, y, packed, bias)
+            workspaces = [np.frombuffer(one, np.uint8) for one in call.workspaces]
+            for each in workspaces:
+                each[...] = self_test_inputs.UNWRITTEN
+            call()
+            _same(outs[:, tried.at], expected, tried, compiler)
+            if not all(map(self_test_inputs.margins_are_whole, (y, *workspaces))):
+                raise refusal(f"it writes beside its arrays, given {tried.steps} steps", compiler)
+
+
+def _expected(p: ConvProblem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
+    """(what the outputs `tried.at` are, how far a right kernel may be off), each (samples, outputs, filters).
+
+    Activations of float64 are computed with more digits; where NumPy has no more, some of theirs are not looked at.
+    """
+    x = tried.x if p.channels_last else tried.x.swapaxes(1, 2)
+    sums = _sums(p, x, weights.kernel, weights.bias, tried.at)
+    slack = np.broadcast_to(weights.slack * tried.scales[:, None, None], sums.shape)
+    if p.activation == LINEAR:
+        return sums, slack
+    sums = sums.astype(np.longdouble if p.dtype == "float64" else np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = activations.reference(p.activation, sums, p.dtype)
+        allowed = reference.through_activation(p, sums, exact, slack)
+        if np.finfo(sums.dtype).eps * 2**8 > np.finfo(p.dtype).eps:
+            allowed = allowed + ROUGH * (1 + np.abs(exact))
+        return exact, allowed
+
+
+def _sums(p: ConvProblem, x: Array, kernel: Array, bias: Array | None, at: Array) -> Array:
+    """The outputs `at` before the activation, (samples, outputs, filters), by problem.py's formula, in x's dtype."""
+    if p.depth_multiplier:
+        (each, across), (first, second) = p.stages(), p.stage_kernels(kernel)
+        between = _sums(each, x, first, None, at)
+        return _sums(replace(across, steps=len(at)), between, second, bias, np.arange(len(at)))
+    taps = kernel.reshape(p.kernel_size, p.group_channels, p.groups, p.group_filters).transpose(2, 0, 1, 3)
+    matrix = taps.reshape(p.groups, -1, p.group_filters)
+    y = np.empty((len(x), len(at), p.filters), x.dtype)
+    few = max(1, GATHERED // (len(x) * p.kernel_size * p.channels))
+    for begin in range(0, len(at), few):
+        window = _windows(p, x, at[begin : begin + few])
+        rows = window.reshape(-1, p.kernel_size, p.groups, p.group_channels).transpose(2, 0, 1, 3)
+        sums = rows.reshape(p.groups, len(rows[0]), -1) @ matrix
+        y[:, begin : begin + few] = sums.transpose(1, 0, 2).reshape(len(x), -1, p.filters)
+    return y if bias is None else y + bias
+
+
+def _windows(p: ConvProblem, x: Array, at: Array) -> Array:
+    """What each tap of the outputs `at` finds in x, (samples, outputs, taps, channels): 0 outside the input."""
+    steps = x.shape[1]
+    position = at[:, None] * p.stride + np.arange(p.kernel_size) * p.dilation - p.pads(steps)[0]
+    found = (position >= 0) & (position < p.spread(steps)) & (position % p.up == 0)
+    window = x[:, np.where(found, position // p.up, 0)]
+    if not found.all():
+        window[:, ~found] = 0
+    return np.asarray(window)
+
+
+def _same(found: Array, expected: tuple[Array, Array], tried: Trial, compiler: Compiler) -> None:
+    """Raises ToolchainError where an output is farther from what it should be than a right kernel's."""
+    exact, allowed = expected
+    with np.errstate(invalid="ignore"):
+        right = (np.abs(found - exact) <= allowed) | (found == exact)
+    if not right.all():
+        sample, at, _ = np.argwhere(~right)[0]
+        shown = f"is {found[sample, at].tolist()}, should be {exact[sample, at].tolist()}"
+        raise refusal(f"output {tried.at[at]} of {tried.steps} steps {shown}", compiler)
+
+
+def refusal(what: str, compiler: Compiler) -> ToolchainError:
+    """The error that says what is wrong with a fresh kernel."""
+    who = f"{compiler.version} ({compiler.command[0]}) compiled a kernel that is wrong on whole numbers"
+    return ToolchainError(f"{who}: {what[:400]}\nName another compiler in GENCONV_CC")

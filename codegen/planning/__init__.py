@@ -1,0 +1,1 @@
+"""Problem and target to a plan: algorithms, transforms, costs, error bounds."""

@@ -1,0 +1,252 @@
+"""What winograd and fft share: tiles of outputs through a bilinear transform, products as small GEMMs over channels.
+
+For each block of tiles: the forward transform of every tile's input rows, all channels (vectors across them); for each
+panel of filters, one GEMM a point (tiles x channels by channels x filters) and the inverse transform into the output.
+Dilation by polyphase: a tile's rows lie `dilation` samples apart. Rows outside the input read as zeros.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from codegen.planning.algorithms import cost, tiling
+from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
+from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.plan import MOST_NOISE, KernelPlan, Request
+from codegen.planning.transforms import named, noise
+from codegen.planning.transforms.transform import Transform
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
+BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
+LARGE_BLOCKS = tuple(1024 * size for size in (768, 1536, 3072, 6144))  # the same, where far weights are read once each
+FAR_WEIGHTS = 1 << 18  # numbers
+FETCHED = 1 << 20  # bytes of weights from which on the next ones are fetched ahead
+MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.planning.transforms.noise may err
+MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
+CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
+SETUP = 400  # cycles of a call before the first tile: the row of zeros, the divisions
+SCATTERED = 0.65  # cycles a byte to write and to read again what lies point by point in a large block
+PAGE, RUN = 4096, 500  # bytes; cycles until what lies in order is fetched ahead
+POINTER = 1.2  # cycles to find a row of a tile
+STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
+STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
+
+
+def why_not(request: Request) -> str | None:
+    """What no transform serves."""
+    problem = request.problem
+    if request.accuracy == "exact":
+        return "its sums are rounded otherwise than direct ones, and it mixes NaN and Inf within a tile: not `exact`"
+    if request.weights == "argument":
+        return "its weights are transformed first, so they must be known or packed"
+    if not problem.channels_last:
+        return "its vectors run across the channels, which lie apart in channels_first"
+    if problem.kernel_size == 1:
+        return "one tap leaves nothing to save"
+    if problem.group_channels < 4 or problem.group_filters < 4:
+        return "too few channels to pay for the transforms"
+    return None
+
+
+def tiles_of(problem: ConvProblem, outputs: int, outs: int) -> int:
+    """Tiles that cover `outs` outputs: phases of the dilation, each cut into tiles of `outputs`."""
+    phases = min(problem.dilation, outs)
+    longest = -(-outs // problem.dilation)
+    return phases * -(-longest // outputs)
+
+
+def handicap(request: Request) -> float:
+    """What a transform's noise counts more for: direct sums leave out zeros and taps in the padding, it does not."""
+    p = request.against or request.problem
+    full = p.terms * (p.terms + 1) / 2
+    rewritten = request.problem.terms * (request.problem.terms + 1) / 2
+    if p.steps is None:
+        return sqrt(rewritten / full)
+    (first, last), outs = tiling.interior(p, p.steps), p.out_steps(p.steps)
+    border = first + outs - last
+    looked_at = (i if i < first else last + i - first for i in range(0, border, max(1, -(-border // 256))))
+    counts = [(taps[1] - taps[0]) * p.group_channels for taps in (p.taps(t, p.steps) for t in looked_at)]
+    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * border
+    return sqrt(rewritten / max(1.0, ((last - first) * full + at_border) / max(1, outs)))
+
+
+def chunks_of(transform: Transform, channels: int, most_noise: float) -> int:
+    """The fewest chunks of the sums over channels that keep the noise in bounds; 0 if none does."""
+    most = min(MOST_CHUNKS, max(1, channels // 8))
+    good = (chunks for chunks in range(1, most + 1) if noise.ratio(transform, channels, chunks) <= most_noise)
+    return next(good, 0)
+
+
+def plans(request: Request, name: str, transforms: list[Transform]) -> list[KernelPlan]:
+    """A plan for each transform and each panel width, cheapest first."""
+    problem, target = request.problem, request.target
+    widths = target.lanes(problem.dtype)
+    lanes = next(width for width in widths if width <= problem.group_channels)
+    filters = next(width for width in widths if width <= problem.group_filters)
+    most_noise = MARGIN * MOST_NOISE[request.accuracy] / handicap(request)
+    found = []
+    for transform in transforms:
+        parts = -(-problem.kernel_size // transform.taps)
+        chunks = chunks_of(transform, parts * problem.group_channels, most_noise)
+        if (
+            max(transform.statements) > MOST_STATEMENTS
+            or not chunks
+            or (parts > 1 and (problem.dilation > 1 or transform.taps != transform.outputs))
+        ):
+            continue
+        for vectors in (2, 3, 4, 1):
+            count = -(-problem.group_filters // filters)
+            if vectors > count or not cost.rows_that_fit(vectors, target, filters):
+                continue
+            panels = tiling.panels(problem.group_filters, (filters,), ((vectors, -(-count // vectors)),))
+            if len(panels) == 1:
+                far = len(transform.distinct) * problem.group_channels * problem.group_filters * parts > FAR_WEIGHTS
+                rooms = [*BLOCK_BYTES, *(LARGE_BLOCKS if far else ())]
+                found += [_plan(request, name, transform, panels, lanes, room, chunks) for room in rooms]
+    return sorted(found, key=lambda plan: plan.cost)
+
+
+def _plan(
+    request: Request, name: str, transform: Transform, panels: tuple[Panel, ...], lanes: int, room: int, chunks: int
+) -> KernelPlan:
+    """The plan with blocks of about `room` bytes of transformed input."""
+    problem, target, panel = request.problem, request.target, panels[0]
+    vectors, item = len(panel.offsets), problem.item_bytes
+    parts = -(-problem.kernel_size // transform.taps)
+    rows = cost.rows_that_fit(vectors, target, panel.lanes)
+    total = max(1, tiles_of(problem, transform.outputs, cost.outs_told(problem)))
+    tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
+    blocks = -(-total // tiles)
+    tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
+    row = pitch(problem.group_channels, parts)
+    stride = odd_lines((tiles + parts - 1) * row)
+    by_points = room in LARGE_BLOCKS
+    out_stride = odd_lines(tiles * panel.width * (panel.count if by_points else 1))
+    kind, taps = transform.name, transform.taps
+    weights = len(transform.distinct) * parts * problem.group_channels * problem.group_filters * item
+    ahead = weights > FETCHED and target.vector_bytes > 0
+    schedule = Schedule(
+        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead
+    )
+    numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
+    code = sum(transform.statements)
+    cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
+    return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
+
+
+def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:
+    """Cycles of one block of tiles of one group: products, codelets, the way of the data through the caches."""
+    problem, panel, points = request.problem, schedule.panels[0], transform.points
+    vectors, item = len(panel.offsets), problem.item_bytes
+    sums, wide = schedule.parts * problem.group_channels, panel.width * item
+
+    def step(size: int) -> float:
+        fed = cost.fed_cycles(sums // schedule.chunks * wide, size, wide, item)
+        return max(cost.step_cycles(size, vectors, request.target, panel.lanes * item), fed)
+
+    products = (
+        points
+        * panel.count
+        * sum(
+            count * (schedule.chunks * (cost.CALL + 2 * size * vectors) + sums * step(size))
+            for count, size in tiling.split(schedule.tiles, schedule.rows)
+        )
+    )
+    into, back = transform.statements
+    into += transform.inputs + points
+    back += points + transform.outputs
+    transformed = schedule.tiles + schedule.parts - 1
+    codelets = transformed * into * -(-problem.group_channels // schedule.lanes)
+    codelets += schedule.tiles * back * panel.count * vectors
+    pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
+    statements = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
+    return (
+        _streamed(problem, transform, schedule, products)
+        + _traffic(problem, transform, schedule)
+        + codelets / statements
+        + pointers * POINTER
+        + _runs(problem, transform)
+    )
+
+
+def _runs(problem: ConvProblem, transform: Transform) -> float:
+    """Cycles for a block's first access to each run of rows, where a tile's rows lie pages apart in far memory."""
+    row = problem.dilation * problem.channels * problem.item_bytes
+    far = row > PAGE and row * cost.steps_told(problem) > problem.dilation * cost.OUTER
+    return float(far * RUN * (transform.inputs + transform.outputs))
+
+
+def _streamed(problem: ConvProblem, transform: Transform, schedule: Schedule, products: float) -> float:
+    """Cycles for a block's products and the way of their weights, which may be fetched meanwhile."""
+    panel = schedule.panels[0]
+    numbers = len(transform.distinct) * schedule.parts * problem.group_channels * panel.width * panel.count
+    size = numbers * problem.item_bytes
+    way = STREAM * size * cost.far(size * problem.groups)
+    return max(products, way) + STREAM * size * cost.far(FETCHED) if schedule.ahead else products + way
+
+
+def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> float:
+    """Cycles for a block's way through the caches: transformed input and products."""
+    panel, points, item = schedule.panels[0], transform.points, problem.item_bytes
+    part = schedule.parts * problem.group_channels * panel.width * item  # of a panel's weights, for a point
+    v, m = points * schedule.stride * item, points * schedule.out_stride * item
+    if schedule.by_points:
+        return SCATTERED * (v + m) + panel.count * v * cost.far(v // points)
+    return panel.count * (v * cost.far(v) + m * cost.far(m + part))
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    transform = named(schedule.transform, schedule.taps)
+    rounding = noise.ratio(transform, schedule.parts * plan.problem.group_channels, schedule.chunks)
+    saved = transform.outputs * plan.problem.kernel_size / transform.points / schedule.parts
+    split = f" of each of {schedule.parts} parts of the kernel" if schedule.parts > 1 else ""
+    return (
+        f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
+        f"{transform.points} products{split} ({saved:.2f} times fewer), "
+        f"GEMM tiles of {schedule.rows} x {schedule.width}, {schedule.tiles} tiles a block, "
+        f"{rounding:.1f} times direct's rounding error"
+    )
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, channels/groups, filters), transformed, flat: [group][panel][point][part][channel][lane].
+
+    By points the panels lie within a point: weights stand in the order in which they are read.
+    """
+    import numpy as np
+
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    transform, taps = named(schedule.transform, schedule.taps), schedule.parts * schedule.taps
+    whole = np.zeros((taps, problem.group_channels, problem.filters))
+    whole[: problem.kernel_size] = kernel
+    by_part = whole.reshape(schedule.parts, schedule.taps, -1, problem.filters).swapaxes(0, 1)
+    (panel,), points = schedule.panels, len(transform.distinct)
+    matrix = transform.weights[list(transform.distinct)]
+    block = schedule.parts * problem.group_channels * panel.width
+    order = (points, panel.count) if schedule.by_points else (panel.count, points)
+    packed = np.empty((problem.groups, *order, block), kernel.dtype)
+    by_panel = packed.swapaxes(1, 2) if schedule.by_points else packed
+    for group in range(problem.groups):
+        for j, start in enumerate(panel.starts):
+            first = group * problem.group_filters + start
+            columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
+            with np.errstate(over="ignore", invalid="ignore"):  # an infinity spoils its filter, as in C
+                by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
+    return packed.ravel()
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    (panel,), points = schedule.panels, len(named(schedule.transform, schedule.taps).distinct)
+    return problem.groups * panel.count * panel.width * points * schedule.parts * problem.group_channels

@@ -1,0 +1,56 @@
+"""How tiles go through the workspace of a transform: the schedule that winograd and fft share, its rows apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.planning.algorithms.tiling import Panel
+
+LINE = 16  # floats in a cache line
+CROWDED = 256  # floats between rows of which more than a few fall into the same sets
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`tiles` tiles at most go through the GEMMs together, in register tiles of `rows` x the panels' vectors.
+
+    `transform` names it (see planning.transforms.named). `stride` and `out_stride` are the numbers from point to point
+    in the workspace's transformed input and products; `lanes` the vector width across the channels; `chunks` the parts
+    that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
+    as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. `pitch` are the
+    numbers from one tile's transformed row to the next. `by_points`: a point's products for all filters come before the
+    next point's. `ahead`: while one block of weights is multiplied, the next one is fetched.
+    """
+
+    transform: str
+    taps: int
+    parts: int
+    tiles: int
+    rows: int
+    panels: tuple[Panel, ...]
+    lanes: int
+    stride: int
+    out_stride: int
+    pitch: int
+    chunks: int = 1
+    by_points: bool = False
+    ahead: bool = False
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of the widest panel."""
+        return max(panel.width for panel in self.panels)
+
+
+def odd_lines(numbers: int) -> int:
+    """At least `numbers`, an odd count of cache lines: points must not fall into the same sets."""
+    lines = -(-numbers // LINE)
+    return (lines + 1 - lines % 2) * LINE
+
+
+def pitch(channels: int, parts: int) -> int:
+    """`channels`, or more of them where the rows of a register tile would share a few sets of the first-level cache.
+
+    The parts of a longer kernel read neighbouring rows as one: these stay side by side.
+    """
+    return odd_lines(channels) if parts == 1 and channels % CROWDED == 0 else channels

@@ -1,0 +1,130 @@
+"""Depthwise convolution, a filter a channel: vectors across the channels, no number broadcast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codegen.planning.algorithms import cost, direct_filters
+from codegen.planning.algorithms.direct_filters import Schedule
+from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "depthwise"
+MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
+FEW_ROWS = 7  # from which on a second vector of the same line gains nothing there
+NESTED = 4, 2  # rows and vectors of a tile that loops over the taps
+CACHE_BYTES = 24 << 10, 32 << 10  # of a strip's rows and weights, for arrays within the second-level cache and beyond
+CACHE = 1 << 20  # bytes of input and output up to which they count as within it
+LEAST_STRIP = 512  # bytes of a row
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if problem.groups != problem.channels or problem.groups == 1:
+        return "an output sums over more than one channel"
+    if problem.filters != problem.channels:
+        return f"each channel has {problem.group_filters} filters, not one"
+    if not problem.channels_last:
+        return "its vectors run across the channels, which lie apart in channels_first"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input.
+
+    Where the weights of a vector of channels fit into registers beside some accumulators, they stay there (`sliding`).
+    """
+    problem = request.problem
+    tile = _tile(problem, request.target)
+    plans = []
+    as_one = replace(request, problem=_as_one_group(problem))
+    for plan in direct_filters.candidates(as_one, tile.rows, "sliding" if tile.sliding else "nested"):
+        schedule, total = plan.schedule, plan.cost
+        assert isinstance(schedule, Schedule)
+        if any(len(block.panel.offsets) > tile.vectors for block in schedule.blocks):
+            continue
+        if tile.sliding:
+            total = sum(_cycles(request, tile.rows, block.panel) for block in schedule.blocks)
+        schedule = replace(schedule, strip=_strip(problem, tile))
+        plans.append(replace(plan, problem=problem, algorithm=NAME, schedule=schedule, cost=total))
+    return plans
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The most rows and vectors of a tile; whether its weights stay in registers, and its rows share cache sets."""
+
+    rows: int
+    vectors: int
+    sliding: bool
+    crowded: bool
+
+
+def _tile(problem: ConvProblem, target: Target) -> Tile:
+    """The tile for a problem: few rows where they share the cache's sets, so that a line lives until it is read whole.
+
+    Where that leaves room among the registers, the two halves of a line go into one tile.
+    """
+    rows = most = min(MOST_ROWS, target.registers - problem.kernel_size - 2)
+    if most < LEAST_ROWS:
+        return Tile(*NESTED, sliding=False, crowded=True)
+    while rows > LEAST_ROWS and cost.crowding(2 * rows + problem.kernel_size - 1, _row_bytes(problem)) > 1:
+        rows -= 1
+    pairs = target.registers // 2 - problem.kernel_size
+    if rows < FEW_ROWS and pairs >= LEAST_ROWS and target.vector_bytes:
+        return Tile(min(rows, pairs), 2, True, rows < most)
+    return Tile(rows, 1, True, rows < most)
+
+
+def _row_bytes(problem: ConvProblem) -> int:
+    return problem.channels * problem.item_bytes
+
+
+def _strip(problem: ConvProblem, tile: Tile) -> int:
+    """Channels whose rows and weights stay in the first-level cache from one tile to the next, a power of two; 0: all.
+
+    Arrays that lie far away come best in long runs, unless their rows share the cache's sets.
+    """
+    steps = cost.steps_told(problem)
+    far = (steps + problem.out_steps(steps)) * _row_bytes(problem) > CACHE
+    if far and not tile.crowded:
+        return 0
+    samples = (tile.rows - 1) * problem.stride + (problem.kernel_size - 1) * problem.dilation + 1
+    lines = min(samples, tile.rows * problem.kernel_size) + tile.rows + problem.kernel_size
+    room = max(LEAST_STRIP, CACHE_BYTES[far] // lines)
+    return int((1 << room.bit_length() - 1) // problem.item_bytes)
+
+
+def _cycles(request: Request, rows: int, panel: Panel) -> float:
+    """Cycles of the blocks of a panel over all output steps: multiply-adds, or loads, or stores."""
+    p, vectors = request.problem, len(panel.offsets)
+    products = rows * p.kernel_size * (1 if request.target.fma else 2)
+    loads = p.kernel_size + (rows - 1) * min(p.stride, p.kernel_size) + p.kernel_size
+    tile = cost.CALL + vectors * max(products / 2, loads / 2, rows)
+    return panel.count * -(-cost.outs_told(p) // rows) * tile
+
+
+def _as_one_group(problem: ConvProblem) -> ConvProblem:
+    return replace(problem, channels=1, groups=1)
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    return direct_filters.describe(plan)
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (kernel_size, 1, filters) as the blocks read it: flat, [block][tap][lane]."""
+    return direct_filters.pack(replace(plan, problem=_as_one_group(plan.problem)), kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    return direct_filters.packed_numbers(replace(plan, problem=_as_one_group(plan.problem)))

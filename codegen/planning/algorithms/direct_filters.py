@@ -1,0 +1,234 @@
+"""Direct convolution with vectors across the filters: each input number is broadcast to a row of the register tile.
+
+Sums run over taps, then channels, in one accumulator an output: every tile shape gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codegen.planning.algorithms import cost, tiling
+from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
+from codegen.planning.plan import KernelPlan, Request, Weights
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "direct_filters"
+
+STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
+UNROLLED_TAPS = 16  # loops over the channels that a tile may have, one a tap
+PEELED_STATEMENTS = 640  # multiply-adds in all border tiles of a block; beyond it, one rolled border function
+PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
+SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
+CHUNK_STEPS = (24, 128)  # outputs between two changes of the filter block, so that the input stays in the cache,
+CHUNK_BYTES = 128 << 10  # of which it takes this much
+NEAR_WEIGHTS = 12 << 10  # bytes of weights, and of rows beside them, that stay in the first-level cache
+
+
+@dataclass(frozen=True)
+class Block:
+    """The filter blocks of one shape, and the tiles that each of them walks over the output steps.
+
+    With a rolled border `tiles` is the interior's alone (one or two heights) and `segments` are the interior's.
+    """
+
+    panel: Panel
+    rows: int
+    tiles: tuple[Tile, ...]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`form` says how the reduction is written: straight, fused (one loop), taps (a loop a tap), nested, or
+    `sliding` (depthwise: all weights in registers).
+
+    `peeled`: every border tile has its own code; otherwise the outputs outside `interior` go through one function with
+    a run-time tap range (`interior` is None for a free length, whose border is known only then). Depthwise alone has
+    `strip`, the filters that it walks all steps with before the next ones (0: all of them).
+    """
+
+    blocks: tuple[Block, ...]
+    form: str
+    peeled: bool
+    interior: tuple[int, int] | None
+    chunk: int
+    strip: int = 0
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
+        return "its vectors run across the filters, which lie apart in channels_first"
+    return None
+
+
+def candidates(request: Request, most_rows: int = 16, form: str | None = None) -> list[KernelPlan]:
+    """Plans for one to four vectors of filters a block, cheapest first; tiles of at most `most_rows` output steps.
+
+    `form` is that of the schedule where the caller knows it.
+    """
+    problem, target, weights = request.problem, request.target, request.weights
+    plans = []
+    lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
+    count = -(-problem.group_filters // lanes)
+    for partition in partitions(count):
+        if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors, _ in partition):
+            continue
+        panels = tiling.panels(problem.group_filters, (lanes,), partition)
+        plans.append(_plan(problem, target, weights, panels, most_rows, form))
+    return sorted(plans, key=lambda plan: plan.cost)
+
+
+def partitions(count: int) -> list[Partition]:
+    """Ways to cut `count` vectors into blocks: of one width (the last one overlapping), or with one odd block last."""
+    ways: list[Partition] = []
+    for width in (2, 3, 4, 1):
+        whole, rest = divmod(count, width)
+        if whole and rest:
+            ways.append(((width, whole + 1),))
+            ways.append(((width, whole), (rest, 1)))
+            ways.append(((width, whole - 1), (width + rest, 1)) if whole > 1 else ((width + rest, 1),))
+        elif whole:
+            ways.append(((width, whole),))
+    return [way for way in dict.fromkeys(ways) if max(vectors for vectors, _ in way) <= 6]
+
+
+def _plan(
+    problem: ConvProblem,
+    target: Target,
+    weights: Weights,
+    panels: tuple[Panel, ...],
+    most_rows: int,
+    form: str | None,
+) -> KernelPlan:
+    steps = problem.steps
+    form = form or _form(problem, panels, target)
+    blocks, total, peeled = [], 0.0, steps is not None
+    for panel in panels:
+        rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
+        block = _block(problem, panel, rows, form)
+        peeled = peeled and block is not None
+        blocks.append(block or _rolled(problem, panel, rows))
+        total += panel.count * _cycles(problem, rows, panel, target)
+    if not peeled:
+        blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
+    inside = tiling.interior(problem, steps) if steps is not None else None
+    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem))
+    total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
+    return KernelPlan(problem, target, NAME, weights, schedule, total)
+
+
+def _chunk(problem: ConvProblem) -> int:
+    """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near."""
+    least, most = CHUNK_STEPS
+    row_bytes = problem.stride * problem.channels * problem.item_bytes
+    if problem.terms * problem.filters * problem.item_bytes <= NEAR_WEIGHTS:
+        return max(1, min(most, NEAR_WEIGHTS // (row_bytes + problem.filters * problem.item_bytes)))
+    return max(least, min(most, CHUNK_BYTES // row_bytes))
+
+
+def _form(problem: ConvProblem, panels: tuple[Panel, ...], target: Target) -> str:
+    most = max(len(p.offsets) * cost.rows_that_fit(len(p.offsets), target, p.lanes) for p in panels)
+    if problem.terms * most <= STRAIGHT_STATEMENTS:
+        return "straight"
+    if problem.groups == 1 and problem.dilation == 1:
+        return "fused"
+    return "taps" if problem.kernel_size <= UNROLLED_TAPS and problem.group_channels > 1 else "nested"
+
+
+def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | None:
+    """The block with each border tile peeled, None where that would be too much code or a free length."""
+    if problem.steps is None:
+        return None
+    first, last = tiling.interior(problem, problem.steps)
+    if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
+        return None
+    peeled = tiling.peel(problem, problem.steps, rows, 2 * PEELED_STATEMENTS)
+    if peeled is None:
+        return None
+    tiles, segments = peeled
+    vectors = len(panel.offsets)
+    loops = {"straight": problem.terms, "sliding": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
+    border = sum(
+        (loops or span.last - span.first) * (span.bottom - span.top) * vectors
+        for tile in tiles
+        for span in tile.spans
+        if tile != tiling.whole(problem, tile.rows)
+    )
+    return Block(panel, rows, tiles, segments) if border <= PEELED_STATEMENTS else None
+
+
+def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
+    """The block with interior tiles only; for a free length one height, the last tile overlapping its neighbour."""
+    if problem.steps is None:
+        return Block(panel, rows, (tiling.whole(problem, rows),), ())
+    first, last = tiling.interior(problem, problem.steps)
+    tiles: list[Tile] = []
+    segments: list[Segment] = []
+    at = first
+    for count, size in tiling.split(last - first, rows):
+        segments.append(Segment(at, count, len(tiles)))
+        tiles.append(tiling.whole(problem, size))
+        at += count * size
+    return Block(panel, rows, tuple(tiles), tuple(segments))
+
+
+def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> float:
+    """Cycles of one block over all output steps of one sample."""
+    vectors, wide = len(panel.offsets), panel.width * problem.item_bytes
+    outs = cost.outs_told(problem)
+    row_bytes = problem.stride * problem.channels * problem.item_bytes
+
+    def step(size: int) -> float:
+        products = cost.step_cycles(size, vectors, target, panel.lanes * problem.item_bytes) * cost.crowding(
+            size, row_bytes
+        )
+        return max(products, cost.fed_cycles(problem.terms * wide, size, wide, problem.item_bytes))
+
+    run = cost.RUN if outs * problem.filters * problem.item_bytes > cost.OUTER else 0.0
+    return sum(
+        count * (cost.CALL + problem.terms * step(size) + run * size) for count, size in tiling.split(outs, rows)
+    )
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    what = "filters" if plan.algorithm == NAME else "channels"
+    shapes = " and ".join(
+        f"{block.rows} steps x {len(block.panel.offsets) * block.panel.lanes} {what}" for block in schedule.blocks
+    )
+    held = max(block.rows * len(block.panel.offsets) for block in schedule.blocks)
+    vector = f" vectors of {schedule.blocks[0].panel.lanes}" if schedule.blocks[0].panel.lanes > 1 else ""
+    return f"{plan.algorithm} for {plan.target.name}: tiles of {shapes}, {held} accumulators{vector}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, channels/groups, filters) as the blocks read it: flat, [group][block][tap][channel][lane]."""
+    import numpy as np
+
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    rows = kernel.reshape(problem.terms, problem.filters)
+    parts = []
+    for group in range(problem.groups):
+        for block in schedule.blocks:
+            panel = block.panel
+            lane = np.add.outer(panel.offsets, np.arange(panel.lanes)).ravel()
+            columns = np.add.outer(np.array(panel.starts) + group * problem.group_filters, lane)
+            parts.append(rows[:, columns].swapaxes(0, 1).ravel())
+    return np.concatenate(parts)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    columns = sum(block.panel.count * block.panel.width for block in plan.schedule.blocks)
+    return plan.problem.groups * columns * plan.problem.terms

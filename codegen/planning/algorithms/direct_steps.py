@@ -1,0 +1,131 @@
+"""Direct convolution with vectors along time: each weight is broadcast, a vector holds neighbouring output steps.
+
+For channels_first, where a channel's samples lie side by side, and for one channel with one filter in any layout.
+Sums run over channels, then taps, in one accumulator an output: every tile shape gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from codegen.planning.algorithms import cost, tiling
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "direct_steps"
+
+UNROLLED_TAPS = 16
+STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
+CHUNK_STEPS = 256  # outputs between two changes of the filters, so that the input stays in the cache
+STRIDED = 0.6  # cycles for each number of a vector that is gathered, not loaded
+UNALIGNED = 0.35  # cycles for a vector that is now and then on two cache lines
+LINE, CROWDED = 64, 22  # bytes of a cache line; bytes for each multiply-add that come in time where rows share sets
+BORDER_CALL = 20  # cycles to find the taps that an output at a border has
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Tiles of `rows` filters x `vectors` vectors of `lanes` steps; `blocks` of filters start at each of `starts`.
+
+    `form`: straight (all unrolled), taps (a loop over channels, taps unrolled) or nested. `interior` are the outputs
+    with all taps, None for a free length; outside it, and where it is shorter than a tile, taps are counted.
+    """
+
+    rows: int
+    vectors: int
+    lanes: int
+    starts: tiling.Starts
+    form: str
+    interior: tuple[int, int] | None
+    chunk: int
+
+    @property
+    def width(self) -> int:
+        """Output steps of a tile."""
+        return self.vectors * self.lanes
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if problem.channels_last and (problem.channels, problem.filters) != (1, 1):
+        return "its vectors run along time, where the samples of a channel lie apart in channels_last"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """Plans for tiles of up to eight filters by up to eight vectors, cheapest first."""
+    problem, target, weights = request.problem, request.target, request.weights
+    inside = tiling.interior(problem, problem.steps) if problem.steps is not None else None
+    room = inside[1] - inside[0] if inside else cost.FREE_STEPS
+    lanes = next((width for width in target.lanes(problem.dtype) if width <= room), 1)
+    plans = []
+    for rows in range(1, min(8, problem.group_filters) + 1):
+        for vectors in range(1, 9):
+            if rows > cost.rows_that_fit(vectors, target, lanes) or (vectors > 1 and vectors * lanes > room):
+                continue
+            if lanes == 1 and problem.dilation > 1 and not rows % 4:
+                continue  # gcc 12 at -O3 makes vectors of such rows, and loads what lies after the last tap
+            starts = tiling.Starts.of(problem.group_filters, rows)
+            schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
+            plans.append(KernelPlan(problem, target, NAME, weights, schedule, _cycles(problem, target, schedule)))
+    return sorted(plans, key=lambda plan: plan.cost)
+
+
+def _form(problem: ConvProblem, products: int) -> str:
+    if problem.terms * products <= STRAIGHT_STATEMENTS:
+        return "straight"
+    return "taps" if problem.kernel_size <= UNROLLED_TAPS and problem.group_channels > 1 else "nested"
+
+
+def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
+    outs = cost.outs_told(problem)
+    first, last = schedule.interior or (0, outs)
+    tiles = -(-(last - first) // schedule.width)
+    step = cost.step_cycles(schedule.rows, schedule.vectors, target, schedule.lanes * problem.item_bytes)
+    if problem.stride > 1 and schedule.lanes > 1:
+        step += STRIDED * schedule.width
+    elif problem.kernel_size > 1 and problem.dilation % schedule.lanes:
+        step += UNALIGNED * schedule.vectors
+    if cost.crowding(problem.group_channels, problem.item_bytes * (problem.steps or 0)) > 1:
+        lines = -(-schedule.width * problem.item_bytes // LINE)  # each from the second cache, where they press on
+        step = max(step, lines * LINE / CROWDED * cost.a_cycle(schedule.lanes * problem.item_bytes))
+    inside = tiles * (cost.CALL + problem.terms * step)
+    together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
+    edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(
+        schedule.rows, 1, target, problem.item_bytes
+    )  # half of the taps, say
+    border = -(-(outs - (last - first)) // together) * edge
+    return problem.groups * len(schedule.starts) * (inside + border)
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    vector = f" vectors of {schedule.lanes}" if schedule.lanes > 1 else ""
+    held = schedule.rows * schedule.vectors
+    tile = f"{schedule.rows} filter{'s' * (schedule.rows > 1)} x {schedule.width} steps"
+    return f"{NAME} for {plan.target.name}: tiles of {tile}, {held} accumulators{vector}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row]."""
+    import numpy as np
+
+    problem, schedule = plan.problem, plan.schedule
+    assert isinstance(schedule, Schedule)
+    by_channel = kernel.transpose(1, 0, 2)
+    firsts = [g * problem.group_filters + start for g in range(problem.groups) for start in schedule.starts]
+    return np.concatenate([by_channel[:, :, first : first + schedule.rows].ravel() for first in firsts])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert isinstance(plan.schedule, Schedule)
+    return plan.problem.groups * len(plan.schedule.starts) * plan.schedule.rows * plan.problem.terms

@@ -1,0 +1,194 @@
+"""channels_first by way of channels_last: a panel of the input is transposed, computed on, and transposed back.
+
+A chunk of outputs at a time: the samples that it needs, zeros for the padding, become the rows of a panel in the
+workspace; an inner plan without padding computes on it; its outputs are transposed into y. With a large dilation a
+panel holds some of the dilation's phases over the whole length, so that no two chunks read the same sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codegen.planning import planner
+from codegen.planning.algorithms import cost
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "relayout"
+
+PANEL_BYTES = tuple(1024 * size for size in (48, 160, 480, 1440))  # of input and output in a chunk
+HALO = 4  # times the samples that two chunks share: a chunk's least length
+LEAST_RUN = 16  # neighbouring samples in a panel of phases: fewer would be moved one by one
+LINE = 64  # bytes of a cache line
+WEIGHTS = 0.25  # of what it takes to fetch all weights again, for each chunk: the rest is hidden
+MOVED = 0.38  # cycles to move a number in a block of vectors, there or back
+MOVED_ALONE = 1.6  # cycles to move a number by itself
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A chunk: `runs` runs of `length` neighbouring samples make `outs_runs` runs of `outs` neighbouring outputs.
+
+    `phases`: a run lies the dilation after the one before it, and a chunk is `outs` phases of the dilation over the
+    whole length. Otherwise there is one run, shorter in the last chunk of a free length. `lanes_in` and `lanes_out`
+    are the sides of the square blocks that are transposed, 1 for single numbers.
+    """
+
+    phases: bool
+    outs: int
+    outs_runs: int
+    length: int
+    runs: int
+    lanes_in: int
+    lanes_out: int
+
+    @property
+    def rows(self) -> int:
+        """Samples of all channels in a panel."""
+        return self.runs * self.length
+
+    @property
+    def outs_rows(self) -> int:
+        """Outputs of all filters in a chunk."""
+        return self.outs_runs * self.outs
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if problem.channels_last:
+        return "the input is channels_last already"
+    if (problem.channels, problem.filters) == (1, 1):
+        return "one channel and one filter are the same in both layouts"
+    if problem.steps is not None and not problem.out_steps(problem.steps):
+        return "there is no output"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
+    problem = request.problem
+    schedules = [_along(request, room) for room in PANEL_BYTES]
+    if problem.steps is not None and problem.stride == 1 and problem.dilation >= LEAST_RUN:
+        schedules += [_across(request, room) for room in PANEL_BYTES]
+    plans = [
+        _plan(request, schedule, inner) for schedule in dict.fromkeys(schedules) for inner in _inner(request, schedule)
+    ]
+    return sorted(plans, key=lambda plan: plan.cost)
+
+
+def _along(request: Request, room: int) -> Schedule:
+    """Chunks of neighbouring outputs: as many as have room, long enough for what they share, all of one length."""
+    p = request.problem
+    shared = max(0, p.reach - p.stride)
+    least = max(HALO * shared // p.stride, 1)
+    fit = (room // p.item_bytes - shared * p.channels) // (p.stride * p.channels + p.filters)
+    outs = max(least, fit)
+    if p.steps is not None:
+        outs = _even(p.out_steps(p.steps), outs)
+    return _schedule(request, False, (outs, 1), ((outs - 1) * p.stride + p.reach, 1))
+
+
+def _across(request: Request, room: int) -> Schedule:
+    """Chunks of neighbouring phases of the dilation, over the whole length."""
+    p = request.problem
+    outs = cost.outs_told(p)
+    outs_runs = -(-outs // p.dilation)
+    runs = outs_runs + p.kernel_size - 1
+    fit = room // p.item_bytes // (runs * p.channels + outs_runs * p.filters)
+    phases = _even(min(p.dilation, outs), max(LEAST_RUN, fit))
+    return _schedule(request, True, (phases, outs_runs), (phases, runs))
+
+
+def _even(size: int, most: int) -> int:
+    """The length of the fewest chunks of at most `most` that cover `size`, as equal as can be."""
+    return -(-size // -(-size // most))
+
+
+def _schedule(request: Request, phases: bool, outs: tuple[int, int], samples: tuple[int, int]) -> Schedule:
+    """The schedule of runs (length of each, runs) of outputs and of samples."""
+    p, widths = request.problem, request.target.lanes(request.problem.dtype)
+    lanes_in = next(width for width in widths if width <= min(p.channels, samples[0]))
+    lanes_out = next(width for width in widths if width <= min(p.filters, outs[0]))
+    return Schedule(phases, *outs, *samples, lanes_in, lanes_out)
+
+
+def _inner(request: Request, schedule: Schedule) -> list[KernelPlan]:
+    """The best plan of each algorithm for a chunk."""
+    p = request.problem
+    problem = replace(
+        p,
+        steps=None if p.steps is None else schedule.rows,
+        dilation=schedule.length if schedule.phases else p.dilation,
+        pad_left=0,
+        pad_right=0,
+        centred=False,
+        channels_last=True,
+    )
+    weights = request.weights if request.weights == "argument" else "packed"
+    return planner.best_of_each(replace(request, problem=problem, weights=weights))
+
+
+def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan:
+    p = request.problem
+    outs = cost.outs_told(p)
+    if p.steps is None:
+        turns = outs / schedule.outs
+        inside = inner.cost * schedule.outs / cost.outs_told(inner.problem)
+    else:
+        turns = -(-(min(p.dilation, outs) if schedule.phases else outs) // schedule.outs)
+        inside = inner.cost
+    here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
+    known = p.item_bytes if p.steps is not None else 0
+    moves = _moves(schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
+    moves += _moves(schedule.outs_rows, p.filters, schedule.lanes_out, known * outs)
+    panels = (here + there) * p.item_bytes
+    weights = p.terms * p.filters * p.item_bytes
+    cycles = turns * (inside + moves + panels * cost.far(panels) + WEIGHTS * weights * cost.far(weights))
+    return KernelPlan(
+        p,
+        request.target,
+        NAME,
+        request.weights,
+        schedule,
+        cycles,
+        panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace(schedule.rows),
+        inner=inner,
+    )
+
+
+def _moves(rows: int, columns: int, lanes: int, row_bytes: int) -> float:
+    """Cycles to transpose a panel of rows of `columns` numbers from or to rows that lie `row_bytes` apart."""
+    if lanes == 1:
+        return rows * columns * MOVED_ALONE
+    return rows * -(-columns // lanes) * lanes * MOVED * cost.crowding(lanes, row_bytes)
+
+
+def panel_bytes(numbers: int, problem: ConvProblem) -> int:
+    """Bytes of a panel in the workspace: whole cache lines."""
+    return -(-numbers * problem.item_bytes // LINE) * LINE
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule, inner = plan.schedule, plan.inner
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    what = f"{schedule.outs} phases" if schedule.phases else f"{schedule.outs} outputs"
+    return f"{NAME}, {what} at a time in channels_last: {planner.algorithm(inner.algorithm).describe(inner)}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, channels/groups, filters) as the inner plan packs it."""
+    assert plan.inner is not None
+    return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

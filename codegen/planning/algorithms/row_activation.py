@@ -1,0 +1,106 @@
+"""Activations of a whole row: the sums by another plan, then all filters of one output step after the other, in place.
+
+In channels_last vectors run along the row, in channels_first along time, so that each lane is a row of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codegen.functions.activations import LINEAR, row
+from codegen.planning import planner
+from codegen.planning.algorithms import cost
+from codegen.planning.algorithms.relayout import panel_bytes
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "row_activation"
+PASSES = 14.0  # cycles for a vector of sums: three times over them, an exponential
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`widths` are those of the vectors, widest first, the last for what is left over.
+
+    `apart`: the sums lie in the workspace, as y has fewer filters.
+    """
+
+    widths: tuple[int, ...]
+    apart: bool
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    if not row(request.problem.activation).rowwise:
+        return "the activation takes one number at a time"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """The best plan of each algorithm for the sums, cheapest first."""
+    problem = request.problem
+    weights = request.weights if request.weights == "argument" else "packed"
+    asked = replace(request, problem=replace(problem, activation=LINEAR), weights=weights)
+    return [_plan(request, inner) for inner in planner.best_of_each(asked)]
+
+
+def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
+    p, widths = request.problem, request.target.lanes(request.problem.dtype)
+    along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
+    schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
+    numbers = cost.outs_told(p) * p.filters
+    plan = KernelPlan(
+        p,
+        request.target,
+        NAME,
+        request.weights,
+        schedule,
+        inner.cost + PASSES * numbers / schedule.widths[0],
+        inner.workspace_bytes,
+        inner=inner,
+    )
+    if not schedule.apart:
+        return plan
+    before = sums_at(plan)
+    if p.steps is not None:
+        return replace(plan, workspace_bytes=before + numbers * p.item_bytes)
+    base, step = _sums(p)
+    return replace(plan, workspace_bytes=before + base, workspace_step_bytes=step)
+
+
+def sums_at(plan: KernelPlan) -> int:
+    """Where the sums begin in the workspace: behind what the inner plan needs."""
+    assert plan.inner is not None
+    return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem)
+
+
+def _sums(p: ConvProblem) -> tuple[int, int]:
+    """Bytes that hold the sums of any number of steps: always, and a step. There are (steps * up + past) / stride."""
+    each, past = p.filters * p.item_bytes, p.pad_left + p.pad_right - p.reach + p.stride + 1 - p.up
+    return max(0, -(-each * past // p.stride)), -(-each * p.up // p.stride)
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule, inner = plan.schedule, plan.inner
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    along = "a row" if plan.problem.channels_last else "time"
+    vectors = f"{plan.problem.activation.name} in vectors of {schedule.widths[0]} along {along}"
+    return f"{planner.algorithm(inner.algorithm).describe(inner)}; then {vectors}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` as the inner plan packs it."""
+    assert plan.inner is not None
+    return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

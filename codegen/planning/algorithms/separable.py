@@ -1,0 +1,143 @@
+"""Separable convolution, a chunk of outputs at a time: channels filtered one by one, then mixed while they are near.
+
+The first stage of a chunk reads its samples where they lie, or in a panel with zeros where the padding begins; what it
+makes stays in the workspace for the second, whose outputs are rows of y. A short input of known length is one chunk,
+whose first stage pads by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codegen.planning import planner
+from codegen.planning.algorithms import cost
+from codegen.planning.algorithms.relayout import HALO, panel_bytes
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "separable"
+CHUNK_BYTES = tuple(1024 * size for size in (8, 24, 96))  # of what lies between the stages
+MOST_WHOLE = 1 << 20  # bytes between the stages up to which an input can be one chunk
+COPIED = 0.3  # cycles for a number that is copied into a panel
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Chunks of `outs` outputs, each from `samples` samples; `whole`: one chunk, the problem's own stages."""
+
+    outs: int
+    samples: int
+    whole: bool
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if not problem.depth_multiplier:
+        return "there is one stage"
+    if not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
+        return "its chunks are rows of all channels, which lie apart in channels_first"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
+    schedules = [_chunks(request.problem, room) for room in CHUNK_BYTES]
+    whole = _whole(request.problem)
+    plans = []
+    for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
+        each, across = (_survey(request, stage) for stage in _stages(request.problem, schedule))
+        plans += [_plan(request, schedule, first, second) for first in each for second in across[:1]]
+    return sorted(plans, key=lambda plan: plan.cost)
+
+
+def _whole(p: ConvProblem) -> Schedule | None:
+    """The whole input as one chunk, if its length is known and short."""
+    outs = p.out_steps(p.steps) if p.steps is not None else 0
+    if p.steps is None or outs * _between(p) * p.item_bytes > MOST_WHOLE:
+        return None
+    return Schedule(outs, p.steps, True)
+
+
+def _chunks(p: ConvProblem, room: int) -> Schedule:
+    """As many outputs as have room between the stages; enough for the samples that two chunks share."""
+    shared = max(0, p.reach - p.stride)
+    outs = max(1, room // (_between(p) * p.item_bytes), HALO * shared // p.stride if is_padded(p) else 1)
+    if p.steps is not None:
+        total = max(1, p.out_steps(p.steps))
+        outs = -(-total // -(-total // outs))
+    return Schedule(outs, (outs - 1) * p.stride + p.reach, False)
+
+
+def _between(p: ConvProblem) -> int:
+    return p.channels * p.depth_multiplier
+
+
+def is_padded(p: ConvProblem) -> bool:
+    """Whether a chunk may begin before the input or end after it."""
+    return bool(p.pad_left or p.pad_right)
+
+
+def _stages(problem: ConvProblem, schedule: Schedule) -> tuple[ConvProblem, ConvProblem]:
+    """The stages of a chunk: of any number of outputs, as the last one is shorter, and without padding."""
+    each, across = problem.stages()
+    if not schedule.whole:
+        each = replace(each, steps=None, pad_left=0, pad_right=0, centred=False)
+        across = replace(across, steps=None)
+    return replace(each, channels_last=True), replace(across, channels_last=True)
+
+
+def _survey(request: Request, problem: ConvProblem) -> list[KernelPlan]:
+    """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
+    weights = request.weights if request.weights == "argument" else "packed"
+    asked = replace(request, problem=problem, weights=weights, accuracy="exact", against=None)
+    return planner.best_of_each(asked)
+
+
+def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan:
+    p = request.problem
+    steps = cost.steps_told(p)
+    total = p.out_steps(steps)
+    bytes_between = schedule.outs * _between(p) * p.item_bytes
+    cycles = 2 * total * _between(p) * p.item_bytes * cost.far(bytes_between)
+    for part in (each, across):
+        cycles += part.cost if schedule.whole else part.cost * total / cost.outs_told(part.problem)
+    turns = -(-total // schedule.outs)
+    if not schedule.whole:
+        padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
+        cycles += turns * 2 * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
+    memory = sum(room(p, schedule)) + max(each.workspace(schedule.samples), across.workspace(schedule.outs))
+    return KernelPlan(p, request.target, NAME, request.weights, schedule, cycles, memory, inner=each, others=(across,))
+
+
+def room(p: ConvProblem, schedule: Schedule) -> tuple[int, int]:
+    """Bytes in the workspace of the panel and of what lies between the stages: whole cache lines each."""
+    panel = schedule.samples * p.channels if is_padded(p) and not schedule.whole else 0
+    return panel_bytes(panel, p), panel_bytes(schedule.outs * _between(p), p)
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule = plan.schedule
+    assert isinstance(schedule, Schedule)
+    each, across = (planner.algorithm(part.algorithm).describe(part) for part in plan.parts)
+    chunk = "all outputs" if schedule.whole else f"{schedule.outs} outputs at a time"
+    return f"{NAME}, {chunk}: {each}; then {across}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """Both kernels, flat, as the stages' plans pack them, one after the other."""
+    import numpy as np
+
+    kernels = plan.problem.stage_kernels(kernel)
+    packed = [planner.algorithm(part.algorithm).pack(part, k) for part, k in zip(plan.parts, kernels, strict=True)]
+    return np.concatenate([array.ravel() for array in packed])
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    return sum(map(planner.packed_numbers, plan.parts))

@@ -1,0 +1,122 @@
+"""One channel and one filter as many: a long filter over one signal, `width` neighbouring samples taken as channels.
+
+Row i of the rewritten problem holds the samples [i*width, (i + 1)*width), its filter f is output i*width + f:
+
+    kernel'[k, c, f] = kernel[k*width + c - f], zero outside
+
+So a single signal gets what many channels have: tiles of broadcasts, and transforms whose products are GEMMs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codegen.planning import planner
+from codegen.planning.algorithms import cost, direct_filters, fft
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "signal_as_channels"
+WIDTHS = (8, 16, 32)
+MOST_ROWS = 4096  # rewritten output rows at a time: two arrays of them lie in the workspace
+COPY = 0.5  # cycles for a number that is copied into rows or out of them
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`width` samples a row; `rows` output rows at a time from `rows` + taps - 1 input rows."""
+
+    width: int
+    rows: int
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if (problem.channels, problem.filters) != (1, 1):
+        return "there are channels enough, or filters"
+    if problem.stride > 1 or problem.dilation > 1:
+        return "neighbouring outputs do not read neighbouring samples"
+    if request.accuracy == "exact":
+        return "it multiplies samples outside the window by zero, which keeps no NaN or Inf in its place: not `exact`"
+    if request.weights == "argument":
+        return "its weights are laid out first, so they must be known or packed"
+    if problem.kernel_size < min(WIDTHS):
+        return "so few taps that most of the products would be with zeros"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """For each width the best direct and the best Fourier plan of the rewritten problem, cheapest first."""
+    found = []
+    for width in WIDTHS:
+        small = _rewritten(request.problem, width)
+        asked = replace(request, problem=small, weights="packed", against=request.problem)
+        for algorithm in (direct_filters, fft):
+            if not algorithm.why_not(asked):
+                found += [_plan(request, width, inner) for inner in algorithm.candidates(asked)[:1]]
+    return sorted(found, key=lambda plan: plan.cost)
+
+
+def _rewritten(problem: ConvProblem, width: int) -> ConvProblem:
+    taps = -(-(problem.kernel_size + width - 1) // width)
+    total = -(-cost.outs_told(problem) // width)
+    rows = -(-total // -(-total // MOST_ROWS)) if problem.steps is not None else MOST_ROWS // width
+    return replace(
+        problem,
+        steps=max(1, rows) + taps - 1,
+        channels=width,
+        filters=width,
+        kernel_size=taps,
+        pad_left=0,
+        pad_right=0,
+        centred=False,
+        channels_last=True,
+    )
+
+
+def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan:
+    problem, small = request.problem, inner.problem
+    assert small.steps is not None
+    rows = small.out_steps(small.steps)
+    turns = -(-cost.outs_told(problem) // (rows * width))
+    cycles = turns * (inner.cost + COPY * width * (small.steps + rows))
+    numbers = width * (small.steps + rows + 1)
+    memory = numbers * problem.item_bytes + inner.workspace_bytes
+    schedule = Schedule(width, rows)
+    return KernelPlan(problem, request.target, NAME, request.weights, schedule, cycles, memory, inner)
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    schedule, inner = plan.schedule, plan.inner
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    module = fft if inner.algorithm == fft.NAME else direct_filters
+    return f"{NAME}, {schedule.width} neighbouring samples as channels: {module.describe(inner)}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, 1, 1) as the inner plan packs the rewritten one."""
+    import numpy as np
+
+    schedule, inner = plan.schedule, plan.inner
+    assert isinstance(schedule, Schedule)
+    assert inner is not None
+    width = schedule.width
+    tap = np.arange(inner.problem.kernel_size)[:, None, None] * width
+    at = tap + np.arange(width)[None, :, None] - np.arange(width)[None, None, :]
+    inside = (at >= 0) & (at < len(kernel))
+    many = np.where(inside, kernel[np.clip(at, 0, len(kernel) - 1), 0, 0], kernel.dtype.type(0))
+    module = fft if inner.algorithm == fft.NAME else direct_filters
+    return np.asarray(module.pack(inner, many))
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

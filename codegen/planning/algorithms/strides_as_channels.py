@@ -1,0 +1,122 @@
+"""A stride as channels: every `stride`-th sample of a channel becomes a channel of its own.
+
+    channel (c, s) of the panel = samples s, stride + s, 2*stride + s, … of channel c, after the zeros of the padding
+    kernel'[k, (c, s), f] = kernel[stride*k + s, c, f], zero past the last tap
+
+In channels_first neighbouring outputs then read neighbouring numbers, once they are copied: worth it for few channels
+and many filters. In channels_last a row of the panel is `stride` rows of the input as they lie, with channels (s, c):
+worth it where a transform then saves products of a long kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from codegen.planning import planner
+from codegen.planning.algorithms import cost
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NAME = "strides_as_channels"
+LINE = 64  # bytes of a cache line
+MOVED, IN_ORDER = 1.6, 0.5  # cycles to copy a number from a stride away, or from the next place
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A channel becomes `phases` rows of `length` numbers."""
+
+    phases: int
+    length: int
+
+
+def why_not(request: Request) -> str | None:
+    """The reason why this algorithm cannot serve the request, None if it can."""
+    problem = request.problem
+    if problem.stride == 1:
+        return "there is no stride to turn into channels"
+    if problem.channels_last and (problem.groups > 1 or request.accuracy == "exact"):
+        return "in channels_last the samples of a row stand together as they are"
+    if problem.dilation > 1:
+        return "the taps are not neighbours"
+    if problem.steps is None:
+        return "a free length would need workspace without bound"
+    if not problem.out_steps(problem.steps):
+        return "there is no output"
+    if problem.kernel_size % problem.stride and request.accuracy == "exact":
+        return "it multiplies samples past the last tap by zero, which keeps no NaN or Inf in its place: not `exact`"
+    apart = problem.group_channels > 1 and not problem.channels_last
+    if request.weights == "argument" and (apart or problem.kernel_size % problem.stride):
+        return "its weights are laid out first, so they must be known or packed"
+    return None
+
+
+def candidates(request: Request) -> list[KernelPlan]:
+    """The best plan of each algorithm for the rewritten problem, cheapest first."""
+    problem = _rewritten(request.problem)
+    weights = request.weights if request.weights == "argument" else "packed"
+    against = request.against or (request.problem if problem.channels_last else None)
+    found = planner.best_of_each(replace(request, problem=problem, weights=weights, against=against))
+    return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost)
+
+
+def _rewritten(problem: ConvProblem) -> ConvProblem:
+    taps = -(-problem.kernel_size // problem.stride)
+    return replace(
+        problem,
+        steps=problem.out_steps(problem.steps or 1) + taps - 1,
+        channels=problem.channels * problem.stride,
+        kernel_size=taps,
+        stride=1,
+        pad_left=0,
+        pad_right=0,
+        centred=False,
+    )
+
+
+def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
+    problem, length = request.problem, inner.problem.steps
+    assert length is not None
+    size = panel_bytes(inner.problem)
+    moved = IN_ORDER if problem.channels_last else MOVED
+    cycles = inner.cost + moved * inner.problem.channels * length + size * cost.far(size)
+    schedule, memory = Schedule(problem.stride, length), size + inner.workspace_bytes
+    return KernelPlan(problem, request.target, NAME, request.weights, schedule, cycles, memory, inner=inner)
+
+
+def panel_bytes(problem: ConvProblem) -> int:
+    """Bytes of the rewritten problem's input in the workspace: whole cache lines."""
+    numbers = problem.channels * (problem.steps or 0)
+    return -(-numbers * problem.item_bytes // LINE) * LINE
+
+
+def describe(plan: KernelPlan) -> str:
+    """The plan in words and figures, for the banner and `gen-conv show`."""
+    assert plan.inner is not None
+    words = planner.algorithm(plan.inner.algorithm).describe(plan.inner)
+    return f"{NAME}, {plan.problem.stride} channels of every channel: {words}"
+
+
+def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+    """`kernel` (taps, channels/groups, filters) as the inner plan packs the rewritten one."""
+    import numpy as np
+
+    problem, inner = plan.problem, plan.inner
+    assert inner is not None
+    taps = inner.problem.kernel_size
+    whole = np.zeros((taps * problem.stride, problem.group_channels, problem.filters), kernel.dtype)
+    whole[: problem.kernel_size] = kernel
+    phases = whole.reshape(taps, problem.stride, problem.group_channels, problem.filters)
+    if not problem.channels_last:
+        phases = phases.swapaxes(1, 2)
+    return planner.algorithm(inner.algorithm).pack(inner, phases.reshape(inner.problem.kernel_shape))
+
+
+def packed_numbers(plan: KernelPlan) -> int:
+    """Numbers in what `pack` makes."""
+    assert plan.inner is not None
+    return planner.packed_numbers(plan.inner)

@@ -1,0 +1,205 @@
+"""The walk over the output steps that the algorithms share: tiles, the taps that each of their rows has, and panels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from codegen.problem.conv_problem import ConvProblem
+
+FEW_STARTS = 4096  # blocks that are printed one by one
+
+
+@dataclass(frozen=True)
+class Span:
+    """Taps [first, last) that the rows [top, bottom) of a tile have in common."""
+
+    first: int
+    last: int
+    top: int
+    bottom: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The register tile's rows (output steps) and, span by span, the taps of each.
+
+    `origin` is the sample of row 0's tap 0 relative to the pointer that the tile is called with: 0, or negative at the
+    left border, where that sample would lie before the input.
+    """
+
+    rows: int
+    spans: tuple[Span, ...]
+    origin: int = 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`count` equal tiles from output step `start` on; `tile` indexes the schedule's tiles."""
+
+    start: int
+    count: int
+    tile: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """`count` equal blocks of output lanes (filters or channels), `step` apart from `first` on; the last at `last`.
+
+    Vector v of a block covers lanes [offsets[v], offsets[v] + lanes) of it. Vectors may overlap: a lane computed twice
+    is stored twice, with the same bits, and no partial vector is ever loaded or stored.
+    """
+
+    first: int
+    count: int
+    step: int
+    last: int
+    lanes: int
+    offsets: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Numbers in a packed row of a block: its vectors, overlaps counted."""
+        return self.lanes * len(self.offsets)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        return (*(self.first + j * self.step for j in range(self.count - 1)), self.last)
+
+    @property
+    def even(self) -> bool:
+        """Whether the last block keeps the step, and does not overlap its neighbour."""
+        return self.last == self.first + (self.count - 1) * self.step
+
+
+Partition = tuple[tuple[int, int], ...]
+"""Blocks of output lanes in order: ((vectors of a block, neighbouring blocks of so many), …)."""
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Where blocks begin: `count` of them, `step` apart from 0 on, the last at `last`. As a tuple of them reads.
+
+    A few are printed as that tuple, so that the keys of plans are what they were.
+    """
+
+    count: int
+    step: int
+    last: int
+
+    @classmethod
+    def of(cls, size: int, rows: int) -> Starts:
+        """Blocks of `rows` that cover `size`; the last one may overlap its neighbour."""
+        count = -(-size // rows)
+        return cls(count, rows, size - rows if count > 1 else 0)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        at = range(self.count)[index]
+        return self.last if at == self.count - 1 else self.step * at
+
+    def __iter__(self) -> Iterator[int]:
+        return (self[at] for at in range(self.count))
+
+    def __repr__(self) -> str:
+        return str(tuple(self)) if self.count <= FEW_STARTS else f"({self.count} x {self.step}, {self.last})"
+
+
+def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
+    """`size` steps in the fewest tiles of at most `rows`, as equal as can be: ((tiles, rows of each), …)."""
+    if size <= 0:
+        return ()
+    count = -(-size // rows)
+    full = -(-size // count)
+    small = full * count - size
+    return tuple(part for part in ((count - small, full), (small, full - 1)) if part[0] > 0)
+
+
+def interior(problem: ConvProblem, steps: int) -> tuple[int, int]:
+    """The outputs [first, last) all of whose taps lie inside an input of `steps` samples."""
+    outs, left = problem.out_steps(steps), problem.pads(steps)[0]
+    first = min(outs, -(-left // problem.stride))
+    last = min(outs, (steps + left - problem.reach) // problem.stride + 1)
+    return first, max(first, last)
+
+
+def whole(problem: ConvProblem, rows: int) -> Tile:
+    """The tile of `rows` output steps that have all taps."""
+    return Tile(rows, (Span(0, problem.kernel_size, 0, rows),))
+
+
+def tile_at(problem: ConvProblem, steps: int, start: int, rows: int) -> Tile:
+    """The tile of the outputs [start, start + rows): each tap with the rows whose sample it finds inside the input."""
+    ranges = [problem.taps(t, steps) for t in range(start, start + rows)]
+    ends = sorted({end for having in ranges for end in having})
+    spans: list[Span] = []
+    for first, last in pairwise(ends):
+        having = [row for row, taps in enumerate(ranges) if taps[0] <= first < taps[1]]
+        if not having:
+            continue
+        top, bottom = having[0], having[-1] + 1
+        if spans and spans[-1].last == first and (spans[-1].top, spans[-1].bottom) == (top, bottom):
+            spans[-1] = Span(spans[-1].first, last, top, bottom)
+        else:
+            spans.append(Span(first, last, top, bottom))
+    return Tile(rows, tuple(spans), min(0, start * problem.stride - problem.pads(steps)[0]))
+
+
+@lru_cache(maxsize=64)
+def peel(problem: ConvProblem, steps: int, rows: int, most: int) -> tuple[tuple[Tile, ...], tuple[Segment, ...]] | None:
+    """All outputs in tiles of at most `rows`, taps outside the input left out; equal neighbours make one segment.
+
+    None for more than `most` different tiles. Looks at each border tile once: the caller makes sure that the borders
+    are short.
+    """
+    places: dict[Tile, int] = {}
+    segments: list[Segment] = []
+    before: Tile | None = None
+    for tile, start, count in _tiles(problem, steps, rows):
+        if before and (before.rows, before.spans) == (tile.rows, tile.spans):
+            last = segments[-1]
+            segments[-1] = Segment(last.start, last.count + count, last.tile)
+            continue
+        before = tile
+        segments.append(Segment(start, count, places.setdefault(tile, len(places))))
+        if len(places) > most:
+            return None
+    return tuple(places), tuple(segments)
+
+
+def _tiles(problem: ConvProblem, steps: int, rows: int) -> Iterator[tuple[Tile, int, int]]:
+    """The tiles in order: each at a border by itself, those inside together; (tile, its first output, how many)."""
+    first, last = interior(problem, steps)
+    at = 0
+    for count, size in split(problem.out_steps(steps), rows):
+        inside = min(count, max(0, -(-(first - at) // size)))
+        beyond = max(inside, min(count, (last - at) // size))
+        for index in range(inside):
+            yield tile_at(problem, steps, at + index * size, size), at + index * size, 1
+        if beyond > inside:
+            yield whole(problem, size), at + inside * size, beyond - inside
+        for index in range(beyond, count):
+            yield tile_at(problem, steps, at + index * size, size), at + index * size, 1
+        at += count * size
+
+
+def panels(size: int, widths: tuple[int, ...], partition: Partition) -> tuple[Panel, ...]:
+    """`size` output lanes as panels of the partition's blocks, in order; the last block may overlap its neighbour."""
+    lanes = next(width for width in widths if width <= size)
+    found: list[Panel] = []
+    at = 0
+    for vectors, count in partition:
+        last = at + (count - 1) * vectors * lanes
+        moved = min(last, size - vectors * lanes)
+        if moved >= 0:
+            offsets, last = tuple(i * lanes for i in range(vectors)), moved
+        else:  # one block, which is wider than all lanes: its vectors overlap each other
+            offsets = tuple(min(start, size - lanes) - at for start in range(at, size, lanes))
+        first = at if count > 1 else last
+        found.append(Panel(first, count, vectors * lanes if count > 2 else last - first, last, lanes, offsets))
+        at += count * vectors * lanes
+    return tuple(found)

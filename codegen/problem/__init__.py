@@ -1,0 +1,1 @@
+"""What is computed, and on what: problems in plain integers, numbers, targets, the reference."""

@@ -1,0 +1,1 @@
+"""Keras' layer kinds as frozen definitions, and the rules they keep."""

@@ -1,0 +1,84 @@
+"""Names: which words may name a layer, as a name becomes a C function, two files and the stem of macros."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from codegen.errors import SpecError
+from codegen.errors.quoting import exactly
+from codegen.installed import folder
+
+LONGEST = 63  # C99 5.2.4.1: the significant characters of an internal identifier
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+
+_SUFFIX = re.compile(r"(f|l|[fd][0-9]+x?)$")
+_OURS = re.compile(r"v[0-9]+[a-z]?(_\w+)?|hold|genconv\w*")  # an emitted file's vector types; the JIT's functions
+
+SIZES = ("H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "OUT_FILTERS", "WORKSPACE_BYTES")
+NUMBERS = ("KERNEL_NUMBERS", "DEPTHWISE_KERNEL_NUMBERS", "POINTWISE_KERNEL_NUMBERS")
+FUNCTIONS = ("out_steps", "slice", "pack", "pack_depthwise_kernel", "pack_pointwise_kernel")
+BACKWARD = ("z", "output", "input", "kernel", "H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "WORKSPACE_BYTES")
+FILES = ("backward",)
+"""A layer NAME may have further files, NAME_backward.c and .h."""
+SUFFIXES = (*SIZES, *NUMBERS, *FUNCTIONS, *FILES, *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")))
+"""What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""
+
+
+def check(field: str, value: object) -> str:
+    """The name itself. Raises SpecError E120 for what is no identifier, E121 for a word that C has taken."""
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or len(value) > LONGEST:
+        shown = f'"{value[: LONGEST + 1]}"' if isinstance(value, str) else exactly(value)
+        message = f"`{field}` must start with a letter and hold letters, digits and _, {LONGEST} at most, got {shown}"
+        raise SpecError("E120", message, hint="it becomes a C function: write it as in stem_1")
+    if owner := taken(value):
+        raise SpecError("E121", f"a layer cannot be named `{value}`: {owner}", hint=f"write layer_{value}")
+    return value
+
+
+def taken(name: str) -> str | None:
+    """Whose word it is in C, C++ or an emitted file; None for a free one."""
+    words = _reserved()
+    if name in words["keywords"]:
+        return "a keyword of C or C++"
+    if name in words["library"] or {name, _SUFFIX.sub("", name)} & words["maths"]:
+        return "a name of the C library"
+    if name.casefold() in words["files"]:
+        return "Windows has no file of that name"
+    if name.casefold() in words["headers"]:
+        return f"its {name}.h would stand before the system's <{name.lower()}.h>"
+    if _OURS.fullmatch(name):
+        return "a name inside the generated C"
+    if name in words["names"] or _families().fullmatch(name):
+        return "a name of a header of C, of POSIX or of a processor's intrinsics"
+    return None
+
+
+@cache
+def _reserved() -> dict[str, frozenset[str]]:
+    """The words of grammar/reserved.txt by section; names of files in small letters."""
+    words = {section: " ".join(lines).split() for section, lines in _sections().items()}
+    words["headers"] += words["elsewhere"]
+    return {
+        section: frozenset(map(str.casefold, found) if section in ("files", "headers") else found)
+        for section, found in words.items()
+    }
+
+
+@cache
+def _families() -> re.Pattern[str]:
+    """All patterns of grammar/reserved.txt as one."""
+    return re.compile("|".join(_sections()["patterns"]))
+
+
+@cache
+def _sections() -> dict[str, list[str]]:
+    """The lines of grammar/reserved.txt by section."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in (folder("grammar") / "reserved.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            lines = found.setdefault(line.strip("[]"), [])
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return found

@@ -1,0 +1,431 @@
+"""The benchmark: what is timed is right, how it is timed is fair, and what is said of it follows from the times."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen.bench import case as cases
+from codegen.bench import contest, drivers, ours, peers, picture, table
+from codegen.bench.contestant import Contestant, from_python
+from codegen.bench.machine import Bandwidth, Machine
+from codegen.bench.results import OURS, Entry, Report, Row, geometric_mean
+from codegen.bench.timing import SLICE, Times, alternate
+from codegen.cli import main
+from codegen.errors import GenConvError, ShapeError, UsageError, VerificationError
+from codegen.machine import compilers
+from codegen.problem.targets import TARGETS, native
+
+pytestmark = pytest.mark.compiles
+
+SHAPES = {  # steps, channels, filters, kernel_size, stride, dilation, groups, padding: the field's own
+    "A": (3000, 80, 384, 3, 1, 1, 1, (1, 1)),
+    "B": (3000, 384, 384, 3, 2, 1, 1, (1, 1)),
+    "C": (16000, 1, 512, 10, 5, 1, 1, (0, 0)),
+    "D": (3199, 512, 512, 3, 2, 1, 1, (0, 0)),
+    "E": (16000, 32, 64, 2, 1, 512, 1, (512, 0)),
+    "F": (2048, 16, 16, 3, 1, 128, 1, (256, 0)),
+    "G": (80, 16, 16, 3, 1, 8, 1, (0, 0)),
+    "H": (600, 25, 25, 7, 1, 4, 1, (24, 0)),
+    "I": (98, 40, 64, 3, 1, 1, 1, (1, 1)),
+    "J": (1280, 32, 32, 16, 1, 1, 1, (7, 8)),
+    "K": (128, 9, 64, 5, 1, 1, 1, (0, 0)),
+    "L": (60000, 15, 15, 51, 1, 8, 1, (200, 200)),
+    "M": (512, 1536, 1536, 4, 1, 1, 1536, (3, 0)),
+    "N": (4096, 128, 128, 11, 1, 5, 1, (25, 25)),
+    "O": (48000, 1, 1, 1024, 1, 1, 1, (0, 0)),
+    "P": (500, 768, 768, 128, 1, 1, 16, (63, 64)),
+    "Q": (32, 4, 8, 3, 1, 1, 1, (0, 0)),
+    "R": (1024, 64, 64, 1, 1, 1, 1, (0, 0)),
+    "S": (256, 64, 64, 5, 1, 2, 1, (4, 4)),
+}
+SMALL = """\
+defaults { activation = relu }
+conv1d dense { input_shape = (40, 6), filters = 10, kernel_size = 4, dilation_rate = 3, padding = causal }
+conv1d strided { input_shape = (42, 5), filters = 7, kernel_size = 6, strides = 3, use_bias = False }
+conv1d grouped { input_shape = (33, 8), filters = 12, kernel_size = 5, groups = 4, padding = same }
+depthwise_conv1d depthwise { input_shape = (33, 8), kernel_size = 4, padding = causal }
+conv1d single { input_shape = (300, 1), filters = 1, kernel_size = 31, padding = (3, 9) }
+conv1d any_length { input_shape = (None, 3), filters = 4, kernel_size = 2 }
+"""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bench") / "small.conv"
+    path.write_text(SMALL)
+    return path
+
+
+def test_the_letters_are_these_layers() -> None:
+    found = {case.label: case for case in cases.cases([])}
+    assert list(found) == list(SHAPES)
+    for label, (steps, channels, filters, kernel_size, stride, dilation, groups, pads) in SHAPES.items():
+        case, p = found[label], found[label].problem
+        assert (case.steps, p.channels, p.filters, p.kernel_size) == (steps, channels, filters, kernel_size), label
+        assert (p.stride, p.dilation, p.groups, p.pads(steps)) == (stride, dilation, groups, pads), label
+        outs = (steps + sum(pads) - dilation * (kernel_size - 1) - 1) // stride + 1
+        assert case.flops == 2 * case.batch * outs * kernel_size * (channels // groups) * filters, label
+        assert case.batch == (32 if label == "S" else 1)
+        assert p.bias == (label != "O")
+
+
+def test_channels_first_turns_the_shape_and_nothing_else() -> None:
+    last, first = (next(cases.cases(["A"], data_format=order)) for order in ("channels_last", "channels_first"))
+    assert (last.in_shape, first.in_shape) == ((1, 3000, 80), (1, 80, 3000))
+    assert (last.flops, last.bytes) == (first.flops, first.bytes)
+    assert not first.problem.channels_last
+
+
+def test_a_file_is_the_bare_convolution_of_its_layers(small: Path) -> None:
+    found = list(cases.cases([str(small)]))
+    assert [case.label for case in found] == ["dense", "strided", "grouped", "depthwise", "single", "any_length"]
+    assert {case.problem.activation.name for case in found} == {"linear"}
+    assert found[-1].steps == cases.FREE_STEPS
+    assert [case.label for case in cases.cases([f"{small}:any_length", "q"])] == ["any_length", "Q"]
+
+
+def test_a_file_that_is_named_twice_is_read_once(small: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo.conv"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=fifo.write_bytes, args=(small.read_bytes(),))
+    writer.start()
+    found = list(cases.cases([f"{fifo}:dense", str(fifo), f"{fifo}:single"]))
+    writer.join()
+    assert [found[0].label, len(found), found[-1].label] == ["dense", 8, "single"]
+
+
+@pytest.mark.parametrize("word", ["Z", "nowhere.conv", "{small}:nobody"])
+def test_another_word_is_told_what_would_do(word: str, small: Path) -> None:
+    with pytest.raises(UsageError, match=r"neither a shape \(A B C|gen-conv show"):
+        list(cases.cases([word.format(small=small)]))
+
+
+def test_error_sees_a_wrong_element_nan_and_a_wrong_shape() -> None:
+    case = next(cases.cases(["Q"]))
+    y = case.exact.astype(np.float32)
+    assert case.error(y, channels_last=True) < 1e-7
+    assert case.error(y.swapaxes(1, 2), channels_last=False) < 1e-7
+    y[0, 3, 2] += 0.1
+    assert case.error(y, channels_last=True) > contest.MOST_ERROR
+    y[0, 3, 2] = np.nan
+    assert case.error(y, channels_last=True) == float("inf")
+    with pytest.raises(ShapeError, match="expected"):
+        case.error(y[:, 1:], channels_last=True)
+
+
+def one_of(order: str, small: Path) -> Iterator[cases.Case]:
+    yield from cases.cases(["Q", "G", str(small)], data_format=order, batch=2)
+
+
+def wrong(case: cases.Case, one: Contestant) -> float:
+    with one.context():
+        one.loop(1)
+    return case.error(one.output(), channels_last=one.channels_last)
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_our_kernels_are_right_however_they_are_called(order: str, small: Path) -> None:
+    for case in one_of(order, small):
+        kernel = ours.kernel(case, "native", {})
+        for one in (ours.python(case, kernel), ours.c(case, kernel)):
+            assert np.isnan(one.output()).all()  # so that what a call leaves out is seen
+            assert wrong(case, one) < contest.MOST_ERROR, (case.label, one.variant)
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("word", peers.WORDS)
+def test_a_peer_is_right_wherever_it_serves(word: str, order: str, small: Path) -> None:
+    peer = (*peers.from_python((word,)), *peers.from_c((word,)))[0]
+    try:
+        assert peer.version()
+    except (ImportError, OSError, GenConvError):
+        pytest.skip(f"{peer.NAME} is not installed: {peer.PACKAGE}")
+    served = 0
+    for case in one_of(order, small):
+        for one in peer.contestants(case, 1):
+            served += 1
+            assert wrong(case, one) < contest.MOST_ERROR, (case.label, one.variant)
+    assert served or (word, order) == ("litert", "channels_first")
+
+
+def test_peers_are_named_by_words() -> None:
+    assert peers.chosen("all") == peers.WORDS
+    assert peers.chosen("none") == ()
+    assert peers.chosen("scipy, plain") == ("scipy", "plain")
+    with pytest.raises(UsageError, match=r"unknown peer `numpy`.*pytorch,"):
+        peers.chosen("scipy,numpy")
+
+
+class Clockwork:
+    """A clock that only its contestants move, and the order in which they were called."""
+
+    def __init__(self) -> None:
+        self.now, self.calls = 0, list[tuple[str, int]]()
+
+    def contestant(self, name: str, nanoseconds: int) -> Contestant:
+        def loop(calls: int) -> None:
+            self.calls.append((name, calls))
+            self.now += nanoseconds * calls
+
+        return Contestant(name, loop, lambda: np.zeros(1), channels_last=True)
+
+
+def test_rounds_alternate_and_count_one_call_to_warm_up() -> None:
+    clock = Clockwork()
+    both = {"fast": clock.contestant("fast", 100), "slow": clock.contestant("slow", 3_000_000)}
+    times = alternate(both, 4, lambda: clock.now)
+    assert times["fast"] == Times(pytest.approx(1e-7), pytest.approx(1e-7), round(SLICE / 100), 4)
+    assert times["slow"] == Times(pytest.approx(3e-3), pytest.approx(3e-3), 1, 4)
+    turn = [("fast", 1), ("fast", times["fast"].calls), ("slow", 1), ("slow", 1)]
+    assert clock.calls[-4 * len(turn) :] == 4 * turn
+
+
+def test_a_very_long_call_has_few_rounds() -> None:
+    clock = Clockwork()
+    both = {"long": clock.contestant("long", 10**9), "short": clock.contestant("short", 10**6)}
+    times = alternate(both, 9, lambda: clock.now)
+    assert (times["long"].rounds, times["short"].rounds) == (3, 9)
+    assert times["long"].least == pytest.approx(1)
+
+
+def test_a_disturbed_round_moves_neither_least_nor_median() -> None:
+    clock = Clockwork()
+    steady = clock.contestant("steady", 2_000_000)
+    disturbed = 0
+
+    def loop(calls: int) -> None:
+        nonlocal disturbed
+        steady.loop(calls)
+        disturbed += 1
+        clock.now += 10**9 * (disturbed == 5)
+
+    found = alternate({"it": Contestant("it", loop, steady.output, channels_last=True)}, 5, lambda: clock.now)["it"]
+    assert (found.least, found.median) == (pytest.approx(2e-3), pytest.approx(2e-3))
+
+
+def test_a_loop_in_python_calls_as_often_as_it_says() -> None:
+    called: list[int] = []
+    from_python(lambda: called.append(1))(7)
+    assert len(called) == 7
+
+
+def test_the_peak_is_the_vectors_and_memory_gets_slower_outwards() -> None:
+    if compilers.find() is None:
+        pytest.skip("no C compiler")
+
+    def peak(machine: Machine) -> float:
+        return machine.flops / alternate({"fma": machine.contestant}, 10)["fma"].least
+
+    machine = Machine(native())
+    assert 0.5e9 < peak(Machine(TARGETS["scalar"])) < peak(machine) < 1e12
+    assert np.isfinite(machine.contestant.output()).all()
+    bandwidths = list(machine.bandwidths())
+    assert [one.level for one in bandwidths][-1] == "DRAM"
+    assert bandwidths[0].read > 1.5 * bandwidths[-1].read
+    assert all(near.bytes < far.bytes for near, far in pairwise(bandwidths))
+
+
+def row(label: str, name: Any, ours_: float, **others: float) -> Row:
+    entries = {who: Entry("x", Times(least, 2 * least, 1, 3), 1e-7) for who, least in {OURS: ours_, **others}.items()}
+    moved = {"A": 1000, "B": 4_000_000, "C": 100_000}[label]
+    return Row(label, label.lower(), name, 2_000_000, moved, entries, {"SciPy": "does not serve this layer"})
+
+
+REPORT = Report(
+    target="avx2",
+    threads=1,
+    rounds=3,
+    peak=100e9,
+    bandwidths=(Bandwidth("L1", 1 << 14, 200.0, 100.0), Bandwidth("DRAM", 1 << 27, 20.0, 9.0)),
+    versions={"ONNX": "onnxruntime 1", "LiteRT": "litert 2", "LIBXSMM": "LIBXSMM 1.17"},
+    missing={"OpenVINO": "pip install openvino"},
+    rows=(
+        row("A", "python", 25e-6, ONNX=50e-6, LiteRT=100e-6),
+        row("A", "c", 20e-6, LIBXSMM=40e-6),
+        row("B", "python", 8e-6, ONNX=4e-6),
+        row("B", "c", 4e-6, LIBXSMM=32e-6),
+        row("C", "c", 40e-6),
+    ),
+)
+
+
+def test_ratios_are_to_the_best_peer_by_least_times() -> None:
+    assert [one.best for one in REPORT.rows] == ["ONNX", "LIBXSMM", "ONNX", "LIBXSMM", None]
+    assert [one.ratio for one in REPORT.rows] == [pytest.approx(2), pytest.approx(2), 0.5, 8, None]
+    assert REPORT.mean("python") == pytest.approx(1)
+    assert REPORT.mean("c") == pytest.approx(4)
+    assert REPORT.overall() == pytest.approx((2 * 1) ** 0.5)  # A: 40 over 20 µs; B: ONNX's 4 over our 4
+    assert REPORT.rows[1].share(REPORT.peak) == pytest.approx(1)
+    assert geometric_mean([]) is None
+
+
+def test_the_document_is_json_with_a_row_for_each_case_and_table() -> None:
+    found = json.loads(json.dumps(REPORT.document(), allow_nan=False))
+    assert found["peak_gflops"] == 100
+    assert [(one["label"], one["table"]) for one in found["rows"]] == [
+        ("A", "python"), ("A", "c"), ("B", "python"), ("B", "c"), ("C", "c")
+    ]  # fmt: skip
+    assert found["rows"][0]["entries"]["ONNX"] == {
+        "variant": "x", "error": 1e-7, "least": 50e-6, "median": 100e-6, "calls": 1, "rounds": 3
+    }  # fmt: skip
+    assert found["geometric_mean"]["c"] == pytest.approx(4)
+
+
+def test_the_table_says_times_ratios_and_who_is_missing() -> None:
+    text = table.text(REPORT, width=None, colour=False)
+    assert "\x1b" not in text
+    line = next(line for line in text.splitlines() if "│ A" in line and "50" in line)
+    assert line.replace("│", " ").split() == ["A", "a", "25", "50", "100", "2.00", "80.0"]
+    assert "geometric mean of best peer / ours: from Python 1.00, from C 4.00, best of both 1.41" in text
+    assert "missing: OpenVINO (pip install openvino)" in text
+    assert "\x1b[" in table.text(REPORT, width=100, colour=True)
+
+
+def test_the_picture_has_a_bar_for_each_ratio_and_a_dot_for_each_case() -> None:
+    tree = ElementTree.fromstring(picture.draw(REPORT))
+    name = "{http://www.w3.org/2000/svg}"
+    titles = [node.findtext(f"{name}title") for node in tree.iter(f"{name}rect")]
+    assert [title for title in titles if title][:2] == [
+        "A a from Python: 2.00 times as fast as ONNX",
+        "A a from C: 2.00 times as fast as LIBXSMM",
+    ]
+    assert len([title for title in titles if title]) == 4
+    dots = list(tree.iter(f"{name}circle"))
+    assert len(dots) == 3
+    told = [dot.findtext(f"{name}title") for dot in dots]  # from few FLOP a byte to many
+    assert told[0] == "B b: 500.0 GFLOP/s, 500 % of the peak"
+    assert told[2] == "A a: 100.0 GFLOP/s, 100 % of the peak"
+    said = {node.text for node in tree.iter(f"{name}text")}
+    assert {"peak 100 GFLOP/s (avx2)", "L1 200 GB/s", "DRAM 20 GB/s"} <= said
+
+
+def test_a_peer_that_answers_wrong_is_told_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def contestants(case: cases.Case, threads: int) -> Iterator[Contestant]:
+        y = case.exact.astype(np.float32)
+        y[0, 0] += 1
+        yield Contestant("fast", lambda calls: None, lambda: y, channels_last=True)
+
+    def fails(case: cases.Case, threads: int) -> Iterator[Contestant]:
+        raise MemoryError("no room\nat all")
+
+    liar = SimpleNamespace(NAME="Liar", PACKAGE="", version=lambda: "1", contestants=contestants)
+    weak = SimpleNamespace(NAME="Weak", PACKAGE="", version=lambda: "1", contestants=fails)
+    monkeypatch.setattr(peers, "from_python", lambda words: [liar, weak])
+    report = contest.run(cases.cases(["Q"]), contest.Settings(tables=("python",), rounds=1))
+    (found,) = report.rows
+    assert set(found.entries) == {OURS}
+    assert "fast is off by" in found.absent["Liar"]
+    assert found.absent["Weak"] == "no room"
+
+
+def test_our_own_wrong_answer_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        ours, "python", lambda case, kernel: Contestant("", lambda n: None, lambda: case.exact * 2, True)
+    )
+    with pytest.raises(VerificationError, match="Q: our own answer is off by 1 "):
+        contest.run(cases.cases(["Q"]), contest.Settings(peers=(), tables=("python",), rounds=1))
+
+
+def test_the_fastest_right_variant_stands_for_a_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clockwork()
+
+    def contestants(case: cases.Case, threads: int) -> Iterator[Contestant]:
+        for name, nanoseconds in (("slow", 900), ("fast", 300), ("middle", 500)):
+            loop = clock.contestant(name, nanoseconds).loop
+            yield Contestant(name, loop, lambda: case.exact, channels_last=True)
+
+    peer = SimpleNamespace(NAME="Peer", PACKAGE="", version=lambda: "1", contestants=contestants)
+    settings = contest.Settings(clock=lambda: clock.now)
+    chosen, error = contest._fittest(next(cases.cases(["Q"])), peer, settings)
+    assert (chosen.variant, error) == ("fast", 0)
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(variable, "1")  # what the command sets is taken back after the test
+
+    def go(*words: str) -> tuple[int, str, str]:
+        code = main.main(["bench", *words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return go
+
+
+def test_the_command_prints_tables_and_writes_json_and_picture(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("Q", "--peers", "plain", "--rounds", "2", "--json", "b.json", "--picture", "b.svg")
+    assert code == 0
+    assert "from Python: least µs a call" in out
+    assert "from C: least µs a call" in out
+    assert "Q tiny from c" in err
+    document = json.loads((tmp_path / "b.json").read_text())
+    found = document["bench"]
+    assert (document["command"], document["ok"], found["target"]) == ("bench", True, native().name)
+    entry = found["rows"][1]["entries"]["plain C"]
+    assert 1e-9 < entry["least"] <= entry["median"] < 1
+    assert found["rows"][1]["ratio"] == pytest.approx(entry["least"] / found["rows"][1]["entries"][OURS]["least"])
+    assert ElementTree.parse(tmp_path / "b.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize("option", ["--json", "--picture"])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(run: Run, tmp_path: Path, option: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for place, told in {"fifo": "`fifo` is a FIFO", ".": "`.` is a folder", "no/b.json": "no folder `no`"}.items():
+        code, out, err = run("Q", "--peers", "none", "--rounds", "1", option, place)
+        assert (code, out, told in err, "Q tiny" in err) == (2, "", True, False)
+
+
+def test_two_threads_are_timed_from_python_alone(run: Run, tmp_path: Path) -> None:
+    code, _, _ = run("E", "--threads", "2", "--peers", "none", "--rounds", "2", "--json", "b.json", "-q")
+    assert code == 0
+    found = json.loads((tmp_path / "b.json").read_text())["bench"]
+    assert [(one["label"], one["table"]) for one in found["rows"]] == [("E", "python")]
+    (row,) = found["rows"]
+    rate = row["flops"] / row["entries"][OURS]["least"]
+    assert row["share_of_peak"] == pytest.approx(rate / (2e9 * found["peak_gflops"]))
+
+
+def test_a_peer_that_is_not_there_is_named_with_its_package(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)  # as if it were not installed
+    absent = drivers.CPeer("Absent", "apt install absent", "plain", ("-lno-such-library",))
+    monkeypatch.setitem(peers.C, "plain", absent)
+    code, out, _ = run("Q", "--peers", "scipy,plain", "--rounds", "1", "-q")
+    assert code == 0
+    assert "missing: SciPy (pip install scipy)" in out
+    assert "missing: Absent (apt install absent)" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("Z",), "neither a shape"),
+        (("Q", "--rounds", "0"), "whole number from 1"),
+        (("Q", "--peers", "numpy"), "unknown peer `numpy`"),
+        (("Q", "--target", "neon" if native().name != "neon" else "avx2"), "cannot run target"),
+        (("Q", "--accuracy", "sloppy", "--peers", "none"), "sloppy"),
+        (("Q", "--threads", "2", "--from", "c"), "one thread"),
+        (("Q", "--json", "no/such/folder/b.json", "--peers", "none", "--rounds", "1"), "no/such/folder"),
+    ],
+)
+def test_wrong_words_are_told_on_standard_error(run: Run, words: tuple[str, ...], said: str) -> None:
+    code, out, err = run(*words)
+    assert code == 2
+    assert said in err
+    assert "{" not in out

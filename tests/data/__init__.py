@@ -1,0 +1,1 @@
+"""Recorded answers, reviewed C, definitions and their errors."""

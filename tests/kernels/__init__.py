@@ -1,0 +1,1 @@
+"""The oracle chain: recorded answers, the reference, scalar C, every target."""

@@ -1,0 +1,1 @@
+"""Comparisons with PyTorch and Keras where they are installed."""

@@ -1,0 +1,341 @@
+"""The self-test of a fresh kernel: what it refuses, what it accepts, and that it stays small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen.errors import ToolchainError
+from codegen.functions import activations
+from codegen.functions.registry import Call
+from codegen.gradients import libraries
+from codegen.gradients import reference as gradients
+from codegen.gradients.plan import KernelGradientPlan, output_plan, plan
+from codegen.machine import self_test, self_test_inputs
+from codegen.machine.compilers import Compiler
+from codegen.machine.self_test_outputs import marks, turns
+from codegen.planning import planner
+from codegen.planning.plan import KernelPlan, Request
+from codegen.problem import reference
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import TARGETS
+from tests.fuzz import mutants
+from tests.support import cprogram
+from tests.support.strategies import CURVED, ROWS
+
+ROOT = Path(__file__).parents[2]
+COMPILER = Compiler(("/bin/cc",), "cc", "cc 1.0", "")
+RELU, TANH, GLU = (activations.get(name) for name in ("relu", "tanh", "glu"))
+PROBLEMS = {
+    "tiles": ConvProblem(300, 5, 24, 3, pad_left=1, pad_right=1, activation=RELU),
+    "long": ConvProblem(20_000, 4, 16, 5, pad_left=4, activation=TANH),
+    "one channel": ConvProblem(90_000, 1, 1, 9, channels_last=False),
+    "wide": ConvProblem(2_000, 256, 256, 3, pad_left=1, pad_right=1),
+    "free": ConvProblem(None, 8, 16, 3, pad_left=2),
+    "strided, same": ConvProblem(None, 3, 8, 5, stride=3, pad_left=1, pad_right=3, centred=True, activation=GLU),
+    "relayout": ConvProblem(500, 6, 4, 5, up=3, pad_left=4, pad_right=4),
+    "separable": ConvProblem(900, 8, 12, 3, depth_multiplier=2, pad_left=2),
+    "groups, channels first": ConvProblem(700, 8, 12, 3, groups=4, dilation=2, channels_last=False),
+    "float64": ConvProblem(130, 3, 5, 4, dtype="float64", activation=TANH),
+    "depthwise": ConvProblem(None, 40, 40, 4, groups=40, pad_left=3),
+    "long kernel": ConvProblem(3_000, 8, 8, 100, pad_left=99),
+}
+Array = np.ndarray[Any, Any]
+Spoil = Callable[[Array, ConvProblem], None]
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    """A kernel that is the reference, its outputs (batch, outputs, filters) spoiled afterwards."""
+
+    plan: KernelPlan
+    spoil: Spoil
+    threads: int = 1
+    before: int = 0
+    right: dict[tuple[int, ...], Array] = field(default_factory=dict)  # answers to all batches of a shape: one trial's
+    workspaces: tuple[bytearray, ...] = ()
+
+    def pack(self, kernel: Array) -> Array:
+        return kernel
+
+    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Any:
+        call = partial(self.run, x, y, kernel, bias)
+        call.__dict__["workspaces"] = self.workspaces
+        return call
+
+    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        p = self.plan.problem
+        assert kernel is not None
+        if x.shape not in self.right:
+            with np.errstate(over="ignore"):
+                wide = "longdouble" if p.dtype == "float64" else "float64"
+                self.right[x.shape] = reference.convolve(p, x, kernel, bias, dtype=wide).astype(p.dtype)
+        y[...] = self.right[x.shape]
+        if y.shape[1 if p.channels_last else 2]:
+            self.spoil(y if p.channels_last else y.swapaxes(1, 2), p)
+
+
+def plan_of(problem: ConvProblem, accuracy: Any = "fast", **changes: Any) -> KernelPlan:
+    return replace(planner.answer(Request(problem, TARGETS["avx2"], "packed", accuracy)), **changes)
+
+
+def refused(plan: KernelPlan, spoil: Spoil, right: dict[tuple[int, ...], Array] | None = None) -> bool:
+    try:
+        self_test.prove(Spoiled(plan, spoil, right={} if right is None else right), COMPILER)
+    except ToolchainError:
+        return True
+    return False
+
+
+def nothing(y: Array, p: ConvProblem) -> None:
+    pass
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_right_kernel_is_accepted(name: str) -> None:
+    for accuracy in ("exact", "fast"):
+        self_test.prove(Spoiled(plan_of(PROBLEMS[name], accuracy), nothing), COMPILER)
+
+
+@pytest.mark.parametrize("activation", [*CURVED, *((name, {}) for name in ROWS)], ids=str)
+def test_a_right_activation_is_accepted(activation: tuple[str, dict[str, Any]]) -> None:
+    """NumPy's own in float64 are farther from the truth than a kernel's may be: they take longer numbers."""
+    name, options = activation
+    for dtype in ("float32", "float64"):
+        meant = activations.get(Call(name, (), tuple(options.items())))
+        problem = ConvProblem(150, 3, 8, 3, pad_left=1, pad_right=1, dtype=dtype, activation=meant)
+        self_test.prove(Spoiled(plan_of(problem, "exact"), nothing), COMPILER)
+
+
+def places(plan: KernelPlan) -> Iterator[int]:
+    """Each row of the first, a middle and the last tile, and both sides of where a segment begins or a loop turns."""
+    p, (tile, *_) = plan.problem, turns(plan)
+    assert p.steps is not None
+    outs = p.out_steps(p.steps)
+    yield from (*range(tile), *range(outs // 2 - tile // 2, outs // 2 + tile // 2), *range(outs - tile, outs))
+    for mark in marks(plan, outs):
+        yield from (at for at in (mark - 1, mark) if 0 <= at < outs)
+
+
+@pytest.mark.parametrize("name", [name for name, p in PROBLEMS.items() if p.steps is not None])
+def test_one_wrong_number_in_any_row_of_a_tile_is_seen(name: str) -> None:
+    """In one filter of the first sample, whose sums lie where the activation is steep."""
+    plan = plan_of(PROBLEMS[name])
+    seen = self_test_inputs.trials(plan, self_test_inputs.Weights.of(plan))
+    looked_at = set(next(seen).at.tolist())
+    assert set(places(plan)) <= looked_at
+    right: dict[tuple[int, ...], Array] = {}
+    for at in sorted({*places(plan)})[:: max(1, len({*places(plan)}) // 6)]:
+
+        def spoil(y: Array, p: ConvProblem, at: int = at) -> None:
+            y[0, at, at % y.shape[2]] += 0.5 if p.activation != TANH else 2e-3
+
+        assert refused(plan, spoil, right), at
+
+
+def test_lengths_of_a_free_input_run_every_loop() -> None:
+    """More than two turns of the widest loop and a rest; fewer outputs than a tile; none with all taps inside."""
+    for name in ("free", "strided, same", "depthwise"):
+        for algorithm in ("direct_filters", "winograd", "depthwise", "row_activation", "relayout"):
+            request = Request(PROBLEMS[name], TARGETS["avx512"], "packed", "fast")
+            if planner.why_not(algorithm, request):
+                continue
+            plan = planner.algorithm(algorithm).candidates(request)[0]
+            p, found = (
+                plan.problem,
+                [tried.steps for tried in self_test_inputs.trials(plan, self_test_inputs.Weights.of(plan))],
+            )
+            tile, turn = turns(plan)[0], turns(plan)[-1]
+            assert p.out_steps(max(found)) > 2 * turn + tile
+            assert p.out_steps(max(found)) % turn
+            assert min(found) == 1 < p.reach
+            inside = [(steps - p.reach) // p.stride + 1 for steps in found]
+            assert {tile - 1, tile, tile + 1} <= set(inside)
+            if p.centred:
+                assert {steps % p.stride for steps in found} == set(range(p.stride))
+
+
+@pytest.mark.parametrize("name", ["tiles", "long", "float64"])
+def test_sums_lie_where_the_activation_is_steep_and_farther_out(name: str) -> None:
+    plan = plan_of(PROBLEMS[name], "exact")
+    p, weights = plan.problem, self_test_inputs.Weights.of(plan)
+    (tried,) = self_test_inputs.trials(plan, weights)
+    sums = reference.convolve(replace(p, activation=activations.LINEAR), tried.x, weights.kernel, weights.bias)
+    spreads = sums.std(axis=(1, 2))
+    assert 0.5 < spreads[0] < 2.5
+    assert spreads[1] > 4 * spreads[0]
+    assert np.abs(sums[2]).max() > (88 if p.dtype == "float32" else 709) / 2
+    assert np.array_equal(sums, sums.astype(p.dtype))  # no digit is lost
+    assert len(np.unique(sums[0])) > 0.9 * min(sums[0].size, 1000)
+
+
+FAULTS: dict[str, Spoil] = {
+    "an output that is never written": lambda y, p: y.__setitem__((-1, -1, -1), np.finfo(p.dtype).max),
+    "two filters that change places": lambda y, p: y.__setitem__(np.s_[..., :2], y[..., 1::-1].copy()),
+    "two outputs that change places": lambda y, p: y.__setitem__(np.s_[:, :2], y[:, 1::-1].copy()),
+    "the second sample is the first": lambda y, p: y.__setitem__(1, y[0]),
+    "a bias twice": lambda y, p: y.__setitem__(np.s_[..., -1], y[..., -1] + 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_not_right_is_refused(fault: str) -> None:
+    for name in ("tiles", "free", "wide", "relayout"):
+
+        def spoil(y: Array, p: ConvProblem) -> None:
+            if y.shape[1] > 1:
+                FAULTS[fault](y, p)
+
+        assert refused(plan_of(PROBLEMS[name]), spoil), name
+
+
+def test_a_kernel_that_writes_beside_its_outputs_is_refused() -> None:
+    def spoil(y: Array, p: ConvProblem) -> None:
+        memory = y
+        while isinstance(memory.base, np.ndarray):
+            memory = memory.base
+        memory[self_test_inputs.MARGIN_BYTES - 1] = 0
+
+    assert refused(plan_of(PROBLEMS["tiles"]), spoil)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [0, self_test_inputs.MARGIN_BYTES - 1, self_test_inputs.MARGIN_BYTES, self_test_inputs.MARGIN_BYTES + 100, -1],
+)
+def test_a_kernel_that_writes_beside_its_workspace_is_refused(place: int) -> None:
+    workspace = bytearray(100 + 2 * self_test_inputs.MARGIN_BYTES)
+
+    def spoil(y: Array, p: ConvProblem) -> None:
+        workspace[place] = 0
+
+    kernel = Spoiled(plan_of(PROBLEMS["tiles"]), spoil, workspaces=(workspace,))
+    if self_test_inputs.MARGIN_BYTES <= place % len(workspace) < 100 + self_test_inputs.MARGIN_BYTES:  # its own
+        self_test.prove(kernel, COMPILER)
+    else:
+        with pytest.raises(ToolchainError, match="wrong on whole numbers: it writes beside its arrays"):
+            self_test.prove(kernel, COMPILER)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A gradient's library as far as its self-test looks: its plan."""
+
+    plan: Any
+
+
+GRADIENTS = {
+    "tanh": ConvProblem(130, 5, 9, 3, pad_left=1, pad_right=1, activation=TANH),
+    "elu, channels first": ConvProblem(64, 3, 4, 2, channels_last=False, activation=activations.get("elu")),
+    "linear": ConvProblem(90, 4, 6, 3, stride=2, groups=2),
+    "float64": ConvProblem(70, 2, 5, 4, dtype="float64", activation=activations.get("gelu")),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_the_gradients_self_tests_accept_what_is_right_alone(
+    name: str, spoiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of all numbers by 1, a slope or a sum by a few times what it may be off."""
+    problem = GRADIENTS[name]
+    for place in range(3):
+
+        def answer(kernel: Any, x: Array, y: Array, given: Array | None, place: int = place) -> None:
+            p, wide = kernel.plan.problem, np.longdouble if problem.dtype == "float64" else np.float64
+            if isinstance(kernel.plan, KernelGradientPlan):
+                assert given is not None
+                y[...] = gradients.kernel_gradient(p, x, given)
+                y.reshape(-1)[place * (y.size - 1) // 2] += spoiled
+                return
+            dz, before = x.astype(wide), kernel.plan.bias_numbers
+            if given is not None:
+                dz = dz * activations.derivative(p.activation, given.astype(wide), p.dtype)
+                y[before:] = dz.ravel()
+                y[before + place * (dz.size - 1) // 2] += spoiled * 1e-4
+            y[: p.filters] = gradients.bias_gradient(p, dz)
+            y[place * (p.filters - 1) // 2] += spoiled * (given is None)
+
+        monkeypatch.setattr(libraries, "_run", answer)
+        for made, prove in (
+            (plan(problem, TARGETS["avx2"]), libraries._prove_kernel),
+            (output_plan(problem, TARGETS["avx2"]), libraries._prove_output),
+        ):
+            if spoiled:
+                with pytest.raises(ToolchainError, match="wrong on whole numbers: number"):
+                    prove(Watching(made), COMPILER)  # type: ignore[arg-type]  # all that is asked of it
+            else:
+                prove(Watching(made), COMPILER)  # type: ignore[arg-type]  # all that is asked of it
+
+
+def test_slices_are_tried_in_one_thread_and_in_several() -> None:
+    seen = set()
+
+    @dataclass(frozen=True)
+    class Watched(Spoiled):
+        def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+            seen.add((self.threads, len(x)))
+            super().run(x, y, kernel, bias)
+
+    self_test.prove(Watched(plan_of(PROBLEMS["free"], sliced=True), nothing), COMPILER)
+    assert {threads <= samples for threads, samples in seen} == {True, False}
+    assert (1, 2) in seen
+
+
+def test_numbers_have_no_order_that_a_slip_could_keep() -> None:
+    numbers = self_test_inputs.whole((50, 7, 11), 63, 3)
+    assert set(np.unique(numbers)) <= {*range(-63, 0), *range(1, 64)}
+    flat = numbers.ravel()
+    for shift in (1, 2, 7, 11, 77, 154, 1000):
+        assert (flat[shift:] == flat[:-shift]).mean() < 0.03
+    assert abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.05
+
+
+EXTREMES = {  # the most memory that each may take, in MB beside what NumPy and gen-conv themselves do
+    "ConvProblem(None, 8, 8, 3, stride=1_000_000)": 300,
+    "ConvProblem(100_000_000, 1, 1, 3)": 700,
+    "ConvProblem(None, 8, 8, 3, stride=100_000, channels_last=False)": 400,
+    "ConvProblem(None, 8, 8, 5, dilation=100_000, pad_left=400_000)": 300,
+    "ConvProblem(2_000_000_000, 8, 8, 3)": 50,
+    "ConvProblem(None, 1, 1, 3, stride=2_147_483_647)": 100,
+}
+
+
+@pytest.mark.parametrize("problem", EXTREMES)
+def test_the_largest_take_bounded_memory(problem: str) -> None:
+    """The sizes of what is read and written are those of a kernel that touches each output and no more."""
+    code = (
+        "import resource, numpy as np\n"
+        "from codegen.machine import self_test_inputs as trial\n"
+        "from codegen.planning import planner\n"
+        "from codegen.planning.plan import Request\n"
+        "from codegen.problem.conv_problem import ConvProblem\n"
+        "from codegen.problem.targets import TARGETS\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"plan = planner.answer(Request({problem}, TARGETS['avx2'], 'packed', 'exact'))\n"
+        "before, p = peak(), plan.problem\n"
+        "for tried in [] if trial.too_large(p) else trial.trials(plan, trial.Weights.of(plan)):\n"
+        "    y = trial.array(p.out_shape(len(tried.x), tried.steps), p.dtype)\n"
+        "    y[...] = 0\n"
+        "    (tried.x if p.channels_last else tried.x.swapaxes(1, 2))[:, :: max(1, p.stride)].sum()\n"
+        "print((peak() - before) // 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < EXTREMES[problem]
+
+
+def test_mutants_that_change_an_output_are_refused(need: Callable[..., Any]) -> None:
+    """A share of the fuzzer's, two of each algorithm: none is accepted, and no right kernel is refused."""
+    need(cprogram.toolchain, TARGETS["scalar"])
+    tried, findings = mutants.run(24, seed=7)
+    assert tried >= 24
+    assert not findings

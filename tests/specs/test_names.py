@@ -1,0 +1,145 @@
+"""Layers' names as C has them: what is refused, and that what is not compiles and links, as C and as C++."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codegen import pipeline
+from codegen.emission.render import render
+from codegen.errors import SpecError, SpecErrors
+from codegen.gradients import emit
+from codegen.language import reader
+from codegen.layers.kinds import Conv1D
+from codegen.planning import planner
+from codegen.planning.plan import Request
+from codegen.problem.targets import TARGETS
+from codegen.specs import names
+from tests.support import cprogram, strategies
+from tests.support.cprogram import WARNINGS
+
+POSIX = ("close", "select", "send", "dlopen", "getline", "poll", "pthread_create", "fork", "bind", "environ", "leaf")
+TYPES = ("FILE", "M_PI", "float_t", "signgam", "DIR", "EINTR", "PRId64", "vaddq_f32", "svadd_f32_m", "int8x16x2_t")
+HEADERS = ("math", "string", "stdint", "stddef", "features", "immintrin", "arm_neon", "memory", "unistd", "windows")
+ODD = (
+    *("x", "y", "kernel", "bias", "steps", "workspace", "slice", "t", "a", "w", "b", "v", "s", "c", "lane", "sums"),
+    *("vector", "Signal", "Close", "EXP", "array", "list", "layer_close", "std_", "Linux", "out", "outs", "step", "H"),
+)
+
+
+@pytest.mark.parametrize("name", [*POSIX, *TYPES, *HEADERS, "Math", "STRING", "StdInt", "std", "v4w", "v8h_any"])
+def test_what_c_has_taken_is_refused(name: str) -> None:
+    with pytest.raises(SpecErrors) as caught:
+        reader.read(f"conv1d {name} {{ input_shape = (9, 2), filters = 2, kernel_size = 3 }}")
+    (told,) = caught.value.diagnostics
+    assert told.code == "E121"
+    assert f"`{name}`" in told.message
+    assert told.hint == f"write layer_{name}"
+    assert names.taken(f"layer_{name}") is None
+    with pytest.raises(SpecError, match="cannot be named"):
+        Conv1D(2, 3, name=name)
+
+
+@pytest.mark.parametrize("suffix", ["pack", "slice", "backward", "out_steps", "KERNEL_NUMBERS", "backward_kernel", "H"])
+def test_what_another_layers_c_defines_is_refused(suffix: str) -> None:
+    layer = "{ input_shape = (9, 2), filters = 2, kernel_size = 3 }"
+    for text in (f"conv1d a {layer}\nconv1d a_{suffix} {layer}", f"conv1d a_{suffix} {layer}\nconv1d a {layer}"):
+        with pytest.raises(SpecErrors) as caught:
+            reader.read(text)
+        (told,) = caught.value.diagnostics
+        assert told.code == "E122"
+        assert "`a`" in told.message
+        assert f"`a_{suffix}`" in told.message
+
+
+def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Files of layers `k0`, `k1`, …: every algorithm, packed and sliced; halves of rows; backward."""
+    layers = [*strategies.random_layers(30, 5, strategies.rewritten), *strategies.random_layers(6, 6)]
+    layers += [
+        *strategies.random_layers(4, 7, strategies.separable),
+        *strategies.random_layers(8, 8, strategies.rowwise),
+    ]
+    for number, layer in enumerate(layers):
+        spec = layer.spec(f"k{number}")
+        source = pipeline.generate(spec, "avx2", packed=True, sliced=True, accuracy="fast")
+        yield spec.name, source.files
+        if layer.kind == "conv1d" and not layer.free and layer.activation[0] not in strategies.ROWS:
+            yield spec.name, emit.files(spec, "avx2")
+
+
+def test_the_suffixes_are_all_that_is_emitted() -> None:
+    """Files' stems, macros and functions of headers, read from the headers themselves."""
+    found = set()
+    for name, files in emissions():
+        (stem, header) = files[1]
+        defined = set(re.findall(r"^#define (\w+)", header, re.MULTILINE))
+        bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+        defined |= set(re.findall(r"^(?:static inline ptrdiff_t|void) (\w+)\(", bare, re.MULTILINE))
+        found |= {word.removeprefix(name) for word in (*defined, stem.removesuffix(".h"))}
+    assert found - {""} == {f"_{suffix}" for suffix in names.SUFFIXES}
+
+
+def test_odd_names_compile_and_link(need: Callable[..., Any], tmp_path: Path) -> None:
+    """As C99 and as C++17, beside the system's headers, from a folder that stands before theirs."""
+    gcc, gxx = need(cprogram.program, "gcc", "gcc"), need(cprogram.program, "g++", "g++")
+    layers = "\n".join(f"conv1d {name} {{ input_shape = (4, 1), filters = 1, kernel_size = 2 }}" for name in ODD)
+    for spec in reader.read(layers):
+        for file, text in pipeline.generate(spec, sliced=True, packed=True).files:
+            (tmp_path / file).write_text(text)
+    lines = [f'#include "{name}.h"' for name in ODD]
+    calls = [
+        f"{{ float p[{name}_KERNEL_NUMBERS]; {name}_pack(k, p); {name}(in, p, zero, to); sum += to[2]; }}"
+        for name in ODD
+    ]
+    body = "\n".join(calls)
+    main = f"""
+        {chr(10).join(lines)}
+        int main(void)
+        {{
+            const float in[4] = {{1, 2, 3, 4}}, k[2] = {{1, 1}}, zero[1] = {{0}};
+            float to[4], sum = 0;
+            {body}
+            return sum == 7 * {len(ODD)} ? 0 : 1;
+        }}
+    """
+    c = "".join(f"#include <{h}.h>\n" for h in ("math", "string", "stdint", "stdio", "stdlib", "unistd", "pthread"))
+    cxx = "".join(f"#include <{h}>\n" for h in ("cmath", "cstring", "vector", "array", "list", "thread", "csignal"))
+    (tmp_path / "main.c").write_text(c + main)
+    (tmp_path / "main.cpp").write_text(cxx + main)
+    files = [f"{name}.c" for name in ODD]
+    cprogram.compile_c((gcc, *WARNINGS, "-O1", "-I.", "-c", *files), folder=tmp_path)
+    objects = [f"{name}.o" for name in ODD]
+    cprogram.compile_c((gcc, "-std=c99", "-D_GNU_SOURCE", "-I.", "main.c", *objects, "-o", "c"), folder=tmp_path)
+    cprogram.compile_c((gxx, "-std=c++17", "-I.", "main.cpp", *objects, "-o", "cxx"), folder=tmp_path)
+    assert [subprocess.run([tmp_path / one], check=False).returncode for one in ("c", "cxx")] == [0, 0]
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_every_word_of_the_c_may_name_a_layer_or_is_refused(
+    target: str, need: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Each identifier inside a kernel's own text as the name of that kernel: it compiles, if it is not taken."""
+    gcc = need(cprogram.program, "gcc", "gcc")
+    makers = (strategies.rewritten, strategies.rowwise, strategies.separable, strategies.transposed)
+    files: dict[str, None] = {}
+    for number, make in enumerate(makers):
+        (layer,) = strategies.random_layers(1, 60 + number, make)
+        found = planner.survey(Request(layer.spec("own").lower(), TARGETS[target], "argument", "fast")).found
+        plan = replace(found[0], sliced=True)
+        text = re.sub(r"/\*.*?\*/", "", render(plan, "own").code, flags=re.DOTALL)
+        words = {word for word in re.findall(r"[A-Za-z]\w*", text) if not word.startswith("own")}
+        free = sorted(word for word in words if names.taken(word) is None and len(word) <= names.LONGEST)
+        alike = {re.sub(r"\d+", "#", word): word for word in free}  # of a0_0, a0_1, … one
+        assert len(alike) > 15
+        for word in alike.values():
+            for file, written in render(plan, word).files:
+                (tmp_path / file).write_text(written)
+            files[f"{word}.c"] = None
+    flags = (*WARNINGS, *TARGETS[target].flags, "-ffp-contract=off", "-fsyntax-only")
+    cprogram.compile_c((gcc, *flags, *files), folder=tmp_path)
