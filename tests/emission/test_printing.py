@@ -310,8 +310,6 @@ class TestCFormat:
 
 def test_short_numbers_read_as_numpy_writes_them() -> None:
     """Literals of float32: what is told without NumPy is what NumPy would tell."""
-    from codegen import cformat
-
     rng = np.random.default_rng(0)
     numbers = [float(f"{d}e{e}") for d in (0, 1, 5, 6, 25, 123456, 999999) for e in range(-12, 8)]
     numbers += [float(f"{rng.integers(10 ** rng.integers(1, 7))}e{rng.integers(-10, 3)}") for _ in range(20_000)]
