@@ -38,8 +38,7 @@ class Document:
     """One text, read as far as it can be.
 
     `file` is its tree, `layers` are those without an error, `names` the values of its `let`s; `diagnostics` is all that
-    is wrong, by place. `readable`: nothing is wrong with the text itself (E1xx of its characters and its syntax, limits
-    of its size), so that `file` is all of it.
+    is wrong, by place; `faults` are those of the text itself: its characters, its syntax, its size.
     """
 
     source: Source
@@ -47,7 +46,12 @@ class Document:
     layers: tuple[Layer, ...] = ()
     names: Mapping[str, object] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
-    readable: bool = False
+    faults: tuple[Diagnostic, ...] = ()
+
+    @property
+    def readable(self) -> bool:
+        """Whether the tree is all that the text says."""
+        return not self.faults
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:

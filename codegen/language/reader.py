@@ -37,10 +37,13 @@ def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = Fa
     try:
         source = _decoded(text, name)
     except SpecErrors as no_text:
-        return Document(Source(name, ""), tree.File((), ()), diagnostics=no_text.diagnostics)
+        return Document(
+            Source(name, ""), tree.File((), ()), diagnostics=no_text.diagnostics, faults=no_text.diagnostics
+        )
     findings = Findings(source)
     unroller = Unroller(findings.add, strict_keras=strict_keras, baked=baked)
-    file, readable = tree.File((), ()), False
+    file = tree.File((), ())
+    faults: tuple[Diagnostic, ...] | None = None
     try:
         _hold_size(text, source)
         for run in HOSTILE.finditer(source.text):
@@ -48,7 +51,7 @@ def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = Fa
         file = syntax.parse(source)
         for fault in file.faults:
             findings.add(fault)
-        readable = not findings
+        faults = findings.sorted()
         unroller.run(file)
         if not unroller.layers and not findings:
             hint = "write one: conv1d stem { … }"
@@ -56,8 +59,9 @@ def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = Fa
     except SpecError as limit:  # one that ends reading
         findings.add(limit)
     except SpecErrors:  # too many to go on
-        readable = False
-    return Document(source, file, tuple(unroller.layers), unroller.names, findings.sorted(), readable)
+        pass
+    found = findings.sorted()
+    return Document(source, file, tuple(unroller.layers), unroller.names, found, found if faults is None else faults)
 
 
 class Findings:

@@ -83,7 +83,6 @@ class Scribe:
 
     def _value(self, depth: int) -> str:
         form = self._draw.of(range(9)) if depth < 4 else 0
-        inside = lambda: self._inner() + self._value(depth + 1) + self._inner()  # noqa: E731  # drawn anew at each call
         if form < 3:
             return str(self._draw.of(ATOMS))
         if form == 3:
@@ -92,14 +91,17 @@ class Scribe:
             after = self._inner() if self._draw.chance(0.3) else self._blank()
             return self._value(depth + 1) + self._blank() + str(self._draw.of(BINARY)) + after + self._value(depth + 1)
         if form == 6:
-            return f"({inside()})"
-        items = [inside() for _ in range(self._draw.of((0, 1, 2, 3)))]
+            return f"({self._inside(depth)})"
+        items = [self._inside(depth) for _ in range(self._draw.of((0, 1, 2, 3)))]
         if form == 7:
             return f"call({','.join(items)}{self._trailing(items)})"
         opener, closer = self._draw.of(("()", "[]"))
         if opener == "(" and len(items) == 1:
             return f"({items[0]},{self._inner()})"
         return f"{opener}{','.join(items)}{self._trailing(items)}{closer}"
+
+    def _inside(self, depth: int) -> str:
+        return self._inner() + self._value(depth + 1) + self._inner()
 
     def _trailing(self, items: list[str]) -> str:
         return f",{self._inner()}" if items and self._draw.chance(0.3) else ""
@@ -109,7 +111,7 @@ class Scribe:
         return self._layers
 
     def _spread(self, *words: str) -> str:
-        return self._draw.of((" ", "  ", "\t")).join(words)
+        return str(self._draw.of((" ", "  ", "\t"))).join(words)
 
     def _equals(self) -> str:
         return f"{self._blank()}={self._blank()}"
