@@ -48,8 +48,8 @@ CASES = {
     "too wide for one line": (
         "conv1d another_layer { input_shape = (8, 2), filters = 1, kernel_size = 3, padding = same, activation = relu, "
         "strides = 1 }",
-        "conv1d another_layer {\n    input_shape = (8, 2)\n    filters     = 1\n    kernel_size = 3\n    padding     = same\n"
-        "    activation  = relu\n    strides     = 1\n}\n",
+        "conv1d another_layer {\n    input_shape = (8, 2)\n    filters     = 1\n    kernel_size = 3\n"
+        "    padding     = same\n    activation  = relu\n    strides     = 1\n}\n",
     ),
     "arithmetic": (
         "let a=-2 ** - x*( 3+b )//4%-5\nlet b = ( 1 , )\nlet c=[1,2,]\nlet d = f( 1 ,k = 2,)",
