@@ -17,7 +17,6 @@ from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
 from codegen.machine import loader, self_test, self_test_inputs
-from codegen.machine.numpy_kernel import check
 from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import Accuracy, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -95,7 +94,7 @@ class Backward:
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
         compiled = self._input_kernel
         packed = compiled.pack(input_gradients.turned(self.problem, self.steps, kernel))
-        check(compiled.plan, dz, dx, packed, None)
+        compiled.check(dz, dx, packed)
         compiled.run(dz, dx, packed)
         return dx
 
@@ -104,7 +103,7 @@ class Backward:
         compiled = self._forward_kernel
         z = np.empty(compiled.plan.problem.out_shape(len(x), self.steps), self.problem.dtype)
         packed = compiled.pack(kernel)
-        check(compiled.plan, x, z, packed, bias)
+        compiled.check(x, z, packed, bias)
         compiled.run(x, z, packed, bias)
         return z
 

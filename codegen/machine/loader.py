@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from codegen.machine import cache, compilers, linking, plan_index, self_test, th
 from codegen.machine._abi import ffi
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import algorithm
+from codegen.planning.planner import algorithm, packed_numbers
 from codegen.problem.targets import Target, runs_here
 
 if TYPE_CHECKING:
@@ -83,13 +84,19 @@ class CompiledKernel:
 
         return run
 
+    def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        """Raise ShapeError unless `run` could take these."""
+        p = self.plan.problem
+        numbers = packed_numbers(self.plan) if self.plan.weights == "packed" else math.prod(p.kernel_shape)
+        check(self.plan, x, y, kernel, bias, numbers)
+
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
         """A function of no arguments that computes `y` from what `x` then holds, as cheaply as Python can call C.
 
         It keeps the arrays alive. It has one workspace: threads that call at once bind each for itself.
         Raises ShapeError.
         """
-        check(self.plan, x, y, kernel, bias)
+        self.check(x, y, kernel, bias)
         calls, kept = [], []
         for block, workspace in _blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
             block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)

@@ -44,8 +44,11 @@ class ReferenceKernel:
     def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
         return lambda x, y: self.run(x, y, kernel, bias)
 
+    def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        check(self.plan, x, y, kernel, bias, math.prod(self.plan.problem.kernel_shape))
+
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
-        check(self.plan, x, y, kernel, bias)
+        self.check(x, y, kernel, bias)
         return lambda: self.run(x, y, kernel, bias)
 
 
@@ -54,8 +57,8 @@ def steps_of(p: ConvProblem, x: Array) -> int:
     return int(x.shape[1 if p.channels_last else 2])
 
 
-def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Array | None) -> None:
-    """Raise ShapeError unless all arrays are what the C code takes them to be."""
+def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Array | None, numbers: int) -> None:
+    """Raise ShapeError unless all arrays are what the C code takes them to be, the weights of so many numbers."""
     p = plan.problem
     steps = (steps_of(p, x) if x.ndim == 3 else 0) if p.steps is None else p.steps
     wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
@@ -69,7 +72,7 @@ def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Arr
             got = "nothing" if array is None else f"{array.dtype} {array.shape}"
             raise ShapeError(f"`{name}`: got {got}, expected contiguous {p.dtype} {shape}")
     stored = "uint16" if plan.half else p.dtype
-    if weights is not None and (weights.dtype != stored or weights.size < math.prod(p.kernel_shape)):
+    if weights is not None and (weights.dtype != stored or weights.size != numbers):
         raise ShapeError(
             f"`kernel`: got {weights.dtype} {weights.shape}, expected what `pack` makes of {p.kernel_shape}"
         )

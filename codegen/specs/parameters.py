@@ -127,7 +127,7 @@ def single(check: Check) -> Check:
 
 def _way(name: str, value: object, words: Sequence[str], elsewhere: Mapping[str, str]) -> str:
     """The hint for a word that is none of `words`: what `elsewhere` says of it, the one that was meant, or all."""
-    word = value.lower() if isinstance(value, str) else str(value)
+    word = quoting.plainly(value).lower()
     if word in elsewhere:
         return elsewhere[word]
     return f"write {name} = {closest(word, words) or _listed(words)}"

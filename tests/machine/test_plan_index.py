@@ -203,11 +203,13 @@ def test_an_alias_that_is_long_unused_goes(kernels: Path) -> None:
 
 
 TWO = """
-from codegen import loader, planner, resources
-from codegen.problem import ConvProblem
-from codegen.render import render
-from codegen.targets import native
-resources.fingerprint = lambda: "as it is"
+from codegen.machine import loader
+from codegen.planning import planner
+from codegen import installed
+from codegen.problem.conv_problem import ConvProblem
+from codegen.emission.render import render
+from codegen.problem.targets import native
+installed.fingerprint = lambda: "as it is"
 count = 0
 def write(plan):
     global count

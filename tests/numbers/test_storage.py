@@ -381,7 +381,7 @@ def test_weights_that_do_not_fit_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("storage", "dtype", "said"),
     [
-        ("f16", "float32", "unknown storage `f16`: expected one of float32, float16, bfloat16"),
+        ("f16", "float32", "unknown storage `f16`: did you mean `float16`? expected one of float32, float16, bfloat16"),
         ("float16", "float64", "storage='float16' is for layers that compute in float32, got dtype float64"),
     ],
 )
@@ -461,21 +461,19 @@ def off(y: np.ndarray, exact: np.ndarray) -> list[float]:
 
 
 def test_the_table_of_real_layers_is_so() -> None:
-    """The band-pass always; the speech layers where their weights are there. To a digit of what is stated."""
+    """The band-pass and the speech layers, to a digit of what is stated."""
     known, (x, kernel, _) = stated(), test_real.ecg()
     bandpass = {
         word: codegen.load(ROOT / "examples/ecg_bandpass.conv", {"bandpass/kernel": kernel}, storage=word)
         for word in ("float32", *STORAGES)
     }
     inputs, models = {"bandpass": x[None]}, {word: dict(model) for word, model in bandpass.items()}
-    if (test_real.SHARED / "silero_encoder_weights.npz").exists():
-        weights = test_real.SHARED / "silero_encoder_weights.npz"
-        samples = np.frombuffer((test_real.SHARED / "speech_16k.wav").read_bytes()[44:], "<i2")
-        speech = (samples / np.float32(32768)).astype(np.float32).reshape(1, -1, 1)
-        for word, model in models.items():
-            model |= codegen.load(ROOT / "examples/voice_activity.conv", weights, storage=word)
-        exact = test_real.chain(speech, models["float32"])
-        inputs |= dict(zip(test_real.LAYERS, (speech, *list(exact.values())[1:]), strict=False))
+    weights = test_real.REAL / "silero_encoder_weights.npz"
+    for word, model in models.items():
+        model |= codegen.load(ROOT / "examples/voice_activity.conv", weights, storage=word)
+    speech = test_real.samples()
+    exact = test_real.chain(speech, models["float32"])
+    inputs |= dict(zip(test_real.LAYERS, (speech, *list(exact.values())[1:]), strict=False))
     for name, given in inputs.items():
         y = models["float32"][name](given)
         found = [value for word in STORAGES for value in off(models[word][name](given), y)]

@@ -163,7 +163,7 @@ def test_glu_halves_the_filters() -> None:
     ).header
     assert "#define g_OUT_FILTERS 4" in header
     assert "#define g_WORKSPACE_BYTES(steps) (32 * (ptrdiff_t)(steps))" in header
-    assert "(steps, 4): output steps, filters" in header
+    assert "_out_steps(steps), 4): output steps, filters" in header
 
 
 @pytest.mark.usefixtures("cached")
