@@ -100,14 +100,24 @@ def _literal(value: float, dtype: Format) -> str:
 
 def _shortest(number: float, dtype: Format) -> str:
     """With a point or an exponent, as floats are written; or nan, inf, -inf."""
-    if not dtype.single:
-        return repr(float(number))
+    text = repr(float(number))
+    if not dtype.single or _short(text):
+        return text
     import numpy as np
 
     if abs(number) > dtype.largest:
         with np.errstate(over="ignore"):
             return str(np.float32(number))
     return str(np.float32(number))
+
+
+def _short(text: str) -> bool:
+    """Whether a float that is written so is written so as a float32, too: of six digits no two are one float32.
+
+    Said of 0 and of 1e-3 to 1e6, where no such number comes as near to the middle of two float32 as a double rounds.
+    """
+    digits = text.removeprefix("-").replace(".", "").strip("0")
+    return not digits or (digits.isdigit() and len(digits) <= 6 and 1e-3 <= abs(float(text)) < 1e6)
 
 
 def told(value: float) -> CText:
