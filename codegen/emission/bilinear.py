@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.cformat import ceil_over, literal, nest, times
 from codegen.emission.microkernel import (
     Loop,
@@ -23,8 +24,9 @@ from codegen.emission.microkernel import (
     starts,
     step_by,
 )
+from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.numbers.dtypes import DTYPES, DType
+from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
 from codegen.planning.algorithms.tiling import Panel
@@ -32,19 +34,15 @@ from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
 
-TEMPLATE = "bilinear.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
-    assert isinstance(plan.schedule, Schedule)
     return {plan.schedule.lanes, plan.schedule.panels[0].lanes}
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     transform = named(schedule.transform, schedule.taps)
     (panel,) = schedule.panels
     gemms, calls = _products(plan, name)
@@ -68,10 +66,9 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     }
 
 
-def _walk(plan: KernelPlan, name: str, transform: Transform) -> dict[str, Any]:
+def _walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[str, Any]:
     """The walk over blocks of tiles: what is known of it before it runs as numbers, the rest as C."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     (panel,), advance, free, dilated = schedule.panels, transform.outputs * p.dilation, p.steps is None, p.dilation > 1
     outs = 0 if p.steps is None else p.out_steps(p.steps)
     phases, tiles = min(outs, p.dilation), -(-outs // p.dilation)
@@ -114,10 +111,9 @@ def _block_of(panel: Panel) -> list[int | tuple[int, str]]:
     return [(1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")]
 
 
-def _all_products(plan: KernelPlan, name: str) -> str:
+def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     """The loops over the points r, and by points over the panels j, of group g's products."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
     size, points = schedule.parts * p.group_channels * panel.width, len(transform.distinct)
     many = panel.count > 1
@@ -132,7 +128,7 @@ def _all_products(plan: KernelPlan, name: str) -> str:
     if not schedule.ahead:
         return nest(heads, f"{name}_products({v}, {u}, {m_at});", 0)
     after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
-    lines = f"const {DTYPES[p.dtype].c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
+    lines = f"const {p.format.c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
     return nest((*heads[:-1], f"{heads[-1]} {{"), lines, 0) + "\n" + "    " * (len(heads) - 1) + "}"
 
 
@@ -142,10 +138,9 @@ def _shared_row(transform: Transform) -> str:
     return f"(r < {alone} ? r : {alone} + (r - {alone}) / {transform.outputs})"
 
 
-def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]]:
+def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel], list[str]]:
     """The GEMM's register tiles, and their calls for all tiles of a block, chunk by chunk of the channels."""
     schedule, channels = plan.schedule, plan.problem.group_channels
-    assert isinstance(schedule, Schedule)
     gemms, calls = [], []
     sums = schedule.parts * channels
     bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
@@ -167,10 +162,9 @@ def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]
     return gemms, calls
 
 
-def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
+def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Microkernel:
     """rows tiles x the panel's filters: the sum over channels of one point; `more` adds it to the sum of others."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     (panel,) = schedule.panels
     spell, vectors = Spelling.of(plan, panel.lanes), range(len(panel.offsets))
     chunked, sums = schedule.chunks > 1, schedule.parts * p.group_channels
@@ -203,7 +197,7 @@ def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
     )
 
 
-def _over_channels(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+def _over_channels(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
     """The rows' samples to the points, a vector of channels at a time; the last one may overlap its neighbour."""
     channels, lanes = plan.problem.group_channels, schedule.lanes
     lines = _forward(plan, code, schedule, channels > lanes)
@@ -218,7 +212,7 @@ def _last_overlaps(last: int) -> str:
     return f"const ptrdiff_t c = from < {last} ? from : {last}; /* the last ones overlap */"
 
 
-def _forward(plan: KernelPlan, code: Code, schedule: Schedule, several: bool) -> tuple[str, ...]:
+def _forward(plan: KernelPlan[Schedule], code: Code, schedule: Schedule, several: bool) -> tuple[str, ...]:
     """One vector of channels, from channel c on where there are several: the rows' samples to the points."""
     spell = Spelling.of(plan, schedule.lanes)
     at = (int(several), "c")
@@ -230,7 +224,7 @@ def _forward(plan: KernelPlan, code: Code, schedule: Schedule, several: bool) ->
     return _lines(plan, code, spell, loads, store)
 
 
-def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+def _inverse(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
     """One vector of filters: the points' products to the outputs."""
     (panel,) = schedule.panels
     spell = Spelling.of(plan, panel.lanes)
@@ -254,10 +248,14 @@ def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...
 
 
 def _lines(
-    plan: KernelPlan, code: Code, spell: Spelling, loads: dict[str, str], store: Callable[[int, str | None], str]
+    plan: KernelPlan[Schedule],
+    code: Code,
+    spell: Spelling,
+    loads: dict[str, str],
+    store: Callable[[int, str | None], str],
 ) -> tuple[str, ...]:
     """The code as C, each load right before its first use and each store right after its value."""
-    dtype = DTYPES[plan.problem.dtype]
+    dtype = plan.problem.format
     wanted: dict[str | None, list[int]] = {}
     for i, name in enumerate(code.results):
         wanted.setdefault(name, []).append(i)
@@ -283,7 +281,7 @@ def _lines(
     return tuple(lines)
 
 
-def _value(s: Statement, spell: Spelling, dtype: DType) -> str:
+def _value(s: Statement, spell: Spelling, dtype: Format) -> str:
     a, b = s.operands[0], s.operands[-1]
     factor = spell.broadcast(literal(s.factor, dtype))
     match s.kind:
@@ -297,3 +295,6 @@ def _value(s: Statement, spell: Spelling, dtype: DType) -> str:
     if spell.plain:
         return f"{factor} * {a} {sign or '+'} {b}"
     return f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"
+
+
+WRITER = Writer(template="bilinear.c.j2", view=view, lanes=lanes, packing=kernel_layouts.transformed)

@@ -8,23 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.emission import lengths
+from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import Border, joins, joins_at_some_length, padded
 from codegen.emission.cformat import grouped
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
+from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "direct_filters.c.j2"
 
-
-def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, problem = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     return {
         "blocks": FiltersView(plan, name, depthwise).blocks(),
         "most_rows": _most_rows(schedule),
@@ -43,9 +41,8 @@ def _most_rows(schedule: Schedule) -> int:
     return max(block.rows for block in schedule.blocks)
 
 
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
-    assert isinstance(plan.schedule, Schedule)
     return {block.panel.lanes for block in plan.schedule.blocks}
 
 
@@ -94,7 +91,7 @@ class BlockView:
 class FiltersView:
     """Builds the block views of one plan under one C name."""
 
-    def __init__(self, plan: KernelPlan, name: str, depthwise: bool = False) -> None:
+    def __init__(self, plan: KernelPlan[Schedule], name: str, depthwise: bool = False) -> None:
         self.plan, self.name, self.depthwise = plan, name, depthwise
         self.tiles = FilterTiles(plan, name, depthwise)
         self.problem, self.schedule = self.tiles.problem, self.tiles.schedule
@@ -247,3 +244,6 @@ class FiltersView:
         end_step = segment.start + segment.count * rows - 1
         comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
         return Call(comment, heads, f"{name}({x}, {weights}, {y});")
+
+
+WRITER = Writer(template="direct_filters.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_groups)

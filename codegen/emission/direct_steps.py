@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
-from codegen.emission.cformat import grouped, times
+from codegen.emission.cformat import grouped
 from codegen.emission.lengths import sample_of
 from codegen.emission.microkernel import (
     Loop,
@@ -22,24 +23,20 @@ from codegen.emission.microkernel import (
     step_by,
 )
 from codegen.emission.step_walk import Walk, joins, walk
+from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.direct_steps import Schedule
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "direct_steps.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
-    assert isinstance(plan.schedule, Schedule)
     return {plan.schedule.lanes, 1}  # 1: single steps at a border
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     build, found = _Tiles(plan, name), walk(plan, name)
     tile = build.tile() if found.tiles else None
     edges: tuple[Microkernel, ...] = ()
@@ -59,15 +56,14 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
 
 
 def _statements(
-    plan: KernelPlan, name: str, found: Walk, tile: Microkernel | None, border: Border | None, build: _Tiles
+    plan: KernelPlan[Schedule], name: str, found: Walk, tile: Microkernel | None, border: Border | None, build: _Tiles
 ) -> Iterator[str]:
     """What is done for a chunk of outputs of a block of filters."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     starts, many = schedule.starts, p.groups > 1
     several = many or len(starts) > 1
     if several:
-        yield f"const ptrdiff_t f = {index((p.group_filters if many else 0, 'g'), *block_of(starts))};"
+        yield f"const ptrdiff_t f = {index((p.group_filters if many else 0, 'g'), *kernel_layouts.block_of(starts))};"
     prefix = f"{name}_" if plan.weights == "baked" else ""
     x = offset("x", (p.group_channels * many, f"{build.steps} * g"))
     if p.steps is not None:
@@ -84,22 +80,11 @@ def _statements(
         yield border.call(x, weights, y, own, *found.after)
 
 
-def block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
-    """The first filter of block j of a group."""
-    if len(starts) == 1:
-        return [starts[0]]
-    step = starts[1] - starts[0]
-    if starts[-1] == step * (len(starts) - 1):
-        return [(step, "j")]
-    return [(1, f"(j < {len(starts) - 1} ? {times(step, 'j')} : {starts[-1]})")]
-
-
 def _tile_calls(
-    plan: KernelPlan, found: Walk, tile: Microkernel, x: str, weights: str, y: str, more: tuple[str, ...]
+    plan: KernelPlan[Schedule], found: Walk, tile: Microkernel, x: str, weights: str, y: str, more: tuple[str, ...]
 ) -> Iterator[str]:
     """The loop over the tiles of a chunk; the last one overlaps its neighbour where it must."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     assert found.tiles
     (first, end), width = found.tiles, schedule.width
 
@@ -123,8 +108,7 @@ def _tile_calls(
 class _Tiles:
     """Builds the tile and its counted edges."""
 
-    def __init__(self, plan: KernelPlan, name: str) -> None:
-        assert isinstance(plan.schedule, Schedule)
+    def __init__(self, plan: KernelPlan[Schedule], name: str) -> None:
         self.plan, self.problem, self.schedule, self.name = plan, plan.problem, plan.schedule, name
         self.free = self.problem.steps is None
         strides = (("steps", self.problem.group_channels > 1), ("outs", self.schedule.rows > 1))
@@ -229,3 +213,6 @@ class _Tiles:
 
 def _term(factor: int, variable: int | str) -> int | tuple[int, str]:
     return factor * variable if isinstance(variable, int) else (factor, variable)
+
+
+WRITER = Writer(template="direct_steps.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_steps)

@@ -7,21 +7,15 @@ from math import prod
 
 from codegen.emission.interface import kernels
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import packed_numbers
-
-WORDS = {  # what the functions of a rewritten problem compute, by the algorithm that rewrote it
-    "relayout": ("channels_last",),
-    "row_activation": ("sums",),
-    "separable": ("depthwise", "pointwise"),
-    "signal_as_channels": ("rows_of_samples",),
-    "strides_as_channels": ("unstrided",),
-    "upsampled": ("phases",),
-}
 
 
 def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
     """The C names of the functions of `plan.parts`: what they compute, numbered where one word serves several."""
-    count, words = len(plan.parts), WORDS.get(plan.algorithm, ("inner",))
+    from codegen.emission.registry import writer
+
+    if not plan.parts:
+        return ()
+    count, words = len(plan.parts), writer(plan).inner
     if count > len(words):
         words = tuple(f"{words[0]}_{number}" for number in range(1, count + 1))
     return tuple(f"{name}_{word}" for word in words[:count])
@@ -33,5 +27,5 @@ def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:
     if len(found) == 1:
         return ((found[0][0], 0),)
     packed = plan.weights == "packed"
-    sizes = (packed_numbers(part) if packed else prod(part.problem.kernel_shape) for _, part in found)
+    sizes = (part.packed_numbers if packed else prod(part.problem.kernel_shape) for _, part in found)
     return tuple(zip((label for label, _ in found), accumulate(sizes, initial=0), strict=False))

@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, lengths
@@ -19,7 +18,7 @@ from codegen.emission.packing import Pack, numbered, packs
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
@@ -73,7 +72,7 @@ def render(
         context.update(_tables(plan, weights))
     environment = _environment()
     context["body"] = _body(plan, name, context)
-    for use in ("load", "set") if plan.half else ():
+    for use in ("load", "set") if plan.kernel_format.coded else ():
         called = re.compile(rf"v(\d+)_{use}1?_half\(").findall(context["body"])
         context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
@@ -98,13 +97,15 @@ def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
-    module, inner = _emission(plan), ""
-    least = module.least_outs(plan) if hasattr(module, "least_outs") else 0
+    from codegen.emission.registry import writer
+
+    how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
-        sliced = plan.sliced and getattr(module, "SLICES_INNER", False)
-        rewritten = replace(part, sliced=sliced, least_outs=least)
+        rewritten = replace(part, sliced=plan.sliced and how.slices_inner, least_outs=how.least_outs(plan))
         inner += within(rewritten, inner_name)
-    body = _environment().get_template(module.TEMPLATE).render(context | written(module.view(plan, name)))
+    templates = _environment()
+    template = templates.from_string(how.text) if how.text else templates.get_template(how.template)
+    body = template.render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 
@@ -132,13 +133,13 @@ def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
     """The pack functions and their text."""
     found = packs(plan)
     if not found:
-        raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
+        raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
     return {"packs": found, "packs_text": CText("\n\n".join(_pack(each, context) for each in found))}
 
 
 def _pack(pack: Pack, context: dict[str, Any]) -> str:
     """The text of one pack function."""
-    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), DTYPES["float64"]
+    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), COMPUTED["float64"]
     matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
     more = {
         "p": p,
@@ -165,22 +166,17 @@ def jit_text(source: GeneratedSource) -> str:
     return before + source.header + after + entry
 
 
-def _emission(plan: KernelPlan) -> Any:
-    """The module of codegen.emission that knows the plan's algorithm: TEMPLATE, view() and lanes()."""
-    return import_module(f"codegen.emission.{plan.algorithm}")
-
-
 def _storage(plan: KernelPlan) -> dict[str, Any]:
-    """How weights lie in memory: their C type, their format of 16 bits if it is one, whether the header names it.
+    """How weights lie in memory: their C type, the format if it must be widened, whether the header names it.
 
     `plain`: C without the names of templates/simd serves.
     """
-    half = plan.half
+    row = plan.kernel_format
     return {
         "w": CText(stored(plan)),
-        "half": half,
-        "half_handed": half is not None and plan.weights != "baked",
-        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not half,
+        "half": row if row.coded else None,
+        "half_handed": row.coded and plan.weights != "baked",
+        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not row.coded,
     }
 
 
@@ -193,8 +189,8 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
         "plan": plan,
         "name": cformat.identifier(name),
         "target": plan.target,
-        "dtype": DTYPES[p.dtype],
-        "c": CText(DTYPES[p.dtype].c),
+        "dtype": p.format,
+        "c": CText(p.format.c),
         **_storage(plan),
         "lanes": lanes_of(plan),
         "act_lanes": lanes_of(plan),
@@ -229,21 +225,21 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
 
 def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
-    found = set(_emission(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
+    from codegen.emission.registry import writer
+
+    found = set(writer(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
     return tuple(sorted(found, reverse=True))
 
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
-    from codegen.planning.planner import algorithm
-
-    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
     kernel, bias = weights
-    kernel = plan.half.encode(kernel) if plan.half else kernel
+    kernel = stored_as.encode(kernel)
     given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
     tables = []
     for (label, part), array in zip(kernels(plan), given, strict=True):
-        packed = algorithm(part.algorithm).pack(part, array)
-        text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
+        packed = part.pack(array)
+        text = cformat.table(packed.tolist(), stored_as)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))
     if p.bias:
         assert bias is not None

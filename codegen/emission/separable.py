@@ -8,21 +8,14 @@ from codegen.emission.cformat import ceil_over, times
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import chunk_loop, index, offset
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.separable import Schedule, is_padded, room
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "separable.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
-    """The vector widths in use: the inner plans' alone."""
-    return set()
-
-
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     panel, between = (size // p.item_bytes for size in room(p, schedule))
     first, second, *bias = weight_names(plan, name)
     spare = offset("between", between)
@@ -52,7 +45,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     }
 
 
-def _chunks(plan: KernelPlan, schedule: Schedule) -> str:
+def _chunks(plan: KernelPlan[Schedule], schedule: Schedule) -> str:
     """How many chunks there are: a number where it is known."""
     p = plan.problem
     if schedule.whole:
@@ -60,10 +53,12 @@ def _chunks(plan: KernelPlan, schedule: Schedule) -> str:
     return ceil_over("outs", schedule.outs) if p.steps is None else str(-(-p.out_steps(p.steps) // schedule.outs))
 
 
-def least_outs(plan: KernelPlan) -> int:
+def least_outs(plan: KernelPlan[Schedule]) -> int:
     """The outputs that a chunk has at least: those of the last one, where they are known."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     if p.steps is None or not p.out_steps(p.steps):
         return 0
     return p.out_steps(p.steps) % schedule.outs or schedule.outs
+
+
+WRITER = Writer(template="separable.c.j2", view=view, inner=("depthwise", "pointwise"), least_outs=least_outs)

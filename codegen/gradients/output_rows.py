@@ -8,7 +8,6 @@ from codegen.emission.cformat import times
 from codegen.emission.microkernel import index
 from codegen.functions.activations import LINEAR
 from codegen.gradients.plan import OutputGradientPlan
-from codegen.numbers.dtypes import DTYPES
 
 __all__ = ["view"]
 
@@ -23,7 +22,7 @@ def _first_filter(plan: OutputGradientPlan) -> str:
 
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
-    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    p, dtype = plan.problem, plan.problem.format
     assert p.steps is not None
     outs, curved = p.out_steps(p.steps), p.activation != LINEAR
     whole = outs // plan.width

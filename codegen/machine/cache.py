@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from codegen.errors import ToolchainError, UsageError
-from codegen.machine import compiler_process, ownership, pruning, work_folders
+from codegen.machine import ownership, pruning, work_folders
 from codegen.machine.ownership import Held
 
 __all__ = ["Description", "Recipe", "describe", "fetch", "find", "folder", "warn_once", "written"]
@@ -34,9 +34,7 @@ Library = TypeVar("Library")
 TRAILER = struct.Struct("<16s32s16sQ")  # magic, key, target, bytes of the library; the sha256 of all before follows
 MAGIC = b"gen-conv entry 1"
 HASH_BYTES = hashlib.sha256().digest_size
-MOST_BYTES = (
-    compiler_process.OUTPUT_BYTES + TRAILER.size + HASH_BYTES
-)  # of an entry: a compiler writes no larger library
+MOST_BYTES = work_folders.OUTPUT_BYTES + TRAILER.size + HASH_BYTES  # of an entry: a compiler writes no larger library
 WAIT_SECONDS = 60.0  # for another's compilation of the same entry; then this one compiles too
 
 

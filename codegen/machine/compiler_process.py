@@ -15,12 +15,12 @@ from functools import lru_cache
 
 from codegen.errors import ToolchainError
 from codegen.machine.ownership import Held
+from codegen.machine.work_folders import OUTPUT_BYTES
 
 __all__ = ["MEMORY_BYTES", "OUTPUT_BYTES", "run"]
 
 POSIX = os.name == "posix"
 MEMORY_BYTES = 8 << 30  # of address space: gcc needs 0.1 GB for a kernel, zig maps far more than it uses
-OUTPUT_BYTES = 256 << 20  # of one file that the compiler writes
 KEPT_BYTES, CHUNK = 1 << 14, 1 << 16  # of what it prints: kept in the end, read at a time
 DRAIN_CHUNKS = 64  # read after its end, at most: a child that escaped may go on for ever
 LOOK_SECONDS = 0.02  # how often to see whether it has ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,8 +19,8 @@ from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
+from codegen.planning.algorithms.table import are_ours
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import algorithm
 from codegen.problem.targets import Target, runs_here
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ class CompiledKernel:
     def pack(self, kernel: Array) -> Array:
         """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
-        kernel = self.plan.half.encode(kernel) if self.plan.half else kernel
+        kernel = self.plan.kernel_format.encode(kernel)
         if self.plan.weights != "packed":
             return kernel
-        return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
+        return np.ascontiguousarray(self.plan.pack(kernel))
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
@@ -83,13 +84,19 @@ class CompiledKernel:
 
         return run
 
+    def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        """Raise ShapeError unless `run` could take these."""
+        p = self.plan.problem
+        numbers = self.plan.packed_numbers if self.plan.weights == "packed" else math.prod(p.kernel_shape)
+        check(self.plan, x, y, kernel, bias, numbers)
+
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
         """A function of no arguments that computes `y` from what `x` then holds, as cheaply as Python can call C.
 
         It keeps the arrays alive. It has one workspace: threads that call at once bind each for itself.
         Raises ShapeError.
         """
-        check(self.plan, x, y, kernel, bias)
+        self.check(x, y, kernel, bias)
         calls, kept = [], []
         for block, workspace in _blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
             block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
@@ -184,10 +191,10 @@ def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], 
     """As `load`, of a plan: `write`, which renders it, is called only where something must be compiled.
 
     It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
-    by the plan and by the state of the package's files.
+    by the plan and by the state of the package's files. Text of an algorithm from outside is looked at each time.
     """
     making = _Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), self_test.prove)
-    return _loaded(making, plan.target, threads, _known) or ReferenceKernel(plan)
+    return _loaded(making, plan.target, threads, _known if are_ours(plan) else _compiled) or ReferenceKernel(plan)
 
 
 def load_backward(

@@ -31,21 +31,24 @@ class ReferenceKernel:
 
     def pack(self, kernel: Array) -> Array:
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
-        return self.plan.half.encode(kernel) if self.plan.half else kernel
+        return self.plan.kernel_format.encode(kernel)
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         if kernel is None:
             raise GenConvError(
                 "without a compiler the weights are needed here: the C that has them baked in cannot run"
             )
-        taps = self.plan.half.decode(kernel) if self.plan.half else kernel
+        taps = self.plan.kernel_format.decode(kernel)
         y[...] = reference.convolve(self.plan.problem, x, taps, bias)
 
     def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
         return lambda x, y: self.run(x, y, kernel, bias)
 
+    def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+        check(self.plan, x, y, kernel, bias, math.prod(self.plan.problem.kernel_shape))
+
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
-        check(self.plan, x, y, kernel, bias)
+        self.check(x, y, kernel, bias)
         return lambda: self.run(x, y, kernel, bias)
 
 
@@ -54,8 +57,8 @@ def steps_of(p: ConvProblem, x: Array) -> int:
     return int(x.shape[1 if p.channels_last else 2])
 
 
-def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Array | None) -> None:
-    """Raise ShapeError unless all arrays are what the C code takes them to be."""
+def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Array | None, numbers: int) -> None:
+    """Raise ShapeError unless all arrays are what the C code takes them to be, the weights of so many numbers."""
     p = plan.problem
     steps = (steps_of(p, x) if x.ndim == 3 else 0) if p.steps is None else p.steps
     wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
@@ -68,8 +71,8 @@ def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Arr
         if array is None or array.shape != shape or array.dtype != p.dtype or not array.flags.c_contiguous:
             got = "nothing" if array is None else f"{array.dtype} {array.shape}"
             raise ShapeError(f"`{name}`: got {got}, expected contiguous {p.dtype} {shape}")
-    stored = "uint16" if plan.half else p.dtype
-    if weights is not None and (weights.dtype != stored or weights.size < math.prod(p.kernel_shape)):
+    stored = plan.kernel_format.array
+    if weights is not None and (weights.dtype != stored or weights.size != numbers):
         raise ShapeError(
             f"`kernel`: got {weights.dtype} {weights.shape}, expected what `pack` makes of {p.kernel_shape}"
         )

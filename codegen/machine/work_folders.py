@@ -18,6 +18,7 @@ from codegen.machine.ownership import Held
 __all__ = ["made", "remove", "workshop"]
 
 PREFIX = "gen-conv-"
+OUTPUT_BYTES = 256 << 20  # of one file that a compiler may write there
 STALE_SECONDS = 3600.0
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from codegen.emission.render import GeneratedSource
-from codegen.planning import planner
 from codegen.planning.plan import KernelPlan
 from codegen.problem.targets import TARGETS
 from tests.fuzz import review
@@ -68,7 +67,7 @@ def tiles_told(plan: KernelPlan) -> list[str]:
     if plan.parts:
         return [words for part in plan.parts for words in tiles_told(part)]
     found = []
-    words = planner.algorithm(plan.algorithm).describe(plan)
+    words = plan.describe()
     for rows, first, heights, width, second in TILE.findall(words.partition("tiles of ")[2]):
         for height in map(int, heights.split(" and ")):
             steps = f"{height} output step{'s' * (height != 1)}"
@@ -92,7 +91,7 @@ def test_the_tile_in_the_banner_is_the_emitted_one(target: str) -> None:
 
 
 def _described(plan: KernelPlan) -> str:
-    return planner.algorithm(plan.algorithm).describe(plan)
+    return plan.describe()
 
 
 RUNS = '{ static int ran; if (!ran) { ran = 1; fprintf(stderr, "ran %s\\n", __func__); } }'

@@ -14,7 +14,7 @@ from codegen.emission.packing import packs
 from codegen.emission.render import render
 from codegen.errors import GenConvError
 from codegen.gradients import emit
-from codegen.numbers.storage import HALVES
+from codegen.numbers.formats import STORED
 from codegen.planning import planner
 from codegen.planning.plan import Request
 from codegen.problem.targets import TARGETS, Target
@@ -81,7 +81,7 @@ def emitted(count: int, seed: int) -> Iterator[Emitted]:
 
 def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accuracy: Any) -> Emitted:
     """One of the planner's plans, the first in half of the cases."""
-    storage = draw.of(("float32", "float32", *HALVES)) if spec.dtype == "float32" else "float32"
+    storage = draw.of(("float32", "float32", *STORED)) if spec.dtype == "float32" else "float32"
     weights = draw.of(("argument", "packed", "baked"))
     problem = spec.lower()
     try:
@@ -95,5 +95,7 @@ def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accurac
         arrays = (kernel.astype(problem.dtype), None if bias is None else bias.astype(problem.dtype))
     pack = weights == "packed" and bool(packs(plan))
     source = render(plan, spec.name, banner=banner.lines(spec, plan), weights=arrays, with_pack=pack)
-    told = f"{target} {accuracy} {weights} {plan.storage} {plan.algorithm} sliced={plan.sliced} {spec.dtype} {layer}"
+    told = (
+        f"{target} {accuracy} {weights} {plan.storage} {plan.algorithm.name} sliced={plan.sliced} {spec.dtype} {layer}"
+    )
     return Emitted(spec.name, plan.target, source.files, told)

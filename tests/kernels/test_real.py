@@ -26,12 +26,16 @@ STAGES = ("stft", "magnitude", *LAYERS[1:])
 CLOSE = 2e-4  # of each output's rms, in float32 from the samples on
 
 
+def samples() -> np.ndarray:
+    """1 s of speech at 16 kHz, (1, samples, 1), as float32."""
+    found = np.frombuffer((REAL / "speech_16k.wav").read_bytes()[44:], "<i2")
+    assert found.size == 16_000
+    return (found / np.float32(32768)).astype(np.float32).reshape(1, -1, 1)
+
+
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    """1 s at 16 kHz, (1, samples, 1), as float32."""
-    samples = np.frombuffer((REAL / "speech_16k.wav").read_bytes()[44:], "<i2")
-    assert samples.size == 16_000
-    return (samples / np.float32(32768)).astype(np.float32).reshape(1, -1, 1)
+    return samples()
 
 
 def chain(x: np.ndarray, layers: Mapping[str, Callable[[np.ndarray], np.ndarray]]) -> dict[str, np.ndarray]:

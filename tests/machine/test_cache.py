@@ -291,7 +291,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 FETCH = """
 import os, signal, sys, time, warnings
-from codegen import cache
+from codegen.machine import cache
 warnings.simplefilter("ignore")
 def build():
     open(os.environ["COUNT"], "a").write("built\\n")

@@ -25,9 +25,9 @@ FORKING = """
 import os, signal, sys, threading
 import numpy as np
 import codegen
-from codegen import toolchain
+from codegen.machine import compilers
 
-assert toolchain.find() is not None
+assert compilers.find() is not None
 rng, forks, ended = np.random.default_rng(1), int(sys.argv[1]), threading.Event()
 x = np.ones((1, 9, 1), "f")
 
@@ -74,7 +74,7 @@ def test_a_fork_waits_until_a_compiler_has_started() -> None:
     """A child is never born between the making of Popen's pipes and their closing."""
     code = """
 import os, subprocess, threading
-from codegen import toolchain
+from codegen.machine import compiler_process
 
 started, go, order = threading.Event(), threading.Event(), []
 real = subprocess.Popen.__init__
@@ -86,7 +86,7 @@ def slow(self, *arguments, **options):
     order.append("started")
 
 subprocess.Popen.__init__ = slow
-compiling = threading.Thread(target=toolchain.run, args=(("true",),), kwargs={"seconds": 60})
+compiling = threading.Thread(target=compiler_process.run, args=(("true",),), kwargs={"seconds": 60})
 compiling.start()
 started.wait(60)
 threading.Timer(0.2, go.set).start()

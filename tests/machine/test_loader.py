@@ -161,10 +161,11 @@ def test_torn_entries_of_a_real_library_are_built_again(fresh: Path) -> None:
 ANSWER = """
 import json, sys, threading, warnings
 import numpy as np
-from codegen import loader, planner
-from codegen.problem import ConvProblem
-from codegen.render import render
-from codegen.targets import native
+from codegen.machine import loader
+from codegen.planning import planner
+from codegen.problem.conv_problem import ConvProblem
+from codegen.emission.render import render
+from codegen.problem.targets import native
 warnings.simplefilter("error")
 p = ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1)
 rng = np.random.default_rng(1)

@@ -22,8 +22,10 @@ from codegen.errors import UsageError, WeightsError
 from codegen.functions import activations
 from codegen.machine import compilers, wisdom
 from codegen.machine.numpy_kernel import ReferenceKernel
-from codegen.numbers.storage import HALVES, rounded
+from codegen.numbers.formats import STORED
+from codegen.numbers.storage import rounded
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -38,15 +40,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.compiles
 
-ROOT, STORAGES = test_real.ROOT, tuple(HALVES)
+ROOT, STORAGES = test_real.ROOT, tuple(STORED)
 WEIGHTS = ("packed", "argument", "baked")
-SERVING = [name for name in planner.ALGORITHMS if name not in planner.TRANSFORMING]
+SERVING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.transformed]
 CODES, FILTERS = np.arange(1 << 16, dtype=np.uint16), 1 << 11
 
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_a_weight_is_rounded_to_the_nearest_code_ties_to_even(storage: str) -> None:
-    half, rng = HALVES[storage], np.random.default_rng(1)
+    half, rng = STORED[storage], np.random.default_rng(1)
     exact = half.decode(CODES)
     numbers = np.sort(exact[np.isfinite(exact) & ((exact != 0) | (CODES == 0))].astype(np.float64))
     ties = ((numbers[1:] + numbers[:-1]) / 2).astype(np.float32)
@@ -65,7 +67,7 @@ def test_a_weight_is_rounded_to_the_nearest_code_ties_to_even(storage: str) -> N
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_codes_that_are_no_finite_number_stay_what_they_are(storage: str) -> None:
-    half = HALVES[storage]
+    half = STORED[storage]
     given = np.array([np.nan, np.inf, -np.inf, -0.0, half.largest], np.float32)
     kept = half.decode(half.encode(given))
     assert np.array_equal(kept, given, equal_nan=True)
@@ -124,10 +126,10 @@ def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable
         alone = ConvProblem(width, 1, FILTERS, 1, bias=False, channels_last=False)
         for algorithm, problem in (("direct_filters", grouped), ("direct_steps", alone)):
             found = planner.survey(Request(problem, TARGETS[target], storage=storage)).found
-            plan = next(plan for plan in found if plan.algorithm == algorithm)
+            plan = next(plan for plan in found if plan.algorithm.name == algorithm)
             x, steps = np.ones(problem.in_shape(1, problem.steps or 0), np.float32), problem.steps or 0
             calls += [Call(len(made), x, part, None, steps, FILTERS * steps) for part in parts]
-            expected += [np.repeat(HALVES[storage].decode(part), steps) for part in parts]
+            expected += [np.repeat(STORED[storage].decode(part), steps) for part in parts]
             made.append(render(plan, f"{algorithm}_{width}"))
     used = {word for source in made for word in ("set1_half(w", "load_half(w") if word in source.code}
     assert used == {"load_half(w"} | ({"set1_half(w"} if TARGETS[target].vector_bytes else set())
@@ -154,10 +156,10 @@ def of_each(seed: int, most: int, target: str) -> list[tuple[KernelPlan, int]]:
         if number % 5 == 4:
             problem = replace(problem, activation=activations.get("softmax"))
         request = Request(problem, TARGETS[target], weights, "fast", storage=storage)  # type: ignore[arg-type]
-        new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm]) < most]
+        new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm.name]) < most]
         if new:
             plan = new[int(rng.integers(len(new)))]
-            served[plan.algorithm].append((replace(plan, sliced=bool(rng.integers(2))), layer.steps))
+            served[plan.algorithm.name].append((replace(plan, sliced=bool(rng.integers(2))), layer.steps))
         if all(len(found) == most for found in served.values()):
             break
     return [each for found in served.values() for each in found]
@@ -168,14 +170,14 @@ def written(plan: KernelPlan, name: str, seed: int, steps: int) -> tuple[Generat
     rng, p = np.random.default_rng(seed), plan.problem
     x = rng.standard_normal(p.in_shape(1, steps)).astype(np.float32)
     kernel = (rng.standard_normal(p.kernel_shape) * 2.0 ** rng.uniform(-20, 3, p.kernel_shape)).astype(np.float32)
-    kernel = kernel if plan.half else rounded(kernel, STORAGES[seed % 2])
+    kernel = kernel if plan.kernel_format.coded else rounded(kernel, STORAGES[seed % 2])
     bias = rng.standard_normal(p.filters).astype(np.float32) if p.bias else None
     source = render(plan, name, weights=(kernel, bias) if plan.weights == "baked" else None, with_pack=packs(plan))
     outs, slices = math.prod(p.out_shape(1, steps)), trials.SLICES[seed % 4] if plan.sliced else 0
     if plan.weights == "baked":
         return source, Call(0, x[0], None, None, steps, outs, slices)
-    codes = plan.half.encode(kernel) if plan.half else kernel
-    packed = planner.algorithm(plan.algorithm).pack(plan, codes) if plan.weights == "packed" else codes
+    codes = plan.kernel_format.encode(kernel)
+    packed = plan.pack(codes) if plan.weights == "packed" else codes
     return source, Call(0, x[0], packed, bias, steps, outs, slices)
 
 
@@ -211,7 +213,7 @@ def test_the_sums_are_those_of_the_rounded_weights(
         if not np.array_equal(outputs[i].view(np.uint32), outputs[i + 1].view(np.uint32))
     ]
     assert not wrong, wrong[:3]
-    assert {source.plan.algorithm for source in sources} == set(SERVING)
+    assert {source.plan.algorithm.name for source in sources} == set(SERVING)
     assert all(np.isfinite(y).all() and y.any() for y in outputs if y.size > 20)
 
 
@@ -224,7 +226,7 @@ def test_pack_in_c_lays_codes_out(target: str, need: Callable[..., Any], tmp_pat
         if packs(plan):
             codes = np.random.default_rng(len(made)).permutation(CODES)
             kernel = np.resize(codes, plan.problem.kernel_shape)
-            expected.append(planner.algorithm(plan.algorithm).pack(plan, kernel))
+            expected.append(plan.pack(kernel))
             calls.append(Call(len(made), np.zeros(1), kernel, None, 0, expected[-1].size, pack=True))
             made.append(written(plan, f"k{len(made)}", 2, steps)[0])
     assert len(made) > 4
@@ -328,7 +330,7 @@ def test_layers_compute_with_what_they_say_that_they_hold(storage: str) -> None:
 @pytest.mark.parametrize("storage", STORAGES)
 def test_what_storing_moves_is_within_what_is_stated(storage: str) -> None:
     """|y - exact| <= the direct bound and the sum of max(unit |w|, tiny) |x|; the bound of `verify` is no larger."""
-    rng, half = np.random.default_rng(6), HALVES[storage]
+    rng, half = np.random.default_rng(6), STORED[storage]
     problem = ConvProblem(50, 24, 16, 5, pad_left=2, pad_right=2)
     plan = planner.answer(Request(problem, TARGETS["scalar"], storage=storage))
     x = rng.standard_normal(problem.in_shape(2, 50)).astype(np.float32)
@@ -381,7 +383,7 @@ def test_weights_that_do_not_fit_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("storage", "dtype", "said"),
     [
-        ("f16", "float32", "unknown storage `f16`: expected one of float32, float16, bfloat16"),
+        ("f16", "float32", "unknown storage `f16`: did you mean `float16`? expected one of float32, float16, bfloat16"),
         ("float16", "float64", "storage='float16' is for layers that compute in float32, got dtype float64"),
     ],
 )
@@ -461,21 +463,19 @@ def off(y: np.ndarray, exact: np.ndarray) -> list[float]:
 
 
 def test_the_table_of_real_layers_is_so() -> None:
-    """The band-pass always; the speech layers where their weights are there. To a digit of what is stated."""
+    """The band-pass and the speech layers, to a digit of what is stated."""
     known, (x, kernel, _) = stated(), test_real.ecg()
     bandpass = {
         word: codegen.load(ROOT / "examples/ecg_bandpass.conv", {"bandpass/kernel": kernel}, storage=word)
         for word in ("float32", *STORAGES)
     }
     inputs, models = {"bandpass": x[None]}, {word: dict(model) for word, model in bandpass.items()}
-    if (test_real.SHARED / "silero_encoder_weights.npz").exists():
-        weights = test_real.SHARED / "silero_encoder_weights.npz"
-        samples = np.frombuffer((test_real.SHARED / "speech_16k.wav").read_bytes()[44:], "<i2")
-        speech = (samples / np.float32(32768)).astype(np.float32).reshape(1, -1, 1)
-        for word, model in models.items():
-            model |= codegen.load(ROOT / "examples/voice_activity.conv", weights, storage=word)
-        exact = test_real.chain(speech, models["float32"])
-        inputs |= dict(zip(test_real.LAYERS, (speech, *list(exact.values())[1:]), strict=False))
+    weights = test_real.REAL / "silero_encoder_weights.npz"
+    for word, model in models.items():
+        model |= codegen.load(ROOT / "examples/voice_activity.conv", weights, storage=word)
+    speech = test_real.samples()
+    exact = test_real.chain(speech, models["float32"])
+    inputs |= dict(zip(test_real.LAYERS, (speech, *list(exact.values())[1:]), strict=False))
     for name, given in inputs.items():
         y = models["float32"][name](given)
         found = [value for word in STORAGES for value in off(models[word][name](given), y)]

@@ -16,7 +16,7 @@ from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import ROWWISE, rowwise
 from codegen.functions.registry import Call
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
@@ -61,7 +61,7 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     """Arguments, packed and baked weights; whole and sliced; between guard pages; all warnings are errors."""
     tools = need(cprogram.toolchain, TARGETS[target])
     made = trials.kernels(list(strategies.random_layers(max(10, specs // 30), 71, strategies.rowwise)), TARGETS[target])
-    assert {kernel.source.plan.algorithm for kernel in made} == {"row_activation"}
+    assert {kernel.source.plan.algorithm.name for kernel in made} == {"row_activation"}
     made = [replace_sliced(kernel, number) for number, kernel in enumerate(made)]
     trials.try_all(made, tools, tmp_path, flags=("-O1", *cprogram.WARNINGS[2:]))
 
@@ -93,7 +93,7 @@ def test_the_stated_error_of_the_text_alone(
     """Sums that are exact, as the kernel is the identity: what is left is the activation's own error."""
     tools, sources, tried = need(cprogram.toolchain, TARGETS[target]), [], []
     for name in NAMES:
-        for dtype in DTYPES:
+        for dtype in COMPUTED:
             z = rows(name, dtype)
             shape = z.shape if data_format == "channels_last" else z.T.shape
             spec = Conv1DSpec(
@@ -112,7 +112,7 @@ def test_the_stated_error_of_the_text_alone(
         y = flat.reshape(len(z), -1) if data_format == "channels_last" else flat.reshape(-1, len(z)).T
         wide, known = z.astype(DTYPE[dtype]), row_of(name)
         assert known.bound is not None
-        allowed = known.bound(wide, np.zeros_like(wide), DTYPES[dtype].unit)
+        allowed = known.bound(wide, np.zeros_like(wide), COMPUTED[dtype].unit)
         share = np.abs(y - known.reference(wide)) / allowed
         assert share.max() <= 1, (name, dtype, np.unravel_index(share.argmax(), share.shape))
         assert share.max() > 0.004, f"{name}, {dtype}: the bound says nothing"
@@ -163,7 +163,7 @@ def test_glu_halves_the_filters() -> None:
     ).header
     assert "#define g_OUT_FILTERS 4" in header
     assert "#define g_WORKSPACE_BYTES(steps) (32 * (ptrdiff_t)(steps))" in header
-    assert "(steps, 4): output steps, filters" in header
+    assert "_out_steps(steps), 4): output steps, filters" in header
 
 
 @pytest.mark.usefixtures("cached")
