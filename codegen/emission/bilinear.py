@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from codegen.emission import kernel_layouts
-from codegen.emission.cformat import ceil_over, literal, nest, times
+from codegen.emission.cformat import literal, nest
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -16,7 +16,6 @@ from codegen.emission.microkernel import (
     Step,
     accumulator,
     act_name,
-    chunk_loop,
     count_loop,
     index,
     is_long,
@@ -24,12 +23,12 @@ from codegen.emission.microkernel import (
     starts,
     step_by,
 )
+from codegen.emission.tile_walk import walk
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
-from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
@@ -46,7 +45,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     transform = named(schedule.transform, schedule.taps)
     (panel,) = schedule.panels
     gemms, calls = _products(plan, name)
-    return _walk(plan, name, transform) | {
+    return walk(plan, name, transform) | {
         "t": transform,
         "schedule": schedule,
         "panel": panel,
@@ -64,51 +63,6 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "filter_vector": Spelling.of(plan, panel.lanes).type,
         "zeros_numbers": p.group_channels,
     }
-
-
-def _walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[str, Any]:
-    """The walk over blocks of tiles: what is known of it before it runs as numbers, the rest as C."""
-    schedule, p = plan.schedule, plan.problem
-    (panel,), advance, free, dilated = schedule.panels, transform.outputs * p.dilation, p.steps is None, p.dilation > 1
-    outs = 0 if p.steps is None else p.out_steps(p.steps)
-    phases, tiles = min(outs, p.dilation), -(-outs // p.dilation)
-    chunks = -(-phases * -(-tiles // transform.outputs) // schedule.tiles)
-    a_phase = ceil_over(ceil_over("outs", p.dilation), transform.outputs)
-    in_loop = free or chunks > 1 or plan.sliced
-    first = index((advance * schedule.tiles if in_loop else 0, "chunk"))
-    here = [(p.group_filters if p.groups > 1 else 0, "g"), *_block_of(panel)]
-    products = (schedule.tiles * panel.width if schedule.by_points and panel.count > 1 else 0, "j")
-    return {
-        "dilated": dilated,
-        "advance": advance,
-        "phases": f"outs < {p.dilation} ? outs : {p.dilation}" if free else str(phases),
-        "chunks_told": in_loop,
-        "chunks": ceil_over(f"phases * ({a_phase})" if dilated else a_phase, schedule.tiles) if free else str(chunks),
-        "groups": [count_loop("g", 0, p.groups)] * (p.groups > 1),
-        "chunk_loop": [chunk_loop(plan)] * in_loop,
-        "start_told": dilated and in_loop,
-        "start": "start" if dilated and in_loop else first,
-        "next_sample": step_by("at", p.dilation),
-        "next": f"t = {name}_next(t, phases)" if dilated else step_by("t", advance),
-        "x": offset("x", (p.group_channels if p.groups > 1 else 0, "g")),
-        "first_sample": f"{times(p.stride, 't')} - left" if free else index((p.stride, "t"), -p.pad_left),
-        "steps_now": "steps" if free else str(p.steps),
-        "outs_now": "outs" if free else str(outs),
-        "panels": [count_loop("j", 0, panel.count)] * (panel.count > 1),
-        "vectors": [
-            (offset("m", products, (panel.width, "i"), i * panel.lanes), index(*here, o))
-            for i, o in enumerate(panel.offsets)
-        ],
-    }
-
-
-def _block_of(panel: Panel) -> list[int | tuple[int, str]]:
-    """The first filter of panel j of a group."""
-    if panel.count == 1:
-        return [panel.last]
-    if panel.even:
-        return [panel.first, (panel.step, "j")]
-    return [(1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")]
 
 
 def _all_products(plan: KernelPlan[Schedule], name: str) -> str:

@@ -100,11 +100,17 @@ class FilterTiles:
             spell.stored,
         )
 
+    @staticmethod
+    def _told(tile: Tile, span: Span) -> str:
+        """The taps of a span in words, and its rows where they are not all."""
+        words = f"tap {span.first}" if span.last == span.first + 1 else f"taps {span.first} to {span.last - 1}"
+        if span.bottom - span.top == tile.rows:
+            return words
+        return f"{words}, row{f's {span.top} to' if span.bottom - span.top > 1 else ''} {span.bottom - 1}"
+
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
         taps, form = range(span.first, span.last), self.schedule.form
-        words = f"tap {span.first}" if len(taps) == 1 else f"taps {span.first} to {span.last - 1}"
-        if span.bottom - span.top < tile.rows:
-            words += f", rows {span.top} to {span.bottom - 1}" if span.bottom - span.top > 1 else f", row {span.top}"
+        words = self._told(tile, span)
         channels = counted(self.channels, "channel")
         if form == "straight":
             return [

@@ -128,6 +128,4 @@ def _pairs(side: int, near: int) -> tuple[list[int], list[int]]:
     return lower, [at + near // 2 for at in lower]
 
 
-WRITER = Writer(
-    template="relayout.c.j2", view=view, inner=("channels_last",), lanes=lanes, packing=kernel_layouts.as_inner
-)
+WRITER = Writer(template="relayout.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)

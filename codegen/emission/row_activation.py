@@ -143,6 +143,4 @@ def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
         at = end
 
 
-WRITER = Writer(
-    template="row_activation.c.j2", view=view, inner=("sums",), lanes=lanes, packing=kernel_layouts.as_inner
-)
+WRITER = Writer(template="row_activation.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)

@@ -61,4 +61,4 @@ def least_outs(plan: KernelPlan[Schedule]) -> int:
     return p.out_steps(p.steps) % schedule.outs or schedule.outs
 
 
-WRITER = Writer(template="separable.c.j2", view=view, inner=("depthwise", "pointwise"), least_outs=least_outs)
+WRITER = Writer(template="separable.c.j2", view=view, least_outs=least_outs)

@@ -29,4 +29,4 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     }
 
 
-WRITER = Writer(template="signal_as_channels.c.j2", view=view, inner=("rows_of_samples",))
+WRITER = Writer(template="signal_as_channels.c.j2", view=view)

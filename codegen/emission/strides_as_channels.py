@@ -32,4 +32,4 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     }
 
 
-WRITER = Writer(template="strides_as_channels.c.j2", view=view, inner=("unstrided",), slices_inner=True)
+WRITER = Writer(template="strides_as_channels.c.j2", view=view, slices_inner=True)

@@ -197,4 +197,4 @@ class InterleavedView:
         return nest([lanes_, rows], f"sums[{pitch} * j + i] = {value};", 0).split("\n")
 
 
-WRITER = Writer(template="upsampled.c.j2", view=view, inner=("phases",), lanes=lanes, packing=kernel_layouts.by_parts)
+WRITER = Writer(template="upsampled.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_parts)

@@ -14,10 +14,12 @@ __all__ = ["view"]
 CHUNK = 256  # rows whose sums are added up before they are added to the bias' gradient: sums of sums round less
 
 
-def _first_filter(plan: OutputGradientPlan) -> str:
-    """The first filter of row block j."""
-    at, last = times(plan.width, "j"), plan.problem.filters - plan.width
-    return f"{at} < {last} ? {at} : {last}" if plan.problem.filters % plan.width else at
+def _filters(plan: OutputGradientPlan) -> dict[str, Any]:
+    """The first filter of row block j, and in the block the first that is not its neighbour's too."""
+    at, last, rest = times(plan.width, "j"), plan.problem.filters - plan.width, plan.problem.filters % plan.width
+    if not rest:
+        return {"overlaps": False, "first_filter": at, "first_new": "0"}
+    return {"overlaps": True, "first_filter": f"{at} < {last} ? {at} : {last}", "first_new": f"{at} - f"}
 
 
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
@@ -54,9 +56,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "chunk": CHUNK,
         "tail": whole * plan.width,
         "panels": -(-p.filters // plan.width),
-        "overlaps": p.filters % plan.width > 0,
-        "first_filter": _first_filter(plan),
-        "first_new": f"{times(plan.width, 'j')} - f" if p.filters % plan.width else "0",
+        **_filters(plan),
         "bias_numbers": plan.bias_numbers,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
     }

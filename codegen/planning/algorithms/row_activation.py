@@ -117,6 +117,7 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
 
 ALGORITHM = Algorithm(
     name="row_activation",
+    inner_words=("sums",),
     why_not=why_not,
     candidates=candidates,
     describe=describe,
