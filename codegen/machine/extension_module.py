@@ -79,7 +79,9 @@ def build(source: GeneratedSource, directory: Path) -> Path:
 
 def declarations(source: GeneratedSource) -> str:
     """What cffi is told of the header: the macros that are numbers, and the functions."""
-    macros = re.findall(rf"^#define ({source.name}_[A-Z_]+) \d+$", source.header, re.MULTILINE)
+    macros = re.findall(r"^#define (\w+) \d+$", source.header, re.MULTILINE)
+    spelled = re.findall(r"^#define (\w+) (\w+)$", source.header, re.MULTILINE)  # as they were, for one release more
+    macros += [old for old, new in spelled if new in macros]
     lines = [f"#define {macro} ..." for macro in macros]
     if source.plan.problem.steps is None:
         lines.append(f"ptrdiff_t {source.name}_out_steps(ptrdiff_t steps);")

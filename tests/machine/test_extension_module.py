@@ -65,6 +65,7 @@ def jit(problem: ConvProblem, x: Any, weights: Any, bias: Any) -> Any:
 def test_a_fixed_length_gives_the_bits_of_the_jit(tmp_path: Path) -> None:
     module = built(PROBLEM, "wake", tmp_path)
     buffer, lib = module.ffi.from_buffer, module.lib
+    assert (lib.WAKE_STEPS, lib.WAKE_CHANNELS, lib.WAKE_OUT_STEPS, lib.WAKE_FILTERS) == (30, 5, 30, 9)
     assert (lib.wake_STEPS, lib.wake_CHANNELS, lib.wake_OUT_STEPS, lib.wake_FILTERS) == (30, 5, 30, 9)
     x, weights, bias = numbers(30, 5), numbers(3, 5, 9), numbers(9)
     y = np.full((30, 9), np.nan, np.float32)
