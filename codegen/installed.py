@@ -1,16 +1,81 @@
-"""Where the templates and the grammar lie: inside the installed package, or beside it in a checkout."""
+"""Where the templates and the grammar lie: inside the installed package, or beside it in a checkout.
+
+A row that is registered for a while (a toy of the tests, an extension) hands its templates by `texts`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 PACKAGE = Path(__file__).resolve().parent
 STARTED = time.time_ns()  # of what is changed later, this process may have loaded what was there before
+HANDED: list[Mapping[str, str]] = []  # texts of templates by name, the last one first; not empty while a row is a guest
+
+
+class Cached(Protocol):
+    """A function with functools' cache."""
+
+    def cache_clear(self) -> None: ...
+
+
+T = TypeVar("T")
+AnyCached = TypeVar("AnyCached", bound=Cached)
+_forgetful: list[Callable[[], None]] = []
+
+
+def forgetful(function: AnyCached) -> AnyCached:
+    """`function`, whose cache depends on the package's tables, and is cleared when a guest comes or goes."""
+    _forgetful.append(function.cache_clear)
+    return function
+
+
+@contextmanager
+def texts(more: Mapping[str, str]) -> Iterator[None]:
+    """Within it, templates are found in `more` by name before those of the folder; for all threads of the process.
+
+    What is compiled meanwhile is known by its text alone, and what the package remembers of its tables is forgotten
+    before and after: whoever registers a row for a while does so within this, with no texts if it needs none.
+    """
+    HANDED.append(more)
+    _forget()
+    try:
+        yield
+    finally:
+        HANDED.pop()
+        _forget()
+
+
+@contextmanager
+def registering(table: dict[str, T], rows: Mapping[str, T], more: Mapping[str, str]) -> Iterator[None]:
+    """Within it `table` holds `rows` too, in place of its own under the same names, and templates are found in `more`.
+
+    The tables' own `registered` functions are this.
+    """
+    before = dict(table)
+    with texts(more):
+        table.update(rows)
+        try:
+            yield
+        finally:
+            table.clear()
+            table.update(before)
+
+
+def _forget() -> None:
+    for clear in _forgetful:
+        clear()
+
+
+def handed(name: str) -> str | None:
+    """The text handed for the template `name`, None where the folder's is meant."""
+    return next((more[name] for more in reversed(HANDED) if name in more), None)
 
 
 def folder(name: str) -> Path:
@@ -37,10 +102,10 @@ def fingerprint() -> str | None:
 
 
 def _files(root: str, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """(path, status) of all files under `root` whose names end so. Raises OSError."""
+    """(path, status) of files under `root` whose names end so, none of those compiled of them. Raises OSError."""
     with os.scandir(root) as entries:
         for entry in entries:
             if entry.is_dir():
-                yield from _files(entry.path, suffix)
+                yield from _files(entry.path, suffix) if entry.name != "__pycache__" else ()
             elif entry.name.endswith(suffix):
                 yield entry.path, entry.stat()

@@ -12,6 +12,7 @@ from codegen.emission import banner, render
 from codegen.emission.packing import packs
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
+from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
 from codegen.planning import planner
@@ -127,6 +128,7 @@ def kernel_for(
     return compiled(asked, measure.choice(asked, rigor), threads)
 
 
+@forgetful
 @lru_cache(maxsize=512)
 def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     """The running kernel of the planner's first plan, or of the one whose key is `choice`."""

@@ -10,7 +10,7 @@ from typing import Any
 from codegen.functions import activations
 from codegen.functions.activations import ROWS, ROWWISE, Activation, Option, Row
 from codegen.functions.registry import Call
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 
 HEAD = """\
 # Activations
@@ -88,7 +88,7 @@ def line(row: Row) -> str:
     """One row of the table; the formula is the first line of the reference's own docstring."""
     names = ", ".join(f"`{name}`" for name in (row.name, *row.aliases))
     options = ", ".join(words(option) for option in row.options) or "none"
-    bounds = [bound(row, dtype, most) for dtype, most in zip(DTYPES, row.ulps, strict=True)]
+    bounds = [bound(row, dtype, most) for dtype, most in zip(COMPUTED, row.ulps, strict=True)]
     slope = activations.slope(example(row))
     return f"| {' | '.join([names, first(row.reference), options, *bounds])} | {slope:.6g} |\n"
 

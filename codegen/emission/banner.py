@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from codegen import __version__
 from codegen.functions.activations import LINEAR, Activation, row
+from codegen.numbers.formats import Format
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.specs.kinds import Spec
@@ -78,17 +79,22 @@ def work(p: ConvProblem) -> str:
 def memory(plan: KernelPlan) -> str:
     """Bytes of weights and workspace, and where the weights are."""
     where = {"baked": "const tables in the .c file", "packed": "arguments, as packed"}.get(plan.weights, "arguments")
-    if plan.half:
-        where += f"; the kernel's are {plan.half.name}, rounded by 1 part in {1 / plan.half.unit:,.0f} at most"
+    if plan.kernel_format.coded:
+        where += f"; the kernel's are {plan.kernel_format.name}, {_rounding(plan.kernel_format)}"
     return f"{weight_bytes(plan):,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+
+
+def _rounding(row: Format) -> str:
+    """How far a weight may be moved by being stored so."""
+    return f"rounded by 1 part in {1 / row.unit:,.0f} at most" if row.unit else f"rounded by {row.tiny:g} at most"
 
 
 def weight_bytes(plan: KernelPlan) -> int:
     """Bytes of kernels and bias as the C reads them: a transform's are many times those of Keras' shape."""
     if plan.weights == "argument":
         return plan.weight_bytes
-    p, each = plan.problem, plan.half.bytes if plan.half else plan.problem.item_bytes
-    return plan.packed_numbers * each + p.bias * p.filters * p.item_bytes
+    p = plan.problem
+    return plan.packed_numbers * plan.kernel_format.bytes + p.bias * p.filters * p.item_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

@@ -23,7 +23,7 @@ from codegen.emission.microkernel import (
     starts,
 )
 from codegen.emission.writer import Writer
-from codegen.numbers.dtypes import DTYPES, DType
+from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
 from codegen.planning.plan import KernelPlan
@@ -88,7 +88,7 @@ def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     if not schedule.ahead:
         return nest(heads, f"{name}_products({v}, {u}, {m_at});", 0)
     after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
-    lines = f"const {DTYPES[p.dtype].c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
+    lines = f"const {p.format.c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
     return nest((*heads[:-1], f"{heads[-1]} {{"), lines, 0) + "\n" + "    " * (len(heads) - 1) + "}"
 
 
@@ -199,7 +199,7 @@ def _lines(
     store: Callable[[int, str | None], str],
 ) -> tuple[str, ...]:
     """The code as C, each load right before its first use and each store right after its value."""
-    dtype = DTYPES[plan.problem.dtype]
+    dtype = plan.problem.format
     wanted: dict[str | None, list[int]] = {}
     for i, name in enumerate(code.results):
         wanted.setdefault(name, []).append(i)
@@ -225,7 +225,7 @@ def _lines(
     return tuple(lines)
 
 
-def _value(s: Statement, spell: Spelling, dtype: DType) -> str:
+def _value(s: Statement, spell: Spelling, dtype: Format) -> str:
     a, b = s.operands[0], s.operands[-1]
     factor = spell.broadcast(literal(s.factor, dtype))
     match s.kind:

@@ -9,13 +9,12 @@ from itertools import islice
 from typing import Any
 
 from codegen.errors import GenConvError
-from codegen.numbers.dtypes import DType
+from codegen.numbers.formats import Format
 from codegen.planning.plan import Algorithm
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
 LARGEST = 2**63 - 1  # of a literal that every C99 compiler reads
-LARGEST_FLOAT = (2 - 2**-23) * 2.0**127  # FLT_MAX
 
 
 class CText(str):
@@ -79,7 +78,7 @@ def written(value: Any) -> Any:
     return value
 
 
-def literal(value: float, dtype: DType) -> CText:
+def literal(value: float, dtype: Format) -> CText:
     """The shortest decimal literal of `dtype` that reads back as the same bits; NaN and inf as constant quotients.
 
     A number beyond the largest of `dtype` is inf. Raises GenConvError for what is no number.
@@ -87,7 +86,7 @@ def literal(value: float, dtype: DType) -> CText:
     return CText(_literal(value, dtype))
 
 
-def _literal(value: float, dtype: DType) -> str:
+def _literal(value: float, dtype: Format) -> str:
     """The same as a plain string, for tables of millions."""
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, (int, float))):
         raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
@@ -99,16 +98,26 @@ def _literal(value: float, dtype: DType) -> str:
     return text + dtype.suffix
 
 
-def _shortest(number: float, dtype: DType) -> str:
+def _shortest(number: float, dtype: Format) -> str:
     """With a point or an exponent, as floats are written; or nan, inf, -inf."""
-    if dtype.bytes == 8:
-        return repr(float(number))
+    text = repr(float(number))
+    if not dtype.single or _short(text):
+        return text
     import numpy as np
 
-    if abs(number) > LARGEST_FLOAT:
+    if abs(number) > dtype.largest:
         with np.errstate(over="ignore"):
             return str(np.float32(number))
     return str(np.float32(number))
+
+
+def _short(text: str) -> bool:
+    """Whether a float that is written so is written so as a float32, too: of six digits no two are one float32.
+
+    Said of 0 and of 1e-3 to 1e6, where no such number comes as near to the middle of two float32 as a double rounds.
+    """
+    digits = text.removeprefix("-").replace(".", "").strip("0")
+    return not digits or (digits.isdigit() and len(digits) <= 6 and 1e-3 <= abs(float(text)) < 1e6)
 
 
 def told(value: float) -> CText:
@@ -118,14 +127,11 @@ def told(value: float) -> CText:
     return CText(value)
 
 
-def table(values: Iterable[float], dtype: DType, per_line: int = 8, indent: str = "    ") -> CText:
-    """The inside of an initializer: literals, `per_line` to a line."""
-    return _rows((_literal(value, dtype) for value in values), per_line, indent)
-
-
-def codes(values: Iterable[int], per_line: int = 12, indent: str = "    ") -> CText:
-    """The same of numbers of 16 bits, in hexadecimal."""
-    return _rows((f"0x{value:04x}" for value in values), per_line, indent)
+def table(values: Iterable[Any], stored: Format, indent: str = "    ") -> CText:
+    """The inside of an initializer: literals, eight to a line; of a format of codes these, in hexadecimal, twelve."""
+    if stored.coded:
+        return _rows((f"0x{value:0{2 * stored.bytes}x}" for value in values), 12, indent)
+    return _rows((_literal(value, stored) for value in values), 8, indent)
 
 
 def _rows(words: Iterator[str], per_line: int, indent: str) -> CText:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.emission.microkernel import index
-from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
@@ -21,7 +20,7 @@ class Parameter:
 
 def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
     """The arguments of the public function `name`, in their fixed order."""
-    p, c = plan.problem, DTYPES[plan.problem.dtype].c
+    p, c = plan.problem, plan.problem.format.c
     steps = "steps" if p.steps is None else str(p.steps)
     found = [Parameter("x", f"const {c} *x", _shape(p, steps, p.channels, "steps", "channels"))]
     if p.steps is None:
@@ -29,7 +28,7 @@ def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
     if plan.weights != "baked":
         for label, part in kernels(plan):
             shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
-            shape += f"; {plan.storage} codes" if plan.half else ""
+            shape += f"; {plan.storage} codes" if plan.kernel_format.coded else ""
             found.append(Parameter(label, f"const {stored(plan)} *{label}", shape))
         if p.bias:
             found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
@@ -72,7 +71,7 @@ def workspace_size(plan: KernelPlan, steps: str = "steps") -> str:
 
 def stored(plan: KernelPlan) -> str:
     """The C type of the kernel array's numbers."""
-    return plan.half.c if plan.half else DTYPES[plan.problem.dtype].c
+    return plan.kernel_format.c
 
 
 def entry(plan: KernelPlan, name: str) -> str:

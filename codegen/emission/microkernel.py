@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from codegen.emission.cformat import times
 from codegen.functions.activations import LINEAR
-from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
@@ -47,9 +46,8 @@ class Spelling:
 
     @classmethod
     def of(cls, plan: KernelPlan, lanes: int) -> Spelling:
-        return cls(
-            lanes, plan.target.vector_bytes == 0, DTYPES[plan.problem.dtype].c, plan.half.c if plan.half else None
-        )
+        stored = plan.kernel_format
+        return cls(lanes, plan.target.vector_bytes == 0, plan.problem.format.c, stored.c if stored.coded else None)
 
     @property
     def type(self) -> str:

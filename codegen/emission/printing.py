@@ -7,9 +7,10 @@ or a macro: so no text of a definition or of a weight file reaches C but through
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from inspect import ismethod
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -18,16 +19,16 @@ from jinja2.compiler import CodeGenerator, Frame
 
 from codegen.emission import cformat
 from codegen.emission.cformat import CText, written
+from codegen.emission.compiled_templates import CompiledTemplates
 from codegen.errors import GenConvError
-from codegen.installed import folder
+from codegen.installed import folder, handed
 
 __all__ = ["Environment", "environment"]
 
 WRITERS = ("codegen.emission.", "codegen.gradients.")
 TABLES = (
-    "codegen.numbers.dtypes",
+    "codegen.numbers.formats",
     "codegen.problem.targets",
-    "codegen.numbers.storage",
     "codegen.planning.transforms.transform",
 )
 """Modules whose values hold C, or words of our own tables: their strings may be printed."""
@@ -102,17 +103,35 @@ def _writes(module: str) -> bool:
     return module.startswith(WRITERS) or module in TABLES
 
 
+class Loader(jinja2.FileSystemLoader):
+    """The files of templates/, and before them what is handed with a row for a while (codegen.installed.texts)."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        text, path = handed(template), ""
+        if text is None:
+            found, path, _ = super().get_source(environment, template)
+        else:
+            found = text
+        return found, path, lambda: handed(template) == text
+
+
+def _maker() -> bytes:
+    """The text of what a compiled template depends on beside its own: this module, and what it folds constants with."""
+    return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__))
+
+
 def environment() -> Environment:
-    """The environment of all templates."""
+    """The environment of all templates. A compiled one is kept until another text is handed under its name."""
     made = Environment(
-        loader=jinja2.FileSystemLoader(folder("templates")),
+        loader=Loader(folder("templates")),
+        bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
         undefined=jinja2.StrictUndefined,
         finalize=printed,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
-        auto_reload=False,
+        auto_reload=True,
         cache_size=-1,  # a dict: the default holds a lock, which a fork could leave held
     )
     made.filters["number"] = cformat.literal

@@ -40,7 +40,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return {
         "schedule": schedule,
         "turns": tuple(Turn.of(side, p.item_bytes) for side in sides),
-        "word": {4: "int", 8: "long long"}[p.item_bytes],
+        "word": p.format.word,
         "sides": {"in": Side(schedule.lanes_in, p.channels), "out": Side(schedule.lanes_out, p.filters)},
         "chunks": ceil_over("outs", schedule.outs) if free else chunks,
         "here": here,

@@ -17,7 +17,7 @@ from codegen.emission.packing import Pack, packs
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
@@ -64,7 +64,7 @@ def render(
         context.update(_tables(plan, weights))
     environment = _environment()
     context["body"] = _body(plan, name, context)
-    for use in ("load", "set") if plan.half else ():
+    for use in ("load", "set") if plan.kernel_format.coded else ():
         called = re.compile(rf"v(\d+)_{use}1?_half\(").findall(context["body"])
         context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
@@ -118,7 +118,7 @@ def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
 
 def _pack(pack: Pack, context: dict[str, Any]) -> str:
     """The text of one pack function."""
-    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), DTYPES["float64"]
+    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), COMPUTED["float64"]
     matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
     more = {
         "p": p,
@@ -146,16 +146,16 @@ def jit_text(source: GeneratedSource) -> str:
 
 
 def _storage(plan: KernelPlan) -> dict[str, Any]:
-    """How weights lie in memory: their C type, their format of 16 bits if it is one, whether the header names it.
+    """How weights lie in memory: their C type, the format if it must be widened, whether the header names it.
 
     `plain`: C without the names of templates/simd serves.
     """
-    half = plan.half
+    row = plan.kernel_format
     return {
         "w": CText(stored(plan)),
-        "half": half,
-        "half_handed": half is not None and plan.weights != "baked",
-        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not half,
+        "half": row if row.coded else None,
+        "half_handed": row.coded and plan.weights != "baked",
+        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not row.coded,
     }
 
 
@@ -168,8 +168,8 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
         "plan": plan,
         "name": cformat.identifier(name),
         "target": plan.target,
-        "dtype": DTYPES[p.dtype],
-        "c": CText(DTYPES[p.dtype].c),
+        "dtype": p.format,
+        "c": CText(p.format.c),
         **_storage(plan),
         "lanes": lanes_of(plan),
         "act_lanes": lanes_of(plan),
@@ -215,14 +215,14 @@ def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
 
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
-    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
     kernel, bias = weights
-    kernel = plan.half.encode(kernel) if plan.half else kernel
+    kernel = stored_as.encode(kernel)
     given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
     tables = []
     for (label, part), array in zip(kernels(plan), given, strict=True):
         packed = part.pack(array)
-        text = cformat.codes(packed.tolist()) if plan.half else cformat.table(packed.tolist(), dtype)
+        text = cformat.table(packed.tolist(), stored_as)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))
     if p.bias:
         assert bias is not None

@@ -13,6 +13,7 @@ import numpy as np
 from codegen.errors import ShapeError
 from codegen.functions.activations import LINEAR
 from codegen.gradients.libraries import Backward
+from codegen.installed import forgetful
 from codegen.numbers import arrays
 from codegen.planning.plan import Accuracy
 from codegen.problem.conv_problem import ConvProblem
@@ -105,6 +106,7 @@ class Way:
         return self.first.input_gradient(each, dbetween), np.concatenate([deach.ravel(), dacross.ravel()])
 
 
+@forgetful
 @lru_cache(maxsize=256)
 def way(problem: ConvProblem, steps: int, target: Target, accuracy: Accuracy) -> Way:
     """The way back through `problem` for that many steps."""

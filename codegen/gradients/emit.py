@@ -13,7 +13,6 @@ from codegen.functions import activations
 from codegen.functions.activations import LINEAR, Activation
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
-from codegen.numbers.dtypes import DTYPES
 from codegen.planning import planner
 from codegen.planning.plan import Accuracy, KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -141,7 +140,7 @@ def _banner(spec: Spec, parts: Parts) -> tuple[str, ...]:
     """The head of both files."""
     p = parts.problem
     assert p.steps is not None
-    c = DTYPES[p.dtype].c
+    c = p.format.c
     return (
         f"{spec.name}_backward: the gradients of a {spec.kind}, written by gen-conv {__version__}.",
         "This file belongs to whoever generated it, to use under any licence or none.",

@@ -20,7 +20,6 @@ from codegen.emission.microkernel import (
 )
 from codegen.emission.relayout import Turn
 from codegen.gradients.plan import KernelGradientPlan, Panels
-from codegen.numbers.dtypes import DTYPES
 from codegen.planning.algorithms import tiling
 
 __all__ = ["view"]
@@ -76,7 +75,7 @@ class KernelTiles:
         self.plan, self.name, self.problem = plan, name, plan.problem
         p, last = plan.problem, plan.problem.channels_last
         assert p.steps is not None
-        self.spell = Spelling(plan.lanes, plan.target.vector_bytes == 0, DTYPES[p.dtype].c)
+        self.spell = Spelling(plan.lanes, plan.target.vector_bytes == 0, p.format.c)
         self.outs = p.out_steps(p.steps)
         self.dz_filter = 1 if last else self.outs
         self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.steps)
@@ -226,7 +225,7 @@ class ChannelTiles(KernelTiles):
 def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
     p, tiles = plan.problem, (ChannelTiles if plan.channelwise else KernelTiles)(plan, name)
-    dtype, vectors = DTYPES[p.dtype], plan.target.vector_bytes > 0
+    dtype, vectors = p.format, plan.target.vector_bytes > 0
     return (
         _places(tiles)
         | _turn(plan, name)
@@ -255,7 +254,7 @@ def _turn(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
         return {"turn": None}
     turn = Turn.of(plan.lanes, plan.problem.item_bytes)
     lines = [line.replace(f"v{turn.side}_pick(", f"{name}_pick(") for line in turn.lines]
-    return {"turn": turn, "turn_lines": lines, "word": {4: "int", 8: "long long"}[plan.problem.item_bytes]}
+    return {"turn": turn, "turn_lines": lines, "word": plan.problem.format.word}
 
 
 def _places(tiles: KernelTiles) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from codegen.functions.activations import LINEAR
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
+from codegen.installed import forgetful
 from codegen.machine import loader, self_test, self_test_inputs
-from codegen.numbers.dtypes import DTYPES
 from codegen.planning.plan import Accuracy, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
@@ -36,6 +36,7 @@ NAME = "gradient"
 MOST, Z_UNIT = 15, 8  # of the self-test: whole numbers up to this; z are eighths of them, and multiples
 
 
+@forgetful
 @lru_cache(maxsize=256)
 class Backward:
     """The backward kernels of one problem of known length, each compiled when it is first needed; one for all calls.
@@ -161,8 +162,8 @@ def _prove_output(kernel: CompiledKernel, compiler: Compiler) -> None:
     p: ConvProblem = made.problem
     if self_test_inputs.too_large(p):
         return
-    curved, unit = p.activation != LINEAR, DTYPES[p.dtype].unit
-    scales = np.array(self_test_inputs.SCALES[p.dtype] if curved else (1, 1))[:, None, None]
+    curved, unit = p.activation != LINEAR, p.format.unit
+    scales = np.array(p.format.of_pair(self_test_inputs.SCALES) if curved else (1, 1))[:, None, None]
     shape = p.out_shape(len(scales), p.steps or 0)
     dy, z = (
         _whole(shape, p, 3),

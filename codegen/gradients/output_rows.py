@@ -7,7 +7,6 @@ from typing import Any
 from codegen.emission.microkernel import index
 from codegen.functions.activations import LINEAR
 from codegen.gradients.plan import OutputGradientPlan
-from codegen.numbers.dtypes import DTYPES
 
 __all__ = ["view"]
 
@@ -16,7 +15,7 @@ CHUNK = 256  # rows whose sums are added up before they are added to the bias' g
 
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
-    p, dtype = plan.problem, DTYPES[plan.problem.dtype]
+    p, dtype = plan.problem, plan.problem.format
     assert p.steps is not None
     outs, curved = p.out_steps(p.steps), p.activation != LINEAR
     whole = outs // plan.width

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
-from codegen.numbers.storage import HALVES
+from codegen.numbers.formats import COMPUTED, STORED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,8 +91,8 @@ def dtype_of(word: str, given: Collection[str]) -> dict[str, str]:
     """The argument `dtype` for their word, unless it is given. Raises ConversionError."""
     if "dtype" in given:
         return {}
-    if word not in ("float32", "float64"):
+    if word not in COMPUTED:
         way = 'give dtype="float32" to compute in that'
-        way += f', and storage="{word}" to keep its size' if word in HALVES else ""
-        raise ConversionError(f"computes in {word}, expected float32 or float64; {way}")
+        way += f', and storage="{word}" to keep its size' if word in STORED else ""
+        raise ConversionError(f"computes in {word}, expected {' or '.join(COMPUTED)}; {way}")
     return {"dtype": word}

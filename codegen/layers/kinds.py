@@ -208,10 +208,15 @@ def of(
     storage: str = "float32",
 ) -> Layer:
     """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
-    cls = LAYERS[type(spec)]
+    cls = _class_of(type(spec))
     layer = cls.__new__(cls)
     layer._take(spec, target, accuracy, rigor, threads, storage)
     return layer
+
+
+def _class_of(kind: type[Spec]) -> type[Layer]:
+    """The class of a kind's layers: one made for it where none here has a signature for it."""
+    return LAYERS[kind] if kind in LAYERS else type(kind.keras, (Layer,), {"kind": kind})
 
 
 def _define(layer: Layer, arguments: dict[str, Any]) -> None:

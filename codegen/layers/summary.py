@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from codegen.numbers.formats import COMPUTED
+
 if TYPE_CHECKING:
     from codegen.layers.weighted import Held
 
@@ -47,7 +49,7 @@ def row(layer: Held) -> tuple[str, str, str]:
 def totals(layer: Held, trainable: bool) -> list[str]:
     """Keras' three lines: parameters, those that training changes, those that it does not, with their bytes."""
     count = layer.count_params() if layer.built else 0
-    each = 8 if layer.dtype == "float64" else 4
+    each = COMPUTED[layer.dtype].bytes
     parts = {"Total": count, "Trainable": count * trainable, "Non-trainable": count * (not trainable)}
     return [f"{name} params: {number:,} ({_size(number * each)})" for name, number in parts.items()]
 

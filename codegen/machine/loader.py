@@ -62,7 +62,7 @@ class CompiledKernel:
     def pack(self, kernel: Array) -> Array:
         """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
-        kernel = self.plan.half.encode(kernel) if self.plan.half else kernel
+        kernel = self.plan.kernel_format.encode(kernel)
         if self.plan.weights != "packed":
             return kernel
         return np.ascontiguousarray(self.plan.pack(kernel))

@@ -123,14 +123,15 @@ def _ready(plan: KernelPlan) -> Callable[[], None] | None:
     steps = cost.steps_told(problem)
 
     def draw(*shape: int) -> Any:
-        return rng.standard_normal(shape).astype(problem.dtype)
+        return rng.standard_normal(shape).astype(problem.format.array)
 
     x, y = (
         draw(*_shape(problem, *size))
         for size in ((steps, problem.channels), (problem.out_steps(steps), problem.out_filters))
     )
     bias = draw(problem.filters) if problem.bias else None
-    return kernel.bind(x, y, kernel.pack(draw(*problem.kernel_shape)), bias)
+    most = plan.kernel_format.largest  # which a few of the numbers may be beyond, if it is small
+    return kernel.bind(x, y, kernel.pack(draw(*problem.kernel_shape).clip(-most, most)), bias)
 
 
 def _shape(problem: ConvProblem, steps: int, lanes: int) -> tuple[int, int, int]:

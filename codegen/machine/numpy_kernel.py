@@ -31,14 +31,14 @@ class ReferenceKernel:
 
     def pack(self, kernel: Array) -> Array:
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
-        return self.plan.half.encode(kernel) if self.plan.half else kernel
+        return self.plan.kernel_format.encode(kernel)
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         if kernel is None:
             raise GenConvError(
                 "without a compiler the weights are needed here: the C that has them baked in cannot run"
             )
-        taps = self.plan.half.decode(kernel) if self.plan.half else kernel
+        taps = self.plan.kernel_format.decode(kernel)
         y[...] = reference.convolve(self.plan.problem, x, taps, bias)
 
     def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
@@ -71,7 +71,7 @@ def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Arr
         if array is None or array.shape != shape or array.dtype != p.dtype or not array.flags.c_contiguous:
             got = "nothing" if array is None else f"{array.dtype} {array.shape}"
             raise ShapeError(f"`{name}`: got {got}, expected contiguous {p.dtype} {shape}")
-    stored = "uint16" if plan.half else p.dtype
+    stored = plan.kernel_format.array
     if weights is not None and (weights.dtype != stored or weights.size != numbers):
         raise ShapeError(
             f"`kernel`: got {weights.dtype} {weights.shape}, expected what `pack` makes of {p.kernel_shape}"

@@ -25,7 +25,7 @@ CONTENT, CONTENT_BYTES = re.compile(r"([0-9a-f]{64})\n([0-9a-f]{64})\n"), 130
 
 def name(*parts: str) -> str | None:
     """The alias (64 hex digits) of what is made of `parts` by this package as its files are; None if that is unsure."""
-    state = installed.fingerprint()
+    state = None if installed.HANDED else installed.fingerprint()
     return _hash(MAGIC, state, *parts) if state else None
 
 

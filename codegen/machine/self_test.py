@@ -83,7 +83,7 @@ def _expected(p: ConvProblem, tried: Trial, weights: Weights) -> tuple[Array, Ar
     slack = np.broadcast_to(weights.slack * tried.scales[:, None, None], sums.shape)
     if p.activation == LINEAR:
         return sums, slack
-    sums = sums.astype(np.longdouble if p.dtype == "float64" else np.float64)
+    sums = sums.astype(p.format.exact_in)
     with np.errstate(over="ignore", invalid="ignore"):
         exact = activations.reference(p.activation, sums, p.dtype)
         allowed = reference.through_activation(p, sums, exact, slack)

@@ -20,7 +20,7 @@ import numpy as np
 
 from codegen.functions.activations import LINEAR, row
 from codegen.machine.self_test_outputs import marks, turns
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.planning.error_bounds import is_transform
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 PATTERN = 65537  # numbers until they come again: a prime
-SCALES = {"float32": (1, 8, 64), "float64": (1, 16, 512)}  # of samples before an activation: exp ends at 88, at 709
+SCALES = (1, 8, 64), (1, 16, 512)  # of samples before an activation, single and double: exp ends at 88, at 709
 ROWS_SCALE = 16  # times less for an activation of a whole row, whose filters are then alike; and more, farther out
 MARGIN_BYTES = 1 << 16  # around each array: what a slip writes there is seen
 UNWRITTEN = 0x7F  # of each byte there, and in y: numbers near the largest, which no sum, comparison or relu passes over
@@ -81,17 +81,18 @@ class Weights:
     def of(cls, plan: KernelPlan) -> Weights:
         """Large numbers where sums are direct, as few of them are equal; small ones where a transform rounds."""
         p, rounds = plan.problem, is_transform(plan)
+        spacing = plan.kernel_format.spacing
         taps, most = (3, 3) if rounds else (15, 15 if p.depth_multiplier or p.terms > 1 << 16 else 63)
         size = _rms(taps) * _rms(most) * sqrt(p.terms) * (_rms(taps) if p.depth_multiplier else 1)
         largest = _factors(p)[-1]
-        scale = 1.0 if p.activation == LINEAR else 2.0 ** -round(log2(size)) / (largest / SCALES[p.dtype][-1])
+        scale = 1.0 if p.activation == LINEAR else 2.0 ** -round(log2(size)) / (largest / p.format.of_pair(SCALES)[-1])
         step = (
             1 if size * largest < 1 << 21 else 64
         )  # so that no sum of the largest sample has more digits than float32
-        bias = whole((p.filters,), max(1, int(size) // step), 2) * (step * scale) if p.bias else None
-        kernel = whole(p.kernel_shape, taps, 1).astype(p.dtype)
+        bias = whole((p.filters,), max(1, int(size) // step), 2) * (step * scale * spacing) if p.bias else None
+        kernel = (whole(p.kernel_shape, taps, 1) * spacing).astype(p.dtype)
         slack = min(0.12, 5e-4 + 1.2e-5 * p.terms) if rounds else 0.0  # of float32: some eight times what was seen
-        slack *= DTYPES[p.dtype].unit / DTYPES["float32"].unit
+        slack *= p.format.unit / COMPUTED["float32"].unit
         return cls(kernel, None if bias is None else bias.astype(p.dtype), most, scale, slack)
 
 
@@ -128,7 +129,7 @@ def _factors(p: ConvProblem) -> tuple[int, ...]:
     """What each sample is multiplied by before it is scaled."""
     if p.activation == LINEAR:
         return (1, 1)
-    first, *others = SCALES[p.dtype]
+    first, *others = p.format.of_pair(SCALES)
     wider = ROWS_SCALE if row(p.activation).rowwise else 1
     return (first, *(each * wider for each in others))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from codegen.errors import GenConvError, ShapeError, keras_messages
 from codegen.errors.quoting import exactly, plainly
-from codegen.numbers import storage
+from codegen.numbers import formats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,7 @@ def weight(found: Array, dtype: Any, name: str) -> Array:
     at = first_lost(found, made)
     if at is not None:
         place = tuple(map(int, np.unravel_index(at, found.shape)))
-        raise storage.beyond(name, place, found[place], str(made.dtype), np.finfo(made.dtype).max)
+        raise formats.beyond(name, place, found[place], str(made.dtype), np.finfo(made.dtype).max)
     return made
 
 

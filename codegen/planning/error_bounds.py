@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.numbers.dtypes import DTYPES, DType
+from codegen.numbers.formats import Format
 from codegen.numbers.storage import AS_COMPUTED, rounded
 from codegen.planning.transforms.worst import worst
 from codegen.problem import reference
@@ -44,7 +44,7 @@ def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: A
     import numpy as np
 
     problem = plan.problem
-    if plan.half:
+    if plan.kernel_format.coded:
         return _stored(plan, accuracy, x, kernel, bias)
     lost = _lost(plan, x, kernel, bias) if is_transform(plan) else None
     allowed = reference.bound(problem, x, kernel, bias, before=lost)
@@ -59,7 +59,7 @@ def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Arra
     """
     import numpy as np
 
-    problem, dtype, terms = plan.problem, DTYPES[plan.problem.dtype], plan.problem.terms + 1
+    problem, dtype, terms = plan.problem, plan.problem.format, plan.problem.terms + 1
     beyond = problem.reach - 1
     every = replace(problem, stride=1, pad_left=beyond, pad_right=beyond, centred=False)
     largest = reference.magnitude(every, x, kernel).max(axis=1, keepdims=True, initial=0)
@@ -75,13 +75,13 @@ def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Arra
 
 
 def _of(
-    used: Transformed, channels: int, dtype: DType, largest: Array, samples: Array, weights: Array
+    used: Transformed, channels: int, dtype: Format, largest: Array, samples: Array, weights: Array
 ) -> tuple[Array, Array]:
     """What one transform loses in sums over so many channels, and the largest number that it may reach."""
     import numpy as np
 
     most, sums = worst(used.transform), used.parts * channels
-    packed = 1 if dtype.bytes < 8 else used.transform.taps + TABLE  # roundings of a transformed weight, made in float64
+    packed = 1 if dtype.single else used.transform.taps + TABLE  # roundings of a transformed weight, made in float64
     roundings = -(-sums // used.chunks) + used.chunks + packed
     below = most.from_samples * weights + most.from_weights * packed * samples + most.from_sums
     rounded_sums = most.products * roundings / (1 - roundings * dtype.unit)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, cast, get_args
 from codegen.errors import UsageError
 from codegen.errors.quoting import exactly, plainly
 from codegen.errors.suggest import expected
-from codegen.numbers.storage import AS_COMPUTED, Half, half
+from codegen.numbers.formats import STORED, Format
+from codegen.numbers.storage import AS_COMPUTED
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
@@ -181,15 +182,15 @@ class KernelPlan(Generic[S]):
         return self.workspace_bytes + steps * self.workspace_step_bytes
 
     @property
-    def half(self) -> Half | None:
-        """The format of 16 bits that the kernel array is stored in, None where it is stored as computed with."""
-        return half(self.storage)
+    def kernel_format(self) -> Format:
+        """The format of the kernel array: the one that is computed in, or the one that its weights are stored as."""
+        return STORED.get(self.storage) or self.problem.format
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of kernel and bias as they are stored, before any packing."""
-        p, each = self.problem, self.half.bytes if self.half else self.problem.item_bytes
-        return prod(p.kernel_shape) * each + p.bias * p.filters * p.item_bytes
+        p = self.problem
+        return prod(p.kernel_shape) * self.kernel_format.bytes + p.bias * p.filters * p.item_bytes
 
     @property
     def innermost(self) -> frozenset[Algorithm]:

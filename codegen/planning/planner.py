@@ -8,7 +8,9 @@ from math import prod
 
 from codegen.errors import PlanError
 from codegen.functions.activations import row
-from codegen.numbers.storage import AS_COMPUTED, HALVES
+from codegen.installed import forgetful
+from codegen.numbers.formats import STORED
+from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import Target
@@ -31,6 +33,7 @@ class Survey:
         return next((plan for plan in self.found if plan.algorithm.name == name and plan.key == key), None)
 
 
+@forgetful
 @lru_cache(maxsize=256)
 def survey(request: Request) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""
@@ -107,7 +110,7 @@ def _stored(plans: list[KernelPlan], storage: str) -> list[KernelPlan]:
 def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
     """The plan with its weights stored so, to its innermost; on a target that has what widens them."""
     inner = _as_stored(plan.inner, storage) if plan.inner else None
-    target = plan.target if HALVES[storage].shifts else plan.target.widening()
+    target = plan.target.widening() if STORED[storage].f16c else plan.target
     others = tuple(_as_stored(part, storage) for part in plan.others)
     return replace(plan, storage=storage, target=target, inner=inner, others=others)
 

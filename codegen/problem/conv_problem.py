@@ -14,6 +14,7 @@ from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
 from codegen.functions.activations import LINEAR, Activation, row
+from codegen.numbers.formats import COMPUTED, Format
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,8 +99,13 @@ class ConvProblem:
         return min(self.kernel_size, self.up // gcd(self.up, self.dilation))
 
     @property
+    def format(self) -> Format:
+        """The format of input, sums and output, and of the weights as they are computed with."""
+        return COMPUTED[self.dtype]
+
+    @property
     def item_bytes(self) -> int:
-        return 8 if self.dtype == "float64" else 4
+        return self.format.bytes
 
     @property
     def products(self) -> int:

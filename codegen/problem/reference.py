@@ -12,7 +12,6 @@ import numpy as np
 
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR
-from codegen.numbers.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +67,7 @@ def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> A
     """
     if problem.depth_multiplier:
         return _lost_in_stages(problem, x, kernel, bias)
-    dtype, terms = DTYPES[problem.dtype], problem.terms + 1
+    dtype, terms = problem.format, problem.terms + 1
     largest = magnitude(problem, x, kernel, bias)
     allowed = terms / (1 - terms * dtype.unit) * (dtype.unit * largest) + terms * dtype.least / 2
     if not np.isfinite(largest).all():
@@ -141,7 +140,7 @@ def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array
     known = activations.row(problem.activation)
     if known.bound is not None:
         row = np.isfinite(error).all(axis=-1, keepdims=True)
-        moved = known.bound(np.where(row, sums, 0), np.where(row, error, 0), DTYPES[problem.dtype].unit)
+        moved = known.bound(np.where(row, sums, 0), np.where(row, error, 0), problem.format.unit)
         return np.where(row, moved, np.inf)
     sure = np.isfinite(error)
     sums, y, moved = (np.where(sure, array, 0) for array in (sums, y, error))

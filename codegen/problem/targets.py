@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
 from codegen.errors.suggest import expected
+from codegen.installed import forgetful, registering
+from codegen.numbers.formats import COMPUTED
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Target:
 
     def lanes(self, dtype: str) -> tuple[int, ...]:
         """The vector widths in numbers of `dtype`, widest first; the last is always 1, the plain C type."""
-        item = 8 if dtype == "float64" else 4
+        item = COMPUTED[dtype].bytes
         widths, width = [], self.vector_bytes // item
         while width > 1 and width * item >= 16:
             widths.append(width)
@@ -81,6 +85,11 @@ TARGETS: dict[str, Target] = {
 }
 
 
+def registered(target: Target, texts: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Within it `target` is one of the targets, spelled in C by `texts`: templates by name, simd/NAME.h.j2 at least."""
+    return registering(TARGETS, {target.name: target}, texts)
+
+
 def target_named(name: str) -> Target:
     """The row of that name; `native` is the widest that this CPU runs. Raises UsageError for another word."""
     known = ("native", *TARGETS)
@@ -89,10 +98,11 @@ def target_named(name: str) -> Target:
     return native() if name == "native" else TARGETS[name]
 
 
+@forgetful
 @lru_cache(maxsize=1)
 def native() -> Target:
     """The widest target that this CPU can run."""
-    return [target for target in TARGETS.values() if runs_here(target)][-1]
+    return max(filter(runs_here, TARGETS.values()), key=lambda target: target.vector_bytes)
 
 
 def runs_here(target: Target) -> bool:

@@ -7,17 +7,27 @@ and codegen.specs.transpose_spec have the others.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from codegen.errors import SpecError, keras_messages
+from codegen.installed import registering
 from codegen.specs import rules
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Relation, Spec
 from codegen.specs.parameters import parameter, whole
 from codegen.specs.separable_spec import SeparableConv1DSpec
 from codegen.specs.transpose_spec import Conv1DTransposeSpec
 
-__all__ = ["KINDS", "Conv1DSpec", "Conv1DTransposeSpec", "DepthwiseConv1DSpec", "SeparableConv1DSpec", "Spec"]
+__all__ = [
+    "KINDS",
+    "Conv1DSpec",
+    "Conv1DTransposeSpec",
+    "DepthwiseConv1DSpec",
+    "SeparableConv1DSpec",
+    "Spec",
+    "registered",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +88,11 @@ class DepthwiseConv1DSpec(Spec):
     def refusals(self) -> Iterator[SpecError]:
         yield from super().refusals()
         yield from rules.keras_refuses_causal(self)
+
+
+def registered(kind: type[Spec]) -> AbstractContextManager[None]:
+    """Within it `kind` is one of the kinds, by its word, for definitions, layers and weights."""
+    return registering(KINDS, {kind.kind: kind}, {})
 
 
 ALL: tuple[type[Spec], ...] = (Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Conv1DTransposeSpec)

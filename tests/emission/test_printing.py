@@ -22,8 +22,10 @@ from codegen.emission.row_activation import Segment
 from codegen.errors import GenConvError
 from codegen.functions import activations
 from codegen.functions.registry import Call
+from codegen.installed import texts
 from codegen.language import reader
-from codegen.numbers.dtypes import DTYPES
+from codegen.machine import plan_index
+from codegen.numbers.formats import COMPUTED, STORED
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
@@ -31,7 +33,7 @@ from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
 from tests.support import cprogram, strategies
 
-FLOAT, DOUBLE = DTYPES["float32"], DTYPES["float64"]
+FLOAT, DOUBLE = COMPUTED["float32"], COMPUTED["float64"]
 EVIL = "*/ int evil; /*"
 
 
@@ -251,8 +253,10 @@ class TestCFormat:
         assert [cformat.told(value) for value in (1, 0.5, 1e-7, -2.0)] == ["1", "0.5", "1e-07", "-2.0"]
 
     def test_table_and_codes(self) -> None:
-        assert cformat.table([1, 2.5, -3], FLOAT, per_line=2) == "    1.0f, 2.5f,\n    -3.0f"
-        assert cformat.codes([0, 255, 65535], per_line=2) == "    0x0000, 0x00ff,\n    0xffff"
+        assert cformat.table([1, 2.5, -3] * 3, FLOAT).startswith("    1.0f, 2.5f, -3.0f,")
+        assert cformat.table([1, 2.5, -3] * 3, FLOAT).endswith("2.5f,\n    -3.0f")
+        codes = "    0x0000, 0x00ff, " + "0xffff, " * 9 + "0xffff,\n    0xffff"
+        assert cformat.table([0, 255, *[65535] * 11], STORED["float16"]) == codes
         assert cformat.table([], DOUBLE) == ""
 
     @pytest.mark.parametrize(
@@ -307,3 +311,56 @@ class TestCFormat:
     def test_not_typed(self, value: object) -> None:
         with pytest.raises(GenConvError):
             cformat.typed(value)
+
+
+class TestHandedTexts:
+    """A template that comes with a row for a while stands before the folder's at once."""
+
+    def test_is_found_and_gone_again(self) -> None:
+        there = printing.environment()
+        with texts({"toy.c.j2": "{{ n }};", "toys.c.j2": '{% include "toy.c.j2" %} /* toys */'}):
+            assert there.get_template("toys.c.j2").render(n=7) == "7; /* toys */"
+            with texts({"toy.c.j2": "{{ n }} + {{ n }};"}):
+                assert there.get_template("toys.c.j2").render(n=7) == "7 + 7; /* toys */"
+            assert there.get_template("toys.c.j2").render(n=8) == "8; /* toys */"
+        for name in ("toy.c.j2", "toys.c.j2"):
+            with pytest.raises(jinja2.TemplateNotFound):
+                there.get_template(name)
+
+    def test_goes_before_a_file(self) -> None:
+        there = render.render(plan(), "stem").code
+        with texts({"activations/relu.c.j2": "/* another relu */\n"}):
+            assert "/* another relu */" in render.render(plan(), "stem").code
+        assert render.render(plan(), "stem").code == there
+
+    def test_prints_typed_values_alone(self) -> None:
+        with texts({"toy.c.j2": "{{ word }}"}), pytest.raises(GenConvError, match="typed"):
+            printing.environment().get_template("toy.c.j2").render(word=EVIL)
+
+    def test_a_library_is_not_known_by_its_plan_while_a_text_is_handed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("codegen.installed.fingerprint", lambda: "as it is")
+        assert plan_index.name("a plan")
+        with texts({}):
+            assert plan_index.name("a plan") is None
+        assert plan_index.name("a plan")
+
+    def test_what_is_remembered_of_the_tables_is_forgotten(self) -> None:
+        planner.survey(Request(plan().problem, TARGETS["scalar"]))
+        assert planner.survey.cache_info().currsize
+        with texts({}):
+            assert not planner.survey.cache_info().currsize
+            planner.survey(Request(plan().problem, TARGETS["scalar"]))
+        assert not planner.survey.cache_info().currsize
+
+
+def test_short_numbers_read_as_numpy_writes_them() -> None:
+    """Literals of float32: what is told without NumPy is what NumPy would tell."""
+    rng = np.random.default_rng(0)
+    numbers = [float(f"{d}e{e}") for d in (0, 1, 5, 6, 25, 123456, 999999) for e in range(-12, 8)]
+    numbers += [float(f"{rng.integers(10 ** rng.integers(1, 7))}e{rng.integers(-10, 3)}") for _ in range(20_000)]
+    numbers += [-number for number in numbers]
+    told = [number for number in numbers if cformat._short(repr(number))]
+    assert len(told) > 10_000
+    assert {-0.0, 0.0, 1.0, 6.0, 0.25, 123456.0} <= set(told)
+    assert [number for number in told if str(np.float32(number)) != repr(number)] == []
+    assert not any(map(cformat._short, ("nan", "inf", "-inf", "1e-05", "0.1234567", "16777217.0")))

@@ -19,7 +19,7 @@ from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR, ROWS, Activation
 from codegen.functions.registry import Call
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
 from tests.support import cprogram
@@ -117,12 +117,12 @@ def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
 def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:
     """Also: all widths of a target, gcc and clang, and each level of optimisation give the same bits."""
     row = TARGETS[target]
-    keys = [(activation, dtype, n) for dtype in DTYPES for activation in MODELS for n in row.lanes(dtype)]
+    keys = [(activation, dtype, n) for dtype in COMPUTED for activation in MODELS for n in row.lanes(dtype)]
     loops = [activation_loop(activation, row, dtype, n) for activation, dtype, n in keys]
     first: dict[tuple[Activation, str], np.ndarray] = {}
     for compiler, level in (("gcc", "-O2"), ("clang", "-O1")):
         tools = need(cprogram.toolchain, row, compiler)
-        made = run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES}, [level])
+        made = run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in COMPUTED}, [level])
         for (activation, dtype, n), y in zip(keys, made, strict=True):
             if (activation, dtype) not in first:
                 assert_within(activation, dtype, y)
@@ -159,12 +159,12 @@ def test_the_exponential_beneath_is_within_2_ulp(target: str, need: Need, tmp_pa
         dtype: -np.abs(random.uniform(0, low, COUNT) * random.choice([1, 1e-3, 1e-9], COUNT)).astype(dtype)
         for dtype, low in (("float32", 110), ("float64", 760))
     }
-    keys = [(dtype, n) for dtype in DTYPES for n in row.lanes(dtype)]
+    keys = [(dtype, n) for dtype in COMPUTED for n in row.lanes(dtype)]
     loops = []
     for dtype, n in keys:
         for user, text in BENEATH.items():
             beneath = activation_loop(activations.get(user), row, dtype, n)
-            more = text.format(n=n, c=DTYPES[dtype].c, unscaled=unscaled[dtype], magic=magic[dtype])
+            more = text.format(n=n, c=COMPUTED[dtype].c, unscaled=unscaled[dtype], magic=magic[dtype])
             loops.append(replace(beneath, text=beneath.text + more, result=f"v{n}_exp(v{n}_load(x + i))"))
     doubled = [key for key in keys for _ in BENEATH]
     for (dtype, _), y in zip(doubled, run(loops, row, need(cprogram.toolchain, row), tmp_path, x), strict=True):
@@ -178,12 +178,12 @@ def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: 
     """Somebody's build of the portable C may fuse products and sums as it likes."""
     row = TARGETS["scalar"]
     need(cprogram.toolchain, TARGETS["avx2"])
-    keys = [(activation, dtype) for dtype in DTYPES for activation in MODELS]
+    keys = [(activation, dtype) for dtype in COMPUTED for activation in MODELS]
     loops = [activation_loop(activation, row, dtype, 1) for activation, dtype in keys]
     flags = ("-O2", "-mfma", "-ffp-contract=fast")
     tools = need(cprogram.toolchain, row)
     for (activation, dtype), y in zip(
-        keys, run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES}, flags), strict=True
+        keys, run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in COMPUTED}, flags), strict=True
     ):
         assert_within(activation, dtype, y)
 
@@ -257,7 +257,7 @@ def test_infinities_nan_and_saturation(need: Need, tmp_path: Path) -> None:
     tools, row = need(cprogram.toolchain, TARGETS["scalar"]), TARGETS["scalar"]
     models = PLAIN
     points = sorted({x for edges in EDGES.values() for x, _ in edges[2:]})
-    for dtype in DTYPES:
+    for dtype in COMPUTED:
         x = np.array([-INF, INF, np.nan, *points], dtype)
         made = run([activation_loop(one, row, dtype, 1) for one in models], row, tools, tmp_path, {dtype: x})
         for one, y in zip(models, made, strict=True):

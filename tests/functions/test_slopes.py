@@ -13,7 +13,7 @@ import pytest
 from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.functions.registry import Call
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem.targets import TARGETS
 from tests.functions.test_activations import MODELS, bits, inputs
 from tests.support import cprogram
@@ -78,13 +78,13 @@ def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path:
     The widest vectors and the single number give the same bits, with gcc and with clang.
     """
     row = TARGETS[target]
-    widths = {dtype: sorted({row.lanes(dtype)[0], 1}) for dtype in DTYPES}
-    keys = [(activation, dtype, n) for dtype in DTYPES for activation in MODELS for n in widths[dtype]]
+    widths = {dtype: sorted({row.lanes(dtype)[0], 1}) for dtype in COMPUTED}
+    keys = [(activation, dtype, n) for dtype in COMPUTED for activation in MODELS for n in widths[dtype]]
     loops = [slope_loop(activation, row, dtype, n) for activation, dtype, n in keys]
     first: dict[tuple[Activation, str], np.ndarray] = {}
     for compiler in ("gcc", "clang"):
         tools = need(cprogram.toolchain, row, compiler)
-        made = run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES})
+        made = run(loops, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in COMPUTED})
         for (activation, dtype, n), y in zip(keys, made, strict=True):
             if (activation, dtype) not in first:
                 assert_within(activation, dtype, y)
@@ -97,10 +97,10 @@ def test_a_compiler_that_contracts_stays_within_the_bound(need: Need, tmp_path: 
     """Somebody's build of the portable C may fuse products and sums as it likes."""
     row = TARGETS["scalar"]
     need(cprogram.toolchain, TARGETS["avx2"])
-    keys = [(activation, dtype) for dtype in DTYPES for activation in MODELS]
+    keys = [(activation, dtype) for dtype in COMPUTED for activation in MODELS]
     loops = [slope_loop(activation, row, dtype, 1) for activation, dtype in keys]
     flags = ("-O2", "-mfma", "-ffp-contract=fast")
-    given = {dtype: inputs(dtype) for dtype in DTYPES}
+    given = {dtype: inputs(dtype) for dtype in COMPUTED}
     for (activation, dtype), y in zip(
         keys, run(loops, row, need(cprogram.toolchain, row), tmp_path, given, flags), strict=True
     ):
@@ -119,7 +119,7 @@ def test_it_is_the_limit_of_differences(activation: Activation) -> None:
 
 @pytest.mark.parametrize("words", KINKS)
 def test_at_a_kink_it_is_what_torch_answers(words: str) -> None:
-    for dtype in DTYPES:
+    for dtype in COMPUTED:
         x = np.array(list(KINKS[words]), dtype)
         found = activations.derivative(called(words), x)
         assert found.dtype == np.dtype(dtype)

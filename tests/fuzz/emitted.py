@@ -13,7 +13,7 @@ from codegen.emission.packing import packs
 from codegen.emission.render import render
 from codegen.errors import GenConvError
 from codegen.gradients import emit
-from codegen.numbers.storage import HALVES
+from codegen.numbers.formats import STORED
 from codegen.planning import planner
 from codegen.planning.plan import Request
 from codegen.problem.targets import TARGETS, Target
@@ -80,7 +80,7 @@ def emitted(count: int, seed: int) -> Iterator[Emitted]:
 
 def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accuracy: Any) -> Emitted:
     """One of the planner's plans, the first in half of the cases."""
-    storage = draw.of(("float32", "float32", *HALVES)) if spec.dtype == "float32" else "float32"
+    storage = draw.of(("float32", "float32", *STORED)) if spec.dtype == "float32" else "float32"
     weights = draw.of(("argument", "packed", "baked"))
     problem = spec.lower()
     try:

@@ -156,8 +156,7 @@ def _question(case: Case, steps: int, normal: bool, rng: np.random.Generator) ->
         bias = rng.integers(-9, 10, p.filters) if p.bias else None
     x, kernel = x.astype(p.dtype), kernel.astype(p.dtype)
     bias = None if bias is None else bias.astype(p.dtype)
-    if plan.half:
-        kernel = plan.half.decode(plan.half.encode(kernel))
+    kernel = plan.kernel_format.decode(plan.kernel_format.encode(kernel))
     with np.errstate(all="ignore"):
         expected = reference.convolve(p, x, kernel, bias)
         allowed = error_bounds.bound(plan, case.accuracy, x, kernel, bias)

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from time import process_time
 from typing import Any
 
-from codegen.numbers.storage import HALVES
+from codegen.numbers.formats import STORED
 from codegen.planning import planner
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
@@ -31,7 +31,7 @@ def run(count: int, seed: int, *, seconds: float = math.inf) -> tuple[int, list[
         if spec is None:
             continue
         tried += 1
-        storage = draw.of((*["float32"] * 4, *HALVES)) if spec.dtype == "float32" else "float32"
+        storage = draw.of((*["float32"] * 4, *STORED)) if spec.dtype == "float32" else "float32"
         weights, accuracy = draw.of(("argument", "packed", "baked")), draw.of(("exact", "fast", "wide"))
         request = Request(spec.lower(), TARGETS[draw.of(tuple(TARGETS))], weights, accuracy, storage=storage)
         start = process_time()

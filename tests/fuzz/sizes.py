@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from codegen.cli.main import main
 from codegen.emission import render  # noqa: F401  # what every child needs is loaded once
-from codegen.numbers.storage import HALVES
+from codegen.numbers.formats import STORED
 from codegen.problem.targets import TARGETS
 from tests.fuzz import definitions
 
@@ -66,7 +66,7 @@ def options(draw: definitions.Draw, dtype: str) -> list[str]:
     words = ["--target", draw.of(tuple(TARGETS)), "--accuracy", draw.of(("exact", "fast", "wide"))]
     words += draw.of(([], ["--packed"], ["--init", "--seed", "7"]))
     if dtype == "float32" and draw.chance(0.2):
-        words += ["--storage", draw.of(tuple(HALVES))]
+        words += ["--storage", draw.of(tuple(STORED))]
     return words
 
 

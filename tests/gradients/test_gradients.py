@@ -21,7 +21,7 @@ from codegen.gradients.backward import at_length
 from codegen.gradients.input import input_problem, turned
 from codegen.gradients.libraries import Backward
 from codegen.layers import kinds
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS, native, runs_here
@@ -182,7 +182,7 @@ def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_backward_kernels_round_no_more_than_sums_do(dtype: str) -> None:
     """Each output is a sum of n products: |error| <= (n + 1)·u/(1 - (n + 1)·u) times the sum of their sizes."""
-    unit, wide, batch = DTYPES[dtype].unit, {"float32": "float64", "float64": "longdouble"}[dtype], 3
+    unit, wide, batch = COMPUTED[dtype].unit, {"float32": "float64", "float64": "longdouble"}[dtype], 3
     largest = dict.fromkeys(("dkernel", "dx", "dbias"), 0.0)
     for seed, drawn in enumerate(problems(8, seed=8)):
         p = replace(drawn, dtype=dtype, activation=activations.get("relu"))
@@ -341,7 +341,7 @@ def test_plans_fit_their_registers_and_add_up(name: str) -> None:
         assert plan.taps * plan.channels * vectors + vectors <= TARGETS[name].registers
         assert sum(panel.count * panel.vectors for panel in plan.panels) * plan.lanes == plan.padded >= across
         assert plan.direct == (plan.padded == across and not (plan.channelwise and plan.packed))
-        assert plan.workspace_bytes % DTYPES[p.dtype].bytes == 0
+        assert plan.workspace_bytes % COMPUTED[p.dtype].bytes == 0
 
 
 def test_the_bench_of_gradients_needs_torch_and_holds_ours_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:

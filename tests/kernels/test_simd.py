@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem.targets import TARGETS, Target
 from tests.support import cprogram
 from tests.support.lanewise import Loop, header, run
@@ -36,8 +36,8 @@ def inputs(dtype: str) -> np.ndarray:
 def loops(target: Target) -> list[Loop]:
     """One loop for each word, width and dtype."""
     found = []
-    for dtype in DTYPES:
-        c = DTYPES[dtype].c
+    for dtype in COMPUTED:
+        c = COMPUTED[dtype].c
         counter = f"static {c} count_{c}(void)\n{{\n    static int n;\n    return ({c})++n;\n}}\n"
         for n in target.lanes(dtype):
             a, b, each = f"v{n}_load(x + i)", f"v{n}_load(x + {COUNT - n} - i)", f"v{n}_set1(count_{c}())"
@@ -80,7 +80,7 @@ def test_the_words_mean_the_same_on_every_target(target: str, compiler: str, nee
     row = TARGETS[target]
     tools = need(cprogram.toolchain, row, compiler)
     found = loops(row)
-    made = run(found, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES})
+    made = run(found, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in COMPUTED})
     for loop, y in zip(found, made, strict=True):
         if loop.name == "once":
             assert_counted_once(y, loop.lanes)
@@ -107,7 +107,7 @@ def turns(k: int) -> set[int]:
 
 @targets
 @compilers
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", COMPUTED)
 def test_a_header_of_which_nothing_is_used_draws_no_warning(
     target: str, compiler: str, dtype: str, need: Need, tmp_path: Path
 ) -> None:
@@ -138,7 +138,7 @@ def test_the_scalar_spelling_is_plain_c(need: Need, tmp_path: Path) -> None:
     tools = cprogram.Toolchain((need(cprogram.program, "tcc", "tcc"),))
     row = TARGETS["scalar"]
     found = [loop for loop in loops(row) if loop.name != "once"]
-    made = run(found, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in DTYPES})
+    made = run(found, row, tools, tmp_path, {dtype: inputs(dtype) for dtype in COMPUTED})
     for loop, y in zip(found, made, strict=True):
         np.testing.assert_array_equal(y, expected(loop.name, loop.dtype, 1, False), err_msg=str(loop))
 

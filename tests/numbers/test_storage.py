@@ -22,7 +22,8 @@ from codegen.errors import UsageError, WeightsError
 from codegen.functions import activations
 from codegen.machine import compilers, wisdom
 from codegen.machine.numpy_kernel import ReferenceKernel
-from codegen.numbers.storage import HALVES, rounded
+from codegen.numbers.formats import STORED
+from codegen.numbers.storage import rounded
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.compiles
 
-ROOT, STORAGES = test_real.ROOT, tuple(HALVES)
+ROOT, STORAGES = test_real.ROOT, tuple(STORED)
 WEIGHTS = ("packed", "argument", "baked")
 SERVING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.transformed]
 CODES, FILTERS = np.arange(1 << 16, dtype=np.uint16), 1 << 11
@@ -47,7 +48,7 @@ CODES, FILTERS = np.arange(1 << 16, dtype=np.uint16), 1 << 11
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_a_weight_is_rounded_to_the_nearest_code_ties_to_even(storage: str) -> None:
-    half, rng = HALVES[storage], np.random.default_rng(1)
+    half, rng = STORED[storage], np.random.default_rng(1)
     exact = half.decode(CODES)
     numbers = np.sort(exact[np.isfinite(exact) & ((exact != 0) | (CODES == 0))].astype(np.float64))
     ties = ((numbers[1:] + numbers[:-1]) / 2).astype(np.float32)
@@ -66,7 +67,7 @@ def test_a_weight_is_rounded_to_the_nearest_code_ties_to_even(storage: str) -> N
 
 @pytest.mark.parametrize("storage", STORAGES)
 def test_codes_that_are_no_finite_number_stay_what_they_are(storage: str) -> None:
-    half = HALVES[storage]
+    half = STORED[storage]
     given = np.array([np.nan, np.inf, -np.inf, -0.0, half.largest], np.float32)
     kept = half.decode(half.encode(given))
     assert np.array_equal(kept, given, equal_nan=True)
@@ -128,7 +129,7 @@ def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable
             plan = next(plan for plan in found if plan.algorithm.name == algorithm)
             x, steps = np.ones(problem.in_shape(1, problem.steps or 0), np.float32), problem.steps or 0
             calls += [Call(len(made), x, part, None, steps, FILTERS * steps) for part in parts]
-            expected += [np.repeat(HALVES[storage].decode(part), steps) for part in parts]
+            expected += [np.repeat(STORED[storage].decode(part), steps) for part in parts]
             made.append(render(plan, f"{algorithm}_{width}"))
     used = {word for source in made for word in ("set1_half(w", "load_half(w") if word in source.code}
     assert used == {"load_half(w"} | ({"set1_half(w"} if TARGETS[target].vector_bytes else set())
@@ -169,13 +170,13 @@ def written(plan: KernelPlan, name: str, seed: int, steps: int) -> tuple[Generat
     rng, p = np.random.default_rng(seed), plan.problem
     x = rng.standard_normal(p.in_shape(1, steps)).astype(np.float32)
     kernel = (rng.standard_normal(p.kernel_shape) * 2.0 ** rng.uniform(-20, 3, p.kernel_shape)).astype(np.float32)
-    kernel = kernel if plan.half else rounded(kernel, STORAGES[seed % 2])
+    kernel = kernel if plan.kernel_format.coded else rounded(kernel, STORAGES[seed % 2])
     bias = rng.standard_normal(p.filters).astype(np.float32) if p.bias else None
     source = render(plan, name, weights=(kernel, bias) if plan.weights == "baked" else None, with_pack=packs(plan))
     outs, slices = math.prod(p.out_shape(1, steps)), trials.SLICES[seed % 4] if plan.sliced else 0
     if plan.weights == "baked":
         return source, Call(0, x[0], None, None, steps, outs, slices)
-    codes = plan.half.encode(kernel) if plan.half else kernel
+    codes = plan.kernel_format.encode(kernel)
     packed = plan.pack(codes) if plan.weights == "packed" else codes
     return source, Call(0, x[0], packed, bias, steps, outs, slices)
 
@@ -329,7 +330,7 @@ def test_layers_compute_with_what_they_say_that_they_hold(storage: str) -> None:
 @pytest.mark.parametrize("storage", STORAGES)
 def test_what_storing_moves_is_within_what_is_stated(storage: str) -> None:
     """|y - exact| <= the direct bound and the sum of max(unit |w|, tiny) |x|; the bound of `verify` is no larger."""
-    rng, half = np.random.default_rng(6), HALVES[storage]
+    rng, half = np.random.default_rng(6), STORED[storage]
     problem = ConvProblem(50, 24, 16, 5, pad_left=2, pad_right=2)
     plan = planner.answer(Request(problem, TARGETS["scalar"], storage=storage))
     x = rng.standard_normal(problem.in_shape(2, 50)).astype(np.float32)

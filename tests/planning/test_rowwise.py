@@ -16,7 +16,7 @@ from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import ROWWISE, rowwise
 from codegen.functions.registry import Call
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
@@ -93,7 +93,7 @@ def test_the_stated_error_of_the_text_alone(
     """Sums that are exact, as the kernel is the identity: what is left is the activation's own error."""
     tools, sources, tried = need(cprogram.toolchain, TARGETS[target]), [], []
     for name in NAMES:
-        for dtype in DTYPES:
+        for dtype in COMPUTED:
             z = rows(name, dtype)
             shape = z.shape if data_format == "channels_last" else z.T.shape
             spec = Conv1DSpec(
@@ -112,7 +112,7 @@ def test_the_stated_error_of_the_text_alone(
         y = flat.reshape(len(z), -1) if data_format == "channels_last" else flat.reshape(-1, len(z)).T
         wide, known = z.astype(DTYPE[dtype]), row_of(name)
         assert known.bound is not None
-        allowed = known.bound(wide, np.zeros_like(wide), DTYPES[dtype].unit)
+        allowed = known.bound(wide, np.zeros_like(wide), COMPUTED[dtype].unit)
         share = np.abs(y - known.reference(wide)) / allowed
         assert share.max() <= 1, (name, dtype, np.unravel_index(share.argmax(), share.shape))
         assert share.max() > 0.004, f"{name}, {dtype}: the bound says nothing"

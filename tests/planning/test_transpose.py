@@ -187,7 +187,7 @@ def test_any_problem_with_zeros_between_the_steps() -> None:
 
 def test_a_problem_that_reads_nothing_is_refused() -> None:
     problem = ConvProblem(steps=9, channels=1, filters=1, kernel_size=1, stride=2, up=2, pad_left=1)
-    with pytest.raises(PlanError, match="interleaved: no output reads a step of the input"):
+    with pytest.raises(PlanError, match="upsampled: no output reads a step of the input"):
         planner.plan(problem, TARGETS["scalar"])
 
 

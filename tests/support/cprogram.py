@@ -130,12 +130,12 @@ class Program:
     def _dtype(self, call: Call) -> np.dtype[Any]:
         """Of the call's outputs: packed weights lie as they are stored."""
         plan = self.sources[call.kernel].plan
-        return np.dtype(np.uint16 if call.pack and plan.half else plan.problem.dtype)
+        return np.dtype(plan.kernel_format.array if call.pack else plan.problem.format.array)
 
     def _record(self, call: Call) -> bytes:
         plan = self.sources[call.kernel].plan
         dtype = np.dtype(plan.problem.dtype)
-        stored = np.uint16 if plan.half else dtype
+        stored = np.dtype(plan.kernel_format.array)
         arrays = ((call.x, dtype), (call.weights, stored), (call.bias, dtype))
         inputs = [None if array is None else array.astype(kind).tobytes() for array, kind in arrays]
         sizes = [-1 if data is None else len(data) for data in inputs]

@@ -12,7 +12,7 @@ import numpy as np
 
 from codegen.emission import cformat, render
 from codegen.functions.activations import Activation
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 from codegen.problem.targets import Target
 from tests.support.cprogram import SAME_BITS, WARNINGS, Toolchain, compile_c
 
@@ -96,7 +96,7 @@ def program(loops: Sequence[Loop], target: Target, count: int) -> str:
     parts = ["#include <stddef.h>\n"]
     rows = []
     for i, loop in enumerate(loops):
-        c, width, name = DTYPES[loop.dtype].c, DTYPES[loop.dtype].bytes, f"run_{i}_{loop.name}"
+        c, width, name = COMPUTED[loop.dtype].c, COMPUTED[loop.dtype].bytes, f"run_{i}_{loop.name}"
         body = f"""
 static void {name}(const void *from, void *to)
 {{
@@ -118,4 +118,4 @@ static void {name}(const void *from, void *to)
 def _template(path: str, target: Target, dtype: str, *lanes: int, **more: object) -> str:
     environment = render._environment()
     given = {"half": None, **more}
-    return environment.get_template(path).render(target=target, dtype=DTYPES[dtype], lanes=lanes, **given)
+    return environment.get_template(path).render(target=target, dtype=COMPUTED[dtype], lanes=lanes, **given)

@@ -122,13 +122,15 @@ def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:
 
     rng = np.random.default_rng(0)
     problem, shapes = trial.kernel.plan.problem, trial.spec.weight_shapes().items()
+    stored = trial.kernel.plan.kernel_format
+    most = stored.largest
     for steps in lengths(trial.spec):
-        whole = {name: rng.integers(-4, 5, shape) for name, shape in shapes}
+        whole = {name: rng.integers(-4, 5, shape) * stored.spacing for name, shape in shapes}
         yield _compare(trial, rng.integers(-8, 9, _shape(problem, BATCH, steps)), whole, WHOLE)
         if given:
             yield _compare(trial, rng.standard_normal(_shape(problem, BATCH, steps)), given, "given weights")
         if trial.direct or not given:
-            normal = {name: rng.standard_normal(shape) for name, shape in shapes}
+            normal = {name: rng.standard_normal(shape).clip(-most, most) for name, shape in shapes}
             yield _compare(trial, rng.standard_normal(_shape(problem, _batch(trial, steps), steps)), normal, RANDOM)
 
 
@@ -164,8 +166,8 @@ def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str)
     typed = {name: np.asarray(value, problem.dtype) for name, value in weights.items()}
     taps, bias = trial.spec.problem_weights(typed)
     x = np.ascontiguousarray(x, problem.dtype)
-    exact = reference.convolve(problem, x, taps, bias, dtype="longdouble" if problem.item_bytes == 8 else "float64")
-    nothing_rounds = data == WHOLE and not trial.direct and _stays_whole(problem, exact)
+    exact = reference.convolve(problem, x, taps, bias, dtype=problem.format.exact_in)
+    nothing_rounds = data == WHOLE and not trial.direct and _stays_whole(problem, exact / plan.kernel_format.spacing)
     bound = np.zeros(exact.shape) if nothing_rounds else error_bounds.bound(plan, trial.accuracy, x, taps, bias)
     error = _error(trial.kernel, exact, x, taps, bias)
     unbounded = np.isinf(bound)
@@ -201,8 +203,7 @@ def _stays_whole(problem: ConvProblem, exact: np.ndarray) -> bool:
     import numpy as np
 
     from codegen.functions import activations
-    from codegen.numbers.dtypes import DTYPES
 
-    fits = (problem.terms + 1) * LARGEST_PRODUCT < 1 / DTYPES[problem.dtype].unit
+    fits = (problem.terms + 1) * LARGEST_PRODUCT * problem.format.unit < 1
     whole = np.array_equal(exact, np.rint(exact))
     return fits and whole and not np.any(activations.error(problem.activation, exact, problem.dtype))

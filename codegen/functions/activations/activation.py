@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from codegen.functions.activations.row import Derivative, Row, Value
 from codegen.functions.activations.rowwise import ROWWISE
 from codegen.functions.activations.table import ROWS
 from codegen.functions.registry import Call, suggestion
+from codegen.installed import registering
+from codegen.numbers.formats import COMPUTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +32,7 @@ __all__ = [
     "function",
     "get",
     "reference",
+    "registered",
     "row",
     "slope",
     "ulps",
@@ -81,6 +85,14 @@ class Activation:
 HOME = "codegen.activations"  # the public face of these
 _BY_NAME = {word: row for row in (*ROWS, *ROWWISE) for word in (row.name, *row.aliases)}
 LINEAR = Activation("linear")
+
+
+def registered(known: Row, texts: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Within it `known` is one of the activations, under its name and its aliases.
+
+    `texts` are its templates by name: activations/NAME.c.j2, and activations/slopes/NAME.c.j2 of its derivative.
+    """
+    return registering(_BY_NAME, dict.fromkeys((known.name, *known.aliases), known), texts)
 
 
 def get(value: object) -> Any:
@@ -159,7 +171,7 @@ def ulps(activation: Activation, dtype: str) -> float:
     """The stated error in units in the last place of the exact result; 0 where the C text makes none."""
     found = row(activation)
     exact = found.exact(*(value for _, value in activation.options))
-    return 0.0 if exact else found.ulps[dtype == "float64"]
+    return 0.0 if exact else COMPUTED[dtype].of_pair(found.ulps)
 
 
 def error(activation: Activation, y: Array, dtype: str) -> Array:
@@ -185,7 +197,7 @@ def derivative_error(activation: Activation, slopes: Array, dtype: str) -> Array
     import numpy as np
 
     info, size = np.finfo(np.dtype(dtype)), np.abs(slopes)
-    stated = _derivative(activation).units[dtype == "float64"] * float(info.eps) * np.maximum(1, size)
+    stated = COMPUTED[dtype].of_pair(_derivative(activation).units) * float(info.eps) * np.maximum(1, size)
     result: Array = np.where(size > float(info.max), np.inf, stated)
     return result
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.functions.activations import curves
 from codegen.functions.activations.row import Option, Row
-from codegen.numbers.dtypes import DTYPES
+from codegen.numbers.formats import COMPUTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 SLACK = 12  # roundings of an output beside those of the row's sum: exp, a quotient or a logarithm, differences
-LEAST = {dtype.unit: dtype.least for dtype in DTYPES.values()}  # by unit roundoff
+LEAST = {dtype.unit: dtype.least for dtype in COMPUTED.values()}  # by unit roundoff
 
 
 def _axis(value: object) -> int:

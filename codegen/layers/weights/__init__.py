@@ -17,7 +17,8 @@ from codegen.errors import WeightsError
 from codegen.errors.quoting import NAME, PATH, plainly
 from codegen.functions.registry import suggestion
 from codegen.machine import files
-from codegen.numbers.storage import AS_COMPUTED, checked, half
+from codegen.numbers.formats import STORED
+from codegen.numbers.storage import AS_COMPUTED, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,12 +104,12 @@ def _floats(name: str, array: Any, storage: str) -> NDArray[Any]:
     found = _array(name, array)
     if found.dtype.str[1:] not in ("f2", "f4", "f8"):
         raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64")
-    kind = half(checked(storage))
-    if kind:
-        if found.dtype.str[1:] != "f4":
-            raise WeightsError(f"array `{name}`: got {found.dtype}, expected float32 to be stored as {storage}")
-        codes = kind.encode(found, name).reshape(found.shape)
-        found = codes if kind.shifts else codes.view(np.float16)
+    row = STORED.get(checked(storage))
+    if row:
+        if found.dtype != row.computed:
+            raise WeightsError(f"array `{name}`: got {found.dtype}, expected {row.computed} to be stored as {storage}")
+        codes = row.encode(found, name).reshape(found.shape)
+        found = codes.view(row.own) if row.own else codes if row.filed else row.decode(codes)
     return np.asarray(found, found.dtype.newbyteorder("<"), order="C")
 
 

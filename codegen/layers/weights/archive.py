@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codegen.errors import WeightsError
 from codegen.errors.quoting import NAME, PATH, plainly
-from codegen.numbers.storage import beyond
+from codegen.numbers.formats import beyond
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
