@@ -321,7 +321,7 @@ class TestShow:
         assert " for scalar: " in rows["plan"]
         assert any(name.startswith("not ") for name in rows)
         assert re.search(r"input +\(None, 3\)\n +output +\(None, 4\)", two)
-        assert f"MACs{' ' * 14}{2 * 3 * 4} an output step" in two
+        assert re.search(rf"^  MACs +{2 * 3 * 4} an output step$", two, re.M)
 
     def test_packed_weights_count_as_they_lie_in_memory(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "many.conv").write_text(
