@@ -26,9 +26,9 @@ def tick():
     ticks.append(time.perf_counter())
 import numpy as np
 import codegen
-from codegen import autotune, layers, loader, model, pipeline, planner
-for name in planner.ALGORITHMS:
-    planner.algorithm(name)
+from codegen import pipeline
+from codegen.layers import kinds, model
+from codegen.machine import loader, measure
 tick()
 (layer,) = codegen.load(sys.argv[1]).values()
 shape = layer.spec.input_shape
@@ -39,7 +39,7 @@ layer(x)
 tick()
 kernel = pipeline.kernel_for(layer.spec)
 seconds = [after - before for before, after in zip(ticks, ticks[1:])]
-print(json.dumps([kernel.plan.algorithm, *seconds]))
+print(json.dumps([kernel.plan.algorithm.name, *seconds]))
 """
 
 

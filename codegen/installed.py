@@ -102,10 +102,10 @@ def fingerprint() -> str | None:
 
 
 def _files(root: str, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """(path, status) of all files under `root` whose names end so. Raises OSError."""
+    """(path, status) of files under `root` whose names end so, none of those compiled of them. Raises OSError."""
     with os.scandir(root) as entries:
         for entry in entries:
             if entry.is_dir():
-                yield from _files(entry.path, suffix)
+                yield from _files(entry.path, suffix) if entry.name != "__pycache__" else ()
             elif entry.name.endswith(suffix):
                 yield entry.path, entry.stat()

@@ -45,7 +45,7 @@ def python(case: Case, kernel: CompiledKernel) -> Contestant:
     """`kernel.bind`: a function of no arguments on prepared pointers."""
     y, weights = empty(case), kernel.pack(case.kernel)
     call = kernel.bind(case.x, y, weights, case.bias)
-    return Contestant(kernel.plan.algorithm, from_python(call), lambda: y, case.problem.channels_last, call)
+    return Contestant(kernel.plan.algorithm.name, from_python(call), lambda: y, case.problem.channels_last, call)
 
 
 def c(case: Case, kernel: CompiledKernel) -> Contestant:
@@ -58,4 +58,4 @@ def c(case: Case, kernel: CompiledKernel) -> Contestant:
     library = ctypes.CDLL(str(kernel.path))
     keeps = (library, block, y, weights, space, case)
     loop = from_c(library.genconv_run_v1, ctypes.addressof(block))
-    return Contestant(kernel.plan.algorithm, loop, lambda: y, case.problem.channels_last, keeps)
+    return Contestant(kernel.plan.algorithm.name, loop, lambda: y, case.problem.channels_last, keeps)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from codegen import __version__
 from codegen.functions.activations import LINEAR, Activation, row
 from codegen.numbers.formats import Format
-from codegen.planning import planner
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.specs.kinds import Spec
@@ -27,7 +26,7 @@ def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
         *(f"    {name} = {value}" for name, value in _parameters(spec)),
         "",
         f"computes   {formula(plan.problem)}",
-        f"algorithm  {planner.algorithm(plan.algorithm).describe(plan)}",
+        f"algorithm  {plan.describe()}",
         *([f"kernel     {spec.kernel_told}"] if spec.kernel_told and plan.weights != "baked" else []),
         f"work       {work(plan.problem)}",
         f"memory     {memory(plan)}",
@@ -95,7 +94,7 @@ def weight_bytes(plan: KernelPlan) -> int:
     if plan.weights == "argument":
         return plan.weight_bytes
     p = plan.problem
-    return planner.packed_numbers(plan) * plan.kernel_format.bytes + p.bias * p.filters * p.item_bytes
+    return plan.packed_numbers * plan.kernel_format.bytes + p.bias * p.filters * p.item_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.cformat import literal, nest, times
 from codegen.emission.microkernel import (
     Loop,
@@ -21,6 +22,7 @@ from codegen.emission.microkernel import (
     offset,
     starts,
 )
+from codegen.emission.writer import Writer
 from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
@@ -28,19 +30,15 @@ from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
 
-TEMPLATE = "bilinear.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
-    assert isinstance(plan.schedule, Schedule)
     return {plan.schedule.lanes, plan.schedule.panels[0].lanes}
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     transform = named(schedule.transform, schedule.taps)
     (panel,) = schedule.panels
     gemms, calls = _products(plan, name)
@@ -75,10 +73,9 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
     }
 
 
-def _all_products(plan: KernelPlan, name: str) -> str:
+def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     """The loops over the points r, and by points over the panels j, of group g's products."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
     size, points = schedule.parts * p.group_channels * panel.width, len(transform.distinct)
     row = "r" if points == transform.points else _shared_row(transform)
@@ -101,10 +98,9 @@ def _shared_row(transform: Transform) -> str:
     return f"(r < {alone} ? r : {alone} + (r - {alone}) / {transform.outputs})"
 
 
-def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]]:
+def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel], list[str]]:
     """The GEMM's register tiles, and their calls for all tiles of a block, chunk by chunk of the channels."""
     schedule, channels = plan.schedule, plan.problem.group_channels
-    assert isinstance(schedule, Schedule)
     gemms, calls = [], []
     sums = schedule.parts * channels
     bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
@@ -123,10 +119,9 @@ def _products(plan: KernelPlan, name: str) -> tuple[list[Microkernel], list[str]
     return gemms, calls
 
 
-def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
+def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Microkernel:
     """rows tiles x the panel's filters: the sum over channels of one point; `more` adds it to the sum of others."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     (panel,) = schedule.panels
     spell, vectors = Spelling.of(plan, panel.lanes), range(len(panel.offsets))
     loads = tuple((f"w{i}", spell.load("w", (panel.width, "c"), i * panel.lanes)) for i in vectors)
@@ -162,7 +157,7 @@ def _gemm(plan: KernelPlan, name: str, rows: int, more: bool) -> Microkernel:
     )
 
 
-def _forward(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+def _forward(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
     """One vector of channels: the rows' samples to the points."""
     spell = Spelling.of(plan, schedule.lanes)
     loads = {f"x{i}": spell.load(f"row[{i}]", (1, "c")) for i in range(code.inputs)}
@@ -173,7 +168,7 @@ def _forward(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...
     return _lines(plan, code, spell, loads, store)
 
 
-def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...]:
+def _inverse(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
     """One vector of filters: the points' products to the outputs."""
     (panel,) = schedule.panels
     spell = Spelling.of(plan, panel.lanes)
@@ -197,7 +192,11 @@ def _inverse(plan: KernelPlan, code: Code, schedule: Schedule) -> tuple[str, ...
 
 
 def _lines(
-    plan: KernelPlan, code: Code, spell: Spelling, loads: dict[str, str], store: Callable[[int, str | None], str]
+    plan: KernelPlan[Schedule],
+    code: Code,
+    spell: Spelling,
+    loads: dict[str, str],
+    store: Callable[[int, str | None], str],
 ) -> tuple[str, ...]:
     """The code as C, each load right before its first use and each store right after its value."""
     dtype = plan.problem.format
@@ -240,3 +239,6 @@ def _value(s: Statement, spell: Spelling, dtype: Format) -> str:
     if spell.plain:
         return f"{factor} * {a} {sign or '+'} {b}"
     return f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"
+
+
+WRITER = Writer(template="bilinear.c.j2", view=view, lanes=lanes, packing=kernel_layouts.transformed)

@@ -10,6 +10,7 @@ from typing import Any
 
 from codegen.errors import GenConvError
 from codegen.numbers.formats import Format
+from codegen.planning.plan import Algorithm
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
@@ -48,6 +49,8 @@ def typed(value: object, declared: str = "") -> None:
     """
     if declared == "int":
         integer(value)  # type: ignore[arg-type]  # it raises for what is none
+    elif isinstance(value, Algorithm):
+        typed(value.name)
     elif is_dataclass(value):
         for field in fields(value):
             if field.name not in ("cost", "rejected"):  # an estimate, and sentences: neither is for the C
@@ -97,14 +100,24 @@ def _literal(value: float, dtype: Format) -> str:
 
 def _shortest(number: float, dtype: Format) -> str:
     """With a point or an exponent, as floats are written; or nan, inf, -inf."""
-    if not dtype.single:
-        return repr(float(number))
+    text = repr(float(number))
+    if not dtype.single or _short(text):
+        return text
     import numpy as np
 
     if abs(number) > dtype.largest:
         with np.errstate(over="ignore"):
             return str(np.float32(number))
     return str(np.float32(number))
+
+
+def _short(text: str) -> bool:
+    """Whether a float that is written so is written so as a float32, too: of six digits no two are one float32.
+
+    Said of 0 and of 1e-3 to 1e6, where no such number comes as near to the middle of two float32 as a double rounds.
+    """
+    digits = text.removeprefix("-").replace(".", "").strip("0")
+    return not digits or (digits.isdigit() and len(digits) <= 6 and 1e-3 <= abs(float(text)) < 1e6)
 
 
 def told(value: float) -> CText:

@@ -8,20 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "direct_filters.c.j2"
 
-
-def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, problem = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     borders: tuple[tuple[int, int, str], ...] = ()
     if schedule.interior is not None and not schedule.peeled and problem.steps is not None:
         first, last = schedule.interior
@@ -34,9 +33,8 @@ def view(plan: KernelPlan, name: str, *, depthwise: bool = False) -> dict[str, A
     }
 
 
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
-    assert isinstance(plan.schedule, Schedule)
     return {block.panel.lanes for block in plan.schedule.blocks}
 
 
@@ -76,7 +74,7 @@ class BlockView:
 class FiltersView:
     """Builds the block views of one plan under one C name."""
 
-    def __init__(self, plan: KernelPlan, name: str, depthwise: bool = False) -> None:
+    def __init__(self, plan: KernelPlan[Schedule], name: str, depthwise: bool = False) -> None:
         self.plan, self.name, self.depthwise = plan, name, depthwise
         self.tiles = FilterTiles(plan, name, depthwise)
         self.problem, self.schedule = self.tiles.problem, self.tiles.schedule
@@ -184,3 +182,6 @@ class FiltersView:
         end_step = segment.start + segment.count * rows - 1
         comment = f"outputs {segment.start} to {end_step}: {segment.count} tile{'s' * (segment.count > 1)} of {rows}"
         return Call(comment, heads, f"{name}({x}, {weights}, {y});")
+
+
+WRITER = Writer(template="direct_filters.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
 from codegen.emission.cformat import times
 from codegen.emission.microkernel import (
@@ -18,22 +19,19 @@ from codegen.emission.microkernel import (
     index,
     offset,
 )
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.direct_steps import Schedule
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "direct_steps.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
-    assert isinstance(plan.schedule, Schedule)
     return {plan.schedule.lanes, 1}  # 1: single steps at a border
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     build = _Tiles(plan, name)
     starts, grouped = schedule.starts, p.groups > 1
     step = starts[1] - starts[0] if len(starts) > 1 else 0
@@ -69,8 +67,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
 class _Tiles:
     """Builds the tile and its counted edges."""
 
-    def __init__(self, plan: KernelPlan, name: str) -> None:
-        assert isinstance(plan.schedule, Schedule)
+    def __init__(self, plan: KernelPlan[Schedule], name: str) -> None:
         self.plan, self.problem, self.schedule, self.name = plan, plan.problem, plan.schedule, name
         self.free = self.problem.steps is None
         strides = (("steps", self.problem.group_channels > 1), ("outs", self.schedule.rows > 1))
@@ -172,3 +169,6 @@ class _Tiles:
 
 def _term(factor: int, variable: int | str) -> int | tuple[int, str]:
     return factor * variable if isinstance(variable, int) else (factor, variable)
+
+
+WRITER = Writer(template="direct_steps.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_steps)

@@ -23,8 +23,7 @@ from codegen.problem.conv_problem import ConvProblem
 class FilterTiles:
     """Builds the tiles of one plan under one C name."""
 
-    def __init__(self, plan: KernelPlan, name: str, depthwise: bool = False) -> None:
-        assert isinstance(plan.schedule, Schedule)
+    def __init__(self, plan: KernelPlan[Schedule], name: str, depthwise: bool = False) -> None:
         self.plan, self.name, self.depthwise = plan, name, depthwise
         self.problem: ConvProblem = plan.problem
         self.schedule: Schedule = plan.schedule

@@ -7,7 +7,6 @@ from math import prod
 
 from codegen.emission.interface import kernels
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import packed_numbers
 
 
 def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
@@ -22,5 +21,5 @@ def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:
     if len(found) == 1:
         return ((found[0][0], 0),)
     packed = plan.weights == "packed"
-    sizes = (packed_numbers(part) if packed else prod(part.problem.kernel_shape) for _, part in found)
+    sizes = (part.packed_numbers if packed else prod(part.problem.kernel_shape) for _, part in found)
     return tuple(zip((label for label, _ in found), accumulate(sizes, initial=0), strict=False))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache
 from inspect import ismethod
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -18,6 +19,7 @@ from jinja2.compiler import CodeGenerator, Frame
 
 from codegen.emission import cformat
 from codegen.emission.cformat import CText, written
+from codegen.emission.compiled_templates import CompiledTemplates
 from codegen.errors import GenConvError
 from codegen.installed import folder, handed
 
@@ -113,10 +115,16 @@ class Loader(jinja2.FileSystemLoader):
         return found, path, lambda: handed(template) == text
 
 
+def _maker() -> bytes:
+    """The text of what a compiled template depends on beside its own: this module, and what it folds constants with."""
+    return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__))
+
+
 def environment() -> Environment:
     """The environment of all templates. A compiled one is kept until another text is handed under its name."""
     made = Environment(
         loader=Loader(folder("templates")),
+        bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
         undefined=jinja2.StrictUndefined,
         finalize=printed,
         trim_blocks=True,

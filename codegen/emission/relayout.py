@@ -5,27 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.cformat import ceil_over, times
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.relayout import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "relayout.c.j2"
 REGISTER = 16  # bytes within which a shuffle is cheap on every target
 
 
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use, beside the inner plan's."""
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
     return {schedule.lanes_in, schedule.lanes_out}
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     sides = sorted({schedule.lanes_in, schedule.lanes_out} - {1})
     here, there = (
@@ -122,3 +121,6 @@ def _pairs(side: int, near: int) -> tuple[list[int], list[int]]:
     """In each run of `near` lanes, lane by lane from two vectors in turn: the lower half, the upper half."""
     lower = [at for start in range(0, side, near) for i in range(near // 2) for at in (start + i, side + start + i)]
     return lower, [at + near // 2 for at in lower]
+
+
+WRITER = Writer(template="relayout.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, lengths
@@ -89,11 +88,15 @@ def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     """The functions of the plan; those of the plan that it is rewritten to come first, all static."""
-    module, inner = _emission(plan), ""
+    from codegen.emission.registry import writer
+
+    how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
-        rewritten = replace(part, sliced=plan.sliced and getattr(module, "SLICES_INNER", False))
+        rewritten = replace(part, sliced=plan.sliced and how.slices_inner)
         inner += within(rewritten, inner_name)
-    body = _environment().get_template(module.TEMPLATE).render(context | written(module.view(plan, name)))
+    templates = _environment()
+    template = templates.from_string(how.text) if how.text else templates.get_template(how.template)
+    body = template.render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 
@@ -109,7 +112,7 @@ def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
     """The pack functions and their text."""
     found = packs(plan)
     if not found:
-        raise PlanError(f"{plan.algorithm} has no pack function in C: bake the weights, or take another plan")
+        raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
     return {"packs": found, "packs_text": CText("\n\n".join(_pack(each, context) for each in found))}
 
 
@@ -140,11 +143,6 @@ def jit_text(source: GeneratedSource) -> str:
     before, found, after = source.code.partition(include)
     assert found
     return before + source.header + after + entry
-
-
-def _emission(plan: KernelPlan) -> Any:
-    """The module of codegen.emission that knows the plan's algorithm: TEMPLATE, view() and lanes()."""
-    return import_module(f"codegen.emission.{plan.algorithm}")
 
 
 def _storage(plan: KernelPlan) -> dict[str, Any]:
@@ -210,20 +208,20 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
 
 def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     """The vector widths in use, widest first."""
-    found = set(_emission(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
+    from codegen.emission.registry import writer
+
+    found = set(writer(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
     return tuple(sorted(found, reverse=True))
 
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
-    from codegen.planning.planner import algorithm
-
     p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
     kernel, bias = weights
     kernel = stored_as.encode(kernel)
     given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
     tables = []
     for (label, part), array in zip(kernels(plan), given, strict=True):
-        packed = algorithm(part.algorithm).pack(part, array)
+        packed = part.pack(array)
         text = cformat.table(packed.tolist(), stored_as)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))
     if p.bias:

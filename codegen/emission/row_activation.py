@@ -6,26 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.row_activation import Schedule, sums_at
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
-TEMPLATE = "row_activation.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use, beside the inner plan's."""
-    assert isinstance(plan.schedule, Schedule)
     return set(plan.schedule.widths)
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     steps = ["steps"] * (p.steps is None)
     spare = ["workspace"] * inner.has_workspace
@@ -142,3 +140,6 @@ def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
             step = "++f" if width == 1 else f"f += {width}"
             yield Segment(width, f"for (ptrdiff_t f = {at}; f < {end}; {step})", "f", f"f + {numbers}", at, False)
         at = end
+
+
+WRITER = Writer(template="row_activation.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)

@@ -8,21 +8,14 @@ from codegen.emission.cformat import times
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.separable import Schedule, is_padded, room
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "separable.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
-    """The vector widths in use: the inner plans' alone."""
-    return set()
-
-
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    assert isinstance(schedule, Schedule)
     panel, between = (size // p.item_bytes for size in room(p, schedule))
     first, second, *bias = weight_names(plan, name)
     spare = offset("between", between)
@@ -49,3 +42,6 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "count": index((p.stride, "now"), p.reach - p.stride),
         "calls": tuple(calls),
     }
+
+
+WRITER = Writer(template="separable.c.j2", view=view)

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.signal_as_channels import Schedule
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "signal_as_channels.c.j2"
 
-
-def lanes(plan: KernelPlan) -> set[int]:
-    """The vector widths in use: the inner plan's alone."""
-    return set()
-
-
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner = plan.schedule, plan.inner
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     assert inner.problem.steps is not None
     samples, sums = inner.problem.steps * schedule.width, schedule.rows * schedule.width
@@ -31,3 +24,6 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "inner_workspace": f"rows + {samples + sums + schedule.width}" if inner.workspace_bytes else "",
         "prefix": f"{name}_" if plan.weights == "baked" else "",
     }
+
+
+WRITER = Writer(template="signal_as_channels.c.j2", view=view)

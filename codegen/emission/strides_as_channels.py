@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 
-TEMPLATE = "strides_as_channels.c.j2"
-SLICES_INNER = True
 
-
-def lanes(plan: KernelPlan) -> set[int]:
-    """The vector widths in use: the inner plan's alone."""
-    return set()
-
-
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     assert p.steps is not None
     prefix = f"{name}_" if plan.weights == "baked" else ""
@@ -37,3 +29,6 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
         "call": f"{name}_inner{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
     }
+
+
+WRITER = Writer(template="strides_as_channels.c.j2", view=view, slices_inner=True)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission import kernel_layouts
 from codegen.emission.cformat import nest, times
 from codegen.emission.inner import inner_names
 from codegen.emission.microkernel import act_name, count_loop, index, offset
+from codegen.emission.writer import Writer
 from codegen.planning.algorithms.output_phases import Part
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import packed_numbers
-
-TEMPLATE = "upsampled.c.j2"
 
 
-def lanes(plan: KernelPlan) -> set[int]:
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use beside the inner plans': single numbers, where an output is its bias alone."""
-    assert isinstance(plan.schedule, Schedule)
     return {1} if None in plan.schedule.inners and act_name(plan.problem) else set()
 
 
-def view(plan: KernelPlan, name: str) -> dict[str, Any]:
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     return InterleavedView(plan, name).view()
 
@@ -29,8 +27,7 @@ def view(plan: KernelPlan, name: str) -> dict[str, Any]:
 class InterleavedView:
     """Builds the view of one plan under one C name."""
 
-    def __init__(self, plan: KernelPlan, name: str) -> None:
-        assert isinstance(plan.schedule, Schedule)
+    def __init__(self, plan: KernelPlan[Schedule], name: str) -> None:
         self.plan, self.name, self.problem, self.schedule = plan, name, plan.problem, plan.schedule
         self.rows, self.free = plan.schedule.rows, plan.problem.steps is None
         self.prefix = f"{name}_" if plan.weights == "baked" else ""
@@ -167,7 +164,7 @@ class InterleavedView:
         before = [i for i in self.schedule.inners[:number] if i is not None]
         if self.lay:
             return offset("laid", sum(self._numbers(part) for part in self.rows.parts[:number]))
-        return offset(f"{self.prefix}kernel", sum(packed_numbers(self.plan.parts[i]) for i in before))
+        return offset(f"{self.prefix}kernel", sum(self.plan.parts[i].packed_numbers for i in before))
 
     def _numbers(self, part: Part) -> int:
         return part.taps * part.phases * self.problem.group_channels * self.problem.filters
@@ -182,3 +179,6 @@ class InterleavedView:
             return nest([rows, lanes_], f"sums[{times(size, 'i')} + j] = {value};", 0).split("\n")
         pitch = "now" if self.free else str(self.schedule.chunk)
         return nest([lanes_, rows], f"sums[{pitch} * j + i] = {value};", 0).split("\n")
+
+
+WRITER = Writer(template="upsampled.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_parts)

@@ -38,6 +38,10 @@ class Source:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def start(self, number: int) -> int:
+        """The offset at which line `number` (from 1) begins; the text's end for one that it does not have."""
+        return self._starts[number - 1] if number <= len(self._starts) else len(self.text)
+
     def line(self, number: int) -> str:
         """Line `number` (from 1) without its end."""
         start, *following = self._starts[number - 1 : number + 1]

@@ -146,7 +146,7 @@ def _banner(spec: Spec, parts: Parts) -> tuple[str, ...]:
         "This file belongs to whoever generated it, to use under any licence or none.",
         "",
         f"forward    {banner.formula(p)}",
-        f"input      {planner.algorithm(parts.input.algorithm).describe(parts.input)}",
+        f"input      {parts.input.describe()}",
         f"kernel     {plan.describe(parts.kernel)}",
         f"work       {2 * p.macs(p.steps):,} multiply-adds a sample",
         f"memory     {parts.workspace_bytes:,} bytes of workspace, nothing allocated; all numbers are {c}s",

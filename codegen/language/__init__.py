@@ -1,1 +1,1 @@
-"""`.conv` text to definitions: syntax, tree, evaluation, elaboration."""
+"""The .conv language: from text to definitions, and back to text."""

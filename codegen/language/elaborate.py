@@ -9,6 +9,7 @@ from codegen.errors import SpecError, SpecErrors
 from codegen.errors.source import Span
 from codegen.errors.suggest import closest
 from codegen.language import tree
+from codegen.language.document import Layer
 from codegen.language.evaluate import Evaluator, Report
 from codegen.language.syntax_errors import short
 from codegen.specs import rules
@@ -31,10 +32,10 @@ class Given:
 
 
 class Unroller:
-    """One walk over a file's statements; `layers` are the specs found, in order."""
+    """One walk over a file's statements; `layers` are those found, in order."""
 
     def __init__(self, report: Report, *, strict_keras: bool, baked: bool) -> None:
-        self.layers: list[Spec] = []
+        self.layers: list[Layer] = []
         self._report, self._strict, self._baked = report, strict_keras, baked
         self._evaluator = Evaluator(report)
         self._defaults: dict[str, Given] = {}
@@ -47,10 +48,15 @@ class Unroller:
         """Raises SpecError for a limit that ends reading: E404, E408."""
         self._lets([statement for statement in file.statements if isinstance(statement, tree.Let)])
         self._statements(file.statements)
-        spelled = {spec.name.casefold(): spec.name for spec in self.layers}
-        for spec in self.layers:
+        spelled = {layer.spec.name.casefold(): layer.spec.name for layer in self.layers}
+        for layer in self.layers:
             for suffix in SUFFIXES:
-                self._not_defined_by(spec.name, suffix, spelled)
+                self._not_defined_by(layer.spec.name, suffix, spelled)
+
+    @property
+    def names(self) -> Mapping[str, object]:
+        """The values of the `let`s, once run."""
+        return self._evaluator.names
 
     def _wrong(self, code: str, message: str, hint: str, span: Span) -> None:
         self._report(SpecError(code, message, hint=hint, span=span))
@@ -209,7 +215,7 @@ class Unroller:
             tables = rules.tables(spec.lower()) if self._baked else ()
             for refusal in (*strict, *tables):
                 self._blame(refusal, given.get(refusal.field or ""), layer)
-            self.layers.append(spec)
+            self.layers.append(Layer(spec, layer.name.span))
 
     def _blame(self, wrong: SpecError, given: Given | None, layer: tree.Layer | None = None) -> None:
         """Reports an error at the value that is at fault, or at the layer's name; a stray word gets its own hint."""

@@ -6,7 +6,8 @@ import re
 
 from codegen.errors import Diagnostic, SpecError, SpecErrors
 from codegen.errors.source import Source, Span
-from codegen.language import signatures, syntax
+from codegen.language import signatures, syntax, tree
+from codegen.language.document import Document
 from codegen.language.elaborate import Unroller
 from codegen.specs.kinds import Spec
 
@@ -25,8 +26,24 @@ def read(
     `name` is what errors call the text. With `strict_keras`, what Keras itself refuses is an error too; with `baked`,
     a kernel that is too large for a const table in C.
     """
-    source, findings = _decoded(text, name)
+    found = document(text, name, strict_keras=strict_keras, baked=baked)
+    if found.diagnostics:
+        raise SpecErrors(found.diagnostics)
+    return tuple(layer.spec for layer in found.layers)
+
+
+def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = False, baked: bool = False) -> Document:
+    """All that is known of a .conv text, right or wrong; options as those of `read`."""
+    try:
+        source = _decoded(text, name)
+    except SpecErrors as no_text:
+        return Document(
+            Source(name, ""), tree.File((), ()), diagnostics=no_text.diagnostics, faults=no_text.diagnostics
+        )
+    findings = Findings(source)
     unroller = Unroller(findings.add, strict_keras=strict_keras, baked=baked)
+    file = tree.File((), ())
+    faults: tuple[Diagnostic, ...] | None = None
     try:
         _hold_size(text, source)
         for run in HOSTILE.finditer(source.text):
@@ -34,14 +51,17 @@ def read(
         file = syntax.parse(source)
         for fault in file.faults:
             findings.add(fault)
+        faults = findings.sorted()
         unroller.run(file)
         if not unroller.layers and not findings:
             hint = "write one: conv1d stem { … }"
             findings.add(SpecError("E126", "there is no layer in this file", hint=hint, span=Span(0, 0)))
     except SpecError as limit:  # one that ends reading
         findings.add(limit)
-    findings.demand_none()
-    return tuple(unroller.layers)
+    except SpecErrors:  # too many to go on
+        pass
+    found = findings.sorted()
+    return Document(source, file, tuple(unroller.layers), unroller.names, found, found if faults is None else faults)
 
 
 class Findings:
@@ -55,7 +75,7 @@ class Findings:
         return len(self._found)
 
     def add(self, error: SpecError) -> None:
-        """Keeps an error. Raises SpecErrors with all so far where there are too many."""
+        """Keeps an error. Raises SpecErrors where there are too many."""
         if error.code == "E102" and error.span and HOSTILE.search(self._source.text, error.span.start, error.span.end):
             return  # reported as E101
         self._found.setdefault((error.code, error.message, error.span), error)
@@ -63,35 +83,29 @@ class Findings:
             message = f"more than {MOST_ERRORS:,} errors; these are the first"
             hint = "correct these and run again"
             self._found["E409", "", None] = SpecError("E409", message, hint=hint, span=error.span)
-            self.demand_none()
+            raise SpecErrors(self.sorted())
 
-    def demand_none(self) -> None:
-        """Raises SpecErrors, sorted by place, if anything was found."""
-        if self._found:
-            errors = sorted(self._found.values(), key=lambda error: error.span.start if error.span else 0)
-            raise SpecErrors(Diagnostic.of(error, self._source) for error in errors)
+    def sorted(self) -> tuple[Diagnostic, ...]:
+        """All that was found, by place."""
+        errors = sorted(self._found.values(), key=lambda error: error.span.start if error.span else 0)
+        return tuple(Diagnostic.of(error, self._source) for error in errors)
 
 
-def _decoded(text: str | bytes, name: str) -> tuple[Source, Findings]:
+def _decoded(text: str | bytes, name: str) -> Source:
     """The source without a byte order mark. Raises SpecErrors E101 for bytes that are not UTF-8, or no text at all."""
     if isinstance(text, str):
-        source = Source(name, text.removeprefix("\ufeff"))
-        return source, Findings(source)
+        return Source(name, text.removeprefix("\ufeff"))
     if kind := signatures.of(text):
-        findings = Findings(Source(name, ""))
-        findings.add(SpecError("E101", f"`{name}` is {kind[0]}, no .conv text", hint=kind[1]))
-        findings.demand_none()
+        error = SpecError("E101", f"`{name}` is {kind[0]}, no .conv text", hint=kind[1])
+        raise SpecErrors([Diagnostic.of(error, Source(name, ""))])
     try:
-        source = Source(name, text.decode("utf-8-sig"))
-        return source, Findings(source)
+        return Source(name, text.decode("utf-8-sig"))
     except UnicodeDecodeError as wrong:
         shown = Source(name, wrong.object[: wrong.start + 200].decode("utf-8", "backslashreplace"))
         at = len(wrong.object[: wrong.start].decode("utf-8-sig"))
-        findings = Findings(shown)
         message = f"byte {wrong.object[wrong.start]:#04x} is not UTF-8"
-        findings.add(SpecError("E101", message, hint="save the file as UTF-8 text", span=Span(at, at + 4)))
-        findings.demand_none()
-        raise  # unreachable: an error was just added
+        error = SpecError("E101", message, hint="save the file as UTF-8 text", span=Span(at, at + 4))
+        raise SpecErrors([Diagnostic.of(error, shown)]) from None
 
 
 def _hold_size(text: str | bytes, source: Source) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from codegen.errors import SpecError
 from codegen.errors.source import Source
-from codegen.language import tree
+from codegen.language import parser, tree
 from codegen.language.line_ends import CLOSERS, OPENERS, OPERANDS, OPERATORS, layout
-from codegen.language.parser import Machine, parser
 from codegen.language.recovery import Reader
 from codegen.language.tree_builder import span
 
@@ -25,14 +24,14 @@ MOST_NESTING = 32
 
 def parse(source: Source) -> tree.File:
     """The tree of a source, with what could not be read as its `faults`. Raises SpecError for a limit (E402, E403)."""
-    return Reader(Machine(), layout(scan(source))).read()
+    return Reader(parser.Machine(), layout(scan(source))).read()
 
 
 def scan(source: Source) -> list[Token]:
     """The tokens, at most MOST_TOKENS (line ends not counted), nested at most MOST_NESTING deep."""
     tokens = []
     count = 0
-    for token in parser().lex(source.text):
+    for token in parser.tokens(source.text):
         tokens.append(token)
         count += token.type != "_NL"
         if count > MOST_TOKENS:

@@ -19,8 +19,8 @@ from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
+from codegen.planning.algorithms.table import are_ours
 from codegen.planning.plan import KernelPlan
-from codegen.planning.planner import algorithm, packed_numbers
 from codegen.problem.targets import Target, runs_here
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class CompiledKernel:
         kernel = self.plan.kernel_format.encode(kernel)
         if self.plan.weights != "packed":
             return kernel
-        return np.ascontiguousarray(algorithm(self.plan.algorithm).pack(self.plan, kernel))
+        return np.ascontiguousarray(self.plan.pack(kernel))
 
     def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
@@ -87,7 +87,7 @@ class CompiledKernel:
     def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
         """Raise ShapeError unless `run` could take these."""
         p = self.plan.problem
-        numbers = packed_numbers(self.plan) if self.plan.weights == "packed" else math.prod(p.kernel_shape)
+        numbers = self.plan.packed_numbers if self.plan.weights == "packed" else math.prod(p.kernel_shape)
         check(self.plan, x, y, kernel, bias, numbers)
 
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
@@ -191,10 +191,10 @@ def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], 
     """As `load`, of a plan: `write`, which renders it, is called only where something must be compiled.
 
     It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
-    by the plan and by the state of the package's files.
+    by the plan and by the state of the package's files. Text of an algorithm from outside is looked at each time.
     """
     making = _Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), self_test.prove)
-    return _loaded(making, plan.target, threads, _known) or ReferenceKernel(plan)
+    return _loaded(making, plan.target, threads, _known if are_ours(plan) else _compiled) or ReferenceKernel(plan)
 
 
 def load_backward(

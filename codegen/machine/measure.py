@@ -73,8 +73,7 @@ def choice(
     if not timings:
         return None
     best = timings[0]
-    words = planner.algorithm(best.plan.algorithm).describe(best.plan)
-    wisdom.remember(request, compiler, best.plan, best.seconds, words, file)
+    wisdom.remember(request, compiler, best.plan, best.seconds, best.plan.describe(), file)
     return best.plan.key
 
 

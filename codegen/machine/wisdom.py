@@ -1,6 +1,6 @@
 """Wisdom: which of the planner's candidates was the fastest when they were timed; a text file, one line an entry.
 
-    v1 TARGET WEIGHTS ACCURACY COMPILER PROBLEM KEY MICROSECONDS # the plan in words
+    v2 TARGET WEIGHTS ACCURACY COMPILER PROBLEM KEY MICROSECONDS # the plan in words
 
 A line can only choose among the plans that the planner offers for the very same request, so wisdom from a stranger can
 make a kernel slow, never wrong. What is torn, foreign or out of date is passed over. After FFTW's wisdom (Frigo and
@@ -33,12 +33,14 @@ __all__ = ["Entry", "export_to", "forget", "import_from", "path", "recall", "rem
 
 MOST_BYTES = 1 << 23  # of a file that is read; some 30,000 entries
 MOST_ENTRIES = 10_000  # that are kept, the newest
+VERSION = "v2"  # of a line: v1's keys were made of the names of Python's classes and fields
 LINE = re.compile(
-    r"v1 (?P<target>\w{1,16}) (?P<weights>packed|argument) (?P<accuracy>\w{1,16}) (?P<compiler>[0-9a-f]{12})"
+    VERSION + r" (?P<target>\w{1,16}) (?P<weights>packed|argument) (?P<accuracy>\w{1,16}) (?P<compiler>[0-9a-f]{12})"
     r" (?P<problem>[\w=,.()+-]{1,600}) (?P<key>\w{1,32}-[0-9a-f]{12}) (?P<microseconds>\d{1,12}\.\d{1,6})"
     r" # (?P<words>[ -~]{0,300})",
     re.ASCII,
 )
+ANY_LINE = re.compile(r"v\d{1,4}( [!-~]{1,600}){4,12} # [ -~]{0,300}", re.ASCII)  # of whichever version
 Question = tuple[str, str, str, str, str]  # target, weights, accuracy, compiler, problem
 
 
@@ -60,7 +62,7 @@ class Entry:
         return self.target, self.weights, self.accuracy, self.compiler, self.problem
 
     def __str__(self) -> str:
-        return f"v1 {' '.join(self.question)} {self.key} {self.microseconds:.3f} # {self.words}"
+        return f"{VERSION} {' '.join(self.question)} {self.key} {self.microseconds:.3f} # {self.words}"
 
     @classmethod
     def of(cls, line: str) -> Entry | None:
@@ -110,13 +112,10 @@ def export_to(target: str | os.PathLike[str]) -> int:
 def import_from(source: str | os.PathLike[str]) -> int:
     """Add a file's entries to the user's wisdom, before its own in case of doubt; returns their number.
 
-    Raises UsageError for a file that cannot be read and for one without any entry.
+    Raises UsageError for a file that cannot be read and for one without any entry of any version.
     """
-    try:
-        entries = _read(Path(source))
-    except OSError as error:
-        raise UsageError(f"cannot read wisdom from `{source}`: {error.strerror or error}") from None
-    if not entries:
+    others, entries = strays(source), _read(Path(source))
+    if not entries and not others:
         raise _no_wisdom(Path(source))
     _write(_own(), entries)
     return len(entries)
@@ -125,8 +124,8 @@ def import_from(source: str | os.PathLike[str]) -> int:
 def strays(file: str | os.PathLike[str]) -> int:
     """The number of lines in a file of wisdom that are no entry and no remark: torn, foreign or of another version.
 
-    Raises UsageError for a file that cannot be read, and for one that holds other text and no entry at all: whoever
-    named it meant another one.
+    Raises UsageError for a file that cannot be read, and for one that holds other text and no entry of any version:
+    whoever named it meant another one.
     """
     file = Path(file)
     try:
@@ -134,13 +133,13 @@ def strays(file: str | os.PathLike[str]) -> int:
     except OSError as error:
         raise UsageError(f"cannot read wisdom from `{file}`: {error.strerror or error}") from None
     others = [line for line in lines if Entry.of(line) is None]
-    if lines and len(others) == len(lines):
+    if lines and not any(map(ANY_LINE.fullmatch, lines)):
         raise _no_wisdom(file)
     return sum(not line.startswith("#") for line in others)
 
 
 def _no_wisdom(file: Path) -> UsageError:
-    return UsageError(f"`{file}` holds no wisdom: expected lines that begin with `v1`, as export_to writes them")
+    return UsageError(f"`{file}` holds no wisdom: expected lines that begin with `{VERSION}`, as export_to writes them")
 
 
 def forget() -> None:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.numbers.formats import Format
 from codegen.numbers.storage import AS_COMPUTED, rounded
-from codegen.planning.algorithms.bilinear_schedule import Schedule
-from codegen.planning.transforms import named
 from codegen.planning.transforms.worst import worst
 from codegen.problem import reference
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from codegen.planning.plan import Accuracy, KernelPlan
+    from codegen.planning.plan import Accuracy, KernelPlan, Transformed
 
     Array = NDArray[Any]
 
@@ -69,22 +67,22 @@ def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Arra
     weights = np.abs(np.asarray(kernel, np.float64)).max(axis=(0, 1))
     added = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
-        parts = [_of(each, dtype, largest, samples, weights) for each in _transforms(plan)]
+        parts = [_of(*each, dtype, largest, samples, weights) for each in _transforms(plan)]
         rounding, reached = (np.max(some, axis=0) for some in zip(*parts, strict=True))
         direct = terms / (1 - terms * dtype.unit) * (dtype.unit * largest + dtype.least)
         allowed = SECOND_ORDER * (np.maximum(rounding, direct) + dtype.unit * (largest + added))
         return np.where(reached + added <= ROOM * dtype.largest, allowed, np.inf)
 
 
-def _of(plan: KernelPlan, dtype: Format, largest: Array, samples: Array, weights: Array) -> tuple[Array, Array]:
-    """What one transform loses, and the largest number that it may reach."""
+def _of(
+    used: Transformed, channels: int, dtype: Format, largest: Array, samples: Array, weights: Array
+) -> tuple[Array, Array]:
+    """What one transform loses in sums over so many channels, and the largest number that it may reach."""
     import numpy as np
 
-    schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
-    most, sums = worst(named(schedule.transform, schedule.taps)), schedule.parts * plan.problem.group_channels
-    packed = 1 if dtype.single else schedule.taps + TABLE  # roundings of a transformed weight, made in float64
-    roundings = -(-sums // schedule.chunks) + schedule.chunks + packed
+    most, sums = worst(used.transform), used.parts * channels
+    packed = 1 if dtype.single else used.transform.taps + TABLE  # roundings of a transformed weight, made in float64
+    roundings = -(-sums // used.chunks) + used.chunks + packed
     below = most.from_samples * weights + most.from_weights * packed * samples + most.from_sums
     rounded_sums = most.products * roundings / (1 - roundings * dtype.unit)
     lost = dtype.unit * (most.linear + rounded_sums) * largest + sums * below * dtype.least
@@ -92,10 +90,10 @@ def _of(plan: KernelPlan, dtype: Format, largest: Array, samples: Array, weights
     return lost, np.maximum(np.maximum(*reached[:2]), reached[2])
 
 
-def _transforms(plan: KernelPlan) -> Iterator[KernelPlan]:
-    """The plan and its parts, as far as they are transforms."""
-    if isinstance(plan.schedule, Schedule):
-        yield plan
+def _transforms(plan: KernelPlan) -> Iterator[tuple[Transformed, int]]:
+    """The transforms of the plan and its parts, each with the channels that are summed over."""
+    if plan.algorithm.transformed:
+        yield plan.algorithm.transformed(plan.schedule), plan.problem.group_channels
     for part in plan.parts:
         yield from _transforms(part)
 

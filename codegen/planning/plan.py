@@ -1,12 +1,13 @@
-"""KernelPlan: how a problem is computed. Tiles, filter blocks and segments of the output, all in plain integers."""
+"""KernelPlan: how a problem is computed, all in plain integers. Algorithm: one way to compute, as one record."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from math import prod
 from numbers import Integral
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast, get_args
 
 from codegen.errors import UsageError
 from codegen.errors.quoting import exactly, plainly
@@ -15,6 +16,18 @@ from codegen.numbers.formats import STORED, Format
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+    from typing_extensions import TypeVar  # for the default, which that of `typing` has from Python 3.13 on
+
+    from codegen.planning.transforms.transform import Transform
+
+    S = TypeVar("S", default=Any)
+else:
+    from typing import TypeVar
+
+    S = TypeVar("S")
 
 Weights = Literal["argument", "packed", "baked"]
 """Where a kernel finds its weights: a C argument in Keras' shape; a C argument packed by `plan.pack`; a const table."""
@@ -68,11 +81,70 @@ class Request:
     storage: str = AS_COMPUTED  # of the weights: codegen.numbers.storage's words
 
 
+Plain = int | str | bool | None | tuple["Plain", ...]
+Key = tuple[Plain, ...]
+"""What tells a schedule from others: numbers and words in a fixed order, no name of a class or of a field."""
+
+BestOfEach = Callable[[Request], list["KernelPlan"]]
+"""The cheapest plan of each algorithm for a request, cheapest first; none where no algorithm serves it."""
+
+
+def _nothing(schedule: object) -> tuple[int, ...]:
+    return ()
+
+
+def _one(schedule: object) -> int:
+    return 1
+
+
 @dataclass(frozen=True)
-class KernelPlan:
+class Transformed:
+    """Sums by way of `transform`, over each of `parts` parts of the kernel, a sum over channels in `chunks` chunks."""
+
+    transform: Transform
+    parts: int
+    chunks: int
+
+
+@dataclass(frozen=True, repr=False)
+class Algorithm(Generic[S]):
+    """One way to compute: all that planning and the self-test ask of it. `S` is the type of its schedules.
+
+    `why_not(request)` is the reason why it cannot serve the request, None if it can; the flags below refuse first.
+    `candidates(request, best_of_each)` are its plans, the best guess first; an algorithm that rewrites the problem asks
+    `best_of_each` for the plans of the other one. `describe`, `pack` and `packed_numbers` are the plan's, see there.
+    `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a
+    field or a class gets another name.
+    `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
+    output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
+    plan's inner ones is.
+    """
+
+    name: str
+    why_not: Callable[[Request], str | None]
+    candidates: Callable[[Request, BestOfEach], list[KernelPlan[S]]]
+    describe: Callable[[KernelPlan[S]], str]
+    pack: Callable[[KernelPlan[S], np.ndarray], np.ndarray]
+    packed_numbers: Callable[[KernelPlan[S]], int]
+    key: Callable[[S], Key]
+    turns: Callable[[S], tuple[int, ...]]
+    segments: Callable[[S], tuple[int, ...]] = _nothing
+    inner_outputs: Callable[[S], int] = _one
+    transformed: Callable[[S], Transformed] | None = None  # where the sums go through a transform, and so the weights
+    reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
+    serves_stages: bool = False  # channel by channel and then across: a problem with a depth multiplier
+    serves_upsampling: bool = False  # zeros between the input's steps
+    serves_rows: bool = False  # activations of all filters of an output step together
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class KernelPlan(Generic[S]):
     """One way to compute `problem` on `target`.
 
-    `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its template only.
+    `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its record and its text only.
     `cost` is the model's estimate in cycles for one sample (of a free length: of `cost.steps_told` steps).
     `inner` is the plan of the problem that this one is rewritten to, a static function of the same file; `others` are
     those of further ones.
@@ -84,9 +156,9 @@ class KernelPlan:
 
     problem: ConvProblem
     target: Target
-    algorithm: str
+    algorithm: Algorithm[S]
     weights: Weights
-    schedule: object
+    schedule: S
     cost: float
     workspace_bytes: int = 0
     inner: KernelPlan | None = None
@@ -121,7 +193,30 @@ class KernelPlan:
         return prod(p.kernel_shape) * self.kernel_format.bytes + p.bias * p.filters * p.item_bytes
 
     @property
+    def innermost(self) -> frozenset[Algorithm]:
+        """The algorithms that do the sums."""
+        return frozenset[Algorithm]().union(*(part.innermost for part in self.parts)) or frozenset((self.algorithm,))
+
+    @property
+    def way(self) -> tuple[Algorithm, frozenset[Algorithm]]:
+        """The algorithm, and those that do its sums."""
+        return self.algorithm, self.innermost
+
+    @property
     def key(self) -> str:
-        """The plan's name among those of its request, the same on any day: the algorithm, a hash of the schedule."""
-        schedule = f"{self.schedule}{''.join(part.key for part in self.parts)}"
-        return f"{self.algorithm}-{sha256(schedule.encode()).hexdigest()[:12]}"
+        """The plan's name among those of its request, the same on any day: the algorithm, a hash of what is its own."""
+        own = (self.algorithm.key(self.schedule), *(part.key for part in self.parts))
+        return f"{self.algorithm.name}-{sha256(repr(own).encode()).hexdigest()[:12]}"
+
+    def describe(self) -> str:
+        """The plan in words and figures, for the banner and `gen-conv show`."""
+        return self.algorithm.describe(self)
+
+    def pack(self, kernel: np.ndarray) -> np.ndarray:
+        """`kernel`, of the problem's shape, flat in the order in which the emitted loops read it."""
+        return self.algorithm.pack(self, kernel)
+
+    @property
+    def packed_numbers(self) -> int:
+        """Numbers in what `pack` makes, told without a kernel."""
+        return self.algorithm.packed_numbers(self)

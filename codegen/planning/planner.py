@@ -4,50 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
 from math import prod
-from typing import TYPE_CHECKING, Protocol, cast
 
 from codegen.errors import PlanError
 from codegen.functions.activations import row
 from codegen.installed import forgetful
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
+from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import Target
 
-if TYPE_CHECKING:
-    import numpy as np
+__all__ = ["Survey", "answer", "best_of_each", "chosen", "plan", "survey", "why_not"]
 
-ALGORITHMS = (
-    *("direct_filters", "direct_steps", "depthwise", "winograd", "fft"),
-    *(
-        "signal_as_channels",
-        "relayout",
-        "strides_as_channels",
-        "upsampled",
-        "separable",
-        "row_activation",
-    ),  # rewritten to others' problems
-)
-READING = ("direct_filters", "direct_steps", "depthwise")  # those that read each weight where it lies, however stored
-TRANSFORMING = ("winograd", "fft")
-STAGING = ("separable", "relayout", "row_activation")  # those that serve two stages
-UPSAMPLING = ("upsampled", "row_activation")  # those that serve zeros between the input's steps
 MOST_GROWN = 2  # times a kernel's numbers that its const table may always hold: direct tiles may overlap
-
-
-class Algorithm(Protocol):
-    """What a module of codegen.planning.algorithms that is named in ALGORITHMS offers."""
-
-    NAME: str
-
-    def why_not(self, request: Request) -> str | None: ...
-    def candidates(self, request: Request) -> list[KernelPlan]: ...
-    def describe(self, plan: KernelPlan) -> str: ...
-    def pack(self, plan: KernelPlan, kernel: np.ndarray) -> np.ndarray: ...
-    def packed_numbers(self, plan: KernelPlan) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -60,27 +30,24 @@ class Survey:
     def named(self, key: str) -> KernelPlan | None:
         """The plan of that key; None if there is none such, whoever asks for it."""
         name = key.partition("-")[0]
-        return next((plan for plan in self.found if plan.algorithm == name and plan.key == key), None)
-
-
-def algorithm(name: str) -> Algorithm:
-    """The module codegen.planning.algorithms.NAME."""
-    return cast(Algorithm, import_module(f"codegen.planning.algorithms.{name}"))
+        return next((plan for plan in self.found if plan.algorithm.name == name and plan.key == key), None)
 
 
 @forgetful
 @lru_cache(maxsize=256)
 def survey(request: Request) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""
+    from codegen.planning.algorithms.table import ALGORITHMS
+
     found: list[KernelPlan] = []
     refused: list[tuple[str, str]] = []
-    for name in ALGORITHMS:
-        reason = why_not(name, request)
-        offered = [] if reason else _stored(algorithm(name).candidates(request), request.storage)
+    for algorithm in ALGORITHMS.values():
+        reason = why_not(algorithm, request)
+        offered = [] if reason else _stored(algorithm.candidates(request, best_of_each), request.storage)
         plans = _of_bounded_tables(offered, request)
         found += plans
         if not plans:
-            refused.append((name, reason or _none(name, request, bool(offered))))
+            refused.append((algorithm.name, reason or _none(algorithm, request, bool(offered))))
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
@@ -91,49 +58,44 @@ def _of_bounded_tables(plans: list[KernelPlan], request: Request) -> list[Kernel
     if request.weights != "baked":
         return plans
     most = max(MOST_TABLE, MOST_GROWN * prod(request.problem.kernel_shape))
-    return [plan for plan in plans if packed_numbers(plan) <= most]
+    return [plan for plan in plans if plan.packed_numbers <= most]
 
 
-def _none(name: str, request: Request, offered: bool) -> str:
+def _none(algorithm: Algorithm, request: Request, offered: bool) -> str:
     """Why an algorithm that could serve a request has no plan, or none of those that it `offered` is taken."""
     if offered:
         return f"the const table of its packed kernel would hold more than {MOST_TABLE:,} numbers"
-    if name in TRANSFORMING:
+    if algorithm.transformed:
         return f"none of its plans keeps to the roundings of `{request.accuracy}`"
     return "no algorithm serves what it rewrites the layer to"
 
 
 def best_of_each(request: Request) -> list[KernelPlan]:
     """The cheapest plan of each `way`, cheapest first; none where no algorithm serves the request."""
-    best: dict[tuple[str, frozenset[str]], KernelPlan] = {}
+    best: dict[tuple[Algorithm, frozenset[Algorithm]], KernelPlan] = {}
     try:
         found = survey(request).found
     except PlanError:
         return []
     for plan in found:
-        best.setdefault(way(plan), plan)
+        best.setdefault(plan.way, plan)
     return list(best.values())
 
 
-def way(plan: KernelPlan) -> tuple[str, frozenset[str]]:
-    """The algorithm of a plan, and those that do its sums."""
-    return plan.algorithm, frozenset(_innermost(plan))
+def why_not(algorithm: Algorithm, request: Request) -> str | None:
+    """The reason why the algorithm cannot serve the request, None if it can."""
+    return _outside(algorithm, request) or algorithm.why_not(request)
 
 
-def why_not(name: str, request: Request) -> str | None:
-    """The reason why the algorithm of that name cannot serve the request, None if it can."""
-    return _outside(name, request) or algorithm(name).why_not(request)
-
-
-def _outside(name: str, request: Request) -> str | None:
+def _outside(algorithm: Algorithm, request: Request) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
-    if request.storage != AS_COMPUTED and name in TRANSFORMING:
+    if request.storage != AS_COMPUTED and algorithm.transformed:
         return f"it transforms its weights first, which would round them twice: not for {request.storage}"
-    if row(request.problem.activation).rowwise and name != "row_activation":
+    if row(request.problem.activation).rowwise and not algorithm.serves_rows:
         return "it ends with one number at a time, not with all filters of an output step"
-    if request.problem.depth_multiplier and name not in STAGING:
+    if request.problem.depth_multiplier and not algorithm.serves_stages:
         return "it knows one stage only, not channel by channel and then across"
-    if request.problem.up > 1 and name not in UPSAMPLING:
+    if request.problem.up > 1 and not algorithm.serves_upsampling:
         return "it knows no zeros between the input's steps"
     return None
 
@@ -142,12 +104,7 @@ def _stored(plans: list[KernelPlan], storage: str) -> list[KernelPlan]:
     """Those of `plans` that read each weight where it lies, told how it is stored there."""
     if storage == AS_COMPUTED:
         return plans
-    return [_as_stored(plan, storage) for plan in plans if _innermost(plan) <= set(READING)]
-
-
-def _innermost(plan: KernelPlan) -> set[str]:
-    """The algorithms that do the sums."""
-    return set().union(*map(_innermost, plan.parts)) if plan.parts else {plan.algorithm}
+    return [_as_stored(plan, storage) for plan in plans if all(each.reads_stored for each in plan.innermost)]
 
 
 def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
@@ -156,11 +113,6 @@ def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
     target = plan.target.widening() if STORED[storage].f16c else plan.target
     others = tuple(_as_stored(part, storage) for part in plan.others)
     return replace(plan, storage=storage, target=target, inner=inner, others=others)
-
-
-def packed_numbers(plan: KernelPlan) -> int:
-    """Numbers in a kernel as the plan's `pack` lays it out, told without one."""
-    return algorithm(plan.algorithm).packed_numbers(plan)
 
 
 def plan(
@@ -184,11 +136,13 @@ def answer(request: Request, choice: str | None = None) -> KernelPlan:
 
 
 def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
-    """`taken` with the reasons of all others in `rejected`, in the order of ALGORITHMS."""
+    """`taken` with the reasons of all others in `rejected`, in the order of the table."""
+    from codegen.planning.algorithms.table import ALGORITHMS
+
     reasons = dict(known.refused)
     for other in known.found:
         if other.algorithm != taken.algorithm:
-            reasons.setdefault(other.algorithm, _compared(other, taken))
+            reasons.setdefault(other.algorithm.name, _compared(other, taken))
     return replace(taken, rejected=tuple((name, reasons[name]) for name in ALGORITHMS if name in reasons))
 
 

@@ -41,14 +41,17 @@ if TYPE_CHECKING:
 Relation: TypeAlias = tuple[tuple[str, ...], Callable[[], Iterable[SpecError]]]
 """The fields that must be right for a rule between them to be looked at, and the rule."""
 
-KERNEL_INITIALIZER = from_table(initializers.get, "glorot_uniform", rank=3)
-KERNEL_REGULARIZER = from_table(regularizers.get, rank=3)
-KERNEL_CONSTRAINT = from_table(constraints.get, rank=3)
-_BIAS_INITIALIZER = from_table(initializers.get, "zeros", rank=1)
-_BIAS_REGULARIZER = from_table(regularizers.get, rank=1)
-_BIAS_CONSTRAINT = from_table(constraints.get, rank=1)
-_ACTIVITY_REGULARIZER = from_table(regularizers.get, rank=3)
-_ACTIVATION = from_table(activations.get, "linear")
+_INITIALIZERS, _REGULARIZERS, _CONSTRAINTS = (
+    registry.names() for registry in (initializers.REGISTRY, regularizers.REGISTRY, constraints.REGISTRY)
+)
+KERNEL_INITIALIZER = from_table(initializers.get, _INITIALIZERS, "glorot_uniform", rank=3)
+KERNEL_REGULARIZER = from_table(regularizers.get, _REGULARIZERS, rank=3)
+KERNEL_CONSTRAINT = from_table(constraints.get, _CONSTRAINTS, rank=3)
+_BIAS_INITIALIZER = from_table(initializers.get, _INITIALIZERS, "zeros", rank=1)
+_BIAS_REGULARIZER = from_table(regularizers.get, _REGULARIZERS, rank=1)
+_BIAS_CONSTRAINT = from_table(constraints.get, _CONSTRAINTS, rank=1)
+_ACTIVITY_REGULARIZER = from_table(regularizers.get, _REGULARIZERS, rank=3)
+_ACTIVATION = from_table(activations.get, [row.name for row in (*activations.ROWS, *activations.ROWWISE)], "linear")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ A check takes the parameter's name and a value and returns what the spec holds; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from types import MappingProxyType
@@ -17,6 +17,17 @@ from codegen.errors.suggest import closest
 Check: TypeAlias = Callable[[str, object], object]
 
 LARGEST = 2**31
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A check with the `words` that it may take, most usual first: for help and completion, which try each."""
+
+    check: Check
+    words: Collection[str]
+
+    def __call__(self, name: str, value: object) -> Any:
+        return self.check(name, value)
 
 
 class _Mark:
@@ -44,6 +55,19 @@ class Parameter:
     @property
     def required(self) -> bool:
         return self.default is REQUIRED
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it takes."""
+        words = self.check.words if isinstance(self.check, Worded) else ()
+        return tuple(word for word in words if self._takes(word))
+
+    def _takes(self, word: str) -> bool:
+        try:
+            self.check(self.name, TRUTH.get(word, word))
+        except SpecError as wrong:
+            return wrong.code in ("E231", "E232")  # one that needs an option
+        return True
 
 
 def parameter(check: Check, doc: str, default: Any = REQUIRED, *, also: Sequence[str] = ()) -> Any:
@@ -114,13 +138,19 @@ def _listed(words: Sequence[str]) -> str:
     return " or ".join((", ".join(words[:-1]), words[-1]))
 
 
-def flag(name: str, value: object) -> bool:
+TRUTH = {"True": True, "False": False}  # words of the language that are no text
+
+
+def _flag(name: str, value: object) -> bool:
     """True or False, NumPy's too."""
     if isinstance(value, bool):
         return value
     if type(value).__name__ in ("bool_", "bool") and type(value).__module__ == "numpy":
         return bool(value)
     raise SpecError("E204", f"`{name}` must be True or False, got {shown(value)}", hint=f"write {name} = True")
+
+
+flag = Worded(_flag, tuple(TRUTH))
 
 
 def one_of(*words: str) -> Check:
@@ -141,7 +171,7 @@ def row_of(table: Mapping[str, object], elsewhere: Mapping[str, str]) -> Check:
         hint = _way(name, word if isinstance(word, str) else value, words, elsewhere)
         raise SpecError("E203", f"`{name}` must be {_listed(words)}, got {shown(value)}", hint=hint)
 
-    return check
+    return Worded(check, table)
 
 
 _BEFORE = "zeros only: pad x before the layer, as numpy.pad(…, mode={}) does, and write padding = valid"
@@ -172,14 +202,16 @@ def _own_name(value: object) -> object:
         return None
 
 
-def padding(name: str, value: object) -> str | tuple[int, int]:
+PADDING = ("valid", "same", "causal")
+
+
+def _padding(name: str, value: object) -> str | tuple[int, int]:
     """valid, same or causal, whatever the case; or (left, right), zeros in samples."""
-    words = ("valid", "same", "causal")
-    if isinstance(value, str) and value.lower() in words:
+    if isinstance(value, str) and value.lower() in PADDING:
         return value.lower()
     message = f"`{name}` must be valid, same, causal or (left, right), got {shown(value)}"
     if isinstance(value, str):
-        raise SpecError("E203", message, hint=_way(name, value, words, PADDED))
+        raise SpecError("E203", message, hint=_way(name, value, PADDING, PADDED))
     pair = tuple(value) if isinstance(value, (tuple, list)) else ()
     least = [isinstance(side, Integral) and not isinstance(side, bool) and 0 <= int(side) <= LARGEST for side in pair]
     if len(pair) == 2 and all(least):
@@ -188,6 +220,9 @@ def padding(name: str, value: object) -> str | tuple[int, int]:
     if isinstance(value, int) and 0 <= value <= LARGEST:
         hint = f"write {name} = ({value:d}, {value:d}), the zeros before and after the input"
     raise SpecError("E205", message, hint=hint)
+
+
+padding = Worded(_padding, PADDING)
 
 
 def shape(name: str, value: object) -> tuple[int | None, int | None] | None:
@@ -210,10 +245,12 @@ def shape(name: str, value: object) -> tuple[int | None, int | None] | None:
     return first, second  # type: ignore[return-value]  # whole(1) returns int
 
 
-def from_table(get: Callable[[object], object], default: object = None, *, rank: int = 0) -> Check:
+def from_table(
+    get: Callable[[object], object], names: Sequence[str], default: object = None, *, rank: int = 0
+) -> Check:
     """What a registry's `get` makes of a name, a call, a config or an instance; None means `default`.
 
-    Raises SpecError E233 for one that cannot serve an array of `rank` axes.
+    `names` are the table's. Raises SpecError E233 for one that cannot serve an array of `rank` axes.
     """
 
     def check(name: str, value: object) -> object:
@@ -228,4 +265,4 @@ def from_table(get: Callable[[object], object], default: object = None, *, rank:
             raise SpecError("E233", f"`{name}`: {reason}", hint="choose one for arrays of that rank")
         return found
 
-    return check
+    return Worded(check, names)

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 
-def _padding(name: str, value: object) -> str | tuple[int, int]:
+def _cropping(name: str, value: object) -> str | tuple[int, int]:
     """valid or same, whatever the case; or (left, right), the outputs to leave out."""
     if isinstance(value, str) and value.lower() not in ("valid", "same"):
         message = f"`{name}` must be valid, same or (left, right), got {parameters.shown(value)}"
         hint = "a transposed convolution may be valid or same, or leave out (left, right) outputs"
         raise SpecError("E203", message, hint=hint, keras=keras_messages.transposed_padding(value))
-    return parameters.padding(name, value)
+    found: str | tuple[int, int] = parameters.padding(name, value)
+    return found
 
 
 def _output_padding(name: str, value: object) -> int | None:
@@ -51,7 +52,10 @@ class Conv1DTransposeSpec(Spec):
         single(whole(1)), "Output steps from one input step to the next.", 1, also=("stride", "up")
     )
     padding: str | tuple[int, int] = parameter(
-        _padding, "valid, same, or (left, right) outputs to leave out.", "valid", also=("pad", "pads", "border_mode")
+        parameters.Worded(_cropping, parameters.PADDING),
+        "valid, same, or (left, right) outputs to leave out.",
+        "valid",
+        also=("pad", "pads", "border_mode"),
     )
     dilation_rate: int = parameter(
         single(whole(1)), "Output steps from one tap to the next.", 1, also=("dilation", "dilations")

@@ -161,8 +161,8 @@ class TestGenerate:
 
     def test_lines_of_wisdom_that_are_passed_over_are_told(self, run: Run) -> None:
         word = "steps=64,channels=8,filters=16,kernel_size=3"
-        good = f"v1 avx2 argument exact 0123456789ab {word} direct_steps-0123456789ab 1234.5 # words\n"
-        Path("w").write_text(good + "v2 of the future\n")
+        good = f"v2 avx2 argument exact 0123456789ab {word} direct_steps-0123456789ab 1234.5 # words\n"
+        Path("w").write_text(good + "v3 of the future\n")
         code, out, err = run("one.conv", "--wisdom", "w")
         assert (code, out[:5]) == (0, "wrote")
         assert err == "gen-conv: `w`: 1 line holds no wisdom of this version, so passed over\n"
@@ -321,7 +321,7 @@ class TestShow:
         assert " for scalar: " in rows["plan"]
         assert any(name.startswith("not ") for name in rows)
         assert re.search(r"input +\(None, 3\)\n +output +\(None, 4\)", two)
-        assert f"MACs{' ' * 14}{2 * 3 * 4} an output step" in two
+        assert re.search(rf"^  MACs +{2 * 3 * 4} an output step$", two, re.M)
 
     def test_packed_weights_count_as_they_lie_in_memory(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "many.conv").write_text(

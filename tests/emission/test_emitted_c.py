@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from codegen import pipeline
-from codegen.emission.packing import packing
+from codegen.emission import packing
 from codegen.emission.render import GeneratedSource
 from codegen.language import reader
-from codegen.planning import planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Accuracy
 from codegen.problem.targets import TARGETS
 from tests.support import cprogram, strategies, trials
@@ -64,8 +64,8 @@ def every_algorithm(target: str) -> tuple[Kernel, ...]:
     layers += strategies.random_layers(6, 54, strategies.rowwise)
     kept: dict[tuple[str, bool], Kernel] = {}
     for kernel in trials.one_of_each(layers, TARGETS[target], seed=51):
-        kept.setdefault((kernel.source.plan.algorithm, kernel.baked is None), kernel)
-    assert {algorithm for algorithm, _ in kept} == set(planner.ALGORITHMS)
+        kept.setdefault((kernel.source.plan.algorithm.name, kernel.baked is None), kernel)
+    assert {algorithm for algorithm, _ in kept} == set(ALGORITHMS)
     return tuple(kept.values())
 
 
@@ -114,13 +114,13 @@ def test_pack_in_c_is_the_plans_pack(target: str, accuracy: Accuracy, need: Call
     for number, one in enumerate(made):
         plan, x = one.source.plan, np.zeros(1)
         kernel, _ = trials.split(one.layer, strategies.data(one.layer, number, whole=False))
-        expected.append(planner.algorithm(plan.algorithm).pack(plan, kernel.astype(plan.problem.dtype)))
+        expected.append(plan.pack(kernel.astype(plan.problem.dtype)))
         calls.append(Call(number, x, kernel, None, 0, expected[-1].size, pack=True))
-        found = packing(plan)
-        assert found is not None
-        tables.append(0.0 if found.matrix is None else np.abs(found.matrix).sum(1).max() * np.abs(kernel).max())
-        assert planner.packed_numbers(plan) == expected[-1].size
-        assert f"_KERNEL_NUMBERS {expected[-1].size} " in one.source.header
+        (found,) = packing.packs(plan)
+        matrix = found.packing.matrix
+        tables.append(0.0 if matrix is None else np.abs(matrix).sum(1).max() * np.abs(kernel).max())
+        assert plan.packed_numbers == found.count == expected[-1].size
+        assert f"_KERNEL_NUMBERS {found.count} " in one.source.header
     for y, wanted, largest, one in zip(program.run(calls), expected, tables, made, strict=True):
         allowed = 0.0 if not largest else np.spacing(np.abs(wanted)) + 1e-14 * largest
         assert (np.abs(y.astype(float) - wanted) <= allowed).all(), one.source.plan

@@ -27,6 +27,7 @@ from codegen.language import reader
 from codegen.machine import plan_index
 from codegen.numbers.formats import COMPUTED, STORED
 from codegen.planning import planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
@@ -103,7 +104,7 @@ class TestWhatIsPrinted:
         for place in (
             "spec.name",
             "spec.padding",
-            "plan.algorithm",
+            "plan.algorithm.name",
             "plan.problem.dtype",
             "activation.name",
             "call.name",
@@ -191,8 +192,8 @@ class TestTheRealPath:
             target = TARGETS[("scalar", "avx512", "neon")[number % 3]]
             for chosen in planner.survey(Request(layer.spec("k").lower(), target, "packed", "wide")).found:
                 cformat.typed(chosen)
-                seen.add(chosen.algorithm)
-        assert seen >= set(planner.ALGORITHMS) - {"separable"}
+                seen.add(chosen.algorithm.name)
+        assert seen >= set(ALGORITHMS) - {"separable"}
 
     @pytest.mark.parametrize("compiler", ["gcc", "clang"])
     def test_a_number_beyond_float32_compiles(self, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
@@ -350,3 +351,16 @@ class TestHandedTexts:
             assert not planner.survey.cache_info().currsize
             planner.survey(Request(plan().problem, TARGETS["scalar"]))
         assert not planner.survey.cache_info().currsize
+
+
+def test_short_numbers_read_as_numpy_writes_them() -> None:
+    """Literals of float32: what is told without NumPy is what NumPy would tell."""
+    rng = np.random.default_rng(0)
+    numbers = [float(f"{d}e{e}") for d in (0, 1, 5, 6, 25, 123456, 999999) for e in range(-12, 8)]
+    numbers += [float(f"{rng.integers(10 ** rng.integers(1, 7))}e{rng.integers(-10, 3)}") for _ in range(20_000)]
+    numbers += [-number for number in numbers]
+    told = [number for number in numbers if cformat._short(repr(number))]
+    assert len(told) > 10_000
+    assert {-0.0, 0.0, 1.0, 6.0, 0.25, 123456.0} <= set(told)
+    assert [number for number in told if str(np.float32(number)) != repr(number)] == []
+    assert not any(map(cformat._short, ("nan", "inf", "-inf", "1e-05", "0.1234567", "16777217.0")))

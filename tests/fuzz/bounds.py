@@ -99,7 +99,7 @@ def transforms(request: Request) -> dict[str, KernelPlan]:
 
 def words(plan: KernelPlan) -> str:
     """The algorithm and its transforms, with the chunks of their sums."""
-    return " ".join((plan.algorithm, *(f"{each.transform} x {each.chunks}" for each in schedules(plan))))
+    return " ".join((plan.algorithm.name, *(f"{each.transform} x {each.chunks}" for each in schedules(plan))))
 
 
 def described(plan: KernelPlan) -> str:
@@ -122,7 +122,7 @@ def starts(plan: KernelPlan, rng: np.random.Generator) -> Iterator[Pair]:
         row, weights = (each[rng.integers(transform.points)] for each in (forward(transform), transform.weights))
         x, w = (np.abs(a) * np.resize(np.sign(b), len(a))[:, None] for a, b in ((start.x, row), (start.w, weights)))
         yield Pair(x, w)
-    if plan.algorithm == "winograd" and problem.stride == 1:
+    if plan.algorithm.name == "winograd" and problem.stride == 1:
         yield from (absorbed(problem, found[0], rng) for _ in range(2))
 
 

@@ -94,5 +94,7 @@ def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accurac
         arrays = (kernel.astype(problem.dtype), None if bias is None else bias.astype(problem.dtype))
     pack = weights == "packed" and bool(packs(plan))
     source = render(plan, spec.name, banner=(str(layer),), weights=arrays, with_pack=pack)
-    told = f"{target} {accuracy} {weights} {plan.storage} {plan.algorithm} sliced={plan.sliced} {spec.dtype} {layer}"
+    told = (
+        f"{target} {accuracy} {weights} {plan.storage} {plan.algorithm.name} sliced={plan.sliced} {spec.dtype} {layer}"
+    )
     return Emitted(spec.name, plan.target, source.files, told)

@@ -56,7 +56,7 @@ ENTRIES = {
 KINDS = ("conv1d", "depthwise_conv1d", "separable_conv1d", "conv1d_transpose")
 GOOD = tuple(
     path.read_text("utf-8")
-    for path in (*sorted((ROOT / "examples").glob("*.conv")), ROOT / "tests" / "golden" / "golden.conv")
+    for path in (*sorted((ROOT / "examples").glob("*.conv")), ROOT / "tests" / "data" / "golden" / "golden.conv")
 )
 MOST_LAYERS = 3  # of a text that are emitted: its fault would be in each
 

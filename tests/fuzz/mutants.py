@@ -31,6 +31,7 @@ from codegen.machine._abi import ffi
 from codegen.machine.loader import CompiledKernel
 from codegen.machine.self_test_outputs import turns
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS, runs_here
@@ -68,7 +69,7 @@ class Case:
         p = self.plan.problem
         sliced = ", sliced" * self.plan.sliced
         stored = f"{self.plan.storage}, {self.plan.weights} weights{sliced}"
-        return f"{self.plan.algorithm}, {self.plan.target.name}, {self.length}, {stored}: {p}"
+        return f"{self.plan.algorithm.name}, {self.plan.target.name}, {self.length}, {stored}: {p}"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Tally:
 def cases(seed: int) -> Iterator[Case]:
     """Kernels without end, the same on every machine; 132 of them have each algorithm, target and length together."""
     for number in count():
-        algorithm, target, length = (words[number % len(words)] for words in (planner.ALGORITHMS, TARGETED, LENGTHS))
+        algorithm, target, length = (words[number % len(words)] for words in (ALGORITHMS, TARGETED, LENGTHS))
         case = _case(algorithm, target, length, np.random.default_rng((seed, number)))
         if case:
             yield case
@@ -116,9 +117,9 @@ def _case(algorithm: str, target: str, length: str, rng: np.random.Generator) ->
         problem = replace(layer, free=length == "free", steps=steps).spec(dtype=dtype).lower()
         accuracy: Accuracy = "exact" if rng.integers(4) == 0 else "fast"
         asked = Request(problem, TARGETS[target], weights, accuracy, storage=storage)
-        if planner.why_not(algorithm, asked):
+        if planner.why_not(ALGORITHMS[algorithm], asked):
             continue
-        served = [plan for plan in planner.survey(asked).found if plan.algorithm == algorithm]
+        served = [plan for plan in planner.survey(asked).found if plan.algorithm.name == algorithm]
         if served:
             plan = served[int(rng.integers(min(4, len(served))))]
             return Case(replace(plan, sliced=bool(rng.integers(4) == 0)), accuracy, length)
@@ -255,7 +256,7 @@ def search(wanted: int, seed: int, each: Callable[[str], None] = lambda line: No
             for mutant, seen, said in tried(case, Path(folder), seed * 100_000 + number):
                 told = f"{case}\n    {mutant.what if mutant else 'as it is'}: oracle {seen}, self-test {said}"
                 if mutant:
-                    tally.ends[case.plan.algorithm, seen, said] += 1
+                    tally.ends[case.plan.algorithm.name, seen, said] += 1
                 if (seen != "no") != (said != "no") and (not mutant or said == "no"):
                     tally.findings.append(told)
                 each(told)
@@ -276,7 +277,7 @@ def main() -> None:
     options = words.parse_args()
     tally = search(options.count, options.seed, print if options.verbose else lambda line: None)
     print(*tally.findings, sep="\n")
-    for algorithm in (*planner.ALGORITHMS, None):
+    for algorithm in (*ALGORITHMS, None):
         ends = Counter[tuple[str, str]]()
         for (name, seen, said), times in tally.ends.items():
             ends[seen, said] += times * (algorithm in (name, None))

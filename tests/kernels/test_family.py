@@ -62,7 +62,7 @@ def test_emitted_c_computes_it(target: str, need: Callable[..., Any], tmp_path: 
     calls = []
     for number, (told, plan) in enumerate(zip(family, plans, strict=True)):
         kernel, bias = told.spec().problem_weights(told.weights)
-        packed = planner.algorithm(plan.algorithm).pack(plan, kernel)
+        packed = plan.pack(kernel)
         steps = told.x.shape[1 if plan.problem.channels_last else 2]
         calls += [Call(number, x, packed, bias, steps, told.y[0].size) for x in told.x]
     outputs = iter(program.run(calls))

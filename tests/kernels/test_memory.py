@@ -85,7 +85,12 @@ def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], 
             if kernel.baked:
                 given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
-    assert {kernel.source.plan.algorithm for kernel in made} >= {"winograd", "fft", "signal_as_channels", "relayout"}
+    assert {kernel.source.plan.algorithm.name for kernel in made} >= {
+        "winograd",
+        "fft",
+        "signal_as_channels",
+        "relayout",
+    }
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 
@@ -103,7 +108,7 @@ def test_products_point_by_point(
         made = point_by_point(TARGETS[target])
     finally:
         planner.survey.cache_clear()
-    assert {kernel.source.plan.algorithm for kernel in made} == {"winograd", "fft"}
+    assert {kernel.source.plan.algorithm.name for kernel in made} == {"winograd", "fft"}
     schedules = [kernel.source.plan.schedule for kernel in made]
     assert all(isinstance(each, bilinear.Schedule) and each.by_points for each in schedules)
     several = [each.panels[0] for each in schedules if isinstance(each, bilinear.Schedule)]
@@ -129,7 +134,7 @@ def point_by_point(target: Target) -> list[trials.Kernel]:
         taken: dict[str, KernelPlan] = {}
         for plan in planner.survey(Request(problem, target, weights, "wide")).found:  # type: ignore[arg-type]  # a word
             if getattr(plan.schedule, "by_points", False) and not plan.inner:
-                taken.setdefault(plan.algorithm, plan)
+                taken.setdefault(plan.algorithm.name, plan)
         for algorithm, plan in taken.items():
             plan = replace(plan, sliced=number % 3 == 0)
             made.append(trials.Kernel.planned(layer, plan, f"points{number}_{algorithm}", "wide"))
@@ -180,7 +185,7 @@ def test_slices_in_threads_race_for_nothing(target: str, need: Callable[..., Any
         *strategies.random_layers(3, seed=48, make=strategies.rowwise),
     ]
     made = [kernel for kernel in trials.one_of_each(layers, TARGETS[target], seed=43) if kernel.source.plan.sliced]
-    assert len({kernel.source.plan.algorithm for kernel in made}) > 5
+    assert len({kernel.source.plan.algorithm.name for kernel in made}) > 5
     flags = ("-O1", *cprogram.THREADS)
     program = Program([kernel.source for kernel in made], tools, tmp_path, flags=flags, buffers="threads")
     tried = [next(trials.trials(kernel, i)) for i, kernel in enumerate(made)]

@@ -17,6 +17,7 @@ from codegen.emission.render import render
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named
 from codegen.problem import reference
@@ -39,15 +40,15 @@ PROBLEMS = {
 CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
-    for algorithm in planner.ALGORITHMS
-    if not planner.algorithm(algorithm).why_not(Request(problem, native(), "packed", "fast"))
+    for algorithm in ALGORITHMS
+    if not ALGORITHMS[algorithm].why_not(Request(problem, native(), "packed", "fast"))
 ]
 both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
 
 def test_every_algorithm_is_held_to_the_laws() -> None:
     elsewhere = {"upsampled", "separable", "row_activation"}  # another kernel or no linear function: tests of their own
-    assert {algorithm for _, algorithm in CASES} == set(planner.ALGORITHMS) - elsewhere
+    assert {algorithm for _, algorithm in CASES} == set(ALGORITHMS) - elsewhere
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,7 +65,7 @@ class Running:
     """The cheapest plan of one algorithm for a problem, compiled; `law` compares two of its answers."""
 
     def __init__(self, problem: ConvProblem, algorithm: str) -> None:
-        found = planner.algorithm(algorithm).candidates(Request(problem, native(), "packed", "fast"))
+        found = ALGORITHMS[algorithm].candidates(Request(problem, native(), "packed", "fast"), planner.best_of_each)
         self.problem, self.plan = problem, found[0]
         self.kernel = loader.load(render(self.plan, "conv1d"), self.plan.target)
 
@@ -231,7 +232,10 @@ def test_nan_and_inf_stay_where_they_belong(name: str, algorithm: str) -> None:
             exact = reference.convolve(p, np.moveaxis(spoilt, 1, axis), kernel, bias)
         y = np.full(exact.shape, 0, "f")
         run.kernel.run(np.ascontiguousarray(np.moveaxis(spoilt, 1, axis)), y, run.kernel.pack(kernel), bias)
-        if not error_bounds.is_transform(plan) and plan.algorithm not in ("signal_as_channels", "strides_as_channels"):
+        if not error_bounds.is_transform(plan) and plan.algorithm.name not in (
+            "signal_as_channels",
+            "strides_as_channels",
+        ):
             assert np.array_equal(y, exact, equal_nan=True), at
         found, must = (np.moveaxis(~np.isfinite(a), axis, 1)[0].any(1) for a in (y, exact))
         assert (found >= must).all(), at
@@ -246,10 +250,10 @@ def test_exact_plans_keep_nan_in_its_place(name: str) -> None:
     """All that class `exact` offers, whatever its algorithm."""
     problem, seen = PROBLEMS[name], set()
     for plan in planner.survey(Request(problem, native(), "packed", "exact")).found:
-        if plan.algorithm in seen:
+        if plan.algorithm.name in seen:
             continue
-        seen.add(plan.algorithm)
-        run = Running(problem, plan.algorithm)
+        seen.add(plan.algorithm.name)
+        run = Running(problem, plan.algorithm.name)
         run.plan, run.kernel = plan, loader.load(render(plan, "conv1d"), plan.target)
         x, kernel, bias = run.data(12)
         x.ravel()[[3, x.size // 2]] = np.nan, -np.inf
@@ -257,5 +261,5 @@ def test_exact_plans_keep_nan_in_its_place(name: str) -> None:
             exact = reference.convolve(problem, x, kernel, bias)
         y = np.zeros(exact.shape, "f")
         run.kernel.run(x, y, run.kernel.pack(kernel), bias)
-        assert np.array_equal(y, exact, equal_nan=True), plan.algorithm
+        assert np.array_equal(y, exact, equal_nan=True), plan.algorithm.name
     assert seen

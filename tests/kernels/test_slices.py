@@ -13,6 +13,7 @@ from codegen.emission import render
 from codegen.functions import activations
 from codegen.machine import loader, thread_pool
 from codegen.planning import planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import native
@@ -36,15 +37,15 @@ PROBLEMS = {
 CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
-    for algorithm in planner.ALGORITHMS
-    if not planner.why_not(algorithm, Request(problem, native(), "packed", "fast"))
+    for algorithm in ALGORITHMS
+    if not planner.why_not(ALGORITHMS[algorithm], Request(problem, native(), "packed", "fast"))
 ]
 
 
 @pytest.mark.parametrize(("name", "algorithm"), CASES)
 def test_threads_do_not_change_a_bit(name: str, algorithm: str) -> None:
     problem, rng = PROBLEMS[name], np.random.default_rng(3)
-    plan = planner.algorithm(algorithm).candidates(Request(problem, native(), "packed", "fast"))[0]
+    plan = ALGORITHMS[algorithm].candidates(Request(problem, native(), "packed", "fast"), planner.best_of_each)[0]
     x = rng.normal(size=problem.in_shape(2, problem.steps or 777)).astype("f")
     kernel, bias = rng.normal(size=problem.kernel_shape).astype("f"), rng.normal(size=problem.filters).astype("f")
     answers = []

@@ -23,6 +23,7 @@ from codegen.machine import self_test, self_test_inputs
 from codegen.machine.compilers import Compiler
 from codegen.machine.self_test_outputs import marks, turns
 from codegen.planning import planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -146,9 +147,9 @@ def test_lengths_of_a_free_input_run_every_loop() -> None:
     for name in ("free", "strided, same", "depthwise"):
         for algorithm in ("direct_filters", "winograd", "depthwise", "row_activation", "relayout"):
             request = Request(PROBLEMS[name], TARGETS["avx512"], "packed", "fast")
-            if planner.why_not(algorithm, request):
+            if planner.why_not(ALGORITHMS[algorithm], request):
                 continue
-            plan = planner.algorithm(algorithm).candidates(request)[0]
+            plan = ALGORITHMS[algorithm].candidates(request, planner.best_of_each)[0]
             p, found = (
                 plan.problem,
                 [tried.steps for tried in self_test_inputs.trials(plan, self_test_inputs.Weights.of(plan))],

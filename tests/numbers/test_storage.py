@@ -25,6 +25,7 @@ from codegen.machine.numpy_kernel import ReferenceKernel
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import rounded
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.compiles
 
 ROOT, STORAGES = test_real.ROOT, tuple(STORED)
 WEIGHTS = ("packed", "argument", "baked")
-SERVING = [name for name in planner.ALGORITHMS if name not in planner.TRANSFORMING]
+SERVING = [name for name, algorithm in ALGORITHMS.items() if not algorithm.transformed]
 CODES, FILTERS = np.arange(1 << 16, dtype=np.uint16), 1 << 11
 
 
@@ -125,7 +126,7 @@ def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable
         alone = ConvProblem(width, 1, FILTERS, 1, bias=False, channels_last=False)
         for algorithm, problem in (("direct_filters", grouped), ("direct_steps", alone)):
             found = planner.survey(Request(problem, TARGETS[target], storage=storage)).found
-            plan = next(plan for plan in found if plan.algorithm == algorithm)
+            plan = next(plan for plan in found if plan.algorithm.name == algorithm)
             x, steps = np.ones(problem.in_shape(1, problem.steps or 0), np.float32), problem.steps or 0
             calls += [Call(len(made), x, part, None, steps, FILTERS * steps) for part in parts]
             expected += [np.repeat(STORED[storage].decode(part), steps) for part in parts]
@@ -155,10 +156,10 @@ def of_each(seed: int, most: int, target: str) -> list[tuple[KernelPlan, int]]:
         if number % 5 == 4:
             problem = replace(problem, activation=activations.get("softmax"))
         request = Request(problem, TARGETS[target], weights, "fast", storage=storage)  # type: ignore[arg-type]
-        new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm]) < most]
+        new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm.name]) < most]
         if new:
             plan = new[int(rng.integers(len(new)))]
-            served[plan.algorithm].append((replace(plan, sliced=bool(rng.integers(2))), layer.steps))
+            served[plan.algorithm.name].append((replace(plan, sliced=bool(rng.integers(2))), layer.steps))
         if all(len(found) == most for found in served.values()):
             break
     return [each for found in served.values() for each in found]
@@ -176,7 +177,7 @@ def written(plan: KernelPlan, name: str, seed: int, steps: int) -> tuple[Generat
     if plan.weights == "baked":
         return source, Call(0, x[0], None, None, steps, outs, slices)
     codes = plan.kernel_format.encode(kernel)
-    packed = planner.algorithm(plan.algorithm).pack(plan, codes) if plan.weights == "packed" else codes
+    packed = plan.pack(codes) if plan.weights == "packed" else codes
     return source, Call(0, x[0], packed, bias, steps, outs, slices)
 
 
@@ -212,7 +213,7 @@ def test_the_sums_are_those_of_the_rounded_weights(
         if not np.array_equal(outputs[i].view(np.uint32), outputs[i + 1].view(np.uint32))
     ]
     assert not wrong, wrong[:3]
-    assert {source.plan.algorithm for source in sources} == set(SERVING)
+    assert {source.plan.algorithm.name for source in sources} == set(SERVING)
     assert all(np.isfinite(y).all() and y.any() for y in outputs if y.size > 20)
 
 
@@ -225,7 +226,7 @@ def test_pack_in_c_lays_codes_out(target: str, need: Callable[..., Any], tmp_pat
         if packs(plan):
             codes = np.random.default_rng(len(made)).permutation(CODES)
             kernel = np.resize(codes, plan.problem.kernel_shape)
-            expected.append(planner.algorithm(plan.algorithm).pack(plan, kernel))
+            expected.append(plan.pack(kernel))
             calls.append(Call(len(made), np.zeros(1), kernel, None, 0, expected[-1].size, pack=True))
             made.append(written(plan, f"k{len(made)}", 2, steps)[0])
     assert len(made) > 4

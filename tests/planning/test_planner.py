@@ -19,8 +19,8 @@ from codegen.errors import UsageError
 from codegen.language.reader import read
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import MOST_NOISE, Accuracy, KernelPlan, Request
-from codegen.planning.planner import ALGORITHMS
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS, native
@@ -49,26 +49,17 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_algorithm_is_taken_or_says_why_not(weights: Any, accuracy: Any) -> None:
     for layer in strategies.random_layers(40, seed=21):
         plan = planner.plan(layer.spec().lower(), AVX2, weights, accuracy)
-        told = [plan.algorithm, *(name for name, _ in plan.rejected)]
+        told = [plan.algorithm.name, *(name for name, _ in plan.rejected)]
         assert sorted(told) == sorted(ALGORITHMS), layer
         assert all(len(reason) > 10 for _, reason in plan.rejected)
         assert planner.survey(Request(plan.problem, AVX2, weights, accuracy)).found[0].key == plan.key
 
 
 def test_an_algorithm_without_a_plan_that_is_accurate_enough_says_so() -> None:
-    class Empty:
-        @staticmethod
-        def why_not(request: Request) -> None:
-            return None
-
-        @staticmethod
-        def candidates(request: Request) -> list[KernelPlan]:
-            return []
-
-    real = planner.algorithm
+    empty = replace(ALGORITHMS["winograd"], candidates=lambda request, best_of_each: [])
     request = Request(replace(STEM, steps=97), AVX2, "packed", "fast")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planner, "algorithm", lambda name: Empty if name == "winograd" else real(name))
+        patch.setitem(ALGORITHMS, "winograd", empty)
         refused = dict(planner.survey(request).refused)
     planner.survey.cache_clear()
     assert refused["winograd"] == "none of its plans keeps to the roundings of `fast`"
@@ -77,7 +68,7 @@ def test_an_algorithm_without_a_plan_that_is_accurate_enough_says_so() -> None:
 def test_reasons_have_figures_and_transforms_are_refused_in_words() -> None:
     plan = planner.plan(STEM, AVX2, "packed", "fast")
     reasons = dict(plan.rejected)
-    assert plan.algorithm == "winograd"
+    assert plan.algorithm.name == "winograd"
     direct = planner.plan(STEM, AVX2, "packed")
     assert reasons["direct_filters"].startswith(f"estimated at {direct.cost / plan.cost:.2f} times the cycles")
     exact = dict(planner.plan(STEM, AVX2, "packed", "exact").rejected)
@@ -91,7 +82,7 @@ def test_classes_widen() -> None:
         offered: list[set[str]] = []
         for accuracy in ("exact", "fast", "wide"):
             found = planner.survey(Request(problem, AVX2, "packed", accuracy)).found
-            offered.append({plan.algorithm for plan in found})
+            offered.append({plan.algorithm.name for plan in found})
             assert any(map(error_bounds.is_transform, found)) == (accuracy != "exact")
         assert offered[0] < offered[1] <= offered[2]
 
@@ -142,7 +133,7 @@ def best_of_each(problem: ConvProblem, accuracy: Accuracy) -> list[KernelPlan]:
     """The cheapest plan of each algorithm, of each transform."""
     found: dict[str, KernelPlan] = {}
     for plan in planner.survey(Request(problem, native(), "packed", accuracy)).found:
-        found.setdefault(f"{plan.algorithm} {getattr(plan.schedule, 'transform', '')}", plan)
+        found.setdefault(f"{plan.algorithm.name} {getattr(plan.schedule, 'transform', '')}", plan)
     return list(found.values())
 
 
@@ -189,8 +180,8 @@ def test_the_bound_of_a_direct_plan_is_the_references() -> None:
 def test_layers_are_fast_and_files_are_exact_unless_told_otherwise() -> None:
     (spec,) = read("conv1d stem { input_shape = (98, 40), filters = 64, kernel_size = 3, padding = same }", "x")
     asked = pipeline.request(spec, "avx2", "packed", "fast")
-    assert planner.survey(asked).found[0].algorithm == "winograd"
+    assert planner.survey(asked).found[0].algorithm.name == "winograd"
     weights = {"kernel": np.ones((3, 40, 64), "f"), "bias": np.ones(64, "f")}
-    assert pipeline.generate(spec, "avx2", weights).plan.algorithm == "direct_filters"
-    assert pipeline.generate(spec, "avx2", weights, accuracy="fast").plan.algorithm == "winograd"
-    assert pipeline.generate(spec, "avx2", accuracy="fast").plan.algorithm == "direct_filters"
+    assert pipeline.generate(spec, "avx2", weights).plan.algorithm.name == "direct_filters"
+    assert pipeline.generate(spec, "avx2", weights, accuracy="fast").plan.algorithm.name == "winograd"
+    assert pipeline.generate(spec, "avx2", accuracy="fast").plan.algorithm.name == "direct_filters"

@@ -223,14 +223,14 @@ def transforms(problem: ConvProblem) -> list[KernelPlan]:
     found: dict[tuple[str, object], KernelPlan] = {}
     for plan in planner.survey(Request(problem, target, "packed", "fast")).found:
         if error_bounds.is_transform(plan):
-            found.setdefault((plan.algorithm, getattr((plan.inner or plan).schedule, "transform", None)), plan)
+            found.setdefault((plan.algorithm.name, getattr((plan.inner or plan).schedule, "transform", None)), plan)
     return list(found.values())
 
 
 def test_every_transform_keeps_the_promise_of_fast(need: Callable[..., Any], tmp_path: Path) -> None:
     """On the benchmark's shapes, standard normal data: rms at most twice direct's, each output within its bound."""
     plans = [plan for problem in shapes() for plan in transforms(problem)]
-    assert {plan.algorithm for plan in plans} >= {"winograd", "fft", "signal_as_channels"}
+    assert {plan.algorithm.name for plan in plans} >= {"winograd", "fft", "signal_as_channels"}
     direct = [planner.plan(plan.problem, plan.target, "packed") for plan in plans]
     tools = need(cprogram.toolchain, plans[0].target)
     sources = [render(plan, f"k{i}", with_pack=packing(plan) is not None) for i, plan in enumerate((*plans, *direct))]
@@ -239,7 +239,7 @@ def test_every_transform_keeps_the_promise_of_fast(need: Callable[..., Any], tmp
         p, rng = plan.problem, np.random.default_rng(number % len(plans))
         shapes_of = ((p.steps, p.channels), p.kernel_shape, (p.filters,))
         x, kernel, bias = (rng.standard_normal(shape).astype("f") for shape in shapes_of)
-        packed = planner.algorithm(plan.algorithm).pack(plan, kernel)
+        packed = plan.pack(kernel)
         assert p.steps is not None
         calls.append(Call(number, x, packed, bias if p.bias else None, p.steps, p.out_steps(p.steps) * p.filters))
         given.append((x[None], kernel, bias if p.bias else None))
@@ -249,6 +249,8 @@ def test_every_transform_keeps_the_promise_of_fast(need: Callable[..., Any], tmp
         errors = [np.abs(outputs[at] - exact) for at in (number, number + len(plans))]
         assert (errors[0] <= error_bounds.bound(plan, "fast", *given[number])[0].ravel()).all(), plan
         ratio = error_bounds.rms(errors[0]) / error_bounds.rms(errors[1])
-        ratios[f"{plan.algorithm} {getattr((plan.inner or plan).schedule, 'transform', '')} {plan.problem}"] = ratio
+        ratios[f"{plan.algorithm.name} {getattr((plan.inner or plan).schedule, 'transform', '')} {plan.problem}"] = (
+            ratio
+        )
     loud = {name for name, ratio in ratios.items() if ratio > MOST_NOISE["fast"]}
     assert loud == set()

@@ -78,7 +78,7 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     tools = need(cprogram.toolchain, TARGETS[target])
     drawn = list(strategies.random_layers(max(12, specs // 10), 72, strategies.transposed))
     made = trials.kernels(drawn, TARGETS[target])
-    assert "upsampled" in {kernel.source.plan.algorithm for kernel in made}
+    assert "upsampled" in {kernel.source.plan.algorithm.name for kernel in made}
     made += trials.one_of_each(drawn[::6], TARGETS[target], 73)
     trials.try_all(made, tools, tmp_path)
 
@@ -115,7 +115,7 @@ def test_packed_by_the_emitted_function(need: Callable[..., Any], tmp_path: Path
         trials.Kernel(layer, pipeline.generate(layer.spec(f"k{i}"), "avx2", packed=True), None)
         for i, layer in enumerate(drawn)
     ]
-    assert sum(kernel.source.plan.algorithm == "upsampled" for kernel in made) > 6
+    assert sum(kernel.source.plan.algorithm.name == "upsampled" for kernel in made) > 6
     program = cprogram.Program([kernel.source for kernel in made], tools, tmp_path)
     tried = [(i, next(trials.trials(kernel, i))) for i, kernel in enumerate(made)]
     calls = [trial.call(i) for i, trial in tried]
@@ -187,13 +187,13 @@ def test_any_problem_with_zeros_between_the_steps() -> None:
 
 def test_a_problem_that_reads_nothing_is_refused() -> None:
     problem = ConvProblem(steps=9, channels=1, filters=1, kernel_size=1, stride=2, up=2, pad_left=1)
-    with pytest.raises(PlanError, match="interleaved: no output reads a step of the input"):
+    with pytest.raises(PlanError, match="upsampled: no output reads a step of the input"):
         planner.plan(problem, TARGETS["scalar"])
 
 
 def test_no_other_algorithm_looks_at_it() -> None:
     found = planner.survey(Request(SPEC.lower(), TARGETS["avx2"], "packed", "fast"))
-    assert {plan.algorithm for plan in found.found} == {"upsampled"}
+    assert {plan.algorithm.name for plan in found.found} == {"upsampled"}
     for name in ("direct_filters", "winograd", "strides_as_channels"):
         assert dict(found.refused)[name] == "it knows no zeros between the input's steps"
 

@@ -16,7 +16,8 @@ from codegen.machine import loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import relayout, strides_as_channels
 from codegen.planning.algorithms.relayout import Schedule
-from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
+from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS, native
@@ -77,13 +78,13 @@ def test_whole_numbers_between_guard_pages(
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
     made = list(plans(target, weights))
-    assert {plan.algorithm for _, plan in made} == {"relayout", "strides_as_channels"}
+    assert {plan.algorithm.name for _, plan in made} == {"relayout", "strides_as_channels"}
     calls, expected = [], []
     for number, (_, plan) in enumerate(made):
         problem = plan.problem
         for steps in FREE_STEPS if problem.steps is None else (problem.steps,):
             x, kernel, bias = whole(problem, steps)
-            given = planner.algorithm(plan.algorithm).pack(plan, kernel) if weights == "packed" else kernel
+            given = plan.pack(kernel) if weights == "packed" else kernel
             calls.append(Call(number, x, given, bias, steps, problem.out_steps(steps) * problem.filters))
             expected.append(reference.convolve(problem, x[None], kernel, bias, dtype="int64")[0].ravel())
     program = Program([render(plan, f"k{i}") for i, (_, plan) in enumerate(made)], tools, tmp_path)
@@ -136,7 +137,7 @@ def test_transforms_inside_keep_to_their_bound(name: str) -> None:
     best: dict[str, KernelPlan] = {}
     for plan in relayout.candidates(asked):
         assert plan.inner is not None
-        best.setdefault(plan.inner.algorithm, plan)
+        best.setdefault(plan.inner.algorithm.name, plan)
     for plan in best.values():
         running = loader.load(render(plan, "conv1d"), plan.target)
         y = np.full(wanted.shape, np.nan, "f")
@@ -150,7 +151,7 @@ def test_what_the_planner_takes() -> None:
     wide = ConvProblem(3000, 80, 384, 3, pad_left=1, pad_right=1, channels_last=False)
     front_end = ConvProblem(16000, 1, 512, 10, stride=5, channels_last=False)
     mixer = ConvProblem(512, 1536, 1536, 4, groups=1536, pad_left=3, channels_last=False)
-    taken = [planner.plan(problem, TARGETS["avx2"]).algorithm for problem in (wide, front_end, mixer)]
+    taken = [planner.plan(problem, TARGETS["avx2"]).algorithm.name for problem in (wide, front_end, mixer)]
     assert taken == ["relayout", "strides_as_channels", "direct_steps"]
 
 
@@ -168,10 +169,10 @@ def test_who_is_refused() -> None:
     last, single = replace(FIRST, channels_last=True), replace(FIRST, channels=1, filters=1)
     ragged = replace(FIRST, kernel_size=5, stride=2)
 
-    def said(algorithm: planner.Algorithm, problem: ConvProblem, weights: Weights = "packed") -> str:
+    def said(algorithm: Algorithm, problem: ConvProblem, weights: Weights = "packed") -> str:
         return algorithm.why_not(Request(problem, TARGETS["avx2"], weights)) or ""
 
-    one, other = planner.algorithm("relayout"), planner.algorithm("strides_as_channels")
+    one, other = ALGORITHMS["relayout"], ALGORITHMS["strides_as_channels"]
     assert "channels_last already" in said(one, last)
     assert "same in both layouts" in said(one, single)
     assert "no stride" in said(other, FIRST)
@@ -196,5 +197,7 @@ def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_pa
 
 def with_activation(name: str, target: str, activation: str) -> GeneratedSource:
     problem = replace(PROBLEMS[name], activation=activations.get(activation))
-    algorithm = strides_as_channels if name == "front end" else relayout
-    return render(algorithm.candidates(Request(problem, TARGETS[target], "packed"))[0], f"with_{activation}")
+    algorithm = (strides_as_channels if name == "front end" else relayout).ALGORITHM
+    return render(
+        algorithm.candidates(Request(problem, TARGETS[target], "packed"), planner.best_of_each)[0], f"with_{activation}"
+    )

@@ -83,7 +83,7 @@ class Trial:
         slices = SLICES[(number + self.steps) % len(SLICES)] if plan.sliced else 0
         if plan.weights == "baked":
             return Call(number, self.given.x[0], None, None, self.steps, outs, slices)
-        packed = planner.algorithm(plan.algorithm).pack(plan, kernel) if plan.weights == "packed" else kernel
+        packed = plan.pack(kernel) if plan.weights == "packed" else kernel
         return Call(number, self.given.x[0], packed, bias, self.steps, outs, slices)
 
     def check(self, y: np.ndarray) -> None:
@@ -98,7 +98,7 @@ class Trial:
         wrong = ~(np.abs(y - expected) <= allowed)
         assert not wrong.any(), (
             f"{self.kernel.source.name} on {problem}, {self.kernel.source.plan.target.name}, "
-            f"{self.kernel.source.plan.algorithm}, weights {self.kernel.source.plan.weights}, steps {self.steps}: "
+            f"{self.kernel.source.plan.algorithm.name}, weights {self.kernel.source.plan.weights}, steps {self.steps}: "
             f"{wrong.sum()} of {y.size} outputs differ, first at {wrong.argmax()}: "
             f"got {y[wrong][:4]}, expected {expected[wrong][:4]}, "
             f"allowed {np.broadcast_to(allowed, y.shape)[wrong][:4]}"
@@ -123,7 +123,7 @@ def one_of_each(layers: Sequence[Layer], target: Target, seed: int, accuracy: Ac
         problem = layer.spec(dtype=dtype).lower()
         served: dict[str, list[KernelPlan]] = {}
         for plan in planner.survey(Request(problem, target, weights, accuracy)).found:  # type: ignore[arg-type]
-            served.setdefault(plan.algorithm, []).append(plan)
+            served.setdefault(plan.algorithm.name, []).append(plan)
         for algorithm, plans in served.items():
             plan = replace(plans[int(rng.integers(len(plans)))], sliced=bool(rng.integers(2)))
             made.append(Kernel.planned(layer, plan, f"k{number}_{algorithm}", accuracy))

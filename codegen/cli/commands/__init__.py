@@ -12,6 +12,8 @@ COMMANDS = {
     "doctor": "the compiler, target and cache that this machine offers",
     "explain": "the rule behind an error code, with a wrong and a right example",
     "new": "a commented .conv file to start from",
+    "fmt": ".conv files laid out alike, comments and meaning as they were",
+    "lsp": "a language server for editors, over standard input and output",
 }
 
 __all__ = ["COMMANDS"]

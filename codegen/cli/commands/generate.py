@@ -81,7 +81,6 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
     """The C text of each layer, in the files' order."""
     arrays = reading.weights(options, specs)
     from codegen import pipeline
-    from codegen.planning import planner
 
     known = planning.wisdom_for(options, planning.requests_for(options, specs, arrays), terminal)
     for spec in specs:
@@ -96,7 +95,7 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
                 sliced=options.sliced,
                 storage=options.storage,
             )
-        terminal.detail(f"{spec.name}: {planner.algorithm(source.plan.algorithm).describe(source.plan)}")
+        terminal.detail(f"{spec.name}: {source.plan.describe()}")
         yield source
 
 

@@ -18,7 +18,7 @@ from codegen.errors.suggest import closest
 if TYPE_CHECKING:
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "naming", "specs", "weights"]
+__all__ = ["arguments", "content", "naming", "specs", "weights"]
 
 
 def arguments(parser: argparse.ArgumentParser, *, target: str) -> None:
@@ -56,7 +56,7 @@ def specs(options: argparse.Namespace, *, tables: bool = True) -> tuple[Spec, ..
     from codegen.language import reader
 
     baked = tables and bool(options.weights or options.init)
-    texts = [(path, _bytes(path)) for path in options.specs]
+    texts = [(path, content(path)) for path in options.specs]
     found: list[tuple[str, Spec]] = []
     wrong: list[Diagnostic] = []
     for path, text in texts:
@@ -81,7 +81,8 @@ def _hold_names(found: list[tuple[str, Spec]]) -> None:
             raise UsageError(f"`{other}` and `{path}` both have a layer `{spec.name}`: {way}")
 
 
-def _bytes(path: str) -> bytes:
+def content(path: str) -> bytes:
+    """The bytes of a file, - being standard input: as many as tell that it is too large. Raises UsageError."""
     if path == "-":
         return _standard_input()
     try:

@@ -64,7 +64,6 @@ def heard(request: Request, plan: KernelPlan, known: Path | None) -> dict[str, A
 def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
     """The layer as JSON tells it; docs/json.md has the schema."""
     from codegen.emission import banner
-    from codegen.planning import planner
 
     problem = plan.problem
     steps = problem.steps
@@ -82,8 +81,8 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "workspace_bytes": plan.workspace_bytes,
         "workspace_step_bytes": plan.workspace_step_bytes,
         "target": plan.target.name,
-        "algorithm": plan.algorithm,
-        "plan": planner.algorithm(plan.algorithm).describe(plan),
+        "algorithm": plan.algorithm.name,
+        "plan": plan.describe(),
         "weights": plan.weights,
         "storage": plan.storage,
         "cost_cycles": plan.cost,
@@ -94,9 +93,8 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
 def packed_in_c(plan: KernelPlan) -> dict[str, Any]:
     """The plan that `gen-conv --packed` emits, whose weights NAME_pack lays out."""
     from codegen.emission import banner
-    from codegen.planning import planner
 
-    words = planner.algorithm(plan.algorithm).describe(plan)
+    words = plan.describe()
     return {"plan": words, "cost_cycles": plan.cost, "weight_bytes": banner.weight_bytes(plan)}
 
 
@@ -121,12 +119,11 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
 
 def _as_c(plan: KernelPlan) -> str:
     """The text that const tables are."""
-    from codegen.planning import planner
     from codegen.problem.conv_problem import C_BYTES
 
     if plan.weights != "baked":
         return ""
-    numbers = planner.packed_numbers(plan) + plan.problem.bias * plan.problem.filters
+    numbers = plan.packed_numbers + plan.problem.bias * plan.problem.filters
     return f", as const tables some {C_BYTES * numbers:,} bytes of C"
 
 
@@ -140,7 +137,7 @@ def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None
     why = f"wisdom names it, out of {plans}" if said_so and said_so["followed"] else f"the lowest estimate of {plans}"
     unit = f"{cost.steps_told(plan.problem):,} steps" if plan.problem.steps is None else "a sample"
     return [
-        ("plan", planner.algorithm(plan.algorithm).describe(plan)),
+        ("plan", plan.describe()),
         ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),
         ("why", why),
         ("wisdom", _wisdom(said_so)),

@@ -1,1 +1,1 @@
-"""How a problem can be computed: one module an algorithm, each with NAME, why_not(), candidates() and pack()."""
+"""How a problem can be computed: a module an algorithm, each with its record ALGORITHM; `table` holds all of them."""

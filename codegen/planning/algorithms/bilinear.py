@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
 from codegen.planning.algorithms.tiling import Panel
-from codegen.planning.plan import MOST_NOISE, KernelPlan, Request
+from codegen.planning.plan import MOST_NOISE, Algorithm, KernelPlan, Key, Request, Transformed
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform
 from codegen.problem.conv_problem import ConvProblem
@@ -82,7 +82,7 @@ def chunks_of(transform: Transform, channels: int, most_noise: float) -> int:
     return next(good, 0)
 
 
-def plans(request: Request, name: str, transforms: list[Transform]) -> list[KernelPlan]:
+def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Transform]) -> list[KernelPlan[Schedule]]:
     """A plan for each transform and each panel width, cheapest first."""
     problem, target = request.problem, request.target
     widths = target.lanes(problem.dtype)
@@ -107,13 +107,19 @@ def plans(request: Request, name: str, transforms: list[Transform]) -> list[Kern
             if len(panels) == 1:
                 far = len(transform.distinct) * problem.group_channels * problem.group_filters * parts > FAR_WEIGHTS
                 rooms = [*BLOCK_BYTES, *(LARGE_BLOCKS if far else ())]
-                found += [_plan(request, name, transform, panels, lanes, room, chunks) for room in rooms]
+                found += [_plan(request, algorithm, transform, panels, lanes, room, chunks) for room in rooms]
     return sorted(found, key=lambda plan: plan.cost)
 
 
 def _plan(
-    request: Request, name: str, transform: Transform, panels: tuple[Panel, ...], lanes: int, room: int, chunks: int
-) -> KernelPlan:
+    request: Request,
+    algorithm: Algorithm[Schedule],
+    transform: Transform,
+    panels: tuple[Panel, ...],
+    lanes: int,
+    room: int,
+    chunks: int,
+) -> KernelPlan[Schedule]:
     """The plan with blocks of about `room` bytes of transformed input."""
     problem, target, panel = request.problem, request.target, panels[0]
     vectors, item = len(panel.offsets), problem.item_bytes
@@ -136,7 +142,7 @@ def _plan(
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
     cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
-    return KernelPlan(problem, target, name, request.weights, schedule, cycles, numbers * item)
+    return KernelPlan(problem, target, algorithm, request.weights, schedule, cycles, numbers * item)
 
 
 def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:
@@ -200,23 +206,22 @@ def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> 
     return panel.count * (v * cost.far(v) + m * cost.far(m + part))
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
     transform = named(schedule.transform, schedule.taps)
     rounding = noise.ratio(transform, schedule.parts * plan.problem.group_channels, schedule.chunks)
     saved = transform.outputs * plan.problem.kernel_size / transform.points / schedule.parts
     split = f" of each of {schedule.parts} parts of the kernel" if schedule.parts > 1 else ""
     return (
-        f"{plan.algorithm} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
+        f"{plan.algorithm.name} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
         f"{transform.points} products{split} ({saved:.2f} times fewer), "
         f"GEMM tiles of {schedule.rows} x {schedule.width}, {schedule.tiles} tiles a block, "
         f"{rounding:.1f} times direct's rounding error"
     )
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters), transformed, flat: [group][panel][point][part][channel][lane].
 
     By points the panels lie within a point: weights stand in the order in which they are read.
@@ -224,7 +229,6 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
-    assert isinstance(schedule, Schedule)
     transform, taps = named(schedule.transform, schedule.taps), schedule.parts * schedule.taps
     whole = np.zeros((taps, problem.group_channels, problem.filters))
     whole[: problem.kernel_size] = kernel
@@ -244,9 +248,27 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     return packed.ravel()
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
     problem, schedule = plan.problem, plan.schedule
-    assert isinstance(schedule, Schedule)
     (panel,), points = schedule.panels, len(named(schedule.transform, schedule.taps).distinct)
     return problem.groups * panel.count * panel.width * points * schedule.parts * problem.group_channels
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    tiles = schedule.tiles, schedule.rows, tuple(panel.key for panel in schedule.panels), schedule.lanes
+    places = schedule.stride, schedule.out_stride, schedule.pitch
+    order = schedule.chunks, schedule.by_points, schedule.ahead
+    return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of a tile, and of a block of tiles."""
+    outputs = named(schedule.transform, schedule.taps).outputs
+    return outputs, outputs * schedule.tiles
+
+
+def transformed(schedule: Schedule) -> Transformed:
+    """The transform that the sums go through."""
+    return Transformed(named(schedule.transform, schedule.taps), schedule.parts, schedule.chunks)

@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, direct_filters
-from codegen.planning.algorithms.direct_filters import Schedule
+from codegen.planning.algorithms.direct_filters import Schedule, key, segments, turns
 from codegen.planning.algorithms.tiling import Panel
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "depthwise"
 MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
 FEW_ROWS = 7  # from which on a second vector of the same line gains nothing there
 NESTED = 4, 2  # rows and vectors of a tile that loops over the taps
@@ -36,7 +35,7 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """The plans of direct_filters for one group with one channel to sum over, walking the full rows of the input.
 
     Where the weights of a vector of channels fit into registers beside some accumulators, they stay there (`sliding`).
@@ -45,15 +44,14 @@ def candidates(request: Request) -> list[KernelPlan]:
     tile = _tile(problem, request.target)
     plans = []
     as_one = replace(request, problem=_as_one_group(problem))
-    for plan in direct_filters.candidates(as_one, tile.rows, "sliding" if tile.sliding else "nested"):
+    for plan in direct_filters.plans(as_one, tile.rows, "sliding" if tile.sliding else "nested"):
         schedule, total = plan.schedule, plan.cost
-        assert isinstance(schedule, Schedule)
         if any(len(block.panel.offsets) > tile.vectors for block in schedule.blocks):
             continue
         if tile.sliding:
             total = sum(_cycles(request, tile.rows, block.panel) for block in schedule.blocks)
         schedule = replace(schedule, strip=_strip(problem, tile))
-        plans.append(replace(plan, problem=problem, algorithm=NAME, schedule=schedule, cost=total))
+        plans.append(replace(plan, problem=problem, algorithm=ALGORITHM, schedule=schedule, cost=total))
     return plans
 
 
@@ -115,16 +113,30 @@ def _as_one_group(problem: ConvProblem) -> ConvProblem:
     return replace(problem, channels=1, groups=1)
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
-    return direct_filters.describe(plan)
+    return direct_filters.told(plan, "channels")
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (kernel_size, 1, filters) as the blocks read it: flat, [block][tap][lane]."""
     return direct_filters.pack(replace(plan, problem=_as_one_group(plan.problem)), kernel)
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
     return direct_filters.packed_numbers(replace(plan, problem=_as_one_group(plan.problem)))
+
+
+ALGORITHM = Algorithm(
+    name="depthwise",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    segments=segments,
+    reads_stored=True,
+)

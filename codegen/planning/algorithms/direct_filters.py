@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
-from codegen.planning.plan import KernelPlan, Request, Weights
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request, Weights
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "direct_filters"
 
 STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
 UNROLLED_TAPS = 16  # loops over the channels that a tile may have, one a tap
@@ -68,21 +67,26 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request, most_rows: int = 16, form: str | None = None) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
+    """Plans for tiles of up to 16 output steps."""
+    return plans(request, 16)
+
+
+def plans(request: Request, most_rows: int, form: str | None = None) -> list[KernelPlan[Schedule]]:
     """Plans for one to four vectors of filters a block, cheapest first; tiles of at most `most_rows` output steps.
 
     `form` is that of the schedule where the caller knows it.
     """
     problem, target, weights = request.problem, request.target, request.weights
-    plans = []
+    found = []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
     count = -(-problem.group_filters // lanes)
     for partition in partitions(count):
         if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors, _ in partition):
             continue
         panels = tiling.panels(problem.group_filters, (lanes,), partition)
-        plans.append(_plan(problem, target, weights, panels, most_rows, form))
-    return sorted(plans, key=lambda plan: plan.cost)
+        found.append(_plan(problem, target, weights, panels, most_rows, form))
+    return sorted(found, key=lambda plan: plan.cost)
 
 
 def partitions(count: int) -> list[Partition]:
@@ -106,7 +110,7 @@ def _plan(
     panels: tuple[Panel, ...],
     most_rows: int,
     form: str | None,
-) -> KernelPlan:
+) -> KernelPlan[Schedule]:
     steps = problem.steps
     form = form or _form(problem, panels, target)
     blocks, total, peeled = [], 0.0, steps is not None
@@ -121,7 +125,7 @@ def _plan(
     inside = tiling.interior(problem, steps) if steps is not None else None
     schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem))
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
-    return KernelPlan(problem, target, NAME, weights, schedule, total)
+    return KernelPlan(problem, target, ALGORITHM, weights, schedule, total)
 
 
 def _chunk(problem: ConvProblem) -> int:
@@ -197,25 +201,27 @@ def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> fl
     )
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
+    return told(plan, "filters")
+
+
+def told(plan: KernelPlan[Schedule], what: str) -> str:
+    """The plan in words and figures, where the vectors of a tile run across `what`."""
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
-    what = "filters" if plan.algorithm == NAME else "channels"
     shapes = " and ".join(
         f"{block.rows} steps x {len(block.panel.offsets) * block.panel.lanes} {what}" for block in schedule.blocks
     )
     held = max(block.rows * len(block.panel.offsets) for block in schedule.blocks)
     vector = f" vectors of {schedule.blocks[0].panel.lanes}" if schedule.blocks[0].panel.lanes > 1 else ""
-    return f"{plan.algorithm} for {plan.target.name}: tiles of {shapes}, {held} accumulators{vector}"
+    return f"{plan.algorithm.name} for {plan.target.name}: tiles of {shapes}, {held} accumulators{vector}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the blocks read it: flat, [group][block][tap][channel][lane]."""
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
-    assert isinstance(schedule, Schedule)
     rows = kernel.reshape(problem.terms, problem.filters)
     parts = []
     for group in range(problem.groups):
@@ -227,8 +233,45 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert isinstance(plan.schedule, Schedule)
     columns = sum(block.panel.count * block.panel.width for block in plan.schedule.blocks)
     return plan.problem.groups * columns * plan.problem.terms
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    blocks = tuple(
+        (block.panel.key, block.rows, tuple(tile.key for tile in block.tiles), tuple(run.key for run in block.segments))
+        for block in schedule.blocks
+    )
+    return blocks, schedule.form, schedule.peeled, schedule.interior, schedule.chunk, schedule.strip
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of each tile, and of a chunk between two changes of the filter block."""
+    return (*(block.rows for block in schedule.blocks), schedule.chunk)
+
+
+def segments(schedule: Schedule) -> tuple[int, ...]:
+    """Where the borders meet the interior, and where runs of equal tiles begin and end."""
+    ends = [
+        (segment.start, segment.start + segment.count * block.tiles[segment.tile].rows)
+        for block in schedule.blocks
+        for segment in block.segments
+    ]
+    return (*(schedule.interior or ()), *(end for both in ends for end in both))
+
+
+ALGORITHM = Algorithm(
+    name="direct_filters",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    segments=segments,
+    reads_stored=True,
+)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost, tiling
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "direct_steps"
 
 UNROLLED_TAPS = 16
 STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
@@ -58,7 +57,7 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Plans for tiles of up to eight filters by up to eight vectors, cheapest first."""
     problem, target, weights = request.problem, request.target, request.weights
     inside = tiling.interior(problem, problem.steps) if problem.steps is not None else None
@@ -73,7 +72,7 @@ def candidates(request: Request) -> list[KernelPlan]:
                 continue  # gcc 12 at -O3 makes vectors of such rows, and loads what lies after the last tap
             starts = tiling.Starts.of(problem.group_filters, rows)
             schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
-            plans.append(KernelPlan(problem, target, NAME, weights, schedule, _cycles(problem, target, schedule)))
+            plans.append(KernelPlan(problem, target, ALGORITHM, weights, schedule, _cycles(problem, target, schedule)))
     return sorted(plans, key=lambda plan: plan.cost)
 
 
@@ -104,28 +103,55 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
     return problem.groups * len(schedule.starts) * (inside + border)
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
     vector = f" vectors of {schedule.lanes}" if schedule.lanes > 1 else ""
     held = schedule.rows * schedule.vectors
     tile = f"{schedule.rows} filter{'s' * (schedule.rows > 1)} x {schedule.width} steps"
-    return f"{NAME} for {plan.target.name}: tiles of {tile}, {held} accumulators{vector}"
+    return f"{plan.algorithm.name} for {plan.target.name}: tiles of {tile}, {held} accumulators{vector}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row]."""
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
-    assert isinstance(schedule, Schedule)
     by_channel = kernel.transpose(1, 0, 2)
     firsts = [g * problem.group_filters + start for g in range(problem.groups) for start in schedule.starts]
     return np.concatenate([by_channel[:, :, first : first + schedule.rows].ravel() for first in firsts])
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert isinstance(plan.schedule, Schedule)
     return plan.problem.groups * len(plan.schedule.starts) * plan.schedule.rows * plan.problem.terms
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    tile = schedule.rows, schedule.vectors, schedule.lanes, schedule.form
+    return *tile, schedule.starts.key, schedule.interior, schedule.chunk
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of a tile, and of a chunk between two changes of the filters."""
+    return schedule.width, schedule.chunk
+
+
+def segments(schedule: Schedule) -> tuple[int, ...]:
+    """Where the borders meet the interior."""
+    return schedule.interior or ()
+
+
+ALGORITHM = Algorithm(
+    name="direct_steps",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    segments=segments,
+    reads_stored=True,
+)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
-from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.algorithms.bilinear import describe, key, pack, packed_numbers, transformed, turns
+from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.fourier import fourier
 
-NAME = "fft"
 SIZES = (16, 32, 64, 128)  # samples; straight-line code, at most 1,500 statements in a basic block
 FEW = 2.0  # times the least products that a way may need
 FEWER = 0.9  # of what half the size needs is worth the larger one
 MOST_PARTS = 16  # of a kernel that is longer than half of the largest size
-
-__all__ = ["NAME", "candidates", "describe", "pack", "packed_numbers", "why_not"]
 
 
 def why_not(request: Request) -> str | None:
@@ -29,12 +27,12 @@ def why_not(request: Request) -> str | None:
     return bilinear.why_not(request)
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Plans for each size that the kernel fits into, or half of which its parts fill, cheapest first."""
     taps = request.problem.kernel_size
     ways = [(size, taps, size - taps + 1) for size in SIZES if taps <= size - 7]
     ways += [(size, size // 2, size // 2) for size in SIZES if size // 2 < taps <= MOST_PARTS * size // 2]
-    return bilinear.plans(request, NAME, [fourier(*way) for way in _worth(ways, taps)])
+    return bilinear.plans(request, ALGORITHM, [fourier(*way) for way in _worth(ways, taps)])
 
 
 def _worth(ways: list[tuple[int, int, int]], taps: int) -> list[tuple[int, int, int]]:
@@ -47,3 +45,16 @@ def _worth(ways: list[tuple[int, int, int]], taps: int) -> list[tuple[int, int, 
         if saved and products[way] <= FEW * min(products.values()):
             kept.append(way)
     return kept
+
+
+ALGORITHM = Algorithm(
+    name="fft",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    transformed=transformed,
+)

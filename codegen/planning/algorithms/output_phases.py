@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import gcd
 
+from codegen.planning.plan import Key
 from codegen.problem.conv_problem import ConvProblem
 
 
@@ -32,6 +33,10 @@ class Part:
     taps: int
     start: int
 
+    @property
+    def key(self) -> Key:
+        return self.first, self.phases, self.tap, self.step, self.taps, self.start
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -43,6 +48,11 @@ class Rows:
     dilation: int
     tap_step: int
     parts: tuple[Part, ...]
+
+    @property
+    def key(self) -> Key:
+        parts = tuple(part.key for part in self.parts)
+        return self.count, self.shift, self.stride, self.dilation, self.tap_step, parts
 
     @property
     def first(self) -> int:

@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.planning import planner
 from codegen.planning.algorithms import cost
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "relayout"
 
 PANEL_BYTES = tuple(1024 * size for size in (48, 160, 480, 1440))  # of input and output in a chunk
 HALO = 4  # times the samples that two chunks share: a chunk's least length
@@ -69,14 +67,16 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
     problem = request.problem
     schedules = [_along(request, room) for room in PANEL_BYTES]
     if problem.steps is not None and problem.stride == 1 and problem.dilation >= LEAST_RUN:
         schedules += [_across(request, room) for room in PANEL_BYTES]
     plans = [
-        _plan(request, schedule, inner) for schedule in dict.fromkeys(schedules) for inner in _inner(request, schedule)
+        _plan(request, schedule, inner)
+        for schedule in dict.fromkeys(schedules)
+        for inner in _inner(request, schedule, best_of_each)
     ]
     return sorted(plans, key=lambda plan: plan.cost)
 
@@ -117,7 +117,7 @@ def _schedule(request: Request, phases: bool, outs: tuple[int, int], samples: tu
     return Schedule(phases, *outs, *samples, lanes_in, lanes_out)
 
 
-def _inner(request: Request, schedule: Schedule) -> list[KernelPlan]:
+def _inner(request: Request, schedule: Schedule, best_of_each: BestOfEach) -> list[KernelPlan]:
     """The best plan of each algorithm for a chunk."""
     p = request.problem
     problem = replace(
@@ -130,10 +130,10 @@ def _inner(request: Request, schedule: Schedule) -> list[KernelPlan]:
         channels_last=True,
     )
     weights = request.weights if request.weights == "argument" else "packed"
-    return planner.best_of_each(replace(request, problem=problem, weights=weights))
+    return best_of_each(replace(request, problem=problem, weights=weights))
 
 
-def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan:
+def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan[Schedule]:
     p = request.problem
     outs = cost.outs_told(p)
     if p.steps is None:
@@ -152,7 +152,7 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     return KernelPlan(
         p,
         request.target,
-        NAME,
+        ALGORITHM,
         request.weights,
         schedule,
         cycles,
@@ -173,22 +173,45 @@ def panel_bytes(numbers: int, problem: ConvProblem) -> int:
     return -(-numbers * problem.item_bytes // LINE) * LINE
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     what = f"{schedule.outs} phases" if schedule.phases else f"{schedule.outs} outputs"
-    return f"{NAME}, {what} at a time in channels_last: {planner.algorithm(inner.algorithm).describe(inner)}"
+    return f"{plan.algorithm.name}, {what} at a time in channels_last: {inner.describe()}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the inner plan packs it."""
     assert plan.inner is not None
-    return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+    return plan.inner.pack(kernel)
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
     assert plan.inner is not None
-    return planner.packed_numbers(plan.inner)
+    return plan.inner.packed_numbers
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    run = schedule.outs, schedule.outs_runs, schedule.length, schedule.runs
+    return schedule.phases, *run, schedule.lanes_in, schedule.lanes_out
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of a run of a chunk."""
+    return (schedule.outs,)
+
+
+ALGORITHM = Algorithm(
+    name="relayout",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    serves_stages=True,
+)

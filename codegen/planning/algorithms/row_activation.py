@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.functions.activations import LINEAR, row
-from codegen.planning import planner
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import panel_bytes
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "row_activation"
 PASSES = 14.0  # cycles for a vector of sums: three times over them, an exponential
 
 
@@ -40,15 +38,15 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """The best plan of each algorithm for the sums, cheapest first."""
     problem = request.problem
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=replace(problem, activation=LINEAR), weights=weights)
-    return [_plan(request, inner) for inner in planner.best_of_each(asked)]
+    return [_plan(request, inner) for inner in best_of_each(asked)]
 
 
-def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
+def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     p, widths = request.problem, request.target.lanes(request.problem.dtype)
     along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
@@ -56,7 +54,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
     plan = KernelPlan(
         p,
         request.target,
-        NAME,
+        ALGORITHM,
         request.weights,
         schedule,
         inner.cost + PASSES * numbers / schedule.widths[0],
@@ -72,7 +70,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
     return replace(plan, workspace_bytes=before + base, workspace_step_bytes=step)
 
 
-def sums_at(plan: KernelPlan) -> int:
+def sums_at(plan: KernelPlan[Schedule]) -> int:
     """Where the sums begin in the workspace: behind what the inner plan needs."""
     assert plan.inner is not None
     return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem)
@@ -84,23 +82,47 @@ def _sums(p: ConvProblem) -> tuple[int, int]:
     return max(0, -(-each * past // p.stride)), -(-each * p.up // p.stride)
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     along = "a row" if plan.problem.channels_last else "time"
     vectors = f"{plan.problem.activation.name} in vectors of {schedule.widths[0]} along {along}"
-    return f"{planner.algorithm(inner.algorithm).describe(inner)}; then {vectors}"
+    return f"{inner.describe()}; then {vectors}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` as the inner plan packs it."""
     assert plan.inner is not None
-    return planner.algorithm(plan.inner.algorithm).pack(plan.inner, kernel)
+    return plan.inner.pack(kernel)
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
     assert plan.inner is not None
-    return planner.packed_numbers(plan.inner)
+    return plan.inner.packed_numbers
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.widths, schedule.apart
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The rows that are taken side by side."""
+    return (schedule.widths[0],)
+
+
+ALGORITHM = Algorithm(
+    name="row_activation",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    serves_stages=True,
+    serves_upsampling=True,
+    serves_rows=True,
+)

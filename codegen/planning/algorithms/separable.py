@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.planning import planner
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "separable"
 CHUNK_BYTES = tuple(1024 * size for size in (8, 24, 96))  # of what lies between the stages
 MOST_WHOLE = 1 << 20  # bytes between the stages up to which an input can be one chunk
 COPIED = 0.3  # cycles for a number that is copied into a panel
@@ -44,13 +42,13 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
     schedules = [_chunks(request.problem, room) for room in CHUNK_BYTES]
     whole = _whole(request.problem)
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
-        each, across = (_survey(request, stage) for stage in _stages(request.problem, schedule))
+        each, across = (_survey(request, stage, best_of_each) for stage in _stages(request.problem, schedule))
         plans += [_plan(request, schedule, first, second) for first in each for second in across[:1]]
     return sorted(plans, key=lambda plan: plan.cost)
 
@@ -91,14 +89,14 @@ def _stages(problem: ConvProblem, schedule: Schedule) -> tuple[ConvProblem, Conv
     return replace(each, channels_last=True), replace(across, channels_last=True)
 
 
-def _survey(request: Request, problem: ConvProblem) -> list[KernelPlan]:
+def _survey(request: Request, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=problem, weights=weights, accuracy="exact", against=None)
-    return planner.best_of_each(asked)
+    return best_of_each(asked)
 
 
-def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan:
+def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan[Schedule]:
     p = request.problem
     steps = cost.steps_told(p)
     total = p.out_steps(steps)
@@ -111,7 +109,9 @@ def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: Kernel
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
         cycles += turns * 2 * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
     memory = sum(room(p, schedule)) + max(each.workspace(schedule.samples), across.workspace(schedule.outs))
-    return KernelPlan(p, request.target, NAME, request.weights, schedule, cycles, memory, inner=each, others=(across,))
+    return KernelPlan(
+        p, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner=each, others=(across,)
+    )
 
 
 def room(p: ConvProblem, schedule: Schedule) -> tuple[int, int]:
@@ -120,24 +120,46 @@ def room(p: ConvProblem, schedule: Schedule) -> tuple[int, int]:
     return panel_bytes(panel, p), panel_bytes(schedule.outs * _between(p), p)
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
-    each, across = (planner.algorithm(part.algorithm).describe(part) for part in plan.parts)
+    each, across = (part.describe() for part in plan.parts)
     chunk = "all outputs" if schedule.whole else f"{schedule.outs} outputs at a time"
-    return f"{NAME}, {chunk}: {each}; then {across}"
+    return f"{plan.algorithm.name}, {chunk}: {each}; then {across}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """Both kernels, flat, as the stages' plans pack them, one after the other."""
     import numpy as np
 
     kernels = plan.problem.stage_kernels(kernel)
-    packed = [planner.algorithm(part.algorithm).pack(part, k) for part, k in zip(plan.parts, kernels, strict=True)]
+    packed = [part.pack(k) for part, k in zip(plan.parts, kernels, strict=True)]
     return np.concatenate([array.ravel() for array in packed])
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    return sum(map(planner.packed_numbers, plan.parts))
+    return sum(part.packed_numbers for part in plan.parts)
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.outs, schedule.samples, schedule.whole
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of a chunk."""
+    return (schedule.outs,)
+
+
+ALGORITHM = Algorithm(
+    name="separable",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    serves_stages=True,
+)

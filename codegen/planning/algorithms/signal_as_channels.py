@@ -12,15 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.planning import planner
 from codegen.planning.algorithms import cost, direct_filters, fft
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "signal_as_channels"
 WIDTHS = (8, 16, 32)
 MOST_ROWS = 4096  # rewritten output rows at a time: two arrays of them lie in the workspace
 COPY = 0.5  # cycles for a number that is copied into rows or out of them
@@ -50,15 +48,15 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """For each width the best direct and the best Fourier plan of the rewritten problem, cheapest first."""
     found = []
     for width in WIDTHS:
         small = _rewritten(request.problem, width)
         asked = replace(request, problem=small, weights="packed", against=request.problem)
-        for algorithm in (direct_filters, fft):
+        for algorithm in (direct_filters.ALGORITHM, fft.ALGORITHM):
             if not algorithm.why_not(asked):
-                found += [_plan(request, width, inner) for inner in algorithm.candidates(asked)[:1]]
+                found += [_plan(request, width, inner) for inner in algorithm.candidates(asked, best_of_each)[:1]]
     return sorted(found, key=lambda plan: plan.cost)
 
 
@@ -79,7 +77,7 @@ def _rewritten(problem: ConvProblem, width: int) -> ConvProblem:
     )
 
 
-def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan:
+def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedule]:
     problem, small = request.problem, inner.problem
     assert small.steps is not None
     rows = small.out_steps(small.steps)
@@ -88,35 +86,59 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan:
     numbers = width * (small.steps + rows + 1)
     memory = numbers * problem.item_bytes + inner.workspace_bytes
     schedule = Schedule(width, rows)
-    return KernelPlan(problem, request.target, NAME, request.weights, schedule, cycles, memory, inner)
+    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner)
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
-    assert isinstance(schedule, Schedule)
     assert inner is not None
-    module = fft if inner.algorithm == fft.NAME else direct_filters
-    return f"{NAME}, {schedule.width} neighbouring samples as channels: {module.describe(inner)}"
+    return f"{plan.algorithm.name}, {schedule.width} neighbouring samples as channels: {inner.describe()}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, 1, 1) as the inner plan packs the rewritten one."""
     import numpy as np
 
     schedule, inner = plan.schedule, plan.inner
-    assert isinstance(schedule, Schedule)
     assert inner is not None
     width = schedule.width
     tap = np.arange(inner.problem.kernel_size)[:, None, None] * width
     at = tap + np.arange(width)[None, :, None] - np.arange(width)[None, None, :]
     inside = (at >= 0) & (at < len(kernel))
     many = np.where(inside, kernel[np.clip(at, 0, len(kernel) - 1), 0, 0], kernel.dtype.type(0))
-    module = fft if inner.algorithm == fft.NAME else direct_filters
-    return np.asarray(module.pack(inner, many))
+    return inner.pack(many)
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
     assert plan.inner is not None
-    return planner.packed_numbers(plan.inner)
+    return plan.inner.packed_numbers
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.width, schedule.rows
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of a row, and of all rows that are computed together."""
+    return schedule.width, schedule.width * schedule.rows
+
+
+def inner_outputs(schedule: Schedule) -> int:
+    """The outputs of a row."""
+    return schedule.width
+
+
+ALGORITHM = Algorithm(
+    name="signal_as_channels",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    inner_outputs=inner_outputs,
+)

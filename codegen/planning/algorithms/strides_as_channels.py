@@ -13,15 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.planning import planner
 from codegen.planning.algorithms import cost
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "strides_as_channels"
 LINE = 64  # bytes of a cache line
 MOVED, IN_ORDER = 1.6, 0.5  # cycles to copy a number from a stride away, or from the next place
 
@@ -55,12 +53,12 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """The best plan of each algorithm for the rewritten problem, cheapest first."""
     problem = _rewritten(request.problem)
     weights = request.weights if request.weights == "argument" else "packed"
     against = request.against or (request.problem if problem.channels_last else None)
-    found = planner.best_of_each(replace(request, problem=problem, weights=weights, against=against))
+    found = best_of_each(replace(request, problem=problem, weights=weights, against=against))
     return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost)
 
 
@@ -78,14 +76,14 @@ def _rewritten(problem: ConvProblem) -> ConvProblem:
     )
 
 
-def _plan(request: Request, inner: KernelPlan) -> KernelPlan:
+def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     problem, length = request.problem, inner.problem.steps
     assert length is not None
     size = panel_bytes(inner.problem)
     moved = IN_ORDER if problem.channels_last else MOVED
     cycles = inner.cost + moved * inner.problem.channels * length + size * cost.far(size)
     schedule, memory = Schedule(problem.stride, length), size + inner.workspace_bytes
-    return KernelPlan(problem, request.target, NAME, request.weights, schedule, cycles, memory, inner=inner)
+    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner=inner)
 
 
 def panel_bytes(problem: ConvProblem) -> int:
@@ -94,14 +92,13 @@ def panel_bytes(problem: ConvProblem) -> int:
     return -(-numbers * problem.item_bytes // LINE) * LINE
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     assert plan.inner is not None
-    words = planner.algorithm(plan.inner.algorithm).describe(plan.inner)
-    return f"{NAME}, {plan.problem.stride} channels of every channel: {words}"
+    return f"{plan.algorithm.name}, {plan.problem.stride} channels of every channel: {plan.inner.describe()}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the inner plan packs the rewritten one."""
     import numpy as np
 
@@ -113,10 +110,32 @@ def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
     phases = whole.reshape(taps, problem.stride, problem.group_channels, problem.filters)
     if not problem.channels_last:
         phases = phases.swapaxes(1, 2)
-    return planner.algorithm(inner.algorithm).pack(inner, phases.reshape(inner.problem.kernel_shape))
+    return inner.pack(phases.reshape(inner.problem.kernel_shape))
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
     assert plan.inner is not None
-    return planner.packed_numbers(plan.inner)
+    return plan.inner.packed_numbers
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.phases, schedule.length
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """It has no loop of its own over the outputs."""
+    return ()
+
+
+ALGORITHM = Algorithm(
+    name="strides_as_channels",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+)

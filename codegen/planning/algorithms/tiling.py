@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from codegen.planning.plan import Key
 from codegen.problem.conv_problem import ConvProblem
-
-FEW_STARTS = 4096  # blocks that are printed one by one
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,10 @@ class Span:
     last: int
     top: int
     bottom: int
+
+    @property
+    def key(self) -> Key:
+        return self.first, self.last, self.top, self.bottom
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Tile:
     spans: tuple[Span, ...]
     origin: int = 0
 
+    @property
+    def key(self) -> Key:
+        return self.rows, tuple(span.key for span in self.spans), self.origin
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -42,6 +49,10 @@ class Segment:
     start: int
     count: int
     tile: int
+
+    @property
+    def key(self) -> Key:
+        return self.start, self.count, self.tile
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,10 @@ class Panel:
     last: int
     lanes: int
     offsets: tuple[int, ...]
+
+    @property
+    def key(self) -> Key:
+        return self.first, self.count, self.step, self.last, self.lanes, self.offsets
 
     @property
     def width(self) -> int:
@@ -80,14 +95,15 @@ Partition = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Starts:
-    """Where blocks begin: `count` of them, `step` apart from 0 on, the last at `last`. As a tuple of them reads.
-
-    A few are printed as that tuple, so that the keys of plans are what they were.
-    """
+    """Where blocks begin: `count` of them, `step` apart from 0 on, the last at `last`. As a tuple of them reads."""
 
     count: int
     step: int
     last: int
+
+    @property
+    def key(self) -> Key:
+        return self.count, self.step, self.last
 
     @classmethod
     def of(cls, size: int, rows: int) -> Starts:
@@ -104,9 +120,6 @@ class Starts:
 
     def __iter__(self) -> Iterator[int]:
         return (self[at] for at in range(self.count))
-
-    def __repr__(self) -> str:
-        return str(tuple(self)) if self.count <= FEW_STARTS else f"({self.count} x {self.step}, {self.last})"
 
 
 def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:

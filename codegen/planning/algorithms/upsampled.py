@@ -13,18 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.planning import planner
-from codegen.planning.algorithms import bilinear_schedule, cost, output_phases
+from codegen.planning.algorithms import cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.relayout import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
-from codegen.planning.plan import KernelPlan, Request
-from codegen.planning.transforms import named
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-NAME = "upsampled"
 COPIED = 0.3  # cycles for a number of a run that is copied
 PIECE = 4  # cycles for each run
 LONG = 256  # rows in a chunk from which on longer ones gain nothing
@@ -55,7 +52,7 @@ def why_not(request: Request) -> str | None:
     return None
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
     ways = [output_phases.rows_of(request.problem)]
     few = output_phases.padded_phases(request.problem) <= MOST_PHASES
@@ -63,10 +60,10 @@ def candidates(request: Request) -> list[KernelPlan]:
         ways += [
             way for way in [output_phases.rows_of(request.problem, padded=True)] if len(way.parts) < len(ways[0].parts)
         ]
-    plans: list[KernelPlan] = []
+    plans: list[KernelPlan[Schedule]] = []
     for rows in ways:
         for chunk in _chunks(request.problem, rows):
-            plans += _plans(request, rows, chunk)
+            plans += _plans(request, rows, chunk, best_of_each)
     return sorted(plans, key=lambda plan: plan.cost)
 
 
@@ -87,7 +84,7 @@ def _chunk(p: ConvProblem, rows: Rows, room: int) -> int:
     return -(-whole // -(-whole // chunk))
 
 
-def _plans(request: Request, rows: Rows, chunk: int) -> list[KernelPlan]:
+def _plans(request: Request, rows: Rows, chunk: int, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """For each way to serve the first part: its best plan there; for the others the best of all, or of the same way.
 
     So a plan of one algorithm alone is offered, as whoever packs weights in C needs.
@@ -96,7 +93,7 @@ def _plans(request: Request, rows: Rows, chunk: int) -> list[KernelPlan]:
     distinct = list(dict.fromkeys(problem for problem in problems if problem))
     inners = tuple(distinct.index(problem) if problem else None for problem in problems)
     schedule = Schedule(rows, chunk, inners)
-    first, *others = (_survey(request, rows, problem) for problem in distinct)
+    first, *others = (best_of_each(_asked(request, rows, problem)) for problem in distinct)
     if not all(others):
         return []
     best = tuple(found[0] for found in others)
@@ -107,18 +104,17 @@ def _plans(request: Request, rows: Rows, chunk: int) -> list[KernelPlan]:
 
 def _like(plan: KernelPlan, found: list[KernelPlan]) -> KernelPlan:
     """The first of `found` whose sums are done as those of `plan` are; the first of all where none's are."""
-    return next((other for other in found if planner.way(other) == planner.way(plan)), found[0])
+    return next((other for other in found if other.way == plan.way), found[0])
 
 
-def _survey(request: Request, rows: Rows, problem: ConvProblem) -> list[KernelPlan]:
-    """The best plan of each algorithm for a part of a chunk, cheapest first."""
+def _asked(request: Request, rows: Rows, problem: ConvProblem) -> Request:
+    """What is asked for a part of a chunk."""
     p = request.problem
     before = max(0, -rows.first)
     past = 0 if p.steps is None else rows.first + rows.samples(rows.over(p.out_steps(p.steps))) - p.steps
     against = replace(problem, steps=p.steps, pad_left=before, pad_right=max(0, past))
     weights = request.weights if request.weights == "argument" else "packed"
-    asked = replace(request, problem=problem, weights=weights, against=against)
-    return planner.best_of_each(asked)
+    return replace(request, problem=problem, weights=weights, against=against)
 
 
 def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvProblem | None:
@@ -139,7 +135,7 @@ def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvPro
     )
 
 
-def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan:
+def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan[Schedule]:
     p, rows, chunk = request.problem, schedule.rows, schedule.chunk
     whole = rows.over(cost.outs_told(p))
     turns = max(1.0, whole / chunk) if p.steps is None else -(-whole // chunk)
@@ -153,7 +149,7 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
     memory = sum(room(p, schedule, request.weights)) + max(inner.workspace(rows.samples(chunk)) for inner in inners)
     first, *others = inners
     return KernelPlan(
-        p, request.target, NAME, request.weights, schedule, cycles, memory, inner=first, others=tuple(others)
+        p, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner=first, others=tuple(others)
     )
 
 
@@ -161,8 +157,8 @@ def _turn_cost(inner: KernelPlan, rows: int) -> float:
     """Cycles of a part of a chunk; a transform of a free length computes whole blocks of tiles."""
     if inner.problem.steps is not None:
         return inner.cost
-    if isinstance(inner.schedule, bilinear_schedule.Schedule):
-        block = inner.schedule.tiles * named(inner.schedule.transform, inner.schedule.taps).outputs
+    if inner.algorithm.transformed:
+        block = max(inner.algorithm.turns(inner.schedule))
         rows = -(-rows // block) * block
     return inner.cost * rows / cost.outs_told(inner.problem)
 
@@ -198,28 +194,24 @@ def room(p: ConvProblem, schedule: Schedule, weights: str) -> tuple[int, int, in
     return kernel, bias, panel, sums
 
 
-def describe(plan: KernelPlan) -> str:
+def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
-    words = [planner.algorithm(inner.algorithm).describe(inner) for inner in plan.parts]
+    words = [inner.describe() for inner in plan.parts]
     filters = f"{schedule.rows.count} outputs of a filter as filters, {schedule.chunk} rows at a time"
-    return f"{NAME}, {filters}: {'; '.join(words)}"
+    return f"{plan.algorithm.name}, {filters}: {'; '.join(words)}"
 
 
-def pack(plan: KernelPlan, kernel: np.ndarray) -> np.ndarray:
+def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the inner plans pack their parts, one after the other."""
     import numpy as np
 
     schedule = plan.schedule
-    assert isinstance(schedule, Schedule)
     packed = []
     for part, i in zip(schedule.rows.parts, schedule.inners, strict=True):
         if i is not None:
             inner = plan.parts[i]
-            packed.append(
-                planner.algorithm(inner.algorithm).pack(inner, _taps(plan.problem, schedule.rows, part, kernel))
-            )
+            packed.append(inner.pack(_taps(plan.problem, schedule.rows, part, kernel)))
     return np.concatenate(packed)
 
 
@@ -235,7 +227,35 @@ def _taps(p: ConvProblem, rows: Rows, part: Part, kernel: np.ndarray) -> np.ndar
     return np.asarray(turned.reshape(part.taps, p.group_channels, part.phases * p.filters))
 
 
-def packed_numbers(plan: KernelPlan) -> int:
+def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert isinstance(plan.schedule, Schedule)
-    return sum(planner.packed_numbers(plan.parts[i]) for i in plan.schedule.inners if i is not None)
+    return sum(plan.parts[i].packed_numbers for i in plan.schedule.inners if i is not None)
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    return schedule.rows.key, schedule.chunk, schedule.inners
+
+
+def turns(schedule: Schedule) -> tuple[int, ...]:
+    """The outputs of a row, and of a chunk of rows."""
+    return schedule.rows.count, schedule.rows.count * schedule.chunk
+
+
+def inner_outputs(schedule: Schedule) -> int:
+    """The outputs of a row."""
+    return schedule.rows.count
+
+
+ALGORITHM = Algorithm(
+    name="upsampled",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    inner_outputs=inner_outputs,
+    serves_upsampling=True,
+)

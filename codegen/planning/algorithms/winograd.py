@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
-from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers
-from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.algorithms.bilinear import describe, key, pack, packed_numbers, transformed, turns
+from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.phased import most_taps, phased
 from codegen.planning.transforms.toom_cook import toom_cook
 
-NAME = "winograd"
 MOST_POINTS = 8  # more lose too many digits
 MOST_TAPS = 6
-
-__all__ = ["NAME", "candidates", "describe", "pack", "packed_numbers", "why_not"]
 
 
 def why_not(request: Request) -> str | None:
@@ -27,7 +25,7 @@ def why_not(request: Request) -> str | None:
     return bilinear.why_not(request)
 
 
-def candidates(request: Request) -> list[KernelPlan]:
+def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Plans for each tile size that is accurate enough, cheapest first."""
     taps, stride = request.problem.kernel_size, request.problem.stride
     sizes = range(2, MOST_POINTS + 2 - most_taps(taps, stride))
@@ -35,4 +33,17 @@ def candidates(request: Request) -> list[KernelPlan]:
         transforms = [phased(m, taps, stride) for m in sizes if m * (stride - 1) <= bilinear.MOST_STATEMENTS]
     else:
         transforms = [toom_cook(m, taps) for m in sizes]
-    return bilinear.plans(request, NAME, transforms)
+    return bilinear.plans(request, ALGORITHM, transforms)
+
+
+ALGORITHM = Algorithm(
+    name="winograd",
+    why_not=why_not,
+    candidates=candidates,
+    describe=describe,
+    pack=pack,
+    packed_numbers=packed_numbers,
+    key=key,
+    turns=turns,
+    transformed=transformed,
+)

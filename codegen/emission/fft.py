@@ -1,5 +1,0 @@
-"""What the fft algorithm prints: see `bilinear`."""
-
-from codegen.emission.bilinear import TEMPLATE, lanes, view
-
-__all__ = ["TEMPLATE", "lanes", "view"]

@@ -1,0 +1,58 @@
+"""Writer: what emission knows of an algorithm, as one record. Packing: how C lays its kernel out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from codegen.planning.plan import KernelPlan, S
+
+Move = tuple[tuple[str, ...], str]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """`moves` are ((loops, the C of one number), …) in the order in which they are stored, for each of `groups` if any.
+
+    `matrix` is the transform's, (points, taps), None where numbers are only moved. With a `tap_step` the parts of a
+    kernel are packed, whose taps lie so far apart.
+    """
+
+    moves: tuple[Move, ...]
+    matrix: tuple[tuple[float, ...], ...] | None = None
+    tap_step: int | None = None
+    groups: int = 0
+
+    @property
+    def calls(self) -> bool:
+        """Whether numbers come from a function of the file."""
+        return self.matrix is not None or self.tap_step is not None
+
+
+PackingOf = Callable[[KernelPlan], Packing | None]
+
+
+def _no_lanes(plan: KernelPlan) -> set[int]:
+    return set()
+
+
+def _no_packing(plan: KernelPlan, inner: PackingOf) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Writer(Generic[S]):
+    """The text of an algorithm's plans. `S` is the type of their schedules.
+
+    `view(plan, name)` are the variables of `template`, a file of templates/, beside those of every kernel.
+    `lanes(plan)` are the vector widths in use beside those of the plan's inner ones. `packing(plan, inner)` is how C
+    packs the plan's one kernel, None where it cannot; `inner` tells it of the plan's inner ones.
+    """
+
+    template: str
+    view: Callable[[KernelPlan[S], str], dict[str, Any]]
+    lanes: Callable[[KernelPlan[S]], set[int]] = _no_lanes
+    packing: Callable[[KernelPlan[S], PackingOf], Packing | None] = _no_packing
+    slices_inner: bool = False  # a slice of the kernel is one of its inner function
+    text: str | None = None  # the template itself, where it is no file
