@@ -94,9 +94,7 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
         rewritten = replace(part, sliced=plan.sliced and how.slices_inner)
         inner += within(rewritten, inner_name)
-    templates = _environment()
-    template = templates.from_string(how.text) if how.text else templates.get_template(how.template)
-    body = template.render(context | written(how.view(plan, name)))
+    body = _environment().get_template(how.template).render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 

@@ -55,4 +55,3 @@ class Writer(Generic[S]):
     lanes: Callable[[KernelPlan[S]], set[int]] = _no_lanes
     packing: Callable[[KernelPlan[S], PackingOf], Packing | None] = _no_packing
     slices_inner: bool = False  # a slice of the kernel is one of its inner function
-    text: str | None = None  # the template itself, where it is no file
