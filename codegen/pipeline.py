@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -84,14 +84,16 @@ def generate(
     packed: bool = False,
     sliced: bool = False,
     storage: str = AS_COMPUTED,
+    beside: Collection[str] = (),
 ) -> GeneratedSource:
     """spec → problem → plan → C text.
 
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
     arguments of the C function, `packed` ones of a layout that an emitted function makes of Keras'. `sliced` adds a
     function that does a slice of the work, for a caller's threads. `known` is a file of wisdom; without it the text
-    depends on nothing but the arguments. `storage` float16 or bfloat16 halves the kernel's bytes. Raises PlanError for
-    an activation of the user's own, which has no C.
+    depends on nothing but the arguments. `storage` float16 or bfloat16 halves the kernel's bytes. `beside`
+    are the names of all layers whose headers may be included together: a macro that two would define is left out.
+    Raises PlanError for an activation of the user's own, which has no C.
     """
     if spec.own_activation is not None:
         way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
@@ -102,10 +104,10 @@ def generate(
         else:
             chosen = plan(spec, target, "argument", accuracy, known, storage)
         chosen = replace(chosen, sliced=sliced)
-        return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), with_pack=packed)
+        return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), with_pack=packed, beside=beside)
     chosen = replace(plan(spec, target, "baked", accuracy, known, storage), sliced=sliced)
     arrays = spec.problem_weights(stored(weights, storage, spec.name))
-    return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays)
+    return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays, beside=beside)
 
 
 def kernel_for(

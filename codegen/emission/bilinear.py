@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from codegen.emission import kernel_layouts
-from codegen.emission.cformat import literal, nest, times
+from codegen.emission.cformat import ceil_over, literal, nest, times
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -16,16 +16,20 @@ from codegen.emission.microkernel import (
     Step,
     accumulator,
     act_name,
+    chunk_loop,
     count_loop,
     index,
     is_long,
     offset,
     starts,
+    step_by,
 )
 from codegen.emission.writer import Writer
+from codegen.errors.counting import counted
 from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
+from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
@@ -42,35 +46,69 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     transform = named(schedule.transform, schedule.taps)
     (panel,) = schedule.panels
     gemms, calls = _products(plan, name)
-    lane = f"{panel.step} * j" if panel.even else f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})"
-    return {
+    return _walk(plan, name, transform) | {
         "t": transform,
         "schedule": schedule,
         "panel": panel,
-        "forward": _forward(plan, transform.forward, schedule),
+        "forward": _over_channels(plan, transform.forward, schedule),
         "inverse": _inverse(plan, transform.inverse, schedule),
         "gemms": gemms,
         "calls": calls,
         "channels": p.group_channels,
-        "last_channel": p.group_channels - schedule.lanes,
-        "lane": lane,
         "products": _all_products(plan, name),
-        "first_sample": f"{times(p.stride, 't')} - left",
         "transformed": schedule.tiles + schedule.parts - 1,
         "prefix": f"{name}_" if plan.weights == "baked" else "",
-        "grouped": p.groups > 1,
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
-        "panel_products": f"{schedule.tiles * panel.width} * j + " if schedule.by_points else "",
-        "advance": transform.outputs * p.dilation,
         "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
         "zeros_numbers": p.group_channels,
-        "tiles_up": schedule.tiles - 1,
-        "dilation_up": p.dilation - 1,
-        "outputs_up": transform.outputs - 1,
-        "vectors": [(i * panel.lanes, o) for i, o in enumerate(panel.offsets)],
     }
+
+
+def _walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[str, Any]:
+    """The walk over blocks of tiles: what is known of it before it runs as numbers, the rest as C."""
+    schedule, p = plan.schedule, plan.problem
+    (panel,), advance, free, dilated = schedule.panels, transform.outputs * p.dilation, p.steps is None, p.dilation > 1
+    outs = 0 if p.steps is None else p.out_steps(p.steps)
+    phases, tiles = min(outs, p.dilation), -(-outs // p.dilation)
+    chunks = -(-phases * -(-tiles // transform.outputs) // schedule.tiles)
+    a_phase = ceil_over(ceil_over("outs", p.dilation), transform.outputs)
+    in_loop = free or chunks > 1 or plan.sliced
+    first = index((advance * schedule.tiles if in_loop else 0, "chunk"))
+    here = [(p.group_filters if p.groups > 1 else 0, "g"), *_block_of(panel)]
+    products = (schedule.tiles * panel.width if schedule.by_points and panel.count > 1 else 0, "j")
+    return {
+        "dilated": dilated,
+        "advance": advance,
+        "phases": f"outs < {p.dilation} ? outs : {p.dilation}" if free else str(phases),
+        "chunks_told": in_loop,
+        "chunks": ceil_over(f"phases * ({a_phase})" if dilated else a_phase, schedule.tiles) if free else str(chunks),
+        "groups": [count_loop("g", 0, p.groups)] * (p.groups > 1),
+        "chunk_loop": [chunk_loop(plan)] * in_loop,
+        "start_told": dilated and in_loop,
+        "start": "start" if dilated and in_loop else first,
+        "next_sample": step_by("at", p.dilation),
+        "next": f"t = {name}_next(t, phases)" if dilated else step_by("t", advance),
+        "x": offset("x", (p.group_channels if p.groups > 1 else 0, "g")),
+        "first_sample": f"{times(p.stride, 't')} - left" if free else index((p.stride, "t"), -p.pad_left),
+        "steps_now": "steps" if free else str(p.steps),
+        "outs_now": "outs" if free else str(outs),
+        "panels": [count_loop("j", 0, panel.count)] * (panel.count > 1),
+        "vectors": [
+            (offset("m", products, (panel.width, "i"), i * panel.lanes), index(*here, o))
+            for i, o in enumerate(panel.offsets)
+        ],
+    }
+
+
+def _block_of(panel: Panel) -> list[int | tuple[int, str]]:
+    """The first filter of panel j of a group."""
+    if panel.count == 1:
+        return [panel.last]
+    if panel.even:
+        return [panel.first, (panel.step, "j")]
+    return [(1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")]
 
 
 def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
@@ -78,13 +116,15 @@ def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     schedule, p = plan.schedule, plan.problem
     transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
     size, points = schedule.parts * p.group_channels * panel.width, len(transform.distinct)
+    many = panel.count > 1
     row = "r" if points == transform.points else _shared_row(transform)
-    turns = ((size, "j"), (panel.count * size, row)) if schedule.by_points else ((points * size, "j"), (size, row))
+    across, down = (size, panel.count * size) if schedule.by_points else (points * size, size)
+    turns = ((across if many else 0, "j"), (down, row))
     kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
     u = offset(kernel, (total if p.groups > 1 else 0, "g"), *turns)
-    m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points else 0, "j")]
+    m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points and many else 0, "j")]
     v, m_at = offset("v", (schedule.stride, "r")), offset("m", *m)
-    heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * schedule.by_points)
+    heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * (schedule.by_points and many))
     if not schedule.ahead:
         return nest(heads, f"{name}_products({v}, {u}, {m_at});", 0)
     after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
@@ -110,12 +150,15 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
             gemm = _gemm(plan, name, size, more=first > 0)
             if gemm not in gemms:
                 gemms.append(gemm)
-            for _ in range(count):
-                v, u = offset("v", at * schedule.pitch + first), offset("u", first * schedule.width)
-                counted = f", {last - first}" if schedule.chunks > 1 else ""
-                u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
-                calls.append(f"{gemm.name}({v}, {u}, {offset('m', at * schedule.width)}{counted});")
-                at += size
+            turn = size if count > 1 else 0
+            v = offset("v", (turn * schedule.pitch, "i"), at * schedule.pitch + first)
+            m = offset("m", (turn * schedule.width, "i"), at * schedule.width)
+            u = offset("u", first * schedule.width)
+            some = f", {last - first}" if schedule.chunks > 1 else ""
+            u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
+            heads = [count_loop("i", 0, count)] * (count > 1)
+            calls += nest(heads, f"{gemm.name}({v}, {u}, {m}{some});", 0).split("\n")
+            at += count * size
     return gemms, calls
 
 
@@ -124,24 +167,21 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     schedule, p = plan.schedule, plan.problem
     (panel,) = schedule.panels
     spell, vectors = Spelling.of(plan, panel.lanes), range(len(panel.offsets))
-    loads = tuple((f"w{i}", spell.load("w", (panel.width, "c"), i * panel.lanes)) for i in vectors)
+    chunked, sums = schedule.chunks > 1, schedule.parts * p.group_channels
+    once = not chunked and sums == 1
+    loads = tuple((f"w{i}", spell.load("w", (panel.width * (not once), "c"), i * panel.lanes)) for i in vectors)
     lines = tuple(
         Row(
-            spell.broadcast(f"x[{index((1, 'c'), r * schedule.pitch)}]"),
+            spell.broadcast(f"x[{index((not once, 'c'), r * schedule.pitch)}]"),
             tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in vectors),
         )
         for r in range(rows)
     )
-    chunked = schedule.chunks > 1
-    head = count_loop("c", 0, "channels" if chunked else schedule.parts * p.group_channels)
-    words = (
-        f"{schedule.parts} tiles x {p.group_channels} channels"
-        if schedule.parts > 1
-        else f"{p.group_channels} channels"
-    )
+    heads = () if once else (count_loop("c", 0, "channels" if chunked else sums),)
+    words = f"{schedule.parts} tiles x " * (schedule.parts > 1) + counted(p.group_channels, "channel")
     words = "a chunk of the channels" if chunked else words
     ahead = [offset("next", (panel.width, "c"), at) for at in range(0, panel.width, LINE)] if schedule.ahead else []
-    loop = Loop(words, (head,), (Step(loads, lines, tuple(ahead)),))
+    loop = Loop(words, heads, (Step(loads, lines, tuple(ahead)),))
 
     def total(at: int, value: str) -> str:
         return spell.store("y", (at,), f"{spell.load('y', at)} + {value}" if more else value, None)
@@ -149,7 +189,7 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     stores = tuple(total(r * panel.width + i * panel.lanes, accumulator(r, i)) for r in range(rows) for i in vectors)
     begin = starts(rows, len(panel.offsets), [spell.broadcast("0")] * len(panel.offsets))
     shared, extra = tuple(f"w{i}" for i in vectors), ("channels",) * chunked
-    comment = f"{rows} tile{'s' * (rows > 1)} x {panel.width} filters, one point of the transform"
+    comment = f"{counted(rows, 'tile')} x {counted(panel.width, 'filter')}, one point of the transform"
     comment += "; the next weights come into the second-level cache meanwhile" * schedule.ahead
     full_name = f"{name}_{'more' if more else 'gemm'}_{rows}x{panel.width}"
     return Microkernel(
@@ -157,13 +197,29 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     )
 
 
-def _forward(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
-    """One vector of channels: the rows' samples to the points."""
+def _over_channels(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
+    """The rows' samples to the points, a vector of channels at a time; the last one may overlap its neighbour."""
+    channels, lanes = plan.problem.group_channels, schedule.lanes
+    lines = _forward(plan, code, schedule, channels > lanes)
+    if channels == lanes:
+        return lines
+    variable, place = ("c", ()) if channels % lanes == 0 else ("from", (_last_overlaps(channels - lanes),))
+    head = f"for (ptrdiff_t {variable} = 0; {variable} < {channels}; {step_by(variable, lanes)}) {{"
+    return (head, *(f"    {line}" for line in (*place, *lines)), "}")
+
+
+def _last_overlaps(last: int) -> str:
+    return f"const ptrdiff_t c = from < {last} ? from : {last}; /* the last ones overlap */"
+
+
+def _forward(plan: KernelPlan[Schedule], code: Code, schedule: Schedule, several: bool) -> tuple[str, ...]:
+    """One vector of channels, from channel c on where there are several: the rows' samples to the points."""
     spell = Spelling.of(plan, schedule.lanes)
-    loads = {f"x{i}": spell.load(f"row[{i}]", (1, "c")) for i in range(code.inputs)}
+    at = (int(several), "c")
+    loads = {f"x{i}": spell.load(f"row[{i}]", at) for i in range(code.inputs)}
 
     def store(point: int, value: str | None) -> str:
-        return spell.store("v", (point * schedule.stride, (1, "c")), value or spell.broadcast("0"), None)
+        return spell.store("v", (point * schedule.stride, at), value or spell.broadcast("0"), None)
 
     return _lines(plan, code, spell, loads, store)
 

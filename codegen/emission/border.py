@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from codegen.emission.cformat import ceil_over, times
+from codegen.emission.cformat import ceil_over, grouped, times
+from codegen.emission.lengths import left_of, sample_of, steps_of
 from codegen.emission.microkernel import Microkernel
+from codegen.planning.algorithms.tiling import interior
 from codegen.problem.conv_problem import ConvProblem
+
+LOOKED_AT = 4096  # outputs of a border, or lengths, that are looked at one by one
 
 
 @dataclass(frozen=True)
 class Border:
     """`one` computes one output step, `several` (None where none fits) `size` neighbours that have the same taps.
 
-    `far` is the distance in samples from the first of them to the last. In C: `at` is the sample of output t's tap 0;
-    `taps` the first tap inside the input and how many taps from 0 on lie before its end, `far_taps` those of the last
-    neighbour. Numbers from sample to sample `x_step`, from output to output `y_step`, from tap to tap `tap_weights`.
-    `handed` are the further arguments of the tiles, `own` those of them that the border itself must be given.
+    `before` and `after`: whether taps may lie before the input's first sample, and past its last. `far` is the distance
+    in samples from the first of the neighbours to the last. In C: `at` is the sample of output t's tap 0; `first` the
+    first tap inside the input and `fit` how many taps from 0 on lie before its end, `far_first` and `far_fit` those of
+    the last neighbour. Numbers from sample to sample `x_step`, from output to output `y_step`, from tap to tap
+    `tap_weights`. `handed` are the further arguments of the tiles, `own` those that the border itself must be given.
     """
 
     name: str
@@ -25,28 +31,58 @@ class Border:
     size: int
     far: int
     at: str
-    taps: tuple[str, str]
-    far_taps: tuple[str, str]
+    before: bool
+    after: bool
+    first: str
+    fit: str
+    far_first: str
+    far_fit: str
+    kernel_size: int
     dilation: int
     x_step: int
     y_step: int
     tap_weights: int
-    handed: tuple[str, ...] = ()
+    handed: tuple[str, ...]
+    lengths: tuple[str, ...]
+    own: tuple[str, ...]
+
+    @property
+    def outside(self) -> bool:
+        """Whether any tap may lie outside the input."""
+        return self.before or self.after
 
     @property
     def origin(self) -> str:
         """The first tap's sample, counted in numbers from x."""
-        sample = f"at + {times(self.dilation, 'first')}"
-        return sample if self.x_step == 1 else f"{self.x_step} * ({sample})"
+        at = "at" if self.outside else grouped(self.at)
+        return times(self.x_step, f"(at + {times(self.dilation, 'first')})" if self.before else at)
+
+    @property
+    def weights(self) -> str:
+        """The first tap's weights, counted in numbers from w; nothing where that is tap 0."""
+        return f" + {times(self.tap_weights, 'first')}" if self.before else ""
+
+    @property
+    def first_weights(self) -> str:
+        """The pointer to the weights that a tile is handed."""
+        return "weights" if self.before else "w"
+
+    @property
+    def taps(self) -> str:
+        """How many taps a tile is told: all where none lies outside."""
+        return "taps" if self.outside else str(self.kernel_size)
+
+    @property
+    def alike(self) -> str:
+        """C for whether the neighbours have the same taps."""
+        same = ["first == far_first"] * self.before
+        same += [f"(fit == far_fit || far_fit >= {self.kernel_size})"] * self.after
+        return "".join(f" && {words}" for words in same)
 
     @property
     def out(self) -> str:
         """Output t, counted in numbers from y."""
         return times(self.y_step, "t")
-
-    @property
-    def own(self) -> tuple[str, ...]:
-        return tuple(name for name in self.handed if name != "steps")
 
     @classmethod
     def of(
@@ -60,16 +96,84 @@ class Border:
     ) -> Border:
         """The border of tiles `edges`: the one for a single output first, perhaps one for `size` outputs second."""
         x_step, y_step = (p.channels, p.filters) if p.channels_last else (1, 1)
-        several = edges[1] if len(edges) > 1 else None
-        far = (size - 1) * p.stride
-        at = f"{times(p.stride, 't')} - left"
-        taps, far_taps = (_taps(where, p.dilation) for where in ("at", "far"))
+        before, after = padded(p)
+        steps, left = steps_of(p), left_of(p)
+        names = [word for word, used in ((steps, after or "steps" in handed), (left, True)) if used and word.isalpha()]
+        first, fit = _taps("at", steps, p.dilation)
+        far_first, far_fit = _taps("far", steps, p.dilation)
         return cls(
-            name, edges[0], several, size, far, at, taps, far_taps, p.dilation, x_step, y_step, tap_weights, handed
+            name=name,
+            one=edges[0],
+            several=edges[1] if len(edges) > 1 else None,
+            size=size,
+            far=(size - 1) * p.stride,
+            at=sample_of(p, "t"),
+            before=before,
+            after=after,
+            first=first,
+            fit=fit,
+            far_first=far_first,
+            far_fit=far_fit,
+            kernel_size=p.kernel_size,
+            dilation=p.dilation,
+            x_step=x_step,
+            y_step=y_step,
+            tap_weights=tap_weights,
+            handed=handed,
+            lengths=tuple(names),
+            own=tuple(word for word in handed if word != "steps"),
         )
 
+    def call(self, x: str, weights: str, y: str, own: Iterable[str], first: str, end: str) -> str:
+        """The call for the outputs from `first` to before `end`."""
+        return f"{self.name}({', '.join((x, *self.lengths, weights, y, *own, first, end))});"
 
-def _taps(at: str, dilation: int) -> tuple[str, str]:
+
+def padded(p: ConvProblem) -> tuple[bool, bool]:
+    """Whether taps may lie before the input, and past it."""
+    if p.centred:
+        return True, True
+    if p.steps is None:
+        return p.pad_left > 0, p.pad_right > 0
+    outs = p.out_steps(p.steps)
+    return p.pad_left > 0 and outs > 0, (outs - 1) * p.stride - p.pad_left + p.reach > p.steps
+
+
+def _taps(at: str, steps: str, dilation: int) -> tuple[str, str]:
     """C for the first tap inside the input, and for how many lie before its end, where tap 0 is at sample `at`."""
-    before_end = f"steps - {at}" if dilation == 1 else f"(steps - 1 - {at}) / {dilation} + 1"
-    return f"{at} < 0 ? {ceil_over('-' + at, dilation)} : 0", f"{at} < steps ? {before_end} : 0"
+    last = f"{steps} - 1" if steps.isalpha() else str(int(steps) - 1)
+    before_end = f"{steps} - {at}" if dilation == 1 else f"({last} - {at}) / {dilation} + 1"
+    return f"{at} < 0 ? {ceil_over('-' + at, dilation)} : 0", f"{at} < {steps} ? {before_end} : 0"
+
+
+def joins(p: ConvProblem, steps: int, ranges: Iterable[tuple[int, int]], size: int) -> bool:
+    """Whether one tile may compute `size` neighbours among some outputs of an input of `steps`: all have their taps."""
+    for first, end in ranges:
+        if end - first > LOOKED_AT or any(_alike(p, steps, t, size) for t in range(first, end - size + 1)):
+            return True
+    return False
+
+
+def joins_at_some_length(p: ConvProblem, size: int, most: int) -> bool:
+    """The same for a free length, whose border has all outputs where fewer than `most` have all their taps."""
+    longest = p.reach + most * p.stride + p.pad_left + p.pad_right
+    if longest > LOOKED_AT // 8:
+        return True
+    for steps in range(1, longest + 1):
+        outs, (first, last) = p.out_steps(steps), interior(p, steps)
+        ranges = ((0, outs),) if last - first < most else ((0, first), (last, outs))
+        if joins(p, steps, ranges, size):
+            return True
+    return False
+
+
+def _alike(p: ConvProblem, steps: int, t: int, size: int) -> bool:
+    """Whether the first and the last of `size` outputs from t on have the same taps."""
+    left, last = p.pads(steps)[0], (size - 1) * p.stride
+
+    def taps(at: int) -> tuple[int, int]:
+        fit = (steps - 1 - at) // p.dilation + 1 if at < steps else 0
+        return -(at // p.dilation) if at < 0 else 0, min(fit, p.kernel_size)
+
+    at = t * p.stride - left
+    return taps(at) == taps(at + last)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import Any
 
-from codegen.errors import GenConvError
+from codegen.errors import GenConvError, counting
 from codegen.numbers.formats import Format
 from codegen.planning.plan import Algorithm
 
@@ -127,6 +127,16 @@ def told(value: float) -> CText:
     return CText(value)
 
 
+def counted(number: int, noun: str) -> CText:
+    """`1 tap`, `2 taps`, for a comment."""
+    return CText(f"{integer(number)} {counting.plural(number, noun)}")
+
+
+def ordinal(number: int) -> CText:
+    """`1st`, `2nd`, for a comment."""
+    return CText(counting.ordinal(number))
+
+
 def table(values: Iterable[Any], stored: Format, indent: str = "    ") -> CText:
     """The inside of an initializer: literals, eight to a line; of a format of codes these, in hexadecimal, twelve."""
     if stored.coded:
@@ -150,9 +160,16 @@ def times(factor: int, variable: str) -> str:
     return variable if factor == 1 else f"{factor} * {variable}"
 
 
+def grouped(sum_: str) -> str:
+    """A sum in brackets, where it is more than a term."""
+    return f"({sum_})" if " " in sum_ else sum_
+
+
 def floor_over(sum_: str, divisor: int) -> str:
     """A sum that is not negative, divided and rounded down."""
-    return sum_ if divisor == 1 else f"({sum_}) / {divisor}"
+    if divisor == 1:
+        return sum_
+    return f"{grouped(sum_)} / {divisor}"
 
 
 def ceil_over(variable: str, divisor: int) -> str:
@@ -170,6 +187,14 @@ def nest(heads: Iterable[str], text: str, depth: int = 1) -> str:
         lines.append("    " * depth_now + head)
     inner = "    " * (depth + len(lines))
     return "\n".join(lines + [inner + line if line else line for line in text.strip("\n").split("\n")])
+
+
+def braced(heads: Sequence[str], text: str, depth: int = 1) -> str:
+    """Several statements under `for` heads, in braces; without heads they stand where they are."""
+    if not heads:
+        return nest((), text, depth)
+    opened = (*heads[:-1], f"{heads[-1]} {{")
+    return f"{nest(opened, text, depth)}\n{'    ' * (depth + len(heads) - 1)}}}"
 
 
 def fold(text: str, most: int = 118) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.emission import kernel_layouts
-from codegen.emission.border import Border
+from codegen.emission import kernel_layouts, lengths
+from codegen.emission.border import Border, joins, joins_at_some_length, padded
+from codegen.emission.cformat import grouped
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.emission.writer import Writer
+from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
@@ -21,16 +23,22 @@ from codegen.planning.plan import KernelPlan
 def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, problem = plan.schedule, plan.problem
-    borders: tuple[tuple[int, int, str], ...] = ()
-    if schedule.interior is not None and not schedule.peeled and problem.steps is not None:
-        first, last = schedule.interior
-        outs = problem.out_steps(problem.steps)
-        borders = tuple(side for side in ((0, first, "left"), (last, outs, "right")) if side[0] < side[1])
     return {
         "blocks": FiltersView(plan, name, depthwise).blocks(),
-        "borders": borders,
-        "most_rows": max(block.rows for block in schedule.blocks),
+        "most_rows": _most_rows(schedule),
+        "first_whole": lengths.first_whole(problem),
+        "last_whole": lengths.last_whole(problem),
+        "ends_padded": padded(problem)[1],
+        "few": _most_rows(schedule) > max(1, plan.least_outs),
     }
+
+
+def _outputs(first: int, end: int) -> str:
+    return f"output {first}" if end == first + 1 else f"outputs {first} to {end - 1}"
+
+
+def _most_rows(schedule: Schedule) -> int:
+    return max(block.rows for block in schedule.blocks)
 
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
@@ -51,9 +59,10 @@ class Call:
 class BlockView:
     """A block's functions and its part of the public function.
 
-    `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if borders are peeled);
-    `calls` the tiles of a fixed length; `heads`, `x`, `weights`, `y` where a block's numbers lie inside its loops,
-    `strips` the loops around all steps, `left_heads` and `right_heads` those for the slices that have a border.
+    `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if there is no border,
+    or each of its tiles has code of its own); `left` and `right` are its calls. `calls` are the tiles of a fixed
+    length; `heads` the loops inside of which `tile_call` computes the tile from output `at` on, of a free one, `strips`
+    the loops around all steps.
     """
 
     rows: int
@@ -64,11 +73,19 @@ class BlockView:
     calls: tuple[Call, ...]
     strips: tuple[str, ...]
     heads: tuple[str, ...]
-    left_heads: tuple[str, ...]
-    right_heads: tuple[str, ...]
-    x: str
-    weights: str
-    y: str
+    left: Call | None
+    right: Call | None
+    tile_call: str
+
+    @property
+    def all_calls(self) -> tuple[Call, ...]:
+        """Of a fixed length: those of the border, then those of the tiles."""
+        return (*(call for call in (self.left, self.right) if call), *self.calls)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the last tile of several rows may overlap its neighbour."""
+        return self.rows > 1
 
 
 class FiltersView:
@@ -99,10 +116,11 @@ class FiltersView:
 
     def _block(self, block: Block, number: int, base: int) -> BlockView:
         letter = "" if len(self.schedule.blocks) == 1 else "abcdefgh"[number]
-        tag = f"{self.tiles.span_of(block.panel)}{letter}"
+        tag = f"{block.panel.covered}{letter}"
         names = self.tiles.tile_names(block, tag)
         tiles = tuple(self.tiles.tile(tile, block.panel, names[i]) for i, tile in enumerate(block.tiles))
-        edges = () if self.schedule.peeled else self.tiles.edges(block, tag)
+        ends = self._border_ends()
+        edges = self.tiles.edges(block, tag, joined=self._joins(block)) if any(ends) else ()
         border = None
         if edges:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
@@ -111,9 +129,53 @@ class FiltersView:
         heads, weights, y = self._place(block, base)
         x = offset("x", *self._x_lane(block.panel))
         chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
-        left, right = ((word,) * self.plan.sliced + heads for word in (FIRST_SLICE, LAST_SLICE))
+        left, right = (
+            self._border_call(border, side, heads, x, weights, y)
+            for side in zip((FIRST_SLICE, LAST_SLICE), ends, strict=True)
+        )
         strips, heads = self._strips(block.panel, heads)
-        return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, x, weights, y)
+        at = "at" if block.rows > 1 else "t"
+        x_at = offset(x, (self.problem.channels, grouped(lengths.sample_of(self.problem, at))))
+        tile = f"{tiles[0].name}({x_at}, {weights}, {offset(y, (self.problem.filters, at))});" if tiles else ""
+        return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, tile)
+
+    def _border_ends(self) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+        """The outputs of the border on either side, None where there is none: (from, to before)."""
+        p = self.problem
+        if p.steps is None:
+            before, after = padded(p)
+            few = _most_rows(self.schedule) > max(1, self.plan.least_outs)
+            return ("0", "first") if before or few else None, ("last", "outs") if after else None
+        if self.schedule.peeled or self.schedule.interior is None:
+            return None, None
+        (first, last), outs = self.schedule.interior, p.out_steps(p.steps)
+        return ("0", str(first)) if first else None, (str(last), str(outs)) if last < outs else None
+
+    def _joins(self, block: Block) -> bool:
+        """Whether neighbours at the border ever go through one tile."""
+        p = self.problem
+        if p.steps is None:
+            return joins_at_some_length(p, block.rows, _most_rows(self.schedule))
+        first, last = self.schedule.interior or (0, 0)
+        return joins(p, p.steps, ((0, first), (last, p.out_steps(p.steps))), block.rows)
+
+    def _border_call(
+        self,
+        border: Border | None,
+        side: tuple[str, tuple[str, str] | None],
+        heads: tuple[str, ...],
+        x: str,
+        weights: str,
+        y: str,
+    ) -> Call | None:
+        """The border's call for one side."""
+        word, ends = side
+        if border is None or ends is None:
+            return None
+        first, end = ends
+        skipped = "taps in the padding are skipped"
+        told = f"{_outputs(int(first), int(end))}: {skipped}" if end.isdigit() else ""
+        return Call(told, (word,) * self.plan.sliced + heads, border.call(x, weights, y, (), first, end))
 
     def _strips(self, panel: Panel, heads: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The loops around all steps and those inside them, where a strip of the blocks is walked at a time."""
@@ -158,7 +220,7 @@ class FiltersView:
 
     def _call(self, block: Block, segment: Segment, name: str, base: int) -> Call:
         problem, rows = self.problem, block.tiles[segment.tile].rows
-        heads, weights, y = self._place(block, base)
+        heads, weights, _ = self._place(block, base)
         steps = problem.steps
         assert steps is not None
         first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
@@ -178,9 +240,9 @@ class FiltersView:
         sample = max(0, segment.start * problem.stride - problem.pads(steps)[0])
         x_turn = (turn * problem.stride * problem.channels, "t")
         x = offset("x", *self._x_lane(block.panel), x_turn, sample * problem.channels)
-        y = y + offset("", (turn * problem.filters, "t"), segment.start * problem.filters)
+        y = offset("y", *self._lane(block.panel), (turn * problem.filters, "t"), segment.start * problem.filters)
         end_step = segment.start + segment.count * rows - 1
-        comment = f"outputs {segment.start} to {end_step}: {segment.count} tile{'s' * (segment.count > 1)} of {rows}"
+        comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
         return Call(comment, heads, f"{name}({x}, {weights}, {y});")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
-from codegen.emission.cformat import times
+from codegen.emission.cformat import grouped
+from codegen.emission.lengths import sample_of
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -18,8 +20,11 @@ from codegen.emission.microkernel import (
     count_loop,
     index,
     offset,
+    step_by,
 )
+from codegen.emission.step_walk import Walk, joins, walk
 from codegen.emission.writer import Writer
+from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_steps import Schedule
 from codegen.planning.plan import KernelPlan
 
@@ -32,36 +37,72 @@ def lanes(plan: KernelPlan[Schedule]) -> set[int]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    build = _Tiles(plan, name)
-    starts, grouped = schedule.starts, p.groups > 1
-    step = starts[1] - starts[0] if len(starts) > 1 else 0
-    even = starts[-1] == step * (len(starts) - 1)
-    block = (step, "j") if even else (1, f"(j < {len(starts) - 1} ? {step} * j : {starts[-1]})")
-    heads = [count_loop("j", 0, len(starts))] if len(starts) > 1 else []
-    weights: list[int | tuple[int, str]] = [(1, "f")]
-    if build.packed:
-        turn = p.terms * schedule.rows
-        weights = [(turn * len(starts) if grouped else 0, "g"), (turn if heads else 0, "j")]
-    prefix = f"{name}_" if plan.weights == "baked" else ""
+    build, found = _Tiles(plan, name), walk(plan, name)
+    tile = build.tile() if found.tiles else None
+    edges: tuple[Microkernel, ...] = ()
+    border: Border | None = None
+    if found.has_border:
+        edges = build.edges(joined=schedule.lanes > 1 and joins(plan))
+        border = Border.of(f"{name}_border", edges, schedule.lanes, p, build.tap_weights, build.names)
     return {
-        "tile": build.tile(),
-        "edges": build.edges(),
-        "schedule": schedule,
-        "groups": [count_loop("g", 0, p.groups)] if grouped else [],
-        "blocks": heads,
-        "f": index((p.group_filters if grouped else 0, "g"), block),
-        "x_block": offset("x", (p.group_channels if grouped else 0, f"g * {build.steps}")),
-        "w": offset(f"{prefix}kernel", *weights),
-        "b": f"{prefix}bias + f",
-        "border": Border.of(f"{name}_border", build.edges(), schedule.lanes, p, build.tap_weights, build.names),
-        "steps": build.steps,
-        "outs_now": build.outs,
-        "left_now": "left" if build.free else str(p.pad_left),
-        "at_sample_now": f"{times(p.stride, 'at')} - {'left' if build.free else p.pad_left}".removesuffix(" - 0"),
-        "interior": schedule.interior,
-        "chunk": max(1, schedule.chunk // schedule.width) * schedule.width,
-        "more": "".join(f", {word}" for word in build.names),
+        "tile": tile,
+        "edges": edges,
+        "border": border,
+        "walk": found,
+        "groups_and_chunks": [count_loop("g", 0, p.groups)] * (p.groups > 1) + list(found.loop),
+        "blocks": [count_loop("j", 0, len(schedule.starts))] * (len(schedule.starts) > 1),
+        "statements": tuple(_statements(plan, name, found, tile, border, build)),
     }
+
+
+def _statements(
+    plan: KernelPlan[Schedule], name: str, found: Walk, tile: Microkernel | None, border: Border | None, build: _Tiles
+) -> Iterator[str]:
+    """What is done for a chunk of outputs of a block of filters."""
+    schedule, p = plan.schedule, plan.problem
+    starts, many = schedule.starts, p.groups > 1
+    several = many or len(starts) > 1
+    if several:
+        yield f"const ptrdiff_t f = {index((p.group_filters if many else 0, 'g'), *kernel_layouts.block_of(starts))};"
+    prefix = f"{name}_" if plan.weights == "baked" else ""
+    x = offset("x", (p.group_channels * many, f"{build.steps} * g"))
+    if p.steps is not None:
+        x = offset("x", (p.group_channels * p.steps * many, "g"))
+    weights = offset(f"{prefix}kernel", *build.weights_at(several))
+    weights += f", {offset(f'{prefix}bias', (int(several), 'f'))}" if p.bias else ""
+    y = offset("y", (int(several), "outs * f") if build.free else (int(build.outs) * several, "f"))
+    own = border.own if border else ()
+    if found.before and border:
+        yield border.call(x, weights, y, own, *found.before)
+    if found.tiles and tile:
+        yield from _tile_calls(plan, found, tile, x, weights, y, build.names)
+    if found.after and border:
+        yield border.call(x, weights, y, own, *found.after)
+
+
+def _tile_calls(
+    plan: KernelPlan[Schedule], found: Walk, tile: Microkernel, x: str, weights: str, y: str, more: tuple[str, ...]
+) -> Iterator[str]:
+    """The loop over the tiles of a chunk; the last one overlaps its neighbour where it must."""
+    schedule, p = plan.schedule, plan.problem
+    assert found.tiles
+    (first, end), width = found.tiles, schedule.width
+
+    def call(at: str) -> str:
+        sample = str(int(at) * p.stride - p.pad_left) if at.isdigit() else sample_of(p, at)
+        arguments = (offset(x, (1, grouped(sample))), weights, offset(y, (1, at)), *more)
+        return f"{tile.name}({', '.join(arguments)});".replace(" + 0,", ",")
+
+    if found.once:
+        yield call(first)
+        return
+    head = f"for (ptrdiff_t t = {first}; t < {end}; {step_by('t', width)})"
+    if found.whole or width == 1:
+        yield from (head, f"    {call('t')}")
+        return
+    last = str(int(end) - width) if end.isdigit() else f"{end} - {width}"
+    at = f"const ptrdiff_t at = {end} - t < {width} ? {last} : t; /* the last one overlaps */"
+    yield from (f"{head} {{", f"    {at}", f"    {call('at')}", "}")
 
 
 class _Tiles:
@@ -82,8 +123,7 @@ class _Tiles:
         """All taps, a full tile."""
         p, schedule = self.problem, self.schedule
         taps = range(p.kernel_size)
-        channels = f"{p.group_channels} channel{'s' * (p.group_channels > 1)}"
-        words = f"{p.kernel_size} tap{'s' * (p.kernel_size > 1)} x {channels}"
+        words = f"{counted(p.kernel_size, 'tap')} x {counted(p.group_channels, 'channel')}"
         if schedule.form == "straight":
             steps = tuple(
                 self._step(schedule.vectors, schedule.lanes, c, k) for c in range(p.group_channels) for k in taps
@@ -91,22 +131,26 @@ class _Tiles:
             loop = Loop(words, (), steps)
         elif schedule.form == "taps":
             steps = tuple(self._step(schedule.vectors, schedule.lanes, "c", k) for k in taps)
-            loop = Loop(
-                f"{words}, {p.dilation} samples from tap to tap", (count_loop("c", 0, p.group_channels),), steps
-            )
+            apart = f", {counted(p.dilation, 'sample')} from tap to tap" if p.kernel_size > 1 else ""
+            loop = Loop(words + apart, (count_loop("c", 0, p.group_channels),), steps)
         else:
-            heads: tuple[str, ...] = (count_loop("k", 0, p.kernel_size),)
-            channel: int | str = 0
-            if p.group_channels > 1:
-                heads, channel = (count_loop("c", 0, p.group_channels), *heads), "c"
-            loop = Loop(words, heads, (self._step(schedule.vectors, schedule.lanes, channel, "k"),))
-        comment = f"{schedule.rows} filter{'s' * (schedule.rows > 1)} x {schedule.width} output steps"
+            counts = {"c": p.group_channels, "k": p.kernel_size}
+            channel, tap = (name if count > 1 else 0 for name, count in counts.items())
+            heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
+            loop = Loop(words, heads, (self._step(schedule.vectors, schedule.lanes, channel, tap),))
+        comment = f"{counted(schedule.rows, 'filter')} x {counted(schedule.width, 'output step')}"
         return self._microkernel(f"{schedule.rows}x{schedule.width}", comment, schedule.vectors, schedule.lanes, loop)
 
-    def edges(self) -> tuple[Microkernel, ...]:
-        """One step, and one vector of steps, that have the same taps, counted at run time."""
-        widths = (1,) if self.schedule.lanes == 1 else (1, self.schedule.lanes)
-        return tuple(self._edge(lanes) for lanes in widths)
+    def edges(self, *, joined: bool) -> tuple[Microkernel, ...]:
+        """One step, and where these are `joined` one vector of steps that have the same taps, counted at run time."""
+        return tuple(self._edge(lanes) for lanes in (1, *[self.schedule.lanes] * joined))
+
+    def weights_at(self, several: bool) -> list[int | tuple[int, str]]:
+        """Where the weights of block j of group g lie; in Keras' shape those of filter f, where there are `several`."""
+        if not self.packed:
+            return [(int(several), "f")]
+        turn, starts = self.problem.terms * self.schedule.rows, len(self.schedule.starts)
+        return [(turn * starts if self.problem.groups > 1 else 0, "g"), (turn if starts > 1 else 0, "j")]
 
     def _edge(self, lanes: int) -> Microkernel:
         heads: tuple[str, ...] = (count_loop("k", 0, "taps"),)
@@ -114,7 +158,7 @@ class _Tiles:
         if self.problem.group_channels > 1:
             heads = (count_loop("c", 0, self.problem.group_channels), *heads)
             step = self._step(1, lanes, "c", "k")
-        comment = f"{self.schedule.rows} filters x {lanes} output step{'s' * (lanes > 1)} at a border"
+        comment = f"{counted(self.schedule.rows, 'filter')} x {counted(lanes, 'output step')} at a border"
         loop = Loop("the taps inside the input", heads, (step,))
         return self._microkernel(f"edge_{self.schedule.rows}x{lanes}", comment, 1, lanes, loop, counted=True)
 
@@ -122,7 +166,7 @@ class _Tiles:
         p = self.problem
         row: list[int | tuple[int, str]] = []
         if isinstance(channel, str):
-            row.append((1, f"{channel} * {self.steps}"))
+            row.append((1, f"{channel} * steps") if self.free else (p.steps or 0, channel))
         elif channel:
             row.append((channel, self.steps) if self.free else channel * (p.steps or 0))
         at = [*row, _term(p.dilation, tap)]

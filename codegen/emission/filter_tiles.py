@@ -14,6 +14,7 @@ from codegen.emission.microkernel import (
     index,
     starts,
 )
+from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Span, Tile
 from codegen.planning.plan import KernelPlan
@@ -32,16 +33,15 @@ class FilterTiles:
         self.filters = self.problem.filters // self.groups
         self.packed = plan.weights != "argument"
 
-    def edges(self, block: Block, tag: str) -> tuple[Microkernel, ...]:
-        """The border's tiles: of one row, and of all rows where so many neighbours have the same taps."""
+    def edges(self, block: Block, tag: str, *, joined: bool) -> tuple[Microkernel, ...]:
+        """The border's tiles: of one row, and of all rows where so many neighbours have the same taps (`joined`)."""
         heights = [1]
-        if self.problem.dilation >= block.rows * self.problem.stride and block.rows > 1:
+        if joined and self.problem.dilation >= block.rows * self.problem.stride and block.rows > 1:
             heights.append(block.rows)
         return tuple(self._edge(rows, block.panel, f"{self.name}_edge_{rows}x{tag}") for rows in heights)
 
-    @staticmethod
-    def span_of(panel: Panel) -> int:
-        return max(panel.offsets) + panel.lanes
+    def _across(self, panel: Panel) -> str:
+        return counted(panel.covered, "channel" if self.depthwise else "filter")
 
     def tile_names(self, block: Block, tag: str) -> list[str]:
         seen: dict[int, int] = {}
@@ -59,7 +59,7 @@ class FilterTiles:
             loops: tuple[Loop, ...] = (self._sliding(tile, panel),) if tile.spans else ()
         else:
             loops = tuple(loop for span in tile.spans for loop in self._span(tile, span, panel))
-        comment = f"{tile.rows} output step{'s' * (tile.rows > 1)} x {self.span_of(panel)} filters"
+        comment = f"{counted(tile.rows, 'output step')} x {self._across(panel)}"
         return self._microkernel(name, comment, tile.rows, panel, loops)
 
     def _edge(self, rows: int, panel: Panel, name: str) -> Microkernel:
@@ -75,7 +75,7 @@ class FilterTiles:
                 head += (count_loop("c", 0, self.channels),)
             steps = (self._step(Tile(rows, (span,)), span, panel, tap="k", channel="c" if self.channels > 1 else 0),)
         loop = Loop("the taps inside the input", head, steps)
-        comment = f"{rows} output step{'s' * (rows > 1)} x {self.span_of(panel)} filters at a border"
+        comment = f"{counted(rows, 'output step')} x {self._across(panel)} at a border"
         return self._microkernel(name, comment, rows, panel, (loop,), ("taps",))
 
     def _microkernel(
@@ -105,7 +105,7 @@ class FilterTiles:
         words = f"tap {span.first}" if len(taps) == 1 else f"taps {span.first} to {span.last - 1}"
         if span.bottom - span.top < tile.rows:
             words += f", rows {span.top} to {span.bottom - 1}" if span.bottom - span.top > 1 else f", row {span.top}"
-        channels = f"{self.channels} channels" if self.channels > 1 else "1 channel"
+        channels = counted(self.channels, "channel")
         if form == "straight":
             return [
                 Loop(
@@ -120,12 +120,13 @@ class FilterTiles:
             step = self._step(tile, span, panel, 0, "i")
             return [Loop(f"{words} x {channels}: one contiguous run", (head,), (step,))]
         if form == "nested":
-            heads = [count_loop("k", span.first, span.last)]
+            several = len(taps) > 1
+            heads = [count_loop("k", span.first, span.last)] * several
             channel: int | str = 0
             if self.channels > 1:
                 heads.append(count_loop("c", 0, self.channels))
                 channel = "c"
-            step = self._step(tile, span, panel, "k", channel)
+            step = self._step(tile, span, panel, "k" if several else span.first, channel)
             steps: tuple[Step, ...] = (step,)
             if self.depthwise:  # no hold() between the two: what a row loads is the next tap's of the row before
                 steps = (Step(step.loads, ()), Step((), step.rows))
@@ -133,7 +134,7 @@ class FilterTiles:
         rows = words.partition(",")[2]
         return [
             Loop(
-                f"tap {k}{',' + rows if rows else ''} x {channels}, {k * self.problem.dilation} samples on",
+                f"tap {k}{',' + rows if rows else ''} x {channels}, {counted(k * self.problem.dilation, 'sample')} on",
                 (count_loop("c", 0, self.channels),),
                 (self._step(tile, span, panel, k, "c"),),
             )
@@ -169,7 +170,8 @@ class FilterTiles:
             for sample, cells in sorted(reads.items())
             for v, column in enumerate(panel.offsets)
         )
-        words = f"taps {taps[0]} to {taps[-1]}, {len(reads)} samples, each loaded once"
+        first = f"taps {taps[0]} to {taps[-1]}" if len(taps) > 1 else f"tap {taps[0]}"
+        words = f"{first}, {counted(len(reads), 'sample')}, each loaded once"
         return Loop(words, (), (weights, Step((), rows)))
 
     def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str) -> Step:

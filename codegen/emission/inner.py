@@ -10,9 +10,15 @@ from codegen.planning.plan import KernelPlan
 
 
 def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
-    """The C names of the functions of `plan.parts`."""
-    letters = ("", *"bcdefghijklmnopqrstuvwxyz", *map(str, range(27, 1 + len(plan.parts))))
-    return tuple(f"{name}_inner{letter}" for letter in letters[: len(plan.parts)])
+    """The C names of the functions of `plan.parts`: what they compute, numbered where one word serves several."""
+    from codegen.emission.registry import writer
+
+    if not plan.parts:
+        return ()
+    count, words = len(plan.parts), writer(plan).inner
+    if count > len(words):
+        words = tuple(f"{words[0]}_{number}" for number in range(1, count + 1))
+    return tuple(f"{name}_{word}" for word in words[:count])
 
 
 def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:

@@ -36,7 +36,11 @@ def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
     found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
         found.append(
-            Parameter("workspace", "void *workspace", f"{workspace_size(plan)} bytes, any content; aligned as a {c}")
+            Parameter(
+                "workspace",
+                "void *workspace",
+                f"{workspace_size(plan)} bytes, any content; aligned to {p.item_bytes}, as a {c} is",
+            )
         )
     return tuple(found)
 

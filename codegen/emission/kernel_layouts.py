@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from codegen.emission.microkernel import count_loop, index
+from codegen.emission.cformat import times
+from codegen.emission.microkernel import count_loop, index, offset
 from codegen.emission.writer import Move, Packing, PackingOf
-from codegen.planning.algorithms import bilinear_schedule, direct_filters, direct_steps, upsampled
+from codegen.planning.algorithms import bilinear_schedule, direct_filters, direct_steps, tiling, upsampled
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import named
 
@@ -47,10 +48,11 @@ def _by_blocks(plan: KernelPlan[direct_filters.Schedule], groups: int, terms: in
         panel = block.panel
         heads = [count_loop("g", 0, groups)] if groups > 1 and alone else []
         heads += [count_loop("j", 0, panel.count)] if panel.count > 1 else []
-        heads += [count_loop("i", 0, terms), count_loop("l", 0, panel.width)]
-        step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
-        where = index((p.filters, "i"), (p.group_filters if groups > 1 else 0, "g"), step, panel.first)
-        moves.append((tuple(heads), f"kernel[{where} + {_lane(panel.offsets, panel.lanes)}]"))
+        heads += _loops(i=terms, l=panel.width)
+        lane = [(1, _lane(panel.offsets, panel.lanes))] if panel.width > 1 else []
+        group = (p.group_filters if groups > 1 else 0, "g")
+        where = index(*_turns("i", terms, p.filters), group, *_block(panel), *lane, panel.first)
+        moves.append((tuple(heads), f"kernel[{where}]"))
     return Packing(tuple(moves), groups=0 if alone or groups == 1 else groups)
 
 
@@ -65,13 +67,41 @@ def _lane(offsets: tuple[int, ...], lanes: int) -> str:
 def by_steps(plan: KernelPlan[direct_steps.Schedule], inner: PackingOf) -> Packing:
     """Block by block, row by row of a tile."""
     p, schedule, starts = plan.problem, plan.schedule, plan.schedule.starts
-    step = starts[1] - starts[0] if len(starts) > 1 else 0
-    heads = [count_loop("g", 0, p.groups), count_loop("j", 0, len(starts)), count_loop("c", 0, p.group_channels)]
-    heads += [count_loop("k", 0, p.kernel_size), count_loop("r", 0, schedule.rows)]
-    block = f"(j < {len(starts) - 1} ? {step} * j : {starts[-1]})"
-    filters = index((p.group_filters, "g"), (1, block), (1, "r"))
-    where = f"{index((p.group_channels * p.filters, 'k'), (p.filters, 'c'))} + {filters}"
+    counts = {"g": p.groups, "j": len(starts), "c": p.group_channels, "k": p.kernel_size, "r": schedule.rows}
+    apart = {"g": p.group_filters, "c": p.filters, "k": p.group_channels * p.filters, "r": 1}
+    heads = [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
+    places = [(apart[name], name) for name in "kcg" if counts[name] > 1]
+    where = index(*places, *block_of(starts), *_turns("r", schedule.rows))
     return Packing(((tuple(heads), f"kernel[{where}]"),))
+
+
+def block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
+    """The first filter of block j of a group."""
+    if len(starts) == 1:
+        return [starts[0]]
+    step = starts[1] - starts[0]
+    if starts[-1] == step * (len(starts) - 1):
+        return [(step, "j")]
+    return [(1, f"(j < {len(starts) - 1} ? {times(step, 'j')} : {starts[-1]})")]
+
+
+def _block(panel: tiling.Panel) -> list[int | tuple[int, str]]:
+    """The first filter of block j, counted from the panel's."""
+    if panel.count == 1:
+        return []
+    if panel.even:
+        return [(panel.step, "j")]
+    return [(1, f"(j < {panel.count - 1} ? {times(panel.step, 'j')} : {panel.last - panel.first})")]
+
+
+def _turns(name: str, count: int, step: int = 1) -> list[tuple[int, str]]:
+    """What a loop's variable adds to a place; nothing where it turns once."""
+    return [(step, name)] if count > 1 else []
+
+
+def _loops(**counts: int) -> list[str]:
+    """The heads of loops that turn more than once."""
+    return [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
 
 
 def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) -> Packing | None:
@@ -80,12 +110,12 @@ def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) 
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:
         return None
-    order = [count_loop("j", 0, panel.count), count_loop("r", 0, len(transform.distinct))]
-    heads = [count_loop("g", 0, p.groups), *(reversed(order) if schedule.by_points else order)]
-    heads += [count_loop("part", 0, schedule.parts), count_loop("c", 0, p.group_channels)]
-    heads += [count_loop("l", 0, panel.width)]
-    step = (panel.step, "j") if panel.even else (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")
-    where = index((p.filters, "c"), (p.group_filters, "g"), step)
-    value = f"point(kernel + {where} + {_lane(panel.offsets, panel.lanes)}, r, {schedule.taps} * part)"
+    order = [*_loops(j=panel.count), count_loop("r", 0, len(transform.distinct))]
+    heads = [*_loops(g=p.groups), *(reversed(order) if schedule.by_points else order)]
+    heads += _loops(part=schedule.parts, c=p.group_channels, l=panel.width)
+    lane = [(1, _lane(panel.offsets, panel.lanes))] if panel.width > 1 else []
+    channel, group = _turns("c", p.group_channels, p.filters), _turns("g", p.groups, p.group_filters)
+    where = offset("kernel", *channel, *group, *_block(panel), *lane)
+    value = f"point({where}, r, {times(schedule.taps, 'part') if schedule.parts > 1 else '0'})"
     matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
     return Packing(((tuple(heads), value),), matrix)

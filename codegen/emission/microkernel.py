@@ -18,15 +18,15 @@ from codegen.problem.conv_problem import ConvProblem
 def index(*parts: int | tuple[int, str]) -> str:
     """A sum of integers and (factor, variable) terms in C, zeros left out: index((80, "k"), "c"…) -> `80 * k + 3`."""
     constant = sum(part for part in parts if isinstance(part, int))
-    words = [
-        variable if factor == 1 else f"{factor} * {variable}"
-        for factor, variable in (part for part in parts if not isinstance(part, int))
-        if factor
-    ]
-    if not words:
+    text = ""
+    for factor, variable in (part for part in parts if not isinstance(part, int)):
+        if factor:
+            sign = (" - " if text else "-") if factor < 0 else " + " if text else ""
+            text += sign + times(abs(factor), variable)
+    if not text:
         return str(constant)
     sign = " - " if constant < 0 else " + "
-    return " + ".join(words) + (f"{sign}{abs(constant)}" if constant else "")
+    return text + (f"{sign}{abs(constant)}" if constant else "")
 
 
 def offset(pointer: str, *parts: int | tuple[int, str]) -> str:
@@ -108,11 +108,15 @@ class Output:
         wide = spell.lanes * len(self.columns)
         (step,) = self.rows[1] if len(self.rows) > 1 else (0,)
         turn = (step, "r") if isinstance(step, int) else (1, f"r * {times(*step)}")
+        many = len(self.rows) > 1
+        where = [(turn, at) if many else (*self.rows[0], at) for at in self.columns]
+        body = [
+            spell.store(self.pointer, at, spell.load("sums", (wide * many, "r"), v * spell.lanes), act)
+            for v, at in enumerate(where)
+        ]
+        if not many:
+            return (*sums, *body)
         loop = count_loop("r", 0, len(self.rows))
-        body = (
-            spell.store(self.pointer, (turn, at), spell.load("sums", (wide, "r"), v * spell.lanes), act)
-            for v, at in enumerate(self.columns)
-        )
         return (*sums, f"{loop} {{", *(f"    {line}" for line in body), "}")
 
 
@@ -211,6 +215,17 @@ FIRST_SLICE, LAST_SLICE = "if (slice % slices == 0)", "if (slice == slices - 1)"
 def share(count: int) -> tuple[str, str]:
     """The part [from, to) of `count` equal pieces of work that `slice` of `slices` does."""
     return f"{count} * slice / slices", f"{count} * (slice + 1) / slices"
+
+
+def chunk_loop(plan: KernelPlan) -> str:
+    """The head of the loop over the chunks of the work, all of them or those of a slice."""
+    first, last = ("chunks * slice / slices", "chunks * (slice + 1) / slices") if plan.sliced else ("0", "chunks")
+    return count_loop("chunk", first, last)
+
+
+def step_by(variable: str, step: int) -> str:
+    """The end of a loop's head."""
+    return f"++{variable}" if step == 1 else f"{variable} += {step}"
 
 
 def count_loop(variable: str, first: int | str, last: int | str) -> str:

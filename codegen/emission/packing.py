@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.emission.cformat import grouped, times
 from codegen.emission.interface import kernels
+from codegen.emission.microkernel import index
 from codegen.emission.writer import Packing
 from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,27 @@ def packing(plan: KernelPlan) -> Packing | None:
     from codegen.emission.registry import writer
 
     return writer(plan).packing(plan, packing)
+
+
+def numbered(p: ConvProblem, packing: Packing) -> tuple[str, ...]:
+    """The C that looks up number n of a part's kernel: of which row and lane, so of which tap, channel and filter."""
+    if packing.tap_step is None:
+        return ()
+    row_width = times(p.groups, "width")
+    divided = grouped(row_width)
+    lane, group = ("lane % width", "lane / width") if p.groups > 1 else ("lane", "0")
+    phase = f"({lane} / {p.group_filters})" if p.group_filters > 1 else grouped(lane)
+    channel, tap = (
+        ("", "row") if p.group_channels == 1 else (f"row % {p.group_channels}", f"(row / {p.group_channels})")
+    )
+    filters = [(p.group_filters, f"({group})")] * (p.groups > 1)
+    within = [(1, f"lane % {p.group_filters}")] * (p.group_filters > 1)
+    row = index((p.group_channels, "k"), *[(1, channel)] * bool(channel))
+    place = index((p.filters, grouped(row)), *[(1, "f")] * bool(filters or within))
+    return (
+        f"const ptrdiff_t width = {times(p.group_filters, 'phases')}, lane = n % {divided}, row = n / {divided};",
+        f"const ptrdiff_t k = tap + step * {phase} + {times(packing.tap_step, tap)};",
+        *[f"const ptrdiff_t f = {index(*filters, *within)};"] * bool(filters or within),
+        "",
+        f"return k < {p.kernel_size} ? kernel[{place}] : 0;",
+    )

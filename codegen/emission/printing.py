@@ -56,6 +56,11 @@ def nested(heads: Iterable[object], text: object, depth: int = 1) -> CText:
     return CText(cformat.nest(map(printed, heads), printed(text), depth))
 
 
+def braced(text: object, heads: Iterable[object], depth: int = 1) -> CText:
+    """Typed statements under typed `for` heads, in braces."""
+    return CText(cformat.braced(list(map(printed, heads)), printed(text), depth))
+
+
 class Generator(CodeGenerator):
     """Text between quotes in a template is as typed as that around its tags; `~` joins typed values."""
 
@@ -146,6 +151,10 @@ def environment() -> Environment:
     )
     made.filters["number"] = cformat.literal
     made.filters["told"] = cformat.told
+    made.filters["braced"] = braced
+    made.filters["times"] = lambda factor, variable: CText(cformat.times(factor, variable))
+    made.filters["counted"] = cformat.counted
+    made.filters["ordinal"] = cformat.ordinal
     made.filters["join"] = joined
     made.filters["nest"] = nested
     made.filters["nest_under"] = lambda text, heads, depth: nested(heads, text, depth)

@@ -7,6 +7,7 @@ from typing import Any
 
 from codegen.emission import kernel_layouts
 from codegen.emission.cformat import ceil_over, times
+from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
 from codegen.emission.writer import Writer
@@ -26,7 +27,11 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
     assert inner is not None
-    sides = sorted({schedule.lanes_in, schedule.lanes_out} - {1})
+    lanes_in, lanes_out = schedule.lanes_in, schedule.lanes_out
+    if p.steps is not None:  # no square fits into fewer samples, or outputs
+        lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1
+        lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
+    sides = sorted({lanes_in, lanes_out} - {1})
     here, there = (
         panel_bytes(numbers, p) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
@@ -40,8 +45,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return {
         "schedule": schedule,
         "turns": tuple(Turn.of(side, p.item_bytes) for side in sides),
-        "word": p.format.word,
-        "sides": {"in": Side(schedule.lanes_in, p.channels), "out": Side(schedule.lanes_out, p.filters)},
+        "word": {4: "int", 8: "long long"}[p.item_bytes],
+        "sides": {"in": Side(lanes_in, p.channels), "out": Side(lanes_out, p.filters)},
         "chunks": ceil_over("outs", schedule.outs) if free else chunks,
         "here": here,
         "in_run": schedule.length * p.channels,
@@ -50,7 +55,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
-        "call": f"{name}_inner({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name)[0]}({', '.join(arguments)});",
     }
 
 
@@ -123,4 +128,6 @@ def _pairs(side: int, near: int) -> tuple[list[int], list[int]]:
     return lower, [at + near // 2 for at in lower]
 
 
-WRITER = Writer(template="relayout.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)
+WRITER = Writer(
+    template="relayout.c.j2", view=view, inner=("channels_last",), lanes=lanes, packing=kernel_layouts.as_inner
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from codegen.emission import cformat, lengths
 from codegen.emission.cformat import CText, written
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
-from codegen.emission.packing import Pack, packs
+from codegen.emission.macros import Macro, macros
+from codegen.emission.packing import Pack, numbered, packs
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
@@ -51,12 +52,19 @@ class GeneratedSource:
 
 
 def render(
-    plan: KernelPlan, name: str, *, banner: Sequence[str] = (), weights: Arrays | None = None, with_pack: bool = False
+    plan: KernelPlan,
+    name: str,
+    *,
+    banner: Sequence[str] = (),
+    weights: Arrays | None = None,
+    with_pack: bool = False,
+    beside: Collection[str] = (),
 ) -> GeneratedSource:
     """The .c and .h of `plan` under the C identifier `name`.
 
     `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
     plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the function that packs them.
+    `beside` are the names of all layers whose headers may be included together.
     """
     context = _context(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
     if plan.weights == "baked":
@@ -70,6 +78,7 @@ def render(
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
     if plan.weights == "packed" and with_pack:
         context |= _packs(plan, context)
+    context["macros"] = _macros(plan, name, context["packs"], beside)
     code, header = (environment.get_template(f"kernel.{kind}.j2").render(context) for kind in ("c", "h"))
     code, header = cformat.fold(without_unused(code)), cformat.fold(header)
     return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
@@ -92,7 +101,7 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
 
     how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
-        rewritten = replace(part, sliced=plan.sliced and how.slices_inner)
+        rewritten = replace(part, sliced=plan.sliced and how.slices_inner, least_outs=how.least_outs(plan))
         inner += within(rewritten, inner_name)
     body = _environment().get_template(how.template).render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
@@ -104,6 +113,18 @@ def within(plan: KernelPlan, name: str) -> str:
     context["entry"] = CText("static " + context["entry"])
     context["body"] = _body(plan, name, context)
     return _environment().get_template("inner.c.j2").render(context)
+
+
+def _macros(plan: KernelPlan, name: str, packs: Sequence[Pack], beside: Collection[str]) -> tuple[Macro, ...]:
+    """The macros of the header."""
+    p = plan.problem
+    rests = {} if p.steps is None else {"STEPS": f" {p.steps}", "OUT_STEPS": f" {p.out_steps(p.steps)}"}
+    rests |= {"CHANNELS": f" {p.channels}", "FILTERS": f" {p.filters}"}
+    if p.out_filters != p.filters:
+        rests["OUT_FILTERS"] = f" {p.out_filters}"
+    rests["WORKSPACE_BYTES"] = workspace_macro(plan)
+    rests |= {pack.macro: f" {pack.count} /* of a packed kernel */" for pack in packs}
+    return macros(name, rests, beside)
 
 
 def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +148,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
         "tap_numbers": p.group_channels * p.filters,
-        "row_width": CText(cformat.times(p.groups, "width")),
+        "number_lines": written(numbered(p, pack.packing)),
     }
     return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
 
@@ -180,7 +201,6 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
         "chunk_from": CText("chunks * slice / slices" if plan.sliced else "0"),
         "chunk_to": CText("chunks * (slice + 1) / slices" if plan.sliced else "chunks"),
         "baked": plan.weights == "baked",
-        "workspace_macro": CText(workspace_macro(plan)),
         "tables": (),
         "packs": (),
     }
@@ -193,10 +213,7 @@ def _lengths(p: ConvProblem) -> dict[str, Any]:
     return {
         "free": p.steps is None,
         "outs": outs,
-        "first_whole": CText(cformat.ceil_over("left", p.stride)),
-        "last_whole": CText(f"{cformat.floor_over(f'steps + left - {p.reach}', p.stride)} + 1"),
-        "at_sample": CText(f"{cformat.times(p.stride, 'at')} - left"),
-        "out_steps": CText(f"{cformat.floor_over('room', p.stride)} + 1".replace("(room)", "room")),
+        "out_steps": CText(lengths.out_steps(p)),
         "room": CText(lengths.room(p, padding)),
         "left": CText(left),
         "in_numbers": None if p.steps is None else p.steps * p.channels,

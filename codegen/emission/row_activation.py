@@ -39,6 +39,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else wide,
         "compared": wide if p.channels_last and not schedule.apart else [],
         "half": p.out_filters,
+        "half_of": {n: n // 2 for n in wide},
     }
 
 
@@ -142,4 +143,6 @@ def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
         at = end
 
 
-WRITER = Writer(template="row_activation.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)
+WRITER = Writer(
+    template="row_activation.c.j2", view=view, inner=("sums",), lanes=lanes, packing=kernel_layouts.as_inner
+)

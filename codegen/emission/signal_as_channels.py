@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.cformat import ceil_over
+from codegen.emission.inner import inner_names
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.signal_as_channels import Schedule
 from codegen.planning.plan import KernelPlan
@@ -11,19 +13,20 @@ from codegen.planning.plan import KernelPlan
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
-    schedule, inner = plan.schedule, plan.inner
+    schedule, inner, p = plan.schedule, plan.inner, plan.problem
     assert inner is not None
     assert inner.problem.steps is not None
     samples, sums = inner.problem.steps * schedule.width, schedule.rows * schedule.width
     return {
+        "inner": inner_names(plan, name)[0],
         "width": schedule.width,
         "samples": samples,
         "sums": sums,
-        "sums_up": sums - 1,
+        "chunks": ceil_over("outs", sums) if p.steps is None else -(-p.out_steps(p.steps) // sums),
         "bias_at": samples + sums,
         "inner_workspace": f"rows + {samples + sums + schedule.width}" if inner.workspace_bytes else "",
         "prefix": f"{name}_" if plan.weights == "baked" else "",
     }
 
 
-WRITER = Writer(template="signal_as_channels.c.j2", view=view)
+WRITER = Writer(template="signal_as_channels.c.j2", view=view, inner=("rows_of_samples",))

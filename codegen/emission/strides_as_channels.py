@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.inner import inner_names
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
@@ -27,8 +28,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
-        "call": f"{name}_inner{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name)[0]}{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
     }
 
 
-WRITER = Writer(template="strides_as_channels.c.j2", view=view, slices_inner=True)
+WRITER = Writer(template="strides_as_channels.c.j2", view=view, inner=("unstrided",), slices_inner=True)

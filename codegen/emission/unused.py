@@ -16,16 +16,16 @@ _DEFINITION = re.compile(
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
 _GONE, _LIFTED = "\0", "\1"
-_LEFT_COMMENT = re.compile(rf"^/\*(?:(?!\*/).)*\*/\n{_GONE}+(?=\n|\Z)", re.MULTILINE | re.DOTALL)
+_LEFT_COMMENT = re.compile(rf"^{_GONE}*/\*(?:(?!\*/).)*\*/\n{_GONE}+(?=\n|\Z)", re.MULTILINE | re.DOTALL)
+_EMPTY = re.compile(rf"^{_GONE}*#if[^\n]*\n(?:{_GONE}*#(?:elif|else)[^\n]*\n)*{_GONE}*#endif\n", re.MULTILINE)
 _WIDTHS = re.compile(r"\bu?int\d+_t\b")
 _TABLE = re.compile(r"(?<= = \{\n)[^{}]*(?=\n\};)")
 
 
 def without_unused(text: str) -> str:
-    """A C file without the static functions that nothing in it needs, and without what only these needed.
+    """A C file without the static functions, types and macros that nothing in it needs.
 
-    That is their types, the macros that call them, the comment above them and <stdint.h>. Other macros stay: no
-    compiler warns of one that is not used.
+    With them go the comment above them, a condition of the preprocessor that is then around nothing, and <stdint.h>.
     """
     tables = _TABLE.findall(text)  # numbers alone, and perhaps megabytes of them
     kept = iter(tables)
@@ -36,15 +36,14 @@ def _without_unused(text: str) -> str:
     """The same of a file without its tables."""
     found = list(_DEFINITION.finditer(text))
     live = _live(text, found)
-    dropped = [one for one in found if one["function"] and one["function"] not in live]
+    dropped = [one for one in found if _name(one) not in live]
     if not dropped:
         return text
-    functions = {one["function"] for one in dropped}
-    needed = {word for one in dropped for word in _words(one[0])}
-    dropped += [one for one in found if one["type"] and one["type"] in needed - live]
-    dropped += [one for one in found if one["macro"] and one["macro"] not in live and functions & _words(one[0])]
-    for one in sorted(dropped, key=lambda one: -one.start()):
-        text = text[: one.start()] + _GONE + text[one.end() :]
+    kept, at = [], 0
+    for one in dropped:
+        kept += [text[at : one.start()], _GONE]
+        at = one.end()
+    text = _EMPTY.sub(_GONE, "".join((*kept, text[at:])))
     text = _LEFT_COMMENT.sub("", text).replace(_GONE, "")
     return text if _WIDTHS.search(text) else text.replace("#include <stdint.h>\n", "")
 
@@ -54,7 +53,7 @@ def _live(text: str, found: list[re.Match[str]]) -> set[str]:
     inside: dict[str, set[str]] = defaultdict(set)
     rest, at = [], 0
     for one in found:
-        name = one["macro"] or one["type"] or one["function"]
+        name = _name(one)
         inside[name] |= _words(one[0]) - {name}
         rest.append(text[at : one.start()])
         at = one.end()
@@ -64,6 +63,10 @@ def _live(text: str, found: list[re.Match[str]]) -> set[str]:
         live.add(word)
         waiting |= inside.get(word, set()) - live
     return live
+
+
+def _name(definition: re.Match[str]) -> str:
+    return definition["macro"] or definition["type"] or definition["function"]
 
 
 def _words(text: str) -> set[str]:

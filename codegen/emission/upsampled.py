@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission import kernel_layouts
-from codegen.emission.cformat import nest, times
+from codegen.emission.cformat import floor_over, grouped, nest, times
 from codegen.emission.inner import inner_names
 from codegen.emission.microkernel import act_name, count_loop, index, offset
 from codegen.emission.writer import Writer
@@ -60,18 +60,29 @@ class InterleavedView:
             "panel_at": f" + {self.kernel}" if self.kernel else "",
             "sums_at": self.panel,
             "bias_at": self.sums,
-            "chunk_outs": chunk * rows.count,
-            "chunks_up": rows.shift + chunk * rows.count - 1,
-            "rows_up": rows.shift + rows.count - 1,
+            "chunks_now": self._rows_over("outs", chunk),
+            "rows_now": self._rows_over("outs", 1),
             "row_total": whole,
             "chunks": -(-whole // chunk),
             "first_out": self.first_out,
-            "last_out": f"{times(rows.count, f'(from + {self._done})')} - {rows.shift}",
+            "first_out_at": times(p.filters, grouped(self.first_out)),
+            "whole_chunk": self._whole_chunk(),
             "at": index((rows.stride, "from"), rows.first),
             "count": index((rows.stride, "now"), rows.reach - rows.stride) if self.free else str(rows.samples(chunk)),
             "prepared": tuple(self._prepared()),
             "parts": tuple(line for number in range(len(rows.parts)) for line in self._part(number)),
         }
+
+    def _rows_over(self, outs: str, rows: int) -> str:
+        """C for how many times so many rows hold `outs` outputs, rounded up."""
+        count = rows * self.rows.count
+        return floor_over(index((1, outs), self.rows.shift + count - 1), count)
+
+    def _whole_chunk(self) -> str:
+        """C for whether all outputs of a chunk's rows are outputs of the layer."""
+        rows = self.rows
+        last = index((rows.count, f"(from + {self._done})"), -rows.shift)
+        return f"{self.first_out} >= 0 && {last} <= outs" if rows.shift else f"{last} <= outs"
 
     @property
     def _done(self) -> str:
@@ -110,7 +121,12 @@ class InterleavedView:
             sums = f"{times(p.filters, 'phases')} * i + {from_lane}"
             return (phases, inside, *group, filters), f"y[{times(p.filters, f'({at})')} + {lane}] = sums[{sums}];"
         pitch = "now" if self.free else str(self.schedule.chunk)
-        return (*group, filters, phases, inside), f"y[outs * ({lane}) + ({at})] = sums[{pitch} * ({from_lane}) + i];"
+        return (
+            *group,
+            filters,
+            phases,
+            inside,
+        ), f"y[outs * {grouped(lane)} + ({at})] = sums[{pitch} * {grouped(from_lane)} + i];"
 
     def _prepared(self) -> list[str]:
         """The statements before the first chunk: the kernel laid out, the bias of every phase."""
@@ -127,7 +143,7 @@ class InterleavedView:
             turn = (part.phases * p.group_filters if p.groups > 1 else 0, "g")
             to = index(turn, (p.group_filters if phases else 0, "i"), (1, "f"), part.first * p.filters)
             lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
-            lines += nest(heads, f"many[{to}] = {self.prefix}bias[{lane}];", 0).split("\n")
+            lines += nest(heads, f"biases[{to}] = {self.prefix}bias[{lane}];", 0).split("\n")
         return lines
 
     def _part(self, number: int) -> list[str]:
@@ -135,15 +151,15 @@ class InterleavedView:
         p, part, i = self.problem, self.rows.parts[number], self.schedule.inners[number]
         lines = self._still(part) if i is None else self._computed(number, part, i)
         if not self.runs:
-            place = index((1, self.first_out), part.first)
+            place = index((self.rows.count, "from"), part.first - self.rows.shift)
             return [*lines, f"{self.name}_put(sums, {part.phases}, {place}, now, outs, y);"]
         end = f"{times(p.filters, 'outs')}, y);"
         if self.direct:
-            count, at = times(self.rows.count * p.filters, "now"), times(p.filters, f"({self.first_out})")
+            count, at = times(self.rows.count * p.filters, "now"), times(p.filters, grouped(self.first_out))
             return [*lines, "if (!whole)", f"    {self.name}_put(sums, {count}, {at}, {end}"]
         size = part.phases * p.filters
         place = index((self.rows.count, "(from + i)"), part.first - self.rows.shift)
-        text = f"{self.name}_put(sums + {times(size, 'i')}, {size}, {times(p.filters, f'({place})')}, {end}"
+        text = f"{self.name}_put(sums + {times(size, 'i')}, {size}, {times(p.filters, grouped(place))}, {end}"
         return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
 
     def _computed(self, number: int, part: Part, i: int) -> list[str]:
@@ -155,7 +171,7 @@ class InterleavedView:
         if not p.channels_last:
             lines, x = [f"{self.name}_panel(x, steps, {offset('at', ahead)}, {count}, panel);"], "panel"
         arguments = [x, *[count] * self.free, self._kernel_of(number)]
-        arguments += [offset("many", part.first * p.filters)] * p.bias + ["to" if self.direct else "sums"]
+        arguments += [offset("biases", part.first * p.filters)] * p.bias + ["to" if self.direct else "sums"]
         if inner.has_workspace:
             arguments.append(f"sums + {self.sums + self.bias}")
         return [*lines, f"{inner_names(self.plan, self.name)[i]}({', '.join(arguments)});"]
@@ -172,7 +188,7 @@ class InterleavedView:
     def _still(self, part: Part) -> list[str]:
         """The sums of phases without a product: the bias alone."""
         p, size, act = self.problem, part.phases * self.problem.filters, act_name(self.problem)
-        value = f"many[{index((1, 'j'), part.first * p.filters)}]" if p.bias else "0"
+        value = f"biases[{index((1, 'j'), part.first * p.filters)}]" if p.bias else "0"
         value = f"v1_{act}({value})" if act else value
         rows, lanes_ = count_loop("i", 0, "now"), count_loop("j", 0, size)
         if p.channels_last:
@@ -181,4 +197,4 @@ class InterleavedView:
         return nest([lanes_, rows], f"sums[{pitch} * j + i] = {value};", 0).split("\n")
 
 
-WRITER = Writer(template="upsampled.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_parts)
+WRITER = Writer(template="upsampled.c.j2", view=view, inner=("phases",), lanes=lanes, packing=kernel_layouts.by_parts)

@@ -41,6 +41,10 @@ def _no_packing(plan: KernelPlan, inner: PackingOf) -> None:
     return None
 
 
+def _unknown(plan: KernelPlan) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Writer(Generic[S]):
     """The text of an algorithm's plans. `S` is the type of their schedules.
@@ -55,3 +59,5 @@ class Writer(Generic[S]):
     lanes: Callable[[KernelPlan[S]], set[int]] = _no_lanes
     packing: Callable[[KernelPlan[S], PackingOf], Packing | None] = _no_packing
     slices_inner: bool = False  # a slice of the kernel is one of its inner function
+    inner: tuple[str, ...] = ("inner",)  # what the functions of the plan's inner ones compute, as their names end
+    least_outs: Callable[[KernelPlan[S]], int] = _unknown  # the outputs that each call of an inner one has at least

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 from codegen import __version__
 from codegen.emission import banner, cformat, render
+from codegen.emission.macros import Macro, macros
+from codegen.emission.microkernel import count_loop, index
 from codegen.emission.unused import without_unused
 from codegen.errors import UsageError
 from codegen.functions import activations
@@ -67,8 +70,11 @@ class Parts:
         return max(forward, self.input_bytes, self.kernel.workspace_bytes)
 
 
-def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> Files:
-    """((file name, text), …): the .c, then the .h. Raises UsageError for a layer that has no such functions."""
+def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact", *, beside: Collection[str] = ()) -> Files:
+    """((file name, text), …): the .c, then the .h. Raises UsageError for a layer that has no such functions.
+
+    `beside` are the names of all layers whose headers may be included together.
+    """
     _serves(spec)
     problem = spec.lower()
     if problem.steps is None:
@@ -80,6 +86,7 @@ def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact") -> F
     parts = Parts.of(problem, target_named(target), accuracy)
     name = f"{spec.name}_backward"
     context, head = _context(parts, cformat.identifier(name)), _banner(spec, parts)
+    context["macros"] = _macros(spec.name, parts, context, beside)
     code, header = (render.fill(f"gradients/backward.{kind}.j2", context, banner=head) for kind in ("c", "h"))
     return (f"{name}.c", without_unused(code)), (f"{name}.h", header)
 
@@ -111,18 +118,46 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
         "output_text": rows,
         "forward_text": render.within(parts.forward, f"{name}_linear") if parts.forward else "",
         "forward_arguments": "x, kernel, " + "bias, " * p.bias + "z" + ", workspace" * _needs_space(parts.forward),
-        "input_text": render.within(parts.input, f"{name}_inner"),
+        "input_text": render.within(parts.input, f"{name}_of_turned"),
         "kernel_text": render.fill("gradients/kernel.c.j2", kernel) + render.fill("gradients/sums.c.j2", kernel),
         "kernel_plan": parts.kernel,
         "inner_arguments": "dz, turned, dx" + f", turned + {parts.turned_numbers}" * _needs_space(parts.input),
         "front_numbers": front * inner.group_channels * inner.filters,
-        "turned_taps": front + p.kernel_size - 1,
+        **_turn(p, front),
         "back_from": (front + p.kernel_size) * inner.group_channels * inner.filters,
         "back_to": (front + p.kernel_size + back) * inner.group_channels * inner.filters,
         "x_shape": _shape(p, p.steps or 0, p.channels, "steps, channels"),
         "y_shape": _shape(p, output["outs"], p.filters, "steps, filters"),
         "kernel_shape": "({}, {}, {}): taps, channels of a group, filters".format(*p.kernel_shape),
     }
+
+
+def _macros(name: str, parts: Parts, context: dict[str, Any], beside: Collection[str]) -> tuple[Macro, ...]:
+    """The macros of the header."""
+    p = parts.problem
+    numbers = {"STEPS": p.steps, "OUT_STEPS": context["outs"], "CHANNELS": p.channels, "FILTERS": p.filters}
+    numbers |= {"KERNEL_NUMBERS": context["kernel_numbers"], "WORKSPACE_BYTES": parts.workspace_bytes}
+    told = {"WORKSPACE_BYTES": " /* that these functions need, any content */"}
+    rests = {f"backward_{word}": f" {number}{told.get(word, '')}" for word, number in numbers.items()}
+    return macros(name, rests, beside)
+
+
+def _turn(p: ConvProblem, front: int) -> dict[str, Any]:
+    """The loops over a kernel, and the move of one number to its place in the turned one."""
+    counts = {"k": p.kernel_size, "f": p.group_filters, "g": p.groups, "c": p.group_channels}
+    k, f, g, c = (name if count > 1 else "0" for name, count in counts.items())
+    last = front + p.kernel_size - 1
+    tap = f"({last} - k)" if k == "k" else str(last)
+    size = p.group_filters * p.channels
+    to = index(*_terms((size, tap), (p.channels, f), (p.group_channels, g), (1, c)))
+    of = index(*_terms((p.group_channels * p.filters, k), (p.filters, c), (p.group_filters, g), (1, f)))
+    heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
+    return {"turn_heads": heads, "turn_text": f"turned[{to}] = kernel[{of}];"}
+
+
+def _terms(*terms: tuple[int, str]) -> list[int | tuple[int, str]]:
+    """Terms of which some are numbers."""
+    return [factor * int(name) if name.isdigit() else (factor, name) for factor, name in terms]
 
 
 def _needs_space(plan: KernelPlan | None) -> bool:

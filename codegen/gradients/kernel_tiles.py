@@ -19,6 +19,7 @@ from codegen.emission.microkernel import (
     starts,
 )
 from codegen.emission.relayout import Turn
+from codegen.errors.counting import counted
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
 
@@ -45,8 +46,9 @@ class Taps:
     rows: tuple[Rows, ...]
 
     @property
-    def step_up(self) -> int:
-        return self.step - 1
+    def last(self) -> str:
+        """The last of the taps from k on."""
+        return index((1, "k"), self.step - 1)
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class KernelTiles:
                 else:
                     sum_now = f"{spell.load('y', at)} + {total}"
                     stores.append(spell.store("y", (at,), sum_now, None))
-        words = f"{taps} tap{'s' * (taps > 1)} x " + self._across(channels, vectors * lanes)
+        words = f"{counted(taps, 'tap')} x " + self._across(channels, vectors * lanes)
         tag = f"{taps}x{channels}x{vectors * lanes}"
         zero = (spell.broadcast("0"),) * vectors
         loop = Loop("the outputs", (count_loop("t", 0, "count"),), (Step(loads, tuple(rows)),))
@@ -189,7 +191,7 @@ class KernelTiles:
 
     @staticmethod
     def _across(channels: int, width: int) -> str:
-        return f"{channels} channel{'s' * (channels > 1)} x {width} filters"
+        return f"{counted(channels, 'channel')} x {counted(width, 'filter')}"
 
 
 class ChannelTiles(KernelTiles):
@@ -219,7 +221,7 @@ class ChannelTiles(KernelTiles):
 
     @staticmethod
     def _across(channels: int, width: int) -> str:
-        return f"{width} channels"
+        return counted(width, "channel")
 
 
 def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
@@ -271,8 +273,10 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
         "tap_at": index((p.dilation, "k"), -left),
         "dz_time": p.filters,
         "sum_tap": tiles.sum_row * p.group_channels,
-        "overlap_from": p.channels // width * width,
-        "overlap": plan.padded - p.channels,
+        "dkernel_at": index((p.filters, "k"), (p.group_filters, "c"), (int(p.group_filters > 1), "m")),
+        "overlapped": f"c < {p.channels // width * width} ? c : {index((1, 'c'), plan.padded - p.channels)}"
+        if plan.padded > p.channels
+        else "c",
         "kernel_rows": p.kernel_size * p.group_channels,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
         "first_tap": ceil_over("-at", p.stride),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.cformat import times
 from codegen.emission.microkernel import index
 from codegen.functions.activations import LINEAR
 from codegen.gradients.plan import OutputGradientPlan
@@ -11,6 +12,12 @@ from codegen.gradients.plan import OutputGradientPlan
 __all__ = ["view"]
 
 CHUNK = 256  # rows whose sums are added up before they are added to the bias' gradient: sums of sums round less
+
+
+def _first_filter(plan: OutputGradientPlan) -> str:
+    """The first filter of row block j."""
+    at, last = times(plan.width, "j"), plan.problem.filters - plan.width
+    return f"{at} < {last} ? {at} : {last}" if plan.problem.filters % plan.width else at
 
 
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
@@ -47,7 +54,9 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "chunk": CHUNK,
         "tail": whole * plan.width,
         "panels": -(-p.filters // plan.width),
-        "last": p.filters - plan.width,
+        "overlaps": p.filters % plan.width > 0,
+        "first_filter": _first_filter(plan),
+        "first_new": f"{times(plan.width, 'j')} - f" if p.filters % plan.width else "0",
         "bias_numbers": plan.bias_numbers,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar
 
+from codegen.errors.counting import counted
 from codegen.functions.activations import LINEAR
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.direct_filters import partitions
@@ -226,7 +227,10 @@ def output_plan(problem: ConvProblem, target: Target) -> OutputGradientPlan:
 def describe(plan: KernelGradientPlan) -> str:
     """The plan in words and figures, for the banner."""
     widest = max(panel.vectors for panel in plan.panels)
-    held = plan.taps * plan.channels * widest
-    vector = f" vectors of {plan.lanes}" if plan.lanes > 1 else ""
-    shape = f"{plan.taps} taps x {plan.channels} channels x {widest * plan.lanes} filters"
-    return f"for {plan.target.name}: tiles of {shape}, {held} accumulators{vector}, {plan.chunk} outputs at a time"
+    p = plan.problem
+    parts = ((p.kernel_size, plan.taps), (p.group_channels, plan.channels))
+    taps, channels = (max(size for _, size in tiling.split(count, most)) for count, most in parts)
+    across = counted(widest * plan.lanes, "channel" if plan.channelwise else "filter")
+    shape = f"{counted(taps, 'tap')} x " + f"{counted(channels, 'channel')} x " * (not plan.channelwise) + across
+    held = tiling.held(taps * channels * widest, plan.lanes)
+    return f"for {plan.target.name}: tiles of {shape}, {held}, {counted(plan.chunk, 'output')} at a time"

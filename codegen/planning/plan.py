@@ -151,6 +151,7 @@ class KernelPlan(Generic[S]):
     A free length needs `workspace_bytes` + steps * `workspace_step_bytes` of memory; a fixed one has no step bytes.
     `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
     `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as numbers.storage's halves.
+    `least_outs` are the outputs that each call computes at least, where its caller knows them.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
 
@@ -166,6 +167,7 @@ class KernelPlan(Generic[S]):
     storage: str = AS_COMPUTED
     workspace_step_bytes: int = 0
     others: tuple[KernelPlan, ...] = ()
+    least_outs: int = 0
     rejected: tuple[tuple[str, str], ...] = field(default=())
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from codegen.errors import SpecError
@@ -21,6 +22,8 @@ FUNCTIONS = ("out_steps", "slice", "pack", "pack_depthwise_kernel", "pack_pointw
 BACKWARD = ("z", "output", "input", "kernel", "H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "WORKSPACE_BYTES")
 FILES = ("backward",)
 """A layer NAME may have further files, NAME_backward.c and .h."""
+MACROS = (*SIZES[1:], *NUMBERS, *(f"BACKWARD_{word}" for word in (*SIZES[1:5], "KERNEL_NUMBERS", "WORKSPACE_BYTES")))
+"""What follows NAME_ in the macros of a layer's headers, which are all in capitals."""
 SUFFIXES = (*SIZES, *NUMBERS, *FUNCTIONS, *FILES, *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")))
 """What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""
 
@@ -34,6 +37,19 @@ def check(field: str, value: object) -> str:
     if owner := taken(value):
         raise SpecError("E121", f"a layer cannot be named `{value}`: {owner}", hint=f"write layer_{value}")
     return value
+
+
+def macro(name: str, suffix: str) -> str:
+    """The macro of that suffix, in capitals: STEM_STEPS of a layer `stem`."""
+    return f"{name}_{suffix}".upper()
+
+
+def claimed(layers: Iterable[str]) -> set[str]:
+    """All that the C of these layers defines for other files to see, their names and macros."""
+    words: set[str] = set()
+    for name in layers:
+        words |= {name, *(f"{name}_{suffix}" for suffix in SUFFIXES), *(macro(name, suffix) for suffix in MACROS)}
+    return words
 
 
 def taken(name: str) -> str | None:

@@ -7,6 +7,7 @@ from math import gcd, prod
 from typing import ClassVar, Protocol
 
 from codegen.errors import SpecError, keras_messages
+from codegen.errors.counting import counted
 from codegen.functions.activations import row
 from codegen.functions.initializers import Initializer
 from codegen.problem.conv_problem import C_BYTES, MOST_PHASES, MOST_TABLE, ConvProblem
@@ -43,11 +44,6 @@ class Definition(Protocol):
     def dtype(self) -> str: ...
     def weight_shapes(self) -> dict[str, tuple[int, ...]]: ...
     def option_of(self, weight: str, option: str) -> str: ...
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 step`, `2 steps`."""
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def channels_known(spec: Definition) -> Iterator[SpecError]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError, keras_messages
+from codegen.errors.counting import counted
 from codegen.problem.conv_problem import ConvProblem
-from codegen.specs import parameters, rules
+from codegen.specs import parameters
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Relation, Spec
 from codegen.specs.parameters import parameter, single, whole
 
@@ -127,6 +128,6 @@ class Conv1DTransposeSpec(Spec):
     def _leaves_outputs(self) -> Iterator[SpecError]:
         """E303: a fixed input gives one output at least."""
         if self.steps is not None and (self.steps - 1) * self.strides + 2 + sum(self._pads()) <= self.reach:
-            message = f"{rules.counted(self.steps, 'step')} and padding = {self.padding} leave no output"
+            message = f"{counted(self.steps, 'step')} and padding = {self.padding} leave no output"
             hint = "give more steps, output_padding, or padding = valid"
             yield SpecError("E303", message, field="padding", hint=hint)

@@ -11,17 +11,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from codegen import pipeline
-from codegen.emission import packing
-from codegen.emission.render import GeneratedSource
+from codegen.emission import banner, packing
+from codegen.emission.render import GeneratedSource, render
+from codegen.gradients import emit
 from codegen.language import reader
+from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
-from codegen.planning.plan import Accuracy
+from codegen.planning.plan import Accuracy, Weights
 from codegen.problem.targets import TARGETS
 from tests.support import cprogram, strategies, trials
 from tests.support.cprogram import Call, Program, Toolchain
@@ -266,13 +268,44 @@ def test_same_spec_gives_the_same_bytes_in_another_process() -> None:
 def test_golden(target: str, name: str, update_golden: bool) -> None:
     """The emitted text is what was reviewed; `pytest tests/emission/test_emitted_c.py --update-golden` rewrites it."""
     spec = next(one for one in reader.read((GOLDEN / "golden.conv").read_text()) if one.name == name)
-    for file, text in pipeline.generate(spec, target).files:
-        path = GOLDEN / target / file
-        if update_golden:
+    reviewed(GOLDEN / target, pipeline.generate(spec, target).files, update_golden)
+
+
+WAYS = {  # what else is under review: (the layer, the target, the algorithm, the weights, their storage, in slices)
+    "winograd": ("tiles", "scalar", "winograd", "packed", "float32", False),
+    "fft": ("spectrum", "sse2", "fft", "packed", "float32", False),
+    "relayout": ("turned", "sse2", "relayout", "packed", "float32", False),
+    "packed": ("dense", "avx2", "direct_filters", "packed", "float32", False),
+    "sliced": ("strided", "scalar", "direct_filters", "argument", "float32", True),
+    "float16": ("dense", "scalar", "direct_filters", "argument", "float16", False),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_golden_of_each_way(way: str, update_golden: bool) -> None:
+    """The planner's first plan of an algorithm, of packed weights, in slices, of halves."""
+    layer, target, algorithm, weights, storage, sliced = WAYS[way]
+    spec = next(one for one in reader.read((GOLDEN / "golden.conv").read_text()) if one.name == layer)
+    asked = pipeline.request(spec, target, cast(Weights, weights), "fast", storage)
+    plan = replace(next(one for one in planner.survey(asked).found if one.algorithm.name == algorithm), sliced=sliced)
+    source = render(plan, spec.name, banner=banner.lines(spec, plan), with_pack=weights == "packed")
+    reviewed(GOLDEN / way, source.files, update_golden)
+
+
+def test_golden_backward(update_golden: bool) -> None:
+    spec = next(one for one in reader.read((GOLDEN / "golden.conv").read_text()) if one.name == "dense")
+    reviewed(GOLDEN / "backward", emit.files(spec), update_golden)
+
+
+def reviewed(folder: Path, files: tuple[tuple[str, str], ...], update: bool) -> None:
+    """Raises AssertionError with the difference where a file is not what was reviewed."""
+    for file, text in files:
+        path = folder / file
+        if update:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        reviewed = path.read_text() if path.exists() else ""
+        before = path.read_text() if path.exists() else ""
         difference = "".join(
-            difflib.unified_diff(reviewed.splitlines(True), text.splitlines(True), f"reviewed/{file}", f"now/{file}")
+            difflib.unified_diff(before.splitlines(True), text.splitlines(True), f"reviewed/{file}", f"now/{file}")
         )
-        assert text == reviewed, f"not as reviewed; look, then --update-golden:\n{difference}"
+        assert text == before, f"not as reviewed; look, then --update-golden:\n{difference}"

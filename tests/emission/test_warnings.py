@@ -90,19 +90,21 @@ def entry(value: str) -> str:
 
 
 def test_what_is_used_stays_and_the_rest_goes() -> None:
-    whole = HELPERS + entry("thrice(x) + (float)sign(x)")
+    whole = HELPERS + entry("thrice(x) + (float)sign(x) + TWICE(x)")
     assert without_unused(whole) == whole
-    assert without_unused(HELPERS + entry("twice(x)")) == NO_BITS + "\n" + TWICE + CALLS + entry("twice(x)")
+    assert without_unused(HELPERS + entry("twice(x)")) == NO_BITS + "\n" + TWICE + "\n" + entry("twice(x)")
     assert without_unused(HELPERS + entry("TWICE(x)")) == NO_BITS + "\n" + TWICE + CALLS + entry("TWICE(x)")
     assert without_unused(HELPERS + entry("x")) == NO_BITS + "\n\n" + entry("x")
     tables = "".join(f"static const float {name}[2] = {{\n    {name}.0f, 1.0f\n}};\n\n" for name in ("k1", "k2"))
     assert without_unused(HELPERS + tables + entry("x")) == NO_BITS + "\n\n" + tables + entry("x")
 
 
-def test_only_what_dropped_functions_needed_goes_with_them() -> None:
-    """A macro or a type that nothing uses draws no warning, and is not this function's affair."""
-    text = "typedef float number; /* one */\n#define HALF 0.5f\n" + entry("x")
-    assert without_unused(text) == text
+def test_types_macros_and_what_stands_around_them_go_too() -> None:
+    choice = "/* Half of it. */\n#if defined(__clang__)\n#define HALF 0.5f\n#else\n#define HALF .5f\n#endif\n"
+    text = f"typedef float number; /* one */\n{choice}\n"
+    assert without_unused(text + entry("x")) == "\n" + entry("x")
+    assert without_unused(text + entry("x * HALF")) == f"{choice}\n" + entry("x * HALF")
+    assert without_unused(text + entry("(number)x")) == "typedef float number; /* one */\n\n" + entry("(number)x")
 
 
 @pytest.mark.parametrize(

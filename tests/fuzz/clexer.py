@@ -65,7 +65,7 @@ def fault(text: str, name: str, file: str) -> str | None:
         found = tokens(text)
     except ValueError as error:
         return str(error)
-    own = re.compile(rf"{re.escape(name)}(_\w+)?")
+    own = re.compile(rf"({re.escape(name)}|{re.escape(name.upper())})(_\w+)?")  # a header's macros are in capitals
     known = vocabulary()
     for kind, token in found:
         if kind == "word" and token not in known and not own.fullmatch(token) and not NUMBERED.fullmatch(token):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from codegen.emission import banner
 from codegen.emission.packing import packs
 from codegen.emission.render import render
 from codegen.errors import GenConvError
@@ -93,7 +94,7 @@ def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accurac
         kernel, bias = split(layer, strategies.data(layer, 1, whole=True))
         arrays = (kernel.astype(problem.dtype), None if bias is None else bias.astype(problem.dtype))
     pack = weights == "packed" and bool(packs(plan))
-    source = render(plan, spec.name, banner=(str(layer),), weights=arrays, with_pack=pack)
+    source = render(plan, spec.name, banner=banner.lines(spec, plan), weights=arrays, with_pack=pack)
     told = (
         f"{target} {accuracy} {weights} {plan.storage} {plan.algorithm.name} sliced={plan.sliced} {spec.dtype} {layer}"
     )

@@ -253,3 +253,26 @@ def test_the_harness_catches_what_is_planted(
     trial = trials.Trial(kernel, strategies.data(layer, 6, whole=True), True)
     with pytest.raises(AssertionError, match=said):
         program.run([trial.call(0)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_the_least_alignment_is_enough(target: str, dtype: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Every buffer, the workspace too, aligned as one number is and to no more: no access asks for more."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    layers = [*strategies.random_layers(10, 71, strategies.rewritten), *strategies.random_layers(3, 72)]
+    layers += [
+        *strategies.random_layers(3, 73, strategies.separable),
+        *strategies.random_layers(3, 74, strategies.rowwise),
+    ]
+    made = [one for one in trials.one_of_each(layers, TARGETS[target], 75) if one.source.plan.problem.dtype == dtype]
+    item = made[0].source.plan.problem.item_bytes
+    checked = ("-O1", "-fsanitize=alignment", "-fno-sanitize-recover=all")
+    program = Program([one.source for one in made], tools, tmp_path, checked, buffers=f"least{item}")
+    trials.run(program, [(number, next(trials.trials(one, number))) for number, one in enumerate(made)])
+    assert sum(one.source.plan.has_workspace for one in made) > 2
+    assert all(
+        f"aligned to {item}, as a {'float' if item == 4 else 'double'} is */" in one.source.header
+        for one in made
+        if one.source.plan.has_workspace
+    )

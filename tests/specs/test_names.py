@@ -75,14 +75,41 @@ def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
 
 def test_the_suffixes_are_all_that_is_emitted() -> None:
     """Files' stems, macros and functions of headers, read from the headers themselves."""
-    found = set()
+    found, capitals = set(), set()
     for name, files in emissions():
         (stem, header) = files[1]
         defined = set(re.findall(r"^#define (\w+)", header, re.MULTILINE))
         bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
         defined |= set(re.findall(r"^(?:static inline ptrdiff_t|void) (\w+)\(", bare, re.MULTILINE))
+        capitals |= {word.removeprefix(name.upper()) for word in defined if word.startswith(name.upper())}
+        defined = {word for word in defined if not word.startswith(name.upper())}
         found |= {word.removeprefix(name) for word in (*defined, stem.removesuffix(".h"))}
     assert found - {""} == {f"_{suffix}" for suffix in names.SUFFIXES}
+    assert capitals == {f"_{suffix}" for suffix in names.MACROS}
+
+
+def test_capitals_that_two_layers_share_are_left_out() -> None:
+    """STEM_OUT_STEPS would be that of `stem` and of `stem_out`; one layer is named as a macro of another."""
+    shape = "input_shape = (9, 2), kernel_size = 3"
+    specs = reader.read(
+        f"conv1d stem {{ {shape}, filters = 2 }}\nconv1d stem_out {{ {shape}, filters = 3, strides = 2 }}\n"
+        f"conv1d STEM_FILTERS {{ {shape}, filters = 4 }}"
+    )
+    beside = [spec.name for spec in specs]
+    first, second, third = (pipeline.generate(spec, beside=beside).header for spec in specs)
+    assert "#define stem_OUT_STEPS 7\n" in first
+    assert "#define STEM_STEPS 9\n" in first
+    assert "#define stem_STEPS STEM_STEPS\n" in first
+    assert "#define stem_FILTERS 2\n" in first
+    assert "#define stem_out_STEPS 9\n" in second
+    assert "#define STEM_OUT_CHANNELS 2\n" in second
+    assert "#define STEM_FILTERS_FILTERS 4\n" in third
+    defined = [word for text in (first, second, third) for word in re.findall(r"#define (\w+)", text)]
+    assert len(set(defined)) == len(defined)
+    assert not {"STEM_OUT_STEPS", "STEM_FILTERS"} & set(defined)
+    assert "#define STEM_OUT_STEPS 7\n" in pipeline.generate(specs[0]).header
+    for line in (line for text in (first, second, third) for line in text.splitlines()):
+        assert not re.match(r"#define (\w+) \1$", line)
 
 
 def test_odd_names_compile_and_link(need: Callable[..., Any], tmp_path: Path) -> None:

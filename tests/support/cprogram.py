@@ -110,16 +110,25 @@ class Program:
             compile_c((*tools.compiler, *SAME_BITS, *flags, *include, "-c", str(unit), "-o", str(made)))
         compile_c((*tools.compiler, *flags, *static, "-pthread", *map(str, objects), "-o", str(self.binary)))
 
-    def run(self, calls: Sequence[Call], timeout: float = 300) -> list[np.ndarray]:
-        """The outputs, flat, in the calls' order. Raises AssertionError with what the program said."""
-        given, made = self.folder / "calls.bin", self.folder / "outputs.bin"
+    def said(self, calls: Sequence[Call], timeout: float = 300) -> str:
+        """What the program says on its standard error. Raises AssertionError with it where the program fails."""
+        given = self.folder / "calls.bin"
         with given.open("wb") as file:
             for call in calls:
                 file.write(self._record(call))
-        words = (*self.tools.runner, str(self.binary), str(given), str(made), self.buffers)
+        words = (*self.tools.runner, str(self.binary), str(given), str(self._made), self.buffers)
         done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
         assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[-4000:]}"
-        flat, at, outputs = made.read_bytes(), 0, []
+        return done.stderr
+
+    @property
+    def _made(self) -> Path:
+        return self.folder / "outputs.bin"
+
+    def run(self, calls: Sequence[Call], timeout: float = 300) -> list[np.ndarray]:
+        """The outputs, flat, in the calls' order. Raises AssertionError with what the program said."""
+        self.said(calls, timeout)
+        flat, at, outputs = self._made.read_bytes(), 0, []
         for call in calls:
             dtype = self._dtype(call)
             outputs.append(np.frombuffer(flat, dtype, call.outs, at))

@@ -1,10 +1,11 @@
 /*
  * Runs emitted kernels on the calls of one file and writes their outputs to another:
- * driver CALLS OUTPUTS guard|heap|threads
+ * driver CALLS OUTPUTS guard|heap|threads|leastN
  *
  * guard: every buffer lies between two pages that may not be touched, once against the upper and once against the lower
  * one; inputs are read-only; the rest of the page is checked for stray writes; both runs must give the same bits.
  * heap: every buffer is a malloc of exactly its size, for AddressSanitizer.
+ * leastN: every buffer begins N bytes behind a multiple of 64, so that it is aligned to N bytes and to no more.
  * threads: as heap, and each slice of a sliced kernel runs in a thread of its own, for ThreadSanitizer.
  *
  * A call in slices runs them in a shuffled order, and then once as a whole: both must give the same bits. y and the
@@ -39,7 +40,7 @@ struct buffer {
 static struct buffer buffers[BUFFERS];
 static const char *current = "";
 static int64_t current_call, current_steps;
-static size_t page;
+static size_t page, shift;
 
 static void fail(const char *what)
 {
@@ -57,7 +58,7 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
     (void)context;
     for (role = 0; role < BUFFERS; ++role) {
         const struct buffer *b = &buffers[role];
-        if (b->base && at >= b->base && at < b->base + b->mapped)
+        if (b->mapped && at >= b->base && at < b->base + b->mapped)
             length = snprintf(text, sizeof text,
                 "driver: call %lld, kernel %s, steps %lld: touched %s at byte %lld of %zu\n", (long long)current_call,
                 current, (long long)current_steps, ROLES[role], (long long)(at - b->data), b->size);
@@ -75,7 +76,8 @@ static void open_buffer(struct buffer *b, int64_t size, int high, int guard)
     if (size < 0) return;
     b->size = (size_t)size;
     if (!guard) {
-        b->data = malloc(b->size ? b->size : 1);
+        if (shift && posix_memalign((void **)&b->base, 64, b->size + shift)) fail("no memory");
+        b->data = shift ? b->base + shift : malloc(b->size ? b->size : 1);
         if (!b->data) fail("no memory");
         memset(b->data, NAN_BYTE, b->size);
         return;
@@ -94,7 +96,7 @@ static void check_canary(const struct buffer *b, const char *role)
 {
     const unsigned char *p, *end;
 
-    if (!b->base) return;
+    if (!b->mapped) return;
     end = b->base + b->mapped - page;
     for (p = b->base + page; p < end; ++p)
         if ((p < b->data || p >= b->data + b->size) && *p != CANARY) {
@@ -105,8 +107,8 @@ static void check_canary(const struct buffer *b, const char *role)
 
 static void close_buffer(struct buffer *b)
 {
-    if (b->base) munmap(b->base, b->mapped);
-    else free(b->data);
+    if (b->mapped) munmap(b->base, b->mapped);
+    else free(b->base ? b->base : b->data);
     memset(b, 0, sizeof *b);
 }
 
@@ -195,6 +197,7 @@ int main(int count, char **words)
     int64_t head[8];
 
     if (count != 4 || !(in = fopen(words[1], "rb")) || !(out = fopen(words[2], "wb"))) return 2;
+    shift = strncmp(words[3], "least", 5) == 0 ? (size_t)atoi(words[3] + 5) : 0;
     const int guard = strcmp(words[3], "guard") == 0, threads = strcmp(words[3], "threads") == 0;
     page = (size_t)sysconf(_SC_PAGESIZE);
     memset(&action, 0, sizeof action);

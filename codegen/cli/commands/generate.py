@@ -83,6 +83,7 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
     from codegen import pipeline
 
     known = planning.wisdom_for(options, planning.requests_for(options, specs, arrays), terminal)
+    names = [spec.name for spec in specs]
     for spec in specs:
         with reading.naming(options, spec.name):
             source = pipeline.generate(
@@ -94,6 +95,7 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
                 packed=options.packed,
                 sliced=options.sliced,
                 storage=options.storage,
+                beside=names,
             )
         terminal.detail(f"{spec.name}: {source.plan.describe()}")
         yield source
@@ -103,7 +105,8 @@ def backward(specs: Sequence[Spec], options: argparse.Namespace) -> list[tuple[s
     """The files of each layer's gradients."""
     from codegen.gradients import emit
 
-    return [file for spec in specs for file in emit.files(spec, options.target, options.accuracy)]
+    names = [spec.name for spec in specs]
+    return [file for spec in specs for file in emit.files(spec, options.target, options.accuracy, beside=names)]
 
 
 def _hold_distinct(names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
 from codegen.planning.algorithms.tiling import Panel
@@ -212,11 +213,13 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     transform = named(schedule.transform, schedule.taps)
     rounding = noise.ratio(transform, schedule.parts * plan.problem.group_channels, schedule.chunks)
     saved = transform.outputs * plan.problem.kernel_size / transform.points / schedule.parts
+    rows = " and ".join(str(size) for _, size in tiling.split(schedule.tiles, schedule.rows))
     split = f" of each of {schedule.parts} parts of the kernel" if schedule.parts > 1 else ""
     return (
-        f"{plan.algorithm.name} {schedule.transform} for {plan.target.name}: {transform.outputs} outputs from "
-        f"{transform.points} products{split} ({saved:.2f} times fewer), "
-        f"GEMM tiles of {schedule.rows} x {schedule.width}, {schedule.tiles} tiles a block, "
+        f"{plan.algorithm.name} {schedule.transform} for {plan.target.name}: "
+        f"{counted(transform.outputs, 'output')} from "
+        f"{counted(transform.points, 'product')}{split} ({saved:.2f} times fewer), "
+        f"GEMM tiles of {rows} x {schedule.width}, {counted(schedule.tiles, 'tile')} a block, "
         f"{rounding:.1f} times direct's rounding error"
     )
 

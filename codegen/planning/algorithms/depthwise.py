@@ -115,7 +115,7 @@ def _as_one_group(problem: ConvProblem) -> ConvProblem:
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
-    return direct_filters.told(plan, "channels")
+    return direct_filters.told(plan, "channel")
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request, Weights
@@ -39,6 +40,11 @@ class Block:
     rows: int
     tiles: tuple[Tile, ...]
     segments: tuple[Segment, ...]
+
+    @property
+    def heights(self) -> tuple[int, ...]:
+        """The output steps of the tiles that are emitted, the most first; 1 where a border is all there is."""
+        return tuple(sorted({tile.rows for tile in self.tiles}, reverse=True)) or (1,)
 
 
 @dataclass(frozen=True)
@@ -203,18 +209,22 @@ def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> fl
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
-    return told(plan, "filters")
+    return told(plan, "filter")
 
 
 def told(plan: KernelPlan[Schedule], what: str) -> str:
-    """The plan in words and figures, where the vectors of a tile run across `what`."""
+    """The plan in words and figures, where the vectors of a tile run across filters or channels: the `what` of them."""
     schedule = plan.schedule
-    shapes = " and ".join(
-        f"{block.rows} steps x {len(block.panel.offsets) * block.panel.lanes} {what}" for block in schedule.blocks
-    )
-    held = max(block.rows * len(block.panel.offsets) for block in schedule.blocks)
-    vector = f" vectors of {schedule.blocks[0].panel.lanes}" if schedule.blocks[0].panel.lanes > 1 else ""
-    return f"{plan.algorithm.name} for {plan.target.name}: tiles of {shapes}, {held} accumulators{vector}"
+    shapes = [f"{_heights(block)} x {counted(block.panel.covered, what)}" for block in schedule.blocks]
+    held = max(max(block.heights) * len(block.panel.offsets) for block in schedule.blocks)
+    words = f"tiles of {' and '.join(dict.fromkeys(shapes))}, {tiling.held(held, schedule.blocks[0].panel.lanes)}"
+    return f"{plan.algorithm.name} for {plan.target.name}: {words}"
+
+
+def _heights(block: Block) -> str:
+    """The heights of a block's tiles in words, the tallest first."""
+    *others, last = block.heights
+    return "".join(f"{height} and " for height in others) + counted(last, "step")
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:

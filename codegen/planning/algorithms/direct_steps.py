@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -106,10 +107,9 @@ def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
-    vector = f" vectors of {schedule.lanes}" if schedule.lanes > 1 else ""
-    held = schedule.rows * schedule.vectors
-    tile = f"{schedule.rows} filter{'s' * (schedule.rows > 1)} x {schedule.width} steps"
-    return f"{plan.algorithm.name} for {plan.target.name}: tiles of {tile}, {held} accumulators{vector}"
+    tile = f"{counted(schedule.rows, 'filter')} x {counted(schedule.width, 'step')}"
+    held = tiling.held(schedule.rows * schedule.vectors, schedule.lanes)
+    return f"{plan.algorithm.name} for {plan.target.name}: tiles of {tile}, {held}"
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:

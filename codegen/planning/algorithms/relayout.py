@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -177,7 +178,7 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
     assert inner is not None
-    what = f"{schedule.outs} phases" if schedule.phases else f"{schedule.outs} outputs"
+    what = counted(schedule.outs, "phase" if schedule.phases else "output")
     return f"{plan.algorithm.name}, {what} at a time in channels_last: {inner.describe()}"
 
 

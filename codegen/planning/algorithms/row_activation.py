@@ -87,8 +87,10 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     schedule, inner = plan.schedule, plan.inner
     assert inner is not None
     along = "a row" if plan.problem.channels_last else "time"
-    vectors = f"{plan.problem.activation.name} in vectors of {schedule.widths[0]} along {along}"
-    return f"{inner.describe()}; then {vectors}"
+    lanes = schedule.widths[0]
+    vectors = f"in vectors of {lanes}" if lanes > 1 else "number by number"
+    sums = inner.describe()
+    return f"{sums}; then {plan.problem.activation.name} {vectors} along {along}"
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
@@ -124,7 +125,7 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
     each, across = (part.describe() for part in plan.parts)
-    chunk = "all outputs" if schedule.whole else f"{schedule.outs} outputs at a time"
+    chunk = "all outputs" if schedule.whole else f"{counted(schedule.outs, 'output')} at a time"
     return f"{plan.algorithm.name}, {chunk}: {each}; then {across}"
 
 

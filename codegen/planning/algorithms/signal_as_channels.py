@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, direct_filters, fft
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -93,7 +94,7 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
     assert inner is not None
-    return f"{plan.algorithm.name}, {schedule.width} neighbouring samples as channels: {inner.describe()}"
+    return f"{plan.algorithm.name}, {counted(schedule.width, 'neighbouring sample')} as channels: {inner.describe()}"
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from codegen.errors.counting import counted
 from codegen.planning.plan import Key
 from codegen.problem.conv_problem import ConvProblem
 
@@ -80,6 +81,11 @@ class Panel:
         return self.lanes * len(self.offsets)
 
     @property
+    def covered(self) -> int:
+        """Lanes that a block computes, overlaps not counted."""
+        return max(self.offsets) + self.lanes
+
+    @property
     def starts(self) -> tuple[int, ...]:
         return (*(self.first + j * self.step for j in range(self.count - 1)), self.last)
 
@@ -87,6 +93,13 @@ class Panel:
     def even(self) -> bool:
         """Whether the last block keeps the step, and does not overlap its neighbour."""
         return self.last == self.first + (self.count - 1) * self.step
+
+
+def held(accumulators: int, lanes: int) -> str:
+    """What a tile holds in registers, in words."""
+    if lanes == 1:
+        return counted(accumulators, "accumulator")
+    return f"{counted(accumulators, 'accumulator vector')} of {lanes}"
 
 
 Partition = tuple[tuple[int, int], ...]

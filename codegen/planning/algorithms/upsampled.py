@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.relayout import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
@@ -198,7 +199,8 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
     words = [inner.describe() for inner in plan.parts]
-    filters = f"{schedule.rows.count} outputs of a filter as filters, {schedule.chunk} rows at a time"
+    phases = f"{counted(schedule.rows.count, 'output')} of a filter as filters"
+    filters = f"{phases}, {counted(schedule.chunk, 'row')} at a time"
     return f"{plan.algorithm.name}, {filters}: {'; '.join(words)}"
 
 

@@ -11,7 +11,7 @@
  *     filters = 1
  *
  * computes   y[t, f] = sum over k, c of kernel[k, c, f] * x[t + k - 2, c]
- * algorithm  direct_steps for avx2: tiles of 1 filter x 32 steps, 4 accumulators vectors of 8
+ * algorithm  direct_steps for avx2: tiles of 1 filter x 32 steps, 4 accumulator vectors of 8
  * work       320 multiply-adds a call
  * memory     20 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c band.c
@@ -28,16 +28,10 @@ typedef float v8_any __attribute__((vector_size(8 * sizeof(float)), aligned(size
 #define v8_load(p) (*(const v8_any *)(p))
 #define v8_store(p, v) ((void)(*(v8_any *)(p) = (v)))
 #define v8_set1(s) ((s) - (v8){0}) /* s - 0 is s, for -0 and NaN too */
-#define v8_strided(p, step) /* 8 numbers, step apart */ \
-    __extension__({ const float *p_ = (p); const ptrdiff_t s_ = (step); (v8){ \
-        p_[0 * s_], p_[1 * s_], p_[2 * s_], p_[3 * s_], \
-        p_[4 * s_], p_[5 * s_], p_[6 * s_], p_[7 * s_], \
-    }; })
 typedef float v1; /* one number, under the names of the vectors */
 #define v1_load(p) (*(p))
 #define v1_store(p, v) ((void)(*(p) = (v)))
 #define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 
 /* vN_fma(a, b, c) = a * b + c with one rounding. */
 #if defined(__clang__) && __clang_major__ >= 16
@@ -84,7 +78,7 @@ static void band_1x32(const float *restrict x, const float *restrict w,
     v8_store(y + 24, a0_3);
 }
 
-/* 1 filters x 1 output step at a border */
+/* 1 filter x 1 output step at a border */
 static void band_edge_1x1(const float *restrict x, const float *restrict w,
     float *restrict y, ptrdiff_t taps)
 {
@@ -100,43 +94,18 @@ static void band_edge_1x1(const float *restrict x, const float *restrict w,
     v1_store(y, a0_0);
 }
 
-/* 1 filters x 8 output steps at a border */
-static void band_edge_1x8(const float *restrict x, const float *restrict w,
-    float *restrict y, ptrdiff_t taps)
-{
-    v8 a0_0 = v8_set1(0);
-    v8 s, x0;
-
-    /* the taps inside the input */
-    for (ptrdiff_t k = 0; k < taps; ++k) {
-        x0 = v8_load(x + k);
-        hold();
-        s = v8_set1(w[k]); a0_0 = v8_fma(s, x0, a0_0);
-    }
-    v8_store(y, a0_0);
-}
-
 /* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void band_border(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+static void band_border(const float *x, const float *w,
     float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
+        const ptrdiff_t at = t - 2; /* the sample of tap 0 */
         const ptrdiff_t first = at < 0 ? -at : 0;
-        const ptrdiff_t fit = at < steps ? steps - at : 0;
+        const ptrdiff_t fit = at < 64 ? 64 - at : 0;
         const ptrdiff_t last = fit < 5 ? fit : 5;
         const ptrdiff_t taps = last > first ? last - first : 0;
-        const float *from = taps > 0 ? x + at + first : x;
-        const float *weights = taps > 0 ? w + 1 * first : w;
-        const ptrdiff_t far = at + 7; /* the sample of the last one's tap 0 */
-        const ptrdiff_t far_first = far < 0 ? -far : 0;
-        const ptrdiff_t far_fit = far < steps ? steps - far : 0;
-
-        if (t + 8 <= end && first == far_first && (fit == far_fit || far_fit >= 5)) {
-            band_edge_1x8(from, weights, y + t, taps);
-            t += 8;
-            continue;
-        }
+        const float *from = taps > 0 ? x + (at + first) : x;
+        const float *weights = taps > 0 ? w + first : w;
         band_edge_1x1(from, weights, y + t, taps);
         ++t;
     }
@@ -144,23 +113,10 @@ static void band_border(const float *x, ptrdiff_t steps, ptrdiff_t left, const f
 
 void band(const float *x, const float *kernel, float *y)
 {
-    /* outputs first to last - 1 have all their taps inside the input */
-    const ptrdiff_t outs = 64, first = 2, last = 62;
-    /* chunks of 256 outputs, the last one longer */
-    const ptrdiff_t chunks = outs < 256 ? outs > 0 : outs / 256;
-    for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
-        const ptrdiff_t from = 256 * chunk, to = chunk + 1 < chunks ? from + 256 : outs;
-        const ptrdiff_t lo = first < from ? from : first < to ? first : to;
-        const ptrdiff_t end = last > to ? to : last > lo ? last : lo;
-        const ptrdiff_t hi = end - lo < 32 ? lo : end; /* too few for a tile: to the border */
-        {
-            const ptrdiff_t f = 0;
-            band_border(x, 64, 2, kernel + f, y + f * outs, from, lo);
-            for (ptrdiff_t t = lo; t < hi; t += 32) {
-                const ptrdiff_t at = hi - t < 32 ? hi - 32 : t; /* the last one overlaps */
-                band_1x32(x + at - 2, kernel + f, y + f * outs + at);
-            }
-            band_border(x, 64, 2, kernel + f, y + f * outs, hi, to);
-        }
+    band_border(x, kernel, y, 0, 2);
+    for (ptrdiff_t t = 2; t < 62; t += 32) {
+        const ptrdiff_t at = 62 - t < 32 ? 30 : t; /* the last one overlaps */
+        band_1x32(x + (at - 2), kernel, y + at);
     }
+    band_border(x, kernel, y, 62, 64);
 }

@@ -11,7 +11,7 @@
  *     filters = 1
  *
  * computes   y[t, f] = sum over k, c of kernel[k, c, f] * x[t + k - 2, c]
- * algorithm  direct_steps for avx2: tiles of 1 filter x 32 steps, 4 accumulators vectors of 8
+ * algorithm  direct_steps for avx2: tiles of 1 filter x 32 steps, 4 accumulator vectors of 8
  * work       320 multiply-adds a call
  * memory     20 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c band.c
@@ -25,11 +25,18 @@
 extern "C" {
 #endif
 
-#define band_STEPS 64
-#define band_OUT_STEPS 64
-#define band_CHANNELS 1
-#define band_FILTERS 1
-#define band_WORKSPACE_BYTES 0
+#define BAND_STEPS 64
+#define BAND_OUT_STEPS 64
+#define BAND_CHANNELS 1
+#define BAND_FILTERS 1
+#define BAND_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define band_STEPS BAND_STEPS
+#define band_OUT_STEPS BAND_OUT_STEPS
+#define band_CHANNELS BAND_CHANNELS
+#define band_FILTERS BAND_FILTERS
+#define band_WORKSPACE_BYTES BAND_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

@@ -11,7 +11,7 @@
  *     filters = 4
  *
  * computes   y[t, f] = bias[f] + sum over k, c of kernel[k, c, f] * x[t + 4*k - 4, c]
- * algorithm  direct_filters for avx2: tiles of 14 steps x 4 filters, 14 accumulators vectors of 4
+ * algorithm  direct_filters for avx2: tiles of 14 steps x 4 filters, 14 accumulator vectors of 4
  * work       32 multiply-adds an output step
  * memory     144 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c causal.c
@@ -28,15 +28,6 @@ typedef float v4_any __attribute__((vector_size(4 * sizeof(float)), aligned(size
 #define v4_load(p) (*(const v4_any *)(p))
 #define v4_store(p, v) ((void)(*(v4_any *)(p) = (v)))
 #define v4_set1(s) ((s) - (v4){0}) /* s - 0 is s, for -0 and NaN too */
-#define v4_strided(p, step) /* 4 numbers, step apart */ \
-    __extension__({ const float *p_ = (p); const ptrdiff_t s_ = (step); (v4){ \
-        p_[0 * s_], p_[1 * s_], p_[2 * s_], p_[3 * s_], \
-    }; })
-typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
-#define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 
 /* vN_fma(a, b, c) = a * b + c with one rounding. */
 #if defined(__clang__) && __clang_major__ >= 16
@@ -44,7 +35,6 @@ typedef float v1; /* one number, under the names of the vectors */
 #else
 #define v4_fma(a, b, c) __builtin_ia32_vfmaddps((a), (b), (c))
 #endif
-#define v1_fma(a, b, c) __builtin_fmaf((a), (b), (c))
 
 /* The compiler moves no load or store across this line. */
 #define hold() __asm__ volatile("" ::: "memory")
@@ -233,15 +223,13 @@ static void causal_edge_1x4(const float *restrict x, const float *restrict w,
 }
 
 /* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void causal_border_4(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+static void causal_border_4(const float *x, const float *w,
     const float *b, float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
+        const ptrdiff_t at = t - 4; /* the sample of tap 0 */
         const ptrdiff_t first = at < 0 ? (3 - at) / 4 : 0;
-        const ptrdiff_t fit = at < steps ? (steps - 1 - at) / 4 + 1 : 0;
-        const ptrdiff_t last = fit < 2 ? fit : 2;
-        const ptrdiff_t taps = last > first ? last - first : 0;
+        const ptrdiff_t taps = first < 2 ? 2 - first : 0;
         const float *from = taps > 0 ? x + 4 * (at + 4 * first) : x;
         const float *weights = taps > 0 ? w + 16 * first : w;
         causal_edge_1x4(from, weights, b, y + 4 * t, taps);
@@ -252,25 +240,21 @@ static void causal_border_4(const float *x, ptrdiff_t steps, ptrdiff_t left, con
 void causal(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
 {
     const ptrdiff_t outs = causal_out_steps(steps);
-    const ptrdiff_t left = 4;
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = left;
-    ptrdiff_t last = steps + left < 5 ? 0 : steps + left - 5 + 1;
+    ptrdiff_t first = 4, last = outs;
 
-    if (last > outs) last = outs;
     if (last - first < 14) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 126 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 126 ? last > first : (last - first) / 126;
 
-        causal_border_4(x, steps, left, kernel, bias, y, 0, first);
+        causal_border_4(x, kernel, bias, y, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 126 * chunk, to = chunk + 1 < chunks ? from + 126 : last;
             for (ptrdiff_t t = from; t < to; t += 14) {
                 const ptrdiff_t at = to - t < 14 ? to - 14 : t; /* the last one overlaps */
-                causal_14x4(x + 4 * (at - left), kernel, bias, y + 4 * at);
+                causal_14x4(x + 4 * (at - 4), kernel, bias, y + 4 * at);
             }
         }
-        causal_border_4(x, steps, left, kernel, bias, y, last, outs);
     }
 }

@@ -11,7 +11,7 @@
  *     filters = 4
  *
  * computes   y[t, f] = bias[f] + sum over k, c of kernel[k, c, f] * x[t + 4*k - 4, c]
- * algorithm  direct_filters for avx2: tiles of 14 steps x 4 filters, 14 accumulators vectors of 4
+ * algorithm  direct_filters for avx2: tiles of 14 steps x 4 filters, 14 accumulator vectors of 4
  * work       32 multiply-adds an output step
  * memory     144 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c causal.c
@@ -31,9 +31,15 @@ static inline ptrdiff_t causal_out_steps(ptrdiff_t steps)
     const ptrdiff_t room = steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
-#define causal_CHANNELS 4
-#define causal_FILTERS 4
-#define causal_WORKSPACE_BYTES 0
+
+#define CAUSAL_CHANNELS 4
+#define CAUSAL_FILTERS 4
+#define CAUSAL_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define causal_CHANNELS CAUSAL_CHANNELS
+#define causal_FILTERS CAUSAL_FILTERS
+#define causal_WORKSPACE_BYTES CAUSAL_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

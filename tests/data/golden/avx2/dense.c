@@ -10,7 +10,7 @@
  *     filters = 8
  *
  * computes   y[t, f] = relu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 1, c])
- * algorithm  direct_filters for avx2: tiles of 14 steps x 8 filters, 14 accumulators vectors of 8
+ * algorithm  direct_filters for avx2: tiles of 12 steps x 8 filters, 12 accumulator vectors of 8
  * work       864 multiply-adds a call
  * memory     320 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c dense.c
@@ -27,16 +27,6 @@ typedef float v8_any __attribute__((vector_size(8 * sizeof(float)), aligned(size
 #define v8_load(p) (*(const v8_any *)(p))
 #define v8_store(p, v) ((void)(*(v8_any *)(p) = (v)))
 #define v8_set1(s) ((s) - (v8){0}) /* s - 0 is s, for -0 and NaN too */
-#define v8_strided(p, step) /* 8 numbers, step apart */ \
-    __extension__({ const float *p_ = (p); const ptrdiff_t s_ = (step); (v8){ \
-        p_[0 * s_], p_[1 * s_], p_[2 * s_], p_[3 * s_], \
-        p_[4 * s_], p_[5 * s_], p_[6 * s_], p_[7 * s_], \
-    }; })
-typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
-#define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 
 /* vN_fma(a, b, c) = a * b + c with one rounding. */
 #if defined(__clang__) && __clang_major__ >= 16
@@ -44,7 +34,6 @@ typedef float v1; /* one number, under the names of the vectors */
 #else
 #define v8_fma(a, b, c) __builtin_ia32_vfmaddps256((a), (b), (c))
 #endif
-#define v1_fma(a, b, c) __builtin_fmaf((a), (b), (c))
 
 /* The compiler moves no load or store across this line. */
 #define hold() __asm__ volatile("" ::: "memory")

@@ -10,7 +10,7 @@
  *     filters = 8
  *
  * computes   y[t, f] = relu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 1, c])
- * algorithm  direct_filters for avx2: tiles of 14 steps x 8 filters, 14 accumulators vectors of 8
+ * algorithm  direct_filters for avx2: tiles of 12 steps x 8 filters, 12 accumulator vectors of 8
  * work       864 multiply-adds a call
  * memory     320 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c dense.c
@@ -24,11 +24,18 @@
 extern "C" {
 #endif
 
-#define dense_STEPS 12
-#define dense_OUT_STEPS 12
-#define dense_CHANNELS 3
-#define dense_FILTERS 8
-#define dense_WORKSPACE_BYTES 0
+#define DENSE_STEPS 12
+#define DENSE_OUT_STEPS 12
+#define DENSE_CHANNELS 3
+#define DENSE_FILTERS 8
+#define DENSE_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define dense_STEPS DENSE_STEPS
+#define dense_OUT_STEPS DENSE_OUT_STEPS
+#define dense_CHANNELS DENSE_CHANNELS
+#define dense_FILTERS DENSE_FILTERS
+#define dense_WORKSPACE_BYTES DENSE_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

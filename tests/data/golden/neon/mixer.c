@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for neon: tiles of 12 steps x 4 channels, 12 accumulators vectors of 4
+ * algorithm  depthwise for neon: tiles of 10 steps x 4 channels, 10 accumulator vectors of 4
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -28,22 +28,9 @@ typedef float v4_any __attribute__((vector_size(4 * sizeof(float)), aligned(size
 #define v4_load(p) (*(const v4_any *)(p))
 #define v4_store(p, v) ((void)(*(v4_any *)(p) = (v)))
 #define v4_set1(s) ((s) - (v4){0}) /* s - 0 is s, for -0 and NaN too */
-#define v4_strided(p, step) /* 4 numbers, step apart */ \
-    __extension__({ const float *p_ = (p); const ptrdiff_t s_ = (step); (v4){ \
-        p_[0 * s_], p_[1 * s_], p_[2 * s_], p_[3 * s_], \
-    }; })
-typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
-#define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 
 /* vN_fma(a, b, c) = a * b + c with one rounding. */
 #define v4_fma(a, b, c) vfmaq_f32((c), (a), (b))
-#define v1_fma(a, b, c) __builtin_fmaf((a), (b), (c))
-
-/* The compiler moves no load or store across this line. */
-#define hold() __asm__ volatile("" ::: "memory")
 
 #include <stdint.h>
 
@@ -95,7 +82,7 @@ static inline v4 v4_silu(v4 x)
     return v4_fma(t / sum, unit, above - t);
 }
 
-/* 10 output steps x 4 filters */
+/* 10 output steps x 4 channels */
 static void mixer_10x4_at0(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
@@ -146,7 +133,7 @@ static void mixer_10x4_at0(const float *restrict x, const float *restrict w,
     }
 }
 
-/* 10 output steps x 4 filters */
+/* 10 output steps x 4 channels */
 static void mixer_10x4(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {

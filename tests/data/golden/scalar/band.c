@@ -11,14 +11,14 @@
  *     filters = 1
  *
  * computes   y[t, f] = sum over k, c of kernel[k, c, f] * x[t + k - 2, c]
- * algorithm  direct_filters for scalar: tiles of 8 steps x 1 filters, 8 accumulators
+ * algorithm  direct_filters for scalar: tiles of 8 steps x 1 filter, 8 accumulators
  * work       320 multiply-adds a call
  * memory     20 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c band.c
  */
 #include "band.h"
 
-/* 8 output steps x 1 filters */
+/* 8 output steps x 1 filter */
 static void band_8x1_at0(const float *restrict x, const float *restrict w,
     float *restrict y)
 {
@@ -89,7 +89,7 @@ static void band_8x1_at0(const float *restrict x, const float *restrict w,
     y[7] = a7_0;
 }
 
-/* 8 output steps x 1 filters */
+/* 8 output steps x 1 filter */
 static void band_8x1(const float *restrict x, const float *restrict w,
     float *restrict y)
 {
@@ -163,7 +163,7 @@ static void band_8x1(const float *restrict x, const float *restrict w,
     y[7] = a7_0;
 }
 
-/* 8 output steps x 1 filters */
+/* 8 output steps x 1 filter */
 static void band_8x1_at56(const float *restrict x, const float *restrict w,
     float *restrict y)
 {

@@ -127,22 +127,19 @@ static void causal_edge_4x2(const float *restrict x, const float *restrict w,
 }
 
 /* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void causal_border_2(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+static void causal_border_2(const float *x, const float *w,
     const float *b, float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
+        const ptrdiff_t at = t - 4; /* the sample of tap 0 */
         const ptrdiff_t first = at < 0 ? (3 - at) / 4 : 0;
-        const ptrdiff_t fit = at < steps ? (steps - 1 - at) / 4 + 1 : 0;
-        const ptrdiff_t last = fit < 2 ? fit : 2;
-        const ptrdiff_t taps = last > first ? last - first : 0;
+        const ptrdiff_t taps = first < 2 ? 2 - first : 0;
         const float *from = taps > 0 ? x + 4 * (at + 4 * first) : x;
         const float *weights = taps > 0 ? w + 16 * first : w;
         const ptrdiff_t far = at + 3; /* the sample of the last one's tap 0 */
         const ptrdiff_t far_first = far < 0 ? (3 - far) / 4 : 0;
-        const ptrdiff_t far_fit = far < steps ? (steps - 1 - far) / 4 + 1 : 0;
 
-        if (t + 4 <= end && first == far_first && (fit == far_fit || far_fit >= 2)) {
+        if (t + 4 <= end && first == far_first) {
             causal_edge_4x2(from, weights, b, y + 4 * t, taps);
             t += 4;
             continue;
@@ -155,28 +152,23 @@ static void causal_border_2(const float *x, ptrdiff_t steps, ptrdiff_t left, con
 void causal(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
 {
     const ptrdiff_t outs = causal_out_steps(steps);
-    const ptrdiff_t left = 4;
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = left;
-    ptrdiff_t last = steps + left < 5 ? 0 : steps + left - 5 + 1;
+    ptrdiff_t first = 4, last = outs;
 
-    if (last > outs) last = outs;
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 128 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
 
         for (ptrdiff_t j = 0; j < 2; ++j)
-            causal_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+            causal_border_2(x, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t j = 0; j < 2; ++j)
                 for (ptrdiff_t t = from; t < to; t += 4) {
                     const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
-                    causal_4x2(x + 4 * (at - left), kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
+                    causal_4x2(x + 4 * (at - 4), kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
                 }
         }
-        for (ptrdiff_t j = 0; j < 2; ++j)
-            causal_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, last, outs);
     }
 }

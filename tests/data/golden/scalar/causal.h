@@ -31,9 +31,15 @@ static inline ptrdiff_t causal_out_steps(ptrdiff_t steps)
     const ptrdiff_t room = steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
-#define causal_CHANNELS 4
-#define causal_FILTERS 4
-#define causal_WORKSPACE_BYTES 0
+
+#define CAUSAL_CHANNELS 4
+#define CAUSAL_FILTERS 4
+#define CAUSAL_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define causal_CHANNELS CAUSAL_CHANNELS
+#define causal_FILTERS CAUSAL_FILTERS
+#define causal_WORKSPACE_BYTES CAUSAL_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

@@ -18,12 +18,7 @@
 #include "dense.h"
 
 typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
 #define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
-#define v1_fma(a, b, c) ((a) * (b) + (c)) /* two roundings */
-#define hold() ((void)0) /* nothing to hold back */
 
 /* a <= b ? x : y in each lane, so y where a or b is NaN. */
 #define v1_where(a, b, x, y) ((a) <= (b) ? (x) : (y))

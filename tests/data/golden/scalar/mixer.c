@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for scalar: tiles of 8 steps x 1 channels, 8 accumulators
+ * algorithm  depthwise for scalar: tiles of 7 and 6 steps x 1 channel, 7 accumulators
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -17,12 +17,8 @@
 #include "mixer.h"
 
 typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
 #define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 #define v1_fma(a, b, c) ((a) * (b) + (c)) /* two roundings */
-#define hold() ((void)0) /* nothing to hold back */
 
 #include <stdint.h>
 
@@ -80,7 +76,7 @@ static inline v1 v1_silu(v1 x)
     return v1_fma(t / sum, unit, above - t);
 }
 
-/* 7 output steps x 1 filters */
+/* 7 output steps x 1 channel */
 static void mixer_7x1_at0(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
@@ -115,7 +111,7 @@ static void mixer_7x1_at0(const float *restrict x, const float *restrict w,
     }
 }
 
-/* 7 output steps x 1 filters */
+/* 7 output steps x 1 channel */
 static void mixer_7x1(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
@@ -153,7 +149,7 @@ static void mixer_7x1(const float *restrict x, const float *restrict w,
     }
 }
 
-/* 6 output steps x 1 filters */
+/* 6 output steps x 1 channel */
 static void mixer_6x1(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {

@@ -9,7 +9,7 @@
  *     activation = silu
  *
  * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
- * algorithm  depthwise for scalar: tiles of 8 steps x 1 channels, 8 accumulators
+ * algorithm  depthwise for scalar: tiles of 7 and 6 steps x 1 channel, 7 accumulators
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
@@ -23,11 +23,18 @@
 extern "C" {
 #endif
 
-#define mixer_STEPS 20
-#define mixer_OUT_STEPS 20
-#define mixer_CHANNELS 9
-#define mixer_FILTERS 9
-#define mixer_WORKSPACE_BYTES 0
+#define MIXER_STEPS 20
+#define MIXER_OUT_STEPS 20
+#define MIXER_CHANNELS 9
+#define MIXER_FILTERS 9
+#define MIXER_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define mixer_STEPS MIXER_STEPS
+#define mixer_OUT_STEPS MIXER_OUT_STEPS
+#define mixer_CHANNELS MIXER_CHANNELS
+#define mixer_FILTERS MIXER_FILTERS
+#define mixer_WORKSPACE_BYTES MIXER_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

@@ -11,9 +11,9 @@
  *
  * computes   y[t, :] = softmax over f of (bias[f] + sum over c of pointwise_kernel[c, f] * (sum over k of
  * depthwise_kernel[k, c, 0] * x[t + k - 1, c]))
- * algorithm  separable, 682 outputs at a time: depthwise for scalar: tiles of 8 steps x 1 channels, 8 accumulators;
- * then direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators; then softmax in vectors of 1 along a
- * row
+ * algorithm  separable, 682 outputs at a time: depthwise for scalar: tiles of 8 steps x 1 channel, 8 accumulators;
+ * then direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators; then softmax number by number along
+ * a row
  * work       21 multiply-adds an output step
  * memory     100 bytes of weights (arguments), 16,448 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c pair.c
@@ -24,9 +24,7 @@ typedef float v1; /* one number, under the names of the vectors */
 #define v1_load(p) (*(p))
 #define v1_store(p, v) ((void)(*(p) = (v)))
 #define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 #define v1_fma(a, b, c) ((a) * (b) + (c)) /* two roundings */
-#define hold() ((void)0) /* nothing to hold back */
 
 #include <stdint.h>
 
@@ -76,21 +74,21 @@ static inline v1 v1_softmax(v1 t)
 }
 
 /* Output rows of the rewritten problem for `steps` rows. */
-static ptrdiff_t pair_inner_out_steps(ptrdiff_t steps)
+static ptrdiff_t pair_sums_out_steps(ptrdiff_t steps)
 {
     const ptrdiff_t room = steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 
 /* Output rows of the rewritten problem for `steps` rows. */
-static ptrdiff_t pair_inner_inner_out_steps(ptrdiff_t steps)
+static ptrdiff_t pair_sums_depthwise_out_steps(ptrdiff_t steps)
 {
     const ptrdiff_t room = steps - 3;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 
-/* 8 output steps x 1 filters */
-static void pair_inner_inner_8x1(const float *restrict x, const float *restrict w,
+/* 8 output steps x 1 channel */
+static void pair_sums_depthwise_8x1(const float *restrict x, const float *restrict w,
     float *restrict y)
 {
     float a0_0 = 0;
@@ -125,8 +123,8 @@ static void pair_inner_inner_8x1(const float *restrict x, const float *restrict 
     y[21] = a7_0;
 }
 
-/* 1 output step x 1 filters at a border */
-static void pair_inner_inner_edge_1x1(const float *restrict x, const float *restrict w,
+/* 1 output step x 1 channel at a border */
+static void pair_sums_depthwise_edge_1x1(const float *restrict x, const float *restrict w,
     float *restrict y, ptrdiff_t taps)
 {
     float a0_0 = 0;
@@ -140,61 +138,50 @@ static void pair_inner_inner_edge_1x1(const float *restrict x, const float *rest
     y[0] = a0_0;
 }
 
-/* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void pair_inner_inner_border_1(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+/* Outputs t to end - 1, too few for a tile. */
+static void pair_sums_depthwise_border_1(const float *x, const float *w,
     float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
-        const ptrdiff_t first = at < 0 ? -at : 0;
-        const ptrdiff_t fit = at < steps ? steps - at : 0;
-        const ptrdiff_t last = fit < 3 ? fit : 3;
-        const ptrdiff_t taps = last > first ? last - first : 0;
-        const float *from = taps > 0 ? x + 3 * (at + first) : x;
-        const float *weights = taps > 0 ? w + 3 * first : w;
-        pair_inner_inner_edge_1x1(from, weights, y + 3 * t, taps);
+        const float *from = x + 3 * t;
+        pair_sums_depthwise_edge_1x1(from, w, y + 3 * t, 3);
         ++t;
     }
 }
 
-static void pair_inner_inner(const float *x, ptrdiff_t steps, const float *kernel, float *y)
+static void pair_sums_depthwise(const float *x, ptrdiff_t steps, const float *kernel, float *y)
 {
-    const ptrdiff_t outs = pair_inner_inner_out_steps(steps);
-    const ptrdiff_t left = 0;
+    const ptrdiff_t outs = pair_sums_depthwise_out_steps(steps);
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = left;
-    ptrdiff_t last = steps + left < 3 ? 0 : steps + left - 3 + 1;
+    ptrdiff_t first = 0, last = outs;
 
-    if (last > outs) last = outs;
     if (last - first < 8) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 8 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 8 ? last > first : (last - first) / 8;
 
         for (ptrdiff_t j = 0; j < 3; ++j)
-            pair_inner_inner_border_1(x + j, steps, left, kernel + j, y + j, 0, first);
+            pair_sums_depthwise_border_1(x + j, kernel + j, y + j, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 8 * chunk, to = chunk + 1 < chunks ? from + 8 : last;
             for (ptrdiff_t j = 0; j < 3; ++j)
                 for (ptrdiff_t t = from; t < to; t += 8) {
                     const ptrdiff_t at = to - t < 8 ? to - 8 : t; /* the last one overlaps */
-                    pair_inner_inner_8x1(x + j + 3 * (at - left), kernel + j, y + j + 3 * at);
+                    pair_sums_depthwise_8x1(x + j + 3 * at, kernel + j, y + j + 3 * at);
                 }
         }
-        for (ptrdiff_t j = 0; j < 3; ++j)
-            pair_inner_inner_border_1(x + j, steps, left, kernel + j, y + j, last, outs);
     }
 }
 
 /* Output rows of the rewritten problem for `steps` rows. */
-static ptrdiff_t pair_inner_innerb_out_steps(ptrdiff_t steps)
+static ptrdiff_t pair_sums_pointwise_out_steps(ptrdiff_t steps)
 {
     const ptrdiff_t room = steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 
 /* 4 output steps x 2 filters */
-static void pair_inner_innerb_4x2(const float *restrict x, const float *restrict w,
+static void pair_sums_pointwise_4x2(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     float a0_0 = b[0], a0_1 = b[1];
@@ -230,7 +217,7 @@ static void pair_inner_innerb_4x2(const float *restrict x, const float *restrict
 }
 
 /* 1 output step x 2 filters at a border */
-static void pair_inner_innerb_edge_1x2(const float *restrict x, const float *restrict w,
+static void pair_sums_pointwise_edge_1x2(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y, ptrdiff_t taps)
 {
     float a0_0 = b[0], a0_1 = b[1];
@@ -246,54 +233,43 @@ static void pair_inner_innerb_edge_1x2(const float *restrict x, const float *res
     y[1] = a0_1;
 }
 
-/* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void pair_inner_innerb_border_2(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+/* Outputs t to end - 1, too few for a tile. */
+static void pair_sums_pointwise_border_2(const float *x, const float *w,
     const float *b, float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
-        const ptrdiff_t first = at < 0 ? -at : 0;
-        const ptrdiff_t fit = at < steps ? steps - at : 0;
-        const ptrdiff_t last = fit < 1 ? fit : 1;
-        const ptrdiff_t taps = last > first ? last - first : 0;
-        const float *from = taps > 0 ? x + 3 * (at + first) : x;
-        const float *weights = taps > 0 ? w + 12 * first : w;
-        pair_inner_innerb_edge_1x2(from, weights, b, y + 4 * t, taps);
+        const float *from = x + 3 * t;
+        pair_sums_pointwise_edge_1x2(from, w, b, y + 4 * t, 1);
         ++t;
     }
 }
 
-static void pair_inner_innerb(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
+static void pair_sums_pointwise(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
 {
-    const ptrdiff_t outs = pair_inner_innerb_out_steps(steps);
-    const ptrdiff_t left = 0;
+    const ptrdiff_t outs = pair_sums_pointwise_out_steps(steps);
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = left;
-    ptrdiff_t last = steps + left < 1 ? 0 : steps + left - 1 + 1;
+    ptrdiff_t first = 0, last = outs;
 
-    if (last > outs) last = outs;
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 128 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
 
         for (ptrdiff_t j = 0; j < 2; ++j)
-            pair_inner_innerb_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+            pair_sums_pointwise_border_2(x, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t j = 0; j < 2; ++j)
                 for (ptrdiff_t t = from; t < to; t += 4) {
                     const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
-                    pair_inner_innerb_4x2(x + 3 * (at - left), kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
+                    pair_sums_pointwise_4x2(x + 3 * at, kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
                 }
         }
-        for (ptrdiff_t j = 0; j < 2; ++j)
-            pair_inner_innerb_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, last, outs);
     }
 }
 
 /* Samples at to at + count - 1, 3 channels; zeros outside the input. */
-static void pair_inner_panel(const float *restrict x, ptrdiff_t steps, ptrdiff_t at, ptrdiff_t count,
+static void pair_sums_panel(const float *restrict x, ptrdiff_t steps, ptrdiff_t at, ptrdiff_t count,
     float *restrict panel)
 {
     const ptrdiff_t before = at < 0 ? -at : 0, first = before < count ? before : count;
@@ -307,10 +283,10 @@ static void pair_inner_panel(const float *restrict x, ptrdiff_t steps, ptrdiff_t
         panel[i] = 0;
 }
 
-static void pair_inner(const float *x, ptrdiff_t steps, const float *depthwise_kernel, const float *pointwise_kernel,
+static void pair_sums(const float *x, ptrdiff_t steps, const float *depthwise_kernel, const float *pointwise_kernel,
     const float *bias, float *y, void *workspace)
 {
-    const ptrdiff_t outs = pair_inner_out_steps(steps);
+    const ptrdiff_t outs = pair_sums_out_steps(steps);
     const ptrdiff_t left = 1;
     const ptrdiff_t chunks = (outs + 681) / 682;
     float *const panel = (float *)workspace; /* (684, 3): samples, channels */
@@ -325,9 +301,9 @@ static void pair_inner(const float *x, ptrdiff_t steps, const float *depthwise_k
         if (at >= 0 && at + count <= steps)
             in = x + 3 * at;
         else
-            pair_inner_panel(x, steps, at, count, panel);
-        pair_inner_inner(in, count, depthwise_kernel, between);
-        pair_inner_innerb(between, now, pointwise_kernel, bias, y + 4 * from);
+            pair_sums_panel(x, steps, at, count, panel);
+        pair_sums_depthwise(in, count, depthwise_kernel, between);
+        pair_sums_pointwise(between, now, pointwise_kernel, bias, y + 4 * from);
     }
 }
 
@@ -361,7 +337,7 @@ void pair(const float *x, ptrdiff_t steps, const float *depthwise_kernel, const 
     const ptrdiff_t outs = pair_out_steps(steps);
     ptrdiff_t t = 0;
 
-    pair_inner(x, steps, depthwise_kernel, pointwise_kernel, bias, y, workspace);
+    pair_sums(x, steps, depthwise_kernel, pointwise_kernel, bias, y, workspace);
     for (; t < outs; ++t)
         pair_row(y + 4 * t);
 }

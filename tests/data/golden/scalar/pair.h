@@ -11,9 +11,9 @@
  *
  * computes   y[t, :] = softmax over f of (bias[f] + sum over c of pointwise_kernel[c, f] * (sum over k of
  * depthwise_kernel[k, c, 0] * x[t + k - 1, c]))
- * algorithm  separable, 682 outputs at a time: depthwise for scalar: tiles of 8 steps x 1 channels, 8 accumulators;
- * then direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators; then softmax in vectors of 1 along a
- * row
+ * algorithm  separable, 682 outputs at a time: depthwise for scalar: tiles of 8 steps x 1 channel, 8 accumulators;
+ * then direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators; then softmax number by number along
+ * a row
  * work       21 multiply-adds an output step
  * memory     100 bytes of weights (arguments), 16,448 bytes of workspace, nothing allocated
  * build      cc -std=c99 -O2 -ffp-contract=off -c pair.c
@@ -33,9 +33,15 @@ static inline ptrdiff_t pair_out_steps(ptrdiff_t steps)
     const ptrdiff_t room = steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
-#define pair_CHANNELS 3
-#define pair_FILTERS 4
-#define pair_WORKSPACE_BYTES 16448
+
+#define PAIR_CHANNELS 3
+#define PAIR_FILTERS 4
+#define PAIR_WORKSPACE_BYTES 16448
+
+/* The same in their spelling of before, for one release more. */
+#define pair_CHANNELS PAIR_CHANNELS
+#define pair_FILTERS PAIR_FILTERS
+#define pair_WORKSPACE_BYTES PAIR_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
@@ -48,7 +54,7 @@ void pair(
     const float *pointwise_kernel, /* (1, 3, 4): taps, channels of a group, filters */
     const float *bias, /* (4,) */
     float *y, /* (pair_out_steps(steps), 4): output steps, filters */
-    void *workspace); /* 16448 bytes, any content; aligned as a float */
+    void *workspace); /* 16448 bytes, any content; aligned to 4, as a float is */
 
 #ifdef __cplusplus
 }

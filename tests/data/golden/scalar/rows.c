@@ -56,60 +56,12 @@ static void rows_1x8(const double *restrict x, const double *restrict w,
     y[7] = a0_7;
 }
 
-/* 1 filters x 1 output step at a border */
-static void rows_edge_1x1(const double *restrict x, const double *restrict w,
-    const double *restrict b, double *restrict y, ptrdiff_t taps)
-{
-    double a0_0 = b[0];
-    double s, x0;
-
-    /* the taps inside the input */
-    for (ptrdiff_t c = 0; c < 2; ++c)
-        for (ptrdiff_t k = 0; k < taps; ++k) {
-            x0 = x[c * 10 + k];
-            s = w[8 * k + 4 * c]; a0_0 += s * x0;
-        }
-    y[0] = a0_0;
-}
-
-/* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void rows_border(const double *x, ptrdiff_t steps, ptrdiff_t left, const double *w,
-    const double *b, double *y, ptrdiff_t t, ptrdiff_t end)
-{
-    while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
-        const ptrdiff_t first = at < 0 ? -at : 0;
-        const ptrdiff_t fit = at < steps ? steps - at : 0;
-        const ptrdiff_t last = fit < 3 ? fit : 3;
-        const ptrdiff_t taps = last > first ? last - first : 0;
-        const double *from = taps > 0 ? x + at + first : x;
-        const double *weights = taps > 0 ? w + 8 * first : w;
-        rows_edge_1x1(from, weights, b, y + t, taps);
-        ++t;
-    }
-}
-
 void rows(const double *x, const double *kernel, const double *bias, double *y)
 {
-    /* outputs first to last - 1 have all their taps inside the input */
-    const ptrdiff_t outs = 8, first = 0, last = 8;
-    /* chunks of 256 outputs, the last one longer */
-    const ptrdiff_t chunks = outs < 256 ? outs > 0 : outs / 256;
-    for (ptrdiff_t g = 0; g < 2; ++g)
-    for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
-        const ptrdiff_t from = 256 * chunk, to = chunk + 1 < chunks ? from + 256 : outs;
-        const ptrdiff_t lo = first < from ? from : first < to ? first : to;
-        const ptrdiff_t end = last > to ? to : last > lo ? last : lo;
-        const ptrdiff_t hi = end - lo < 8 ? lo : end; /* too few for a tile: to the border */
-        for (ptrdiff_t j = 0; j < 2; ++j)
-        {
+    for (ptrdiff_t g = 0; g < 2; ++g) {
+        for (ptrdiff_t j = 0; j < 2; ++j) {
             const ptrdiff_t f = 2 * g + j;
-            rows_border(x + 2 * g * 10, 10, 0, kernel + f, bias + f, y + f * outs, from, lo);
-            for (ptrdiff_t t = lo; t < hi; t += 8) {
-                const ptrdiff_t at = hi - t < 8 ? hi - 8 : t; /* the last one overlaps */
-                rows_1x8(x + 2 * g * 10 + at, kernel + f, bias + f, y + f * outs + at);
-            }
-            rows_border(x + 2 * g * 10, 10, 0, kernel + f, bias + f, y + f * outs, hi, to);
+            rows_1x8(x + 20 * g, kernel + f, bias + f, y + 8 * f);
         }
     }
 }

@@ -27,11 +27,18 @@
 extern "C" {
 #endif
 
-#define rows_STEPS 10
-#define rows_OUT_STEPS 8
-#define rows_CHANNELS 4
-#define rows_FILTERS 4
-#define rows_WORKSPACE_BYTES 0
+#define ROWS_STEPS 10
+#define ROWS_OUT_STEPS 8
+#define ROWS_CHANNELS 4
+#define ROWS_FILTERS 4
+#define ROWS_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define rows_STEPS ROWS_STEPS
+#define rows_OUT_STEPS ROWS_OUT_STEPS
+#define rows_CHANNELS ROWS_CHANNELS
+#define rows_FILTERS ROWS_FILTERS
+#define rows_WORKSPACE_BYTES ROWS_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

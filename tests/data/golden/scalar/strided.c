@@ -18,12 +18,8 @@
 #include "strided.h"
 
 typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
 #define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
 #define v1_fma(a, b, c) ((a) * (b) + (c)) /* two roundings */
-#define hold() ((void)0) /* nothing to hold back */
 
 #include <stdint.h>
 
@@ -161,10 +157,8 @@ static void strided_edge_1x2(const float *restrict x, const float *restrict w,
     float sums[2]; /* for the activation, a vector at a time */
     sums[0] = a0_0;
     sums[1] = a0_1;
-    for (ptrdiff_t r = 0; r < 1; ++r) {
-        y[0] = v1_tanh(sums[2 * r]);
-        y[1] = v1_tanh(sums[2 * r + 1]);
-    }
+    y[0] = v1_tanh(sums[0]);
+    y[1] = v1_tanh(sums[1]);
 }
 
 /* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
@@ -189,8 +183,7 @@ void strided(const float *x, ptrdiff_t steps, const float *kernel, const float *
     const ptrdiff_t outs = strided_out_steps(steps);
     const ptrdiff_t left = steps > 0 ? (3 - (steps - 1) % 2) / 2 : 0;
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = (left + 1) / 2;
-    ptrdiff_t last = steps + left < 4 ? 0 : (steps + left - 4) / 2 + 1;
+    ptrdiff_t first = (left + 1) / 2, last = steps + left < 4 ? 0 : (steps + left - 4) / 2 + 1;
 
     if (last > outs) last = outs;
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */

@@ -30,9 +30,15 @@ static inline ptrdiff_t strided_out_steps(ptrdiff_t steps)
     const ptrdiff_t room = steps + (steps > 0 ? (3 - (steps - 1) % 2) : 0) - 4;
     return steps > 0 && room >= 0 ? room / 2 + 1 : 0;
 }
-#define strided_CHANNELS 2
-#define strided_FILTERS 6
-#define strided_WORKSPACE_BYTES 0
+
+#define STRIDED_CHANNELS 2
+#define STRIDED_FILTERS 6
+#define STRIDED_WORKSPACE_BYTES 0
+
+/* The same in their spelling of before, for one release more. */
+#define strided_CHANNELS STRIDED_CHANNELS
+#define strided_FILTERS STRIDED_FILTERS
+#define strided_WORKSPACE_BYTES STRIDED_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept

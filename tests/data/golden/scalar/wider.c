@@ -11,8 +11,8 @@
  *
  * computes   y[t, f] = relu(bias[f] + sum over c, and the k whose sample is a multiple of 3, of kernel[k, c, f] *
  * x[(t + k - 3) / 3, c])
- * algorithm  interleaved, 3 outputs of a filter as filters, 1365 rows at a time: direct_filters for scalar: tiles of
- * 4 steps x 2 filters, 8 accumulators; direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
+ * algorithm  upsampled, 3 outputs of a filter as filters, 1365 rows at a time: direct_filters for scalar: tiles of 4
+ * steps x 2 filters, 8 accumulators; direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
  * kernel     Keras' with its taps in reverse, channels before filters: kernel[::-1].swapaxes(1, 2)
  * work       12 multiply-adds an output step
  * memory     104 bytes of weights (arguments), 38,528 bytes of workspace, nothing allocated
@@ -21,12 +21,7 @@
 #include "wider.h"
 
 typedef float v1; /* one number, under the names of the vectors */
-#define v1_load(p) (*(p))
-#define v1_store(p, v) ((void)(*(p) = (v)))
 #define v1_set1(s) (s)
-#define v1_strided(p, step) ((void)(step), *(p))
-#define v1_fma(a, b, c) ((a) * (b) + (c)) /* two roundings */
-#define hold() ((void)0) /* nothing to hold back */
 
 /* a <= b ? x : y in each lane, so y where a or b is NaN. */
 #define v1_where(a, b, x, y) ((a) <= (b) ? (x) : (y))
@@ -40,14 +35,14 @@ static inline v1 v1_relu(v1 x)
 }
 
 /* Output rows of the rewritten problem for `steps` rows. */
-static ptrdiff_t wider_inner_out_steps(ptrdiff_t steps)
+static ptrdiff_t wider_phases_1_out_steps(ptrdiff_t steps)
 {
     const ptrdiff_t room = steps - 2;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 
 /* 4 output steps x 2 filters */
-static void wider_inner_4x2(const float *restrict x, const float *restrict w,
+static void wider_phases_1_4x2(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     float a0_0 = b[0], a0_1 = b[1];
@@ -99,7 +94,7 @@ static void wider_inner_4x2(const float *restrict x, const float *restrict w,
 }
 
 /* 1 output step x 2 filters at a border */
-static void wider_inner_edge_1x2(const float *restrict x, const float *restrict w,
+static void wider_phases_1_edge_1x2(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y, ptrdiff_t taps)
 {
     float a0_0 = b[0], a0_1 = b[1];
@@ -115,58 +110,48 @@ static void wider_inner_edge_1x2(const float *restrict x, const float *restrict 
     y[1] = v1_relu(a0_1);
 }
 
-/* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void wider_inner_border_2(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+/* Outputs t to end - 1, too few for a tile. */
+static void wider_phases_1_border_2(const float *x, const float *w,
     const float *b, float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
-        const ptrdiff_t first = at < 0 ? -at : 0;
-        const ptrdiff_t fit = at < steps ? steps - at : 0;
-        const ptrdiff_t last = fit < 2 ? fit : 2;
-        const ptrdiff_t taps = last > first ? last - first : 0;
-        const float *from = taps > 0 ? x + 3 * (at + first) : x;
-        const float *weights = taps > 0 ? w + 6 * first : w;
-        wider_inner_edge_1x2(from, weights, b, y + 2 * t, taps);
+        const float *from = x + 3 * t;
+        wider_phases_1_edge_1x2(from, w, b, y + 2 * t, 2);
         ++t;
     }
 }
 
-static void wider_inner(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
+static void wider_phases_1(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
 {
-    const ptrdiff_t outs = wider_inner_out_steps(steps);
-    const ptrdiff_t left = 0;
+    const ptrdiff_t outs = wider_phases_1_out_steps(steps);
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = left;
-    ptrdiff_t last = steps + left < 2 ? 0 : steps + left - 2 + 1;
+    ptrdiff_t first = 0, last = outs;
 
-    if (last > outs) last = outs;
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 128 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
 
-        wider_inner_border_2(x, steps, left, kernel, bias, y, 0, first);
+        wider_phases_1_border_2(x, kernel, bias, y, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t t = from; t < to; t += 4) {
                 const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
-                wider_inner_4x2(x + 3 * (at - left), kernel, bias, y + 2 * at);
+                wider_phases_1_4x2(x + 3 * at, kernel, bias, y + 2 * at);
             }
         }
-        wider_inner_border_2(x, steps, left, kernel, bias, y, last, outs);
     }
 }
 
 /* Output rows of the rewritten problem for `steps` rows. */
-static ptrdiff_t wider_innerb_out_steps(ptrdiff_t steps)
+static ptrdiff_t wider_phases_2_out_steps(ptrdiff_t steps)
 {
     const ptrdiff_t room = steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 
 /* 4 output steps x 2 filters */
-static void wider_innerb_4x2(const float *restrict x, const float *restrict w,
+static void wider_phases_2_4x2(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
     float a0_0 = b[0], a0_1 = b[1];
@@ -202,7 +187,7 @@ static void wider_innerb_4x2(const float *restrict x, const float *restrict w,
 }
 
 /* 1 output step x 2 filters at a border */
-static void wider_innerb_edge_1x2(const float *restrict x, const float *restrict w,
+static void wider_phases_2_edge_1x2(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y, ptrdiff_t taps)
 {
     float a0_0 = b[0], a0_1 = b[1];
@@ -218,53 +203,42 @@ static void wider_innerb_edge_1x2(const float *restrict x, const float *restrict
     y[1] = v1_relu(a0_1);
 }
 
-/* Outputs t to end - 1, where taps may lie outside the input: those are skipped. */
-static void wider_innerb_border_2(const float *x, ptrdiff_t steps, ptrdiff_t left, const float *w,
+/* Outputs t to end - 1, too few for a tile. */
+static void wider_phases_2_border_2(const float *x, const float *w,
     const float *b, float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
-        const ptrdiff_t at = t - left; /* the sample of tap 0 */
-        const ptrdiff_t first = at < 0 ? -at : 0;
-        const ptrdiff_t fit = at < steps ? steps - at : 0;
-        const ptrdiff_t last = fit < 1 ? fit : 1;
-        const ptrdiff_t taps = last > first ? last - first : 0;
-        const float *from = taps > 0 ? x + 3 * (at + first) : x;
-        const float *weights = taps > 0 ? w + 12 * first : w;
-        wider_innerb_edge_1x2(from, weights, b, y + 4 * t, taps);
+        const float *from = x + 3 * t;
+        wider_phases_2_edge_1x2(from, w, b, y + 4 * t, 1);
         ++t;
     }
 }
 
-static void wider_innerb(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
+static void wider_phases_2(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y)
 {
-    const ptrdiff_t outs = wider_innerb_out_steps(steps);
-    const ptrdiff_t left = 0;
+    const ptrdiff_t outs = wider_phases_2_out_steps(steps);
     /* outputs first to last - 1 have all their taps inside the input */
-    ptrdiff_t first = left;
-    ptrdiff_t last = steps + left < 1 ? 0 : steps + left - 1 + 1;
+    ptrdiff_t first = 0, last = outs;
 
-    if (last > outs) last = outs;
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 128 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
 
         for (ptrdiff_t j = 0; j < 2; ++j)
-            wider_innerb_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+            wider_phases_2_border_2(x, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t j = 0; j < 2; ++j)
                 for (ptrdiff_t t = from; t < to; t += 4) {
                     const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
-                    wider_innerb_4x2(x + 3 * (at - left), kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
+                    wider_phases_2_4x2(x + 3 * at, kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
                 }
         }
-        for (ptrdiff_t j = 0; j < 2; ++j)
-            wider_innerb_border_2(x, steps, left, kernel + 2 * j, bias + 2 * j, y + 2 * j, last, outs);
     }
 }
 
-/* A part's kernel: of each of its phases every 3th tap, from `tap` on, `step` further from phase to phase. */
+/* A part's kernel: of each of its phases every 3rd tap, from `tap` on, `step` further from phase to phase. */
 static void wider_lay(const float *restrict kernel, ptrdiff_t tap, ptrdiff_t step, ptrdiff_t phases, ptrdiff_t taps,
     float *restrict to)
 {
@@ -305,15 +279,15 @@ void wider(const float *x, ptrdiff_t steps, const float *kernel, const float *bi
     float *const panel = (float *)workspace + 32; /* (1366, 3): samples, channels */
     float *const sums = panel + 4112; /* (1365, 4): rows, phases and filters */
     float *const laid = (float *)workspace; /* the kernel, part by part */
-    float *const many = sums + 5472; /* (6,): the bias of each phase, part by part */
+    float *const biases = sums + 5472; /* (6,): the bias of each phase, part by part */
 
     wider_lay(kernel, 0, 0, 1, 2, laid);
     wider_lay(kernel, 2, -1, 2, 1, laid + 12);
     for (ptrdiff_t f = 0; f < 2; ++f)
-        many[f] = bias[f];
+        biases[f] = bias[f];
     for (ptrdiff_t i = 0; i < 2; ++i)
         for (ptrdiff_t f = 0; f < 2; ++f)
-            many[2 * i + f + 2] = bias[f];
+            biases[2 * i + f + 2] = bias[f];
     for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
         const ptrdiff_t from = 1365 * chunk; /* the chunk's first row, that of output 3 * from */
         const ptrdiff_t rest = (outs + 2) / 3 - from, now = rest < 1365 ? rest : 1365;
@@ -324,10 +298,10 @@ void wider(const float *x, ptrdiff_t steps, const float *kernel, const float *bi
             in = x + 3 * at;
         else
             wider_panel(x, steps, at, count, panel);
-        wider_inner(in, now + 1, laid, many, sums);
+        wider_phases_1(in, now + 1, laid, biases, sums);
         for (ptrdiff_t i = 0; i < now; ++i)
             wider_put(sums + 2 * i, 2, 2 * (3 * (from + i)), 2 * outs, y);
-        wider_innerb(in + 3, now, laid + 12, many + 2, sums);
+        wider_phases_2(in + 3, now, laid + 12, biases + 2, sums);
         for (ptrdiff_t i = 0; i < now; ++i)
             wider_put(sums + 4 * i, 4, 2 * (3 * (from + i) + 1), 2 * outs, y);
     }

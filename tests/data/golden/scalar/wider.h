@@ -11,8 +11,8 @@
  *
  * computes   y[t, f] = relu(bias[f] + sum over c, and the k whose sample is a multiple of 3, of kernel[k, c, f] *
  * x[(t + k - 3) / 3, c])
- * algorithm  interleaved, 3 outputs of a filter as filters, 1365 rows at a time: direct_filters for scalar: tiles of
- * 4 steps x 2 filters, 8 accumulators; direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
+ * algorithm  upsampled, 3 outputs of a filter as filters, 1365 rows at a time: direct_filters for scalar: tiles of 4
+ * steps x 2 filters, 8 accumulators; direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
  * kernel     Keras' with its taps in reverse, channels before filters: kernel[::-1].swapaxes(1, 2)
  * work       12 multiply-adds an output step
  * memory     104 bytes of weights (arguments), 38,528 bytes of workspace, nothing allocated
@@ -33,9 +33,15 @@ static inline ptrdiff_t wider_out_steps(ptrdiff_t steps)
     const ptrdiff_t room = 3 * steps - 1;
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
-#define wider_CHANNELS 3
-#define wider_FILTERS 2
-#define wider_WORKSPACE_BYTES 38528
+
+#define WIDER_CHANNELS 3
+#define WIDER_FILTERS 2
+#define WIDER_WORKSPACE_BYTES 38528
+
+/* The same in their spelling of before, for one release more. */
+#define wider_CHANNELS WIDER_CHANNELS
+#define wider_FILTERS WIDER_FILTERS
+#define wider_WORKSPACE_BYTES WIDER_WORKSPACE_BYTES
 
 /*
  * One sample. Arrays are contiguous, and aligned as their C type is; y must not overlap what is read. Nothing is kept
@@ -47,7 +53,7 @@ void wider(
     const float *kernel, /* (4, 3, 2): taps, channels of a group, filters */
     const float *bias, /* (2,) */
     float *y, /* (wider_out_steps(steps), 2): output steps, filters */
-    void *workspace); /* 38528 bytes, any content; aligned as a float */
+    void *workspace); /* 38528 bytes, any content; aligned to 4, as a float is */
 
 #ifdef __cplusplus
 }

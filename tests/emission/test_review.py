@@ -1,0 +1,142 @@
+"""The C as a firmware reviewer reads it: what random files say, what in them runs, and what their heads tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codegen.emission.render import GeneratedSource
+from codegen.planning.plan import KernelPlan
+from codegen.problem.targets import TARGETS
+from tests.fuzz import review
+from tests.support import cprogram, strategies, trials
+from tests.support.cprogram import Program
+from tests.support.trials import Kernel
+
+
+def test_random_files_read_well() -> None:
+    """English, constants, what nothing uses: a share of the fuzzer, every kind of file."""
+    tried, findings = review.run(400, 29)
+    assert tried == 400
+    assert findings == []
+
+
+FAULTS = (  # (what is wrong, as a .c might say it)
+    ("several of one", "/* 1 taps x 4 channels */"),
+    ("several of one", "/* tiles of 1 output steps */"),
+    ("one of several", "/* 12 filter by 2 channels */"),
+    ("one of several", "/* 2 output step */"),
+    ("an ordinal", "/* every 2th sample, 11th and 21st */"),
+    ("a sum with 0", "    y = x + 0;"),
+    ("a product with 1", "    y = 1 * x;"),
+    ("a product with 0", "    y = (j < 0 ? 0 * j : 0);"),
+    ("a quotient by 1", "    n = (outs + 4) / 1;"),
+    ("a sum of constants", "    n = steps + 9 - 9 + 1;"),
+    ("a product of constants", "    for (int half = 4 / 2; half; half /= 2)"),
+    ("minus a negative number", "    room = steps - -3;"),
+    ("a name in brackets", "    y[outs * (f)] = 0;"),
+    ("a macro that nothing uses", "#define HALF 0.5f"),
+    ("a function that nothing uses", "static void unused(void)\n{\n}"),
+    ("a type that nothing uses", "typedef float v8 __attribute__((vector_size(32)));"),
+    ("a condition around nothing", "#if defined(__clang__)\n#else\n#endif"),
+)
+
+
+@pytest.mark.parametrize(("kind", "text"), FAULTS, ids=[f"{i}-{kind}" for i, (kind, _) in enumerate(FAULTS)])
+def test_the_review_sees_faults(kind: str, text: str) -> None:
+    assert kind in {found for check in review.CHECKS for found, _ in check(f"{text}\n", "k0.c")}
+
+
+def layers() -> list[strategies.Layer]:
+    made = [*strategies.random_layers(30, 61), *strategies.random_layers(30, 62, strategies.rewritten)]
+    made += strategies.random_layers(8, 63, strategies.separable)
+    made += strategies.random_layers(8, 64, strategies.transposed)
+    return [*made, *strategies.random_layers(8, 65, strategies.rowwise)]
+
+
+TILE = re.compile(r"(?:(\d+) (filters?) x )?((?:\d+ and )*\d+) steps?(?: x (\d+) (filters?|channels?))?")
+
+
+def tiles_told(plan: KernelPlan) -> list[str]:
+    """The comments that the tiles must have which the plan's description tells of."""
+    if plan.parts:
+        return [words for part in plan.parts for words in tiles_told(part)]
+    found = []
+    words = plan.describe()
+    for rows, first, heights, width, second in TILE.findall(words.partition("tiles of ")[2]):
+        for height in map(int, heights.split(" and ")):
+            steps = f"{height} output step{'s' * (height != 1)}"
+            found.append(f"{rows} {first} x {steps}" if first else f"{steps} x {width} {second}")
+    return found
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2", "neon"])
+def test_the_tile_in_the_banner_is_the_emitted_one(target: str) -> None:
+    told = 0
+    for kernel in trials.one_of_each(layers(), TARGETS[target], seed=66):
+        tiles = set(re.findall(r"^/\* (.*?) (?:at a border )?\*/$", kernel.source.code, re.MULTILINE))
+        wanted = set(tiles_told(kernel.source.plan))
+        assert wanted <= tiles, (kernel.source.plan, wanted, tiles)
+        told += len(wanted)
+        gemms = re.findall(r"GEMM tiles of ((?:\d+ and )*\d+) x (\d+)", _described(kernel.source.plan))
+        for heights, width in gemms:
+            for rows in heights.split(" and "):
+                assert re.search(rf"static void \w+_gemm_{rows}x{width}\(", kernel.source.code)
+    assert told > 60
+
+
+def _described(plan: KernelPlan) -> str:
+    return plan.describe()
+
+
+RUNS = '{ static int ran; if (!ran) { ran = 1; fprintf(stderr, "ran %s\\n", __func__); } }'
+
+
+def traced(source: GeneratedSource) -> GeneratedSource:
+    """The same kernel; each of its own functions says once that it runs."""
+    own = re.compile(rf"^(static (?!inline)[^\n;]*?\b{source.name}_\w+\([^;{{]*?\)\n\{{\n)", re.MULTILINE)
+    (name, code), header = source.files
+    told = own.sub(lambda found: f"{found[1]}    {RUNS}\n", code)
+    return replace(source, files=((name, f"#include <stdio.h>\n{told}"), header))
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_every_function_runs(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Of a fixed length in its one call, of a free one at some length: no border, tile or helper is there in vain."""
+    tools = need(cprogram.toolchain, TARGETS[target])
+    made = [
+        one for one in trials.one_of_each(layers(), TARGETS[target], seed=67) if one.source.plan.weights == "packed"
+    ]
+    sources = [traced(replace_pack(one)) for one in made]
+    program, calls, there = Program(sources, tools, tmp_path, flags=("-O0",)), [], set()
+    for number, (one, source) in enumerate(zip(made, sources, strict=True)):
+        there |= set(re.findall(rf"\b({source.name}_\w+)\([^;{{]*?\)\n\{{\n    \{{ static int ran", source.code))
+        given = {trial.steps: trial for trial in trials.trials(one, 1)}
+        for steps in {*given, *lengths(one)}:
+            data = strategies.data(one.layer, steps, whole=True, steps=steps)
+            calls.append(trials.Trial(one, data, True).call(number))
+    ran = set(re.findall(r"^ran (\w+)$", program.said(calls), re.MULTILINE))
+    assert len(there) > 200
+    dead = there - ran
+    assert not dead, [f"{name}: {one.layer}" for one in made for name in dead if name.startswith(f"{one.source.name}_")]
+
+
+def lengths(kernel: Kernel) -> list[int]:
+    """Of a free layer: all short lengths, and some whose last chunk is short or nearly whole."""
+    if not kernel.layer.free:
+        return []
+    outs = getattr(kernel.source.plan.schedule, "outs", 0) * kernel.source.plan.problem.stride
+    return [*range(1, 60), 1500, 4000, *range(max(1, outs - 24), outs + 12)]
+
+
+def replace_pack(kernel: Kernel) -> GeneratedSource:
+    """The kernel without its pack function, which no call here runs."""
+    from codegen.emission.render import render
+
+    return render(kernel.source.plan, kernel.source.name)
