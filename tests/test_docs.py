@@ -255,7 +255,9 @@ def test_each_row_of_what_to_add_has_a_test_that_adds_a_toy_one() -> None:
         tests = " ".join(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         assert re.search(r"test_\w*goes_all_the_way", tests), found
         assert re.search(r"test_\w*(gone_afterwards|comes_and_goes)", tests), found
-        assert any(isinstance(node, ast.With) and "registered(" in ast.unparse(node.items[0]) for node in ast.walk(tree))
+        assert any(
+            isinstance(node, ast.With) and "registered(" in ast.unparse(node.items[0]) for node in ast.walk(tree)
+        )
 
 
 def written_by(script: str) -> Any:

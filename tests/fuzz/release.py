@@ -38,6 +38,9 @@ SEARCHES = (
     ),
     Search("sizes", 500, "legal layers of any size planned, shown and emitted under limits: a hang, a flood of memory"),
     Search("hostile", 20_000, "specs of a stranger: text of theirs in the C"),
+    Search(
+        "review", 2_000, "emitted files as a reviewer reads them: bad English, constants left to run time, dead text"
+    ),
     Search("warnings", 2_000, "emitted files of every kind through gcc and clang: a warning"),
     Search(
         "gradients",
