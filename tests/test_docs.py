@@ -7,6 +7,7 @@ compiled with the files of wake_word.conv, or of the command of its first commen
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import os
@@ -230,7 +231,7 @@ def test_the_table_of_what_to_add_names_what_there_is() -> None:
     """Each path is there, and each name in capitals is bound in a file of its row."""
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| a")]
-    assert len(rows) == 5
+    assert len(rows) == 6
     for row in rows:
         words = re.findall(r"`([^`]+)`", row)
         paths = [ROOT / word for word in words if "/" in word]
@@ -239,6 +240,24 @@ def test_the_table_of_what_to_add_names_what_there_is() -> None:
         texts = [path.read_text("utf-8") for path in paths if path.suffix == ".py"]
         for name in (word for word in words if word.isupper() and not word.startswith(".")):
             assert any(re.search(rf"^{name}\b.*=", text, re.M) for text in texts), f"{name} is not in {paths}"
+
+
+def test_each_row_of_what_to_add_has_a_test_that_adds_a_toy_one() -> None:
+    """What is registered goes all the way in it, and is gone afterwards."""
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| a")]
+    toys = {what.strip(): re.findall(r"`(tests/\w+/test_toy_\w+\.py)`", test) for what, _, test in rows}
+    assert toys.pop("an error") == []
+    assert len(toys) == 5
+    for what, found in toys.items():
+        assert len(found) == 1, what
+        tree = ast.parse((ROOT / found[0]).read_text("utf-8"))
+        tests = " ".join(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        assert re.search(r"test_\w*goes_all_the_way", tests), found
+        assert re.search(r"test_\w*(gone_afterwards|comes_and_goes)", tests), found
+        assert any(
+            isinstance(node, ast.With) and "registered(" in ast.unparse(node.items[0]) for node in ast.walk(tree)
+        )
 
 
 def written_by(script: str) -> Any:

@@ -31,6 +31,7 @@ ORDER = (  # of the rooms: each line imports only from lines below it, never wit
 FACES = {"__main__", "activations", "constraints", "initializers", "optimizers", "regularizers", "weights", "wisdom"}
 SOLE = {  # who alone may import what
     "lark": {"language.parser"},
+    "pygls": {"cli.language_server"},
     "jinja2": {"emission.printing", "emission.compiled_templates"},
     "cffi": {"machine.loader", "machine.extension_module", "machine.abi_build"},
     "_cffi_backend": {"machine.loader"},

@@ -246,9 +246,7 @@ def _value(s: Statement, spell: Spelling, dtype: Format) -> str:
         case "scale":
             return f"{factor} * {a}"
     sign = "-" if s.kind == "fms" else ""
-    if spell.plain:
-        return f"{factor} * {a} {sign or '+'} {b}"
-    return f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"
+    return f"{factor} * {a} {sign or '+'} {b}" if spell.plain else f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"
 
 
 WRITER = Writer(template="bilinear.c.j2", view=view, lanes=lanes, packing=kernel_layouts.transformed)

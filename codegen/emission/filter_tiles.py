@@ -100,27 +100,16 @@ class FilterTiles:
             spell.stored,
         )
 
-    @staticmethod
-    def _told(tile: Tile, span: Span) -> str:
-        """The taps of a span in words, and its rows where they are not all."""
-        words = f"tap {span.first}" if span.last == span.first + 1 else f"taps {span.first} to {span.last - 1}"
-        if span.bottom - span.top == tile.rows:
-            return words
-        return f"{words}, row{f's {span.top} to' if span.bottom - span.top > 1 else ''} {span.bottom - 1}"
-
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
         taps, form = range(span.first, span.last), self.schedule.form
-        words = self._told(tile, span)
+        rows = ""
+        if span.bottom - span.top < tile.rows:
+            rows = f", rows {span.top} to {span.bottom - 1}" if span.bottom - span.top > 1 else f", row {span.top}"
+        words = (f"tap {span.first}" if len(taps) == 1 else f"taps {span.first} to {span.last - 1}") + rows
         channels = counted(self.channels, "channel")
         if form == "straight":
-            return [
-                Loop(
-                    f"tap {k}{words.partition(',')[1]}{words.partition(',')[2]} x {channels}",
-                    (),
-                    tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)),
-                )
-                for k in taps
-            ]
+            steps = {k: tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)) for k in taps}
+            return [Loop(f"tap {k}{rows} x {channels}", (), steps[k]) for k in taps]
         if form == "fused":
             head = count_loop("i", span.first * self.channels, span.last * self.channels)
             step = self._step(tile, span, panel, 0, "i")
@@ -133,14 +122,13 @@ class FilterTiles:
                 heads.append(count_loop("c", 0, self.channels))
                 channel = "c"
             step = self._step(tile, span, panel, "k" if several else span.first, channel)
-            steps: tuple[Step, ...] = (step,)
+            turn: tuple[Step, ...] = (step,)
             if self.depthwise:  # no hold() between the two: what a row loads is the next tap's of the row before
-                steps = (Step(step.loads, ()), Step((), step.rows))
-            return [Loop(f"{words} x {channels}", tuple(heads), steps)]
-        rows = words.partition(",")[2]
+                turn = (Step(step.loads, ()), Step((), step.rows))
+            return [Loop(f"{words} x {channels}", tuple(heads), turn)]
         return [
             Loop(
-                f"tap {k}{',' + rows if rows else ''} x {channels}, {counted(k * self.problem.dilation, 'sample')} on",
+                f"tap {k}{rows} x {channels}, {counted(k * self.problem.dilation, 'sample')} on",
                 (count_loop("c", 0, self.channels),),
                 (self._step(tile, span, panel, k, "c"),),
             )

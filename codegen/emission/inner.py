@@ -9,9 +9,9 @@ from codegen.emission.interface import kernels
 from codegen.planning.plan import KernelPlan
 
 
-def inner_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
-    """The C names of the functions of `plan.parts`: what they compute, numbered where one word serves several."""
-    count, words = len(plan.parts), plan.algorithm.inner_words
+def inner_names(plan: KernelPlan, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The C names of the functions of `plan.parts`: what they compute, numbered where one of `words` serves several."""
+    count = len(plan.parts)
     if count > len(words):
         words = tuple(f"{words[0]}_{number}" for number in range(1, count + 1))
     return tuple(f"{name}_{word}" for word in words[:count])

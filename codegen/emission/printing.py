@@ -7,7 +7,7 @@ or a macro: so no text of a definition or of a weight file reaches C but through
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from functools import cache
 from inspect import ismethod
 from pathlib import Path
@@ -118,6 +118,16 @@ class Loader(jinja2.FileSystemLoader):
         else:
             found = text
         return found, path, lambda: handed(template) == text
+
+    def load(
+        self, environment: jinja2.Environment, name: str, globals: MutableMapping[str, Any] | None = None
+    ) -> jinja2.Template:
+        """One that is handed is compiled for this process alone: no file keeps it."""
+        if handed(name) is None:
+            return super().load(environment, name, globals)
+        text, _, kept = self.get_source(environment, name)
+        code = environment.compile(text, name)
+        return environment.template_class.from_code(environment, code, globals or {}, kept)
 
 
 def _maker() -> bytes:

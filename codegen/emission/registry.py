@@ -1,9 +1,9 @@
-"""The writer of each algorithm, by its name; where an algorithm from outside is added together with its writer."""
+"""The writer of each algorithm, by its name; where one from outside is registered, with its writer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from codegen.emission import (
@@ -20,11 +20,11 @@ from codegen.emission import (
 )
 from codegen.emission.writer import Writer
 from codegen.errors import PlanError, UsageError
-from codegen.planning import planner
+from codegen.installed import registering
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Algorithm, KernelPlan, S
 
-__all__ = ["WRITERS", "added", "writer"]
+__all__ = ["WRITERS", "registered", "writer"]
 
 NAME = re.compile(r"[a-z]\w{0,31}", re.ASCII)  # a word of plans' keys, which wisdom holds
 
@@ -44,29 +44,21 @@ WRITERS: dict[str, Writer] = {
 
 
 def writer(plan: KernelPlan) -> Writer:
-    """The writer of the plan's algorithm. Raises PlanError where the algorithm has been taken away again."""
+    """The writer of the plan's algorithm. Raises PlanError where the algorithm is no longer registered."""
     found = WRITERS.get(plan.algorithm.name)
     if found is None:
-        raise PlanError(f"no text for a plan of `{plan.algorithm.name}`: write it while the algorithm is added")
+        raise PlanError(f"no text for a plan of `{plan.algorithm.name}`: write it while the algorithm is registered")
     return found
 
 
 @contextmanager
-def added(algorithm: Algorithm[S], how: Writer[S]) -> Iterator[None]:
-    """While it lasts, the planner asks `algorithm` too, after all others, and `how` writes its plans.
+def registered(algorithm: Algorithm[S], how: Writer[S], texts: Mapping[str, str]) -> Iterator[None]:
+    """Within it the planner asks `algorithm` too, after all others, and `how` writes its plans by templates of `texts`.
 
-    Not for threads that plan at the same time. A kernel that has been made in this process stays as it is. Raises
-    UsageError for a name that is no lower-case word of at most 32 letters, or is taken.
+    Raises UsageError for a name that no plan's key can begin with.
     """
     name = algorithm.name
     if not NAME.fullmatch(name):
         raise UsageError(f"`{name}` cannot be an algorithm's name: expected a lower-case word of at most 32 letters")
-    if name in ALGORITHMS:
-        raise UsageError(f"there is an algorithm `{name}` already: give the new one another name")
-    ALGORITHMS[name], WRITERS[name] = algorithm, how
-    planner.survey.cache_clear()
-    try:
+    with registering(ALGORITHMS, {name: algorithm}, texts), registering(WRITERS, {name: how}, {}):
         yield
-    finally:
-        del ALGORITHMS[name], WRITERS[name]
-        planner.survey.cache_clear()

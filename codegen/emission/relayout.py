@@ -16,6 +16,8 @@ from codegen.planning.plan import KernelPlan
 
 REGISTER = 16  # bytes within which a shuffle is cheap on every target
 
+INNER = ("channels_last",)  # what its inner functions compute, as their names end
+
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use, beside the inner plan's."""
@@ -55,7 +57,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
-        "call": f"{inner_names(plan, name)[0]}({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name, INNER)[0]}({', '.join(arguments)});",
     }
 
 
@@ -128,4 +130,4 @@ def _pairs(side: int, near: int) -> tuple[list[int], list[int]]:
     return lower, [at + near // 2 for at in lower]
 
 
-WRITER = Writer(template="relayout.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)
+WRITER = Writer(template="relayout.c.j2", view=view, inner=INNER, lanes=lanes, packing=kernel_layouts.as_inner)

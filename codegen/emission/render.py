@@ -100,12 +100,10 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     from codegen.emission.registry import writer
 
     how, inner = writer(plan), ""
-    for part, inner_name in zip(plan.parts, inner_names(plan, name), strict=True):
+    for part, inner_name in zip(plan.parts, inner_names(plan, name, how.inner), strict=True):
         rewritten = replace(part, sliced=plan.sliced and how.slices_inner, least_outs=how.least_outs(plan))
         inner += within(rewritten, inner_name)
-    templates = _environment()
-    template = templates.from_string(how.text) if how.text else templates.get_template(how.template)
-    body = template.render(context | written(how.view(plan, name)))
+    body = _environment().get_template(how.template).render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 

@@ -15,6 +15,8 @@ from codegen.planning.algorithms.row_activation import Schedule, sums_at
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
+INNER = ("sums",)  # what its inner functions compute, as their names end
+
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use, beside the inner plan's."""
@@ -31,7 +33,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     blocks = _blocks(p, schedule, name)
     wide = [segment.lanes for block in blocks for segment in block.segments if segment.lanes > 1]
     return {
-        "call": f"{inner_names(plan, name)[0]}({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name, INNER)[0]}({', '.join(arguments)});",
         "apart": schedule.apart,
         "sums_at": offset("", sums_at(plan) // p.item_bytes),
         "passes": f"rows/{p.activation.name}.c.j2",
@@ -143,4 +145,4 @@ def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
         at = end
 
 
-WRITER = Writer(template="row_activation.c.j2", view=view, lanes=lanes, packing=kernel_layouts.as_inner)
+WRITER = Writer(template="row_activation.c.j2", view=view, inner=INNER, lanes=lanes, packing=kernel_layouts.as_inner)

@@ -12,6 +12,8 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms.separable import Schedule, is_padded, room
 from codegen.planning.plan import KernelPlan
 
+INNER = ("depthwise", "pointwise")  # what its inner functions compute, as their names end
+
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
@@ -21,7 +23,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     spare = offset("between", between)
     calls = []
     for function, part, x, count, kernels, y in zip(
-        inner_names(plan, name),
+        inner_names(plan, name, INNER),
         plan.parts,
         ("x" if schedule.whole else "in", "between"),
         ("count", "now"),
@@ -61,4 +63,4 @@ def least_outs(plan: KernelPlan[Schedule]) -> int:
     return p.out_steps(p.steps) % schedule.outs or schedule.outs
 
 
-WRITER = Writer(template="separable.c.j2", view=view, least_outs=least_outs)
+WRITER = Writer(template="separable.c.j2", view=view, inner=INNER, least_outs=least_outs)

@@ -10,6 +10,8 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms.signal_as_channels import Schedule
 from codegen.planning.plan import KernelPlan
 
+INNER = ("rows_of_samples",)  # what its inner functions compute, as their names end
+
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
@@ -18,7 +20,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     assert inner.problem.steps is not None
     samples, sums = inner.problem.steps * schedule.width, schedule.rows * schedule.width
     return {
-        "inner": inner_names(plan, name)[0],
+        "inner": inner_names(plan, name, INNER)[0],
         "width": schedule.width,
         "samples": samples,
         "sums": sums,
@@ -29,4 +31,4 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     }
 
 
-WRITER = Writer(template="signal_as_channels.c.j2", view=view)
+WRITER = Writer(template="signal_as_channels.c.j2", view=view, inner=INNER)

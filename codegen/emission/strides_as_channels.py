@@ -9,6 +9,8 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 
+INNER = ("unstrided",)  # what its inner functions compute, as their names end
+
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
@@ -28,8 +30,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
-        "call": f"{inner_names(plan, name)[0]}{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
+        "call": f"{inner_names(plan, name, INNER)[0]}{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
     }
 
 
-WRITER = Writer(template="strides_as_channels.c.j2", view=view, slices_inner=True)
+WRITER = Writer(template="strides_as_channels.c.j2", view=view, inner=INNER, slices_inner=True)

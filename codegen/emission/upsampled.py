@@ -13,6 +13,8 @@ from codegen.planning.algorithms.output_phases import Part
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
 from codegen.planning.plan import KernelPlan
 
+INNER = ("phases",)  # what its inner functions compute, as their names end
+
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use beside the inner plans': single numbers, where an output is its bias alone."""
@@ -174,7 +176,7 @@ class InterleavedView:
         arguments += [offset("biases", part.first * p.filters)] * p.bias + ["to" if self.direct else "sums"]
         if inner.has_workspace:
             arguments.append(f"sums + {self.sums + self.bias}")
-        return [*lines, f"{inner_names(self.plan, self.name)[i]}({', '.join(arguments)});"]
+        return [*lines, f"{inner_names(self.plan, self.name, INNER)[i]}({', '.join(arguments)});"]
 
     def _kernel_of(self, number: int) -> str:
         before = [i for i in self.schedule.inners[:number] if i is not None]
@@ -197,4 +199,4 @@ class InterleavedView:
         return nest([lanes_, rows], f"sums[{pitch} * j + i] = {value};", 0).split("\n")
 
 
-WRITER = Writer(template="upsampled.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_parts)
+WRITER = Writer(template="upsampled.c.j2", view=view, inner=INNER, lanes=lanes, packing=kernel_layouts.by_parts)

@@ -59,5 +59,5 @@ class Writer(Generic[S]):
     lanes: Callable[[KernelPlan[S]], set[int]] = _no_lanes
     packing: Callable[[KernelPlan[S], PackingOf], Packing | None] = _no_packing
     slices_inner: bool = False  # a slice of the kernel is one of its inner function
+    inner: tuple[str, ...] = ("inner",)  # what the functions of the plan's inner ones compute, as their names end
     least_outs: Callable[[KernelPlan[S]], int] = _unknown  # the outputs that each call of an inner one has at least
-    text: str | None = None  # the template itself, where it is no file

@@ -27,8 +27,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
     p, dtype = plan.problem, plan.problem.format
     assert p.steps is not None
     outs, curved = p.out_steps(p.steps), p.activation != LINEAR
-    whole = outs // plan.width
-    step = plan.width if plan.along_time else p.filters
+    whole, step = outs // plan.width, plan.width if plan.along_time else p.filters
     return {
         "p": p,
         "plan": plan,

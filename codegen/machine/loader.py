@@ -19,7 +19,6 @@ from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
-from codegen.planning.algorithms.table import are_ours
 from codegen.planning.plan import KernelPlan
 from codegen.problem.targets import Target, runs_here
 
@@ -191,10 +190,10 @@ def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], 
     """As `load`, of a plan: `write`, which renders it, is called only where something must be compiled.
 
     It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
-    by the plan and by the state of the package's files. Text of an algorithm from outside is looked at each time.
+    by the plan and by the state of the package's files.
     """
     making = _Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), self_test.prove)
-    return _loaded(making, plan.target, threads, _known if are_ours(plan) else _compiled) or ReferenceKernel(plan)
+    return _loaded(making, plan.target, threads, _known) or ReferenceKernel(plan)
 
 
 def load_backward(

@@ -15,12 +15,13 @@ import re
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegen.errors import UsageError
+from codegen.functions.activations import LINEAR
 from codegen.machine import cache, files, ownership
 from codegen.numbers.storage import AS_COMPUTED
 
@@ -148,14 +149,25 @@ def forget() -> None:
         path().unlink()
 
 
-def asked(problem: ConvProblem) -> str:
-    """The problem in one word: the fields that differ from their defaults."""
-    told = (
-        f"{each.name}={getattr(problem, each.name)}"
-        for each in fields(problem)
-        if getattr(problem, each.name) != each.default
-    )
-    return ",".join(told).replace(" ", "")
+def asked(p: ConvProblem) -> str:
+    """The problem in one word: its sizes, and what is not as usual. The names are wisdom's own, not those of fields."""
+    sizes = {"steps": p.steps, "channels": p.channels, "filters": p.filters, "kernel_size": p.kernel_size}
+    others: dict[str, tuple[object, object]] = {  # (is, usually)
+        "stride": (p.stride, 1),
+        "dilation": (p.dilation, 1),
+        "groups": (p.groups, 1),
+        "pad_left": (p.pad_left, 0),
+        "pad_right": (p.pad_right, 0),
+        "centred": (p.centred, False),
+        "up": (p.up, 1),
+        "depth_multiplier": (p.depth_multiplier, 0),
+        "channels_last": (p.channels_last, True),
+        "dtype": (p.dtype, "float32"),
+        "bias": (p.bias, True),
+        "activation": (p.activation, LINEAR),
+    }
+    told = sizes | {name: value for name, (value, usual) in others.items() if value != usual}
+    return ",".join(f"{name}={value}" for name, value in told.items()).replace(" ", "")
 
 
 def _question(request: Request, compiler: Compiler | None) -> Question:

@@ -134,7 +134,6 @@ class Algorithm(Generic[S]):
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_stages: bool = False  # channel by channel and then across: a problem with a depth multiplier
     serves_upsampling: bool = False  # zeros between the input's steps
-    inner_words: tuple[str, ...] = ("inner",)  # what the plan's inner ones compute, as the names of their functions end
     serves_rows: bool = False  # activations of all filters of an output step together
 
     def __repr__(self) -> str:

@@ -332,7 +332,7 @@ class TestShow:
         (layer,) = json.loads(out)["layers"]
         assert (code, layer["weights"]) == (0, "packed")
         assert run(*options)[0] == 0
-        (numbers,) = re.findall(r"many_KERNEL_NUMBERS (\d+)", (tmp_path / "build/many.h").read_text())
+        (numbers,) = re.findall(r"MANY_KERNEL_NUMBERS (\d+)", (tmp_path / "build/many.h").read_text())
         assert layer["weight_bytes"] == 4 * (int(numbers) + 24) > 4 * (9 * 16 * 24 + 24)
         assert f"{layer['weight_bytes']:,} bytes of weights (arguments, as packed)" in run(*options, "-o", "-")[1]
         code, _, err = run("show", "many.conv", "--packed", "--init", "--seed", "1")

@@ -50,7 +50,7 @@ def place(tmp_path: Path) -> Path:
 def shell(line: str, cwd: Path, stdin: str = LAYER) -> tuple[int, str, str]:
     """A shell's line, `gen-conv` in it being this checkout's: (exit code, stdout, stderr)."""
     done = subprocess.run(
-        ["bash", "-c", line.replace("gen-conv", f"{shlex.quote(sys.executable)} -m codegen.cli")],
+        ["bash", "-c", line.replace("gen-conv", f"{shlex.quote(sys.executable)} -m codegen")],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
         input=stdin,

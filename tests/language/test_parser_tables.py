@@ -79,7 +79,8 @@ def test_stored_and_fresh_tables_read_every_text_alike(monkeypatch: pytest.Monke
     texts = [path.read_bytes().decode("utf-8", "replace") for path in TEXTS]
     parser.parser.cache_clear()
     read = [outcome(text) for text in texts]
-    monkeypatch.setattr(parser, "parser", parser.fresh)
+    fresh = parser.fresh()
+    monkeypatch.setattr(parser, "parser", lambda: fresh)
     assert [outcome(text) for text in texts] == read
     assert len(texts) > 50
 

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import codegen
 from codegen import pipeline
 from codegen.cli import main
 from codegen.errors import UsageError
+from codegen.functions.activations import get
 from codegen.language.reader import read
 from codegen.machine import compilers, measure, wisdom
 from codegen.machine.compilers import Compiler
@@ -255,7 +256,26 @@ def test_every_entry_reads_back_as_it_was() -> None:
         "avx2", "packed", "fast", "0123456789ab", wisdom.asked(SMALL), "fft-0123456789ab", 1234.5, "a b"
     )
     assert wisdom.Entry.of(str(entry)) == entry
+
+
+def test_a_problems_word_tells_each_of_its_fields_in_words_of_its_own() -> None:
+    """Whatever the fields are called: a field that the word leaves out would give one problem's answer to another."""
     assert wisdom.asked(SMALL) == "steps=64,channels=8,filters=16,kernel_size=3"
+    other = replace(
+        ConvProblem(None, 4, 6, 5, 2, 3, 2, 7, 8, True, 2, 0, False, "float64", False), activation=get("leaky_relu")
+    )
+    assert wisdom.asked(other) == (
+        "steps=None,channels=4,filters=6,kernel_size=5,stride=2,dilation=3,groups=2,pad_left=7,pad_right=8,centred=True,"
+        "up=2,channels_last=False,dtype=float64,bias=False,activation=leaky_relu(negative_slope=0.2)"
+    )
+    changes = {bool: lambda value: not value, int: lambda value: value + 1, str: lambda value: "float64"}
+    words = {wisdom.asked(SMALL)}
+    for each in fields(SMALL):
+        value = getattr(SMALL, each.name)
+        words.add(
+            wisdom.asked(replace(SMALL, **{each.name: changes.get(type(value), lambda value: get("relu"))(value)}))
+        )
+    assert len(words) == len(fields(SMALL)) + 1
 
 
 def test_writers_at_once_leave_a_whole_file(folder: Path) -> None:

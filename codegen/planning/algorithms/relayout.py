@@ -207,7 +207,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
 
 ALGORITHM = Algorithm(
     name="relayout",
-    inner_words=("channels_last",),
     why_not=why_not,
     candidates=candidates,
     describe=describe,

@@ -117,7 +117,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
 
 ALGORITHM = Algorithm(
     name="row_activation",
-    inner_words=("sums",),
     why_not=why_not,
     candidates=candidates,
     describe=describe,

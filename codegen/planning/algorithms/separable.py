@@ -155,7 +155,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
 
 ALGORITHM = Algorithm(
     name="separable",
-    inner_words=("depthwise", "pointwise"),
     why_not=why_not,
     candidates=candidates,
     describe=describe,

@@ -134,7 +134,6 @@ def inner_outputs(schedule: Schedule) -> int:
 
 ALGORITHM = Algorithm(
     name="signal_as_channels",
-    inner_words=("rows_of_samples",),
     why_not=why_not,
     candidates=candidates,
     describe=describe,

@@ -131,7 +131,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
 
 ALGORITHM = Algorithm(
     name="strides_as_channels",
-    inner_words=("unstrided",),
     why_not=why_not,
     candidates=candidates,
     describe=describe,

@@ -1,6 +1,6 @@
 """The table of all algorithms, in the order in which the planner asks them; it imports each of their modules.
 
-`codegen.emission.registry.added` adds one from outside.
+`codegen.emission.registry.registered` adds one from outside.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from codegen.planning.algorithms import (
     upsampled,
     winograd,
 )
-from codegen.planning.plan import Algorithm, KernelPlan
+from codegen.planning.plan import Algorithm
 
-__all__ = ["ALGORITHMS", "are_ours"]
+__all__ = ["ALGORITHMS"]
 
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
@@ -38,9 +38,3 @@ ALGORITHMS: dict[str, Algorithm] = {
         row_activation.ALGORITHM,
     )
 }
-_OURS = frozenset(ALGORITHMS.values())
-
-
-def are_ours(plan: KernelPlan) -> bool:
-    """Whether the package's own files say all of the plan: no algorithm in it is one that was added from outside."""
-    return plan.algorithm in _OURS and all(map(are_ours, plan.parts))

@@ -251,7 +251,6 @@ def inner_outputs(schedule: Schedule) -> int:
 
 ALGORITHM = Algorithm(
     name="upsampled",
-    inner_words=("phases",),
     why_not=why_not,
     candidates=candidates,
     describe=describe,
