@@ -54,7 +54,7 @@ def packing(plan: KernelPlan) -> Packing | None:
 
 
 def numbered(p: ConvProblem, packing: Packing) -> tuple[str, ...]:
-    """The C that looks up number n of a part's kernel: of which row and lane, so of which tap, channel and filter."""
+    """The C that looks up number n of a part's kernel, last its value: of which row and lane, so tap, channel, filter."""
     if packing.tap_step is None:
         return ()
     row_width = times(p.groups, "width")
@@ -72,6 +72,5 @@ def numbered(p: ConvProblem, packing: Packing) -> tuple[str, ...]:
         f"const ptrdiff_t width = {times(p.group_filters, 'phases')}, lane = n % {divided}, row = n / {divided};",
         f"const ptrdiff_t k = tap + step * {phase} + {times(packing.tap_step, tap)};",
         *[f"const ptrdiff_t f = {index(*filters, *within)};"] * bool(filters or within),
-        "",
         f"return k < {p.kernel_size} ? kernel[{place}] : 0;",
     )

@@ -148,7 +148,8 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
         "tap_numbers": p.group_channels * p.filters,
-        "number_lines": written(numbered(p, pack.packing)),
+        "number_lines": written(numbered(p, pack.packing)[:-1]),
+        "number_last": written("".join(numbered(p, pack.packing)[-1:])),
     }
     return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
 
