@@ -54,7 +54,7 @@ def packing(plan: KernelPlan) -> Packing | None:
 
 
 def numbered(p: ConvProblem, packing: Packing) -> tuple[str, ...]:
-    """The C that looks up number n of a part's kernel, last its value: of what row and lane, so which tap and filter."""
+    """The C that looks up number n of a part's kernel, its value last: of what row and lane, so what tap and filter."""
     if packing.tap_step is None:
         return ()
     row_width = times(p.groups, "width")
