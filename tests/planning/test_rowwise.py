@@ -161,8 +161,8 @@ def test_glu_halves_the_filters() -> None:
     header = pipeline.generate(
         Conv1DSpec(name="g", filters=8, kernel_size=3, input_shape=(None, 5), activation=activations.get("glu"))
     ).header
-    assert "#define g_OUT_FILTERS 4" in header
-    assert "#define g_WORKSPACE_BYTES(steps) (32 * (ptrdiff_t)(steps))" in header
+    assert "#define G_OUT_FILTERS 4" in header
+    assert "#define G_WORKSPACE_BYTES(steps) (32 * (ptrdiff_t)(steps))" in header
     assert "_out_steps(steps), 4): output steps, filters" in header
 
 
