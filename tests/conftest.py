@@ -20,6 +20,7 @@ import pytest
 
 from tests.support import alone, cprogram, isolation
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # before any test imports Keras, in whatever order they come
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 skipped: list[tuple[str, str]] = []
 
