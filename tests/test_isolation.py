@@ -62,7 +62,7 @@ def test_nothing_that_a_neighbour_compiled_serves(
     """Of the same text in another test the compiler's work is spared, and nothing of what follows."""
     proved, built, x = [], [], np.ones((1, 9, 1), "f")
     real = self_test.prove
-    monkeypatch.setattr(loader.proof, "prove", lambda *given: (proved.append(1), real(*given)))
+    monkeypatch.setattr(loader.self_test, "prove", lambda *given: (proved.append(1), real(*given)))
     build = compilers.Compiler.build
     monkeypatch.setattr(compilers.Compiler, "build", lambda *given: (built.append(1), build(*given))[1])
     for test in range(3):
