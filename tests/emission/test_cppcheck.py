@@ -44,6 +44,7 @@ def said(checker: str, folder: Path) -> list[str]:
     return done.stderr.splitlines()
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_cppcheck_has_nothing_to_say(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     checker = need(cprogram.program, "cppcheck", "cppcheck")
@@ -58,6 +59,7 @@ def test_cppcheck_has_nothing_to_say(target: str, need: Callable[..., Any], tmp_
     assert said(checker, tmp_path) == []
 
 
+@pytest.mark.compiles
 def test_cppcheck_sees_what_has_no_value(need: Callable[..., Any], tmp_path: Path) -> None:
     """The form that it could not read, as it stood in the row activations: the test above would fail with it."""
     checker = need(cprogram.program, "cppcheck", "cppcheck")

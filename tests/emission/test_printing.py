@@ -145,6 +145,7 @@ class TestTheRealPath:
         with pytest.raises(GenConvError, match="expected an int of 64 bits"):
             render.fill("gradients/turn.c.j2", view | {"word": "int", "p": untyped})
 
+    @pytest.mark.compiles
     def test_a_banners_text_stays_a_comment(self, need: Callable[..., Any], tmp_path: Path) -> None:
         """Through the .c, the .h and the compiler, with trigraphs: each line is inside the comment, nothing ends it."""
         lines = [
@@ -195,6 +196,7 @@ class TestTheRealPath:
                 seen.add(chosen.algorithm.name)
         assert seen >= set(ALGORITHMS) - {"separable"}
 
+    @pytest.mark.compiles
     @pytest.mark.parametrize("compiler", ["gcc", "clang"])
     def test_a_number_beyond_float32_compiles(self, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
         tool = need(cprogram.program, compiler, compiler)

@@ -20,6 +20,7 @@ from tests.support import cprogram
 STRICT = (*cprogram.WARNINGS, "-O1", "-ffp-contract=off", "-fsyntax-only")
 
 
+@pytest.mark.compiles
 def test_random_files_are_free_of_warnings(need: Callable[..., Any]) -> None:
     """A share of the fuzzer: every kind, target, storage and class, and backward files, through gcc and clang."""
     tried, findings = need(warnings.run, 48, 19)
@@ -35,6 +36,7 @@ UNUSED = (  # in the first two the bits of single numbers, in the others x and t
 )
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_warning_of_what_is_not_used(target: str, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
@@ -107,6 +109,7 @@ def test_types_macros_and_what_stands_around_them_go_too() -> None:
     assert without_unused(text + entry("(number)x")) == "typedef float number; /* one */\n\n" + entry("(number)x")
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize(
     ("kind", "entries", "steps", "outs"),
     [

@@ -529,6 +529,7 @@ def test_a_keras_model_becomes_a_model() -> None:
     assert repr(model).startswith("<Model net, 2 layers")
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_a_bias_that_is_asked_for_is_zeros(kind: str) -> None:
     words = {"kernel_size": 3, "input_shape": (9, 4), "bias_initializer": "ones"} | WORDS[kind]

@@ -50,6 +50,7 @@ def assert_refuses_writes(layer: Layer) -> None:
             array[...] = 7
 
 
+@pytest.mark.compiles
 @KINDS
 @BY
 @pytest.mark.parametrize("stage", ["new", "built", "called", "set"])
@@ -76,6 +77,7 @@ def test_a_copy_of_a_layer_answers_alike_and_stands_by_itself(cls: type[Layer], 
     assert not layer.trainable
 
 
+@pytest.mark.compiles
 @BY
 def test_a_copy_of_an_unbuilt_layer_builds_itself_alone(duplicate: Any) -> None:
     layer = codegen.Conv1D(2, 3)
@@ -86,6 +88,7 @@ def test_a_copy_of_an_unbuilt_layer_builds_itself_alone(duplicate: Any) -> None:
     assert layer(X[:, :, :3]).shape == (2, 7, 2)
 
 
+@pytest.mark.compiles
 @BY
 def test_a_copy_calls_as_directly_as_the_original(duplicate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = codegen.Conv1D(2, 3)
@@ -96,6 +99,7 @@ def test_a_copy_calls_as_directly_as_the_original(duplicate: Any, monkeypatch: p
     assert (twin(X) == expected).all()
 
 
+@pytest.mark.compiles
 @BY
 def test_what_else_a_layer_holds(duplicate: Any) -> None:
     layer = codegen.Conv1D(
@@ -116,6 +120,7 @@ def test_what_else_a_layer_holds(duplicate: Any) -> None:
     assert twin.get_config() == layer.get_config()
 
 
+@pytest.mark.compiles
 @BY
 def test_a_model(duplicate: Any) -> None:
     model = codegen.load(
@@ -144,6 +149,7 @@ OPTIMIZERS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.compiles
 @OPTIMIZERS
 @BY
 @pytest.mark.parametrize("storage", ["float32", "float16"])
@@ -165,6 +171,7 @@ def test_a_layer_and_its_optimizer_go_on_together(make: Any, duplicate: Any, sto
             assert (found == wanted).all()
 
 
+@pytest.mark.compiles
 @OPTIMIZERS
 @BY
 def test_an_optimizer_alone_goes_on_with_the_layer_of_that_name(make: Any, duplicate: Any) -> None:
@@ -184,6 +191,7 @@ def test_an_optimizer_alone_goes_on_with_the_layer_of_that_name(make: Any, dupli
     assert other.iterations(twin) == optimizer.iterations(layer) == 6
 
 
+@pytest.mark.compiles
 def test_a_copied_optimizer_leaves_the_original_alone() -> None:
     optimizer, layer = SGD(0.5, momentum=0.5), codegen.Conv1D(1, 1, name="one", kernel_initializer="ones")
     trained(optimizer, layer, 2)
@@ -195,6 +203,7 @@ def test_a_copied_optimizer_leaves_the_original_alone() -> None:
     assert other.iterations(layer) == 4
 
 
+@pytest.mark.compiles
 @BY
 def test_gradients_specs_and_plans(duplicate: Any) -> None:
     layer = codegen.Conv1D(2, 3, activation="relu", kernel_regularizer="l2", input_shape=(9, 4))
@@ -207,6 +216,7 @@ def test_gradients_specs_and_plans(duplicate: Any) -> None:
         assert repr(duplicate(value)) == repr(value)
 
 
+@pytest.mark.compiles
 def test_a_compiled_kernel_says_what_to_pickle() -> None:
     kernel = pipeline.kernel_for(codegen.Conv1D(2, 3, input_shape=(9, 4)).spec)
     assert copy.copy(kernel) is copy.deepcopy(kernel) is kernel
@@ -229,6 +239,7 @@ def test_every_error_comes_back_from_another_process() -> None:
     assert vars(pickled(one.value)) == vars(one.value)
 
 
+@pytest.mark.compiles
 def test_unpickling_neither_compiles_nor_opens_a_kernel(tmp_path: Path) -> None:
     layer = codegen.Conv1D(2, 3, name="one")
     layer(X)
@@ -253,6 +264,7 @@ def in_another_process(job: tuple[Layer, Optimizer, np.ndarray]) -> tuple[np.nda
     return y, layer, optimizer
 
 
+@pytest.mark.compiles
 def test_a_layer_works_in_a_spawned_process_and_comes_back_trained() -> None:
     layer, optimizer = codegen.Conv1D(2, 3, name="far"), SGD(0.25, momentum=0.5)
     trained(optimizer, layer, 1)

@@ -38,6 +38,7 @@ def library(tmp_path: Path, need: Callable[..., Any]) -> Callable[[str], bytes]:
     return make
 
 
+@pytest.mark.compiles
 @pytest.mark.skipif(sys.platform != "linux", reason="makes ELF files")
 @pytest.mark.parametrize("name", COMPILERS)
 def test_a_library_is_whole_and_its_truncations_are_not(name: str, library: Callable[[str], bytes]) -> None:
@@ -52,6 +53,7 @@ def test_a_library_is_whole_and_its_truncations_are_not(name: str, library: Call
         assert library_image.fault(whole[:size].ljust(len(whole), b"\0")), size
 
 
+@pytest.mark.compiles
 @pytest.mark.skipif(sys.platform != "linux", reason="loads an ELF file")
 def test_what_is_taken_for_whole_does_not_kill_its_loader(tmp_path: Path, library: Callable[[str], bytes]) -> None:
     """Every truncation that passes is one that the loader survives: it can only miss the table of sections."""
@@ -65,6 +67,7 @@ def test_what_is_taken_for_whole_does_not_kill_its_loader(tmp_path: Path, librar
         assert done.stdout == "3.0\n", done.stderr
 
 
+@pytest.mark.compiles
 @pytest.mark.skipif(sys.platform != "linux", reason="makes ELF files")
 def test_no_damage_of_headers_makes_it_raise(library: Callable[[str], bytes]) -> None:
     whole, rng = library("gcc"), random.Random(0)
@@ -92,6 +95,7 @@ def test_what_is_no_library_is_told(data: bytes, told: str) -> None:
     assert told in str(library_image.fault(data))
 
 
+@pytest.mark.compiles
 @pytest.mark.skipif(sys.platform != "linux", reason="reads this Python, an ELF file")
 def test_a_program_is_no_library(tmp_path: Path, need: Callable[..., Any]) -> None:
     (tmp_path / "f.c").write_text("int f(void) { return 1; }\n")

@@ -123,6 +123,7 @@ def computes(kernel: loader.Kernel) -> bool:
     return kernel.path is not None and np.array_equal(y, reference.convolve(PROBLEM, x, weights, bias))
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize(("lie", "variable"), list(zip(LIES, cycle(compilers.VARIABLES), strict=False)))
 def test_a_configured_liar_is_an_error_that_names_the_variable(
     lie: str, variable: str, liar: Any, monkeypatch: pytest.MonkeyPatch
@@ -141,6 +142,7 @@ def test_a_configured_liar_is_an_error_that_names_the_variable(
     assert fpu._ieee()
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("lie", LIES)
 def test_a_liar_of_path_gives_way_to_the_next(
     lie: str, liar: Any, tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch
@@ -155,6 +157,7 @@ def test_a_liar_of_path_gives_way_to_the_next(
     assert fpu._ieee()
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("lie", ["cut short", "a folder", "a missing library", "another function", "other sums"])
 def test_a_liar_alone_leaves_numpy_which_says_why(lie: str, liar: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = liar(LIES[lie][0])
@@ -167,6 +170,7 @@ def test_a_liar_alone_leaves_numpy_which_says_why(lie: str, liar: Any, monkeypat
     assert len(warned) == 1
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("child", LIVES_ON)
 def test_a_child_that_lives_on_is_not_waited_for(child: str, liar: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library is right, so it is taken; whatever holds the compiler's pipe is ended, or at least not heeded."""
@@ -186,6 +190,7 @@ def test_the_end_of_what_it_says_is_heard_though_a_child_lives_on() -> None:
     assert said.endswith("99999\n100000\nthe end\n")
 
 
+@pytest.mark.compiles
 def test_a_call_that_changes_the_arithmetic_is_found_out(liar: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("sets a register of x86")

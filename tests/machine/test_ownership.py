@@ -151,6 +151,7 @@ def test_a_home_is_what_a_shell_takes_for_it(tmp_path: Path, monkeypatch: pytest
         ownership.named("~nobody-of-that-name/x", "GENCONV_CACHE_DIR")
 
 
+@pytest.mark.compiles
 @pytest.mark.skipif(swaps.missing() is not None, reason=str(swaps.missing()))
 def test_no_swap_of_another_user_makes_us_load_theirs() -> None:
     tried, findings = swaps.run(150, seed=20)

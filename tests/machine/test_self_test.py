@@ -334,6 +334,7 @@ def test_the_largest_take_bounded_memory(problem: str) -> None:
     assert int(done.stdout) < EXTREMES[problem]
 
 
+@pytest.mark.compiles
 def test_mutants_that_change_an_output_are_refused(need: Callable[..., Any]) -> None:
     """A share of the fuzzer's, two of each algorithm: none is accepted, and no right kernel is refused."""
     need(cprogram.toolchain, TARGETS["scalar"])

@@ -97,6 +97,7 @@ def doors() -> dict[str, tuple[tuple[int, ...], Callable[[Any], np.ndarray], typ
 DOORS = doors()
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("door", DOORS)
 def test_a_sign_that_is_only_noted_is_carried_out(door: str) -> None:
     shape, answer, _ = DOORS[door]
@@ -107,6 +108,7 @@ def test_a_sign_that_is_only_noted_is_carried_out(door: str) -> None:
     assert np.all(answer(Signed(numbers, negative=False)) == expected)
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(
     ("make", "told"),
@@ -127,6 +129,7 @@ def test_what_holds_no_numbers_is_refused(door: str, make: Any, told: str) -> No
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.compiles
 def test_an_array_that_masks_nothing_is_one() -> None:
     assert (layer()(np.ma.masked_array(X)) == sums(X)).all()
     with pytest.raises(ShapeError, match="out: got MaskedArray"):
@@ -160,6 +163,7 @@ def torch_tensors() -> dict[str, tuple[Callable[[Any, Any], Any], str | None]]:
     return found
 
 
+@pytest.mark.compiles
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("make", "told"), torch_tensors().values(), ids=torch_tensors())
 def test_tensors_of_pytorch(make: Any, told: str | None) -> None:

@@ -112,6 +112,7 @@ def test_capitals_that_two_layers_share_are_left_out() -> None:
         assert not re.match(r"#define (\w+) \1$", line)
 
 
+@pytest.mark.compiles
 def test_odd_names_compile_and_link(need: Callable[..., Any], tmp_path: Path) -> None:
     """As C99 and as C++17, beside the system's headers, from a folder that stands before theirs."""
     gcc, gxx = need(cprogram.program, "gcc", "gcc"), need(cprogram.program, "g++", "g++")
@@ -147,6 +148,7 @@ def test_odd_names_compile_and_link(need: Callable[..., Any], tmp_path: Path) ->
     assert [subprocess.run([tmp_path / one], check=False).returncode for one in ("c", "cxx")] == [0, 0]
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_every_word_of_the_c_may_name_a_layer_or_is_refused(
     target: str, need: Callable[..., Any], tmp_path: Path
