@@ -139,6 +139,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
     """The text of one pack function."""
     p, rows, wide = pack.plan.problem, pack.packing.matrix or (), COMPUTED["float64"]
     matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
+    looked_up = numbered(p, pack.packing)
     more = {
         "p": p,
         "function": CText(f"{context['name']}_{pack.function}"),
@@ -148,8 +149,8 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "matrix_rows": len(rows),
         "matrix_columns": len(rows[0]) if rows else 0,
         "tap_numbers": p.group_channels * p.filters,
-        "number_lines": written(numbered(p, pack.packing)[:-1]),
-        "number_last": written("".join(numbered(p, pack.packing)[-1:])),
+        "number_lines": written(looked_up[:-1]),
+        "number_last": written("".join(looked_up[-1:])),
     }
     return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
 

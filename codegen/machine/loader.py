@@ -32,7 +32,6 @@ __all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward
 CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
 Block = tuple[Any, Any]  # an argument block and what must live as long
 CACHE_LINE = 64
-UNWRITTEN = 0x7F  # of each byte in a workspace: numbers near the largest, which whoever reads them shows
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ The network is built a second time, in Keras, as github.com/awni/ecg builds it; 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from tests.support.cprogram import Call, Program
 
 pytestmark = pytest.mark.compiles
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 

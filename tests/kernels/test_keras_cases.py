@@ -5,7 +5,6 @@ A case that is listed and passes fails here, as one does that is not listed and 
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 import unittest
@@ -16,7 +15,6 @@ from typing import Any
 
 import pytest
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
 pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")
 pytest.importorskip("scipy", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx scipy")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +22,6 @@ REASON = "needs the `live` extra: pip install torch==2.13.0 keras onnx"
 
 @pytest.fixture
 def keras() -> Any:
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     pytest.importorskip("torch", reason=REASON)
     return pytest.importorskip("keras", reason=REASON)
 

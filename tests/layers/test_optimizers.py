@@ -83,7 +83,6 @@ def test_keras_numbers(cls: Any, options: dict[str, Any], expected: list[float])
 @pytest.mark.parametrize(("cls", "options", "expected"), RECORDED, ids=NAMES)
 def test_keras_step_by_step(cls: Any, options: dict[str, Any], expected: list[float]) -> None:
     """Twenty steps of random gradients in float32, the Keras that is installed beside ours."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
     rng = np.random.default_rng(5)
     start = rng.normal(size=(1, 5, 7)).astype("float32")
@@ -295,7 +294,6 @@ def test_the_activity_penalty_is_followed() -> None:
 @pytest.mark.parametrize("number", range(4))
 def test_training_beside_keras(number: int) -> None:
     """Five steps of a penalised, constrained layer of each kind: its weights stay those of Keras, by autograd."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     reason = "needs the `live` extra: pip install torch==2.13.0 keras onnx"
     torch = pytest.importorskip("torch", reason=reason)
     keras = pytest.importorskip("keras", reason=reason)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from codegen.layers.kinds import LAYERS
 from codegen.planning import error_bounds
 from codegen.problem import reference
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 
