@@ -71,7 +71,7 @@ def backward(
     bias = weights.get("bias")
     dy = _like_output(found.problem, x, dy, "dy")
     if found.problem.activation != LINEAR:
-        linear = replace(found.problem, activation=LINEAR)
+        linear = replace(found.problem, epilogue=found.problem.epilogue.start)
         z = found.before_activation(x, kernel, bias) if z is None else _like_output(linear, x, z, "z")
     dz, dbias = found.last.output_gradient(dy, z)
     dx, dkernel = found.through(x, kernel, dz)

@@ -42,7 +42,7 @@ class Parts:
     def of(cls, problem: ConvProblem, target: Target, accuracy: Accuracy) -> Parts:
         assert problem.steps is not None
         backwards = input_gradients.input_problem(problem, problem.steps)
-        linear = replace(problem, activation=LINEAR)
+        linear = replace(problem, epilogue=problem.epilogue.start)
         curved = problem.activation != LINEAR
         return cls(
             problem,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.functions.activations import LINEAR
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +40,7 @@ def input_problem(problem: ConvProblem, steps: int) -> ConvProblem:
         pad_left=left,
         pad_right=between - left + (taps - 1) * problem.dilation,
         centred=False,
-        bias=False,
-        activation=LINEAR,
+        epilogue=Epilogue(),
     )
 
 

@@ -118,7 +118,7 @@ class Backward:
 
     @cached_property
     def _forward_kernel(self) -> Kernel:
-        linear = replace(self.problem, activation=LINEAR)
+        linear = replace(self.problem, epilogue=self.problem.epilogue.start)
         return pipeline.compiled(Request(linear, self.target, "packed", self.accuracy), None)
 
     @cached_property

@@ -94,7 +94,7 @@ class KernelGradientPlan:
 def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
     """The plan with the lowest estimate, whatever the activation is. The problem's steps must be known."""
     assert problem.steps is not None
-    problem = replace(problem, activation=LINEAR)
+    problem = replace(problem, epilogue=problem.epilogue.start)
     if problem.channels_last and problem.groups == problem.channels > 1:
         return min(_channelwise(problem, target), key=lambda one: one.cost)
     return min(_candidates(problem, target), key=lambda one: one.cost)

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegen.errors import UsageError
-from codegen.functions.activations import LINEAR
 from codegen.machine import cache, files, ownership
 from codegen.numbers.storage import AS_COMPUTED
+from codegen.problem.stages import BIASED
 
 if TYPE_CHECKING:
     from codegen.machine.compilers import Compiler
@@ -163,10 +163,11 @@ def asked(p: ConvProblem) -> str:
         "depth_multiplier": (p.depth_multiplier, 0),
         "channels_last": (p.channels_last, True),
         "dtype": (p.dtype, "float32"),
-        "bias": (p.bias, True),
-        "activation": (p.activation, LINEAR),
     }
     told = sizes | {name: value for name, (value, usual) in others.items() if value != usual}
+    absent = [stage for stage in BIASED.stages if stage not in p.epilogue.stages]
+    told |= {stage.name: False for stage in absent}
+    told |= {stage.name: stage.values for stage in p.epilogue.stages if stage not in BIASED.stages}
     return ",".join(f"{name}={value}" for name, value in told.items()).replace(" ", "")
 
 

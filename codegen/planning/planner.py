@@ -7,7 +7,6 @@ from functools import lru_cache
 from math import prod
 
 from codegen.errors import PlanError
-from codegen.functions.activations import row
 from codegen.installed import forgetful
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
@@ -91,7 +90,7 @@ def _outside(algorithm: Algorithm, request: Request) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
     if request.storage != AS_COMPUTED and algorithm.transformed:
         return f"it transforms its weights first, which would round them twice: not for {request.storage}"
-    if row(request.problem.activation).rowwise and not algorithm.serves_rows:
+    if request.problem.epilogue.rowwise and not algorithm.serves_rows:
         return "it ends with one number at a time, not with all filters of an output step"
     if request.problem.depth_multiplier and not algorithm.serves_stages:
         return "it knows one stage only, not channel by channel and then across"

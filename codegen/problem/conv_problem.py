@@ -1,6 +1,6 @@
 """ConvProblem: what is computed, in plain integers. No Keras word survives here.
 
-    y[t, f] = act(bias[f] + sum over k, c of kernel[k, c, f] * x[t*stride + k*dilation - left(steps), group(f)*C/G + c])
+    y[t, f] = epilogue(sum over k, c of kernel[k, c, f] * x[t*stride + k*dilation - left(steps), group(f)*C/G + c])
 
 A tap outside the input is skipped. With `up` > 1 the x of this equation is the input with up - 1 zeros put between its
 steps (scipy.signal.upfirdn's word): transposed convolutions and the gradients of strided ones. Padding arithmetic lives
@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
-from codegen.functions.activations import LINEAR, Activation, row
+from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED, Format
+from codegen.problem import stages
+from codegen.problem.epilogue import Epilogue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +32,13 @@ class ConvProblem:
     """One 1-D cross-correlation of one sample; hashable, the key of plans and of the cache.
 
     `steps` is the input's length, None where it is free. `kernel` arrays have Keras' shape
-    (kernel_size, channels/groups, filters), `bias` (filters,).
+    (kernel_size, channels/groups, filters). `epilogue` is what becomes of the sums, a bias and an activation among it.
     `pad_left` and `pad_right` are zeros in samples. With `centred` they are its largest values and the total shrinks
     with the length: total = max(0, pad_left + pad_right - (steps - 1) % stride), total // 2 of it on the left.
     `steps` are the input's own, before `up`; pads, stride and dilation count samples after it.
     With a `depth_multiplier` there are two stages (`stages`): each channel is first convolved with so many kernels of
-    its own, without a bias; then a kernel of one tap mixes the channels. `kernel` is then flat, one after the other.
+    its own, without an epilogue; then a kernel of one tap mixes the channels. `kernel` is then flat, one after the
+    other.
     """
 
     steps: int | None
@@ -52,8 +55,7 @@ class ConvProblem:
     depth_multiplier: int = 0
     channels_last: bool = True
     dtype: str = "float32"
-    bias: bool = True
-    activation: Activation = LINEAR
+    epilogue: Epilogue = stages.BIASED
 
     @property
     def reach(self) -> int:
@@ -75,8 +77,8 @@ class ConvProblem:
 
     @property
     def out_filters(self) -> int:
-        """Filters of y: those that the activation leaves."""
-        return self.filters // row(self.activation).shares
+        """Filters of y: those that the epilogue leaves."""
+        return self.filters // self.epilogue.shares
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
@@ -108,6 +110,16 @@ class ConvProblem:
         return self.format.bytes
 
     @property
+    def bias(self) -> bool:
+        """Whether the sums begin with a bias."""
+        return any(isinstance(stage, stages.Bias) for stage in self.epilogue.stages)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation among the stages of the epilogue, LINEAR where there is none."""
+        return stages.activation(self.epilogue)
+
+    @property
     def products(self) -> int:
         """Multiplications in one output step of all filters."""
         if self.depth_multiplier:
@@ -117,7 +129,7 @@ class ConvProblem:
     def stages(self) -> tuple[ConvProblem, ConvProblem]:
         """A separable problem as two plain ones: channel by channel, then across the channels."""
         between = self.channels * self.depth_multiplier
-        each = replace(self, depth_multiplier=0, filters=between, groups=self.channels, bias=False, activation=LINEAR)
+        each = replace(self, depth_multiplier=0, filters=between, groups=self.channels, epilogue=Epilogue())
         steps = None if self.steps is None else self.out_steps(self.steps)
         across = replace(self, depth_multiplier=0, steps=steps, channels=between, kernel_size=1, stride=1, up=1)
         return each, replace(across, dilation=1, pad_left=0, pad_right=0, centred=False)

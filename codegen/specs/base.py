@@ -16,6 +16,7 @@ from codegen.functions import activations, constraints, initializers, regularize
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.stages import ending
 from codegen.specs import names, rules
 from codegen.specs.parameters import (
     DTYPES_ELSEWHERE,
@@ -171,8 +172,7 @@ class Spec:
             centred=self.padding == "same" and self.strides > 1,
             channels_last=self.channels_last,
             dtype=self.dtype,
-            bias=self.use_bias,
-            activation=self.activation if self.own_activation is None else activations.LINEAR,
+            epilogue=ending(self.use_bias, self.activation if self.own_activation is None else activations.LINEAR),
         )
         if problem.steps is None:
             return problem

@@ -22,6 +22,7 @@ from codegen.planning.plan import Accuracy, KernelPlan, Request
 from codegen.planning.transforms import Transform, named, noise
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import TARGETS, runs_here
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def layer(rng: np.random.Generator) -> ConvProblem:
     taps, stride, channels = (int(rng.choice(some)) for some in (LENGTHS, (1, 1, 1, 2, 3), CHANNELS))
     left, right = (int(pad) for pad in rng.integers(0, taps, 2))
     steps = taps + stride * int(rng.integers(12, 2 * taps + 24))
-    return ConvProblem(steps, channels, FILTERS, taps, stride, pad_left=left, pad_right=right, bias=False)
+    return ConvProblem(steps, channels, FILTERS, taps, stride, pad_left=left, pad_right=right, epilogue=Epilogue())
 
 
 def transforms(request: Request) -> dict[str, KernelPlan]:

@@ -24,6 +24,7 @@ from codegen.layers import kinds
 from codegen.numbers.formats import COMPUTED
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS, native, runs_here
 from tests.fuzz import gradients as fuzz
 from tests.support import strategies
@@ -163,7 +164,7 @@ def test_gradients_of_random_layers_on_a_cold_cache(specs: int) -> None:
 
 def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
     """The kernel's gradient reads dz of all filters, whatever the activation leaves of them."""
-    glu = ConvProblem(steps=9, channels=4, filters=6, kernel_size=3, activation=activations.get("glu"))
+    glu = ConvProblem(steps=9, channels=4, filters=6, kernel_size=3, epilogue=ending(activation=activations.get("glu")))
     way = Backward(glu, TARGETS["scalar"], "exact")
     x, halved = np.ones((2, 9, 4), "f"), np.ones((2, 7, 3), "f")
     with pytest.raises(codegen.ShapeError, match=r"`dz`: got float32 \(2, 7, 3\), expected 84 numbers of float32"):
@@ -174,7 +175,7 @@ def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
         codegen.ShapeError, match=r"`x`: got float32 \(2, 7, 3\), expected contiguous float32 \(2, 7, 6\)"
     ):
         way.input_gradient(np.ones((3, 4, 6), "f"), halved)
-    relu = Backward(replace(glu, activation=activations.get("relu")), TARGETS["scalar"], "exact")
+    relu = Backward(replace(glu, epilogue=ending(glu.bias, activations.get("relu"))), TARGETS["scalar"], "exact")
     with pytest.raises(codegen.ShapeError, match=r"`z`: got nothing, expected 84 numbers of float32"):
         relu.output_gradient(np.ones((2, 7, 6), "f"), None)
 
@@ -185,7 +186,7 @@ def test_backward_kernels_round_no_more_than_sums_do(dtype: str) -> None:
     unit, wide, batch = COMPUTED[dtype].unit, {"float32": "float64", "float64": "longdouble"}[dtype], 3
     largest = dict.fromkeys(("dkernel", "dx", "dbias"), 0.0)
     for seed, drawn in enumerate(problems(8, seed=8)):
-        p = replace(drawn, dtype=dtype, activation=activations.get("relu"))
+        p = replace(drawn, dtype=dtype, epilogue=ending(drawn.bias, activations.get("relu")))
         assert p.steps is not None
         rng, outs = np.random.default_rng(seed), p.out_steps(p.steps)
         x, dy, z = (
@@ -228,7 +229,7 @@ def expected(layer: Layer, given: strategies.Data, dy: np.ndarray) -> tuple[Conv
     """(the problem at the layer's length, the kernel in its shape, dz), in float64."""
     problem = at_length(layer.spec().lower(), layer.steps)
     kernel = given.kernel.reshape(problem.kernel_shape)
-    linear = replace(problem, activation=activations.LINEAR)
+    linear = replace(problem, epilogue=problem.epilogue.start)
     z = reference.convolve(linear, given.x, kernel, given.bias)
     return problem, kernel, dy * activations.derivative(problem.activation, z, problem.dtype)
 

@@ -19,12 +19,13 @@ from codegen.errors import ToolchainError
 from codegen.machine import compilers, extension_module, loader
 from codegen.planning import planner
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import native
 
 pytestmark = pytest.mark.compiles
 
 PROBLEM = ConvProblem(30, 5, 9, 3, dilation=2, pad_left=4)
-FREE = replace(PROBLEM, steps=None, bias=False)
+FREE = replace(PROBLEM, steps=None, epilogue=Epilogue())
 
 
 @pytest.fixture(autouse=True)

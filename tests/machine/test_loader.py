@@ -24,6 +24,7 @@ from codegen.planning import planner
 from codegen.planning.plan import KernelPlan
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import TARGETS, Target, native, runs_here
 from tests.support import cprogram
 
@@ -33,7 +34,7 @@ WAKE = ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1)
 PROBLEMS = {
     "same": WAKE,
     "free": replace(WAKE, steps=None),
-    "strided, no bias": ConvProblem(33, 4, 6, 5, stride=2, dilation=3, bias=False),
+    "strided, no bias": ConvProblem(33, 4, 6, 5, stride=2, dilation=3, epilogue=Epilogue()),
     "groups": ConvProblem(24, 6, 12, 3, groups=3, pad_left=2),
     "channels first": ConvProblem(40, 3, 5, 4, channels_last=False, pad_left=3),
     "float64": ConvProblem(16, 2, 7, 3, dtype="float64"),

@@ -27,6 +27,7 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
 from tests.fuzz import mutants
 from tests.support import cprogram
@@ -36,16 +37,18 @@ ROOT = Path(__file__).parents[2]
 COMPILER = Compiler(("/bin/cc",), "cc", "cc 1.0", "")
 RELU, TANH, GLU = (activations.get(name) for name in ("relu", "tanh", "glu"))
 PROBLEMS = {
-    "tiles": ConvProblem(300, 5, 24, 3, pad_left=1, pad_right=1, activation=RELU),
-    "long": ConvProblem(20_000, 4, 16, 5, pad_left=4, activation=TANH),
+    "tiles": ConvProblem(300, 5, 24, 3, pad_left=1, pad_right=1, epilogue=ending(activation=RELU)),
+    "long": ConvProblem(20_000, 4, 16, 5, pad_left=4, epilogue=ending(activation=TANH)),
     "one channel": ConvProblem(90_000, 1, 1, 9, channels_last=False),
     "wide": ConvProblem(2_000, 256, 256, 3, pad_left=1, pad_right=1),
     "free": ConvProblem(None, 8, 16, 3, pad_left=2),
-    "strided, same": ConvProblem(None, 3, 8, 5, stride=3, pad_left=1, pad_right=3, centred=True, activation=GLU),
+    "strided, same": ConvProblem(
+        None, 3, 8, 5, stride=3, pad_left=1, pad_right=3, centred=True, epilogue=ending(activation=GLU)
+    ),
     "relayout": ConvProblem(500, 6, 4, 5, up=3, pad_left=4, pad_right=4),
     "separable": ConvProblem(900, 8, 12, 3, depth_multiplier=2, pad_left=2),
     "groups, channels first": ConvProblem(700, 8, 12, 3, groups=4, dilation=2, channels_last=False),
-    "float64": ConvProblem(130, 3, 5, 4, dtype="float64", activation=TANH),
+    "float64": ConvProblem(130, 3, 5, 4, dtype="float64", epilogue=ending(activation=TANH)),
     "depthwise": ConvProblem(None, 40, 40, 4, groups=40, pad_left=3),
     "long kernel": ConvProblem(3_000, 8, 8, 100, pad_left=99),
 }
@@ -112,7 +115,7 @@ def test_a_right_activation_is_accepted(activation: tuple[str, dict[str, Any]]) 
     name, options = activation
     for dtype in ("float32", "float64"):
         meant = activations.get(Call(name, (), tuple(options.items())))
-        problem = ConvProblem(150, 3, 8, 3, pad_left=1, pad_right=1, dtype=dtype, activation=meant)
+        problem = ConvProblem(150, 3, 8, 3, pad_left=1, pad_right=1, dtype=dtype, epilogue=ending(activation=meant))
         self_test.prove(Spoiled(plan_of(problem, "exact"), nothing), COMPILER)
 
 
@@ -169,7 +172,7 @@ def test_sums_lie_where_the_activation_is_steep_and_farther_out(name: str) -> No
     plan = plan_of(PROBLEMS[name], "exact")
     p, weights = plan.problem, self_test_inputs.Weights.of(plan)
     (tried,) = self_test_inputs.trials(plan, weights)
-    sums = reference.convolve(replace(p, activation=activations.LINEAR), tried.x, weights.kernel, weights.bias)
+    sums = reference.convolve(replace(p, epilogue=p.epilogue.start), tried.x, weights.kernel, weights.bias)
     spreads = sums.std(axis=(1, 2))
     assert 0.5 < spreads[0] < 2.5
     assert spreads[1] > 4 * spreads[0]
@@ -234,10 +237,12 @@ class Watching:
 
 
 GRADIENTS = {
-    "tanh": ConvProblem(130, 5, 9, 3, pad_left=1, pad_right=1, activation=TANH),
-    "elu, channels first": ConvProblem(64, 3, 4, 2, channels_last=False, activation=activations.get("elu")),
+    "tanh": ConvProblem(130, 5, 9, 3, pad_left=1, pad_right=1, epilogue=ending(activation=TANH)),
+    "elu, channels first": ConvProblem(
+        64, 3, 4, 2, channels_last=False, epilogue=ending(activation=activations.get("elu"))
+    ),
     "linear": ConvProblem(90, 4, 6, 3, stride=2, groups=2),
-    "float64": ConvProblem(70, 2, 5, 4, dtype="float64", activation=activations.get("gelu")),
+    "float64": ConvProblem(70, 2, 5, 4, dtype="float64", epilogue=ending(activation=activations.get("gelu"))),
 }
 
 

@@ -27,6 +27,8 @@ from codegen.machine.compilers import Compiler
 from codegen.planning import planner
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS, native
 
 HERE = native()
@@ -83,7 +85,7 @@ def test_what_is_asked_is_what_is_answered() -> None:
             for change in (
                 {"steps": None}, {"steps": 65}, {"channels": 16}, {"kernel_size": 4}, {"stride": 2}, {"dilation": 2},
                 {"groups": 2}, {"pad_left": 1}, {"pad_right": 1}, {"centred": True}, {"channels_last": False},
-                {"dtype": "float64"}, {"bias": False},
+                {"dtype": "float64"}, {"epilogue": Epilogue()},
             )
         ),
     )  # fmt: skip
@@ -262,7 +264,8 @@ def test_a_problems_word_tells_each_of_its_fields_in_words_of_its_own() -> None:
     """Whatever the fields are called: a field that the word leaves out would give one problem's answer to another."""
     assert wisdom.asked(SMALL) == "steps=64,channels=8,filters=16,kernel_size=3"
     other = replace(
-        ConvProblem(None, 4, 6, 5, 2, 3, 2, 7, 8, True, 2, 0, False, "float64", False), activation=get("leaky_relu")
+        ConvProblem(None, 4, 6, 5, 2, 3, 2, 7, 8, True, 2, 0, False, "float64"),
+        epilogue=ending(False, get("leaky_relu")),
     )
     assert wisdom.asked(other) == (
         "steps=None,channels=4,filters=6,kernel_size=5,stride=2,dilation=3,groups=2,pad_left=7,pad_right=8,centred=True,"
@@ -273,9 +276,12 @@ def test_a_problems_word_tells_each_of_its_fields_in_words_of_its_own() -> None:
     for each in fields(SMALL):
         value = getattr(SMALL, each.name)
         words.add(
-            wisdom.asked(replace(SMALL, **{each.name: changes.get(type(value), lambda value: get("relu"))(value)}))
+            wisdom.asked(replace(SMALL, **{each.name: changes.get(type(value), lambda value: Epilogue())(value)}))
         )
     assert len(words) == len(fields(SMALL)) + 1
+    for bias, activation in ((True, get("relu")), (False, get("relu")), (True, get("leaky_relu"))):
+        words.add(wisdom.asked(replace(SMALL, epilogue=ending(bias, activation))))
+    assert len(words) == len(fields(SMALL)) + 4
 
 
 def test_writers_at_once_leave_a_whole_file(folder: Path) -> None:

@@ -29,6 +29,8 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import KINDS
 from tests.kernels import test_real
@@ -122,8 +124,8 @@ def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable
     made: list[GeneratedSource] = []
     expected, calls, parts = [], [], CODES.reshape(-1, FILTERS)
     for width in TARGETS[target].lanes("float32"):
-        grouped = ConvProblem(1, FILTERS // width, FILTERS, 1, groups=FILTERS // width, bias=False)
-        alone = ConvProblem(width, 1, FILTERS, 1, bias=False, channels_last=False)
+        grouped = ConvProblem(1, FILTERS // width, FILTERS, 1, groups=FILTERS // width, epilogue=Epilogue())
+        alone = ConvProblem(width, 1, FILTERS, 1, epilogue=Epilogue(), channels_last=False)
         for algorithm, problem in (("direct_filters", grouped), ("direct_steps", alone)):
             found = planner.survey(Request(problem, TARGETS[target], storage=storage)).found
             plan = next(plan for plan in found if plan.algorithm.name == algorithm)
@@ -154,7 +156,7 @@ def of_each(seed: int, most: int, target: str) -> list[tuple[KernelPlan, int]]:
         if problem.stride == 1 and not problem.centred and not problem.depth_multiplier and number % 2:
             problem = replace(problem, up=int(rng.integers(2, 4)))
         if number % 5 == 4:
-            problem = replace(problem, activation=activations.get("softmax"))
+            problem = replace(problem, epilogue=ending(problem.bias, activations.get("softmax")))
         request = Request(problem, TARGETS[target], weights, "fast", storage=storage)  # type: ignore[arg-type]
         new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm.name]) < most]
         if new:
@@ -236,10 +238,10 @@ def test_pack_in_c_lays_codes_out(target: str, need: Callable[..., Any], tmp_pat
 
 SMALL = (
     ConvProblem(None, 3, 21, 3, pad_left=2, dilation=2),
-    ConvProblem(30, 3, 5, 2, channels_last=False, pad_left=1, activation=activations.get("tanh")),
-    ConvProblem(None, 9, 9, 3, groups=9, bias=False),
+    ConvProblem(30, 3, 5, 2, channels_last=False, pad_left=1, epilogue=ending(activation=activations.get("tanh"))),
+    ConvProblem(None, 9, 9, 3, groups=9, epilogue=Epilogue()),
     ConvProblem(20, 1, 1, 9, pad_left=4, pad_right=4),
-    ConvProblem(10, 2, 4, 3, activation=activations.get("softmax")),
+    ConvProblem(10, 2, 4, 3, epilogue=ending(activation=activations.get("softmax"))),
 )
 
 
@@ -337,7 +339,7 @@ def test_what_storing_moves_is_within_what_is_stated(storage: str) -> None:
     kernel = (rng.standard_normal(problem.kernel_shape) * 2.0 ** rng.uniform(-30, 0, problem.kernel_shape)).astype("f")
     bias = rng.standard_normal(16).astype(np.float32)
     exact, held = (reference.convolve(problem, x, w, bias) for w in (kernel, rounded(kernel, storage)))
-    stated = reference.convolve(replace(problem, bias=False), np.abs(x), half.step(kernel))
+    stated = reference.convolve(replace(problem, epilogue=Epilogue()), np.abs(x), half.step(kernel))
     assert (np.abs(held - exact) <= stated).all()
     assert np.abs(held - exact).max() > 0.05 * stated.max()
     bound, direct = error_bounds.bound(plan, "exact", x, kernel, bias), reference.bound(problem, x, kernel, bias)

@@ -18,6 +18,7 @@ from codegen.planning.transforms.expressions import Code
 from codegen.planning.transforms.worst import worst
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import TARGETS, runs_here
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, SeparableConv1DSpec, Spec
 from tests.fuzz import bounds
@@ -70,7 +71,7 @@ class TestDirect:
     @pytest.mark.parametrize(("dtype", "half"), [("float32", -75), ("float64", -538)])
     def test_what_underflow_takes_fills_the_bound(self, dtype: str, half: int) -> None:
         """Products of half the least number, or just below it, each lost: n - 1 of the n that the bound allows."""
-        problem = ConvProblem(40, 6, 4, 5, bias=False, dtype=dtype)
+        problem = ConvProblem(40, 6, 4, 5, epilogue=Epilogue(), dtype=dtype)
         x, kernel = np.full((1, 40, 6), 2.0**half, dtype), np.full((5, 6, 4), 2.0**half, dtype)
         if dtype == "float64":
             x *= 2.0  # 2**-1075
@@ -84,7 +85,7 @@ class TestDirect:
 
     def test_the_bound_is_filled_by_sums_that_lose_every_term(self) -> None:
         """1, then terms of half its last place: all but two of the n roundings that the bound allows."""
-        problem = ConvProblem(40, 1, 4, 30, bias=False)
+        problem = ConvProblem(40, 1, 4, 30, epilogue=Epilogue())
         kernel = np.full((30, 1, 4), 2.0**-24, "f")
         kernel[0] = 1
         x, y = np.ones((1, 40, 1), "f"), np.empty((1, 11, 4), "f")
@@ -94,14 +95,14 @@ class TestDirect:
 
     def test_no_promise_where_a_sum_may_overflow_on_the_way(self) -> None:
         """3e38 + 3e38 - 3e38 is 3e38, but not in float32; beside it stands an output that is promised."""
-        problem = ConvProblem(4, 1, 1, 3, bias=False)
+        problem = ConvProblem(4, 1, 1, 3, epilogue=Epilogue())
         x, kernel = np.array([3e38, 3e38, -3e38, 1e10], "f")[None, :, None], np.ones((3, 1, 1), "f")
         assert reference.bound(problem, x, kernel).ravel().tolist() == [np.inf, np.inf]
         small = reference.bound(problem, x / 4, kernel).ravel()
         assert (small < 1e32).all()
 
     def test_a_nan_or_an_infinity_is_promised_itself(self) -> None:
-        problem = ConvProblem(6, 1, 2, 2, bias=True)
+        problem = ConvProblem(6, 1, 2, 2)
         x, kernel = np.ones((1, 6, 1), "f"), np.ones((2, 1, 2), "f")
         kernel[1, 0, 1], x[0, 5] = np.inf, np.nan
         allowed = reference.bound(problem, x, kernel, np.ones(2, "f"))[0]
@@ -247,7 +248,7 @@ class TestTransforms:
     @pytest.mark.parametrize("name", ["F(2,3)", "F(3,3)", "F(4,3)"])
     def test_the_bound_is_nearly_filled(self, name: str) -> None:
         """Channels that are lost beside the first at every point: a quarter of the bound, and never all of it."""
-        problem = ConvProblem(40, 64, bounds.FILTERS, 3, pad_left=1, pad_right=1, bias=False)
+        problem = ConvProblem(40, 64, bounds.FILTERS, 3, pad_left=1, pad_right=1, epilogue=Epilogue())
         request, rng = Request(problem, TARGET, "packed", "fast"), np.random.default_rng(0)
         plan = bounds.transforms(request)[f"winograd {name} x 1"]
         kernel = pipeline.compiled(request, plan.key)

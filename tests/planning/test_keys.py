@@ -26,6 +26,7 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.algorithms.tiling import Panel, Segment, Span, Starts, Tile
 from codegen.planning.plan import KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
 
 AVX2 = TARGETS["avx2"]
@@ -42,7 +43,7 @@ PROBLEMS = {
     "strides_as_channels": replace(FIRST, channels=2, kernel_size=8, stride=4),
     "upsampled": replace(DENSE, up=2),
     "separable": replace(DENSE, depth_multiplier=2),
-    "row_activation": replace(DENSE, activation=activations.get("softmax")),
+    "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
 }
 
 PANEL = Panel(0, 2, 16, 17, 8, (0, 8))

@@ -23,6 +23,7 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import MOST_NOISE, Accuracy, KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import TARGETS, native
 from tests.support import strategies
 
@@ -34,7 +35,7 @@ PROBLEMS = (  # enough channels for the transforms, and each a little different
     ConvProblem(500, 8, 12, 5, pad_left=4),
     ConvProblem(300, 32, 32, 16, pad_left=7, pad_right=8),
     ConvProblem(None, 25, 25, 7, dilation=4, pad_left=24),
-    ConvProblem(300, 16, 32, 9, groups=4, dtype="float64", bias=False),
+    ConvProblem(300, 16, 32, 9, groups=4, dtype="float64", epilogue=Epilogue()),
 )
 
 

@@ -20,6 +20,7 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import TARGETS, native
 from tests.support import cprogram
 from tests.support.cprogram import Call, Program
@@ -29,10 +30,12 @@ pytestmark = pytest.mark.compiles
 FIRST = ConvProblem(50, 3, 3, 1, channels_last=False)
 PROBLEMS = {
     "wide": replace(FIRST, channels=20, filters=37, kernel_size=3, pad_left=1, pad_right=1),
-    "narrow": replace(FIRST, channels=2, filters=3, kernel_size=4, pad_left=3, bias=False),
+    "narrow": replace(FIRST, channels=2, filters=3, kernel_size=4, pad_left=3, epilogue=Epilogue()),
     "strided": replace(FIRST, steps=401, channels=17, filters=8, kernel_size=5, stride=3, dilation=2, pad_right=9),
     "front end": replace(FIRST, steps=803, channels=1, filters=40, kernel_size=10, stride=5, pad_left=7, pad_right=20),
-    "phases of two": replace(FIRST, steps=90, channels=3, filters=8, kernel_size=7, stride=2, pad_left=3, bias=False),
+    "phases of two": replace(
+        FIRST, steps=90, channels=3, filters=8, kernel_size=7, stride=2, pad_left=3, epilogue=Epilogue()
+    ),
     "chunks": replace(FIRST, steps=2000, channels=16, filters=9, kernel_size=2, pad_left=40, pad_right=70),
     "phases": replace(FIRST, steps=999, channels=19, filters=21, kernel_size=3, dilation=100, pad_left=200),
     "one phase": replace(FIRST, steps=60, channels=8, filters=8, kernel_size=3, dilation=70, pad_left=140),

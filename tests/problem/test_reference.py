@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.reference import bound, convolve
 from tests.support import recorded, strategies
 from tests.support.strategies import Layer
@@ -135,14 +136,14 @@ def test_written_out_as_sums(layer: Layer, seed: int) -> None:
 
 
 def test_a_tap_outside_is_skipped_not_multiplied() -> None:
-    problem = ConvProblem(3, 1, 1, 3, pad_left=1, pad_right=1, bias=False)
+    problem = ConvProblem(3, 1, 1, 3, pad_left=1, pad_right=1, epilogue=Epilogue())
     x, kernel = np.ones((1, 3, 1)), np.array([np.inf, 1, np.nan]).reshape(3, 1, 1)
     assert np.isnan(convolve(problem, x, kernel)[0, 0, 0])
     assert np.isinf(convolve(problem, x, kernel)[0, 2, 0])
 
 
 def test_an_infinite_or_missing_number_stays_in_its_receptive_field() -> None:
-    problem = ConvProblem(8, 2, 3, 3, dilation=2, pad_left=4, bias=False)
+    problem = ConvProblem(8, 2, 3, 3, dilation=2, pad_left=4, epilogue=Epilogue())
     x = np.zeros((1, 8, 2))
     x[0, 2, 1] = np.nan
     reached = np.isnan(convolve(problem, x, np.ones((3, 2, 3))))[0]

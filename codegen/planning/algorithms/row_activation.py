@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from codegen.functions.activations import LINEAR, row
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import panel_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
@@ -33,7 +32,7 @@ class Schedule:
 
 def why_not(request: Request) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
-    if not row(request.problem.activation).rowwise:
+    if not request.problem.epilogue.rowwise:
         return "the activation takes one number at a time"
     return None
 
@@ -42,7 +41,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """The best plan of each algorithm for the sums, cheapest first."""
     problem = request.problem
     weights = request.weights if request.weights == "argument" else "packed"
-    asked = replace(request, problem=replace(problem, activation=LINEAR), weights=weights)
+    asked = replace(request, problem=replace(problem, epilogue=problem.epilogue.before_rows), weights=weights)
     return [_plan(request, inner) for inner in best_of_each(asked)]
 
 
