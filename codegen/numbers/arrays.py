@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str, layer: str = "") -
 def fitting(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], x: Array) -> Array:
     """`out` itself, if it is a writable contiguous array of that shape and dtype apart from x. Raises ShapeError."""
     expected = f"expected a {dtype} array of shape {shape}"
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):  # whose mask would hide what is written
+    if not isinstance(out, np.ndarray) or _with_mask(out):  # which would hide what is written
         raise ShapeError(f"out: got {type(out).__name__}, {expected}")
     if out.shape != shape or out.dtype != dtype:
         raise ShapeError(f"out: got {out.dtype} of shape {out.shape}, {expected}")
@@ -105,7 +106,12 @@ def _made_anew(value: Any) -> bool:
 def _masked(value: Any) -> bool:
     """Whether some of the numbers are masked, in an array or in one of a list of them."""
     parts = value if isinstance(value, (list, tuple)) else (value,)
-    return any(isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part) for part in parts)
+    return any(_with_mask(part) and np.ma.is_masked(part) for part in parts)
+
+
+def _with_mask(value: Any) -> bool:
+    """Whether it is one of NumPy's masked arrays, of which there is none before their module was imported."""
+    return "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray)
 
 
 def demand_numbers(found: Array, dtype: Any, name: str, wrong: type[GenConvError]) -> None:

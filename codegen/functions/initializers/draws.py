@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+BATCH = 1 << 15  # numbers that are drawn at once: what the second-level cache holds
+
 
 def default_seed() -> int:
     """A new seed from Python's own generator, which is what keras.utils.set_random_seed seeds."""
@@ -38,14 +40,20 @@ def uniform(seed: int, low: float, high: float, shape: tuple[int, ...]) -> NDArr
 
 
 def cut_normal(seed: int, mean: float, stddev: float, shape: tuple[int, ...]) -> NDArray[Any]:
-    """N(mean, stddev) in batches of the full size, each without what lies outside two sigma, until there is enough."""
+    """N(mean, stddev) without what lies outside two sigma: the stream's numbers in order, until there is enough.
+
+    Keras draws batches of the full size; the numbers are those of one stream, however it is cut into batches.
+    """
     import numpy as np
 
-    generator, count, kept = _generator(seed), math.prod(shape), np.empty(0)
-    while len(kept) < count:
-        batch = generator.normal(mean, stddev, count)
-        kept = np.append(kept, batch[(batch >= mean - 2 * stddev) & (batch <= mean + 2 * stddev)])
-    return kept[:count].reshape(shape)
+    generator, made = _generator(seed), np.empty(math.prod(shape))
+    low, high, filled = mean - 2 * stddev, mean + 2 * stddev, 0
+    while filled < made.size:
+        batch = generator.normal(mean, stddev, min(BATCH, made.size))
+        kept = batch[(batch >= low) & (batch <= high)][: made.size - filled]
+        made[filled : filled + kept.size] = kept
+        filled += kept.size
+    return made.reshape(shape)
 
 
 def _generator(seed: int) -> np.random.Generator:

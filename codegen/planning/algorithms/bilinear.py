@@ -7,6 +7,7 @@ Dilation by polyphase: a tile's rows lie `dilation` samples apart. Rows outside 
 
 from __future__ import annotations
 
+from itertools import product
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ SCATTERED = 0.65  # cycles a byte to write and to read again what lies point by 
 PAGE, RUN = 4096, 500  # bytes; cycles until what lies in order is fetched ahead
 POINTER = 1.2  # cycles to find a row of a tile
 STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
+PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
 STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
 
 
@@ -232,22 +234,24 @@ def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
-    transform, taps = named(schedule.transform, schedule.taps), schedule.parts * schedule.taps
-    whole = np.zeros((taps, problem.group_channels, problem.filters))
-    whole[: problem.kernel_size] = kernel
-    by_part = whole.reshape(schedule.parts, schedule.taps, -1, problem.filters).swapaxes(0, 1)
+    transform, channels = named(schedule.transform, schedule.taps), problem.group_channels
     (panel,), points = schedule.panels, len(transform.distinct)
     matrix = transform.weights[list(transform.distinct)]
-    block = schedule.parts * problem.group_channels * panel.width
     order = (points, panel.count) if schedule.by_points else (panel.count, points)
-    packed = np.empty((problem.groups, *order, block), kernel.dtype)
+    packed = np.empty((problem.groups, *order, schedule.parts, channels, panel.width), kernel.dtype)
     by_panel = packed.swapaxes(1, 2) if schedule.by_points else packed
-    for group in range(problem.groups):
-        for j, start in enumerate(panel.starts):
-            first = group * problem.group_filters + start
-            columns = [first + offset + lane for offset in panel.offsets for lane in range(panel.lanes)]
+    lanes = np.add.outer(panel.offsets, np.arange(panel.lanes)).ravel()
+    some = max(1, PACKED_AT_ONCE // (points * panel.width))
+    for group, (j, start), part in product(range(problem.groups), enumerate(panel.starts), range(schedule.parts)):
+        columns = group * problem.group_filters + start + lanes
+        taps = slice(part * schedule.taps, min((part + 1) * schedule.taps, problem.kernel_size))
+        known = matrix[:, : taps.stop - taps.start]
+        for first in range(0, channels, some):
+            block = kernel[taps, first : first + some, columns[0] : columns[-1] + 1]
+            rows = (block if len(lanes) == block.shape[2] else block[..., columns - columns[0]]).astype(np.float64)
             with np.errstate(over="ignore", invalid="ignore"):  # an infinity spoils its filter, as in C
-                by_panel[group, j] = matrix @ by_part[..., columns].reshape(schedule.taps, -1)
+                made = known @ rows.reshape(len(rows), -1)
+                by_panel[group, j, :, part, first : first + some] = made.reshape(points, -1, panel.width)
     return packed.ravel()
 
 
