@@ -46,11 +46,11 @@ class Timing:
 def contenders(request: Request) -> list[KernelPlan]:
     """The plans that could be the fastest by their estimates, cheapest first; a plan of each algorithm among them."""
     known = planner.survey(request)
-    limit = WORTH_A_TRY * known.found[0].cost
+    limit = WORTH_A_TRY * known.found[0].cost.cycles
     taken: dict[str, KernelPlan] = {}
     for plan in known.found:
         like = sum(other.algorithm == plan.algorithm for other in taken.values())
-        if plan.cost <= limit and like < MOST_OF_EACH:
+        if plan.cost.cycles <= limit and like < MOST_OF_EACH:
             taken.setdefault(plan.key, plan)
     return list(taken.values())[:MOST_CONTENDERS]
 

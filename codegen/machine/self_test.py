@@ -52,7 +52,8 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
     weights = self_test_inputs.Weights.of(plan)
     packed = self_test_inputs.between_margins(kernel.pack(weights.kernel))
     bias = None if weights.bias is None else self_test_inputs.between_margins(weights.bias)
-    wider = replace(plan, workspace_bytes=plan.workspace_bytes + 2 * self_test_inputs.MARGIN_BYTES)
+    more = plan.workspace_bytes + 2 * self_test_inputs.MARGIN_BYTES
+    wider = replace(plan, cost=replace(plan.cost, workspace_bytes=more))
     ways: list[Fresh] = [
         replace(kernel, plan=wider, threads=threads, before=self_test_inputs.MARGIN_BYTES)
         for threads in (THREADS if plan.sliced else (1,))

@@ -14,6 +14,7 @@ from codegen.errors.quoting import exactly, plainly
 from codegen.errors.suggest import expected
 from codegen.numbers.formats import STORED, Format
 from codegen.numbers.storage import AS_COMPUTED
+from codegen.planning.cost import Cost
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
@@ -145,10 +146,9 @@ class KernelPlan(Generic[S]):
     """One way to compute `problem` on `target`.
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its record and its text only.
-    `cost` is the model's estimate in cycles for one sample (of a free length: of `cost.steps_told` steps).
+    `cost` is the model's estimate: cycles for one sample, bytes of workspace.
     `inner` is the plan of the problem that this one is rewritten to, a static function of the same file; `others` are
     those of further ones.
-    A free length needs `workspace_bytes` + steps * `workspace_step_bytes` of memory; a fixed one has no step bytes.
     `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
     `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as numbers.storage's halves.
     `least_outs` are the outputs that each call computes at least, where its caller knows them.
@@ -160,12 +160,10 @@ class KernelPlan(Generic[S]):
     algorithm: Algorithm[S]
     weights: Weights
     schedule: S
-    cost: float
-    workspace_bytes: int = 0
+    cost: Cost
     inner: KernelPlan | None = None
     sliced: bool = False
     storage: str = AS_COMPUTED
-    workspace_step_bytes: int = 0
     others: tuple[KernelPlan, ...] = ()
     least_outs: int = 0
     rejected: tuple[tuple[str, str], ...] = field(default=())
@@ -174,6 +172,16 @@ class KernelPlan(Generic[S]):
     def parts(self) -> tuple[KernelPlan, ...]:
         """The plans of all problems that this one is rewritten to."""
         return (self.inner, *self.others) if self.inner else ()
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes of workspace that any length needs."""
+        return self.cost.workspace_bytes
+
+    @property
+    def workspace_step_bytes(self) -> int:
+        """Bytes of workspace that each input step needs beside; 0 where the length is known."""
+        return self.cost.step_bytes
 
     @property
     def has_workspace(self) -> bool:

@@ -49,7 +49,7 @@ def survey(request: Request) -> Survey:
             refused.append((algorithm.name, reason or _none(algorithm, request, bool(offered))))
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
-    return Survey(tuple(sorted(found, key=lambda plan: plan.cost)), tuple(refused))
+    return Survey(tuple(sorted(found, key=lambda plan: plan.cost.cycles)), tuple(refused))
 
 
 def _of_bounded_tables(plans: list[KernelPlan], request: Request) -> list[KernelPlan]:
@@ -146,4 +146,4 @@ def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
 
 
 def _compared(other: KernelPlan, taken: KernelPlan) -> str:
-    return f"estimated at {other.cost / taken.cost:.2f} times the cycles, {other.cost:,.0f}"
+    return f"estimated at {other.cost.cycles / taken.cost.cycles:.2f} times the cycles, {other.cost.cycles:,.0f}"

@@ -55,7 +55,7 @@ def fault(request: Request) -> str | None:
     if len(found) > MOST_PLANS:
         return f"{len(found)} plans"
     for plan in found:
-        if not (plan.cost > 0 and math.isfinite(plan.cost)):
+        if not (plan.cost.cycles > 0 and math.isfinite(plan.cost.cycles)):
             return f"{plan.key} costs {plan.cost}"
         if pieces(plan) > MOST_PIECES:
             return f"{plan.key} has {pieces(plan)} pieces"

@@ -388,7 +388,8 @@ def test_two_threads_are_in_c_at_once(tmp_path: Path) -> None:
 
 def test_a_workspace_grows_with_the_steps(tmp_path: Path) -> None:
     free = replace(WAKE, steps=None)
-    plan = replace(planner.plan(free, TARGETS["scalar"], "packed"), workspace_bytes=24, workspace_step_bytes=4096)
+    plan = planner.plan(free, TARGETS["scalar"], "packed")
+    plan = replace(plan, cost=replace(plan.cost, workspace_bytes=24, step_bytes=4096))
     kernel = probe(
         tmp_path,
         "char *bytes = (char *)call->workspace;\n"
@@ -407,7 +408,8 @@ def test_a_workspace_grows_with_the_steps(tmp_path: Path) -> None:
 
 
 def test_a_workspace_is_aligned_and_one_callers_own(tmp_path: Path) -> None:
-    plan = replace(planner.plan(WAKE, TARGETS["scalar"], "packed"), workspace_bytes=1000)
+    plan = planner.plan(WAKE, TARGETS["scalar"], "packed")
+    plan = replace(plan, cost=replace(plan.cost, workspace_bytes=1000))
     kernel = probe(
         tmp_path,
         "char *bytes = (char *)call->workspace;\n"

@@ -71,7 +71,9 @@ def test_reasons_have_figures_and_transforms_are_refused_in_words() -> None:
     reasons = dict(plan.rejected)
     assert plan.algorithm.name == "winograd"
     direct = planner.plan(STEM, AVX2, "packed")
-    assert reasons["direct_filters"].startswith(f"estimated at {direct.cost / plan.cost:.2f} times the cycles")
+    assert reasons["direct_filters"].startswith(
+        f"estimated at {direct.cost.cycles / plan.cost.cycles:.2f} times the cycles"
+    )
     exact = dict(planner.plan(STEM, AVX2, "packed", "exact").rejected)
     assert "not `exact`" in exact["winograd"]
     argument = dict(planner.plan(STEM, AVX2, "argument", "fast").rejected)

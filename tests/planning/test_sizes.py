@@ -72,7 +72,7 @@ def test_a_plan_has_few_pieces_whatever_the_sizes(arguments: dict[str, Any], cha
             for weights in ("argument", "packed"):
                 found = asked(spec.lower(), weights, accuracy).found  # type: ignore[arg-type]  # a word of the class
                 assert len(found) < 500
-                assert all(plan.cost > 0 for plan in found)
+                assert all(plan.cost.cycles > 0 for plan in found)
                 assert max(map(planner_fuzz.pieces, found)) < 5_000
 
 
@@ -80,7 +80,7 @@ def test_a_transposed_layer_of_a_large_stride_is_planned_by_its_parts() -> None:
     for kernel_size in (3, 10**6, 3 * 10**6):
         spec = Conv1DTransposeSpec(input_shape=(50, 2), filters=2, kernel_size=kernel_size, strides=10**6)
         assert len(output_phases.rows_of(spec.lower()).parts) <= 3
-        assert asked(spec.lower()).found[0].cost > 0
+        assert asked(spec.lower()).found[0].cost.cycles > 0
 
 
 def test_one_tap_is_not_padded_to_as_many_phases_as_the_stride() -> None:
@@ -149,7 +149,7 @@ def test_a_free_length_is_told_for_steps_that_leave_outputs(reach: int) -> None:
         assert cost.outs_told(problem) >= 512 // problem.stride
         for accuracy in ("exact", "fast"):
             found = asked(problem, "packed", accuracy).found  # type: ignore[arg-type]  # a word of the class
-            assert all(plan.cost > 0 for plan in found)
+            assert all(plan.cost.cycles > 0 for plan in found)
 
 
 def test_a_short_reach_is_told_for_1024_steps() -> None:

@@ -24,6 +24,7 @@ from codegen.machine import compilers, loader, measure, wisdom
 from codegen.planning import planner
 from codegen.planning.algorithms import direct_filters
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -50,8 +51,8 @@ def why_not(request: Request) -> str | None:
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Cheaper than any other, it says."""
-    p, cost = request.problem, direct_filters.plans(request, 16)[0].cost / 2
-    return [KernelPlan(p, request.target, TOY, request.weights, Schedule(outs), cost * outs) for outs in (1, 2)]
+    p, cost = request.problem, direct_filters.plans(request, 16)[0].cost.cycles / 2
+    return [KernelPlan(p, request.target, TOY, request.weights, Schedule(outs), Cost(cost * outs)) for outs in (1, 2)]
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             found["packed_in_c"] = told = packed_in_c(in_c)
             if in_c.key != plan.key:
                 more = "a layer in Python has the plan above, whose weights no function in C packs"
-                rows.append(("packed in C", f"{told['plan']}; about {in_c.cost:,.0f} cycles: {more}"))
+                rows.append(("packed in C", f"{told['plan']}; about {in_c.cost.cycles:,.0f} cycles: {more}"))
         terminal.report["layers"].append(found)
         if number:
             terminal.result("")
@@ -85,7 +85,7 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "plan": plan.describe(),
         "weights": plan.weights,
         "storage": plan.storage,
-        "cost_cycles": plan.cost,
+        "cost_cycles": plan.cost.cycles,
         "rejected": [{"algorithm": name, "reason": reason} for name, reason in plan.rejected],
     }
 
@@ -95,7 +95,7 @@ def packed_in_c(plan: KernelPlan) -> dict[str, Any]:
     from codegen.emission import banner
 
     words = plan.describe()
-    return {"plan": words, "cost_cycles": plan.cost, "weight_bytes": banner.weight_bytes(plan)}
+    return {"plan": words, "cost_cycles": plan.cost.cycles, "weight_bytes": banner.weight_bytes(plan)}
 
 
 def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
@@ -138,7 +138,7 @@ def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None
     unit = f"{cost.steps_told(plan.problem):,} steps" if plan.problem.steps is None else "a sample"
     return [
         ("plan", plan.describe()),
-        ("cost", f"about {plan.cost:,.0f} cycles for {unit}"),
+        ("cost", f"about {plan.cost.cycles:,.0f} cycles for {unit}"),
         ("why", why),
         ("wisdom", _wisdom(said_so)),
         *((f"not {name}", reason) for name, reason in plan.rejected),

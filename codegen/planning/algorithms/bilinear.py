@@ -15,6 +15,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
 from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.cost import Cost
 from codegen.planning.plan import MOST_NOISE, Algorithm, KernelPlan, Key, Request, Transformed
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform
@@ -111,7 +112,7 @@ def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Tra
                 far = len(transform.distinct) * problem.group_channels * problem.group_filters * parts > FAR_WEIGHTS
                 rooms = [*BLOCK_BYTES, *(LARGE_BLOCKS if far else ())]
                 found += [_plan(request, algorithm, transform, panels, lanes, room, chunks) for room in rooms]
-    return sorted(found, key=lambda plan: plan.cost)
+    return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
 def _plan(
@@ -145,7 +146,8 @@ def _plan(
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
     cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
-    return KernelPlan(problem, target, algorithm, request.weights, schedule, cycles, numbers * item)
+    total_cost = Cost(cycles, workspace_bytes=numbers * item)
+    return KernelPlan(problem, target, algorithm, request.weights, schedule, total_cost)
 
 
 def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from codegen.planning.algorithms import cost, direct_filters
 from codegen.planning.algorithms.direct_filters import Schedule, key, segments, turns
 from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
@@ -45,13 +46,13 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     plans = []
     as_one = replace(request, problem=_as_one_group(problem))
     for plan in direct_filters.plans(as_one, tile.rows, "sliding" if tile.sliding else "nested"):
-        schedule, total = plan.schedule, plan.cost
+        schedule, total = plan.schedule, plan.cost.cycles
         if any(len(block.panel.offsets) > tile.vectors for block in schedule.blocks):
             continue
         if tile.sliding:
             total = sum(_cycles(request, tile.rows, block.panel) for block in schedule.blocks)
         schedule = replace(schedule, strip=_strip(problem, tile))
-        plans.append(replace(plan, problem=problem, algorithm=ALGORITHM, schedule=schedule, cost=total))
+        plans.append(replace(plan, problem=problem, algorithm=ALGORITHM, schedule=schedule, cost=Cost(total)))
     return plans
 
 

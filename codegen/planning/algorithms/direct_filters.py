@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request, Weights
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
@@ -92,7 +93,7 @@ def plans(request: Request, most_rows: int, form: str | None = None) -> list[Ker
             continue
         panels = tiling.panels(problem.group_filters, (lanes,), partition)
         found.append(_plan(problem, target, weights, panels, most_rows, form))
-    return sorted(found, key=lambda plan: plan.cost)
+    return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
 def partitions(count: int) -> list[Partition]:
@@ -131,7 +132,7 @@ def _plan(
     inside = tiling.interior(problem, steps) if steps is not None else None
     schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem))
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
-    return KernelPlan(problem, target, ALGORITHM, weights, schedule, total)
+    return KernelPlan(problem, target, ALGORITHM, weights, schedule, Cost(total))
 
 
 def _chunk(problem: ConvProblem) -> int:

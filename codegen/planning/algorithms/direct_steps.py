@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
@@ -73,8 +74,9 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
                 continue  # gcc 12 at -O3 makes vectors of such rows, and loads what lies after the last tap
             starts = tiling.Starts.of(problem.group_filters, rows)
             schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
-            plans.append(KernelPlan(problem, target, ALGORITHM, weights, schedule, _cycles(problem, target, schedule)))
-    return sorted(plans, key=lambda plan: plan.cost)
+            total = Cost(_cycles(problem, target, schedule))
+            plans.append(KernelPlan(problem, target, ALGORITHM, weights, schedule, total))
+    return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
 def _form(problem: ConvProblem, products: int) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
@@ -79,7 +80,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
         for schedule in dict.fromkeys(schedules)
         for inner in _inner(request, schedule, best_of_each)
     ]
-    return sorted(plans, key=lambda plan: plan.cost)
+    return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
 def _along(request: Request, room: int) -> Schedule:
@@ -139,10 +140,10 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     outs = cost.outs_told(p)
     if p.steps is None:
         turns = outs / schedule.outs
-        inside = inner.cost * schedule.outs / cost.outs_told(inner.problem)
+        inside = inner.cost.cycles * schedule.outs / cost.outs_told(inner.problem)
     else:
         turns = -(-(min(p.dilation, outs) if schedule.phases else outs) // schedule.outs)
-        inside = inner.cost
+        inside = inner.cost.cycles
     here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
     known = p.item_bytes if p.steps is not None else 0
     moves = _moves(schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
@@ -150,16 +151,9 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     panels = (here + there) * p.item_bytes
     weights = p.terms * p.filters * p.item_bytes
     cycles = turns * (inside + moves + panels * cost.far(panels) + WEIGHTS * weights * cost.far(weights))
-    return KernelPlan(
-        p,
-        request.target,
-        ALGORITHM,
-        request.weights,
-        schedule,
-        cycles,
-        panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace(schedule.rows),
-        inner=inner,
-    )
+    memory = panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace(schedule.rows)
+    total = Cost(cycles, workspace_bytes=memory)
+    return KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, total, inner=inner)
 
 
 def _moves(rows: int, columns: int, lanes: int, row_bytes: int) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import panel_bytes
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
@@ -50,23 +51,16 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
     numbers = cost.outs_told(p) * p.filters
-    plan = KernelPlan(
-        p,
-        request.target,
-        ALGORITHM,
-        request.weights,
-        schedule,
-        inner.cost + PASSES * numbers / schedule.widths[0],
-        inner.workspace_bytes,
-        inner=inner,
-    )
+    cycles = inner.cost.cycles + PASSES * numbers / schedule.widths[0]
+    total = Cost(cycles, workspace_bytes=inner.workspace_bytes)
+    plan = KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, total, inner=inner)
     if not schedule.apart:
         return plan
     before = sums_at(plan)
     if p.steps is not None:
-        return replace(plan, workspace_bytes=before + numbers * p.item_bytes)
+        return replace(plan, cost=Cost(cycles, workspace_bytes=before + numbers * p.item_bytes))
     base, step = _sums(p)
-    return replace(plan, workspace_bytes=before + base, workspace_step_bytes=step)
+    return replace(plan, cost=Cost(cycles, workspace_bytes=before + base, step_bytes=step))
 
 
 def sums_at(plan: KernelPlan[Schedule]) -> int:

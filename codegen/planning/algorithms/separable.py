@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
@@ -51,7 +52,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
         each, across = (_survey(request, stage, best_of_each) for stage in _stages(request.problem, schedule))
         plans += [_plan(request, schedule, first, second) for first in each for second in across[:1]]
-    return sorted(plans, key=lambda plan: plan.cost)
+    return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
 def _whole(p: ConvProblem) -> Schedule | None:
@@ -104,14 +105,21 @@ def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: Kernel
     bytes_between = schedule.outs * _between(p) * p.item_bytes
     cycles = 2 * total * _between(p) * p.item_bytes * cost.far(bytes_between)
     for part in (each, across):
-        cycles += part.cost if schedule.whole else part.cost * total / cost.outs_told(part.problem)
+        cycles += part.cost.cycles if schedule.whole else part.cost.cycles * total / cost.outs_told(part.problem)
     turns = -(-total // schedule.outs)
     if not schedule.whole:
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
         cycles += turns * 2 * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
     memory = sum(room(p, schedule)) + max(each.workspace(schedule.samples), across.workspace(schedule.outs))
     return KernelPlan(
-        p, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner=each, others=(across,)
+        p,
+        request.target,
+        ALGORITHM,
+        request.weights,
+        schedule,
+        Cost(cycles, workspace_bytes=memory),
+        inner=each,
+        others=(across,),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, direct_filters, fft
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
@@ -58,7 +59,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
         for algorithm in (direct_filters.ALGORITHM, fft.ALGORITHM):
             if not algorithm.why_not(asked):
                 found += [_plan(request, width, inner) for inner in algorithm.candidates(asked, best_of_each)[:1]]
-    return sorted(found, key=lambda plan: plan.cost)
+    return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
 def _rewritten(problem: ConvProblem, width: int) -> ConvProblem:
@@ -83,11 +84,11 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedul
     assert small.steps is not None
     rows = small.out_steps(small.steps)
     turns = -(-cost.outs_told(problem) // (rows * width))
-    cycles = turns * (inner.cost + COPY * width * (small.steps + rows))
+    cycles = turns * (inner.cost.cycles + COPY * width * (small.steps + rows))
     numbers = width * (small.steps + rows + 1)
-    memory = numbers * problem.item_bytes + inner.workspace_bytes
+    total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace_bytes)
     schedule = Schedule(width, rows)
-    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner)
+    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, total, inner)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

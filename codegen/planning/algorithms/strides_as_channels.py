@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
@@ -59,7 +60,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     weights = request.weights if request.weights == "argument" else "packed"
     against = request.against or (request.problem if problem.channels_last else None)
     found = best_of_each(replace(request, problem=problem, weights=weights, against=against))
-    return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost)
+    return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost.cycles)
 
 
 def _rewritten(problem: ConvProblem) -> ConvProblem:
@@ -81,9 +82,10 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     assert length is not None
     size = panel_bytes(inner.problem)
     moved = IN_ORDER if problem.channels_last else MOVED
-    cycles = inner.cost + moved * inner.problem.channels * length + size * cost.far(size)
-    schedule, memory = Schedule(problem.stride, length), size + inner.workspace_bytes
-    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner=inner)
+    cycles = inner.cost.cycles + moved * inner.problem.channels * length + size * cost.far(size)
+    total = Cost(cycles, workspace_bytes=size + inner.workspace_bytes)
+    schedule = Schedule(problem.stride, length)
+    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, total, inner=inner)
 
 
 def panel_bytes(problem: ConvProblem) -> int:

@@ -17,6 +17,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.relayout import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
 
@@ -65,7 +66,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     for rows in ways:
         for chunk in _chunks(request.problem, rows):
             plans += _plans(request, rows, chunk, best_of_each)
-    return sorted(plans, key=lambda plan: plan.cost)
+    return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
 def _chunks(p: ConvProblem, rows: Rows) -> list[int]:
@@ -148,20 +149,19 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
     if request.weights == "argument":
         cycles += COPIED * p.kernel_size * p.group_channels * p.filters + PIECE * p.kernel_size * p.group_channels
     memory = sum(room(p, schedule, request.weights)) + max(inner.workspace(rows.samples(chunk)) for inner in inners)
+    total = Cost(cycles, workspace_bytes=memory)
     first, *others = inners
-    return KernelPlan(
-        p, request.target, ALGORITHM, request.weights, schedule, cycles, memory, inner=first, others=tuple(others)
-    )
+    return KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, total, inner=first, others=tuple(others))
 
 
 def _turn_cost(inner: KernelPlan, rows: int) -> float:
     """Cycles of a part of a chunk; a transform of a free length computes whole blocks of tiles."""
     if inner.problem.steps is not None:
-        return inner.cost
+        return inner.cost.cycles
     if inner.algorithm.transformed:
         block = max(inner.algorithm.turns(inner.schedule))
         rows = -(-rows // block) * block
-    return inner.cost * rows / cost.outs_told(inner.problem)
+    return inner.cost.cycles * rows / cost.outs_told(inner.problem)
 
 
 def _moves(p: ConvProblem, rows: Rows, chunk: int) -> float:
