@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.macros import Meaning
 from codegen.emission.microkernel import index
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One argument of the public function: its C declaration and, for the header, its shape in words."""
-
-    name: str
-    declaration: str
-    shape: str
 
 
 def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
     """The arguments of the public function `name`, in their fixed order."""
     p, c = plan.problem, plan.problem.format.c
     steps = "steps" if p.steps is None else str(p.steps)
-    found = [Parameter("x", f"const {c} *x", _shape(p, steps, p.channels, "steps", "channels"))]
+    found = [Parameter("x", f"const {c} *", _shape(p, steps, p.channels, "steps", "channels"))]
     if p.steps is None:
-        found.append(Parameter("steps", "ptrdiff_t steps", "input steps, 0 or more"))
+        found.append(Parameter("steps", "ptrdiff_t", "input steps, 0 or more"))
     if plan.weights != "baked":
         for label, part in kernels(plan):
             shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
             shape += f"; {plan.storage} codes" if plan.kernel_format.coded else ""
-            found.append(Parameter(label, f"const {stored(plan)} *{label}", shape))
+            found.append(Parameter(label, f"const {stored(plan)} *", shape))
         if p.bias:
-            found.append(Parameter("bias", f"const {c} *bias", f"({p.filters},)"))
+            found.append(Parameter("bias", f"const {c} *", f"({p.filters},)"))
     outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
-    found.append(Parameter("y", f"{c} *y", _shape(p, outs, p.out_filters, "output steps", "filters")))
+    found.append(Parameter("y", f"{c} *", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
         found.append(
             Parameter(
                 "workspace",
-                "void *workspace",
+                "void *",
                 f"{workspace_size(plan)} bytes, any content; aligned to {p.item_bytes}, as a {c} is",
             )
         )
@@ -78,12 +69,25 @@ def stored(plan: KernelPlan) -> str:
     return plan.kernel_format.c
 
 
-def entry(plan: KernelPlan, name: str) -> str:
-    """The declarator of the function that the algorithm's template writes: all of the work, or one slice of it."""
-    arguments = ", ".join(parameter.declaration for parameter in parameters(plan, name))
-    if plan.sliced:
-        return f"void {name}_slice({arguments}, ptrdiff_t slice, ptrdiff_t slices)"
-    return f"void {name}({arguments})"
+def whole(plan: KernelPlan, name: str) -> CFunction:
+    """The function that does all of the work."""
+    return CFunction(name, parameters(plan, name))
+
+
+def sliced(plan: KernelPlan, name: str) -> CFunction:
+    """The one that does a slice of it."""
+    more = (Parameter("slice", "ptrdiff_t"), Parameter("slices", "ptrdiff_t"))
+    return CFunction(f"{name}_slice", (*parameters(plan, name), *more))
+
+
+def entry(plan: KernelPlan, name: str) -> CFunction:
+    """The function that the algorithm's template writes: all of the work, or one slice of it."""
+    return sliced(plan, name) if plan.sliced else whole(plan, name)
+
+
+def out_steps(name: str, linkage: str) -> CFunction:
+    """The function that tells the output steps of a free length."""
+    return CFunction(f"{name}_out_steps", (Parameter("steps", "ptrdiff_t"),), "ptrdiff_t", linkage)
 
 
 def _shape(p: ConvProblem, length: str, lanes: int, rows: str, columns: str) -> str:
@@ -92,8 +96,15 @@ def _shape(p: ConvProblem, length: str, lanes: int, rows: str, columns: str) -> 
     return f"({lanes}, {length}): {columns}, {rows}"
 
 
-def workspace_macro(plan: KernelPlan) -> str:
-    """What follows NAME_WORKSPACE_BYTES in its definition."""
-    if not plan.workspace_step_bytes:
-        return f" {plan.workspace_bytes}"
-    return f"(steps) ({workspace_size(plan, '(ptrdiff_t)(steps)')})"
+def meanings(plan: KernelPlan) -> dict[str, Meaning]:
+    """The header's macros by their suffix, but for the counts of packed weights."""
+    p = plan.problem
+    found = {} if p.steps is None else {"STEPS": Meaning(p.steps), "OUT_STEPS": Meaning(p.out_steps(p.steps))}
+    found |= {"CHANNELS": Meaning(p.channels), "FILTERS": Meaning(p.filters)}
+    if p.out_filters != p.filters:
+        found["OUT_FILTERS"] = Meaning(p.out_filters)
+    if plan.workspace_step_bytes:
+        found["WORKSPACE_BYTES"] = Meaning(workspace_size(plan, "(ptrdiff_t)(steps)"), "steps")
+    else:
+        found["WORKSPACE_BYTES"] = Meaning(plan.workspace_bytes)
+    return found

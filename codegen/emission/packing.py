@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.emission.cformat import grouped, times
-from codegen.emission.interface import kernels
+from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.interface import kernels, stored
 from codegen.emission.microkernel import index
 from codegen.emission.writer import Packing
 from codegen.planning.plan import KernelPlan
@@ -44,6 +45,12 @@ def packs(plan: KernelPlan) -> tuple[Pack, ...]:
         function = "pack" if label == "kernel" else f"pack_{label}"
         found.append(Pack(function, f"{label.upper()}_NUMBERS", part, how))
     return tuple(found)
+
+
+def function(pack: Pack, name: str) -> CFunction:
+    """The pack function of the layer `name`."""
+    c = stored(pack.plan)
+    return CFunction(f"{name}_{pack.function}", (Parameter("kernel", f"const {c} *"), Parameter("packed", f"{c} *")))
 
 
 def packing(plan: KernelPlan) -> Packing | None:

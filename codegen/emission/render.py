@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, lengths
 from codegen.emission.cformat import CText, written
+from codegen.emission.cfunction import CFunction, headers
 from codegen.emission.inner import inner_names, kernel_places
-from codegen.emission.interface import entry, kernels, parameters, stored, workspace_macro
-from codegen.emission.macros import Macro, macros
-from codegen.emission.packing import Pack, numbered, packs
+from codegen.emission.interface import entry, kernels, meanings, out_steps, sliced, stored, whole
+from codegen.emission.macros import Macro, Meaning, macros
+from codegen.emission.packing import Pack, function, numbered, packs
 from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
@@ -30,13 +31,23 @@ if TYPE_CHECKING:
     Arrays = tuple[np.ndarray, np.ndarray | None]
 
 
+PARTS = ("kernel_head.c", "kernel.c", "kernel.h")  # the .c's head, the rest of it, the .h
+
+
 @dataclass(frozen=True)
 class GeneratedSource:
-    """The C of one layer: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text."""
+    """The C of one layer: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text.
+
+    `functions` and `macros` are the header's, in its order; in the .c the definitions follow the first `head`
+    characters, which are its banner and the header's include.
+    """
 
     name: str
     plan: KernelPlan
     files: tuple[tuple[str, str], ...]
+    functions: tuple[CFunction, ...] = ()
+    macros: tuple[Macro, ...] = ()
+    head: int = 0
 
     @property
     def digest(self) -> str:
@@ -76,12 +87,18 @@ def render(
         called = re.compile(rf"v(\d+)_{use}1?_half\(").findall(context["body"])
         context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
     context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
-    if plan.weights == "packed" and with_pack:
-        context |= _packs(plan, context)
-    context["macros"] = _macros(plan, name, context["packs"], beside)
-    code, header = (environment.get_template(f"kernel.{kind}.j2").render(context) for kind in ("c", "h"))
-    code, header = cformat.fold(without_unused(code)), cformat.fold(header)
-    return GeneratedSource(name, plan, ((f"{name}.c", code), (f"{name}.h", header)))
+    found = packs(plan) if plan.weights == "packed" and with_pack else ()
+    if with_pack and plan.weights == "packed" and not found:
+        raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
+    context["packs_text"] = CText("\n\n".join(_pack(each, context) for each in found))
+    context["packs"] = tuple((each, function(each, name)) for each in found)
+    functions = _functions(plan, name, found)
+    context["headers"] = written(sorted({"stddef.h", *headers(functions)}))
+    context["macros"] = _macros(plan, name, found, beside)
+    head, code, header = (environment.get_template(f"{part}.j2").render(context) for part in PARTS)
+    head, code, header = cformat.fold(head), cformat.fold(without_unused(code)), cformat.fold(header)
+    files = ((f"{name}.c", head + code), (f"{name}.h", header))
+    return GeneratedSource(name, plan, files, functions, context["macros"], len(head))
 
 
 def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> CText:
@@ -109,30 +126,23 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
 
 def within(plan: KernelPlan, name: str) -> str:
     """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`."""
-    context = _context(plan, name)
-    context["entry"] = CText("static " + context["entry"])
+    context = _context(plan, name) | {"counts": out_steps(name, "static")}
+    context["entry"] = CText(replace(entry(plan, name), linkage="static").declarator)
     context["body"] = _body(plan, name, context)
     return _environment().get_template("inner.c.j2").render(context)
 
 
-def _macros(plan: KernelPlan, name: str, packs: Sequence[Pack], beside: Collection[str]) -> tuple[Macro, ...]:
+def _functions(plan: KernelPlan, name: str, found: Sequence[Pack]) -> tuple[CFunction, ...]:
+    """The functions of the header."""
+    counts = (out_steps(name, "static inline"),) if plan.problem.steps is None else ()
+    last = (sliced(plan, name),) if plan.sliced else ()
+    return (*counts, whole(plan, name), *(function(each, name) for each in found), *last)
+
+
+def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collection[str]) -> tuple[Macro, ...]:
     """The macros of the header."""
-    p = plan.problem
-    rests = {} if p.steps is None else {"STEPS": f" {p.steps}", "OUT_STEPS": f" {p.out_steps(p.steps)}"}
-    rests |= {"CHANNELS": f" {p.channels}", "FILTERS": f" {p.filters}"}
-    if p.out_filters != p.filters:
-        rests["OUT_FILTERS"] = f" {p.out_filters}"
-    rests["WORKSPACE_BYTES"] = workspace_macro(plan)
-    rests |= {pack.macro: f" {pack.count} /* of a packed kernel */" for pack in packs}
-    return macros(name, rests, beside)
-
-
-def _packs(plan: KernelPlan, context: dict[str, Any]) -> dict[str, Any]:
-    """The pack functions and their text."""
-    found = packs(plan)
-    if not found:
-        raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
-    return {"packs": found, "packs_text": CText("\n\n".join(_pack(each, context) for each in found))}
+    told = {pack.macro: Meaning(pack.count, told="of a packed kernel") for pack in found}
+    return macros(name, meanings(plan) | told, beside)
 
 
 def _pack(pack: Pack, context: dict[str, Any]) -> str:
@@ -142,7 +152,7 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
     looked_up = numbered(p, pack.packing)
     more = {
         "p": p,
-        "function": CText(f"{context['name']}_{pack.function}"),
+        "function": function(pack, context["name"]),
         "packing": pack.packing,
         "depth": 2 if pack.packing.groups else 1,
         "matrix_text": matrix,
@@ -160,14 +170,11 @@ def jit_text(source: GeneratedSource) -> str:
     p = source.plan.problem
     context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
     entry = _environment().get_template("jit.c.j2").render(context)
-    include = f'#include "{source.name}.h"\n'
-    before, found, after = source.code.partition(include)
-    assert found
-    return before + source.header + after + entry
+    return source.header + source.code[source.head :] + entry
 
 
 def _storage(plan: KernelPlan) -> dict[str, Any]:
-    """How weights lie in memory: their C type, the format if it must be widened, whether the header names it.
+    """How weights lie in memory: their C type, the format if it must be widened.
 
     `plain`: C without the names of templates/simd serves.
     """
@@ -175,7 +182,6 @@ def _storage(plan: KernelPlan) -> dict[str, Any]:
     return {
         "w": CText(stored(plan)),
         "half": row if row.coded else None,
-        "half_handed": row.coded and plan.weights != "baked",
         "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not row.coded,
     }
 
@@ -198,13 +204,14 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
         "hold": plan.target.vector_bytes > 0,
         "activation": p.activation,
         "act": None if p.activation.name == "linear" else cformat.identifier(p.activation.name),
-        "parameters": parameters(plan, name),
-        "entry": CText(entry(plan, name)),
+        "whole": whole(plan, name),
+        "slices": sliced(plan, name),
+        "counts": out_steps(name, "static inline"),
+        "entry": CText(entry(plan, name).declarator),
         "chunk_from": CText("chunks * slice / slices" if plan.sliced else "0"),
         "chunk_to": CText("chunks * (slice + 1) / slices" if plan.sliced else "chunks"),
         "baked": plan.weights == "baked",
         "tables": (),
-        "packs": (),
     }
 
 

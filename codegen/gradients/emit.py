@@ -8,7 +8,7 @@ from typing import Any
 
 from codegen import __version__
 from codegen.emission import banner, cformat, render
-from codegen.emission.macros import Macro, macros
+from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import count_loop, index
 from codegen.emission.unused import without_unused
 from codegen.errors import UsageError
@@ -135,11 +135,12 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
 def _macros(name: str, parts: Parts, context: dict[str, Any], beside: Collection[str]) -> tuple[Macro, ...]:
     """The macros of the header."""
     p = parts.problem
-    numbers = {"STEPS": p.steps, "OUT_STEPS": context["outs"], "CHANNELS": p.channels, "FILTERS": p.filters}
-    numbers |= {"KERNEL_NUMBERS": context["kernel_numbers"], "WORKSPACE_BYTES": parts.workspace_bytes}
-    told = {"WORKSPACE_BYTES": " /* that these functions need, any content */"}
-    rests = {f"backward_{word}": f" {number}{told.get(word, '')}" for word, number in numbers.items()}
-    return macros(name, rests, beside)
+    numbers = {"STEPS": p.steps or 0, "OUT_STEPS": context["outs"], "CHANNELS": p.channels, "FILTERS": p.filters}
+    numbers["KERNEL_NUMBERS"] = context["kernel_numbers"]
+    meanings = {f"backward_{word}": Meaning(number) for word, number in numbers.items()}
+    told = "that these functions need, any content"
+    meanings["backward_WORKSPACE_BYTES"] = Meaning(parts.workspace_bytes, told=told)
+    return macros(name, meanings, beside)
 
 
 def _turn(p: ConvProblem, front: int) -> dict[str, Any]:

@@ -9,13 +9,12 @@ Same C text, compiler and flags as the JIT's, so the same bits.
 from __future__ import annotations
 
 import importlib.util
-import re
 import shlex
 import sys
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
-from codegen.emission.interface import parameters
 from codegen.emission.render import GeneratedSource
 from codegen.errors import ToolchainError
 from codegen.machine import compiler_process, compilers
@@ -44,7 +43,7 @@ SETUP_SECONDS = 60.0  # beside the compiler's own time
 def build(source: GeneratedSource, directory: Path) -> Path:
     """Compile `source` to the module `source.name` in `directory`; returns its file.
 
-    `lib` has the C function and the header's macros as constants. Raises ToolchainError if setuptools, Python.h or the
+    `lib` has the header's functions, and its macros that are numbers as constants. Raises ToolchainError if setuptools, Python.h or the
     compiler is missing or fails.
     """
     compiler = compilers.find()
@@ -79,14 +78,9 @@ def build(source: GeneratedSource, directory: Path) -> Path:
 
 def declarations(source: GeneratedSource) -> str:
     """What cffi is told of the header: the macros that are numbers, and the functions."""
-    macros = re.findall(r"^#define (\w+) \d+$", source.header, re.MULTILINE)
-    spelled = re.findall(r"^#define (\w+) (\w+)$", source.header, re.MULTILINE)  # as they were, for one release more
-    macros += [old for old, new in spelled if new in macros]
-    lines = [f"#define {macro} ..." for macro in macros]
-    if source.plan.problem.steps is None:
-        lines.append(f"ptrdiff_t {source.name}_out_steps(ptrdiff_t steps);")
-    arguments = ", ".join(parameter.declaration for parameter in parameters(source.plan, source.name))
-    return "\n".join((*lines, f"void {source.name}({arguments});\n"))
+    macros = [f"#define {name} ..." for macro in source.macros for name in macro.numbers]
+    functions = [f"{replace(one, linkage='').declarator};" for one in source.functions]
+    return "\n".join((*macros, *functions, ""))
 
 
 def _demand(compiler: compilers.Compiler | None) -> None:

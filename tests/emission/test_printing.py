@@ -17,7 +17,7 @@ import pytest
 from codegen import pipeline
 from codegen.emission import banner, cformat, printing, render
 from codegen.emission.cformat import CText, written
-from codegen.emission.interface import Parameter
+from codegen.emission.cfunction import Parameter
 from codegen.emission.row_activation import Segment
 from codegen.errors import GenConvError
 from codegen.functions import activations
@@ -61,7 +61,7 @@ class TestWhatIsPrinted:
             ("{% filter nest_under(('for (;;)',), 1) %}{{ name }};{% endfilter %}", "    for (;;)\n        stem;"),
             ("{{ ('for (;;)',) | nest(name ~ ';') }}", "    for (;;)\n        stem;"),
             ("{{ 0.1 | number(float) }} {{ 3 | number(double) }} {{ 0.5 | told }}", "0.1f 3.0 0.5"),
-            ("{{ parameter.shape }}", "(4,)"),
+            ("{{ parameter.told }}", "(4,)"),
             ("{{ segment.spread('most') }}", "v8_set1(most)"),
             ("{{ own[0] }}{{ own[1].key }}", "onetwo"),
             ("{{ float.c }} {{ target.flags | join(' ') }}", "float -mavx2 -mfma"),
@@ -71,7 +71,7 @@ class TestWhatIsPrinted:
         given = {"n": 7, "name": cformat.identifier("stem"), "float": FLOAT, "double": DOUBLE}
         given |= {"own": written(["one", {"key": "two"}]), "target": TARGETS["avx2"]}
         given["segment"] = Segment(8, "for (;;)", "f", "f + 8", 0, own=False)
-        assert says(template, **given, parameter=Parameter("b", "float *b", "(4,)")) == text
+        assert says(template, **given, parameter=Parameter("b", "float *", "(4,)")) == text
 
     @pytest.mark.parametrize("value", ["text", "7", 7.0, True, False, None, np.int64(7), np.float32(1), Fraction(7)])
     @pytest.mark.parametrize(

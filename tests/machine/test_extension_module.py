@@ -20,7 +20,7 @@ from codegen.machine import compilers, extension_module, loader
 from codegen.planning import planner
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
-from codegen.problem.targets import native
+from codegen.problem.targets import TARGETS, native
 
 pytestmark = pytest.mark.compiles
 
@@ -131,3 +131,19 @@ def test_a_compiler_that_reports_success_and_lies(
     ):
         extension_module.build(source(PROBLEM, "wake"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_all_that_the_header_has_is_declared() -> None:
+    """Of a free layer in slices whose weights a function packs: macros that are numbers, and every function."""
+    plan = replace(planner.plan(FREE, TARGETS["scalar"], "packed"), sliced=True)
+    said = extension_module.declarations(render(plan, "tone", with_pack=True)).splitlines()
+    ends = ("CHANNELS", "FILTERS", "WORKSPACE_BYTES", "KERNEL_NUMBERS")
+    macros = [f"#define {name} ..." for end in ends for name in (f"TONE_{end}", f"tone_{end}")]
+    assert [line for line in said if line.startswith("#")] == macros
+    arguments = "const float *x, ptrdiff_t steps, const float *kernel, float *y"
+    assert [line for line in said if not line.startswith("#")] == [
+        "ptrdiff_t tone_out_steps(ptrdiff_t steps);",
+        f"void tone({arguments});",
+        "void tone_pack(const float *kernel, float *packed);",
+        f"void tone_slice({arguments}, ptrdiff_t slice, ptrdiff_t slices);",
+    ]
