@@ -17,6 +17,11 @@ def as_inner(plan: KernelPlan, inner: PackingOf) -> Packing | None:
     return inner(plan.inner) if plan.inner else None
 
 
+def as_it_is(plan: KernelPlan, inner: PackingOf) -> Packing:
+    """The order of Keras' shape."""
+    return Packing((((count_loop("i", 0, plan.packed_numbers),), "kernel[i]"),))
+
+
 def by_parts(plan: KernelPlan[upsampled.Schedule], inner: PackingOf) -> Packing | None:
     """The inner plans' packings, one after the other, each number looked up in the whole kernel."""
     schedule, moves = plan.schedule, list[Move]()

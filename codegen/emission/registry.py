@@ -12,6 +12,7 @@ from codegen.emission import (
     direct_filters,
     direct_steps,
     relayout,
+    rolled,
     row_activation,
     separable,
     signal_as_channels,
@@ -40,6 +41,7 @@ WRITERS: dict[str, Writer] = {
     "upsampled": upsampled.WRITER,
     "separable": separable.WRITER,
     "row_activation": row_activation.WRITER,
+    "rolled": rolled.WRITER,
 }
 
 

@@ -15,6 +15,7 @@ from codegen.planning.algorithms import (
     direct_filters,
     direct_steps,
     relayout,
+    rolled,
     row_activation,
     separable,
     signal_as_channels,
@@ -44,6 +45,7 @@ PROBLEMS = {
     "upsampled": replace(DENSE, up=2),
     "separable": replace(DENSE, depth_multiplier=2),
     "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
+    "rolled": DENSE,
 }
 
 PANEL = Panel(0, 2, 16, 17, 8, (0, 8))
@@ -86,6 +88,7 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     ),
     "separable": (separable.Schedule(32, 34, False), (32, 34, False)),
     "row_activation": (row_activation.Schedule((8, 4, 1), True), ((8, 4, 1), True)),
+    "rolled": (rolled.Schedule(8, False), (8, False)),
 }
 KEYS |= {"depthwise": KEYS["direct_filters"], "fft": KEYS["winograd"]}
 

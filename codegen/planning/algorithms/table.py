@@ -11,6 +11,7 @@ from codegen.planning.algorithms import (
     direct_steps,
     fft,
     relayout,
+    rolled,
     row_activation,
     separable,
     signal_as_channels,
@@ -36,5 +37,6 @@ ALGORITHMS: dict[str, Algorithm] = {
         upsampled.ALGORITHM,
         separable.ALGORITHM,
         row_activation.ALGORITHM,
+        rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
     )
 }
