@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
@@ -44,7 +45,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     lanes = next(width for width in request.target.lanes(p.dtype) if width <= side_by_side)
     schedule = Schedule(lanes, alone)
     cycles = cost.outs_told(p) * _vectors(p, schedule) * _cycles(request, lanes)
-    return [KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, cycles)]
+    return [KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, Cost(cycles))]
 
 
 def _vectors(p: ConvProblem, schedule: Schedule) -> int:
