@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,20 +25,33 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 BATCHES = {"S": 32}  # the language knows no batch
 FREE_STEPS = 1024
+FREE_LENGTHS = (1, 16, 64, 256, 1024, 16384)
 ALIGNED = 64  # bytes: what frameworks allocate, and we are given here too
 
 
 @dataclass(frozen=True)
 class Case:
-    """`label` is the shape's letter or the layer's name; `spec` is linear, of float32 and of fixed length."""
+    """`label` is the shape's letter or the layer's name; `spec` is linear, of float32 and of fixed length.
+
+    `free`: our layer is not told the length, as the peers are not; the arrays have that of `spec`.
+    """
 
     label: str
     spec: Spec
     batch: int = 1
+    free: bool = False
     problem: ConvProblem = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "problem", self.spec.lower())
+
+    @property
+    def told(self) -> Spec:
+        """The layer as ours is told it."""
+        if not self.free:
+            return self.spec
+        channels = self.problem.channels
+        return replace(self.spec, input_shape=(None, channels) if self.spec.channels_last else (channels, None))
 
     @property
     def steps(self) -> int:
@@ -129,10 +142,18 @@ def shape_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder("bench/shapes").glob("*.conv"))}
 
 
-def cases(words: Iterable[str], *, data_format: str | None = None, batch: int | None = None) -> Iterator[Case]:
+def cases(
+    words: Iterable[str],
+    *,
+    data_format: str | None = None,
+    batch: int | None = None,
+    steps: Sequence[int] = (),
+    free: bool = False,
+) -> Iterator[Case]:
     """The cases that `words` name: letters, .conv files, FILE:LAYER for one layer of a file; all letters for none.
 
-    Raises UsageError for another word, SpecErrors for what is wrong in a file.
+    Each is timed at its own number of input steps, or at each of `steps`; with `free` without having been told it.
+    Raises UsageError for another word and for a length that leaves no output, SpecErrors for what is wrong in a file.
     """
     shapes = shape_files()
     texts: dict[str, bytes] = {}  # each file is read once: a pipe gives its text only once
@@ -145,8 +166,26 @@ def cases(words: Iterable[str], *, data_format: str | None = None, batch: int | 
         if path not in texts:
             texts[path] = _text(path, shapes)
         for spec in _layers(path, texts[path], layer):
-            size = batch or BATCHES.get(label, 1)
-            yield Case(label or spec.name, plain(spec, data_format), size)
+            size, bare = batch or BATCHES.get(label, 1), plain(spec, data_format)
+            if not steps:
+                yield Case(label or spec.name, bare, size, free)
+            for each in steps:
+                yield Case(f"{label or spec.name}@{each}", _of_steps(bare, each), size, free)
+
+
+def free_lengths(data_format: str | None = None) -> Iterator[Case]:
+    """The layers of bench/free.conv at each of FREE_LENGTHS, our layer not told which, in both orders of axes."""
+    for order in (data_format,) if data_format else ("channels_last", "channels_first"):
+        yield from cases([str(folder("bench/free.conv"))], data_format=order, steps=FREE_LENGTHS, free=True)
+
+
+def _of_steps(spec: Spec, steps: int) -> Spec:
+    """The layer for inputs of `steps` steps. Raises UsageError where these leave no output."""
+    channels = spec.lower().channels
+    spec = replace(spec, input_shape=(None, channels) if spec.channels_last else (channels, None))
+    if spec.lower().out_steps(steps) < 1:
+        raise UsageError(f"`{spec.name}`: {steps} steps leave no output: it reaches over {spec.lower().reach}")
+    return replace(spec, input_shape=(steps, channels) if spec.channels_last else (channels, steps))
 
 
 def _text(path: str, shapes: Iterable[str]) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.bench import ours, peers
 from codegen.bench.machine import Machine
-from codegen.bench.results import OURS, TABLES, Entry, Report, Row, Table
+from codegen.bench.results import OURS, TABLES, TOLD, Entry, Report, Row, Table
 from codegen.bench.timing import WALL, Clock, alternate
 from codegen.errors import GenConvError, VerificationError
 from codegen.problem.targets import target_named
@@ -25,7 +25,7 @@ PEAK = "peak"  # the machine's own name among the contestants
 
 @dataclass(frozen=True)
 class Settings:
-    """`options` reach the planner by name; `peers` are words of peers.WORDS."""
+    """`options` reach the planner by name; `peers` are words of peers.WORDS; `cold` empties the caches before calls."""
 
     target: str = "native"
     peers: tuple[str, ...] = peers.WORDS
@@ -33,6 +33,7 @@ class Settings:
     rounds: int = 30
     threads: int = 1
     clock: Clock = WALL
+    cold: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -43,9 +44,11 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
     there, versions, missing = _roll_call(settings)
     rows, seconds = [], []
     for case in cases:
-        kernel = ours.kernel(case, target.name, settings.options)
+        kernels = {OURS: ours.kernel(case, target.name, settings.options)}
+        if case.free:
+            kernels[TOLD] = ours.kernel(replace(case, free=False), target.name, settings.options)
         for table in settings.tables:
-            row, peak = _row(case, kernel, there[table], settings, table, machine)
+            row, peak = _row(case, kernels, there[table], settings, table, machine)
             rows.append(row)
             seconds.append(peak)
             tell(row)
@@ -73,21 +76,27 @@ def _roll_call(settings: Settings) -> tuple[dict[Table, list[Peer]], dict[str, s
 
 
 def _row(
-    case: Case, kernel: CompiledKernel, there: list[Peer], settings: Settings, table: Table, machine: Machine
+    case: Case,
+    kernels: dict[str, CompiledKernel],
+    there: list[Peer],
+    settings: Settings,
+    table: Table,
+    machine: Machine,
 ) -> tuple[Row, float]:
     """The row, and the least seconds of the machine's own loop in the same rounds."""
-    our = (ours.python if table == "python" else ours.c)(case, kernel)
-    errors = {OURS: _error(case, our)}
-    if not errors[OURS] <= MOST_ERROR:
-        raise VerificationError(f"{case.label}: our own answer is off by {errors[OURS]:.3g} of its rms")
-    contestants = {OURS: our}
+    ready = ours.python if table == "python" else ours.c
+    contestants = {name: ready(case, kernel) for name, kernel in kernels.items()}
+    errors = {name: _error(case, one) for name, one in contestants.items()}
+    for error in errors.values():
+        if not error <= MOST_ERROR:
+            raise VerificationError(f"{case.label}: our own answer is off by {error:.3g} of its rms")
     absent = {}
     for peer in there:
         try:
             contestants[peer.NAME], errors[peer.NAME] = _fittest(case, peer, settings)
         except Exception as error:  # whatever a peer raises ends its part in this row, and no more
             absent[peer.NAME] = str(error).strip().partition("\n")[0] or type(error).__name__
-    times = alternate(contestants | {PEAK: machine.contestant}, settings.rounds, settings.clock)
+    times = alternate(contestants | {PEAK: machine.contestant}, settings.rounds, settings.clock, settings.cold)
     entries = {name: Entry(one.variant, times[name], errors[name]) for name, one in contestants.items()}
     row = Row(case.label, case.spec.name, table, case.flops, case.bytes, entries, absent)
     return row, times[PEAK].least
@@ -99,7 +108,7 @@ def _fittest(case: Case, peer: Peer, settings: Settings) -> tuple[Contestant, fl
     if not right:
         raise LookupError("does not serve this layer")
     names = {one.variant: one for one in right}
-    times = alternate(names, TRIAL_ROUNDS, settings.clock) if len(names) > 1 else {}
+    times = alternate(names, TRIAL_ROUNDS, settings.clock, settings.cold) if len(names) > 1 else {}
     best = min(times, key=lambda name: times[name].least) if times else next(iter(names))
     return names[best], right[names[best]]
 

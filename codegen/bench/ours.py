@@ -35,7 +35,7 @@ def kernel(case: Case, target: str, options: Mapping[str, Any]) -> CompiledKerne
 
     Raises ToolchainError where only the NumPy reference could answer.
     """
-    found = pipeline.kernel_for(case.spec, target, **options)
+    found = pipeline.kernel_for(case.told, target, **options)
     if found.path is None:
         raise ToolchainError("no C compiler works here, so there is nothing to time: `gen-conv doctor` tells more")
     return found

@@ -13,6 +13,8 @@ from codegen.bench.timing import Times
 Table = Literal["python", "c"]
 TABLES: tuple[Table, ...] = ("python", "c")
 OURS = "gen-conv"
+TOLD = "gen-conv, length given"  # of a free layer, our own kernel that is told the length
+OWN = (OURS, TOLD)
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,18 @@ class Row:
     @property
     def best(self) -> str | None:
         """The fastest peer; None where none has a time."""
-        peers = [name for name in self.entries if name != OURS]
+        peers = [name for name in self.entries if name not in OWN]
         return min(peers, key=lambda name: self.entries[name].times.least, default=None)
 
     @property
     def ratio(self) -> float | None:
         """The best peer's time over ours: above 1 we are ahead."""
         return None if self.best is None else self.entries[self.best].times.least / self.ours
+
+    @property
+    def freedom(self) -> float | None:
+        """Our time over that of our own kernel that is told the length; None where that was not timed."""
+        return self.ours / self.entries[TOLD].times.least if TOLD in self.entries else None
 
     def share(self, peak: float) -> float:
         """Of `peak` (FLOP/s), the multiplications of the direct algorithm counted."""
@@ -111,7 +118,8 @@ def _row(row: Row, peak: float) -> dict[str, Any]:
         name: {"variant": entry.variant, "error": entry.error, **asdict(entry.times)}
         for name, entry in row.entries.items()
     }
-    facts = {name: getattr(row, name) for name in ("label", "layer", "table", "flops", "bytes", "best", "ratio")}
+    told = ("label", "layer", "table", "flops", "bytes", "best", "ratio", "freedom")
+    facts = {name: getattr(row, name) for name in told}
     return {**facts, "share_of_peak": row.share(peak), "entries": entries, "absent": dict(row.absent)}
 
 

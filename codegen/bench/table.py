@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table as Grid
 
-from codegen.bench.results import OURS, Report, Row, Table
+from codegen.bench.results import OURS, TOLD, Report, Row, Table
 
 TITLES: dict[Table, str] = {"python": "from Python", "c": "from C"}
 PLAIN_WIDTH = 140  # where no terminal says how wide it is
@@ -28,14 +28,17 @@ def text(report: Report, *, width: int | None, colour: bool) -> str:
 
 def _grid(report: Report, rows: list[Row], title: str) -> Grid:
     peers = [name for name in report.versions if any(name in row.entries or name in row.absent for row in rows)]
+    free = any(row.freedom is not None for row in rows)
+    own = (OURS, TOLD) if free else (OURS,)
     grid = Grid(title=f"{title}: least µs a call, {report.target}, {report.rounds} rounds", title_justify="left")
     for heading in ("", "layer"):
         grid.add_column(heading, no_wrap=True)
-    for heading in (OURS, *peers, "best peer / ours", "% of peak"):
+    for heading in (*own, *peers, "best peer / ours", *(["ours / length given"] if free else []), "% of peak"):
         grid.add_column(heading, justify="right")
     for row in rows:
-        times = [microseconds(row, name) for name in (OURS, *peers)]
-        grid.add_row(row.label, row.layer, *times, ratio(row), f"{100 * row.share(report.roof):.1f}")
+        times = [microseconds(row, name) for name in (*own, *peers)]
+        freedom = [f"{row.freedom:.2f}" if row.freedom is not None else "-"] if free else []
+        grid.add_row(row.label, row.layer, *times, ratio(row), *freedom, f"{100 * row.share(report.roof):.1f}")
     return grid
 
 

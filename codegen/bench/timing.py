@@ -16,6 +16,7 @@ Clock = Callable[[], int]
 WALL: Clock = perf_counter_ns
 CLOCKS: dict[str, Clock] = {"wall": WALL, "cpu": process_time_ns}
 LONG, FEW = 200e6, 3  # a call that takes longer than these nanoseconds has no more than these rounds
+COLD_BYTES = 96 << 20  # that are touched to empty the caches: beyond the last level of most machines
 SLICE = 1e6  # nanoseconds of one turn: long against what reading a clock costs, short against the scheduler's turns
 
 
@@ -29,10 +30,16 @@ class Times:
     rounds: int
 
 
-def alternate(contestants: Mapping[str, Contestant], rounds: int, clock: Clock = WALL) -> dict[str, Times]:
-    """Time all in turns. Each turn starts with a call that is not timed, as the one before has cooled the caches."""
+def alternate(
+    contestants: Mapping[str, Contestant], rounds: int, clock: Clock = WALL, cold: bool = False
+) -> dict[str, Times]:
+    """Time all in turns. Each turn starts with a call that is not timed, as the one before has cooled the caches.
+
+    `cold`: a turn is one call, with the caches emptied before it.
+    """
     trials = {name: _trial(one, clock) for name, one in contestants.items()}
-    calls = {name: max(1, round(SLICE / nanoseconds)) for name, nanoseconds in trials.items()}
+    calls = {name: 1 if cold else max(1, round(SLICE / nanoseconds)) for name, nanoseconds in trials.items()}
+    prepare = _emptying() if cold else _warming
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     collecting = gc.isenabled()
     gc.disable()
@@ -42,12 +49,28 @@ def alternate(contestants: Mapping[str, Contestant], rounds: int, clock: Clock =
                 if turn >= FEW and trials[name] > LONG:
                     continue
                 with one.context():
-                    one.loop(1)
+                    prepare(one)
                     taken[name].append(1e-9 * _nanoseconds(one, calls[name], clock) / calls[name])
     finally:
         if collecting:
             gc.enable()
     return {name: Times(min(all), median(all), calls[name], len(all)) for name, all in taken.items()}
+
+
+def _warming(one: Contestant) -> None:
+    one.loop(1)
+
+
+def _emptying() -> Callable[[Contestant], None]:
+    """A function that fills the caches with other data; what a call reads and writes then lies in memory."""
+    import numpy as np
+
+    other = np.zeros(COLD_BYTES, np.uint8)
+
+    def empty(one: Contestant) -> None:
+        np.add(other, 1, out=other)
+
+    return empty
 
 
 def _trial(one: Contestant, clock: Clock) -> float:

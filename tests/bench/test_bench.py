@@ -8,6 +8,7 @@ import sys
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +18,10 @@ import numpy as np
 import pytest
 
 from codegen.bench import case as cases
-from codegen.bench import contest, drivers, ours, peers, picture, table
+from codegen.bench import contest, drivers, ours, peers, picture, table, timing
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Bandwidth, Machine
-from codegen.bench.results import OURS, Entry, Report, Row, geometric_mean
+from codegen.bench.results import OURS, TOLD, Entry, Report, Row, geometric_mean
 from codegen.bench.timing import SLICE, Times, alternate
 from codegen.cli import main
 from codegen.errors import GenConvError, ShapeError, UsageError, VerificationError
@@ -112,6 +113,27 @@ def test_another_word_is_told_what_would_do(word: str, small: Path) -> None:
         list(cases.cases([word.format(small=small)]))
 
 
+def test_lengths_may_be_named_and_kept_from_our_layer() -> None:
+    found = list(cases.cases(["A", "Q"], steps=(64, 7), free=True))
+    assert [case.label for case in found] == ["A@64", "A@7", "Q@64", "Q@7"]
+    assert [case.steps for case in found] == [64, 7, 64, 7]
+    assert {case.told.input_shape for case in found} == {(None, 80), (None, 4)}
+    assert [case.told.input_shape for case in cases.cases(["A"], steps=(64,))] == [(64, 80)]
+    with pytest.raises(UsageError, match="`fir`: 1023 steps leave no output: it reaches over 1024"):
+        list(cases.cases(["O"], steps=(1023,)))
+
+
+def test_the_free_layers_are_timed_at_short_and_long_lengths_in_both_orders() -> None:
+    found = list(cases.free_lengths())
+    layers = {case.spec.name for case in found}
+    assert len(layers) == 13
+    assert {case.problem.channels for case in found if case.problem.groups > 1} == {2, 8, 64, 1536}
+    assert len(found) == 2 * 6 * len(layers)
+    assert {case.steps for case in found} == {1, 16, 64, 256, 1024, 16384}
+    assert all(case.free and case.told.lower().steps is None for case in found)
+    assert {case.problem.channels_last for case in found} == {True, False}
+
+
 def test_error_sees_a_wrong_element_nan_and_a_wrong_shape() -> None:
     case = next(cases.cases(["Q"]))
     y = case.exact.astype(np.float32)
@@ -192,6 +214,16 @@ def test_rounds_alternate_and_count_one_call_to_warm_up() -> None:
     assert clock.calls[-4 * len(turn) :] == 4 * turn
 
 
+def test_cold_turns_are_one_call_each_after_the_caches_were_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, emptied = Clockwork(), list[str]()
+    both = {name: clock.contestant(name, nanoseconds) for name, nanoseconds in (("fast", 100), ("slow", 300))}
+    monkeypatch.setattr(timing, "_emptying", lambda: lambda one: emptied.append(one.variant))
+    times = alternate(both, 4, lambda: clock.now, cold=True)
+    assert emptied == ["fast", "slow"] * 4
+    assert clock.calls[-8:] == [("fast", 1), ("slow", 1)] * 4
+    assert (times["fast"].calls, times["fast"].least) == (1, pytest.approx(1e-7))
+
+
 def test_a_very_long_call_has_few_rounds() -> None:
     clock = Clockwork()
     both = {"long": clock.contestant("long", 10**9), "short": clock.contestant("short", 10**6)}
@@ -269,6 +301,14 @@ def test_ratios_are_to_the_best_peer_by_least_times() -> None:
     assert REPORT.overall() == pytest.approx((2 * 1) ** 0.5)  # A: 40 over 20 µs; B: ONNX's 4 over our 4
     assert REPORT.rows[1].share(REPORT.peak) == pytest.approx(1)
     assert geometric_mean([]) is None
+
+
+def test_our_own_layer_with_its_length_is_no_peer() -> None:
+    found = row("A", "python", 50e-6, ONNX=100e-6, **{TOLD: 40e-6})
+    assert (found.best, found.ratio, found.freedom) == ("ONNX", pytest.approx(2), pytest.approx(1.25))
+    text = table.text(replace(REPORT, rows=(found,)), width=200, colour=False)
+    line = next(line for line in text.splitlines() if "│ A" in line)
+    assert line.replace("│", " ").split() == ["A", "a", "50", "40", "100", "2.00", "1.25", "40.0"]
 
 
 def test_the_document_is_json_with_a_row_for_each_case_and_table() -> None:
@@ -382,6 +422,19 @@ def test_the_command_prints_tables_and_writes_json_and_picture(run: Run, tmp_pat
     assert 1e-9 < entry["least"] <= entry["median"] < 1
     assert found["rows"][1]["ratio"] == pytest.approx(entry["least"] / found["rows"][1]["entries"][OURS]["least"])
     assert ElementTree.parse(tmp_path / "b.svg").getroot().tag.endswith("svg")
+
+
+def test_a_layer_is_timed_without_its_length_beside_itself_with_it(run: Run, tmp_path: Path) -> None:
+    words = ("--free", "--steps", "5,40", "--cold", "--peers", "none", "--rounds", "2", "--json", "b.json", "-q")
+    assert run("Q", *words, "--from", "python")[0] == 0
+    found = json.loads((tmp_path / "b.json").read_text())["bench"]["rows"]
+    assert [one["label"] for one in found] == ["Q@5", "Q@40"]
+    for one in found:
+        ours_, told = (one["entries"][name]["least"] for name in (OURS, TOLD))
+        assert one["freedom"] == pytest.approx(ours_ / told)
+        assert {entry["calls"] for entry in one["entries"].values()} == {1}
+    code, _, err = run("Q", "--steps", "5,x")
+    assert (code, "`x`: expected a whole number from 1 to 65535" in err) == (2, True)
 
 
 @pytest.mark.parametrize("option", ["--json", "--picture"])

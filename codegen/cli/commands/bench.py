@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import planning
 from codegen.cli.terminal import Terminal, coloured
@@ -47,6 +47,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-format", choices=("channels_last", "channels_first"), help="turn every layer to this order of axes"
     )
+    parser.add_argument(
+        "--steps", type=_lengths, default=(), metavar="LIST", help="time each layer at these numbers of input steps"
+    )
+    parser.add_argument(
+        "--free", action="store_true", help="our layers are not told their length (default: the layers of free.conv)"
+    )
+    parser.add_argument("--cold", action="store_true", help="empty the caches before each call")
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON too")
     parser.add_argument("--picture", metavar="FILE", help="write an SVG of bars and a roofline too")
 
@@ -55,6 +62,10 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16):
         raise argparse.ArgumentTypeError(f"`{text}`: expected a whole number from 1 to 65535")
     return int(text)
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    return tuple(map(_count, text.split(",")))
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -66,7 +77,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     settings = _settings(options)
     shapes = options.shapes or (backward.TRAINING if options.backward else ())
-    cases = list(case.cases(shapes, data_format=options.data_format, batch=options.batch))
+    if options.free and not options.shapes:
+        cases = list(case.free_lengths(options.data_format))
+    else:
+        sizes: dict[str, Any] = {"data_format": options.data_format, "batch": options.batch, "steps": options.steps}
+        cases = list(case.cases(shapes, **sizes, free=options.free))
     run_all = backward.run if options.backward else contest.run
     report = run_all(cases, settings, lambda row: _tell(row, terminal))
     from codegen.bench import table
@@ -87,6 +102,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     chosen = {"accuracy": options.accuracy, "rigor": options.rigor}
     if options.backward and (options.threads > 1 or options.tables == "c"):
         raise UsageError("--backward is of one thread, from Python: leave --threads and --from out")
+    if options.backward and (options.free or options.cold):
+        raise UsageError("--backward has its own lengths and warm caches: leave --free and --cold out")
     if options.threads > 1:
         if options.tables == "c":
             raise UsageError("--from c is of one thread: its loop calls one kernel after another")
@@ -98,6 +115,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         rounds=options.rounds,
         threads=options.threads,
         clock=timing.CLOCKS[options.clock],
+        cold=options.cold,
         options=chosen,
     )
 
