@@ -43,8 +43,8 @@ SETUP_SECONDS = 60.0  # beside the compiler's own time
 def build(source: GeneratedSource, directory: Path) -> Path:
     """Compile `source` to the module `source.name` in `directory`; returns its file.
 
-    `lib` has the header's functions, and its macros that are numbers as constants. Raises ToolchainError if setuptools, Python.h or the
-    compiler is missing or fails.
+    `lib` has the header's functions, and its macros that are numbers as constants. Raises ToolchainError if setuptools,
+    Python.h or the compiler is missing or fails.
     """
     compiler = compilers.find()
     _demand(compiler)
