@@ -89,9 +89,11 @@ def _tile_calls(
     (first, end), width = found.tiles, schedule.width
 
     def call(at: str) -> str:
-        sample = str(int(at) * p.stride - p.pad_left) if at.isdigit() else sample_of(p, at)
-        arguments = (offset(x, (1, grouped(sample))), weights, offset(y, (1, at)), *more)
-        return f"{tile.name}({', '.join(arguments)});".replace(" + 0,", ",")
+        if at.isdigit():
+            places = offset(x, int(at) * p.stride - p.pad_left), offset(y, int(at))
+        else:
+            places = offset(x, (1, grouped(sample_of(p, at)))), offset(y, (1, at))
+        return f"{tile.name}({', '.join((places[0], weights, places[1], *more))});"
 
     if found.once:
         yield call(first)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from codegen.emission.cformat import times
-from codegen.emission.microkernel import count_loop, index, offset
+from codegen.emission.expressions import Place, Variable
+from codegen.emission.microkernel import count_loop
 from codegen.emission.writer import Move, Packing, PackingOf
 from codegen.planning.algorithms import bilinear_schedule, direct_filters, direct_steps, tiling, upsampled
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import named
+
+Parts = list[int | tuple[int, Variable]]
 
 MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
 
@@ -19,7 +25,8 @@ def as_inner(plan: KernelPlan, inner: PackingOf) -> Packing | None:
 
 def as_it_is(plan: KernelPlan, inner: PackingOf) -> Packing:
     """The order of Keras' shape."""
-    return Packing((((count_loop("i", 0, plan.packed_numbers),), "kernel[i]"),))
+    number = Variable.counted("i", plan.packed_numbers)
+    return Packing((Move((number.loop,), Place.of((1, number))),))
 
 
 def by_parts(plan: KernelPlan[upsampled.Schedule], inner: PackingOf) -> Packing | None:
@@ -29,8 +36,8 @@ def by_parts(plan: KernelPlan[upsampled.Schedule], inner: PackingOf) -> Packing 
         found = inner(plan.parts[i]) if i is not None else Packing(())
         if found is None or found.calls or found.groups:
             return None
-        place = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, "
-        moves += [(heads, value.replace("kernel[", place)[:-1] + ")") for heads, value in found.moves]
+        looked_up = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, {{place}})"
+        moves += [replace(move, reads=looked_up) for move in found.moves]
     return Packing(tuple(moves), tap_step=schedule.rows.tap_step)
 
 
@@ -48,40 +55,49 @@ def _by_blocks(plan: KernelPlan[direct_filters.Schedule], groups: int, terms: in
     """Block by block, for each of `groups`: the rows of the kernel, `terms` of them, as wide as the block is."""
     p, schedule = plan.problem, plan.schedule
     alone = len(schedule.blocks) == 1
+    group, row = Variable.counted("g", groups), Variable.counted("i", terms)
     moves: list[Move] = []
     for block in schedule.blocks:
         panel = block.panel
-        heads = [count_loop("g", 0, groups)] if groups > 1 and alone else []
-        heads += [count_loop("j", 0, panel.count)] if panel.count > 1 else []
-        heads += _loops(i=terms, l=panel.width)
-        lane = [(1, _lane(panel.offsets, panel.lanes))] if panel.width > 1 else []
-        group = (p.group_filters if groups > 1 else 0, "g")
-        where = index(*_turns("i", terms, p.filters), group, *_block(panel), *lane, panel.first)
-        moves.append((tuple(heads), f"kernel[{where}]"))
+        loops = [*([group] if alone else []), Variable.counted("j", panel.count), row]
+        loops.append(Variable.counted("l", panel.width))
+        where = Place.of((p.filters, row), (p.group_filters, group), *_block(panel), (1, _lane(panel)), panel.first)
+        moves.append(Move(_heads(loops), where))
     return Packing(tuple(moves), groups=0 if alone or groups == 1 else groups)
 
 
-def _lane(offsets: tuple[int, ...], lanes: int) -> str:
-    """The C of the filter that packed column l is, counted from the block's first."""
+def _lane(panel: tiling.Panel) -> Variable:
+    """The filter that packed column l is, counted from the block's first."""
+    offsets, lanes = panel.offsets, panel.lanes
     if offsets == tuple(i * lanes for i in range(len(offsets))):
-        return "l"
+        return Variable.counted("l", panel.width)
     last = (len(offsets) - 1) * lanes  # only the last vector may overlap its neighbour
-    return f"(l < {last} ? l : l - {last - offsets[-1]})"
+    return Variable(f"(l < {last} ? l : l - {last - offsets[-1]})", offsets[-1] + lanes - 1)
 
 
 def by_steps(plan: KernelPlan[direct_steps.Schedule], inner: PackingOf) -> Packing:
     """Block by block, row by row of a tile."""
     p, schedule, starts = plan.problem, plan.schedule, plan.schedule.starts
     counts = {"g": p.groups, "j": len(starts), "c": p.group_channels, "k": p.kernel_size, "r": schedule.rows}
-    apart = {"g": p.group_filters, "c": p.filters, "k": p.group_channels * p.filters, "r": 1}
-    heads = [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
-    places = [(apart[name], name) for name in "kcg" if counts[name] > 1]
-    where = index(*places, *block_of(starts), *_turns("r", schedule.rows))
-    return Packing(((tuple(heads), f"kernel[{where}]"),))
+    loops = {name: Variable.counted(name, count) for name, count in counts.items()}
+    apart = {"k": p.group_channels * p.filters, "c": p.filters, "g": p.group_filters}
+    places = [(factor, loops[name]) for name, factor in apart.items()]
+    where = Place.of(*places, *_started(starts), (1, loops["r"]))
+    return Packing((Move(_heads(loops.values()), where),))
+
+
+def _started(starts: tiling.Starts) -> Parts:
+    """The first filter of block j of a group."""
+    first, *rest = block_of(starts)
+    assert not rest
+    if isinstance(first, int):
+        return [first]
+    factor, name = first
+    return [(factor, Variable.counted(name, len(starts)) if name == "j" else Variable(name, starts[-1]))]
 
 
 def block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
-    """The first filter of block j of a group."""
+    """The first filter of block j of a group, as `index` takes it."""
     if len(starts) == 1:
         return [starts[0]]
     step = starts[1] - starts[0]
@@ -90,23 +106,19 @@ def block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
     return [(1, f"(j < {len(starts) - 1} ? {times(step, 'j')} : {starts[-1]})")]
 
 
-def _block(panel: tiling.Panel) -> list[int | tuple[int, str]]:
+def _block(panel: tiling.Panel) -> Parts:
     """The first filter of block j, counted from the panel's."""
     if panel.count == 1:
         return []
     if panel.even:
-        return [(panel.step, "j")]
-    return [(1, f"(j < {panel.count - 1} ? {times(panel.step, 'j')} : {panel.last - panel.first})")]
+        return [(panel.step, Variable.counted("j", panel.count))]
+    last = panel.last - panel.first
+    return [(1, Variable(f"(j < {panel.count - 1} ? {times(panel.step, 'j')} : {last})", last))]
 
 
-def _turns(name: str, count: int, step: int = 1) -> list[tuple[int, str]]:
-    """What a loop's variable adds to a place; nothing where it turns once."""
-    return [(step, name)] if count > 1 else []
-
-
-def _loops(**counts: int) -> list[str]:
-    """The heads of loops that turn more than once."""
-    return [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
+def _heads(loops: Iterable[Variable]) -> tuple[str, ...]:
+    """The heads of the loops that turn more than once."""
+    return tuple(loop.loop for loop in loops if loop.most)
 
 
 def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) -> Packing | None:
@@ -115,12 +127,12 @@ def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) 
     transform = named(schedule.transform, schedule.taps)
     if transform.points * transform.taps > MOST_TABLE:
         return None
-    order = [*_loops(j=panel.count), count_loop("r", 0, len(transform.distinct))]
-    heads = [*_loops(g=p.groups), *(reversed(order) if schedule.by_points else order)]
-    heads += _loops(part=schedule.parts, c=p.group_channels, l=panel.width)
-    lane = [(1, _lane(panel.offsets, panel.lanes))] if panel.width > 1 else []
-    channel, group = _turns("c", p.group_channels, p.filters), _turns("g", p.groups, p.group_filters)
-    where = offset("kernel", *channel, *group, *_block(panel), *lane)
-    value = f"point({where}, r, {times(schedule.taps, 'part') if schedule.parts > 1 else '0'})"
+    counts = {"g": p.groups, "j": panel.count, "part": schedule.parts, "c": p.group_channels, "l": panel.width}
+    g, j, part, c, lane = (Variable.counted(name, count) for name, count in counts.items())
+    points = count_loop("r", 0, len(transform.distinct))
+    order = (points, *_heads([j])) if schedule.by_points else (*_heads([j]), points)
+    heads = (*_heads([g]), *order, *_heads([part, c, lane]))
+    where = Place.of((p.filters, c), (p.group_filters, g), *_block(panel), (1, _lane(panel)))
+    first = times(schedule.taps, "part") if schedule.parts > 1 else "0"
     matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
-    return Packing(((tuple(heads), value),), matrix)
+    return Packing((Move(heads, where, f"point({{pointer}}, r, {first})"),), matrix)

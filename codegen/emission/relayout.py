@@ -46,7 +46,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
     return {
         "schedule": schedule,
-        "turns": tuple(Turn.of(side, p.item_bytes) for side in sides),
+        "turns": tuple(Turn.of(side, p.item_bytes, f"v{side}_pick") for side in sides),
         "word": {4: "int", 8: "long long"}[p.item_bytes],
         "sides": {"in": Side(lanes_in, p.channels), "out": Side(lanes_out, p.filters)},
         "chunks": ceil_over("outs", schedule.outs) if free else chunks,
@@ -88,32 +88,35 @@ class Turn:
     lines: tuple[str, ...]
 
     @classmethod
-    def of(cls, side: int, item_bytes: int) -> Turn:
-        """Numbers of `item_bytes` each. Large blocks change places first: such a shuffle can be a load."""
+    def of(cls, side: int, item_bytes: int, pick: str) -> Turn:
+        """Numbers of `item_bytes` each, shuffled by the macro `pick`.
+
+        Large blocks change places first: such a shuffle can be a load.
+        """
         near, rows = min(side, REGISTER // item_bytes), [f"a{i}" for i in range(side)]
         lines = [f"const v{side} {row} = v{side}_load({offset('from', (i, 'step'))});" for i, row in enumerate(rows)]
         letters = iter("bcde")
         apart = side // 2
         while apart >= near:
-            rows = _shuffle(lines, next(letters), rows, apart, _blocks(side, apart))
+            rows = _shuffle(lines, pick, next(letters), rows, apart, _blocks(side, apart))
             apart //= 2
-        rows = _shuffle(lines, next(letters), rows, 1, _pairs(side, near))
+        rows = _shuffle(lines, pick, next(letters), rows, 1, _pairs(side, near))
         if near == 4:
-            rows = _shuffle(lines, next(letters), rows, 2, _blocks(side, 2))
+            rows = _shuffle(lines, pick, next(letters), rows, 2, _blocks(side, 2))
             rows = [rows[i - i % 4 + (0, 2, 1, 3)[i % 4]] for i in range(side)]
         lines += [f"v{side}_store({offset('to', (i, 'to_step'))}, {row});" for i, row in enumerate(rows)]
         return cls(side, tuple(lines))
 
 
 def _shuffle(
-    lines: list[str], letter: str, rows: list[str], apart: int, orders: tuple[list[int], list[int]]
+    lines: list[str], pick: str, letter: str, rows: list[str], apart: int, orders: tuple[list[int], list[int]]
 ) -> list[str]:
     """Adds to `lines` what makes of each two rows so far `apart` two new ones, whose names are returned."""
     side = len(rows)
     for i in range(side):
         if not i & apart:
             for to, order in zip((i, i + apart), orders, strict=True):
-                picked = f"v{side}_pick({rows[i]}, {rows[i + apart]}, {', '.join(map(str, order))})"
+                picked = f"{pick}({rows[i]}, {rows[i + apart]}, {', '.join(map(str, order))})"
                 lines.append(f"const v{side} {letter}{to} = {picked};")
     return [f"{letter}{i}" for i in range(side)]
 

@@ -6,14 +6,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from codegen.emission.expressions import Place
 from codegen.planning.plan import KernelPlan, S
 
-Move = tuple[tuple[str, ...], str]
+
+@dataclass(frozen=True)
+class Move:
+    """Numbers of a kernel in the order in which they are stored: under the loops `heads` that of `place`.
+
+    `reads` is the C that takes it from there: an element, or a call of a function of the file.
+    """
+
+    heads: tuple[str, ...]
+    place: Place
+    reads: str = "kernel[{place}]"
+
+    @property
+    def value(self) -> str:
+        return self.reads.format(place=self.place.text, pointer=self.place.in_array("kernel"))
 
 
 @dataclass(frozen=True)
 class Packing:
-    """`moves` are ((loops, the C of one number), …) in the order in which they are stored, for each of `groups` if any.
+    """`moves` follow each other, for each of `groups` if any.
 
     `matrix` is the transform's, (points, taps), None where numbers are only moved. With a `tap_step` the parts of a
     kernel are packed, whose taps lie so far apart.

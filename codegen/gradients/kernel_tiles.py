@@ -254,9 +254,8 @@ def _turn(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
     """The square that packs dz of channels_first, where vectors do."""
     if not plan.packed or plan.problem.channels_last or plan.lanes == 1:
         return {"turn": None}
-    turn = Turn.of(plan.lanes, plan.problem.item_bytes)
-    lines = [line.replace(f"v{turn.side}_pick(", f"{name}_pick(") for line in turn.lines]
-    return {"turn": turn, "turn_lines": lines, "word": plan.problem.format.word}
+    turn = Turn.of(plan.lanes, plan.problem.item_bytes, f"{name}_pick")
+    return {"turn": turn, "turn_lines": turn.lines, "word": plan.problem.format.word}
 
 
 def _places(tiles: KernelTiles) -> dict[str, Any]:

@@ -14,11 +14,11 @@ import pytest
 
 from codegen.cli import main
 from codegen.emission.cformat import times
-from codegen.emission.microkernel import count_loop
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.packing import packs
 from codegen.emission.registry import WRITERS, registered
 from codegen.emission.render import render
-from codegen.emission.writer import Packing, PackingOf, Writer
+from codegen.emission.writer import Move, Packing, PackingOf, Writer
 from codegen.errors import PlanError, UsageError
 from codegen.machine import compilers, loader, measure, wisdom
 from codegen.planning import planner
@@ -123,10 +123,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
 
 
 def packing(plan: KernelPlan[Schedule], inner: PackingOf) -> Packing:
-    p = plan.problem
-    return Packing(
-        (((count_loop("f", 0, p.filters), count_loop("i", 0, p.terms)), f"kernel[{times(p.filters, 'i')} + f]"),)
-    )
+    f, i = Variable.counted("f", plan.problem.filters), Variable.counted("i", plan.problem.terms)
+    return Packing((Move((f.loop, i.loop), Place.of((plan.problem.filters, i), (1, f))),))
 
 
 WRITER = Writer("toy.c.j2", view, lanes=lambda plan: {1}, packing=packing)
