@@ -16,7 +16,7 @@ from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
 from codegen.planning import planner
-from codegen.planning.plan import Accuracy, KernelPlan, Request, Rigor, Weights
+from codegen.planning.plan import Accuracy, AnyRequest, KernelPlan, Request, Rigor, Weights
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def request(
     weights: Weights = "argument",
     accuracy: Accuracy = "exact",
     storage: str = AS_COMPUTED,
-) -> Request:
+) -> AnyRequest:
     """spec → problem, and what is asked of the planner."""
     return Request(spec.lower(), target_named(target), weights, accuracy, storage=checked(storage, spec.dtype))
 

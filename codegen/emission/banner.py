@@ -8,7 +8,7 @@ from codegen import __version__
 from codegen.functions.activations import LINEAR, Activation, row
 from codegen.numbers.formats import Format
 from codegen.planning.plan import KernelPlan
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
 
@@ -46,30 +46,59 @@ def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
-def formula(p: ConvProblem) -> str:
-    """The problem as one line of mathematics."""
+def formula(problem: Problem) -> str:
+    """The problem as one line of mathematics; of a chain the stages, each of what the one before it makes."""
+    if isinstance(problem, Chain):
+        return _stage_by_stage(problem)
+    return _equation(problem, _sum(problem))
+
+
+def _stage_by_stage(chain: Chain) -> str:
+    """One sum over two kernels where the chain is one; else each stage's equation, whose result has its name."""
+    if chain.mixes_channels:
+        return _equation(chain.stages[-1], _mixed(chain.stages[0], *chain.kernel_names))
+    read, made, names = "x", [], (*chain.names[:-1], "y")
+    for stage, kernel, name in zip(chain.stages, chain.kernel_names, names, strict=True):
+        made.append(_equation(stage, _sum(stage, kernel, read), name))
+        read = name
+    return "; ".join(made)
+
+
+def _sum(p: ConvProblem, kernel: str = "kernel", x: str = "x") -> str:
+    """The products of the kernel and the input, summed."""
+    channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
+    over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
+    return f"sum over {over} of {kernel}[k, c, f] * {x}[{_step(p)}, {channel}]"
+
+
+def _mixed(each: ConvProblem, kernel: str, mixing: str) -> str:
+    """The same of a kernel that filters each channel by itself, and one that mixes what it makes."""
+    several = each.group_filters > 1
+    first = f"(sum over k of {kernel}[k, c, {'m' if several else 0}] * x[{_step(each)}, c])"
+    place, over = (f"{each.group_filters}*c + m", "c, m") if several else ("c", "c")
+    return f"sum over {over} of {mixing}[{place}, f] * {first}"
+
+
+def _step(p: ConvProblem) -> str:
+    """The input step of tap k of output t."""
     at = "t" if p.stride == 1 else f"{p.stride}*t"
     at += " + k" if p.dilation == 1 else f" + {p.dilation}*k"
     if p.centred:
         at += " - left"
     elif p.pad_left:
         at += f" - {p.pad_left}"
-    at = at if p.up == 1 else f"({at}) / {p.up}"
-    channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
-    over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
-    total = f"sum over {over} of kernel[k, c, f] * x[{at}, {channel}]"
-    if p.depth_multiplier:
-        several = p.depth_multiplier > 1
-        first = f"(sum over k of depthwise_kernel[k, c, {'m' if several else 0}] * x[{at}, c])"
-        place, over = (f"{p.depth_multiplier}*c + m", "c, m") if several else ("c", "c")
-        total = f"sum over {over} of pointwise_kernel[{place}, f] * {first}"
+    return at if p.up == 1 else f"({at}) / {p.up}"
+
+
+def _equation(p: ConvProblem, total: str, y: str = "y") -> str:
+    """An output of the stage, `y`, as its activation makes it of the bias and the sum."""
     total = f"bias[f] + {total}" if p.bias else total
     if row(p.activation).rowwise:
-        return f"y[t, :] = {p.activation.name} over f of ({total})"
-    return f"y[t, f] = {total}" if p.activation == LINEAR else f"y[t, f] = {p.activation.name}({total})"
+        return f"{y}[t, :] = {p.activation.name} over f of ({total})"
+    return f"{y}[t, f] = {total}" if p.activation == LINEAR else f"{y}[t, f] = {p.activation.name}({total})"
 
 
-def work(p: ConvProblem) -> str:
+def work(p: Problem) -> str:
     """Multiply-adds of one sample, or of one output step where the length is free."""
     if p.steps is None:
         return f"{p.products:,} multiply-adds an output step"

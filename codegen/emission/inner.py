@@ -6,10 +6,10 @@ from itertools import accumulate
 from math import prod
 
 from codegen.emission.interface import kernels
-from codegen.planning.plan import KernelPlan
+from codegen.planning.plan import AnyPlan
 
 
-def inner_names(plan: KernelPlan, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+def inner_names(plan: AnyPlan, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
     """The C names of the functions of `plan.parts`: what they compute, numbered where one of `words` serves several."""
     count = len(plan.parts)
     if count > len(words):
@@ -17,7 +17,7 @@ def inner_names(plan: KernelPlan, name: str, words: tuple[str, ...]) -> tuple[st
     return tuple(f"{name}_{word}" for word in words[:count])
 
 
-def kernel_places(plan: KernelPlan) -> tuple[tuple[str, int], ...]:
+def kernel_places(plan: AnyPlan) -> tuple[tuple[str, int], ...]:
     """The name of each kernel, and where it begins in the array that `pack` makes of all."""
     found = kernels(plan)
     if len(found) == 1:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from codegen.emission.cfunction import CFunction, Parameter
 from codegen.emission.macros import Meaning
 from codegen.emission.microkernel import index
-from codegen.planning.plan import KernelPlan
-from codegen.problem.conv_problem import ConvProblem
+from codegen.planning.plan import AnyPlan
+from codegen.problem.problem import Problem
 
 
-def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
+def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
     """The arguments of the public function `name`, in their fixed order."""
     p, c = plan.problem, plan.problem.format.c
     steps = "steps" if p.steps is None else str(p.steps)
@@ -36,51 +36,51 @@ def parameters(plan: KernelPlan, name: str) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def kernels(plan: KernelPlan) -> tuple[tuple[str, KernelPlan], ...]:
+def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
     """The kernels of the plan in the order of its arguments: the name of each, and the plan that reads it."""
-    if not plan.problem.depth_multiplier:
-        return (("kernel", plan),)
-    if plan.inner is not None and plan.inner.problem.depth_multiplier:
+    names = plan.problem.kernel_names
+    if len(names) == 1:
+        return ((names[0], plan),)
+    if plan.inner is not None and plan.inner.problem.kernel_names == names:
         return kernels(plan.inner)
-    each, across = plan.parts
-    return ("depthwise_kernel", each), ("pointwise_kernel", across)
+    return tuple(zip(names, plan.parts, strict=True))
 
 
-def kernel_shape(plan: KernelPlan) -> str:
+def kernel_shape(plan: AnyPlan) -> str:
     """The shape of a kernel in words."""
     p = plan.problem
     return f"({p.kernel_size}, {p.group_channels}, {p.filters}): taps, channels of a group, filters"
 
 
-def weight_names(plan: KernelPlan, name: str) -> tuple[str, ...]:
+def weight_names(plan: AnyPlan, name: str) -> tuple[str, ...]:
     """The C names of the kernels and the bias inside of the function `name`: arguments, or tables of the file."""
     prefix = f"{name}_" if plan.weights == "baked" else ""
     labels = [*(label for label, _ in kernels(plan)), *["bias"] * plan.problem.bias]
     return tuple(prefix + label for label in labels)
 
 
-def workspace_size(plan: KernelPlan, steps: str = "steps") -> str:
+def workspace_size(plan: AnyPlan, steps: str = "steps") -> str:
     """The bytes of workspace in C: a number, or an expression in the number of steps."""
     return index((plan.workspace_step_bytes, steps), plan.workspace_bytes)
 
 
-def stored(plan: KernelPlan) -> str:
+def stored(plan: AnyPlan) -> str:
     """The C type of the kernel array's numbers."""
     return plan.kernel_format.c
 
 
-def whole(plan: KernelPlan, name: str) -> CFunction:
+def whole(plan: AnyPlan, name: str) -> CFunction:
     """The function that does all of the work."""
     return CFunction(name, parameters(plan, name))
 
 
-def sliced(plan: KernelPlan, name: str) -> CFunction:
+def sliced(plan: AnyPlan, name: str) -> CFunction:
     """The one that does a slice of it."""
     more = (Parameter("slice", "ptrdiff_t"), Parameter("slices", "ptrdiff_t"))
     return CFunction(f"{name}_slice", (*parameters(plan, name), *more))
 
 
-def entry(plan: KernelPlan, name: str) -> CFunction:
+def entry(plan: AnyPlan, name: str) -> CFunction:
     """The function that the algorithm's template writes: all of the work, or one slice of it."""
     return sliced(plan, name) if plan.sliced else whole(plan, name)
 
@@ -90,13 +90,13 @@ def out_steps(name: str, linkage: str) -> CFunction:
     return CFunction(f"{name}_out_steps", (Parameter("steps", "ptrdiff_t"),), "ptrdiff_t", linkage)
 
 
-def _shape(p: ConvProblem, length: str, lanes: int, rows: str, columns: str) -> str:
+def _shape(p: Problem, length: str, lanes: int, rows: str, columns: str) -> str:
     if p.channels_last:
         return f"({length}, {lanes}): {rows}, {columns}"
     return f"({lanes}, {length}): {columns}, {rows}"
 
 
-def meanings(plan: KernelPlan) -> dict[str, Meaning]:
+def meanings(plan: AnyPlan) -> dict[str, Meaning]:
     """The header's macros by their suffix, but for the counts of packed weights."""
     p = plan.problem
     found = {} if p.steps is None else {"STEPS": Meaning(p.steps), "OUT_STEPS": Meaning(p.out_steps(p.steps))}

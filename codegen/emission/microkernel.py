@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from codegen.emission.cformat import times
 from codegen.functions.activations import LINEAR
-from codegen.planning.plan import KernelPlan
+from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
 
@@ -217,7 +217,7 @@ def share(count: int) -> tuple[str, str]:
     return f"{count} * slice / slices", f"{count} * (slice + 1) / slices"
 
 
-def chunk_loop(plan: KernelPlan) -> str:
+def chunk_loop(plan: AnyPlan) -> str:
     """The head of the loop over the chunks of the work, all of them or those of a slice."""
     first, last = ("chunks * slice / slices", "chunks * (slice + 1) / slices") if plan.sliced else ("0", "chunks")
     return count_loop("chunk", first, last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from codegen.emission import (
     bilinear,
@@ -23,13 +24,13 @@ from codegen.emission.writer import Writer
 from codegen.errors import PlanError, UsageError
 from codegen.installed import registering
 from codegen.planning.algorithms.table import ALGORITHMS
-from codegen.planning.plan import Algorithm, KernelPlan, S
+from codegen.planning.plan import Algorithm, AnyPlan, P, S
 
 __all__ = ["WRITERS", "registered", "writer"]
 
 NAME = re.compile(r"[a-z]\w{0,31}", re.ASCII)  # a word of plans' keys, which wisdom holds
 
-WRITERS: dict[str, Writer] = {
+WRITERS: dict[str, Writer[Any, Any]] = {
     "direct_filters": direct_filters.WRITER,
     "direct_steps": direct_steps.WRITER,
     "depthwise": depthwise.WRITER,
@@ -45,7 +46,7 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-def writer(plan: KernelPlan) -> Writer:
+def writer(plan: AnyPlan) -> Writer[Any, Any]:
     """The writer of the plan's algorithm. Raises PlanError where the algorithm is no longer registered."""
     found = WRITERS.get(plan.algorithm.name)
     if found is None:
@@ -54,7 +55,7 @@ def writer(plan: KernelPlan) -> Writer:
 
 
 @contextmanager
-def registered(algorithm: Algorithm[S], how: Writer[S], texts: Mapping[str, str]) -> Iterator[None]:
+def registered(algorithm: Algorithm[S, P], how: Writer[S, P], texts: Mapping[str, str]) -> Iterator[None]:
     """Within it the planner asks `algorithm` too, after all others, and `how` writes its plans by templates of `texts`.
 
     Raises UsageError for a name that no plan's key can begin with.

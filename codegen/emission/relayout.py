@@ -42,7 +42,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     arguments = ["rows", *["count"] * free, *weight_names(plan, name), "sums"]
     if inner.has_workspace:
         arguments.append(f"rows + {here + there}")
-    phases = min(p.dilation, p.out_steps(p.steps)) if p.steps is not None else 0
+    phases = min(p.stages[0].dilation, p.out_steps(p.steps)) if p.steps is not None else 0
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
     return {
         "schedule": schedule,
@@ -54,6 +54,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "in_run": schedule.length * p.channels,
         "out_run": schedule.outs * p.filters,
         "phases": phases,
+        "dilation": p.stages[0].dilation,
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),

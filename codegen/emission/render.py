@@ -21,7 +21,7 @@ from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.plan import KernelPlan
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +117,7 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     from codegen.emission.registry import writer
 
     how, inner = writer(plan), ""
-    for part, inner_name in zip(plan.parts, inner_names(plan, name, how.inner), strict=True):
+    for part, inner_name in zip(plan.parts, inner_names(plan, name, how.words(plan)), strict=True):
         rewritten = replace(part, sliced=plan.sliced and how.slices_inner, least_outs=how.least_outs(plan))
         inner += within(rewritten, inner_name)
     body = _environment().get_template(how.template).render(context | written(how.view(plan, name)))
@@ -215,15 +215,16 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
     }
 
 
-def _lengths(p: ConvProblem) -> dict[str, Any]:
+def _lengths(p: Problem) -> dict[str, Any]:
     """What is known of the numbers of steps, and the C of what is not."""
     outs = p.out_steps(p.steps) if p.steps is not None else 0
-    left, padding = lengths.padding(p)
+    walk = p.walk or p.stages[0]  # of several that walk over the steps only the numbers are printed
+    left, padding = lengths.padding(walk)
     return {
         "free": p.steps is None,
         "outs": outs,
-        "out_steps": CText(lengths.out_steps(p)),
-        "room": CText(lengths.room(p, padding)),
+        "out_steps": CText(lengths.out_steps(walk)),
+        "room": CText(lengths.room(walk, padding)),
         "left": CText(left),
         "in_numbers": None if p.steps is None else p.steps * p.channels,
         "out_numbers": None if p.steps is None else outs * p.out_filters,
@@ -242,9 +243,9 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
     p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
     kernel, bias = weights
     kernel = stored_as.encode(kernel)
-    given = p.stage_kernels(kernel) if p.depth_multiplier else (kernel,)
+    given = p.stage_weights(kernel, None)
     tables = []
-    for (label, part), array in zip(kernels(plan), given, strict=True):
+    for (label, part), (_, array, _) in zip(kernels(plan), given, strict=True):
         packed = part.pack(array)
         text = cformat.table(packed.tolist(), stored_as)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))

@@ -1,7 +1,9 @@
-"""What `templates/separable.c.j2` prints: the chunks, the panel, the calls of both stages."""
+"""What `templates/separable.c.j2` prints: the chunks, the panel, the calls of the stages."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, times
@@ -9,45 +11,67 @@ from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import chunk_loop, index, offset
 from codegen.emission.writer import Writer
-from codegen.planning.algorithms.separable import Schedule, is_padded, room
+from codegen.planning.algorithms.separable import Schedule, is_padded, room, widths
 from codegen.planning.plan import KernelPlan
+from codegen.problem.problem import Chain
 
-INNER = ("depthwise", "pointwise")  # what its inner functions compute, as their names end
+
+@dataclass(frozen=True)
+class Buffer:
+    """What the stage of that `number` makes, `width` numbers a step, in the workspace at the C expression `place`."""
+
+    name: str
+    place: str
+    width: int
+    number: int
 
 
-def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
+def inner(plan: KernelPlan[Schedule, Chain]) -> tuple[str, ...]:
+    """What its inner functions compute, as their names end."""
+    return plan.problem.names
+
+
+def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    panel, between = (size // p.item_bytes for size in room(p, schedule))
-    first, second, *bias = weight_names(plan, name)
-    spare = offset("between", between)
+    panel, *sizes = (size // p.item_bytes for size in room(p, schedule))
+    buffers, spare = _buffers(p, sizes)
+    names, out = [buffer.name for buffer in buffers], "y" if schedule.whole else offset("y", (p.filters, "from"))
+    kernels, biases = weight_names(plan, name)[: len(p.stages)], weight_names(plan, name)[len(p.stages) :]
     calls = []
-    for function, part, x, count, kernels, y in zip(
-        inner_names(plan, name, INNER),
-        plan.parts,
-        ("x" if schedule.whole else "in", "between"),
-        ("count", "now"),
-        ([first], [second, *bias]),
-        ("between", "y" if schedule.whole else offset("y", (p.filters, "from"))),
-        strict=True,
-    ):
-        arguments = [x, *[count] * (not schedule.whole), *kernels, y, *[spare] * part.has_workspace]
+    for i, (function, part) in enumerate(zip(inner_names(plan, name, p.names), plan.parts, strict=True)):
+        x = names[i - 1] if i else "x" if schedule.whole else "in"
+        given = kernels[i], *(biases if part.problem.bias else ())
+        counted = [] if schedule.whole else ["now" if i else "count"]
+        arguments = [x, *counted, *given, [*names, out][i], *[spare] * part.has_workspace]
         calls.append(f"{function}({', '.join(arguments)});")
     return {
         "schedule": schedule,
         "padded": is_padded(p) and not schedule.whole,
-        "width": p.channels * p.depth_multiplier,
+        "between": buffers[0],
+        "further": buffers[1:],
         "panel_numbers": panel,
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
         "chunks": _chunks(plan, schedule),
         "chunk_loop": [chunk_loop(plan)] * (plan.sliced or not schedule.whole),
         "at": f"{times(p.stride, 'from')} - left" if is_padded(p) else times(p.stride, "from"),
+        "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "count": index((p.stride, "now"), p.reach - p.stride),
         "calls": tuple(calls),
     }
 
 
-def _chunks(plan: KernelPlan[Schedule], schedule: Schedule) -> str:
+def _buffers(p: Chain, sizes: Sequence[int]) -> tuple[tuple[Buffer, ...], str]:
+    """What lies between the stages, of so many numbers each, and the C expression of the place behind."""
+    found, before = [], ""
+    for number, (width, size) in enumerate(zip(widths(p), sizes, strict=True), 1):
+        name = "between" if number == 1 else f"between_{number}"
+        found.append(Buffer(name, before, width, number))
+        before = offset(name, size)
+    return tuple(found), before
+
+
+def _chunks(plan: KernelPlan[Schedule, Chain], schedule: Schedule) -> str:
     """How many chunks there are: a number where it is known."""
     p = plan.problem
     if schedule.whole:
@@ -55,7 +79,7 @@ def _chunks(plan: KernelPlan[Schedule], schedule: Schedule) -> str:
     return ceil_over("outs", schedule.outs) if p.steps is None else str(-(-p.out_steps(p.steps) // schedule.outs))
 
 
-def least_outs(plan: KernelPlan[Schedule]) -> int:
+def least_outs(plan: KernelPlan[Schedule, Chain]) -> int:
     """The outputs that a chunk has at least: those of the last one, where they are known."""
     schedule, p = plan.schedule, plan.problem
     if p.steps is None or not p.out_steps(p.steps):
@@ -63,4 +87,4 @@ def least_outs(plan: KernelPlan[Schedule]) -> int:
     return p.out_steps(p.steps) % schedule.outs or schedule.outs
 
 
-WRITER = Writer(template="separable.c.j2", view=view, inner=INNER, least_outs=least_outs)
+WRITER = Writer(template="separable.c.j2", view=view, inner=inner, least_outs=least_outs)

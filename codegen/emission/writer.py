@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from codegen.emission.expressions import Place
-from codegen.planning.plan import KernelPlan, S
+from codegen.planning.plan import AnyPlan, KernelPlan, P, S
 
 
 @dataclass(frozen=True)
@@ -45,34 +45,39 @@ class Packing:
         return self.matrix is not None or self.tap_step is not None
 
 
-PackingOf = Callable[[KernelPlan], Packing | None]
+PackingOf = Callable[[AnyPlan], Packing | None]
 
 
-def _no_lanes(plan: KernelPlan) -> set[int]:
+def _no_lanes(plan: AnyPlan) -> set[int]:
     return set()
 
 
-def _no_packing(plan: KernelPlan, inner: PackingOf) -> None:
+def _no_packing(plan: AnyPlan, inner: PackingOf) -> None:
     return None
 
 
-def _unknown(plan: KernelPlan) -> int:
+def _unknown(plan: AnyPlan) -> int:
     return 0
 
 
 @dataclass(frozen=True)
-class Writer(Generic[S]):
-    """The text of an algorithm's plans. `S` is the type of their schedules.
+class Writer(Generic[S, P]):
+    """The text of an algorithm's plans. `S` is the type of their schedules, `P` that of their problems.
 
     `view(plan, name)` are the variables of `template`, a file of templates/, beside those of every kernel.
     `lanes(plan)` are the vector widths in use beside those of the plan's inner ones. `packing(plan, inner)` is how C
-    packs the plan's one kernel, None where it cannot; `inner` tells it of the plan's inner ones.
+    packs the plan's one kernel, None where it cannot; `inner` tells it of the plan's inner ones. `inner` is what the
+    functions of the plan's inner ones compute, as their names end.
     """
 
     template: str
-    view: Callable[[KernelPlan[S], str], dict[str, Any]]
-    lanes: Callable[[KernelPlan[S]], set[int]] = _no_lanes
-    packing: Callable[[KernelPlan[S], PackingOf], Packing | None] = _no_packing
+    view: Callable[[KernelPlan[S, P], str], dict[str, Any]]
+    lanes: Callable[[KernelPlan[S, P]], set[int]] = _no_lanes
+    packing: Callable[[KernelPlan[S, P], PackingOf], Packing | None] = _no_packing
     slices_inner: bool = False  # a slice of the kernel is one of its inner function
-    inner: tuple[str, ...] = ("inner",)  # what the functions of the plan's inner ones compute, as their names end
-    least_outs: Callable[[KernelPlan[S]], int] = _unknown  # the outputs that each call of an inner one has at least
+    inner: tuple[str, ...] | Callable[[KernelPlan[S, P]], tuple[str, ...]] = ("inner",)
+    least_outs: Callable[[KernelPlan[S, P]], int] = _unknown  # the outputs that each call of an inner one has at least
+
+    def words(self, plan: KernelPlan[S, P]) -> tuple[str, ...]:
+        """`inner` of a plan."""
+        return self.inner(plan) if callable(self.inner) else self.inner

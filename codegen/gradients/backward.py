@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codegen.errors import ShapeError
+from codegen.functions import activations
 from codegen.functions.activations import LINEAR
 from codegen.gradients.libraries import Backward
 from codegen.installed import forgetful
 from codegen.numbers import arrays
 from codegen.planning.plan import Accuracy
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import ConvProblem, Problem
 from codegen.problem.targets import Target, target_named
 from codegen.specs.kinds import Spec
 
@@ -55,7 +56,7 @@ def backward(
     *,
     target: str = "native",
     accuracy: Accuracy = "fast",
-    problem: ConvProblem | None = None,
+    problem: Problem | None = None,
 ) -> Gradients:
     """The gradients of a loss whose gradient with respect to the layer's output is `dy`, for the input `x`.
 
@@ -71,50 +72,60 @@ def backward(
     bias = weights.get("bias")
     dy = _like_output(found.problem, x, dy, "dy")
     if found.problem.activation != LINEAR:
-        linear = replace(found.problem, epilogue=found.problem.epilogue.start)
-        z = found.before_activation(x, kernel, bias) if z is None else _like_output(linear, x, z, "z")
-    dz, dbias = found.last.output_gradient(dy, z)
-    dx, dkernel = found.through(x, kernel, dz)
+        linear = found.problem.with_epilogue(found.problem.epilogue.start)
+        z = None if z is None else _like_output(linear, x, z, "z")
+    dx, dkernel, dbias = found.back(x, kernel, bias, dy, z)
     named = {"kernel": dkernel.reshape(weights["kernel"].shape)} if plain else _named(spec, weights, dkernel)
     return Gradients(dx, named if dbias is None else named | {"bias": dbias})
 
 
 @dataclass(frozen=True)
 class Way:
-    """The way back through a problem of known length, in one stage or two: the last comes first."""
+    """The way back through a problem of known length, whose stages have a `Backward` each."""
 
-    problem: ConvProblem
-    last: Backward
-    first: Backward | None = None  # of the stage before
+    problem: Problem
+    stages: tuple[Backward, ...]
 
-    def before_activation(self, x: Array, kernel: Array, bias: Array | None) -> Array:
-        """The output before the activation."""
-        if self.first is None:
-            return self.last.forward(x, kernel, bias)
-        each, across = self.problem.stage_kernels(kernel)
-        return self.last.forward(self.first.forward(x, each), across, bias)
+    def back(
+        self, x: Array, kernel: Array, bias: Array | None, dy: Array, z: Array | None
+    ) -> tuple[Array, Array, Array | None]:
+        """(dx, dkernel flat, dbias or None); `z` is the output before its activation, where it is known."""
+        weights = self.problem.stage_weights(kernel, bias)
+        reads: list[Array] = [x]
+        before: list[Array | None] = []
+        for stage, (p, taps, added) in zip(self.stages[:-1], weights[:-1], strict=True):
+            sums = stage.forward(reads[-1], taps, added)
+            before.append(sums)
+            reads.append(_activated(p, sums))
+        if z is None and self.problem.activation != LINEAR:
+            z = self.stages[-1].forward(reads[-1], *weights[-1][1:])
+        before.append(z)
+        dkernels: list[Array] = []
+        dbiases: list[Array] = []
+        back = zip(*map(reversed, (self.stages, weights, reads, before)), strict=True)
+        for stage, (p, taps, _), read, given in back:
+            dz, dbias = stage.output_gradient(dy, given if p.activation != LINEAR else None)
+            dkernels.insert(0, stage.kernel_gradient(read, dz).ravel())
+            dbiases[:0] = [] if dbias is None else [dbias]
+            dy = stage.input_gradient(taps, dz)
+        return dy, np.concatenate(dkernels), np.concatenate(dbiases) if dbiases else None
 
-    def through(self, x: Array, kernel: Array, dz: Array) -> tuple[Array, Array]:
-        """(dx, dkernel), the latter flat."""
-        if self.first is None:
-            return self.last.input_gradient(kernel, dz), self.last.kernel_gradient(x, dz).ravel()
-        each, across = self.problem.stage_kernels(kernel)
-        between = self.first.forward(x, each)
-        dbetween = self.last.input_gradient(across, dz)
-        dacross = self.last.kernel_gradient(between, dz)
-        deach = self.first.kernel_gradient(x, dbetween)
-        return self.first.input_gradient(each, dbetween), np.concatenate([deach.ravel(), dacross.ravel()])
+
+def _activated(problem: ConvProblem, sums: Array) -> Array:
+    """What a stage hands to the next one of its sums, in the problem's dtype."""
+    if problem.activation == LINEAR:
+        return sums
+    rows = sums if problem.channels_last else sums.swapaxes(1, 2)
+    y = activations.reference(problem.activation, rows.astype("float64"), problem.dtype)
+    return np.ascontiguousarray(y if problem.channels_last else y.swapaxes(1, 2), problem.dtype)
 
 
 @forgetful
 @lru_cache(maxsize=256)
-def way(problem: ConvProblem, steps: int, target: Target, accuracy: Accuracy) -> Way:
+def way(problem: Problem, steps: int, target: Target, accuracy: Accuracy) -> Way:
     """The way back through `problem` for that many steps."""
-    problem = at_length(problem, steps)
-    if not problem.depth_multiplier:
-        return Way(problem, Backward(problem, target, accuracy))
-    first, last = (Backward(stage, target, accuracy) for stage in problem.stages())
-    return Way(problem, last, first)
+    problem = problem.at_length(steps)
+    return Way(problem, tuple(Backward(stage, target, accuracy) for stage in problem.stages))
 
 
 def _named(spec: Spec, weights: Mapping[str, Array], dkernel: Array) -> dict[str, Array]:
@@ -134,13 +145,7 @@ def _split(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Arra
     return {name: part.reshape(shapes[name]) for name, part in zip(shapes, parts, strict=True)}
 
 
-def at_length(problem: ConvProblem, steps: int) -> ConvProblem:
-    """The same problem for a known number of steps."""
-    left, right = problem.pads(steps)
-    return replace(problem, steps=steps, pad_left=left, pad_right=right, centred=False)
-
-
-def _like_output(problem: ConvProblem, x: Array, given: Any, name: str) -> Array:
+def _like_output(problem: Problem, x: Array, given: Any, name: str) -> Array:
     """`given` as a contiguous array of the output's shape and dtype. Raises ShapeError."""
     array = arrays.cast(given, problem.dtype, name)
     assert problem.steps is not None

@@ -76,7 +76,7 @@ def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact", *, b
     `beside` are the names of all layers whose headers may be included together.
     """
     _serves(spec)
-    problem = spec.lower()
+    problem = spec.convolution()
     if problem.steps is None:
         shape = (98, problem.channels) if problem.channels_last else (problem.channels, 98)
         raise UsageError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.machine.loader import Kernel
-    from codegen.problem.conv_problem import ConvProblem
+    from codegen.problem.problem import Problem
 
     Array = NDArray[Any]
 
@@ -216,7 +216,7 @@ class Held:
             weights = self._initial = self._once.setdefault("made", self._held(by_layer.initial((spec,))[spec.name]))
         return weights
 
-    def _problem(self, channels: int) -> ConvProblem:
+    def _problem(self, channels: int) -> Problem:
         """The problem for that many channels; the layer is left as it is."""
         if self.built:
             if channels != self.spec.channels:
@@ -225,7 +225,7 @@ class Held:
         free = (None, channels) if self._spec.channels_last else (channels, None)
         return self._spec.build(free).lower()
 
-    def _problem_for(self, x: Array) -> ConvProblem:
+    def _problem_for(self, x: Array) -> Problem:
         """The problem, built for x's channels on the first call; x's channels and steps are held to it."""
         last = self._spec.channels_last
         channels = x.shape[2 if last else 1]
@@ -240,11 +240,11 @@ class Held:
             raise ShapeError(keras_messages.after(told, said))
         return self._lowered()
 
-    def _lowered(self) -> ConvProblem:
+    def _lowered(self) -> Problem:
         found = self._once.get("problem")
-        return cast("ConvProblem", found or self._once.setdefault("problem", self.spec.lower()))
+        return cast("Problem", found or self._once.setdefault("problem", self.spec.lower()))
 
-    def _outs(self, problem: ConvProblem, steps: int, batch: int | None = None) -> int:
+    def _outs(self, problem: Problem, steps: int, batch: int | None = None) -> int:
         """Output steps. Raises ShapeError for a length that a fixed layer does not take, or that leaves no output."""
         if problem.steps is not None and steps != problem.steps:
             free = (None, problem.channels) if problem.channels_last else (problem.channels, None)
@@ -252,7 +252,7 @@ class Held:
             raise ShapeError(f"`{self.name}`: x has {steps} steps, expected {problem.steps}; {hint}")
         outs = problem.out_steps(steps)
         if outs < 1:
-            padded = problem.pad_left + problem.pad_right
+            padded = sum(problem.pads(steps))
             zeros = f" and {padded} zero{'s' * (padded > 1)} of padding" if padded else ""
             room = f"x has {steps} step{'s' * (steps > 1)}{zeros}, the kernel reaches over {problem.reach}"
             told = f"`{self.name}`: {room if steps else 'x has 0 steps'}: no output is left; give more steps"
@@ -260,7 +260,7 @@ class Held:
             raise ShapeError(keras_messages.after(told, keras_messages.no_output((batch, *shape))))
         return outs
 
-    def _out_shape(self, problem: ConvProblem, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _out_shape(self, problem: Problem, shape: tuple[int, ...]) -> tuple[int, ...]:
         batch, steps = shape[0], shape[1 if problem.channels_last else 2]
         outs = self._outs(problem, steps, batch)
         return (batch, outs, problem.out_filters) if problem.channels_last else (batch, problem.out_filters, outs)

@@ -20,7 +20,7 @@ from codegen.planning.plan import KernelPlan, Request, Rigor
 from codegen.problem.targets import runs_here
 
 if TYPE_CHECKING:
-    from codegen.problem.conv_problem import ConvProblem
+    from codegen.problem.problem import Problem
 
 __all__ = ["Timing", "choice", "contenders", "measure"]
 
@@ -134,7 +134,7 @@ def _ready(plan: KernelPlan) -> Callable[[], None] | None:
     return kernel.bind(x, y, kernel.pack(draw(*problem.kernel_shape).clip(-most, most)), bias)
 
 
-def _shape(problem: ConvProblem, steps: int, lanes: int) -> tuple[int, int, int]:
+def _shape(problem: Problem, steps: int, lanes: int) -> tuple[int, int, int]:
     return (1, steps, lanes) if problem.channels_last else (1, lanes, steps)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from codegen.errors import GenConvError, ShapeError
 from codegen.planning.plan import KernelPlan
 from codegen.problem import reference
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class ReferenceKernel:
         return lambda: self.run(x, y, kernel, bias)
 
 
-def steps_of(p: ConvProblem, x: Array) -> int:
+def steps_of(p: Problem, x: Array) -> int:
     """The steps of an array of inputs."""
     return int(x.shape[1 if p.channels_last else 2])
 

@@ -6,6 +6,7 @@ what it cannot see.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -16,7 +17,7 @@ from codegen.functions import activations
 from codegen.functions.activations import LINEAR
 from codegen.planning.plan import KernelPlan
 from codegen.problem import reference
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import ConvProblem, Problem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 THREADS = (1, 2, 4)  # no more than a trial has samples, and more: each takes whole samples, or a slice of all
 GATHERED = 1 << 20  # numbers of x that NumPy multiplies at a time
+MOST_EXACT = 2  # stages whose outputs on whole numbers have no more digits than float32
 ROUGH = 2.0**-40  # of a float64 activation that NumPy itself computes in float64
 
 
@@ -74,13 +76,15 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
                 raise refusal(f"it writes beside its arrays, given {tried.steps} steps", compiler)
 
 
-def _expected(p: ConvProblem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
+def _expected(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
     """(what the outputs `tried.at` are, how far a right kernel may be off), each (samples, outputs, filters).
 
     Activations of float64 are computed with more digits; where NumPy has no more, some of theirs are not looked at.
     """
+    if len(p.stages) > MOST_EXACT or any(stage.activation != LINEAR for stage in p.stages[:-1]):
+        return _by_definition(p, tried, weights)
     x = tried.x if p.channels_last else tried.x.swapaxes(1, 2)
-    sums = _sums(p, x, weights.kernel, weights.bias, tried.at)
+    sums = _sums(p.stage_weights(weights.kernel, weights.bias), x, tried.at)
     slack = np.broadcast_to(weights.slack * tried.scales[:, None, None], sums.shape)
     if p.activation == LINEAR:
         return sums, slack
@@ -93,30 +97,49 @@ def _expected(p: ConvProblem, tried: Trial, weights: Weights) -> tuple[Array, Ar
         return exact, allowed
 
 
-def _sums(p: ConvProblem, x: Array, kernel: Array, bias: Array | None, at: Array) -> Array:
-    """The outputs `at` before the activation, (samples, outputs, filters), by problem.py's formula, in x's dtype."""
-    if p.depth_multiplier:
-        (each, across), (first, second) = p.stages(), p.stage_kernels(kernel)
-        between = _sums(each, x, first, None, at)
-        return _sums(replace(across, steps=len(at)), between, second, bias, np.arange(len(at)))
+def _by_definition(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
+    """The same where what lies between stages is no whole number, or a large one: with the reference's bound."""
+    exact = reference.convolve(p, tried.x, weights.kernel, weights.bias, dtype=p.format.exact_in)
+    allowed = reference.bound(p, tried.x, weights.kernel, weights.bias)
+    found, off = (each if p.channels_last else each.swapaxes(1, 2) for each in (exact, allowed))
+    return found[:, tried.at], off[:, tried.at]
+
+
+def _sums(stages: Sequence[tuple[ConvProblem, Array, Array | None]], x: Array, at: Array) -> Array:
+    """The outputs `at` of the last stage before its activation, (samples, outputs, filters), in x's dtype.
+
+    By problem.py's formula; of the stages before only what these outputs read.
+    """
+    *before, (p, kernel, bias) = stages
+    steps, held = x.shape[1], None
+    for stage, *_ in before:
+        steps = stage.out_steps(steps)
+    if before and len(at):
+        found, place = _places(p, steps, at)
+        held = np.unique(place[found]) if found.any() else np.zeros(1, int)
+        x = _sums(before, x, held)
     taps = kernel.reshape(p.kernel_size, p.group_channels, p.groups, p.group_filters).transpose(2, 0, 1, 3)
     matrix = taps.reshape(p.groups, -1, p.group_filters)
     y = np.empty((len(x), len(at), p.filters), x.dtype)
     few = max(1, GATHERED // (len(x) * p.kernel_size * p.channels))
     for begin in range(0, len(at), few):
-        window = _windows(p, x, at[begin : begin + few])
+        found, place = _places(p, steps, at[begin : begin + few])
+        window = _windows(x, found, place if held is None else np.searchsorted(held, place))
         rows = window.reshape(-1, p.kernel_size, p.groups, p.group_channels).transpose(2, 0, 1, 3)
         sums = rows.reshape(p.groups, len(rows[0]), -1) @ matrix
         y[:, begin : begin + few] = sums.transpose(1, 0, 2).reshape(len(x), -1, p.filters)
     return y if bias is None else y + bias
 
 
-def _windows(p: ConvProblem, x: Array, at: Array) -> Array:
-    """What each tap of the outputs `at` finds in x, (samples, outputs, taps, channels): 0 outside the input."""
-    steps = x.shape[1]
+def _places(p: ConvProblem, steps: int, at: Array) -> tuple[Array, Array]:
+    """Whether each tap of the outputs `at` finds an input step, and which, (outputs, taps)."""
     position = at[:, None] * p.stride + np.arange(p.kernel_size) * p.dilation - p.pads(steps)[0]
-    found = (position >= 0) & (position < p.spread(steps)) & (position % p.up == 0)
-    window = x[:, np.where(found, position // p.up, 0)]
+    return (position >= 0) & (position < p.spread(steps)) & (position % p.up == 0), position // p.up
+
+
+def _windows(x: Array, found: Array, place: Array) -> Array:
+    """The rows of x at each place that is `found`, (samples, outputs, taps, channels); 0 at the others."""
+    window = x[:, np.where(found, place, 0)]
     if not found.all():
         window[:, ~found] = 0
     return np.asarray(window)

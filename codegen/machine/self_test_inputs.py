@@ -23,7 +23,7 @@ from codegen.machine.self_test_outputs import marks, turns
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.error_bounds import is_transform
 from codegen.planning.plan import KernelPlan
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,8 +82,8 @@ class Weights:
         """Large numbers where sums are direct, as few of them are equal; small ones where a transform rounds."""
         p, rounds = plan.problem, is_transform(plan)
         spacing = plan.kernel_format.spacing
-        taps, most = (3, 3) if rounds else (15, 15 if p.depth_multiplier or p.terms > 1 << 16 else 63)
-        size = _rms(taps) * _rms(most) * sqrt(p.terms) * (_rms(taps) if p.depth_multiplier else 1)
+        taps, most = (3, 3) if rounds else (15, 15 if len(p.stages) > 1 or p.terms > 1 << 16 else 63)
+        size = _rms(taps) ** len(p.stages) * _rms(most) * sqrt(p.terms)
         largest = _factors(p)[-1]
         scale = 1.0 if p.activation == LINEAR else 2.0 ** -round(log2(size)) / (largest / p.format.of_pair(SCALES)[-1])
         step = (
@@ -106,7 +106,7 @@ class Trial:
     scales: Array
 
 
-def too_large(p: ConvProblem) -> bool:
+def too_large(p: Problem) -> bool:
     """Whether one sample of the fixed length takes more memory or time than a trial may."""
     if p.steps is None:
         return False
@@ -125,7 +125,7 @@ def trials(plan: KernelPlan, weights: Weights) -> Iterator[Trial]:
             yield Trial(_inputs(p, steps, at, weights.most, scales), steps, at, scales)
 
 
-def _factors(p: ConvProblem) -> tuple[int, ...]:
+def _factors(p: Problem) -> tuple[int, ...]:
     """What each sample is multiplied by before it is scaled."""
     if p.activation == LINEAR:
         return (1, 1)
@@ -196,7 +196,8 @@ def _lengths(plan: KernelPlan) -> list[int]:
         _with_all_taps(p, size - tile) for size in turns(plan) if tile < size <= LONG_TILE
     ]  # too few for a wider tile
     found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
-    found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES)) if p.centred]
+    if any(stage.centred for stage in p.stages):
+        found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES))]
     for outs in (2 * turn + 3 * tile + 1, turn + tile + 1):
         if _affordable(p, _with_all_taps(p, outs)):
             found.append(_with_all_taps(p, outs))
@@ -204,12 +205,12 @@ def _lengths(plan: KernelPlan) -> list[int]:
     return sorted({steps for steps in found if steps > 0 and _affordable(p, steps)})
 
 
-def _with_all_taps(p: ConvProblem, outs: int) -> int:
+def _with_all_taps(p: Problem, outs: int) -> int:
     """The least length that has `outs` outputs with all taps inside."""
     return -(-((max(1, outs) - 1) * p.stride + p.reach - 1) // p.up) + 1
 
 
-def _affordable(p: ConvProblem, steps: int) -> bool:
+def _affordable(p: Problem, steps: int) -> bool:
     bytes_in, bytes_out = (prod(shape(1, steps)) * p.item_bytes for shape in (p.in_shape, p.out_shape))
     return p.macs(steps) <= FREE_PRODUCTS and bytes_in <= ADDRESSES and bytes_out <= LARGE
 
@@ -218,7 +219,7 @@ def _looked_at(plan: KernelPlan, steps: int, samples: int) -> Array:
     """All outputs, or those around the plan's marks and, as far as time allows, some evenly between."""
     p = plan.problem
     outs = p.out_steps(steps)
-    gathered = samples * p.kernel_size * p.channels
+    gathered = samples * max(stage.kernel_size * stage.channels for stage in p.stages)
     most = min(PRODUCTS // (samples * p.products), NUMBERS // gathered, OUTPUTS // (samples * p.filters))
     if outs <= max(most, LEAST_LOOKED_AT):
         return np.arange(outs)
@@ -232,7 +233,7 @@ def _looked_at(plan: KernelPlan, steps: int, samples: int) -> Array:
     return np.array(sorted(found))
 
 
-def _inputs(p: ConvProblem, steps: int, at: Array, most: int, scales: Array) -> Array:
+def _inputs(p: Problem, steps: int, at: Array, most: int, scales: Array) -> Array:
     """x between margins; where it is large only what the outputs `at` read is drawn, and the rest is zero."""
     x = array(p.in_shape(len(scales), steps), p.dtype)
     rows, each = (x if p.channels_last else x.swapaxes(1, 2)), scales.astype(p.dtype)[:, None, None]
@@ -247,8 +248,12 @@ def _inputs(p: ConvProblem, steps: int, at: Array, most: int, scales: Array) -> 
     return x
 
 
-def _read(p: ConvProblem, steps: int, at: Array) -> Iterator[tuple[int, int]]:
-    """Runs of input steps, [first, last), that the outputs `at` read; they may overlap."""
+def _read(problem: Problem, steps: int, at: Array) -> Iterator[tuple[int, int]]:
+    """Runs of input steps, [first, last), that the outputs `at` read; they may overlap. All of them for some chains."""
+    p = problem.stages[0]
+    if problem.walk is not p:
+        yield 0, steps
+        return
     apart = np.flatnonzero(np.diff(at) > 1) + 1 if p.stride <= p.reach else np.arange(1, len(at))
     spread = p.dilation > 1 and p.stride < p.dilation
     taps = range(p.kernel_size) if spread else (0,)

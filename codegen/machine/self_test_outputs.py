@@ -28,8 +28,9 @@ def marks(plan: KernelPlan, outs: int) -> list[int]:
         last = (outs - 1) // chunk * chunk
         inner = [mark * _a_row(plan) for part in plan.parts for mark in _segments(part)]
         found += [start + mark for start in (0, last) for mark in inner]
-    if p.dilation > 1:  # neighbours in a tile of a transform, or in a panel of phases, lie the dilation apart
-        found += [p.dilation * turn for turn in (1, 2, 3, outs // p.dilation // 2, (outs - 1) // p.dilation)]
+    apart = p.stages[0].dilation
+    if apart > 1:  # neighbours in a tile of a transform, or in a panel of phases, lie the dilation apart
+        found += [apart * turn for turn in (1, 2, 3, outs // apart // 2, (outs - 1) // apart)]
     return [mark for mark in found if 0 <= mark <= outs]
 
 

@@ -15,7 +15,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +23,19 @@ from typing import TYPE_CHECKING
 from codegen.errors import UsageError
 from codegen.machine import cache, files, ownership
 from codegen.numbers.storage import AS_COMPUTED
+from codegen.problem.chain import Chain
 from codegen.problem.stages import BIASED
 
 if TYPE_CHECKING:
     from codegen.machine.compilers import Compiler
     from codegen.planning.plan import KernelPlan, Request
     from codegen.problem.conv_problem import ConvProblem
+    from codegen.problem.problem import Problem
 
 __all__ = ["Entry", "export_to", "forget", "import_from", "path", "recall", "remember", "strays"]
 
 MOST_BYTES = 1 << 23  # of a file that is read; some 30,000 entries
+MOST_TOLD = 500  # letters of a problem in a line; more would leave no room for what is asked beside it
 MOST_ENTRIES = 10_000  # that are kept, the newest
 VERSION = "v2"  # of a line: v1's keys were made of the names of Python's classes and fields
 LINE = re.compile(
@@ -149,8 +152,24 @@ def forget() -> None:
         path().unlink()
 
 
-def asked(p: ConvProblem) -> str:
+def asked(problem: Problem) -> str:
     """The problem in one word: its sizes, and what is not as usual. The names are wisdom's own, not those of fields."""
+    if isinstance(problem, Chain):
+        return _stage_by_stage(problem)
+    return _sizes(problem)
+
+
+def _stage_by_stage(chain: Chain) -> str:
+    """The sizes of both where the chain is one sum; else those of each stage, or their hash where they are many."""
+    each, *_, last = chain.stages
+    if chain.mixes_channels:
+        both = replace(each, filters=last.filters, groups=1, epilogue=last.epilogue)
+        return _sizes(both, depth_multiplier=each.group_filters)
+    told = "+".join(f"({_sizes(stage)})" for stage in chain.stages)
+    return told if len(told) <= MOST_TOLD else f"chain={hashlib.sha256(told.encode()).hexdigest()}"
+
+
+def _sizes(p: ConvProblem, depth_multiplier: int = 0) -> str:
     sizes = {"steps": p.steps, "channels": p.channels, "filters": p.filters, "kernel_size": p.kernel_size}
     others: dict[str, tuple[object, object]] = {  # (is, usually)
         "stride": (p.stride, 1),
@@ -160,7 +179,7 @@ def asked(p: ConvProblem) -> str:
         "pad_right": (p.pad_right, 0),
         "centred": (p.centred, False),
         "up": (p.up, 1),
-        "depth_multiplier": (p.depth_multiplier, 0),
+        "depth_multiplier": (depth_multiplier, 0),
         "channels_last": (p.channels_last, True),
         "dtype": (p.dtype, "float32"),
     }

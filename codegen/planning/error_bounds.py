@@ -62,7 +62,8 @@ def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Arra
     problem, dtype, terms = plan.problem, plan.problem.format, plan.problem.terms + 1
     beyond = problem.reach - 1
     every = replace(problem, stride=1, pad_left=beyond, pad_right=beyond, centred=False)
-    largest = reference.magnitude(every, x, kernel).max(axis=1, keepdims=True, initial=0)
+    rows = x if problem.channels_last else np.swapaxes(x, 1, 2)
+    largest = reference.magnitude(every, rows, kernel).max(axis=1, keepdims=True, initial=0)
     samples = np.abs(np.asarray(x, np.float64)).max(axis=(1, 2), keepdims=True, initial=0)
     weights = np.abs(np.asarray(kernel, np.float64)).max(axis=(0, 1))
     added = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))

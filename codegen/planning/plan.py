@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from math import prod
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Generic, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, cast, get_args
 
 from codegen.errors import UsageError
 from codegen.errors.quoting import exactly, plainly
@@ -15,7 +15,7 @@ from codegen.errors.suggest import expected
 from codegen.numbers.formats import STORED, Format
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.cost import Cost
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import ConvProblem, Problem
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from codegen.planning.transforms.transform import Transform
 
     S = TypeVar("S", default=Any)
+    P = TypeVar("P", bound=Problem, default=ConvProblem, covariant=True)
 else:
     from typing import TypeVar
 
-    S = TypeVar("S")
+    S, P = TypeVar("S"), TypeVar("P")
 
 Weights = Literal["argument", "packed", "baked"]
 """Where a kernel finds its weights: a C argument in Keras' shape; a C argument packed by `plan.pack`; a const table."""
@@ -69,10 +70,10 @@ def threads_asked(count: int) -> int:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of the planner."""
+class Request(Generic[P]):
+    """What is asked of the planner. `P` is the kind of its problem."""
 
-    problem: ConvProblem
+    problem: P
     target: Target
     weights: Weights = "argument"
     accuracy: Accuracy = "exact"
@@ -81,6 +82,11 @@ class Request:
     )
     storage: str = AS_COMPUTED  # of the weights: codegen.numbers.storage's words
 
+
+AnyRequest: TypeAlias = "Request[Any]"
+AnyAlgorithm: TypeAlias = "Algorithm[Any, Any]"
+AnyPlan: TypeAlias = "KernelPlan[Any, Any]"
+"""Those of a problem of whichever kind."""
 
 Plain = int | str | bool | None | tuple["Plain", ...]
 Key = tuple[Plain, ...]
@@ -108,10 +114,12 @@ class Transformed:
 
 
 @dataclass(frozen=True, repr=False)
-class Algorithm(Generic[S]):
-    """One way to compute: all that planning and the self-test ask of it. `S` is the type of its schedules.
+class Algorithm(Generic[S, P]):
+    """One way to compute: all that planning and the self-test ask of it.
 
-    `why_not(request)` is the reason why it cannot serve the request, None if it can; the flags below refuse first.
+    `S` is the type of its schedules, `P` that of its problems, whose kinds are `problems`.
+    `why_not(request)` is the reason why it cannot serve the request, None if it can; `problems` and the flags below
+    refuse first.
     `candidates(request, best_of_each)` are its plans, the best guess first; an algorithm that rewrites the problem asks
     `best_of_each` for the plans of the other one. `describe`, `pack` and `packed_numbers` are the plan's, see there.
     `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a
@@ -122,18 +130,18 @@ class Algorithm(Generic[S]):
     """
 
     name: str
-    why_not: Callable[[Request], str | None]
-    candidates: Callable[[Request, BestOfEach], list[KernelPlan[S]]]
-    describe: Callable[[KernelPlan[S]], str]
-    pack: Callable[[KernelPlan[S], np.ndarray], np.ndarray]
-    packed_numbers: Callable[[KernelPlan[S]], int]
+    why_not: Callable[[Request[P]], str | None]
+    candidates: Callable[[Request[P], BestOfEach], list[KernelPlan[S, P]]]
+    describe: Callable[[KernelPlan[S, P]], str]
+    pack: Callable[[KernelPlan[S, P], np.ndarray], np.ndarray]
+    packed_numbers: Callable[[KernelPlan[S, P]], int]
     key: Callable[[S], Key]
     turns: Callable[[S], tuple[int, ...]]
+    problems: tuple[type[Problem], ...] = (ConvProblem,)
     segments: Callable[[S], tuple[int, ...]] = _nothing
     inner_outputs: Callable[[S], int] = _one
     transformed: Callable[[S], Transformed] | None = None  # where the sums go through a transform, and so the weights
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
-    serves_stages: bool = False  # channel by channel and then across: a problem with a depth multiplier
     serves_upsampling: bool = False  # zeros between the input's steps
     serves_rows: bool = False  # activations of all filters of an output step together
 
@@ -142,7 +150,7 @@ class Algorithm(Generic[S]):
 
 
 @dataclass(frozen=True)
-class KernelPlan(Generic[S]):
+class KernelPlan(Generic[S, P]):
     """One way to compute `problem` on `target`.
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its record and its text only.
@@ -155,9 +163,9 @@ class KernelPlan(Generic[S]):
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
 
-    problem: ConvProblem
+    problem: P
     target: Target
-    algorithm: Algorithm[S]
+    algorithm: Algorithm[S, P]
     weights: Weights
     schedule: S
     cost: Cost
@@ -203,12 +211,12 @@ class KernelPlan(Generic[S]):
         return prod(p.kernel_shape) * self.kernel_format.bytes + p.bias * p.filters * p.item_bytes
 
     @property
-    def innermost(self) -> frozenset[Algorithm]:
+    def innermost(self) -> frozenset[AnyAlgorithm]:
         """The algorithms that do the sums."""
-        return frozenset[Algorithm]().union(*(part.innermost for part in self.parts)) or frozenset((self.algorithm,))
+        return frozenset().union(*(part.innermost for part in self.parts)) or frozenset((self.algorithm,))
 
     @property
-    def way(self) -> tuple[Algorithm, frozenset[Algorithm]]:
+    def way(self) -> tuple[AnyAlgorithm, frozenset[AnyAlgorithm]]:
         """The algorithm, and those that do its sums."""
         return self.algorithm, self.innermost
 

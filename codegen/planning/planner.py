@@ -10,8 +10,9 @@ from codegen.errors import PlanError
 from codegen.installed import forgetful
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
-from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
+from codegen.planning.plan import Accuracy, AnyAlgorithm, AnyPlan, AnyRequest, Request, Weights
+from codegen.problem.conv_problem import MOST_TABLE
+from codegen.problem.problem import Problem
 from codegen.problem.targets import Target
 
 __all__ = ["Survey", "answer", "best_of_each", "chosen", "plan", "survey", "why_not"]
@@ -23,10 +24,10 @@ MOST_GROWN = 2  # times a kernel's numbers that its const table may always hold:
 class Survey:
     """All that can be had: `found` plans, cheapest first, and the algorithms that serve not, each with its reason."""
 
-    found: tuple[KernelPlan, ...]
+    found: tuple[AnyPlan, ...]
     refused: tuple[tuple[str, str], ...]
 
-    def named(self, key: str) -> KernelPlan | None:
+    def named(self, key: str) -> AnyPlan | None:
         """The plan of that key; None if there is none such, whoever asks for it."""
         name = key.partition("-")[0]
         return next((plan for plan in self.found if plan.algorithm.name == name and plan.key == key), None)
@@ -34,11 +35,11 @@ class Survey:
 
 @forgetful
 @lru_cache(maxsize=256)
-def survey(request: Request) -> Survey:
+def survey(request: AnyRequest) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan."""
     from codegen.planning.algorithms.table import ALGORITHMS
 
-    found: list[KernelPlan] = []
+    found: list[AnyPlan] = []
     refused: list[tuple[str, str]] = []
     for algorithm in ALGORITHMS.values():
         reason = why_not(algorithm, request)
@@ -52,7 +53,7 @@ def survey(request: Request) -> Survey:
     return Survey(tuple(sorted(found, key=lambda plan: plan.cost.cycles)), tuple(refused))
 
 
-def _of_bounded_tables(plans: list[KernelPlan], request: Request) -> list[KernelPlan]:
+def _of_bounded_tables(plans: list[AnyPlan], request: AnyRequest) -> list[AnyPlan]:
     """Those of `plans` whose packed kernel is no larger than what a const table may hold, where it is to be one."""
     if request.weights != "baked":
         return plans
@@ -60,7 +61,7 @@ def _of_bounded_tables(plans: list[KernelPlan], request: Request) -> list[Kernel
     return [plan for plan in plans if plan.packed_numbers <= most]
 
 
-def _none(algorithm: Algorithm, request: Request, offered: bool) -> str:
+def _none(algorithm: AnyAlgorithm, request: AnyRequest, offered: bool) -> str:
     """Why an algorithm that could serve a request has no plan, or none of those that it `offered` is taken."""
     if offered:
         return f"the const table of its packed kernel would hold more than {MOST_TABLE:,} numbers"
@@ -69,9 +70,9 @@ def _none(algorithm: Algorithm, request: Request, offered: bool) -> str:
     return "no algorithm serves what it rewrites the layer to"
 
 
-def best_of_each(request: Request) -> list[KernelPlan]:
+def best_of_each(request: AnyRequest) -> list[AnyPlan]:
     """The cheapest plan of each `way`, cheapest first; none where no algorithm serves the request."""
-    best: dict[tuple[Algorithm, frozenset[Algorithm]], KernelPlan] = {}
+    best: dict[tuple[AnyAlgorithm, frozenset[AnyAlgorithm]], AnyPlan] = {}
     try:
         found = survey(request).found
     except PlanError:
@@ -81,32 +82,33 @@ def best_of_each(request: Request) -> list[KernelPlan]:
     return list(best.values())
 
 
-def why_not(algorithm: Algorithm, request: Request) -> str | None:
+def why_not(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     """The reason why the algorithm cannot serve the request, None if it can."""
     return _outside(algorithm, request) or algorithm.why_not(request)
 
 
-def _outside(algorithm: Algorithm, request: Request) -> str | None:
+def _outside(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
     if request.storage != AS_COMPUTED and algorithm.transformed:
         return f"it transforms its weights first, which would round them twice: not for {request.storage}"
     if request.problem.epilogue.rowwise and not algorithm.serves_rows:
         return "it ends with one number at a time, not with all filters of an output step"
-    if request.problem.depth_multiplier and not algorithm.serves_stages:
-        return "it knows one stage only, not channel by channel and then across"
+    if not isinstance(request.problem, algorithm.problems):
+        served = " or ".join(kind.told for kind in algorithm.problems)
+        return f"it serves {served}, not {request.problem.told}"
     if request.problem.up > 1 and not algorithm.serves_upsampling:
         return "it knows no zeros between the input's steps"
     return None
 
 
-def _stored(plans: list[KernelPlan], storage: str) -> list[KernelPlan]:
+def _stored(plans: list[AnyPlan], storage: str) -> list[AnyPlan]:
     """Those of `plans` that read each weight where it lies, told how it is stored there."""
     if storage == AS_COMPUTED:
         return plans
     return [_as_stored(plan, storage) for plan in plans if all(each.reads_stored for each in plan.innermost)]
 
 
-def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
+def _as_stored(plan: AnyPlan, storage: str) -> AnyPlan:
     """The plan with its weights stored so, to its innermost; on a target that has what widens them."""
     inner = _as_stored(plan.inner, storage) if plan.inner else None
     target = plan.target.widening() if STORED[storage].f16c else plan.target
@@ -115,17 +117,17 @@ def _as_stored(plan: KernelPlan, storage: str) -> KernelPlan:
 
 
 def plan(
-    problem: ConvProblem,
+    problem: Problem,
     target: Target,
     weights: Weights = "argument",
     accuracy: Accuracy = "exact",
     choice: str | None = None,
-) -> KernelPlan:
+) -> AnyPlan:
     """The answer to the request for these."""
     return answer(Request(problem, target, weights, accuracy), choice)
 
 
-def answer(request: Request, choice: str | None = None) -> KernelPlan:
+def answer(request: AnyRequest, choice: str | None = None) -> AnyPlan:
     """The plan with the lowest estimated cost, or the one whose key is `choice` where there is such a one.
 
     `rejected` tells of each other algorithm why it was not taken. Raises PlanError.
@@ -134,7 +136,7 @@ def answer(request: Request, choice: str | None = None) -> KernelPlan:
     return chosen(known, (known.named(choice) if choice else None) or known.found[0])
 
 
-def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
+def chosen(known: Survey, taken: AnyPlan) -> AnyPlan:
     """`taken` with the reasons of all others in `rejected`, in the order of the table."""
     from codegen.planning.algorithms.table import ALGORITHMS
 
@@ -145,5 +147,5 @@ def chosen(known: Survey, taken: KernelPlan) -> KernelPlan:
     return replace(taken, rejected=tuple((name, reasons[name]) for name in ALGORITHMS if name in reasons))
 
 
-def _compared(other: KernelPlan, taken: KernelPlan) -> str:
+def _compared(other: AnyPlan, taken: AnyPlan) -> str:
     return f"estimated at {other.cost.cycles / taken.cost.cycles:.2f} times the cycles, {other.cost.cycles:,.0f}"

@@ -10,13 +10,12 @@ here and nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import gcd, prod
-from typing import TYPE_CHECKING, Any
+from math import gcd
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from codegen.functions.activations import Activation
-from codegen.numbers.formats import COMPUTED, Format
-from codegen.problem import stages
 from codegen.problem.epilogue import Epilogue
+from codegen.problem.shapes import Shapes
+from codegen.problem.stages import BIASED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +27,7 @@ MOST_PHASES = 1024  # outputs between two input steps that have code of their ow
 
 
 @dataclass(frozen=True)
-class ConvProblem:
+class ConvProblem(Shapes):
     """One 1-D cross-correlation of one sample; hashable, the key of plans and of the cache.
 
     `steps` is the input's length, None where it is free. `kernel` arrays have Keras' shape
@@ -36,10 +35,9 @@ class ConvProblem:
     `pad_left` and `pad_right` are zeros in samples. With `centred` they are its largest values and the total shrinks
     with the length: total = max(0, pad_left + pad_right - (steps - 1) % stride), total // 2 of it on the left.
     `steps` are the input's own, before `up`; pads, stride and dilation count samples after it.
-    With a `depth_multiplier` there are two stages (`stages`): each channel is first convolved with so many kernels of
-    its own, without an epilogue; then a kernel of one tap mixes the channels. `kernel` is then flat, one after the
-    other.
     """
+
+    told: ClassVar[str] = "one convolution"
 
     steps: int | None
     channels: int
@@ -52,10 +50,9 @@ class ConvProblem:
     pad_right: int = 0
     centred: bool = False
     up: int = 1
-    depth_multiplier: int = 0
     channels_last: bool = True
     dtype: str = "float32"
-    epilogue: Epilogue = stages.BIASED
+    epilogue: Epilogue = BIASED
 
     @property
     def reach(self) -> int:
@@ -76,21 +73,12 @@ class ConvProblem:
         return self.filters // self.groups
 
     @property
-    def out_filters(self) -> int:
-        """Filters of y: those that the epilogue leaves."""
-        return self.filters // self.epilogue.shares
-
-    @property
     def kernel_shape(self) -> tuple[int, ...]:
-        if self.depth_multiplier:
-            return (sum(prod(stage.kernel_shape) for stage in self.stages()),)
         return self.kernel_size, self.group_channels, self.filters
 
     @property
     def terms(self) -> int:
         """Products in one output whose taps all lie inside the input; the most of any phase with `up`."""
-        if self.depth_multiplier:
-            return self.kernel_size * self.channels * self.depth_multiplier
         return -(-self.kernel_size // (self.up // gcd(self.up, self.dilation))) * self.group_channels
 
     @property
@@ -101,43 +89,56 @@ class ConvProblem:
         return min(self.kernel_size, self.up // gcd(self.up, self.dilation))
 
     @property
-    def format(self) -> Format:
-        """The format of input, sums and output, and of the weights as they are computed with."""
-        return COMPUTED[self.dtype]
-
-    @property
-    def item_bytes(self) -> int:
-        return self.format.bytes
-
-    @property
-    def bias(self) -> bool:
-        """Whether the sums begin with a bias."""
-        return any(isinstance(stage, stages.Bias) for stage in self.epilogue.stages)
-
-    @property
-    def activation(self) -> Activation:
-        """The activation among the stages of the epilogue, LINEAR where there is none."""
-        return stages.activation(self.epilogue)
-
-    @property
     def products(self) -> int:
         """Multiplications in one output step of all filters."""
-        if self.depth_multiplier:
-            return sum(stage.products for stage in self.stages())
         return self.terms * self.filters
 
-    def stages(self) -> tuple[ConvProblem, ConvProblem]:
-        """A separable problem as two plain ones: channel by channel, then across the channels."""
-        between = self.channels * self.depth_multiplier
-        each = replace(self, depth_multiplier=0, filters=between, groups=self.channels, epilogue=Epilogue())
-        steps = None if self.steps is None else self.out_steps(self.steps)
-        across = replace(self, depth_multiplier=0, steps=steps, channels=between, kernel_size=1, stride=1, up=1)
-        return each, replace(across, dilation=1, pad_left=0, pad_right=0, centred=False)
+    @property
+    def stages(self) -> tuple[ConvProblem, ...]:
+        """The problem as convolutions one after the other: itself."""
+        return (self,)
 
-    def stage_kernels(self, kernel: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The kernels of `stages` in one of kernel_shape."""
-        each, across = (stage.kernel_shape for stage in self.stages())
-        return kernel[: prod(each)].reshape(each), kernel[prod(each) :].reshape(across)
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """What the arrays of weights of its stages are called in C."""
+        return ("kernel",)
+
+    @property
+    def walk(self) -> ConvProblem:
+        """The convolution that alone reads other steps of the input than an output's own: itself."""
+        return self
+
+    def stage_weights(
+        self, kernel: NDArray[Any], bias: NDArray[Any] | None
+    ) -> tuple[tuple[ConvProblem, NDArray[Any], NDArray[Any] | None], ...]:
+        """Each of `stages` with its part of a kernel of kernel_shape and of the biases."""
+        return ((self, kernel, bias),)
+
+    def with_epilogue(self, epilogue: Epilogue) -> ConvProblem:
+        """The same with another epilogue of its outputs."""
+        return replace(self, epilogue=epilogue)
+
+    def at_length(self, steps: int | None) -> ConvProblem:
+        """The same for an input of so many steps, its padding settled; None for any number, `centred` as it is."""
+        if steps is None:
+            return replace(self, steps=None)
+        left, right = self.pads(steps)
+        return replace(self, steps=steps, pad_left=left, pad_right=right, centred=False)
+
+    def inside(self, steps: int | None, dilation: int | None = None) -> ConvProblem:
+        """The same in channels_last over so many samples (None: any number) that are all there, without padding.
+
+        With `dilation` the taps lie so far apart.
+        """
+        return replace(
+            self,
+            steps=steps,
+            dilation=dilation or self.dilation,
+            pad_left=0,
+            pad_right=0,
+            centred=False,
+            channels_last=True,
+        )
 
     def pads(self, steps: int) -> tuple[int, int]:
         """(left, right) zeros in samples for an input of `steps` samples."""
@@ -149,6 +150,11 @@ class ConvProblem:
     def spread(self, steps: int) -> int:
         """Samples from the first to the last of `steps` steps with up - 1 zeros between them."""
         return (steps - 1) * self.up + 1 if steps > 0 else 0
+
+    @property
+    def past(self) -> int:
+        """At most (steps * up + past) / stride outputs come of any number of steps, if that is not negative."""
+        return self.pad_left + self.pad_right - self.reach + self.stride + 1 - self.up
 
     def out_steps(self, steps: int) -> int:
         """Outputs for an input of `steps` samples; 0 where the kernel does not fit."""
@@ -163,15 +169,6 @@ class ConvProblem:
         first = max(0, -(origin // self.dilation))
         last = min(self.kernel_size, (self.spread(steps) - 1 - origin) // self.dilation + 1)
         return (first, last) if first < last else (0, 0)
-
-    def in_shape(self, batch: int, steps: int) -> tuple[int, int, int]:
-        """The shape of a batch of inputs of `steps` samples."""
-        return (batch, steps, self.channels) if self.channels_last else (batch, self.channels, steps)
-
-    def out_shape(self, batch: int, steps: int) -> tuple[int, int, int]:
-        """The shape of the outputs of a batch of inputs of `steps` samples."""
-        outs = self.out_steps(steps)
-        return (batch, outs, self.out_filters) if self.channels_last else (batch, self.out_filters, outs)
 
     def macs(self, steps: int) -> int:
         """Multiplications of the direct algorithm for one sample, taps in the padding counted."""

@@ -5,7 +5,6 @@ This is the definition that every kernel is held to. It is written to be read, n
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,27 +16,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.problem.conv_problem import ConvProblem
+    from codegen.problem.problem import Problem
 
     Array = NDArray[Any]
 
 
-def convolve(
-    problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None, *, dtype: str = "float64"
-) -> Array:
+def convolve(problem: Problem, x: Array, kernel: Array, bias: Array | None = None, *, dtype: str = "float64") -> Array:
     """y = activation(x correlated with kernel + bias), computed in `dtype`.
 
     x (batch, steps, channels), or (batch, channels, steps) where the problem says channels first; y likewise.
-    kernel (kernel_size, channels/groups, filters), bias (filters,) or None. The length is that of x: `problem.steps` is
-    not read. `dtype` is float64, longdouble (what float64 kernels are held to) or int64 (whole numbers, exact while
-    nothing passes 2**63; linear and relu only, whose results on whole numbers are whole).
+    kernel (kernel_size, channels/groups, filters), bias (filters,) or None, a chain's flat as its `stage_weights` reads
+    them. The length is that of x: `problem.steps` is not read. `dtype` is float64, longdouble (what float64 kernels are
+    held to) or int64 (whole numbers, exact while nothing passes 2**63; linear and relu only, whose results on whole
+    numbers are whole).
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        y = _activated(problem, _sums(problem, x, kernel, bias, dtype))
+        y = x if problem.channels_last else np.swapaxes(x, 1, 2)
+        for stage, taps, added in problem.stage_weights(kernel, bias):
+            y = _activated(stage, _sums(stage, y, taps, added, dtype))
     return y if problem.channels_last else np.swapaxes(y, 1, 2)
 
 
 def bound(
-    problem: ConvProblem, x: Array, kernel: Array, bias: Array | None = None, *, before: Array | None = None
+    problem: Problem, x: Array, kernel: Array, bias: Array | None = None, *, before: Array | None = None
 ) -> Array:
     """The largest |computed - exact| that a right direct kernel can show, for each output; shape as `convolve`.
 
@@ -50,23 +51,21 @@ def bound(
     |b| + Σ|w||x| is beyond the dtype's largest number, so that a sum on the way may be, and where a weight that is NaN
     or an infinity has its tap in the padding, which some algorithms skip and others multiply by 0, as Keras does.
     """
-    allowed = lost(problem, x, kernel, bias) if before is None else before
+    samples = np.asarray(x if problem.channels_last else np.swapaxes(x, 1, 2))
+    y, allowed = samples, np.zeros(())
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = _sums(problem, x, kernel, bias, "float64")
-        allowed = np.broadcast_to(allowed, sums.shape)
-        if problem.activation != LINEAR:
-            allowed = through_activation(problem, sums, _activated(problem, sums), allowed)
+        for stage, taps, added in problem.stage_weights(kernel, bias):
+            sums = _sums(stage, y, taps, added, "float64")
+            own = lost(stage, y, taps, added) if y is samples else _lost_behind(stage, y, allowed, taps, added)
+            allowed = np.broadcast_to(own if before is None else before, sums.shape)
+            y = _activated(stage, sums)
+            if stage.activation != LINEAR:
+                allowed = through_activation(stage, sums, y, allowed)
     return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
 
 
 def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
-    """The direct algorithm's bound before the activation, (batch, out steps, filters).
-
-    Of two stages: what the second one loses on the largest that the first one's outputs may be, and what it makes of
-    their errors.
-    """
-    if problem.depth_multiplier:
-        return _lost_in_stages(problem, x, kernel, bias)
+    """The direct algorithm's bound before the activation, as x: (batch, out steps, filters) of channels_last."""
     dtype, terms = problem.format, problem.terms + 1
     largest = magnitude(problem, x, kernel, bias)
     allowed = terms / (1 - terms * dtype.unit) * (dtype.unit * largest) + terms * dtype.least / 2
@@ -74,8 +73,7 @@ def lost(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> A
         allowed = np.where(np.isfinite(largest), allowed, np.nan)
         arrays = (None if each is None else np.where(np.isfinite(each), each, 0) for each in (x, kernel, bias))
         largest = magnitude(problem, *arrays)  # type: ignore[arg-type]  # x and kernel are never None
-        steps = x.shape[1 if problem.channels_last else 2]
-        allowed = np.where(_in_padding(problem, steps, ~np.isfinite(kernel)), np.inf, allowed)
+        allowed = np.where(_in_padding(problem, x.shape[1], ~np.isfinite(kernel)), np.inf, allowed)
     return np.where(largest + terms * dtype.unit * largest <= dtype.largest, allowed, np.inf)
 
 
@@ -93,24 +91,20 @@ def _in_padding(problem: ConvProblem, steps: int, strange: Array) -> Array:
     return np.asarray((outside & (position % problem.up == 0)) @ strange.any(axis=1))
 
 
-def _lost_in_stages(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None) -> Array:
-    (each, across), (first, second) = problem.stages(), problem.stage_kernels(kernel)
-    across = replace(across, channels_last=True)
-    error = lost(each, x, first, None)
-    open_ended = _sums(across, np.isinf(error), np.ones_like(second), None, "float64") > 0
+def _lost_behind(problem: ConvProblem, x: Array, error: Array, kernel: Array, bias: Array | None) -> Array:
+    """`lost` of a stage whose x is within `error` of what it should be.
+
+    It is what the stage loses on the largest that its x may be, and what it makes of the errors.
+    """
+    open_ended = _sums(problem, np.isinf(error), np.ones_like(kernel), None, "float64") > 0
     known = np.where(np.isfinite(error), error, 0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        between = np.abs(_sums(each, x, first, None, "float64")) + known
-    allowed = magnitude(across, known, second) + lost(across, between, second, bias)
+    allowed = magnitude(problem, known, kernel) + lost(problem, np.abs(x) + known, kernel, bias)
     return np.where(open_ended, np.inf, allowed)
 
 
 def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dtype: str) -> Array:
-    """bias + Σ kernel·x before the activation, (batch, out steps, filters) whatever the data format."""
-    if problem.depth_multiplier:
-        (each, across), (first, second) = problem.stages(), problem.stage_kernels(kernel)
-        return _sums(replace(across, channels_last=True), _sums(each, x, first, None, dtype), second, bias, dtype)
-    samples = np.asarray(x if problem.channels_last else np.swapaxes(x, 1, 2), dtype)
+    """bias + Σ kernel·x before the activation, (batch, out steps, filters) of x in channels_last."""
+    samples = np.asarray(x, dtype)
     taps = np.asarray(kernel, dtype).reshape(problem.kernel_size, problem.group_channels, problem.groups, -1)
     batch, steps, _ = samples.shape
     outs, (left, _) = problem.out_steps(steps), problem.pads(steps)
@@ -125,14 +119,14 @@ def _sums(problem: ConvProblem, x: Array, kernel: Array, bias: Array | None, dty
     return y if bias is None else y + np.asarray(bias, dtype)
 
 
-def _activated(problem: ConvProblem, sums: Array) -> Array:
+def _activated(problem: Problem, sums: Array) -> Array:
     """The activation with its options as a kernel of the problem's dtype holds them."""
     if problem.activation == LINEAR:
         return sums
     return activations.reference(problem.activation, sums, problem.dtype)
 
 
-def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array) -> Array:
+def through_activation(problem: Problem, sums: Array, y: Array, error: Array) -> Array:
     """How far the activation of something within `error` of `sums` can be from y, the activation of `sums`.
 
     inf and NaN stay what they are; one in a row that the activation takes together leaves the row without a promise.
@@ -150,7 +144,7 @@ def through_activation(problem: ConvProblem, sums: Array, y: Array, error: Array
     return np.where(sure, np.minimum(moved, np.finfo(np.float64).max), error)
 
 
-def _jump(problem: ConvProblem, sums: Array, error: Array) -> Array:
+def _jump(problem: Problem, sums: Array, error: Array) -> Array:
     """The same for one that jumps or grows without end: what it moves at most to either end of the interval.
 
     `error` more, because from a jump to its end it may come back by that: threshold's does. inf where both are.

@@ -16,6 +16,7 @@ from codegen.functions import activations, constraints, initializers, regularize
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 from codegen.problem.stages import ending
 from codegen.specs import names, rules
 from codegen.specs.parameters import (
@@ -152,8 +153,12 @@ class Spec:
         """The same layer for a known input shape. Raises as construction does."""
         return replace(self, input_shape=input_shape)
 
-    def lower(self) -> ConvProblem:
+    def lower(self) -> Problem:
         """The problem, without a Keras word. Raises SpecError E202 where the input's channels are not known."""
+        return self.convolution()
+
+    def convolution(self) -> ConvProblem:
+        """One convolution of these sizes, of which a kind's own `lower` makes what it is. Raises as `lower` does."""
         filters, groups = self._counts()
         channels = self._known_channels()
         reach = self.dilation_rate * (self.kernel_size - 1)
@@ -174,10 +179,7 @@ class Spec:
             dtype=self.dtype,
             epilogue=ending(self.use_bias, self.activation if self.own_activation is None else activations.LINEAR),
         )
-        if problem.steps is None:
-            return problem
-        left, right = problem.pads(problem.steps)
-        return replace(problem, pad_left=left, pad_right=right, centred=False)
+        return problem if problem.steps is None else problem.at_length(problem.steps)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Keras' shapes: `kernel`, and `bias` if there is one. Raises SpecError E202 as lower() does."""

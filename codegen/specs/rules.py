@@ -10,7 +10,8 @@ from codegen.errors import SpecError, keras_messages
 from codegen.errors.counting import counted
 from codegen.functions.activations import row
 from codegen.functions.initializers import Initializer
-from codegen.problem.conv_problem import C_BYTES, MOST_PHASES, MOST_TABLE, ConvProblem
+from codegen.problem.conv_problem import C_BYTES, MOST_PHASES, MOST_TABLE
+from codegen.problem.problem import Problem
 from codegen.specs.parameters import LARGEST, shown
 
 
@@ -77,7 +78,7 @@ def fits(spec: Definition) -> Iterator[SpecError]:
         yield SpecError("E303", message, field="kernel_size", hint=hint, keras=said)
 
 
-def halves(problem: ConvProblem) -> Iterator[SpecError]:
+def halves(problem: Problem) -> Iterator[SpecError]:
     """E308: an activation that makes one output of several filters has whole outputs."""
     shares = row(problem.activation).shares
     if problem.filters % shares:
@@ -87,11 +88,13 @@ def halves(problem: ConvProblem) -> Iterator[SpecError]:
         yield SpecError("E308", message, field="activation", hint=hint)
 
 
-def sizes(problem: ConvProblem) -> Iterator[SpecError]:
+def sizes(problem: Problem) -> Iterator[SpecError]:
     """E306: every array's numbers, and every distance in the input, are counted in 31 bits."""
     counts = {
         "kernel holds": prod(problem.kernel_shape),
-        "kernel with its padding reaches over": problem.reach + problem.pad_left + problem.pad_right,
+        "kernel with its padding reaches over": max(
+            stage.reach + stage.pad_left + stage.pad_right for stage in problem.stages
+        ),
     }
     if problem.steps is not None:
         counts["input holds"] = problem.steps * problem.channels
@@ -102,7 +105,7 @@ def sizes(problem: ConvProblem) -> Iterator[SpecError]:
             yield SpecError("E306", message, field="kernel_size", hint="make the layer smaller, or split it")
 
 
-def phases(problem: ConvProblem) -> Iterator[SpecError]:
+def phases(problem: Problem) -> Iterator[SpecError]:
     """E410: an output's taps depend on where it lies between two input steps; each such place has code of its own."""
     if problem.phases > MOST_PHASES:
         message = (
@@ -125,7 +128,7 @@ def initializers_fit(spec: Definition) -> Iterator[SpecError]:
             yield SpecError(wrong.code, message, field=field, hint=wrong.hint, keras=wrong.keras)
 
 
-def tables(problem: ConvProblem) -> Iterator[SpecError]:
+def tables(problem: Problem) -> Iterator[SpecError]:
     """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number."""
     numbers = prod(problem.kernel_shape)
     if numbers > MOST_TABLE:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.chain import Chain, separable
 from codegen.specs import rules
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Spec
 from codegen.specs.parameters import parameter, whole
@@ -39,8 +39,9 @@ class SeparableConv1DSpec(Spec):
     depthwise_constraint: Any = parameter(KERNEL_CONSTRAINT, "What holds the first kernel after an update.", None)
     pointwise_constraint: Any = parameter(KERNEL_CONSTRAINT, "What holds the second kernel after an update.", None)
 
-    def lower(self) -> ConvProblem:
-        return replace(super().lower(), depth_multiplier=self.depth_multiplier)
+    def lower(self) -> Chain:
+        """Channel by channel, without a bias; then a kernel of one tap mixes the channels."""
+        return separable(self.convolution(), self.depth_multiplier)
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         channels = self._known_channels()

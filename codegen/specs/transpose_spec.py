@@ -77,7 +77,7 @@ class Conv1DTransposeSpec(Spec):
     def lower(self) -> ConvProblem:
         """The convolution of the input, zeros between its steps, with the kernel turned (see `problem_weights`)."""
         left, right = self._pads()
-        return replace(super().lower(), stride=1, up=self.strides, pad_left=left, pad_right=right, centred=False)
+        return replace(self.convolution(), stride=1, up=self.strides, pad_left=left, pad_right=right, centred=False)
 
     def problem_weights(self, weights: Mapping[str, Array]) -> tuple[Array, Array | None]:
         """(kernel, bias or None): the kernel's taps in reverse, (kernel_size, channels, filters)."""

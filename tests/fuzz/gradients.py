@@ -25,7 +25,7 @@ from codegen.gradients import backward, libraries, rows
 from codegen.gradients import reference as definition
 from codegen.layers import kinds
 from codegen.problem import reference
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 from tests.support import strategies
 from tests.support.strategies import CURVED, EXACT, Layer
 
@@ -77,7 +77,7 @@ def trial(case: Case) -> str | None:
     layer, given = case.layer, strategies.data(case.layer, case.seed, whole=case.whole, batch=case.batch)
     held = kinds.of(layer.spec(dtype=case.dtype), accuracy=case.accuracy)
     held.set_weights(list(given.weights.values()))
-    problem = backward.at_length(held.spec.lower(), layer.steps)
+    problem = held.spec.lower().at_length(layer.steps)
     kernel, bias = held.spec.problem_weights(given.weights)
     z = reference.convolve(replace(problem, epilogue=problem.epilogue.start), given.x, kernel, bias)
     rng = np.random.default_rng(case.seed)
@@ -106,7 +106,7 @@ def trial(case: Case) -> str | None:
     return None
 
 
-def _before(problem: ConvProblem, dy: Any, z: Any, unit: float) -> tuple[Any, Any]:
+def _before(problem: Problem, dy: Any, z: Any, unit: float) -> tuple[Any, Any]:
     """(dz, how far it may be off), the latter at kinks as much as the slopes on both sides differ."""
     if problem.activation.name in strategies.ROWS:
         turned = (dy, z) if problem.channels_last else (dy.swapaxes(1, 2), z.swapaxes(1, 2))
@@ -119,20 +119,18 @@ def _before(problem: ConvProblem, dy: Any, z: Any, unit: float) -> tuple[Any, An
     return dy * slopes[1], np.abs(dy) * (np.max(slopes, axis=0) - np.min(slopes, axis=0) + 2 * unit)
 
 
-def _through(problem: ConvProblem, x: Any, kernel: Any, dz: Any) -> tuple[Any, Any]:
-    """(dx, dkernel, flat) by the definition, of one stage or two."""
-    assert problem.steps is not None
-    if not problem.depth_multiplier:
-        dx = definition.input_gradient(problem, problem.steps, kernel, dz)
-        return dx, definition.kernel_gradient(problem, x, dz).ravel()
-    (first, last), (each, across) = problem.stages(), problem.stage_kernels(kernel.ravel())
-    assert last.steps is not None
-    between = reference.convolve(first, x, each)
-    dbetween = definition.input_gradient(last, last.steps, across, dz)
-    flat = [definition.kernel_gradient(first, x, dbetween), definition.kernel_gradient(last, between, dz)]
-    return definition.input_gradient(first, problem.steps, each, dbetween), np.concatenate(
-        [one.ravel() for one in flat]
-    )
+def _through(problem: Problem, x: Any, kernel: Any, dz: Any) -> tuple[Any, Any]:
+    """(dx, dkernel, flat) by the definition, of any number of linear stages without a bias before the last."""
+    flat = kernel if len(problem.stages) == 1 else kernel.ravel()
+    reads, dkernels = [x], []
+    stages = [(stage, taps) for stage, taps, _ in problem.stage_weights(flat, None)]
+    for stage, taps in stages[:-1]:
+        reads.append(reference.convolve(stage, reads[-1], taps))
+    for (stage, taps), read in zip(reversed(stages), reversed(reads), strict=True):
+        assert stage.steps is not None
+        dkernels.insert(0, definition.kernel_gradient(stage, read, dz).ravel())
+        dz = definition.input_gradient(stage, stage.steps, taps, dz)
+    return dz, np.concatenate(dkernels)
 
 
 def _flat_weights(spec: Any, arrays: dict[str, Any]) -> Any:

@@ -17,7 +17,6 @@ from codegen.errors import UsageError
 from codegen.functions import activations
 from codegen.gradients import emit
 from codegen.gradients import reference as definition
-from codegen.gradients.backward import at_length
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import KINDS
@@ -97,7 +96,7 @@ def run(layers: list[Layer], headers: list[str], folder: Path, tools: Toolchain)
     with (folder / "calls.bin").open("wb") as file:
         for number, layer in enumerate(layers):
             given = strategies.data(layer, number, whole=True)
-            p = at_length(spec_of(layer, number).lower(), layer.steps)
+            p = spec_of(layer, number).lower().at_length(layer.steps)
             rng = np.random.default_rng(number)
             z, dy = (rng.integers(-8, 9, p.out_shape(1, layer.steps)).astype(p.dtype) for _ in range(2))
             start = rng.integers(-8, 9, p.kernel_shape).astype(p.dtype)

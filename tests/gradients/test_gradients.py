@@ -17,7 +17,6 @@ from codegen.bench.peers import pytorch
 from codegen.functions import activations
 from codegen.gradients import plan as planning
 from codegen.gradients import reference as definition
-from codegen.gradients.backward import at_length
 from codegen.gradients.input import input_problem, turned
 from codegen.gradients.libraries import Backward
 from codegen.layers import kinds
@@ -227,7 +226,7 @@ def gradients(layer: Layer, given: strategies.Data, dy: np.ndarray, **options: A
 
 def expected(layer: Layer, given: strategies.Data, dy: np.ndarray) -> tuple[ConvProblem, np.ndarray, np.ndarray]:
     """(the problem at the layer's length, the kernel in its shape, dz), in float64."""
-    problem = at_length(layer.spec().lower(), layer.steps)
+    problem = layer.spec().lower().at_length(layer.steps)
     kernel = given.kernel.reshape(problem.kernel_shape)
     linear = replace(problem, epilogue=problem.epilogue.start)
     z = reference.convolve(linear, given.x, kernel, given.bias)
@@ -286,7 +285,7 @@ def test_gradients_are_those_of_torch_s_autograd(specs: int) -> None:
     }
     for number, layer in enumerate(strategies.random_layers(max(1, specs // SHARE), seed=51, curved=False)):
         given = strategies.data(layer, number, whole=True, batch=2)
-        p = at_length(layer.spec().lower(), layer.steps)
+        p = layer.spec().lower().at_length(layer.steps)
         dy = whole(p.out_shape(2, layer.steps), number, "float32")
         first = given.x if not p.channels_last else given.x.swapaxes(1, 2)
         x = torch.tensor(first, dtype=torch.float32, requires_grad=True)

@@ -15,6 +15,7 @@ from codegen.machine import loader, thread_pool
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Request
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import native
@@ -30,7 +31,7 @@ PROBLEMS = {
     "wide": ConvProblem(None, 520, 520, 4, groups=520, pad_left=3),
     "far": ConvProblem(150, 1536, 1536, 4, groups=1536, pad_left=3),
     "channels_first": ConvProblem(1000, 5, 7, 9, dilation=2, pad_left=8, pad_right=8, channels_last=False),
-    "separable": ConvProblem(700, 12, 40, 3, pad_left=1, pad_right=1, depth_multiplier=2),
+    "separable": separable(ConvProblem(700, 12, 40, 3, pad_left=1, pad_right=1), 2),
     "rows": ConvProblem(None, 12, 40, 3, pad_left=1, epilogue=ending(activation=activations.get("softmax"))),
     "halves": ConvProblem(500, 12, 40, 3, channels_last=False, epilogue=ending(activation=activations.get("glu"))),
     "long": ConvProblem(640, 8, 16, 40, pad_left=20, pad_right=19),

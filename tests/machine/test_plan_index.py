@@ -22,6 +22,7 @@ from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import Algorithm, KernelPlan, Request
 from codegen.problem import reference
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS, native
@@ -45,7 +46,7 @@ PROBLEMS = (
     ConvProblem(400, 1, 1, 65),
     ConvProblem(64, 16, 48, 3, groups=4),
     ConvProblem(64, 16, 16, 3, up=2),
-    ConvProblem(64, 16, 16, 3, depth_multiplier=2),
+    separable(ConvProblem(64, 16, 16, 3), 2),
     ConvProblem(64, 16, 16, 3, epilogue=ending(activation=activations.get("softmax"))),
 )
 

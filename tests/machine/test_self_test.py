@@ -26,6 +26,7 @@ from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
@@ -46,7 +47,7 @@ PROBLEMS = {
         None, 3, 8, 5, stride=3, pad_left=1, pad_right=3, centred=True, epilogue=ending(activation=GLU)
     ),
     "relayout": ConvProblem(500, 6, 4, 5, up=3, pad_left=4, pad_right=4),
-    "separable": ConvProblem(900, 8, 12, 3, depth_multiplier=2, pad_left=2),
+    "separable": separable(ConvProblem(900, 8, 12, 3, pad_left=2), 2),
     "groups, channels first": ConvProblem(700, 8, 12, 3, groups=4, dilation=2, channels_last=False),
     "float64": ConvProblem(130, 3, 5, 4, dtype="float64", epilogue=ending(activation=TANH)),
     "depthwise": ConvProblem(None, 40, 40, 4, groups=40, pad_left=3),

@@ -26,6 +26,7 @@ from codegen.machine import compilers, measure, wisdom
 from codegen.machine.compilers import Compiler
 from codegen.planning import planner
 from codegen.planning.plan import KernelPlan, Request
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.stages import ending
@@ -264,12 +265,15 @@ def test_a_problems_word_tells_each_of_its_fields_in_words_of_its_own() -> None:
     """Whatever the fields are called: a field that the word leaves out would give one problem's answer to another."""
     assert wisdom.asked(SMALL) == "steps=64,channels=8,filters=16,kernel_size=3"
     other = replace(
-        ConvProblem(None, 4, 6, 5, 2, 3, 2, 7, 8, True, 2, 0, False, "float64"),
+        ConvProblem(None, 4, 6, 5, 2, 3, 2, 7, 8, True, 2, False, "float64"),
         epilogue=ending(False, get("leaky_relu")),
     )
     assert wisdom.asked(other) == (
         "steps=None,channels=4,filters=6,kernel_size=5,stride=2,dilation=3,groups=2,pad_left=7,pad_right=8,centred=True,"
         "up=2,channels_last=False,dtype=float64,bias=False,activation=leaky_relu(negative_slope=0.2)"
+    )
+    assert wisdom.asked(separable(replace(SMALL, stride=2, channels_last=False), 3)) == (
+        "steps=64,channels=8,filters=16,kernel_size=3,stride=2,depth_multiplier=3,channels_last=False"
     )
     changes = {bool: lambda value: not value, int: lambda value: value + 1, str: lambda value: "float64"}
     words = {wisdom.asked(SMALL)}

@@ -336,6 +336,6 @@ class TestSeparable:
 
     def _told(self, change: Callable[..., None]) -> None:
         right, problem = trial(self.SPEC, "exact"), self.SPEC.lower()
-        other = _Changed(right, lambda kernel: change(*problem.stage_kernels(kernel)))
+        other = _Changed(right, lambda kernel: change(*(taps for _, taps, _ in problem.stage_weights(kernel, None))))
         assert all(found.ok for found in verify.compare(right, normal(self.SPEC)))
         assert not given_by(replace(right, kernel=other), normal(self.SPEC)).ok

@@ -26,6 +26,7 @@ from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.algorithms.tiling import Panel, Segment, Span, Starts, Tile
 from codegen.planning.plan import KernelPlan, Key, Request
+from codegen.problem import chain
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
@@ -43,7 +44,7 @@ PROBLEMS = {
     "relayout": FIRST,
     "strides_as_channels": replace(FIRST, channels=2, kernel_size=8, stride=4),
     "upsampled": replace(DENSE, up=2),
-    "separable": replace(DENSE, depth_multiplier=2),
+    "separable": chain.separable(DENSE, 2),
     "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
     "rolled": DENSE,
 }

@@ -48,7 +48,7 @@ def test_the_bound_covers_what_both_stages_round(monkeypatch: pytest.MonkeyPatch
     rng = np.random.default_rng(1)
     x, kernel, bias = (rng.standard_normal(shape).astype("f") for shape in ((1, 400, 40), problem.kernel_shape, 30))
     exact, allowed = reference.convolve(problem, x, kernel, bias), reference.bound(problem, x, kernel, bias)
-    (deep, wide), each = problem.stage_kernels(kernel), problem.stages()[0]
+    (each, deep, _), (_, wide, _) = problem.stage_weights(kernel, bias)
     between = np.zeros((392, 40), np.float32)
     for k in range(9):
         between += x[0, k : k + 392] * deep[k, 0]

@@ -18,6 +18,7 @@ from codegen.language import elaborate, evaluate, reader
 from codegen.planning import planner
 from codegen.planning.algorithms import cost, output_phases, tiling
 from codegen.planning.plan import Accuracy, Request
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec
@@ -143,7 +144,7 @@ def test_a_free_length_is_told_for_steps_that_leave_outputs(reach: int) -> None:
         ConvProblem(None, 4, 16, 2, dilation=reach - 1),
         ConvProblem(None, 1, 1, reach),
         ConvProblem(None, 4, 4, reach, channels_last=False, stride=3),
-        ConvProblem(None, 4, 8, 2, dilation=reach - 1, depth_multiplier=1),
+        separable(ConvProblem(None, 4, 8, 2, dilation=reach - 1), 1),
         ConvProblem(None, 4, 8, 5, dilation=reach // 2, up=2, pad_left=reach),
     ):
         assert cost.outs_told(problem) >= 512 // problem.stride

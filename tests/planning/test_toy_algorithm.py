@@ -27,6 +27,7 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem import reference
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS, native
 from tests.support import carried, cprogram, strategies, trials
@@ -179,7 +180,7 @@ def test_a_name_that_cannot_be_had(name: str) -> None:
 
 def test_the_planner_outside_it_serves_no_more_than_it_says(toy: None) -> None:
     reasons = {
-        "one stage only": replace(PROBLEM, depth_multiplier=1),
+        "it serves one convolution, not a chain": separable(PROBLEM, 1),
         "no zeros between": replace(PROBLEM, up=2),
     }
     for reason, problem in reasons.items():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from codegen.machine.loader import CompiledKernel, Kernel
     from codegen.planning.plan import Accuracy
-    from codegen.problem.conv_problem import ConvProblem
+    from codegen.problem.problem import Problem
     from codegen.specs.kinds import Spec
 
 __all__ = ["arguments", "run"]
@@ -143,7 +143,7 @@ def lengths(spec: Spec) -> list[int]:
     return sorted({shortest, shortest + 1, problem.reach + problem.stride, 4 * problem.reach + 61})
 
 
-def _shape(problem: ConvProblem, batch: int, steps: int) -> tuple[int, int, int]:
+def _shape(problem: Problem, batch: int, steps: int) -> tuple[int, int, int]:
     return (batch, steps, problem.channels) if problem.channels_last else (batch, problem.channels, steps)
 
 
@@ -198,7 +198,7 @@ def _error(kernel: Kernel, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, b
         return np.where(same, 0, np.abs(y - exact)).astype(np.float64)
 
 
-def _stays_whole(problem: ConvProblem, exact: np.ndarray) -> bool:
+def _stays_whole(problem: Problem, exact: np.ndarray) -> bool:
     """Whether sums of small whole numbers fit the dtype's digits, and the activation keeps them whole exactly."""
     import numpy as np
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import gcd, inf
 
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 from codegen.problem.targets import Target
 
 LATENCY = 4.4  # cycles until an accumulator can be used again: what a step of a small tile costs at least
@@ -24,7 +24,7 @@ CALL = 12  # cycles to set up a tile: loads of the bias, stores, the branch
 FREE_STEPS = 1024  # the length that the cost of a free length is told for: see steps_told
 
 
-def steps_told(problem: ConvProblem) -> int:
+def steps_told(problem: Problem) -> int:
     """The input steps that a plan's cost is told for: the problem's own, and for a free length 1,024.
 
     Where the kernel reaches over more than half of these it is so many beyond its reach, so that there are outputs.
@@ -35,7 +35,7 @@ def steps_told(problem: ConvProblem) -> int:
     return FREE_STEPS if short else FREE_STEPS + problem.receptive_field
 
 
-def outs_told(problem: ConvProblem) -> int:
+def outs_told(problem: Problem) -> int:
     """The output steps of `steps_told`."""
     return problem.out_steps(steps_told(problem))
 

@@ -14,7 +14,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Chain, ConvProblem, Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +62,8 @@ def why_not(request: Request) -> str | None:
     problem = request.problem
     if problem.channels_last:
         return "the input is channels_last already"
+    if problem.walk is not problem.stages[0]:
+        return "a stage behind the first reads more than its output's own step"
     if (problem.channels, problem.filters) == (1, 1):
         return "one channel and one filter are the same in both layouts"
     if problem.steps is not None and not problem.out_steps(problem.steps):
@@ -73,7 +75,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
     problem = request.problem
     schedules = [_along(request, room) for room in PANEL_BYTES]
-    if problem.steps is not None and problem.stride == 1 and problem.dilation >= LEAST_RUN:
+    if problem.steps is not None and problem.stride == 1 and problem.stages[0].dilation >= LEAST_RUN:
         schedules += [_across(request, room) for room in PANEL_BYTES]
     plans = [
         _plan(request, schedule, inner)
@@ -97,12 +99,12 @@ def _along(request: Request, room: int) -> Schedule:
 
 def _across(request: Request, room: int) -> Schedule:
     """Chunks of neighbouring phases of the dilation, over the whole length."""
-    p = request.problem
+    p, first = request.problem, request.problem.stages[0]
     outs = cost.outs_told(p)
-    outs_runs = -(-outs // p.dilation)
-    runs = outs_runs + p.kernel_size - 1
+    outs_runs = -(-outs // first.dilation)
+    runs = outs_runs + first.kernel_size - 1
     fit = room // p.item_bytes // (runs * p.channels + outs_runs * p.filters)
-    phases = _even(min(p.dilation, outs), max(LEAST_RUN, fit))
+    phases = _even(min(first.dilation, outs), max(LEAST_RUN, fit))
     return _schedule(request, True, (phases, outs_runs), (phases, runs))
 
 
@@ -122,15 +124,7 @@ def _schedule(request: Request, phases: bool, outs: tuple[int, int], samples: tu
 def _inner(request: Request, schedule: Schedule, best_of_each: BestOfEach) -> list[KernelPlan]:
     """The best plan of each algorithm for a chunk."""
     p = request.problem
-    problem = replace(
-        p,
-        steps=None if p.steps is None else schedule.rows,
-        dilation=schedule.length if schedule.phases else p.dilation,
-        pad_left=0,
-        pad_right=0,
-        centred=False,
-        channels_last=True,
-    )
+    problem = p.inside(None if p.steps is None else schedule.rows, schedule.length if schedule.phases else None)
     weights = request.weights if request.weights == "argument" else "packed"
     return best_of_each(replace(request, problem=problem, weights=weights))
 
@@ -142,7 +136,7 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
         turns = outs / schedule.outs
         inside = inner.cost.cycles * schedule.outs / cost.outs_told(inner.problem)
     else:
-        turns = -(-(min(p.dilation, outs) if schedule.phases else outs) // schedule.outs)
+        turns = -(-(min(p.stages[0].dilation, outs) if schedule.phases else outs) // schedule.outs)
         inside = inner.cost.cycles
     here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
     known = p.item_bytes if p.steps is not None else 0
@@ -163,7 +157,7 @@ def _moves(rows: int, columns: int, lanes: int, row_bytes: int) -> float:
     return rows * -(-columns // lanes) * lanes * MOVED * cost.crowding(lanes, row_bytes)
 
 
-def panel_bytes(numbers: int, problem: ConvProblem) -> int:
+def panel_bytes(numbers: int, problem: Problem) -> int:
     """Bytes of a panel in the workspace: whole cache lines."""
     return -(-numbers * problem.item_bytes // LINE) * LINE
 
@@ -208,5 +202,5 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    serves_stages=True,
+    problems=(ConvProblem, Chain),
 )

@@ -12,7 +12,7 @@ from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import panel_bytes
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Chain, ConvProblem, Problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """The best plan of each algorithm for the sums, cheapest first."""
     problem = request.problem
     weights = request.weights if request.weights == "argument" else "packed"
-    asked = replace(request, problem=replace(problem, epilogue=problem.epilogue.before_rows), weights=weights)
+    asked = replace(request, problem=problem.with_epilogue(problem.epilogue.before_rows), weights=weights)
     return [_plan(request, inner) for inner in best_of_each(asked)]
 
 
@@ -69,10 +69,10 @@ def sums_at(plan: KernelPlan[Schedule]) -> int:
     return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem)
 
 
-def _sums(p: ConvProblem) -> tuple[int, int]:
-    """Bytes that hold the sums of any number of steps: always, and a step. There are (steps * up + past) / stride."""
-    each, past = p.filters * p.item_bytes, p.pad_left + p.pad_right - p.reach + p.stride + 1 - p.up
-    return max(0, -(-each * past // p.stride)), -(-each * p.up // p.stride)
+def _sums(p: Problem) -> tuple[int, int]:
+    """Bytes that hold the sums of any number of steps: always, and a step."""
+    each = p.filters * p.item_bytes
+    return max(0, -(-each * p.past // p.stride)), -(-each * p.up // p.stride)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
@@ -117,7 +117,7 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    serves_stages=True,
+    problems=(ConvProblem, Chain),
     serves_upsampling=True,
     serves_rows=True,
 )

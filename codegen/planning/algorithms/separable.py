@@ -14,8 +14,8 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
 from codegen.planning.cost import Cost
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
-from codegen.problem.conv_problem import ConvProblem
+from codegen.planning.plan import Algorithm, AnyRequest, BestOfEach, KernelPlan, Key, Request
+from codegen.problem.problem import Chain, ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,28 +34,31 @@ class Schedule:
     whole: bool
 
 
-def why_not(request: Request) -> str | None:
+def why_not(request: Request[Chain]) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
     problem = request.problem
-    if not problem.depth_multiplier:
-        return "there is one stage"
+    if problem.walk is not problem.stages[0]:
+        return "a stage behind the first reads more than its output's own step"
+    if any(stage.epilogue.operands for stage in problem.stages[:-1]):
+        return "a stage before the last reads a bias, and the C has one for the last alone"
     if not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
         return "its chunks are rows of all channels, which lie apart in channels_first"
     return None
 
 
-def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
+def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[KernelPlan[Schedule, Chain]]:
     """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
     schedules = [_chunks(request.problem, room) for room in CHUNK_BYTES]
     whole = _whole(request.problem)
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
-        each, across = (_survey(request, stage, best_of_each) for stage in _stages(request.problem, schedule))
-        plans += [_plan(request, schedule, first, second) for first in each for second in across[:1]]
+        first, *others = (_survey(request, stage, best_of_each) for stage in _stages(request.problem, schedule))
+        if all(others):
+            plans += [_plan(request, schedule, (plan, *(found[0] for found in others))) for plan in first]
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
-def _whole(p: ConvProblem) -> Schedule | None:
+def _whole(p: Chain) -> Schedule | None:
     """The whole input as one chunk, if its length is known and short."""
     outs = p.out_steps(p.steps) if p.steps is not None else 0
     if p.steps is None or outs * _between(p) * p.item_bytes > MOST_WHOLE:
@@ -63,7 +66,7 @@ def _whole(p: ConvProblem) -> Schedule | None:
     return Schedule(outs, p.steps, True)
 
 
-def _chunks(p: ConvProblem, room: int) -> Schedule:
+def _chunks(p: Chain, room: int) -> Schedule:
     """As many outputs as have room between the stages; enough for the samples that two chunks share."""
     shared = max(0, p.reach - p.stride)
     outs = max(1, room // (_between(p) * p.item_bytes), HALO * shared // p.stride if is_padded(p) else 1)
@@ -73,44 +76,47 @@ def _chunks(p: ConvProblem, room: int) -> Schedule:
     return Schedule(outs, (outs - 1) * p.stride + p.reach, False)
 
 
-def _between(p: ConvProblem) -> int:
-    return p.channels * p.depth_multiplier
+def widths(p: Chain) -> tuple[int, ...]:
+    """The numbers of a step of what lies between the stages."""
+    return tuple(stage.out_filters for stage in p.stages[:-1])
 
 
-def is_padded(p: ConvProblem) -> bool:
+def _between(p: Chain) -> int:
+    return sum(widths(p))
+
+
+def is_padded(p: Chain) -> bool:
     """Whether a chunk may begin before the input or end after it."""
-    return bool(p.pad_left or p.pad_right)
+    return bool(p.stages[0].pad_left or p.stages[0].pad_right)
 
 
-def _stages(problem: ConvProblem, schedule: Schedule) -> tuple[ConvProblem, ConvProblem]:
+def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
     """The stages of a chunk: of any number of outputs, as the last one is shorter, and without padding."""
-    each, across = problem.stages()
-    if not schedule.whole:
-        each = replace(each, steps=None, pad_left=0, pad_right=0, centred=False)
-        across = replace(across, steps=None)
-    return replace(each, channels_last=True), replace(across, channels_last=True)
+    return (problem.in_channels_last() if schedule.whole else problem.inside(None)).stages
 
 
-def _survey(request: Request, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
+def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
     weights = request.weights if request.weights == "argument" else "packed"
     asked = replace(request, problem=problem, weights=weights, accuracy="exact", against=None)
     return best_of_each(asked)
 
 
-def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: KernelPlan) -> KernelPlan[Schedule]:
+def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, ...]) -> KernelPlan[Schedule, Chain]:
     p = request.problem
     steps = cost.steps_told(p)
     total = p.out_steps(steps)
     bytes_between = schedule.outs * _between(p) * p.item_bytes
     cycles = 2 * total * _between(p) * p.item_bytes * cost.far(bytes_between)
-    for part in (each, across):
+    for part in parts:
         cycles += part.cost.cycles if schedule.whole else part.cost.cycles * total / cost.outs_told(part.problem)
     turns = -(-total // schedule.outs)
     if not schedule.whole:
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
-        cycles += turns * 2 * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
-    memory = sum(room(p, schedule)) + max(each.workspace(schedule.samples), across.workspace(schedule.outs))
+        cycles += turns * len(parts) * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
+    each, *others = parts
+    spare = max(each.workspace(schedule.samples), *(part.workspace(schedule.outs) for part in others))
+    memory = sum(room(p, schedule)) + spare
     return KernelPlan(
         p,
         request.target,
@@ -119,34 +125,34 @@ def _plan(request: Request, schedule: Schedule, each: KernelPlan, across: Kernel
         schedule,
         Cost(cycles, workspace_bytes=memory),
         inner=each,
-        others=(across,),
+        others=tuple(others),
     )
 
 
-def room(p: ConvProblem, schedule: Schedule) -> tuple[int, int]:
-    """Bytes in the workspace of the panel and of what lies between the stages: whole cache lines each."""
+def room(p: Chain, schedule: Schedule) -> tuple[int, ...]:
+    """Bytes in the workspace of the panel and of what lies between each two stages: whole cache lines each."""
     panel = schedule.samples * p.channels if is_padded(p) and not schedule.whole else 0
-    return panel_bytes(panel, p), panel_bytes(schedule.outs * _between(p), p)
+    return panel_bytes(panel, p), *(panel_bytes(schedule.outs * width, p) for width in widths(p))
 
 
-def describe(plan: KernelPlan[Schedule]) -> str:
+def describe(plan: KernelPlan[Schedule, Chain]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
-    each, across = (part.describe() for part in plan.parts)
+    stages = "; then ".join(part.describe() for part in plan.parts)
     chunk = "all outputs" if schedule.whole else f"{counted(schedule.outs, 'output')} at a time"
-    return f"{plan.algorithm.name}, {chunk}: {each}; then {across}"
+    return f"{plan.algorithm.name}, {chunk}: {stages}"
 
 
-def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
-    """Both kernels, flat, as the stages' plans pack them, one after the other."""
+def pack(plan: KernelPlan[Schedule, Chain], kernel: np.ndarray) -> np.ndarray:
+    """All kernels, flat, as the stages' plans pack them, one after the other."""
     import numpy as np
 
-    kernels = plan.problem.stage_kernels(kernel)
-    packed = [part.pack(k) for part, k in zip(plan.parts, kernels, strict=True)]
+    stages = plan.problem.stage_weights(kernel, None)
+    packed = [part.pack(taps) for part, (_, taps, _) in zip(plan.parts, stages, strict=True)]
     return np.concatenate([array.ravel() for array in packed])
 
 
-def packed_numbers(plan: KernelPlan[Schedule]) -> int:
+def packed_numbers(plan: KernelPlan[Schedule, Chain]) -> int:
     """Numbers in what `pack` makes."""
     return sum(part.packed_numbers for part in plan.parts)
 
@@ -170,5 +176,5 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    serves_stages=True,
+    problems=(Chain,),
 )

@@ -19,11 +19,11 @@ from codegen.planning.algorithms import (
     upsampled,
     winograd,
 )
-from codegen.planning.plan import Algorithm
+from codegen.planning.plan import AnyAlgorithm
 
 __all__ = ["ALGORITHMS"]
 
-ALGORITHMS: dict[str, Algorithm] = {
+ALGORITHMS: dict[str, AnyAlgorithm] = {
     algorithm.name: algorithm
     for algorithm in (
         direct_filters.ALGORITHM,
