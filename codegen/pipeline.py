@@ -16,7 +16,8 @@ from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
 from codegen.planning import planner
-from codegen.planning.plan import Accuracy, AnyRequest, KernelPlan, Request, Rigor, Weights
+from codegen.planning.ask import PLAIN, Accuracy, Ask, Rigor, Weights
+from codegen.planning.plan import AnyRequest, KernelPlan, Request
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
@@ -28,43 +29,25 @@ if TYPE_CHECKING:
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
 
 
-def request(
-    spec: Spec,
-    target: str = "scalar",
-    weights: Weights = "argument",
-    accuracy: Accuracy = "exact",
-    storage: str = AS_COMPUTED,
-) -> AnyRequest:
-    """spec → problem, and what is asked of the planner."""
-    return Request(spec.lower(), target_named(target), weights, accuracy, storage=checked(storage, spec.dtype))
+def request(spec: Spec, ask: Ask) -> AnyRequest:
+    """spec → problem, and what is asked of the planner. Raises UsageError for weights that cannot lie as is asked."""
+    checked(ask.numbers, spec.dtype)
+    return Request(spec.problem, ask)
 
 
-def plan(
-    spec: Spec,
-    target: str = "scalar",
-    weights: Weights = "argument",
-    accuracy: Accuracy = "exact",
-    known: Path | None = None,
-    storage: str = AS_COMPUTED,
-) -> KernelPlan:
+def plan(spec: Spec, ask: Ask = PLAIN, known: Path | None = None) -> KernelPlan:
     """spec → problem → plan: the planner's first, or what the file `known` of wisdom says."""
-    asked = request(spec, target, weights, accuracy, storage)
+    asked = request(spec, ask)
     entry = wisdom.recall(asked, None, known) if known else None
     return planner.answer(asked, entry.key if entry else None)
 
 
-def packed_plan(
-    spec: Spec,
-    target: str = "scalar",
-    accuracy: Accuracy = "exact",
-    known: Path | None = None,
-    storage: str = AS_COMPUTED,
-) -> KernelPlan:
+def packed_plan(spec: Spec, ask: Ask, known: Path | None = None) -> KernelPlan:
     """What `known` says, or the planner's first, of the plans whose weights a function in C can pack.
 
     Raises PlanError where there is none.
     """
-    asked = request(spec, target, "packed", accuracy, storage)
+    asked = request(spec, replace(ask, weights="packed"))
     found, entry = planner.survey(asked), wisdom.recall(asked, None, known) if known else None
     named = found.named(entry.key) if entry else None
     for one in (named, *found.found):
@@ -86,47 +69,54 @@ def generate(
     storage: str = AS_COMPUTED,
     beside: Collection[str] = (),
 ) -> GeneratedSource:
-    """spec → problem → plan → C text.
+    """`emitted`, with what is asked word by word.
 
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
     arguments of the C function, `packed` ones of a layout that an emitted function makes of Keras'. `sliced` adds a
-    function that does a slice of the work, for a caller's threads. `known` is a file of wisdom; without it the text
-    depends on nothing but the arguments. `storage` float16 or bfloat16 halves the kernel's bytes. `beside`
-    are the names of all layers whose headers may be included together: a macro that two would define is left out.
-    Raises PlanError for an activation of the user's own, which has no C.
+    function that does a slice of the work, for a caller's threads. `storage` float16 or bfloat16 halves the kernel's
+    bytes. Raises UsageError for a word that is none of these.
+    """
+    given: Weights = "baked" if weights is not None else "packed" if packed else "argument"
+    ask = Ask(target_named(target), given, accuracy, storage, sliced=sliced)
+    return emitted(spec, ask, weights, known=known, beside=beside)
+
+
+def emitted(
+    spec: Spec,
+    ask: Ask,
+    arrays: Mapping[str, np.ndarray] | None = None,
+    *,
+    known: Path | None = None,
+    beside: Collection[str] = (),
+) -> GeneratedSource:
+    """spec → problem → plan → C text.
+
+    `arrays` are the layer's by parameter, in Keras' shapes, where they are asked to be baked. `known` is a file of
+    wisdom; without it the text depends on nothing but the arguments. `beside` are the names of all layers whose headers
+    may be included together: a macro that two would define is left out. Raises PlanError for an activation of the
+    user's own, which has no C.
     """
     if spec.own_activation is not None:
         way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C; {way}")
-    if weights is None:
-        if packed:
-            chosen = packed_plan(spec, target, accuracy, known, storage)
-        else:
-            chosen = plan(spec, target, "argument", accuracy, known, storage)
-        chosen = replace(chosen, sliced=sliced)
-        return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), with_pack=packed, beside=beside)
-    chosen = replace(plan(spec, target, "baked", accuracy, known, storage), sliced=sliced)
-    arrays = spec.problem_weights(stored(weights, storage, spec.name))
-    return render.render(chosen, spec.name, banner=banner.lines(spec, chosen), weights=arrays, beside=beside)
+    packed = ask.weights == "packed"
+    chosen = (packed_plan if packed else plan)(spec, ask, known)
+    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = banner.lines(spec, chosen)
+    return render.render(chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside)
 
 
-def kernel_for(
-    spec: Spec,
-    target: str = "native",
-    *,
-    accuracy: Accuracy = "fast",
-    rigor: Rigor = "estimate",
-    threads: int = 1,
-    storage: str = AS_COMPUTED,
-) -> Kernel:
+def kernel_for(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate", threads: int = 1) -> Kernel:
     """spec → problem → plan → C text → machine code, cached in memory and on disk; weights are packed arguments.
 
-    The plan is the one that the user's wisdom names; else the planner's first or, with rigor="measure", the fastest of
-    a few, which then is wisdom. `threads` share each call, with the same bits.
+    Without `ask` it is the fast kernel for this CPU. The plan is the one that the user's wisdom names; else the
+    planner's first or, with rigor="measure", the fastest of a few, which then is wisdom. `threads` share each call,
+    with the same bits.
     """
     from codegen.machine import measure
 
-    asked = request(spec, target, "packed", accuracy, storage)
+    ask = ask or Ask(target_named("native"), accuracy="fast")
+    asked = request(spec, replace(ask, weights="packed"))
     return compiled(asked, measure.choice(asked, rigor), threads)
 
 
@@ -137,7 +127,7 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     from codegen.machine import loader
 
     chosen = planner.answer(asked, choice)
-    return loader.load_plan(replace(chosen, sliced=threads > 1), _written, threads)
+    return loader.load_plan(chosen.asked(sliced=threads > 1), _written, threads)
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

@@ -40,7 +40,7 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
         version = pytorch.version()
     except ImportError:
         raise UsageError(f"--backward is a comparison with PyTorch: {pytorch.PACKAGE}") from None
-    machine = Machine(target_named(settings.target))
+    machine = Machine(target_named(settings.how.target))
     rows, seconds = [], []
     for case in cases:
         if not case.problem.bias:
@@ -49,7 +49,7 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
         rows.append(row)
         seconds.append(peak)
         tell(row)
-    shown = (settings.target, 1, settings.rounds, machine.flops / min(seconds))
+    shown = (settings.how.target, 1, settings.rounds, machine.flops / min(seconds))
     return Report(*shown, (), {pytorch.NAME: version}, {}, tuple(rows))
 
 
@@ -81,8 +81,7 @@ def _exact(case: Case, dy: Array) -> Arrays:
 
 
 def _ours(case: Case, dy: Array, settings: Settings) -> Contestant:
-    options = {name: value for name, value in settings.options.items() if name == "accuracy"}
-    layer = kinds.of(case.spec, settings.target, **options)
+    layer = kinds.of(case.spec, settings.how)
     layer.set_weights([case.kernel.reshape(layer.spec.weight_shapes()["kernel"]), case.bias])
     found: Any = None
 

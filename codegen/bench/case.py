@@ -43,7 +43,7 @@ class Case:
     problem: ConvProblem = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "problem", self.spec.lower())
+        object.__setattr__(self, "problem", self.spec.problem)
 
     @property
     def told(self) -> Spec:

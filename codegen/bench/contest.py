@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from codegen.bench import ours, peers
 from codegen.bench.machine import Machine
 from codegen.bench.results import OURS, TABLES, TOLD, Entry, Report, Row, Table
 from codegen.bench.timing import WALL, Clock, alternate
 from codegen.errors import GenConvError, VerificationError
+from codegen.layers.how import AS_USUAL, How
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
@@ -25,35 +26,33 @@ PEAK = "peak"  # the machine's own name among the contestants
 
 @dataclass(frozen=True)
 class Settings:
-    """`options` reach the planner by name; `peers` are words of peers.WORDS; `cold` empties the caches before calls."""
+    """`how` our kernels are made; `peers` are words of peers.WORDS; `cold` empties the caches before calls."""
 
-    target: str = "native"
+    how: How = AS_USUAL
     peers: tuple[str, ...] = peers.WORDS
     tables: tuple[Table, ...] = TABLES
     rounds: int = 30
-    threads: int = 1
     clock: Clock = WALL
     cold: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] = lambda row: None) -> Report:
     """Time all cases; `tell` hears of each row when it is there. Raises VerificationError if our answer is wrong."""
-    target = target_named(settings.target)
+    target = target_named(settings.how.target)
     machine = Machine(target)
     there, versions, missing = _roll_call(settings)
     rows, seconds = [], []
     for case in cases:
-        kernels = {OURS: ours.kernel(case, target.name, settings.options)}
+        kernels = {OURS: ours.kernel(case, settings.how)}
         if case.free:
-            kernels[TOLD] = ours.kernel(replace(case, free=False), target.name, settings.options)
+            kernels[TOLD] = ours.kernel(replace(case, free=False), settings.how)
         for table in settings.tables:
             row, peak = _row(case, kernels, there[table], settings, table, machine)
             rows.append(row)
             seconds.append(peak)
             tell(row)
     bandwidths = tuple(machine.bandwidths())
-    shown = (target.name, settings.threads, settings.rounds)
+    shown = (target.name, settings.how.threads, settings.rounds)
     return Report(*shown, machine.flops / min(seconds), bandwidths, versions, missing, tuple(rows))
 
 
@@ -104,7 +103,7 @@ def _row(
 
 def _fittest(case: Case, peer: Peer, settings: Settings) -> tuple[Contestant, float]:
     """The fastest right variant of a peer, and its error."""
-    right = dict(_right(case, peer, settings.threads))
+    right = dict(_right(case, peer, settings.how.threads))
     if not right:
         raise LookupError("does not serve this layer")
     names = {one.variant: one for one in right}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,11 @@ from codegen.bench.case import ALIGNED
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.drivers import address, empty, from_c
 from codegen.errors import ToolchainError
+from codegen.planning.ask import rigor_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case
+    from codegen.layers.how import How
     from codegen.machine.loader import CompiledKernel
 
 NAME = "gen-conv"
@@ -30,12 +31,12 @@ class Call(ctypes.Structure):
     )
 
 
-def kernel(case: Case, target: str, options: Mapping[str, Any]) -> CompiledKernel:
-    """The kernel of `case` under `options` of `pipeline.kernel_for` (accuracy, rigor, threads).
+def kernel(case: Case, how: How) -> CompiledKernel:
+    """The kernel of `case`, as a layer has it.
 
     Raises ToolchainError where only the NumPy reference could answer.
     """
-    found = pipeline.kernel_for(case.told, target, **options)
+    found = pipeline.kernel_for(case.told, how.ask, rigor_named(how.rigor), how.threads)
     if found.path is None:
         raise ToolchainError("no C compiler works here, so there is nothing to time: `gen-conv doctor` tells more")
     return found

@@ -118,7 +118,7 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
 
     how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name, how.words(plan)), strict=True):
-        rewritten = replace(part, sliced=plan.sliced and how.slices_inner, least_outs=how.least_outs(plan))
+        rewritten = replace(part.asked(sliced=plan.sliced and how.slices_inner), least_outs=how.least_outs(plan))
         inner += within(rewritten, inner_name)
     body = _environment().get_template(how.template).render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))

@@ -16,9 +16,9 @@ from codegen.functions.activations import LINEAR
 from codegen.gradients.libraries import Backward
 from codegen.installed import forgetful
 from codegen.numbers import arrays
-from codegen.planning.plan import Accuracy
+from codegen.planning.ask import Ask
 from codegen.problem.problem import ConvProblem, Problem
-from codegen.problem.targets import Target, target_named
+from codegen.problem.targets import target_named
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:
@@ -54,20 +54,17 @@ def backward(
     dy: Any,
     z: Any = None,
     *,
-    target: str = "native",
-    accuracy: Accuracy = "fast",
-    problem: Problem | None = None,
+    ask: Ask | None = None,
 ) -> Gradients:
     """The gradients of a loss whose gradient with respect to the layer's output is `dy`, for the input `x`.
 
     x contiguous and of the spec's dtype, batch first; dy and z of the output's shape. `z` is the layer's output before
-    the activation, computed here where it is not given and is needed. Sums run over the batch. `problem` is
-    `spec.lower()`, where it is known. Raises ShapeError.
+    the activation, computed here where it is not given and is needed. Sums run over the batch. Without
+    `ask` the fast kernels for this CPU are taken. Raises ShapeError.
     """
-    found = way(problem or spec.lower(), x.shape[1 if spec.channels_last else 2], target_named(target), accuracy)
-    plain = (
-        type(spec).problem_weights is Spec.problem_weights
-    )  # the problem's kernel is the layer's: spec.lower() is slow
+    ask = ask or Ask(target_named("native"), "packed", "fast")
+    found = way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
+    plain = type(spec).problem_weights is Spec.problem_weights  # the problem's kernel is the layer's
     kernel = weights["kernel"].reshape(found.problem.kernel_shape) if plain else spec.problem_weights(weights)[0]
     bias = weights.get("bias")
     dy = _like_output(found.problem, x, dy, "dy")
@@ -122,10 +119,10 @@ def _activated(problem: ConvProblem, sums: Array) -> Array:
 
 @forgetful
 @lru_cache(maxsize=256)
-def way(problem: Problem, steps: int, target: Target, accuracy: Accuracy) -> Way:
+def way(problem: Problem, steps: int, ask: Ask) -> Way:
     """The way back through `problem` for that many steps."""
     problem = problem.at_length(steps)
-    return Way(problem, tuple(Backward(stage, target, accuracy) for stage in problem.stages))
+    return Way(problem, tuple(Backward(stage, ask) for stage in problem.stages))
 
 
 def _named(spec: Spec, weights: Mapping[str, Array], dkernel: Array) -> dict[str, Array]:

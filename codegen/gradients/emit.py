@@ -17,9 +17,10 @@ from codegen.functions.activations import LINEAR, Activation
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
 from codegen.planning import planner
-from codegen.planning.plan import Accuracy, KernelPlan
+from codegen.planning.ask import PLAIN, Ask
+from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.targets import Target, target_named
+from codegen.problem.targets import Target
 from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 
 __all__ = ["Files", "files"]
@@ -39,18 +40,18 @@ class Parts:
     output: plan.OutputGradientPlan
 
     @classmethod
-    def of(cls, problem: ConvProblem, target: Target, accuracy: Accuracy) -> Parts:
+    def of(cls, problem: ConvProblem, ask: Ask) -> Parts:
         assert problem.steps is not None
         backwards = input_gradients.input_problem(problem, problem.steps)
         linear = replace(problem, epilogue=problem.epilogue.start)
         curved = problem.activation != LINEAR
         return cls(
             problem,
-            target,
-            planner.plan(linear, target, "argument", accuracy) if curved else None,
-            planner.plan(backwards, target, "argument", accuracy),
-            plan.plan(problem, target),
-            plan.output_plan(problem, target),
+            ask.target,
+            planner.plan(linear, ask) if curved else None,
+            planner.plan(backwards, ask),
+            plan.plan(problem, ask.target),
+            plan.output_plan(problem, ask.target),
         )
 
     @property
@@ -70,7 +71,7 @@ class Parts:
         return max(forward, self.input_bytes, self.kernel.workspace_bytes)
 
 
-def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact", *, beside: Collection[str] = ()) -> Files:
+def files(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> Files:
     """((file name, text), …): the .c, then the .h. Raises UsageError for a layer that has no such functions.
 
     `beside` are the names of all layers whose headers may be included together.
@@ -83,7 +84,7 @@ def files(spec: Spec, target: str = "scalar", accuracy: Accuracy = "exact", *, b
             f"`{spec.name}`: the backward functions are made for one number of steps, and input_shape leaves it free; "
             f"say it, as in input_shape = {shape}"
         )
-    parts = Parts.of(problem, target_named(target), accuracy)
+    parts = Parts.of(problem, ask)
     name = f"{spec.name}_backward"
     context, head = _context(parts, cformat.identifier(name)), _banner(spec, parts)
     context["macros"] = _macros(spec.name, parts, context, beside)

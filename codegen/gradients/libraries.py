@@ -18,9 +18,9 @@ from codegen.gradients import kernel_tiles, output_rows, plan, reference, rows
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
 from codegen.installed import forgetful
 from codegen.machine import loader, self_test, self_test_inputs
-from codegen.planning.plan import Accuracy, Request
+from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,9 +44,9 @@ class Backward:
     Arrays are contiguous, of the problem's dtype, batch first, in its layout.
     """
 
-    def __init__(self, problem: ConvProblem, target: Target, accuracy: Accuracy) -> None:
+    def __init__(self, problem: ConvProblem, ask: Ask) -> None:
         assert problem.steps is not None
-        self.problem, self.steps, self.target, self.accuracy = problem, problem.steps, target, accuracy
+        self.problem, self.steps, self.ask = problem, problem.steps, replace(ask, weights="packed")
 
     def kernel_gradient(self, x: Array, dz: Array) -> Array:
         """dkernel (kernel_size, channels/groups, filters), summed over the batch.
@@ -55,7 +55,7 @@ class Backward:
         """
         p = self.problem
         if p.up > 1:
-            other = Backward(self._input_problem, self.target, self.accuracy)
+            other = Backward(self._input_problem, self.ask)
             return input_gradients.turned_back(p, self.steps, other.kernel_gradient(dz, x))
         compiled = self._kernel_library
         if compiled is None:
@@ -114,16 +114,16 @@ class Backward:
 
     @cached_property
     def _input_kernel(self) -> Kernel:
-        return pipeline.compiled(Request(self._input_problem, self.target, "packed", self.accuracy), None)
+        return pipeline.compiled(Request(self._input_problem, self.ask), None)
 
     @cached_property
     def _forward_kernel(self) -> Kernel:
         linear = replace(self.problem, epilogue=self.problem.epilogue.start)
-        return pipeline.compiled(Request(linear, self.target, "packed", self.accuracy), None)
+        return pipeline.compiled(Request(linear, self.ask), None)
 
     @cached_property
     def _kernel_library(self) -> CompiledKernel | None:
-        return loader.load_backward(plan.plan(self.problem, self.target), _kernel_text, _prove_kernel)
+        return loader.load_backward(plan.plan(self.problem, self.ask.target), _kernel_text, _prove_kernel)
 
     @cached_property
     def _output_library(self) -> CompiledKernel | None:
@@ -131,7 +131,7 @@ class Backward:
 
     @cached_property
     def _output_plan(self) -> OutputGradientPlan:
-        return plan.output_plan(self.problem, self.target)
+        return plan.output_plan(self.problem, self.ask.target)
 
 
 def _kernel_text(made: KernelGradientPlan) -> str:

@@ -77,7 +77,7 @@ def _layer(document: Document, piece: Piece) -> str | None:
     told = []
     for layer in document.layers:
         if layer.span == piece.span:
-            problem = layer.spec.lower()
+            problem = layer.spec.problem
             steps = None if problem.steps is None else problem.out_steps(problem.steps)
             out = (steps, problem.out_filters) if layer.spec.channels_last else (problem.out_filters, steps)
             told.append(f"`{layer.spec.name}`: `{layer.spec.input_shape}` → `{out}`")

@@ -212,7 +212,7 @@ class Unroller:
             place = tree.Name(given["name"].entry.value.span, "") if "name" in given else layer.name
             self._distinct(spec.name, place)
             strict = spec.refusals() if self._strict else ()
-            tables = rules.tables(spec.lower()) if self._baked else ()
+            tables = rules.tables(spec.problem) if self._baked else ()
             for refusal in (*strict, *tables):
                 self._blame(refusal, given.get(refusal.field or ""), layer)
             self.layers.append(Layer(spec, layer.name.span))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TypeAlias
 
+from codegen.layers.how import AS_USUAL, How
 from codegen.layers.layer import Layer
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Spec
 
@@ -199,18 +201,11 @@ class Conv1DTranspose(Layer):
         _define(self, locals())
 
 
-def of(
-    spec: Spec,
-    target: str = "native",
-    accuracy: str = "fast",
-    rigor: str = "estimate",
-    threads: int = 1,
-    storage: str = "float32",
-) -> Layer:
+def of(spec: Spec, how: How = AS_USUAL) -> Layer:
     """The layer of a spec; its weights are made when they are first needed, or set by `set_weights`."""
     cls = _class_of(type(spec))
     layer = cls.__new__(cls)
-    layer._take(spec, target, accuracy, rigor, threads, storage)
+    layer._take(spec, how)
     return layer
 
 
@@ -221,12 +216,12 @@ def _class_of(kind: type[Spec]) -> type[Layer]:
 
 def _define(layer: Layer, arguments: dict[str, Any]) -> None:
     """Take a constructor's arguments: each is a parameter of the spec by its own name, but for the kernel's."""
-    ours = {name: arguments.pop(name) for name in ("target", "accuracy", "rigor", "threads", "storage")}
+    how = {each.name: arguments.pop(each.name) for each in fields(How)}
     given = {name: value for name, value in arguments.items() if name != "self"}
     kind = layer.kind.kind
     given["name"] = _auto_name(kind) if given["name"] is None else given["name"]
     given["dtype"] = "float32" if given["dtype"] is None else given["dtype"]
-    layer._take(layer.kind(**given), **ours)
+    layer._take(layer.kind(**given), How(**how))
 
 
 def _auto_name(kind: str) -> str:

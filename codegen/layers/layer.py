@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -10,13 +11,13 @@ import numpy as np
 from codegen import pipeline
 from codegen.errors import ShapeError, SpecError
 from codegen.layers import penalties
+from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.weighted import Weights
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
-from codegen.numbers.storage import checked
-from codegen.planning.plan import accuracy_named, rigor_named, threads_asked
-from codegen.problem.targets import target_named
+from codegen.numbers.storage import AS_COMPUTED, checked
+from codegen.planning.ask import rigor_named
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:
@@ -36,12 +37,9 @@ EASY_SHAPES = 64  # input shapes whose output shape is remembered
 class Layer(Face):
     """A convolution with weights, called on arrays."""
 
-    def _take(self, spec: Spec, target: str, accuracy: str, rigor: str, threads: int, storage: str) -> None:
-        target_named(target)  # an unknown word is told here, not at the first call
-        self._threads = threads_asked(threads)
-        self._accuracy, self._rigor = accuracy_named(accuracy), rigor_named(rigor)
-        self._hold(spec, checked(storage, spec.dtype))
-        self._target = target
+    def _take(self, spec: Spec, how: How) -> None:
+        self._hold(spec, checked(how.storage, spec.dtype))
+        self._how = how
         self._dtype = np.dtype(spec.dtype)
         self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
@@ -140,8 +138,8 @@ class Layer(Face):
         if self._spec.own_activation is not None:
             dy = arrays.cast(dy, self._dtype, "dy")  # of another shape it is refused below
             dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
-        how: dict[str, Any] = {"target": self._target, "accuracy": self._accuracy, "problem": problem}
-        return backward(self.spec, held, x, dy, z, **how)
+        ask = replace(self._how.ask, numbers=AS_COMPUTED)  # the arrays are of the layer's own dtype
+        return backward(self.spec, held, x, dy, z, ask=ask)
 
     def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
         """dy/dz of the user's own activation; z is what the kernel gives, computed if it is None."""
@@ -158,20 +156,13 @@ class Layer(Face):
     def __repr__(self) -> str:
         given = self.spec
         shape = given.input_shape or "not built"
-        told = f"input_shape={shape}, dtype={self.dtype}, target={self._target}"
+        told = f"input_shape={shape}, dtype={self.dtype}, target={self._how.target}"
         return f"<{type(self).__name__} {self.name}: {told}{f', from {self.origin}' if self.origin else ''}>"
 
     @property
     def _kernel(self) -> Kernel:
         """The compiled kernel, from the caches after the first time."""
-        return pipeline.kernel_for(
-            self.spec,
-            self._target,
-            accuracy=self._accuracy,
-            rigor=self._rigor,
-            threads=self._threads,
-            storage=self._storage,
-        )
+        return pipeline.kernel_for(self.spec, self._how.ask, rigor_named(self._how.rigor), self._how.threads)
 
     def _bound(self) -> Weights:
         """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""

@@ -14,6 +14,7 @@ from codegen.errors.quoting import PATH, plainly
 from codegen.errors.source import MOST_BYTES
 from codegen.language import reader
 from codegen.layers import kinds
+from codegen.layers.how import How
 from codegen.layers.layer import Layer
 from codegen.layers.origin import Origin, counted
 from codegen.layers.weights import by_layer
@@ -110,7 +111,8 @@ def load(
         if not isinstance(seed, Integral):
             raise UsageError(f"`seed` must be a whole number, got {plainly(seed)}")
         specs = tuple(by_layer.seeded(specs, int(seed)))
-    found = {spec.name: kinds.of(spec, target, accuracy, rigor, threads, storage) for spec in specs}
+    how = How(target, accuracy, rigor, threads, storage)
+    found = {spec.name: kinds.of(spec, how) for spec in specs}
     if weights is not None:
         for layer_name, arrays in by_layer.for_specs(weights, specs).items():
             found[layer_name]._adopt(arrays)

@@ -82,7 +82,7 @@ class Held:
             free = (None, channels) if self._spec.channels_last else (channels, None)
             spec, steps = self._spec.build(free), input_shape[1 if self._spec.channels_last else 2]
             if steps is not None:
-                self._outs(spec.lower(), steps, input_shape[0])
+                self._outs(spec.problem, steps, input_shape[0])
             self._once.setdefault("spec", spec)
         if self.spec.channels != channels:
             expected = f"expected {self.spec.channels}; other channels need another layer"
@@ -221,9 +221,9 @@ class Held:
         if self.built:
             if channels != self.spec.channels:
                 raise ShapeError(f"`{self.name}`: got {channels} channels, expected {self.spec.channels}")
-            return self._lowered()
+            return self.spec.problem
         free = (None, channels) if self._spec.channels_last else (channels, None)
-        return self._spec.build(free).lower()
+        return self._spec.build(free).problem
 
     def _problem_for(self, x: Array) -> Problem:
         """The problem, built for x's channels on the first call; x's channels and steps are held to it."""
@@ -238,11 +238,7 @@ class Held:
             told = f"`{self.name}`: x has {channels} channels, expected {spec.channels}{hint}"
             said = keras_messages.channels(self.name, -1 if last else 1, spec.channels, x.shape)
             raise ShapeError(keras_messages.after(told, said))
-        return self._lowered()
-
-    def _lowered(self) -> Problem:
-        found = self._once.get("problem")
-        return cast("Problem", found or self._once.setdefault("problem", self.spec.lower()))
+        return self.spec.problem
 
     def _outs(self, problem: Problem, steps: int, batch: int | None = None) -> int:
         """Output steps. Raises ShapeError for a length that a fixed layer does not take, or that leaves no output."""

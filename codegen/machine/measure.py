@@ -16,7 +16,8 @@ from codegen.errors import ToolchainError
 from codegen.machine import compilers, loader, wisdom
 from codegen.planning import planner
 from codegen.planning.algorithms import cost
-from codegen.planning.plan import KernelPlan, Request, Rigor
+from codegen.planning.ask import Rigor
+from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import runs_here
 
 if TYPE_CHECKING:
@@ -80,12 +81,13 @@ def choice(
 def measure(request: Request, tell: Tell | None = None) -> list[Timing]:
     """The contenders, fastest first; a lead of less than 2 % does not count against the planner's own first.
 
-    Baked weights are timed as packed ones: the loops are the same. What does not compile is left out; empty without a
-    compiler. Raises ToolchainError if this CPU cannot run the target.
+    Baked weights are timed as packed ones, and slices as a whole: the loops are the same. What does not compile is left
+    out; empty without a compiler. Raises ToolchainError if this CPU cannot run the target.
     """
-    if request.weights == "baked":
+    timed = replace(request, ask=request.ask.of_part())
+    if timed != request:
         same = {plan.key: plan for plan in planner.survey(request).found}
-        timings = measure(replace(request, weights="packed"), tell)
+        timings = measure(timed, tell)
         return [Timing(same[each.plan.key], each.seconds) for each in timings if each.plan.key in same]
     plans = contenders(request)
     turns = len(plans) + ROUNDS

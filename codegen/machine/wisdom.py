@@ -192,9 +192,9 @@ def _sizes(p: ConvProblem, depth_multiplier: int = 0) -> str:
 
 def _question(request: Request, compiler: Compiler | None) -> Question:
     """Baked weights lie as packed ones do: what is known of these serves those."""
-    weights = "argument" if request.weights == "argument" else "packed"
-    problem = asked(request.problem) + (f",storage={request.storage}" if request.storage != AS_COMPUTED else "")
-    return request.target.name, weights, request.accuracy, _mark(compiler), problem
+    ask = request.ask.of_part()
+    problem = asked(request.problem) + (f",storage={ask.numbers}" if ask.numbers != AS_COMPUTED else "")
+    return ask.target.name, ask.weights, ask.accuracy, _mark(compiler), problem
 
 
 def _mark(compiler: Compiler | None) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from codegen.planning.plan import Accuracy, KernelPlan, Transformed
+    from codegen.planning.ask import Accuracy
+    from codegen.planning.plan import KernelPlan, Transformed
 
     Array = NDArray[Any]
 
@@ -108,7 +109,7 @@ def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias:
 
     held = rounded(kernel, plan.storage)
     exact, moved = (reference.convolve(plan.problem, x, weights, bias) for weights in (kernel, held))
-    inside = bound(replace(plan, storage=AS_COMPUTED), accuracy, x, held, bias)
+    inside = bound(plan.asked(numbers=AS_COMPUTED), accuracy, x, held, bias)
     with np.errstate(invalid="ignore"):
         return np.asarray(inside + np.where(np.isfinite(inside), np.abs(moved - exact), 0))
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from math import prod
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
-from codegen.errors import UsageError
-from codegen.errors.quoting import exactly, plainly
-from codegen.errors.suggest import expected
 from codegen.numbers.formats import STORED, Format
-from codegen.numbers.storage import AS_COMPUTED
+from codegen.planning.ask import PLAIN, Accuracy, Ask, Weights
 from codegen.planning.cost import Cost
 from codegen.problem.problem import ConvProblem, Problem
 from codegen.problem.targets import Target
@@ -31,56 +27,35 @@ else:
 
     S, P = TypeVar("S"), TypeVar("P")
 
-Weights = Literal["argument", "packed", "baked"]
-"""Where a kernel finds its weights: a C argument in Keras' shape; a C argument packed by `plan.pack`; a const table."""
-
-
-Accuracy = Literal["exact", "fast", "wide"]
-"""`exact`: direct algorithms only, reproducible sums, a NaN or an infinity of x only where it belongs. `fast`: also
-transforms whose rms error on standard normal data is at most twice direct's; `wide`: ten times."""
-
-MOST_NOISE: dict[Accuracy, float] = {"exact": 1.0, "fast": 2.0, "wide": 10.0}  # rms errors, as multiples of direct's
-
-Rigor = Literal["estimate", "measure"]
-"""FFTW's words: take the planner's first, or time the best few and keep the fastest as wisdom."""
-
-
-MOST_THREADS = 256
-
-
-def accuracy_named(word: str) -> Accuracy:
-    """The accuracy class of that name. Raises UsageError for another word."""
-    if not isinstance(word, str) or word not in get_args(Accuracy):
-        raise UsageError(f"unknown accuracy `{plainly(word)}`: {expected(word, get_args(Accuracy))}")
-    return cast(Accuracy, word)
-
-
-def rigor_named(word: str) -> Rigor:
-    """The planning rigor of that name. Raises UsageError for another word."""
-    if not isinstance(word, str) or word not in get_args(Rigor):
-        raise UsageError(f"unknown rigor `{plainly(word)}`: {expected(word, get_args(Rigor))}")
-    return cast(Rigor, word)
-
-
-def threads_asked(count: int) -> int:
-    """`count` if so many threads can share a call. Raises UsageError for another number."""
-    if not isinstance(count, Integral) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
-        raise UsageError(f"`threads` must be a whole number from 1 to {MOST_THREADS}, got {exactly(count)}")
-    return int(count)
+Q = TypeVar("Q", bound=Problem)
 
 
 @dataclass(frozen=True)
 class Request(Generic[P]):
-    """What is asked of the planner. `P` is the kind of its problem."""
+    """What is asked of the planner; `P` is the kind of its problem.
+
+    Where that was rewritten, what is promised are the direct sums of `against`.
+    """
 
     problem: P
-    target: Target
-    weights: Weights = "argument"
-    accuracy: Accuracy = "exact"
-    against: ConvProblem | None = (
-        None  # the problem that was rewritten to this one: its direct sums are what is promised
-    )
-    storage: str = AS_COMPUTED  # of the weights: codegen.numbers.storage's words
+    ask: Ask = PLAIN
+    against: ConvProblem | None = None
+
+    @property
+    def target(self) -> Target:
+        return self.ask.target
+
+    @property
+    def weights(self) -> Weights:
+        return self.ask.weights
+
+    @property
+    def accuracy(self) -> Accuracy:
+        return self.ask.accuracy
+
+    def of_part(self, problem: Q, against: ConvProblem | None = None) -> Request[Q]:
+        """What is asked for a problem that this one is rewritten to, whose sums are promised next to `against`."""
+        return Request(problem, self.ask.of_part(), against)
 
 
 AnyRequest: TypeAlias = "Request[Any]"
@@ -151,30 +126,47 @@ class Algorithm(Generic[S, P]):
 
 @dataclass(frozen=True)
 class KernelPlan(Generic[S, P]):
-    """One way to compute `problem` on `target`.
+    """One way to compute `problem`, as `ask` asks for it.
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its record and its text only.
     `cost` is the model's estimate: cycles for one sample, bytes of workspace.
     `inner` is the plan of the problem that this one is rewritten to, a static function of the same file; `others` are
     those of further ones.
-    `sliced`: the kernel can also be run in slices of its work, by threads, with the same bits.
-    `storage` says how the kernel array's numbers lie in memory: in the problem's dtype, or as numbers.storage's halves.
     `least_outs` are the outputs that each call computes at least, where its caller knows them.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
 
     problem: P
-    target: Target
+    ask: Ask
     algorithm: Algorithm[S, P]
-    weights: Weights
     schedule: S
     cost: Cost
     inner: KernelPlan | None = None
-    sliced: bool = False
-    storage: str = AS_COMPUTED
     others: tuple[KernelPlan, ...] = ()
     least_outs: int = 0
     rejected: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def target(self) -> Target:
+        return self.ask.target
+
+    @property
+    def weights(self) -> Weights:
+        return self.ask.weights
+
+    @property
+    def sliced(self) -> bool:
+        """Whether the kernel can also be run in slices of its work, by threads, with the same bits."""
+        return self.ask.sliced
+
+    @property
+    def storage(self) -> str:
+        """How the kernel array's numbers lie in memory: in the problem's dtype, or as numbers.storage's halves."""
+        return self.ask.numbers
+
+    def asked(self, **changes: Any) -> KernelPlan[S, P]:
+        """The same plan for an ask with these fields changed."""
+        return replace(self, ask=replace(self.ask, **changes))
 
     @property
     def parts(self) -> tuple[KernelPlan, ...]:

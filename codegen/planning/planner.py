@@ -10,10 +10,10 @@ from codegen.errors import PlanError
 from codegen.installed import forgetful
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.plan import Accuracy, AnyAlgorithm, AnyPlan, AnyRequest, Request, Weights
+from codegen.planning.ask import Ask
+from codegen.planning.plan import AnyAlgorithm, AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import MOST_TABLE
 from codegen.problem.problem import Problem
-from codegen.problem.targets import Target
 
 __all__ = ["Survey", "answer", "best_of_each", "chosen", "plan", "survey", "why_not"]
 
@@ -43,7 +43,7 @@ def survey(request: AnyRequest) -> Survey:
     refused: list[tuple[str, str]] = []
     for algorithm in ALGORITHMS.values():
         reason = why_not(algorithm, request)
-        offered = [] if reason else _stored(algorithm.candidates(request, best_of_each), request.storage)
+        offered = [] if reason else _stored(algorithm.candidates(request, best_of_each), request.ask)
         plans = _of_bounded_tables(offered, request)
         found += plans
         if not plans:
@@ -89,8 +89,8 @@ def why_not(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
 
 def _outside(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
-    if request.storage != AS_COMPUTED and algorithm.transformed:
-        return f"it transforms its weights first, which would round them twice: not for {request.storage}"
+    if request.ask.numbers != AS_COMPUTED and algorithm.transformed:
+        return f"it transforms its weights first, which would round them twice: not for {request.ask.numbers}"
     if request.problem.epilogue.rowwise and not algorithm.serves_rows:
         return "it ends with one number at a time, not with all filters of an output step"
     if not isinstance(request.problem, algorithm.problems):
@@ -101,30 +101,23 @@ def _outside(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     return None
 
 
-def _stored(plans: list[AnyPlan], storage: str) -> list[AnyPlan]:
-    """Those of `plans` that read each weight where it lies, told how it is stored there."""
-    if storage == AS_COMPUTED:
+def _stored(plans: list[AnyPlan], ask: Ask) -> list[AnyPlan]:
+    """Those of `plans` that read each weight where it lies, as it is stored there."""
+    if ask.numbers == AS_COMPUTED:
         return plans
-    return [_as_stored(plan, storage) for plan in plans if all(each.reads_stored for each in plan.innermost)]
+    reading = [plan for plan in plans if all(each.reads_stored for each in plan.innermost)]
+    return [_widening(plan) for plan in reading] if STORED[ask.numbers].f16c else reading
 
 
-def _as_stored(plan: AnyPlan, storage: str) -> AnyPlan:
-    """The plan with its weights stored so, to its innermost; on a target that has what widens them."""
-    inner = _as_stored(plan.inner, storage) if plan.inner else None
-    target = plan.target.widening() if STORED[storage].f16c else plan.target
-    others = tuple(_as_stored(part, storage) for part in plan.others)
-    return replace(plan, storage=storage, target=target, inner=inner, others=others)
+def _widening(plan: AnyPlan) -> AnyPlan:
+    """The plan, to its innermost, on a target that has what widens its weights."""
+    inner, others = _widening(plan.inner) if plan.inner else None, tuple(map(_widening, plan.others))
+    return replace(plan.asked(target=plan.target.widening()), inner=inner, others=others)
 
 
-def plan(
-    problem: Problem,
-    target: Target,
-    weights: Weights = "argument",
-    accuracy: Accuracy = "exact",
-    choice: str | None = None,
-) -> AnyPlan:
+def plan(problem: Problem, ask: Ask, choice: str | None = None) -> AnyPlan:
     """The answer to the request for these."""
-    return answer(Request(problem, target, weights, accuracy), choice)
+    return answer(Request(problem, ask), choice)
 
 
 def answer(request: AnyRequest, choice: str | None = None) -> AnyPlan:

@@ -7,8 +7,8 @@ language, the help, the docs and "did you mean" read its fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import Diagnostic, SpecError, SpecErrors, keras_messages
@@ -111,7 +111,7 @@ class Spec:
             if not bad.intersection(needs):
                 errors += rule()
         if not errors and not bad and self.channels:
-            problem = self.lower()
+            problem = self.problem
             for check in (rules.sizes, rules.halves, rules.phases):
                 errors += check(problem)
             errors += rules.initializers_fit(self)
@@ -153,6 +153,15 @@ class Spec:
         """The same layer for a known input shape. Raises as construction does."""
         return replace(self, input_shape=input_shape)
 
+    @cached_property
+    def problem(self) -> Problem:
+        """What `lower` makes, made once. Raises as it does."""
+        return self.lower()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: the parameters alone."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def lower(self) -> Problem:
         """The problem, without a Keras word. Raises SpecError E202 where the input's channels are not known."""
         return self.convolution()
@@ -193,7 +202,7 @@ class Spec:
 
     def problem_weights(self, weights: Mapping[str, Array]) -> tuple[Array, Array | None]:
         """(kernel, bias or None) in the problem's shapes, from arrays in Keras' shapes."""
-        return weights["kernel"].reshape(self.lower().kernel_shape), weights["bias"] if self.use_bias else None
+        return weights["kernel"].reshape(self.problem.kernel_shape), weights["bias"] if self.use_bias else None
 
     def refusals(self) -> Iterator[SpecError]:
         """What Keras itself refuses in this layer, though it is computed here; E304 and E305."""

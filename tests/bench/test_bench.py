@@ -25,6 +25,7 @@ from codegen.bench.results import OURS, TOLD, Entry, Report, Row, geometric_mean
 from codegen.bench.timing import SLICE, Times, alternate
 from codegen.cli import main
 from codegen.errors import GenConvError, ShapeError, UsageError, VerificationError
+from codegen.layers.how import AS_USUAL
 from codegen.machine import compilers
 from codegen.problem.targets import TARGETS, native
 
@@ -160,7 +161,7 @@ def wrong(case: cases.Case, one: Contestant) -> float:
 @pytest.mark.parametrize("order", ["channels_last", "channels_first"])
 def test_our_kernels_are_right_however_they_are_called(order: str, small: Path) -> None:
     for case in one_of(order, small):
-        kernel = ours.kernel(case, "native", {})
+        kernel = ours.kernel(case, AS_USUAL)
         for one in (ours.python(case, kernel), ours.c(case, kernel)):
             assert np.isnan(one.output()).all()  # so that what a call leaves out is seen
             assert wrong(case, one) < contest.MOST_ERROR, (case.label, one.variant)

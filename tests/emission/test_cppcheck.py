@@ -12,6 +12,8 @@ import pytest
 from codegen import pipeline
 from codegen.gradients import emit
 from codegen.language import reader
+from codegen.planning.ask import Ask
+from codegen.problem.targets import target_named
 from tests.support import cprogram
 
 ROWS = ("softmax", "log_softmax", "sparsemax", "glu")
@@ -53,7 +55,7 @@ def test_cppcheck_has_nothing_to_say(target: str, need: Callable[..., Any], tmp_
         for name, text in pipeline.generate(spec, target, accuracy="fast").files:
             (tmp_path / name).write_text(text)
     (far,) = (spec for spec in specs if spec.name == "far")
-    for name, text in emit.files(far, target):
+    for name, text in emit.files(far, Ask(target_named(target))):
         (tmp_path / name).write_text(text)
     assert len(list(tmp_path.glob("*.c"))) == len(LAYERS) + 1
     assert said(checker, tmp_path) == []

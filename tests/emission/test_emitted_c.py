@@ -23,8 +23,8 @@ from codegen.gradients import emit
 from codegen.language import reader
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
-from codegen.planning.plan import Accuracy, Weights
-from codegen.problem.targets import TARGETS
+from codegen.planning.ask import Accuracy, Ask, Weights
+from codegen.problem.targets import TARGETS, target_named
 from tests.support import cprogram, strategies, trials
 from tests.support.cprogram import Call, Program, Toolchain
 from tests.support.trials import Kernel
@@ -286,8 +286,8 @@ def test_golden_of_each_way(way: str, update_golden: bool) -> None:
     """The planner's first plan of an algorithm, of packed weights, in slices, of halves."""
     layer, target, algorithm, weights, storage, sliced = WAYS[way]
     spec = next(one for one in reader.read((GOLDEN / "golden.conv").read_text()) if one.name == layer)
-    asked = pipeline.request(spec, target, cast(Weights, weights), "fast", storage)
-    plan = replace(next(one for one in planner.survey(asked).found if one.algorithm.name == algorithm), sliced=sliced)
+    asked = pipeline.request(spec, Ask(target_named(target), cast(Weights, weights), "fast", storage, sliced=sliced))
+    plan = next(one for one in planner.survey(asked).found if one.algorithm.name == algorithm)
     source = render(plan, spec.name, banner=banner.lines(spec, plan), with_pack=weights == "packed")
     reviewed(GOLDEN / way, source.files, update_golden)
 

@@ -28,6 +28,7 @@ from codegen.machine import plan_index
 from codegen.numbers.formats import COMPUTED, STORED
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
@@ -39,7 +40,7 @@ EVIL = "*/ int evil; /*"
 
 def plan(target: str = "scalar", entries: str = "activation = relu") -> KernelPlan:
     (spec,) = reader.read(f"conv1d stem {{ input_shape = (9, 4), filters = 8, kernel_size = 3, {entries} }}")
-    return planner.plan(spec.lower(), TARGETS[target])
+    return planner.plan(spec.lower(), Ask(TARGETS[target]))
 
 
 def says(template: str, **context: Any) -> str:
@@ -191,7 +192,7 @@ class TestTheRealPath:
         layers += strategies.random_layers(4, 54, strategies.rowwise)
         for number, layer in enumerate(layers):
             target = TARGETS[("scalar", "avx512", "neon")[number % 3]]
-            for chosen in planner.survey(Request(layer.spec("k").lower(), target, "packed", "wide")).found:
+            for chosen in planner.survey(Request(layer.spec("k").lower(), Ask(target, "packed", "wide"))).found:
                 cformat.typed(chosen)
                 seen.add(chosen.algorithm.name)
         assert seen >= set(ALGORITHMS) - {"separable"}
@@ -347,11 +348,11 @@ class TestHandedTexts:
         assert plan_index.name("a plan")
 
     def test_what_is_remembered_of_the_tables_is_forgotten(self) -> None:
-        planner.survey(Request(plan().problem, TARGETS["scalar"]))
+        planner.survey(Request(plan().problem, Ask(TARGETS["scalar"])))
         assert planner.survey.cache_info().currsize
         with texts({}):
             assert not planner.survey.cache_info().currsize
-            planner.survey(Request(plan().problem, TARGETS["scalar"]))
+            planner.survey(Request(plan().problem, Ask(TARGETS["scalar"])))
         assert not planner.survey.cache_info().currsize
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from codegen import pipeline
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.bilinear_schedule import Schedule
-from codegen.planning.plan import Accuracy, KernelPlan, Request
+from codegen.planning.ask import Accuracy, Ask
+from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import Transform, named, noise
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -73,10 +74,13 @@ def drawn(rng: np.random.Generator, accuracy: Accuracy) -> tuple[KernelPlan, Req
     """A random layer's plan with a transform: for `wide` one that `fast` refuses, where there is one."""
     targets = [TARGETS[name] for name in TRIED if runs_here(TARGETS[name])]
     while True:
-        request = Request(layer(rng), targets[rng.integers(len(targets))], "packed", accuracy)
+        request = Request(layer(rng), Ask(targets[rng.integers(len(targets))], "packed", accuracy))
         plans = transforms(request)
         if accuracy == "wide":
-            plans = {key: plans[key] for key in plans.keys() - transforms(replace(request, accuracy="fast"))} or plans
+            plans = {
+                key: plans[key]
+                for key in plans.keys() - transforms(replace(request, ask=replace(request.ask, accuracy="fast")))
+            } or plans
         if plans:
             return plans[sorted(plans)[rng.integers(len(plans))]], request
 

@@ -16,8 +16,9 @@ from codegen.errors import GenConvError
 from codegen.gradients import emit
 from codegen.numbers.formats import STORED
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
-from codegen.problem.targets import TARGETS, Target
+from codegen.problem.targets import TARGETS, Target, target_named
 from tests.support import strategies
 from tests.support.trials import split
 
@@ -71,7 +72,7 @@ def emitted(count: int, seed: int) -> Iterator[Emitted]:
         spec = layer.spec(f"k{number}", **changes)
         if number % 6 == 5 and not layer.free:
             try:
-                files = emit.files(spec, target, accuracy)
+                files = emit.files(spec, Ask(target_named(target), accuracy=accuracy))
                 yield Emitted(spec.name, TARGETS[target], files, f"backward {target} {layer}")
                 continue
             except GenConvError:
@@ -85,9 +86,9 @@ def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accurac
     weights = draw.of(("argument", "packed", "baked"))
     problem = spec.lower()
     try:
-        found = planner.survey(Request(problem, TARGETS[target], weights, accuracy, storage=storage)).found
+        found = planner.survey(Request(problem, Ask(TARGETS[target], weights, accuracy, numbers=storage))).found
     except GenConvError:  # no plan reads halves there
-        found = planner.survey(Request(problem, TARGETS[target], weights, accuracy)).found
+        found = planner.survey(Request(problem, Ask(TARGETS[target], weights, accuracy))).found
     plan = replace(found[0] if draw.of((True, False)) else draw.of(found), sliced=draw.of((True, False)))
     arrays = None
     if weights == "baked":

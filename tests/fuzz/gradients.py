@@ -24,6 +24,7 @@ from codegen.functions import activations
 from codegen.gradients import backward, libraries, rows
 from codegen.gradients import reference as definition
 from codegen.layers import kinds
+from codegen.layers.how import How
 from codegen.problem import reference
 from codegen.problem.problem import Problem
 from tests.support import strategies
@@ -75,7 +76,7 @@ def cases(count: int, seed: int) -> Iterator[Case]:
 def trial(case: Case) -> str | None:
     """What is wrong with a layer's gradients; None if nothing is."""
     layer, given = case.layer, strategies.data(case.layer, case.seed, whole=case.whole, batch=case.batch)
-    held = kinds.of(layer.spec(dtype=case.dtype), accuracy=case.accuracy)
+    held = kinds.of(layer.spec(dtype=case.dtype), How(accuracy=case.accuracy))
     held.set_weights(list(given.weights.values()))
     problem = held.spec.lower().at_length(layer.steps)
     kernel, bias = held.spec.problem_weights(given.weights)

@@ -15,7 +15,8 @@ from codegen import pipeline
 from codegen.errors import GenConvError
 from codegen.gradients import emit
 from codegen.language import reader
-from codegen.problem.targets import TARGETS
+from codegen.planning.ask import Ask
+from codegen.problem.targets import TARGETS, target_named
 from codegen.specs.kinds import Spec
 from tests.fuzz import clexer
 from tests.fuzz.emitted import Draw
@@ -92,7 +93,7 @@ def _emitted(spec: Spec, draw: Draw) -> str | None:
     try:
         files: tuple[tuple[str, str], ...]
         if draw.of((True, False, False)):
-            files = emit.files(spec, target)
+            files = emit.files(spec, Ask(target_named(target)))
         else:
             files = pipeline.generate(spec, target, packed=draw.of((True, False)), sliced=draw.of((True, False))).files
     except GenConvError:

@@ -32,7 +32,8 @@ from codegen.machine.loader import CompiledKernel
 from codegen.machine.self_test_outputs import turns
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.table import ALGORITHMS
-from codegen.planning.plan import Accuracy, KernelPlan, Request, Weights
+from codegen.planning.ask import Accuracy, Ask, Weights
+from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS, runs_here
 from tests.fuzz.mutation import Mutant, mutants
@@ -116,13 +117,13 @@ def _case(algorithm: str, target: str, length: str, rng: np.random.Generator) ->
         storage = "float16" if rng.integers(8) == 0 and dtype == "float32" else "float32"
         problem = replace(layer, free=length == "free", steps=steps).spec(dtype=dtype).lower()
         accuracy: Accuracy = "exact" if rng.integers(4) == 0 else "fast"
-        asked = Request(problem, TARGETS[target], weights, accuracy, storage=storage)
+        asked = Request(problem, Ask(TARGETS[target], weights, accuracy, numbers=storage))
         if planner.why_not(ALGORITHMS[algorithm], asked):
             continue
         served = [plan for plan in planner.survey(asked).found if plan.algorithm.name == algorithm]
         if served:
             plan = served[int(rng.integers(min(4, len(served))))]
-            return Case(replace(plan, sliced=bool(rng.integers(4) == 0)), accuracy, length)
+            return Case(plan.asked(sliced=bool(rng.integers(4) == 0)), accuracy, length)
     return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from codegen.numbers.formats import STORED
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
 from tests.fuzz import definitions
@@ -33,7 +34,7 @@ def run(count: int, seed: int, *, seconds: float = math.inf) -> tuple[int, list[
         tried += 1
         storage = draw.of((*["float32"] * 4, *STORED)) if spec.dtype == "float32" else "float32"
         weights, accuracy = draw.of(("argument", "packed", "baked")), draw.of(("exact", "fast", "wide"))
-        request = Request(spec.lower(), TARGETS[draw.of(tuple(TARGETS))], weights, accuracy, storage=storage)
+        request = Request(spec.lower(), Ask(TARGETS[draw.of(tuple(TARGETS))], weights, accuracy, numbers=storage))
         start = process_time()
         wrong = fault(request)
         spent = process_time() - start

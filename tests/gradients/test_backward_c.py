@@ -17,8 +17,9 @@ from codegen.errors import UsageError
 from codegen.functions import activations
 from codegen.gradients import emit
 from codegen.gradients import reference as definition
+from codegen.planning.ask import Ask
 from codegen.problem import reference
-from codegen.problem.targets import TARGETS
+from codegen.problem.targets import TARGETS, target_named
 from codegen.specs.kinds import KINDS
 from tests.support import cprogram, strategies
 from tests.support.cprogram import WARNINGS, Toolchain, compile_c, private
@@ -50,7 +51,7 @@ def emitted(layers: list[Layer], target: str, folder: Path, tools: Toolchain) ->
     lines, headers, units = ['#include "backward_driver.h"'], [], ""
     for number, layer in enumerate(layers):
         spec = spec_of(layer, number)
-        (c_name, code), (h_name, header) = emit.files(spec, target)
+        (c_name, code), (h_name, header) = emit.files(spec, Ask(target_named(target)))
         (folder / h_name).write_text(header)
         (folder / c_name).write_text(code)
         units += private(code, number)
@@ -149,7 +150,7 @@ def test_emitted_gradients_compile_without_a_warning(
     tools = need(cprogram.toolchain, TARGETS[target], compiler, run=False)
     for number, (layer, curve) in enumerate(zip(known(3, seed=72), ("tanh", "relu", "gelu"), strict=True)):
         spec = layer.spec(f"layer_{number}", activation=activations.get(curve))
-        for name, text in emit.files(spec, target):
+        for name, text in emit.files(spec, Ask(target_named(target))):
             (tmp_path / name).write_text(text)
         compile_c((*tools.compiler, *WARNINGS, "-O1", "-c", f"layer_{number}_backward.c", "-o", "/dev/null"), tmp_path)
 
@@ -170,5 +171,5 @@ def test_a_kind_that_is_not_emitted_is_refused_by_its_name(kind: str) -> None:
 
 def test_the_same_text_on_any_day() -> None:
     layer = known(1, seed=73)[0]
-    assert emit.files(layer.spec("stem"), "avx2") == emit.files(layer.spec("stem"), "avx2")
+    assert emit.files(layer.spec("stem"), Ask(TARGETS["avx2"])) == emit.files(layer.spec("stem"), Ask(TARGETS["avx2"]))
     assert emitters("backward,c") == ("c", "backward")

@@ -20,7 +20,9 @@ from codegen.gradients import reference as definition
 from codegen.gradients.input import input_problem, turned
 from codegen.gradients.libraries import Backward
 from codegen.layers import kinds
+from codegen.layers.how import How
 from codegen.numbers.formats import COMPUTED
+from codegen.planning.ask import Ask
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
@@ -125,7 +127,7 @@ def test_kernel_gradients_on_every_target(target: str) -> None:
     for seed, p in enumerate(replace(p, up=1) for p in problems(8, seed=4)):
         assert p.steps is not None
         x, dz = whole(p.in_shape(3, p.steps), seed, p.dtype), whole(p.out_shape(3, p.steps), seed + 1, p.dtype)
-        found = Backward(p, TARGETS[target], "exact").kernel_gradient(x, dz)
+        found = Backward(p, Ask(TARGETS[target], accuracy="exact")).kernel_gradient(x, dz)
         np.testing.assert_array_equal(found, definition.kernel_gradient(p, x, dz), err_msg=str(p))
 
 
@@ -164,7 +166,7 @@ def test_gradients_of_random_layers_on_a_cold_cache(specs: int) -> None:
 def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
     """The kernel's gradient reads dz of all filters, whatever the activation leaves of them."""
     glu = ConvProblem(steps=9, channels=4, filters=6, kernel_size=3, epilogue=ending(activation=activations.get("glu")))
-    way = Backward(glu, TARGETS["scalar"], "exact")
+    way = Backward(glu, Ask(TARGETS["scalar"]))
     x, halved = np.ones((2, 9, 4), "f"), np.ones((2, 7, 3), "f")
     with pytest.raises(codegen.ShapeError, match=r"`dz`: got float32 \(2, 7, 3\), expected 84 numbers of float32"):
         way.kernel_gradient(x, halved)
@@ -174,7 +176,7 @@ def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
         codegen.ShapeError, match=r"`x`: got float32 \(2, 7, 3\), expected contiguous float32 \(2, 7, 6\)"
     ):
         way.input_gradient(np.ones((3, 4, 6), "f"), halved)
-    relu = Backward(replace(glu, epilogue=ending(glu.bias, activations.get("relu"))), TARGETS["scalar"], "exact")
+    relu = Backward(replace(glu, epilogue=ending(glu.bias, activations.get("relu"))), Ask(TARGETS["scalar"]))
     with pytest.raises(codegen.ShapeError, match=r"`z`: got nothing, expected 84 numbers of float32"):
         relu.output_gradient(np.ones((2, 7, 6), "f"), None)
 
@@ -193,7 +195,7 @@ def test_backward_kernels_round_no_more_than_sums_do(dtype: str) -> None:
             for shape in (p.in_shape(batch, p.steps), *2 * (p.out_shape(batch, p.steps),))
         )
         kernel = rng.standard_normal(p.kernel_shape).astype(dtype)
-        way = Backward(p, native(), "exact")
+        way = Backward(p, Ask(native(), accuracy="exact"))
         dz, dbias = way.output_gradient(dy, z)
         np.testing.assert_array_equal(dz, np.where(z > 0, dy, 0))
         assert dbias is not None
@@ -219,7 +221,7 @@ def test_backward_kernels_round_no_more_than_sums_do(dtype: str) -> None:
 
 def gradients(layer: Layer, given: strategies.Data, dy: np.ndarray, **options: Any) -> Any:
     """What `layer.gradients` answers in the dtype of the layer."""
-    held = kinds.of(layer.spec(), **options)
+    held = kinds.of(layer.spec(), How(**options))
     held.set_weights(list(given.weights.values()))
     return held.gradients(given.x, dy)
 
@@ -347,7 +349,7 @@ def test_plans_fit_their_registers_and_add_up(name: str) -> None:
 def test_the_bench_of_gradients_needs_torch_and_holds_ours_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     (case,) = cases.cases(["Q"])
     dy = np.random.default_rng(0).standard_normal(case.out_shape, np.float32)
-    ours = bench._ours(case, dy, Settings(target="native", options={"accuracy": "exact"}))
+    ours = bench._ours(case, dy, Settings(How(accuracy="exact")))
     exact = bench._exact(case, dy)
     assert bench._error(exact, ours) < 1e-6
     exact[1][0, 0, 0] += 10

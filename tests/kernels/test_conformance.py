@@ -12,8 +12,9 @@ import pytest
 
 from codegen import pipeline
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.problem import reference
-from codegen.problem.targets import TARGETS
+from codegen.problem.targets import TARGETS, native
 from tests.support import cprogram, recorded, strategies, trials
 from tests.support.cprogram import Call, Program
 
@@ -127,7 +128,7 @@ def test_kernels_in_python_over_batches(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
     for number, layer in enumerate(strategies.random_layers(24, seed=10, curved=False)):
         spec = layer.spec(dtype=("float32", "float64")[number % 2])
-        problem, kernel = spec.lower(), pipeline.kernel_for(spec, accuracy="exact")
+        problem, kernel = spec.lower(), pipeline.kernel_for(spec, Ask(native(), accuracy="exact"))
         given = strategies.data(layer, number, whole=True, batch=number % 4)
         weights = [None if a is None else a.astype(problem.dtype) for a in trials.split(layer, given)]
         expected = reference.convolve(problem, given.x, *trials.split(layer, given))

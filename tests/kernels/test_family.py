@@ -13,6 +13,7 @@ from codegen import pipeline
 from codegen.emission.render import render
 from codegen.layers import kinds
 from codegen.planning import error_bounds, planner
+from codegen.planning.ask import Ask
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
 from tests.support import cprogram, recorded
@@ -57,7 +58,7 @@ def test_emitted_c_computes_it(target: str, need: Callable[..., Any], tmp_path: 
     """A sixth of them on each target, weights packed: whole numbers exactly, others within the direct bound."""
     tools = need(cprogram.toolchain, TARGETS[target])
     family = recorded.family()[int(target == "avx2") :: 6]
-    plans = [planner.plan(told.spec().lower(), TARGETS[target], "packed") for told in family]
+    plans = [planner.plan(told.spec().lower(), Ask(TARGETS[target], "packed")) for told in family]
     program = Program([render(plan, f"k{number}") for number, plan in enumerate(plans)], tools, tmp_path)
     calls = []
     for number, (told, plan) in enumerate(zip(family, plans, strict=True)):

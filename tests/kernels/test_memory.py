@@ -12,6 +12,7 @@ import pytest
 
 from codegen.planning import planner
 from codegen.planning.algorithms import bilinear
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS, Target
 from tests.support import cprogram, strategies, trials
@@ -132,11 +133,11 @@ def point_by_point(target: Target) -> list[trials.Kernel]:
         weights = ("packed", "baked")[number % 2]
         problem = layer.spec(dtype="float64" if number == 3 else "float32").lower()
         taken: dict[str, KernelPlan] = {}
-        for plan in planner.survey(Request(problem, target, weights, "wide")).found:  # type: ignore[arg-type]  # a word
+        for plan in planner.survey(Request(problem, Ask(target, weights, "wide"))).found:  # type: ignore[arg-type]  # a word
             if getattr(plan.schedule, "by_points", False) and not plan.inner:
                 taken.setdefault(plan.algorithm.name, plan)
         for algorithm, plan in taken.items():
-            plan = replace(plan, sliced=number % 3 == 0)
+            plan = plan.asked(sliced=number % 3 == 0)
             made.append(trials.Kernel.planned(layer, plan, f"points{number}_{algorithm}", "wide"))
     return made
 
@@ -206,7 +207,7 @@ def test_the_harness_catches_what_is_planted_in_slices(
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS["scalar"])
     layer = Layer("conv1d", 1, 8, {"filters": 1, "kernel_size": 1, "data_format": "channels_last"})
-    plan = replace(trials.Kernel.of(layer, TARGETS["scalar"], "planted").source.plan, sliced=True)
+    plan = trials.Kernel.of(layer, TARGETS["scalar"], "planted").source.plan.asked(sliced=True)
     kernel = trials.Kernel.planned(layer, plan, "planted", "exact")
     code = (
         '#include "planted.h"\nvoid planted_slice(const float *x, const float *kernel, const float *bias, float *y, '

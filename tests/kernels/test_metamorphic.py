@@ -18,6 +18,7 @@ from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named
 from codegen.problem import reference
@@ -41,7 +42,7 @@ CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
     for algorithm in ALGORITHMS
-    if not ALGORITHMS[algorithm].why_not(Request(problem, native(), "packed", "fast"))
+    if not ALGORITHMS[algorithm].why_not(Request(problem, Ask(native(), "packed", "fast")))
 ]
 both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
@@ -65,7 +66,9 @@ class Running:
     """The cheapest plan of one algorithm for a problem, compiled; `law` compares two of its answers."""
 
     def __init__(self, problem: ConvProblem, algorithm: str) -> None:
-        found = ALGORITHMS[algorithm].candidates(Request(problem, native(), "packed", "fast"), planner.best_of_each)
+        found = ALGORITHMS[algorithm].candidates(
+            Request(problem, Ask(native(), "packed", "fast")), planner.best_of_each
+        )
         self.problem, self.plan = problem, found[0]
         self.kernel = loader.load(render(self.plan, "conv1d"), self.plan.target)
 
@@ -249,7 +252,7 @@ def test_nan_and_inf_stay_where_they_belong(name: str, algorithm: str) -> None:
 def test_exact_plans_keep_nan_in_its_place(name: str) -> None:
     """All that class `exact` offers, whatever its algorithm."""
     problem, seen = PROBLEMS[name], set()
-    for plan in planner.survey(Request(problem, native(), "packed", "exact")).found:
+    for plan in planner.survey(Request(problem, Ask(native(), "packed", "exact"))).found:
         if plan.algorithm.name in seen:
             continue
         seen.add(plan.algorithm.name)

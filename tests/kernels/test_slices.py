@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from codegen.functions import activations
 from codegen.machine import loader, thread_pool
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
@@ -40,19 +40,19 @@ CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
     for algorithm in ALGORITHMS
-    if not planner.why_not(ALGORITHMS[algorithm], Request(problem, native(), "packed", "fast"))
+    if not planner.why_not(ALGORITHMS[algorithm], Request(problem, Ask(native(), "packed", "fast")))
 ]
 
 
 @pytest.mark.parametrize(("name", "algorithm"), CASES)
 def test_threads_do_not_change_a_bit(name: str, algorithm: str) -> None:
     problem, rng = PROBLEMS[name], np.random.default_rng(3)
-    plan = ALGORITHMS[algorithm].candidates(Request(problem, native(), "packed", "fast"), planner.best_of_each)[0]
+    plan = ALGORITHMS[algorithm].candidates(Request(problem, Ask(native(), "packed", "fast")), planner.best_of_each)[0]
     x = rng.normal(size=problem.in_shape(2, problem.steps or 777)).astype("f")
     kernel, bias = rng.normal(size=problem.kernel_shape).astype("f"), rng.normal(size=problem.filters).astype("f")
     answers = []
     for threads in (1, 2, 3, 5):
-        source = render.render(replace(plan, sliced=threads > 1), "conv1d")
+        source = render.render(plan.asked(sliced=threads > 1), "conv1d")
         running = loader.load(source, plan.target, threads)
         for batch in (1, 2):
             y = np.full(problem.out_shape(batch, x.shape[1 if problem.channels_last else 2]), np.nan, "f")

@@ -18,6 +18,7 @@ from codegen.emission.render import GeneratedSource, render
 from codegen.errors import ToolchainError
 from codegen.machine import compilers, extension_module, loader
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.targets import TARGETS, native
@@ -34,7 +35,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 def source(problem: ConvProblem, name: str) -> GeneratedSource:
-    return render(planner.plan(problem, native(), "argument"), name)
+    return render(planner.plan(problem, Ask(native(), "argument")), name)
 
 
 def built(problem: ConvProblem, name: str, folder: Path) -> ModuleType:
@@ -135,7 +136,7 @@ def test_a_compiler_that_reports_success_and_lies(
 
 def test_all_that_the_header_has_is_declared() -> None:
     """Of a free layer in slices whose weights a function packs: macros that are numbers, and every function."""
-    plan = replace(planner.plan(FREE, TARGETS["scalar"], "packed"), sliced=True)
+    plan = replace(planner.plan(FREE, Ask(TARGETS["scalar"], "packed")), sliced=True)
     said = extension_module.declarations(render(plan, "tone", with_pack=True)).splitlines()
     ends = ("CHANNELS", "FILTERS", "WORKSPACE_BYTES", "KERNEL_NUMBERS")
     macros = [f"#define {name} ..." for end in ends for name in (f"TONE_{end}", f"tone_{end}")]

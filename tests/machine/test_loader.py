@@ -21,6 +21,7 @@ from codegen.errors import GenConvError, ShapeError, ToolchainError
 from codegen.machine import abi_build, cache, compilers, loader
 from codegen.machine._abi import ffi
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -53,7 +54,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def kernel_of(problem: ConvProblem, target: Target | None = None) -> loader.Kernel:
-    plan = planner.plan(problem, target or native(), "packed")
+    plan = planner.plan(problem, Ask(target or native(), "packed"))
     return loader.load(render(plan, "conv1d"), plan.target)
 
 
@@ -164,6 +165,7 @@ import json, sys, threading, warnings
 import numpy as np
 from codegen.machine import loader
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
 from codegen.emission.render import render
 from codegen.problem.targets import native
@@ -171,7 +173,7 @@ warnings.simplefilter("error")
 p = ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1)
 rng = np.random.default_rng(1)
 x, weights = rng.normal(size=(2, 20, 5)).astype("f"), rng.normal(size=p.kernel_shape).astype("f")
-bias, plan = rng.normal(size=8).astype("f"), planner.plan(p, native(), "packed")
+bias, plan = rng.normal(size=8).astype("f"), planner.plan(p, Ask(native(), "packed"))
 source, answers = render(plan, "conv1d"), []
 def answer():
     kernel = loader.load(source, plan.target)
@@ -363,7 +365,7 @@ def probe(tmp_path: Path, body: str, plan: KernelPlan | None = None, prelude: st
     text += "void genconv_run_v1(const genconv_call_v1 *call)\n{\n" + body + "\n}\n"
     path = tmp_path / f"probe{len(list(tmp_path.glob('probe*')))}.so"
     path.write_bytes(compiler.shared(text, TARGETS["scalar"]))
-    plan = plan or planner.plan(WAKE, TARGETS["scalar"], "packed")
+    plan = plan or planner.plan(WAKE, Ask(TARGETS["scalar"], "packed"))
     return loader.CompiledKernel(plan, path, ffi.dlopen(str(path)))
 
 
@@ -388,7 +390,7 @@ def test_two_threads_are_in_c_at_once(tmp_path: Path) -> None:
 
 def test_a_workspace_grows_with_the_steps(tmp_path: Path) -> None:
     free = replace(WAKE, steps=None)
-    plan = planner.plan(free, TARGETS["scalar"], "packed")
+    plan = planner.plan(free, Ask(TARGETS["scalar"], "packed"))
     plan = replace(plan, cost=replace(plan.cost, workspace_bytes=24, step_bytes=4096))
     kernel = probe(
         tmp_path,
@@ -408,7 +410,7 @@ def test_a_workspace_grows_with_the_steps(tmp_path: Path) -> None:
 
 
 def test_a_workspace_is_aligned_and_one_callers_own(tmp_path: Path) -> None:
-    plan = planner.plan(WAKE, TARGETS["scalar"], "packed")
+    plan = planner.plan(WAKE, Ask(TARGETS["scalar"], "packed"))
     plan = replace(plan, cost=replace(plan.cost, workspace_bytes=1000))
     kernel = probe(
         tmp_path,

@@ -20,6 +20,7 @@ from codegen.emission.render import jit_text, render
 from codegen.errors import ToolchainError
 from codegen.machine import cache, compiler_process, compilers, fpu, loader
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS
@@ -27,7 +28,7 @@ from tests.machine.test_compilers import alive, eventually
 from tests.support import cprogram
 
 PROBLEM = ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1)
-SOURCE = render(planner.plan(PROBLEM, TARGETS["scalar"], "packed"), "conv1d")
+SOURCE = render(planner.plan(PROBLEM, Ask(TARGETS["scalar"], "packed")), "conv1d")
 CUT = "size=$(wc -c < $GOOD)\nhead -c $((size / 2)) $GOOD > kernel.so"
 LIES = {  # what a compiler does that then reports success ($GOOD is a right library), and what is said of it
     "cut short": (CUT, "is no whole library: its headers speak of"),

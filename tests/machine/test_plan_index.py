@@ -20,6 +20,7 @@ from codegen.functions import activations
 from codegen.machine import cache, loader, plan_index
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Algorithm, KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.chain import separable
@@ -92,7 +93,7 @@ def written(plan: KernelPlan, threads: int = 1) -> int:
 
 
 def plan_of(problem: ConvProblem = WAKE, **changes: Any) -> KernelPlan:
-    return replace(planner.plan(problem, native(), "packed"), **changes)
+    return replace(planner.plan(problem, Ask(native(), "packed")), **changes)
 
 
 def test_the_second_load_renders_nothing(kernels: Path) -> None:
@@ -108,7 +109,7 @@ def test_whatever_changes_asks_for_another_text(kernels: Path, monkeypatch: pyte
     plan = plan_of()
     assert written(plan) == 1
     assert written(plan_of(replace(WAKE, filters=9))) == 1
-    assert written(planner.plan(WAKE, TARGETS["scalar"], "packed")) == 1
+    assert written(planner.plan(WAKE, Ask(TARGETS["scalar"], "packed"))) == 1
     monkeypatch.setenv("GENCONV_CC", "cc -g0")
     assert [written(plan), written(plan)] == [1, 0]
     monkeypatch.setattr(loader, "__version__", "0.0.0")
@@ -183,7 +184,7 @@ def test_an_alias_whose_entry_is_gone_or_torn_builds_it_again(kernels: Path, dam
 
 
 def test_slices_and_threads_have_kernels_of_their_own(kernels: Path) -> None:
-    plan = plan_of(sliced=True)
+    plan = plan_of().asked(sliced=True)
     assert [written(plan_of()), written(plan, 2), written(plan, 2)] == [1, 1, 0]
     assert [written(plan, 1), written(plan_of())] == [0, 0]
     assert loader.load_plan(plan, Writer(), 2).threads == 2  # type: ignore[union-attr]  # there is a compiler
@@ -208,6 +209,7 @@ def test_an_alias_that_is_long_unused_goes(kernels: Path) -> None:
 TWO = """
 from codegen.machine import loader
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen import installed
 from codegen.problem.conv_problem import ConvProblem
 from codegen.emission.render import render
@@ -218,7 +220,7 @@ def write(plan):
     global count
     count += 1
     return render(plan, "conv1d")
-plan = planner.plan(ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1), native(), "packed")
+plan = planner.plan(ConvProblem(20, 5, 8, 3, pad_left=1, pad_right=1), Ask(native(), "packed"))
 print(loader.load_plan(plan, write).path.name, count)
 """
 
@@ -310,7 +312,7 @@ def plain(value: Any) -> bool:
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 @pytest.mark.parametrize("accuracy", ["exact", "wide"])
 def test_a_plans_repr_is_the_whole_plan(problem: ConvProblem, accuracy: Any) -> None:
-    found = planner.survey(Request(problem, TARGETS["avx2"], "packed", accuracy)).found
+    found = planner.survey(Request(problem, Ask(TARGETS["avx2"], "packed", accuracy))).found
     assert all(map(plain, found))
     assert len({repr(plan) for plan in found}) == len(set(found))
     for plan in found:
@@ -319,5 +321,5 @@ def test_a_plans_repr_is_the_whole_plan(problem: ConvProblem, accuracy: Any) -> 
 
 
 def test_the_problems_here_have_a_plan_of_every_algorithm() -> None:
-    asked = [Request(problem, TARGETS["avx2"], "packed", "wide") for problem in PROBLEMS]
+    asked = [Request(problem, Ask(TARGETS["avx2"], "packed", "wide")) for problem in PROBLEMS]
     assert {plan.algorithm.name for each in asked for plan in planner.survey(each).found} == set(ALGORITHMS)

@@ -24,6 +24,7 @@ from codegen.machine.compilers import Compiler
 from codegen.machine.self_test_outputs import marks, turns
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.chain import separable
@@ -89,7 +90,7 @@ class Spoiled:
 
 
 def plan_of(problem: ConvProblem, accuracy: Any = "fast", **changes: Any) -> KernelPlan:
-    return replace(planner.answer(Request(problem, TARGETS["avx2"], "packed", accuracy)), **changes)
+    return replace(planner.answer(Request(problem, Ask(TARGETS["avx2"], "packed", accuracy))), **changes)
 
 
 def refused(plan: KernelPlan, spoil: Spoil, right: dict[tuple[int, ...], Array] | None = None) -> bool:
@@ -150,7 +151,7 @@ def test_lengths_of_a_free_input_run_every_loop() -> None:
     """More than two turns of the widest loop and a rest; fewer outputs than a tile; none with all taps inside."""
     for name in ("free", "strided, same", "depthwise"):
         for algorithm in ("direct_filters", "winograd", "depthwise", "row_activation", "relayout"):
-            request = Request(PROBLEMS[name], TARGETS["avx512"], "packed", "fast")
+            request = Request(PROBLEMS[name], Ask(TARGETS["avx512"], "packed", "fast"))
             if planner.why_not(ALGORITHMS[algorithm], request):
                 continue
             plan = ALGORITHMS[algorithm].candidates(request, planner.best_of_each)[0]
@@ -292,7 +293,7 @@ def test_slices_are_tried_in_one_thread_and_in_several() -> None:
             seen.add((self.threads, len(x)))
             super().run(x, y, kernel, bias)
 
-    self_test.prove(Watched(plan_of(PROBLEMS["free"], sliced=True), nothing), COMPILER)
+    self_test.prove(Watched(plan_of(PROBLEMS["free"]).asked(sliced=True), nothing), COMPILER)
     assert {threads <= samples for threads, samples in seen} == {True, False}
     assert (1, 2) in seen
 
@@ -323,11 +324,12 @@ def test_the_largest_take_bounded_memory(problem: str) -> None:
         "import resource, numpy as np\n"
         "from codegen.machine import self_test_inputs as trial\n"
         "from codegen.planning import planner\n"
+        "from codegen.planning.ask import Ask\n"
         "from codegen.planning.plan import Request\n"
         "from codegen.problem.conv_problem import ConvProblem\n"
         "from codegen.problem.targets import TARGETS\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        f"plan = planner.answer(Request({problem}, TARGETS['avx2'], 'packed', 'exact'))\n"
+        f"plan = planner.answer(Request({problem}, Ask(TARGETS['avx2'], 'packed')))\n"
         "before, p = peak(), plan.problem\n"
         "for tried in [] if trial.too_large(p) else trial.trials(plan, trial.Weights.of(plan)):\n"
         "    y = trial.array(p.out_shape(len(tried.x), tried.steps), p.dtype)\n"

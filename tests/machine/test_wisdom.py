@@ -25,6 +25,7 @@ from codegen.language.reader import read
 from codegen.machine import compilers, measure, wisdom
 from codegen.machine.compilers import Compiler
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
@@ -34,7 +35,7 @@ from codegen.problem.targets import TARGETS, native
 
 HERE = native()
 SMALL = ConvProblem(64, 8, 16, 3)
-REQUEST = Request(SMALL, HERE, "packed", "fast")
+REQUEST = Request(SMALL, Ask(HERE, "packed", "fast"))
 GCC = Compiler(("/usr/bin/gcc",), "gcc", "gcc (Debian 12.2.0-14) 12.2.0", "0" * 64)
 TEXT = "conv1d stem { input_shape = (64, 8), filters = 16, kernel_size = 3, activation = leaky_relu }"
 
@@ -76,11 +77,11 @@ def test_where_it_lies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_asked_is_what_is_answered() -> None:
     """Nothing known of one question answers another; baked weights are packed ones."""
     remember(REQUEST, last(REQUEST))
-    assert recall(replace(REQUEST, weights="baked")) == last(REQUEST).key
+    assert recall(replace(REQUEST, ask=replace(REQUEST.ask, weights="baked"))) == last(REQUEST).key
     others = (
-        replace(REQUEST, weights="argument"),
-        replace(REQUEST, accuracy="exact"),
-        replace(REQUEST, target=TARGETS["scalar"]),
+        replace(REQUEST, ask=replace(REQUEST.ask, weights="argument")),
+        replace(REQUEST, ask=replace(REQUEST.ask, accuracy="exact")),
+        replace(REQUEST, ask=replace(REQUEST.ask, target=TARGETS["scalar"])),
         *(
             replace(REQUEST, problem=replace(SMALL, **change))
             for change in (
@@ -98,7 +99,7 @@ def test_what_is_asked_is_what_is_answered() -> None:
 
 def test_options_of_activations_are_part_of_the_question() -> None:
     specs = [read(TEXT.replace("leaky_relu", f"leaky_relu(negative_slope={slope})"), "x")[0] for slope in (0.1, 0.25)]
-    first, second = (pipeline.request(spec, HERE.name, "packed", "fast") for spec in specs)
+    first, second = (pipeline.request(spec, Ask(HERE, "packed", "fast")) for spec in specs)
     remember(first, last(first))
     assert recall(first) == last(first).key
     assert recall(second) is None
@@ -121,7 +122,7 @@ def test_export_import_forget(folder: Path) -> None:
     wisdom.forget()
     assert recall(REQUEST) is None
     remember(REQUEST, planner.survey(REQUEST).found[0])
-    other = replace(REQUEST, accuracy="exact")
+    other = replace(REQUEST, ask=replace(REQUEST.ask, accuracy="exact"))
     remember(other, last(other))
     assert wisdom.import_from(folder / "out") == 1
     assert recall(REQUEST) == last(REQUEST).key
@@ -294,12 +295,13 @@ def test_writers_at_once_leave_a_whole_file(folder: Path) -> None:
         "import sys\n"
         "from codegen.machine import wisdom\n"
         "from codegen.planning import planner\n"
+        "from codegen.planning.ask import Ask\n"
         "from codegen.planning.plan import Request\n"
         "from codegen.problem.conv_problem import ConvProblem\n"
         "from codegen.problem.targets import native\n"
         "from codegen.machine.compilers import Compiler\n"
         "for steps in range(20):\n"
-        "    asked = Request(ConvProblem(64 + steps, 8, 16, 3), native(), 'packed', 'exact')\n"
+        "    asked = Request(ConvProblem(64 + steps, 8, 16, 3), Ask(native(), 'packed'))\n"
         "    mark = Compiler(('/cc',), 'cc', sys.argv[1], '0')\n"
         "    wisdom.remember(asked, mark, planner.survey(asked).found[0], 1e-6, 'words')\n"
     )
@@ -353,15 +355,15 @@ def test_the_fastest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_compiler
 def test_layers_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
     layer = codegen.Conv1D(16, 3, input_shape=(64, 8), target=HERE.name)
-    request = pipeline.request(layer.spec, HERE.name, "packed", "fast")
+    request = pipeline.request(layer.spec, Ask(HERE, "packed", "fast"))
     compiler = compilers.find()
     assert compiler is not None
     x = np.random.default_rng(0).standard_normal((2, 64, 8)).astype("f")
     before = layer(x)
     remember(request, last(request), compiler)
-    kernel = pipeline.kernel_for(layer.spec, HERE.name)
+    kernel = pipeline.kernel_for(layer.spec, Ask(HERE, accuracy="fast"))
     assert kernel.plan.key == last(request).key
-    assert kernel.plan.key != pipeline.plan(layer.spec, HERE.name, "packed", "fast").key
+    assert kernel.plan.key != pipeline.plan(layer.spec, Ask(HERE, "packed", "fast")).key
     other = codegen.Conv1D(16, 3, input_shape=(64, 8), target=HERE.name)
     other.set_weights(layer.get_weights())
     np.testing.assert_allclose(other(x), before, atol=1e-5)
@@ -383,8 +385,8 @@ def test_a_plan_that_is_not_offered_is_not_made() -> None:
 
 def test_packed_emission_takes_wisdom_of_packed_weights(folder: Path) -> None:
     (spec,) = read(TEXT, "x")
-    request = pipeline.request(spec, "avx2", "packed", "fast")
-    first = pipeline.packed_plan(spec, "avx2", "fast")
+    request = pipeline.request(spec, Ask(TARGETS["avx2"], "packed", "fast"))
+    first = pipeline.packed_plan(spec, Ask(TARGETS["avx2"], accuracy="fast"))
     other = next(plan for plan in planner.survey(request).found if plan.algorithm.name != first.algorithm.name)
     remember(request, other, file=folder / "named")
     assert pipeline.generate(spec, "avx2", accuracy="fast", packed=True).plan.key == first.key
@@ -394,7 +396,7 @@ def test_packed_emission_takes_wisdom_of_packed_weights(folder: Path) -> None:
 
 def test_written_files_ignore_it_unless_a_file_is_named(folder: Path) -> None:
     (spec,) = read(TEXT, "x")
-    request = pipeline.request(spec, "avx2", "argument", "exact")
+    request = pipeline.request(spec, Ask(TARGETS["avx2"], "argument", "exact"))
     plain = pipeline.generate(spec, "avx2")
     other = next(plan for plan in planner.survey(request).found if plan.schedule != plain.plan.schedule)
     for file in (None, folder / "named"):
@@ -456,7 +458,7 @@ def test_options_that_do_not_fit_are_told(conv: str, folder: Path) -> None:
 @needs_compiler
 def test_generate_follows_a_named_file(conv: str, folder: Path) -> None:
     (spec,) = read(TEXT, "x")
-    request = pipeline.request(spec, "scalar", "argument", "exact")
+    request = pipeline.request(spec, Ask(TARGETS["scalar"], "argument", "exact"))
     remember(request, last(request), file=folder / "w")
     code, _ = run(conv, "-o", str(folder / "plain"))
     code, _ = run(conv, "-o", str(folder / "wise"), "--wisdom", str(folder / "w"))

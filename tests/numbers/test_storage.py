@@ -26,6 +26,7 @@ from codegen.numbers.formats import STORED
 from codegen.numbers.storage import rounded
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -113,7 +114,7 @@ def test_a_command_names_the_layer_of_a_weight_too_large(
 def as_computed(plan: KernelPlan) -> KernelPlan:
     """The same plan with float32 weights."""
     parts = [as_computed(part) for part in plan.parts]
-    return replace(plan, storage="float32", inner=parts[0] if parts else None, others=tuple(parts[1:]))
+    return replace(plan.asked(numbers="float32"), inner=parts[0] if parts else None, others=tuple(parts[1:]))
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -127,7 +128,7 @@ def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable
         grouped = ConvProblem(1, FILTERS // width, FILTERS, 1, groups=FILTERS // width, epilogue=Epilogue())
         alone = ConvProblem(width, 1, FILTERS, 1, epilogue=Epilogue(), channels_last=False)
         for algorithm, problem in (("direct_filters", grouped), ("direct_steps", alone)):
-            found = planner.survey(Request(problem, TARGETS[target], storage=storage)).found
+            found = planner.survey(Request(problem, Ask(TARGETS[target], numbers=storage))).found
             plan = next(plan for plan in found if plan.algorithm.name == algorithm)
             x, steps = np.ones(problem.in_shape(1, problem.steps or 0), np.float32), problem.steps or 0
             calls += [Call(len(made), x, part, None, steps, FILTERS * steps) for part in parts]
@@ -157,11 +158,11 @@ def of_each(seed: int, most: int, target: str) -> list[tuple[KernelPlan, int]]:
             problem = replace(problem, up=int(rng.integers(2, 4)))
         if number % 5 == 4:
             problem = replace(problem, epilogue=ending(problem.bias, activations.get("softmax")))
-        request = Request(problem, TARGETS[target], weights, "fast", storage=storage)  # type: ignore[arg-type]
+        request = Request(problem, Ask(TARGETS[target], weights, "fast", numbers=storage))  # type: ignore[arg-type]
         new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm.name]) < most]
         if new:
             plan = new[int(rng.integers(len(new)))]
-            served[plan.algorithm.name].append((replace(plan, sliced=bool(rng.integers(2))), layer.steps))
+            served[plan.algorithm.name].append((plan.asked(sliced=bool(rng.integers(2))), layer.steps))
         if all(len(found) == most for found in served.values()):
             break
     return [each for found in served.values() for each in found]
@@ -252,7 +253,7 @@ def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_pa
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target].widening(), compiler, run=False)
     sources = []
     for number, (problem, storage) in enumerate(product(SMALL, STORAGES)):
-        plan = planner.answer(Request(problem, TARGETS[target], WEIGHTS[number % 3], storage=storage))  # type: ignore[arg-type]
+        plan = planner.answer(Request(problem, Ask(TARGETS[target], WEIGHTS[number % 3], numbers=storage)))  # type: ignore[arg-type]
         sources.append(written(plan, f"k{number}", number, problem.steps or 30)[0])
     for source in sources:
         for name, text in source.files:
@@ -334,7 +335,7 @@ def test_what_storing_moves_is_within_what_is_stated(storage: str) -> None:
     """|y - exact| <= the direct bound and the sum of max(unit |w|, tiny) |x|; the bound of `verify` is no larger."""
     rng, half = np.random.default_rng(6), STORED[storage]
     problem = ConvProblem(50, 24, 16, 5, pad_left=2, pad_right=2)
-    plan = planner.answer(Request(problem, TARGETS["scalar"], storage=storage))
+    plan = planner.answer(Request(problem, Ask(TARGETS["scalar"], numbers=storage)))
     x = rng.standard_normal(problem.in_shape(2, 50)).astype(np.float32)
     kernel = (rng.standard_normal(problem.kernel_shape) * 2.0 ** rng.uniform(-30, 0, problem.kernel_shape)).astype("f")
     bias = rng.standard_normal(16).astype(np.float32)
@@ -406,7 +407,7 @@ def test_gradients_are_those_at_the_stored_weights() -> None:
 
 def test_without_a_compiler_the_reference_computes_the_same() -> None:
     problem = ConvProblem(9, 3, 4, 2)
-    kernel = ReferenceKernel(planner.answer(Request(problem, TARGETS["scalar"], "packed", storage="bfloat16")))
+    kernel = ReferenceKernel(planner.answer(Request(problem, Ask(TARGETS["scalar"], "packed", numbers="bfloat16"))))
     rng = np.random.default_rng(8)
     x, w, bias = (rng.standard_normal(shape).astype(np.float32) for shape in ((1, 9, 3), (2, 3, 4), 4))
     y = np.empty((1, 8, 4), np.float32)
@@ -488,7 +489,7 @@ def test_wisdom_of_one_storage_is_none_of_another(tmp_path: Path) -> None:
     file, problem = tmp_path / "wisdom", ConvProblem(64, 8, 32, 3)
     compiler = compilers.find()
     assert compiler is not None
-    plain, half = (Request(problem, TARGETS["scalar"], "packed", storage=word) for word in ("float32", "bfloat16"))
+    plain, half = (Request(problem, Ask(TARGETS["scalar"], "packed", numbers=word)) for word in ("float32", "bfloat16"))
     plan = planner.survey(half).found[1]
     wisdom.remember(half, compiler, plan, 1e-6, "the second", file)
     assert wisdom.recall(plain, compiler, file) is None

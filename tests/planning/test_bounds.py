@@ -12,7 +12,8 @@ import pytest
 from codegen import pipeline
 from codegen.cli.commands import verify
 from codegen.planning import error_bounds
-from codegen.planning.plan import Accuracy, KernelPlan, Request
+from codegen.planning.ask import Accuracy, Ask
+from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.expressions import Code
 from codegen.planning.transforms.worst import worst
@@ -49,10 +50,10 @@ def given_by(tried: verify.Trial, weights: dict[str, np.ndarray]) -> verify.Find
 
 
 def trial(spec: Spec, accuracy: Accuracy) -> verify.Trial:
-    kernel = pipeline.kernel_for(spec, TARGET.name, accuracy=accuracy)
+    kernel = pipeline.kernel_for(spec, Ask(TARGET, accuracy=accuracy))
     assert kernel.path is not None
     direct = (
-        pipeline.kernel_for(spec, TARGET.name, accuracy="exact") if error_bounds.is_transform(kernel.plan) else None
+        pipeline.kernel_for(spec, Ask(TARGET, accuracy="exact")) if error_bounds.is_transform(kernel.plan) else None
     )
     return verify.Trial(spec, kernel, direct, accuracy)  # type: ignore[arg-type]  # a path: it is compiled
 
@@ -64,7 +65,7 @@ def normal(spec: Spec, seed: int = 0) -> dict[str, np.ndarray]:
 
 def compiled(problem: ConvProblem) -> Any:
     """The direct kernel, of the target whose sums are plain to follow."""
-    return pipeline.compiled(Request(problem, TARGETS["scalar"], "packed"), None)
+    return pipeline.compiled(Request(problem, Ask(TARGETS["scalar"], "packed")), None)
 
 
 class TestDirect:
@@ -249,7 +250,7 @@ class TestTransforms:
     def test_the_bound_is_nearly_filled(self, name: str) -> None:
         """Channels that are lost beside the first at every point: a quarter of the bound, and never all of it."""
         problem = ConvProblem(40, 64, bounds.FILTERS, 3, pad_left=1, pad_right=1, epilogue=Epilogue())
-        request, rng = Request(problem, TARGET, "packed", "fast"), np.random.default_rng(0)
+        request, rng = Request(problem, Ask(TARGET, "packed", "fast")), np.random.default_rng(0)
         plan = bounds.transforms(request)[f"winograd {name} x 1"]
         kernel = pipeline.compiled(request, plan.key)
         shares = []

@@ -25,6 +25,7 @@ from codegen.planning.algorithms import (
 from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.algorithms.tiling import Panel, Segment, Span, Starts, Tile
+from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Key, Request
 from codegen.problem import chain
 from codegen.problem.conv_problem import ConvProblem
@@ -95,7 +96,7 @@ KEYS |= {"depthwise": KEYS["direct_filters"], "fft": KEYS["winograd"]}
 
 
 def plans(name: str) -> list[KernelPlan]:
-    found = planner.survey(Request(PROBLEMS[name], AVX2, "packed", "wide")).found
+    found = planner.survey(Request(PROBLEMS[name], Ask(AVX2, "packed", "wide"))).found
     return [plan for plan in found if plan.algorithm.name == name]
 
 

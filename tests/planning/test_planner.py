@@ -20,7 +20,8 @@ from codegen.language.reader import read
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms.table import ALGORITHMS
-from codegen.planning.plan import MOST_NOISE, Accuracy, KernelPlan, Request
+from codegen.planning.ask import MOST_NOISE, Accuracy, Ask
+from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
@@ -49,16 +50,16 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("accuracy", ["exact", "fast", "wide"])
 def test_every_algorithm_is_taken_or_says_why_not(weights: Any, accuracy: Any) -> None:
     for layer in strategies.random_layers(40, seed=21):
-        plan = planner.plan(layer.spec().lower(), AVX2, weights, accuracy)
+        plan = planner.plan(layer.spec().lower(), Ask(AVX2, weights, accuracy))
         told = [plan.algorithm.name, *(name for name, _ in plan.rejected)]
         assert sorted(told) == sorted(ALGORITHMS), layer
         assert all(len(reason) > 10 for _, reason in plan.rejected)
-        assert planner.survey(Request(plan.problem, AVX2, weights, accuracy)).found[0].key == plan.key
+        assert planner.survey(Request(plan.problem, Ask(AVX2, weights, accuracy))).found[0].key == plan.key
 
 
 def test_an_algorithm_without_a_plan_that_is_accurate_enough_says_so() -> None:
     empty = replace(ALGORITHMS["winograd"], candidates=lambda request, best_of_each: [])
-    request = Request(replace(STEM, steps=97), AVX2, "packed", "fast")
+    request = Request(replace(STEM, steps=97), Ask(AVX2, "packed", "fast"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ALGORITHMS, "winograd", empty)
         refused = dict(planner.survey(request).refused)
@@ -67,16 +68,16 @@ def test_an_algorithm_without_a_plan_that_is_accurate_enough_says_so() -> None:
 
 
 def test_reasons_have_figures_and_transforms_are_refused_in_words() -> None:
-    plan = planner.plan(STEM, AVX2, "packed", "fast")
+    plan = planner.plan(STEM, Ask(AVX2, "packed", "fast"))
     reasons = dict(plan.rejected)
     assert plan.algorithm.name == "winograd"
-    direct = planner.plan(STEM, AVX2, "packed")
+    direct = planner.plan(STEM, Ask(AVX2, "packed"))
     assert reasons["direct_filters"].startswith(
         f"estimated at {direct.cost.cycles / plan.cost.cycles:.2f} times the cycles"
     )
-    exact = dict(planner.plan(STEM, AVX2, "packed", "exact").rejected)
+    exact = dict(planner.plan(STEM, Ask(AVX2, "packed")).rejected)
     assert "not `exact`" in exact["winograd"]
-    argument = dict(planner.plan(STEM, AVX2, "argument", "fast").rejected)
+    argument = dict(planner.plan(STEM, Ask(AVX2, "argument", "fast")).rejected)
     assert argument["fft"] == "its weights are transformed first, so they must be known or packed"
 
 
@@ -84,31 +85,32 @@ def test_classes_widen() -> None:
     for problem in PROBLEMS:
         offered: list[set[str]] = []
         for accuracy in ("exact", "fast", "wide"):
-            found = planner.survey(Request(problem, AVX2, "packed", accuracy)).found
+            found = planner.survey(Request(problem, Ask(AVX2, "packed", accuracy))).found
             offered.append({plan.algorithm.name for plan in found})
             assert any(map(error_bounds.is_transform, found)) == (accuracy != "exact")
         assert offered[0] < offered[1] <= offered[2]
 
 
 def test_a_choice_is_taken_and_an_unknown_one_is_not() -> None:
-    known = planner.survey(Request(STEM, AVX2, "packed", "fast"))
+    known = planner.survey(Request(STEM, Ask(AVX2, "packed", "fast")))
     for other in known.found[1:20]:
-        assert planner.plan(STEM, AVX2, "packed", "fast", other.key).key == other.key
-    first = planner.plan(STEM, AVX2, "packed", "fast")
+        assert planner.plan(STEM, Ask(AVX2, "packed", "fast"), other.key).key == other.key
+    first = planner.plan(STEM, Ask(AVX2, "packed", "fast"))
     for choice in ("winograd-000000000000", "no_such-0123456789ab", "", "fft", "../x-0123456789ab"):
-        assert planner.plan(STEM, AVX2, "packed", "fast", choice) == first
+        assert planner.plan(STEM, Ask(AVX2, "packed", "fast"), choice) == first
 
 
 def test_keys_are_the_same_in_every_process() -> None:
     code = (
         "from codegen.planning import planner\n"
+        "from codegen.planning.ask import Ask\n"
         "from codegen.planning.plan import Request\n"
         "from codegen.problem.conv_problem import ConvProblem\n"
         "from codegen.problem.targets import TARGETS\n"
         "p = ConvProblem(98, 40, 64, 3, pad_left=1, pad_right=1)\n"
-        "print(*[x.key for x in planner.survey(Request(p, TARGETS['avx2'], 'packed', 'fast')).found])"
+        "print(*[x.key for x in planner.survey(Request(p, Ask(TARGETS['avx2'], 'packed', 'fast'))).found])"
     )
-    keys = [plan.key for plan in planner.survey(Request(STEM, AVX2, "packed", "fast")).found]
+    keys = [plan.key for plan in planner.survey(Request(STEM, Ask(AVX2, "packed", "fast"))).found]
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
@@ -135,7 +137,7 @@ def error(plan: KernelPlan, x: Any, kernel: Any, bias: Any) -> Any:
 def best_of_each(problem: ConvProblem, accuracy: Accuracy) -> list[KernelPlan]:
     """The cheapest plan of each algorithm, of each transform."""
     found: dict[str, KernelPlan] = {}
-    for plan in planner.survey(Request(problem, native(), "packed", accuracy)).found:
+    for plan in planner.survey(Request(problem, Ask(native(), "packed", accuracy))).found:
         found.setdefault(f"{plan.algorithm.name} {getattr(plan.schedule, 'transform', '')}", plan)
     return list(found.values())
 
@@ -155,7 +157,7 @@ def test_transforms_keep_their_promise(problem: ConvProblem, accuracy: Accuracy)
 
     x, kernel = draw(8, steps, problem.channels), draw(*problem.kernel_shape)
     bias = draw(problem.filters) if problem.bias else None
-    direct = error_bounds.rms(error(planner.plan(problem, native(), "packed"), x, kernel, bias))
+    direct = error_bounds.rms(error(planner.plan(problem, Ask(native(), "packed")), x, kernel, bias))
     transforms = [plan for plan in best_of_each(problem, accuracy) if error_bounds.is_transform(plan)]
     assert transforms
     for plan in transforms[:3]:
@@ -168,7 +170,7 @@ def test_the_bound_of_a_direct_plan_is_the_references() -> None:
     rng = np.random.default_rng(6)
     x, kernel = (rng.standard_normal(shape).astype("f") for shape in ((2, 98, 40), STEM.kernel_shape))
     bias = rng.standard_normal(64).astype("f")
-    direct, fast = planner.plan(STEM, AVX2, "packed"), planner.plan(STEM, AVX2, "packed", "fast")
+    direct, fast = planner.plan(STEM, Ask(AVX2, "packed")), planner.plan(STEM, Ask(AVX2, "packed", "fast"))
     assert error_bounds.is_transform(fast)
     plain = reference.bound(STEM, x, kernel, bias)
     assert np.array_equal(error_bounds.bound(direct, "fast", x, kernel, bias), plain)
@@ -182,7 +184,7 @@ def test_the_bound_of_a_direct_plan_is_the_references() -> None:
 
 def test_layers_are_fast_and_files_are_exact_unless_told_otherwise() -> None:
     (spec,) = read("conv1d stem { input_shape = (98, 40), filters = 64, kernel_size = 3, padding = same }", "x")
-    asked = pipeline.request(spec, "avx2", "packed", "fast")
+    asked = pipeline.request(spec, Ask(TARGETS["avx2"], "packed", "fast"))
     assert planner.survey(asked).found[0].algorithm.name == "winograd"
     weights = {"kernel": np.ones((3, 40, 64), "f"), "bias": np.ones(64, "f")}
     assert pipeline.generate(spec, "avx2", weights).plan.algorithm.name == "direct_filters"

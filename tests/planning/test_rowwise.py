@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def replace_sliced(kernel: trials.Kernel, number: int) -> trials.Kernel:
     """Every third kernel with a function for a slice of the work."""
     if number % 3 or kernel.baked:
         return kernel
-    plan = replace(kernel.source.plan, sliced=True)
+    plan = kernel.source.plan.asked(sliced=True)
     return trials.Kernel.planned(kernel.layer, plan, kernel.source.name, kernel.accuracy)
 
 

@@ -16,7 +16,9 @@ from codegen import pipeline
 from codegen.errors import SpecError
 from codegen.language import reader
 from codegen.layers import kinds
+from codegen.layers.how import How
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
@@ -103,10 +105,10 @@ def test_the_emitted_function_takes_both_kernels() -> None:
 def test_chunks_are_taken_for_long_inputs_and_share_their_workspace() -> None:
     """The workspace of a long input is that of a chunk; a short one is one chunk without a panel."""
     long = replace(SPEC, input_shape=(1_000_000, 64), filters=64, padding="same").lower()
-    plan = planner.plan(long, TARGETS["avx2"], "packed")
+    plan = planner.plan(long, Ask(TARGETS["avx2"], "packed"))
     assert plan.algorithm.name == "separable"
     assert plan.workspace_bytes < 1 << 20
-    assert planner.plan(SPEC.lower(), TARGETS["avx2"], "packed").schedule.whole  # type: ignore[attr-defined]
+    assert planner.plan(SPEC.lower(), Ask(TARGETS["avx2"], "packed")).schedule.whole  # type: ignore[attr-defined]
 
 
 def test_every_chunk_size_gives_the_same_numbers(need: Callable[..., Any], tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_every_chunk_size_gives_the_same_numbers(need: Callable[..., Any], tmp_p
         {"filters": 5, "kernel_size": 7, "strides": 2, "dilation_rate": 1, "padding": "same"},
         free=True,
     )
-    found = planner.survey(Request(layer.spec().lower(), TARGETS["scalar"], "packed")).found
+    found = planner.survey(Request(layer.spec().lower(), Ask(TARGETS["scalar"], "packed"))).found
     made = [trials.Kernel.planned(layer, plan, f"k{i}", "exact") for i, plan in enumerate(found)]
     assert len({plan.schedule for plan in found}) >= 3
     trials.try_all(made, need(cprogram.toolchain, TARGETS["scalar"]), tmp_path)
@@ -133,7 +135,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_layers_in_python() -> None:
     """The JIT's way, in one and in three threads, with what the layer itself holds."""
     for number, drawn in enumerate(strategies.random_layers(10, 64, strategies.separable)):
-        layer = kinds.of(drawn.spec(), threads=1 + 2 * (number % 2))
+        layer = kinds.of(drawn.spec(), How(threads=1 + 2 * (number % 2)))
         given = strategies.data(drawn, number, whole=False, batch=2)
         layer.set_weights(list(given.weights.values()))
         problem, (kernel, bias) = layer.spec.lower(), trials.split(drawn, given)

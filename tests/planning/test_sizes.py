@@ -17,10 +17,11 @@ from codegen.errors import PlanError, SpecErrors
 from codegen.language import elaborate, evaluate, reader
 from codegen.planning import planner
 from codegen.planning.algorithms import cost, output_phases, tiling
-from codegen.planning.plan import Accuracy, Request
+from codegen.planning.ask import Accuracy, Ask
+from codegen.planning.plan import Request
 from codegen.problem.chain import separable
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
-from codegen.problem.targets import TARGETS
+from codegen.problem.targets import TARGETS, target_named
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec
 from tests.fuzz import planner as planner_fuzz
 from tests.fuzz import sizes as sizes_fuzz
@@ -39,7 +40,7 @@ MAKERS = (
 
 
 def asked(problem: ConvProblem, weights: Any = "packed", accuracy: Accuracy = "fast") -> planner.Survey:
-    return planner.survey(Request(problem, AVX2, weights, accuracy))
+    return planner.survey(Request(problem, Ask(AVX2, weights, accuracy)))
 
 
 def test_fuzzed_layers_have_plans() -> None:
@@ -164,11 +165,11 @@ def test_every_transposed_layer_has_weights_that_c_packs() -> None:
     (spec,) = reader.read(
         "conv1d_transpose up { input_shape=(100,16), filters=8, kernel_size=5, strides=2, dilation_rate=3 }"
     )
-    assert packs(pipeline.packed_plan(spec, "avx2", "fast"))
+    assert packs(pipeline.packed_plan(spec, Ask(TARGETS["avx2"], accuracy="fast")))
     for number, layer in enumerate(strategies.random_layers(60, seed=12, make=strategies.transposed)):
         target = tuple(TARGETS)[number % len(TARGETS)]
         for accuracy in ("fast", "wide"):
-            assert packs(pipeline.packed_plan(layer.spec(), target, accuracy))  # type: ignore[arg-type]  # its word
+            assert packs(pipeline.packed_plan(layer.spec(), Ask(target_named(target), accuracy=accuracy)))  # type: ignore[arg-type]  # its word
 
 
 def test_a_layer_whose_weights_no_function_packs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +252,7 @@ def test_show_tells_the_plan_that_python_runs(tmp_path: Path, capsys: pytest.Cap
     path = tmp_path / "far.conv"
     path.write_text("conv1d far { input_shape = (None, 1), filters = 1, kernel_size = 2000 }\n")
     (spec,) = reader.read(path.read_text())
-    python = planner.answer(pipeline.request(spec, "avx2", "packed", "fast"))
+    python = planner.answer(pipeline.request(spec, Ask(TARGETS["avx2"], "packed", "fast")))
     assert not packs(python)
     assert main.main(["show", str(path), "--target", "avx2", "--packed", "--accuracy", "fast"]) == 0
     rows = dict(line.strip().split("  ", 1) for line in capsys.readouterr().out.splitlines()[1:] if line.strip())
@@ -259,7 +260,10 @@ def test_show_tells_the_plan_that_python_runs(tmp_path: Path, capsys: pytest.Cap
     factors = [float(reason.split()[2]) for _, reason in python.rejected if reason.startswith("estimated at")]
     assert factors
     assert min(factors) >= 1
-    in_c = pipeline.packed_plan(spec, "avx2", "fast")
+    in_c = pipeline.packed_plan(spec, Ask(TARGETS["avx2"], accuracy="fast"))
     assert rows["packed in C"].strip().startswith(in_c.describe())
     short = replace(spec, kernel_size=3)
-    assert pipeline.packed_plan(short, "avx2", "fast").key == pipeline.plan(short, "avx2", "packed", "fast").key
+    assert (
+        pipeline.packed_plan(short, Ask(TARGETS["avx2"], accuracy="fast")).key
+        == pipeline.plan(short, Ask(TARGETS["avx2"], "packed", "fast")).key
+    )

@@ -24,6 +24,7 @@ from codegen.machine import compilers, loader, measure, wisdom
 from codegen.planning import planner
 from codegen.planning.algorithms import direct_filters
 from codegen.planning.algorithms.table import ALGORITHMS
+from codegen.planning.ask import Ask
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem import reference
@@ -53,7 +54,7 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Cheaper than any other, it says."""
     p, cost = request.problem, direct_filters.plans(request, 16)[0].cost.cycles / 2
-    return [KernelPlan(p, request.target, TOY, request.weights, Schedule(outs), Cost(cost * outs)) for outs in (1, 2)]
+    return [KernelPlan(p, request.ask, TOY, Schedule(outs), Cost(cost * outs)) for outs in (1, 2)]
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
@@ -133,7 +134,7 @@ WRITER = Writer("toy.c.j2", view, lanes=lambda plan: {1}, packing=packing)
 # What it does.
 
 PROBLEM = ConvProblem(50, 12, 20, 3, pad_left=1, pad_right=1)
-REQUEST = Request(PROBLEM, native(), "packed", "fast")
+REQUEST = Request(PROBLEM, Ask(native(), "packed", "fast"))
 needs_compiler = pytest.mark.skipif(compilers.find() is None, reason="needs a C compiler")
 
 
@@ -185,7 +186,7 @@ def test_the_planner_outside_it_serves_no_more_than_it_says(toy: None) -> None:
     }
     for reason, problem in reasons.items():
         assert reason in dict(planner.answer(replace(REQUEST, problem=problem)).rejected)["toy"]
-    stored = planner.survey(replace(REQUEST, storage="float16")).found
+    stored = planner.survey(replace(REQUEST, ask=replace(REQUEST.ask, numbers="float16"))).found
     assert "toy" not in {plan.algorithm.name for plan in stored}
 
 
@@ -209,10 +210,10 @@ def test_it_is_emitted_packed_and_right(toy: None, target: str, need: Callable[.
     tools, made = need(cprogram.toolchain, TARGETS[target]), []
     for number, layer in enumerate(strategies.random_layers(60, 77)):
         weights = ("packed", "argument", "baked")[number % 3]
-        found = planner.survey(Request(layer.spec().lower(), TARGETS[target], weights)).found  # type: ignore[arg-type]  # a word of Weights
+        found = planner.survey(Request(layer.spec().lower(), Ask(TARGETS[target], weights))).found  # type: ignore[arg-type]  # a word of Weights
         served = [plan for plan in found if plan.algorithm is TOY]
         for plan in served[number % 2 :][:1]:
-            made.append(trials.Kernel.planned(layer, replace(plan, sliced=number % 5 == 0), f"k{number}", "exact"))
+            made.append(trials.Kernel.planned(layer, plan.asked(sliced=number % 5 == 0), f"k{number}", "exact"))
     assert len(made) >= 8
     trials.try_all(made, tools, tmp_path)
     packed = [one for one in made if packs(one.source.plan) and one.source.plan.weights == "packed"]

@@ -8,6 +8,7 @@ import pytest
 
 from codegen.planning import planner
 from codegen.planning.algorithms import fft, winograd
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.planning.transforms import figures_build, fourier, phased, toom_cook
 from codegen.planning.transforms.figures import FIGURES
@@ -48,7 +49,7 @@ def test_planning_makes_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
     for taps in (*range(2, 130, 3), 200, 513, 1024):
         strided = ConvProblem(1100, 16, 16, taps, stride=2)
         for problem in (ConvProblem(1100, 16, 16, taps), ConvProblem(1100, 1, 1, taps), strided):
-            found = planner.survey(Request(problem, TARGETS["avx2"], "packed", "wide")).found
+            found = planner.survey(Request(problem, Ask(TARGETS["avx2"], "packed", "wide"))).found
             seen |= {plan.algorithm.name for plan in found}
     assert {"winograd", "fft", "signal_as_channels"} <= seen
     fourier.fourier.cache_clear()  # these would make their code by `never`

@@ -18,7 +18,8 @@ from codegen.language.reader import read
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import fft, winograd
 from codegen.planning.algorithms.bilinear_schedule import Schedule
-from codegen.planning.plan import MOST_NOISE, KernelPlan, Request
+from codegen.planning.ask import MOST_NOISE, Ask
+from codegen.planning.plan import KernelPlan, Request
 from codegen.planning.transforms import named, noise, toom_cook
 from codegen.planning.transforms.expressions import Code
 from codegen.problem import reference
@@ -122,7 +123,7 @@ def test_a_codelet_is_short_enough_for_one_basic_block() -> None:
     """Compilers take more than linear time for one; a codelet that skips outputs is shorter still."""
     target, lengths = TARGETS["avx512"], {}
     for taps in (*range(2, 72), 128, 400):
-        for plan in planner.survey(Request(ConvProblem(9000, 32, 32, taps), target, "packed", "wide")).found:
+        for plan in planner.survey(Request(ConvProblem(9000, 32, 32, taps), Ask(target, "packed", "wide"))).found:
             if isinstance(plan.schedule, Schedule):
                 transform = named(plan.schedule.transform, plan.schedule.taps)
                 lengths[transform.name] = max(len(transform.forward.statements), len(transform.inverse.statements))
@@ -221,7 +222,7 @@ def transforms(problem: ConvProblem) -> list[KernelPlan]:
     """The cheapest plan of each transform in each algorithm that class `fast` has for the problem."""
     target = next(TARGETS[name] for name in ("avx2", "scalar") if runs_here(TARGETS[name]))
     found: dict[tuple[str, object], KernelPlan] = {}
-    for plan in planner.survey(Request(problem, target, "packed", "fast")).found:
+    for plan in planner.survey(Request(problem, Ask(target, "packed", "fast"))).found:
         if error_bounds.is_transform(plan):
             found.setdefault((plan.algorithm.name, getattr((plan.inner or plan).schedule, "transform", None)), plan)
     return list(found.values())
@@ -231,7 +232,7 @@ def test_every_transform_keeps_the_promise_of_fast(need: Callable[..., Any], tmp
     """On the benchmark's shapes, standard normal data: rms at most twice direct's, each output within its bound."""
     plans = [plan for problem in shapes() for plan in transforms(problem)]
     assert {plan.algorithm.name for plan in plans} >= {"winograd", "fft", "signal_as_channels"}
-    direct = [planner.plan(plan.problem, plan.target, "packed") for plan in plans]
+    direct = [planner.plan(plan.problem, Ask(plan.target, "packed")) for plan in plans]
     tools = need(cprogram.toolchain, plans[0].target)
     sources = [render(plan, f"k{i}", with_pack=packing(plan) is not None) for i, plan in enumerate((*plans, *direct))]
     program, calls, given = Program(sources, tools, tmp_path), [], []

@@ -16,9 +16,11 @@ from codegen.emission.render import render
 from codegen.errors import PlanError, SpecError
 from codegen.language import reader
 from codegen.layers import kinds
+from codegen.layers.how import How
 from codegen.machine.loader import load_plan
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import output_phases
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
@@ -172,7 +174,7 @@ def test_any_problem_with_zeros_between_the_steps() -> None:
     rng = np.random.default_rng(77)
     for number, problem in enumerate(problems(10, 77)):
         request = Request(
-            problem, TARGETS["scalar"], ("argument", "packed")[number % 2], ("exact", "fast")[number // 2 % 2]
+            problem, Ask(TARGETS["scalar"], ("argument", "packed")[number % 2], ("exact", "fast")[number // 2 % 2])
         )
         plan = planner.survey(request).found[0]
         kernel = load_plan(plan, lambda chosen: render(chosen, "conv1d"))
@@ -188,11 +190,11 @@ def test_any_problem_with_zeros_between_the_steps() -> None:
 def test_a_problem_that_reads_nothing_is_refused() -> None:
     problem = ConvProblem(steps=9, channels=1, filters=1, kernel_size=1, stride=2, up=2, pad_left=1)
     with pytest.raises(PlanError, match="upsampled: no output reads a step of the input"):
-        planner.plan(problem, TARGETS["scalar"])
+        planner.plan(problem, Ask(TARGETS["scalar"]))
 
 
 def test_no_other_algorithm_looks_at_it() -> None:
-    found = planner.survey(Request(SPEC.lower(), TARGETS["avx2"], "packed", "fast"))
+    found = planner.survey(Request(SPEC.lower(), Ask(TARGETS["avx2"], "packed", "fast")))
     assert {plan.algorithm.name for plan in found.found} == {"upsampled"}
     for name in ("direct_filters", "winograd", "strides_as_channels"):
         assert dict(found.refused)[name] == "it knows no zeros between the input's steps"
@@ -209,7 +211,7 @@ def products(plan: Any) -> int:
 def test_no_product_is_with_a_zero(taps: int, strides: int, padding: str) -> None:
     """A row of `strides` outputs takes each tap, channel and filter once: none for the zeros, none for missing taps."""
     spec = replace(SPEC, kernel_size=taps, strides=strides, padding=padding, input_shape=(None, 8), filters=8)
-    plan = planner.plan(spec.lower(), TARGETS["avx2"], "packed")
+    plan = planner.plan(spec.lower(), Ask(TARGETS["avx2"], "packed"))
     assert products(plan) == taps * 8 * 8
     assert len(plan.schedule.rows.parts) <= 2  # type: ignore[attr-defined]
 
@@ -219,7 +221,7 @@ def test_nan_and_inf_stay_where_they_belong() -> None:
     """`exact` is exact: an odd kernel's phases have 2 taps and 1, and no sample meets a tap that its output has not."""
     for taps, strides in ((3, 2), (5, 3), (2, 4)):
         spec = replace(SPEC, kernel_size=taps, strides=strides, input_shape=(9, 2), filters=2, use_bias=False)
-        layer = kinds.of(spec, target="scalar", accuracy="exact")
+        layer = kinds.of(spec, How(target="scalar", accuracy="exact"))
         x = np.ones((1, 9, 2), "f")
         layer.set_weights([np.ones((taps, 2, 2), "f")])
         x[0, 4] = np.nan

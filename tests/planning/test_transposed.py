@@ -17,7 +17,8 @@ from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import relayout, strides_as_channels
 from codegen.planning.algorithms.relayout import Schedule
 from codegen.planning.algorithms.table import ALGORITHMS
-from codegen.planning.plan import Accuracy, Algorithm, KernelPlan, Request, Weights
+from codegen.planning.ask import Accuracy, Ask, Weights
+from codegen.planning.plan import Algorithm, KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
@@ -56,7 +57,7 @@ FREE_STEPS = (0, 1, 2, 3, 4, 8, 15, 16, 17, 41, 700)
 def plans(target: str, weights: Weights = "packed", accuracy: Accuracy = "fast") -> Iterator[tuple[str, KernelPlan]]:
     """Of each problem and algorithm the direct candidates with the least and with the most workspace."""
     for name, problem in PROBLEMS.items():
-        asked = Request(problem, TARGETS[target], weights, accuracy)
+        asked = Request(problem, Ask(TARGETS[target], weights, accuracy))
         for algorithm in (relayout, strides_as_channels):
             if not algorithm.why_not(asked):
                 offered = algorithm.candidates(asked, planner.best_of_each)
@@ -120,7 +121,7 @@ def test_nan_stays_in_its_place_and_slices_have_the_same_bits(name: str) -> None
         wanted = reference.convolve(problem, x[None], kernel, bias)
         answers = []
         for threads in (1, 3):
-            running = loader.load(render(replace(plan, sliced=threads > 1), "conv1d"), plan.target, threads)
+            running = loader.load(render(plan.asked(sliced=threads > 1), "conv1d"), plan.target, threads)
             answers.append(np.zeros(wanted.shape, problem.dtype))
             running.run(x[None], answers[-1], running.pack(kernel), bias)
         assert np.isnan(wanted).any()
@@ -131,7 +132,7 @@ def test_nan_stays_in_its_place_and_slices_have_the_same_bits(name: str) -> None
 @pytest.mark.parametrize("name", ["wide", "strided", "phases", "grouped"])
 def test_transforms_inside_keep_to_their_bound(name: str) -> None:
     problem = replace(PROBLEMS[name], dtype="float32")
-    asked = Request(problem, native(), "packed", "fast")
+    asked = Request(problem, Ask(native(), "packed", "fast"))
     rng = np.random.default_rng(8)
     x, kernel, bias = (
         rng.standard_normal(shape).astype("f")
@@ -155,7 +156,7 @@ def test_what_the_planner_takes() -> None:
     wide = ConvProblem(3000, 80, 384, 3, pad_left=1, pad_right=1, channels_last=False)
     front_end = ConvProblem(16000, 1, 512, 10, stride=5, channels_last=False)
     mixer = ConvProblem(512, 1536, 1536, 4, groups=1536, pad_left=3, channels_last=False)
-    taken = [planner.plan(problem, TARGETS["avx2"]).algorithm.name for problem in (wide, front_end, mixer)]
+    taken = [planner.plan(problem, Ask(TARGETS["avx2"])).algorithm.name for problem in (wide, front_end, mixer)]
     assert taken == ["relayout", "strides_as_channels", "direct_steps"]
 
 
@@ -174,7 +175,7 @@ def test_who_is_refused() -> None:
     ragged = replace(FIRST, kernel_size=5, stride=2)
 
     def said(algorithm: Algorithm, problem: ConvProblem, weights: Weights = "packed") -> str:
-        return algorithm.why_not(Request(problem, TARGETS["avx2"], weights)) or ""
+        return algorithm.why_not(Request(problem, Ask(TARGETS["avx2"], weights))) or ""
 
     one, other = ALGORITHMS["relayout"], ALGORITHMS["strides_as_channels"]
     assert "channels_last already" in said(one, last)
@@ -203,5 +204,6 @@ def with_activation(name: str, target: str, activation: str) -> GeneratedSource:
     problem = replace(PROBLEMS[name], activation=activations.get(activation))
     algorithm = (strides_as_channels if name == "front end" else relayout).ALGORITHM
     return render(
-        algorithm.candidates(Request(problem, TARGETS[target], "packed"), planner.best_of_each)[0], f"with_{activation}"
+        algorithm.candidates(Request(problem, Ask(TARGETS[target], "packed")), planner.best_of_each)[0],
+        f"with_{activation}",
     )

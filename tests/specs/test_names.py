@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from codegen.gradients import emit
 from codegen.language import reader
 from codegen.layers.kinds import Conv1D
 from codegen.planning import planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem.targets import TARGETS
 from codegen.specs import names
@@ -70,7 +70,7 @@ def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
         source = pipeline.generate(spec, "avx2", packed=True, sliced=True, accuracy="fast")
         yield spec.name, source.files
         if layer.kind == "conv1d" and not layer.free and layer.activation[0] not in strategies.ROWS:
-            yield spec.name, emit.files(spec, "avx2")
+            yield spec.name, emit.files(spec, Ask(TARGETS["avx2"]))
 
 
 def test_the_suffixes_are_all_that_is_emitted() -> None:
@@ -159,8 +159,8 @@ def test_every_word_of_the_c_may_name_a_layer_or_is_refused(
     files: dict[str, None] = {}
     for number, make in enumerate(makers):
         (layer,) = strategies.random_layers(1, 60 + number, make)
-        found = planner.survey(Request(layer.spec("own").lower(), TARGETS[target], "argument", "fast")).found
-        plan = replace(found[0], sliced=True)
+        found = planner.survey(Request(layer.spec("own").lower(), Ask(TARGETS[target], "argument", "fast"))).found
+        plan = found[0].asked(sliced=True)
         text = re.sub(r"/\*.*?\*/", "", render(plan, "own").code, flags=re.DOTALL)
         words = {word for word in re.findall(r"[A-Za-z]\w*", text) if not word.startswith("own")}
         free = sorted(word for word in words if names.taken(word) is None and len(word) <= names.LONGEST)

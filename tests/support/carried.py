@@ -16,6 +16,7 @@ from codegen.cli import main
 from codegen.machine import wisdom
 from codegen.numbers.storage import rounded, stored
 from codegen.planning import error_bounds
+from codegen.planning.ask import Ask
 from codegen.problem import reference
 from codegen.problem.targets import target_named
 
@@ -35,7 +36,7 @@ def through(text: str, folder: Path, target: str = "scalar", storage: str = "flo
     model = codegen.load(text, target=target, accuracy="exact", storage=storage)
     (layer,) = model.values()
     for weights in ("argument", "packed", "baked"):
-        plan = pipeline.plan(layer.spec, target, weights, storage=storage)
+        plan = pipeline.plan(layer.spec, Ask(target_named(target), weights, numbers=storage))
         assert plan.target.name == target_named(target).name
     _right(layer, storage)
     first, again = (pipeline.generate(layer.spec, target, _weights(layer, whole=False), storage=storage) for _ in "12")
@@ -60,7 +61,7 @@ def _weights(layer: Layer, *, whole: bool) -> dict[str, Array]:
 def _right(layer: Layer, storage: str) -> None:
     """Its kernel, packed, on whole numbers and on any: against the reference."""
     spec, rng = layer.spec, np.random.default_rng(4)
-    kernel = pipeline.kernel_for(spec, layer._target, accuracy="exact", storage=storage)
+    kernel = pipeline.kernel_for(spec, Ask(target_named(layer._how.target), accuracy="exact", numbers=storage))
     assert kernel.path, "it was not compiled"
     p = kernel.plan.problem
     x = rng.integers(-8, 9, p.in_shape(2, 23)).astype(p.format.array)
@@ -81,7 +82,9 @@ def _right(layer: Layer, storage: str) -> None:
 
 def _measured(layer: Layer, folder: Path, target: str, storage: str) -> None:
     """The fastest of a few plans becomes wisdom, under a name of its own."""
-    kernel = pipeline.kernel_for(layer.spec, target, rigor="measure", storage=storage)
+    kernel = pipeline.kernel_for(
+        layer.spec, Ask(target_named(target), numbers=storage, accuracy="fast"), rigor="measure"
+    )
     assert kernel.path
     assert wisdom.export_to(folder / "wisdom") == 1
 

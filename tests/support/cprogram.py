@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,7 +205,7 @@ def _kernels(source: GeneratedSource) -> list[tuple[str, int]]:
 
 def _packs(source: GeneratedSource, functions: list[str]) -> str:
     """The calls of the pack functions: one after the other from the array of all into that of all packed."""
-    given, taken = kernel_places(replace(source.plan, weights="argument")), kernel_places(source.plan)
+    given, taken = kernel_places(source.plan.asked(weights="argument")), kernel_places(source.plan)
     typed = stored(source.plan)
     places = zip(functions, given, taken, strict=True)
     return " ".join(f"{f}((const {typed} *)kernel + {a}, ({typed} *)y + {b});" for f, (_, a), (_, b) in places)

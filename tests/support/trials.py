@@ -13,13 +13,15 @@ import numpy as np
 from codegen.emission.packing import packs
 from codegen.emission.render import GeneratedSource, render
 from codegen.planning import error_bounds, planner
+from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from tests.support.cprogram import Call, Program, Toolchain
 from tests.support.strategies import Data, Layer, data
 
 if TYPE_CHECKING:
-    from codegen.planning.plan import Accuracy, KernelPlan, Weights
+    from codegen.planning.ask import Accuracy, Weights
+    from codegen.planning.plan import KernelPlan
     from codegen.problem.targets import Target
 
 WEIGHTS: tuple[Weights, ...] = ("argument", "argument", "packed", "packed", "baked")
@@ -40,7 +42,9 @@ class Kernel:
     @classmethod
     def of(cls, layer: Layer, target: Target, name: str, weights: Weights = "argument", **changes: str) -> Kernel:
         """The planner's first."""
-        return cls.planned(layer, planner.plan(layer.spec(name, **changes).lower(), target, weights), name, "exact")
+        return cls.planned(
+            layer, planner.plan(layer.spec(name, **changes).lower(), Ask(target, weights)), name, "exact"
+        )
 
     @classmethod
     def planned(cls, layer: Layer, plan: KernelPlan, name: str, accuracy: Accuracy) -> Kernel:
@@ -122,10 +126,10 @@ def one_of_each(layers: Sequence[Layer], target: Target, seed: int, accuracy: Ac
         dtype, weights = ("float64" if number % 5 == 3 else "float32"), ("packed", "packed", "baked")[number % 3]
         problem = layer.spec(dtype=dtype).lower()
         served: dict[str, list[KernelPlan]] = {}
-        for plan in planner.survey(Request(problem, target, weights, accuracy)).found:  # type: ignore[arg-type]
+        for plan in planner.survey(Request(problem, Ask(target, weights, accuracy))).found:  # type: ignore[arg-type]
             served.setdefault(plan.algorithm.name, []).append(plan)
         for algorithm, plans in served.items():
-            plan = replace(plans[int(rng.integers(len(plans)))], sliced=bool(rng.integers(2)))
+            plan = plans[int(rng.integers(len(plans)))].asked(sliced=bool(rng.integers(2)))
             made.append(Kernel.planned(layer, plan, f"k{number}_{algorithm}", accuracy))
     return made
 

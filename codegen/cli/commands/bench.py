@@ -94,12 +94,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     from codegen.bench import contest, peers, results, timing
+    from codegen.layers.how import How
     from codegen.problem.targets import runs_here, target_named
 
     target = target_named(options.target)
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
-    chosen = {"accuracy": options.accuracy, "rigor": options.rigor}
     if options.backward and (options.threads > 1 or options.tables == "c"):
         raise UsageError("--backward is of one thread, from Python: leave --threads and --from out")
     if options.backward and (options.free or options.cold):
@@ -107,16 +107,14 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.threads > 1:
         if options.tables == "c":
             raise UsageError("--from c is of one thread: its loop calls one kernel after another")
-        options.tables, chosen["threads"] = "python", options.threads
+        options.tables = "python"
     return contest.Settings(
-        target=target.name,
+        how=How(target.name, options.accuracy, options.rigor, options.threads),
         peers=peers.chosen(options.peers),
         tables=results.TABLES if options.tables == "both" else (options.tables,),
         rounds=options.rounds,
-        threads=options.threads,
         clock=timing.CLOCKS[options.clock],
         cold=options.cold,
-        options=chosen,
     )
 
 

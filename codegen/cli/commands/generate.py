@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,21 +83,12 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
     arrays = reading.weights(options, specs)
     from codegen import pipeline
 
-    known = planning.wisdom_for(options, planning.requests_for(options, specs, arrays), terminal)
+    requests = planning.requests_for(options, specs, arrays)
+    known = planning.wisdom_for(options, requests, terminal)
     names = [spec.name for spec in specs]
-    for spec in specs:
+    for spec, request in zip(specs, requests, strict=True):
         with reading.naming(options, spec.name):
-            source = pipeline.generate(
-                spec,
-                options.target,
-                arrays.get(spec.name),
-                accuracy=options.accuracy,
-                known=known,
-                packed=options.packed,
-                sliced=options.sliced,
-                storage=options.storage,
-                beside=names,
-            )
+            source = pipeline.emitted(spec, request.ask, arrays.get(spec.name), known=known, beside=names)
         terminal.detail(f"{spec.name}: {source.plan.describe()}")
         yield source
 
@@ -105,8 +97,8 @@ def backward(specs: Sequence[Spec], options: argparse.Namespace) -> list[tuple[s
     """The files of each layer's gradients."""
     from codegen.gradients import emit
 
-    names = [spec.name for spec in specs]
-    return [file for spec in specs for file in emit.files(spec, options.target, options.accuracy, beside=names)]
+    ask, names = replace(planning.asked(options), weights="argument"), [spec.name for spec in specs]
+    return [file for spec in specs for file in emit.files(spec, ask, beside=names)]
 
 
 def _hold_distinct(names: Sequence[str]) -> None:

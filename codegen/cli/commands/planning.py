@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from codegen.errors import ToolchainError, UsageError
 
 if TYPE_CHECKING:
     from codegen.machine.measure import Tell
-    from codegen.planning.plan import Accuracy, Request, Rigor, Weights
+    from codegen.planning.ask import Accuracy, Ask, Rigor
+    from codegen.planning.plan import Request
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "of_accuracy", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
+__all__ = ["arguments", "asked", "of_accuracy", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +36,23 @@ def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Coll
 
     if options.packed and baked:
         raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
-    given: Weights = "packed" if options.packed else "argument"
-    return [
-        pipeline.request(
-            spec, options.target, "baked" if spec.name in baked else given, options.accuracy, options.storage
-        )
-        for spec in specs
-    ]
+    ask = asked(options)
+    return [pipeline.request(spec, replace(ask, weights="baked") if spec.name in baked else ask) for spec in specs]
+
+
+def asked(options: argparse.Namespace) -> Ask:
+    """What the options ask for; a command that has not all of them leaves the rest as usual."""
+    from codegen.planning.ask import PLAIN, Ask
+    from codegen.problem.targets import target_named
+
+    given = vars(options)
+    return Ask(
+        target_named(options.target),
+        "packed" if given.get("packed") else "argument",
+        options.accuracy,
+        given.get("storage", PLAIN.numbers),
+        sliced=given.get("sliced", False),
+    )
 
 
 def of_accuracy(parser: argparse.ArgumentParser, default: str = "exact") -> None:
@@ -74,7 +86,7 @@ def of_rigor(parser: argparse.ArgumentParser) -> None:
 
 
 def accuracy(text: str) -> Accuracy:
-    from codegen.planning.plan import accuracy_named
+    from codegen.planning.ask import accuracy_named
 
     return accuracy_named(text)
 
@@ -86,7 +98,7 @@ def storage(text: str) -> str:
 
 
 def rigor(text: str) -> Rigor:
-    from codegen.planning.plan import rigor_named
+    from codegen.planning.ask import rigor_named
 
     return rigor_named(text)
 

@@ -31,12 +31,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     asked = planning.requests_for(options, specs, baked)
     known = planning.wisdom_for(options, asked, terminal)
     for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
-        plan = pipeline.plan(spec, options.target, request.weights, request.accuracy, known, request.storage)
+        plan = pipeline.plan(spec, request.ask, known)
         said_so = heard(request, plan, known)
         found = facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so, "packed_in_c": None}
         rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
         if options.packed:
-            in_c = pipeline.packed_plan(spec, options.target, request.accuracy, known, request.storage)
+            in_c = pipeline.packed_plan(spec, request.ask, known)
             found["packed_in_c"] = told = packed_in_c(in_c)
             if in_c.key != plan.key:
                 more = "a layer in Python has the plan above, whose weights no function in C packs"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from codegen.machine.loader import CompiledKernel, Kernel
-    from codegen.planning.plan import Accuracy
+    from codegen.planning.ask import Accuracy
     from codegen.problem.problem import Problem
     from codegen.specs.kinds import Spec
 
@@ -81,10 +81,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare every layer, then raise VerificationError if any output left its bound."""
     from codegen import pipeline
     from codegen.machine import compilers
+    from codegen.planning.ask import Ask
     from codegen.planning.error_bounds import is_transform
-    from codegen.problem.targets import runs_here, target_named
+    from codegen.problem.targets import runs_here
 
-    target = target_named(options.target)
+    ask = planning.asked(options)
+    target = ask.target
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     specs = reading.specs(options, tables=False)
@@ -94,12 +96,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
-        kernel = pipeline.kernel_for(spec, target.name, accuracy=options.accuracy, storage=options.storage)
+        kernel = pipeline.kernel_for(spec, ask)
         if kernel.path is None:
             raise ToolchainError(
                 f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers"
             )
-        direct = pipeline.kernel_for(spec, target.name, accuracy="exact") if is_transform(kernel.plan) else None
+        direct = pipeline.kernel_for(spec, Ask(target)) if is_transform(kernel.plan) else None
         trial = Trial(spec, kernel, direct, options.accuracy)
         with reading.naming(options, spec.name):
             for finding in compare(trial, arrays.get(spec.name)):
@@ -136,7 +138,7 @@ def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:
 
 def lengths(spec: Spec) -> list[int]:
     """The fixed length; for a free one the shortest that gives an output, some near it, and a long one."""
-    problem = spec.lower()
+    problem = spec.problem
     if problem.steps is not None:
         return [problem.steps]
     shortest = bisect_left(range(1, problem.reach + 1), True, key=lambda steps: problem.out_steps(steps) > 0) + 1
@@ -159,7 +161,7 @@ def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str)
     import numpy as np
 
     from codegen.planning import error_bounds
-    from codegen.planning.plan import MOST_NOISE
+    from codegen.planning.ask import MOST_NOISE
     from codegen.problem import reference
 
     plan, problem = trial.kernel.plan, trial.kernel.plan.problem

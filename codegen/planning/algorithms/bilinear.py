@@ -15,8 +15,9 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
 from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.ask import MOST_NOISE
 from codegen.planning.cost import Cost
-from codegen.planning.plan import MOST_NOISE, Algorithm, KernelPlan, Key, Request, Transformed
+from codegen.planning.plan import Algorithm, KernelPlan, Key, Request, Transformed
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform
 from codegen.problem.conv_problem import ConvProblem
@@ -147,7 +148,7 @@ def _plan(
     code = sum(transform.statements)
     cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
     total_cost = Cost(cycles, workspace_bytes=numbers * item)
-    return KernelPlan(problem, target, algorithm, request.weights, schedule, total_cost)
+    return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
 
 
 def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:

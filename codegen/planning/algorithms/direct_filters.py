@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
+from codegen.planning.ask import Ask
 from codegen.planning.cost import Cost
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request, Weights
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 
@@ -84,7 +85,7 @@ def plans(request: Request, most_rows: int, form: str | None = None) -> list[Ker
 
     `form` is that of the schedule where the caller knows it.
     """
-    problem, target, weights = request.problem, request.target, request.weights
+    problem, target = request.problem, request.target
     found = []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
     count = -(-problem.group_filters // lanes)
@@ -92,7 +93,7 @@ def plans(request: Request, most_rows: int, form: str | None = None) -> list[Ker
         if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors, _ in partition):
             continue
         panels = tiling.panels(problem.group_filters, (lanes,), partition)
-        found.append(_plan(problem, target, weights, panels, most_rows, form))
+        found.append(_plan(problem, request.ask, panels, most_rows, form))
     return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
@@ -111,14 +112,9 @@ def partitions(count: int) -> list[Partition]:
 
 
 def _plan(
-    problem: ConvProblem,
-    target: Target,
-    weights: Weights,
-    panels: tuple[Panel, ...],
-    most_rows: int,
-    form: str | None,
+    problem: ConvProblem, ask: Ask, panels: tuple[Panel, ...], most_rows: int, form: str | None
 ) -> KernelPlan[Schedule]:
-    steps = problem.steps
+    steps, target = problem.steps, ask.target
     form = form or _form(problem, panels, target)
     blocks, total, peeled = [], 0.0, steps is not None
     for panel in panels:
@@ -132,7 +128,7 @@ def _plan(
     inside = tiling.interior(problem, steps) if steps is not None else None
     schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem))
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
-    return KernelPlan(problem, target, ALGORITHM, weights, schedule, Cost(total))
+    return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
 
 
 def _chunk(problem: ConvProblem) -> int:

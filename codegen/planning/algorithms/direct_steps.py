@@ -61,7 +61,7 @@ def why_not(request: Request) -> str | None:
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Plans for tiles of up to eight filters by up to eight vectors, cheapest first."""
-    problem, target, weights = request.problem, request.target, request.weights
+    problem, target = request.problem, request.target
     inside = tiling.interior(problem, problem.steps) if problem.steps is not None else None
     room = inside[1] - inside[0] if inside else cost.FREE_STEPS
     lanes = next((width for width in target.lanes(problem.dtype) if width <= room), 1)
@@ -75,7 +75,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
             starts = tiling.Starts.of(problem.group_filters, rows)
             schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
             total = Cost(_cycles(problem, target, schedule))
-            plans.append(KernelPlan(problem, target, ALGORITHM, weights, schedule, total))
+            plans.append(KernelPlan(problem, request.ask, ALGORITHM, schedule, total))
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 

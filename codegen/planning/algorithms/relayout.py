@@ -7,7 +7,7 @@ panel holds some of the dilation's phases over the whole length, so that no two 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -125,8 +125,7 @@ def _inner(request: Request, schedule: Schedule, best_of_each: BestOfEach) -> li
     """The best plan of each algorithm for a chunk."""
     p = request.problem
     problem = p.inside(None if p.steps is None else schedule.rows, schedule.length if schedule.phases else None)
-    weights = request.weights if request.weights == "argument" else "packed"
-    return best_of_each(replace(request, problem=problem, weights=weights))
+    return best_of_each(request.of_part(problem, request.against))
 
 
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan[Schedule]:
@@ -147,7 +146,7 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     cycles = turns * (inside + moves + panels * cost.far(panels) + WEIGHTS * weights * cost.far(weights))
     memory = panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace(schedule.rows)
     total = Cost(cycles, workspace_bytes=memory)
-    return KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, total, inner=inner)
+    return KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=inner)
 
 
 def _moves(rows: int, columns: int, lanes: int, row_bytes: int) -> float:

@@ -45,7 +45,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     lanes = next(width for width in request.target.lanes(p.dtype) if width <= side_by_side)
     schedule = Schedule(lanes, alone)
     cycles = cost.outs_told(p) * _vectors(p, schedule) * _cycles(request, lanes)
-    return [KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, Cost(cycles))]
+    return [KernelPlan(p, request.ask, ALGORITHM, schedule, Cost(cycles))]
 
 
 def _vectors(p: ConvProblem, schedule: Schedule) -> int:

@@ -41,8 +41,7 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """The best plan of each algorithm for the sums, cheapest first."""
     problem = request.problem
-    weights = request.weights if request.weights == "argument" else "packed"
-    asked = replace(request, problem=problem.with_epilogue(problem.epilogue.before_rows), weights=weights)
+    asked = request.of_part(problem.with_epilogue(problem.epilogue.before_rows), request.against)
     return [_plan(request, inner) for inner in best_of_each(asked)]
 
 
@@ -53,7 +52,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     numbers = cost.outs_told(p) * p.filters
     cycles = inner.cost.cycles + PASSES * numbers / schedule.widths[0]
     total = Cost(cycles, workspace_bytes=inner.workspace_bytes)
-    plan = KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, total, inner=inner)
+    plan = KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=inner)
     if not schedule.apart:
         return plan
     before = sums_at(plan)

@@ -97,9 +97,8 @@ def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
 
 def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
-    weights = request.weights if request.weights == "argument" else "packed"
-    asked = replace(request, problem=problem, weights=weights, accuracy="exact", against=None)
-    return best_of_each(asked)
+    asked = request.of_part(problem)
+    return best_of_each(replace(asked, ask=replace(asked.ask, accuracy="exact")))
 
 
 def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, ...]) -> KernelPlan[Schedule, Chain]:
@@ -117,16 +116,8 @@ def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, 
     each, *others = parts
     spare = max(each.workspace(schedule.samples), *(part.workspace(schedule.outs) for part in others))
     memory = sum(room(p, schedule)) + spare
-    return KernelPlan(
-        p,
-        request.target,
-        ALGORITHM,
-        request.weights,
-        schedule,
-        Cost(cycles, workspace_bytes=memory),
-        inner=each,
-        others=tuple(others),
-    )
+    whole = Cost(cycles, workspace_bytes=memory)
+    return KernelPlan(p, request.ask, ALGORITHM, schedule, whole, inner=each, others=tuple(others))
 
 
 def room(p: Chain, schedule: Schedule) -> tuple[int, ...]:

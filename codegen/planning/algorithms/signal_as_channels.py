@@ -55,7 +55,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     found = []
     for width in WIDTHS:
         small = _rewritten(request.problem, width)
-        asked = replace(request, problem=small, weights="packed", against=request.problem)
+        asked = request.of_part(small, against=request.problem)
         for algorithm in (direct_filters.ALGORITHM, fft.ALGORITHM):
             if not algorithm.why_not(asked):
                 found += [_plan(request, width, inner) for inner in algorithm.candidates(asked, best_of_each)[:1]]
@@ -88,7 +88,7 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedul
     numbers = width * (small.steps + rows + 1)
     total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace_bytes)
     schedule = Schedule(width, rows)
-    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, total, inner)
+    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, inner)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

@@ -57,9 +57,8 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """The best plan of each algorithm for the rewritten problem, cheapest first."""
     problem = _rewritten(request.problem)
-    weights = request.weights if request.weights == "argument" else "packed"
     against = request.against or (request.problem if problem.channels_last else None)
-    found = best_of_each(replace(request, problem=problem, weights=weights, against=against))
+    found = best_of_each(request.of_part(problem, against))
     return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost.cycles)
 
 
@@ -85,7 +84,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     cycles = inner.cost.cycles + moved * inner.problem.channels * length + size * cost.far(size)
     total = Cost(cycles, workspace_bytes=size + inner.workspace_bytes)
     schedule = Schedule(problem.stride, length)
-    return KernelPlan(problem, request.target, ALGORITHM, request.weights, schedule, total, inner=inner)
+    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, inner=inner)
 
 
 def panel_bytes(problem: ConvProblem) -> int:

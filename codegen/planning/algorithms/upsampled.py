@@ -115,8 +115,7 @@ def _asked(request: Request, rows: Rows, problem: ConvProblem) -> Request:
     before = max(0, -rows.first)
     past = 0 if p.steps is None else rows.first + rows.samples(rows.over(p.out_steps(p.steps))) - p.steps
     against = replace(problem, steps=p.steps, pad_left=before, pad_right=max(0, past))
-    weights = request.weights if request.weights == "argument" else "packed"
-    return replace(request, problem=problem, weights=weights, against=against)
+    return request.of_part(problem, against)
 
 
 def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvProblem | None:
@@ -151,7 +150,7 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
     memory = sum(room(p, schedule, request.weights)) + max(inner.workspace(rows.samples(chunk)) for inner in inners)
     total = Cost(cycles, workspace_bytes=memory)
     first, *others = inners
-    return KernelPlan(p, request.target, ALGORITHM, request.weights, schedule, total, inner=first, others=tuple(others))
+    return KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=first, others=tuple(others))
 
 
 def _turn_cost(inner: KernelPlan, rows: int) -> float:

@@ -1,0 +1,114 @@
+"""Ask: all that is asked of a kernel beside its layer, as one value that goes from the door to the C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Literal, cast, get_args
+
+from codegen.errors import UsageError
+from codegen.errors.quoting import exactly, plainly
+from codegen.errors.suggest import expected
+from codegen.numbers.storage import AS_COMPUTED, checked
+from codegen.problem.targets import TARGETS, Target
+
+__all__ = [
+    "MOST_NOISE",
+    "MOST_THREADS",
+    "PLAIN",
+    "Accuracy",
+    "Ask",
+    "Limits",
+    "Objective",
+    "Rigor",
+    "Weights",
+    "accuracy_named",
+    "rigor_named",
+    "threads_asked",
+]
+
+Weights = Literal["argument", "packed", "baked"]
+"""Where a kernel finds its weights: a C argument in Keras' shape; a C argument packed by `plan.pack`; a const table."""
+
+Accuracy = Literal["exact", "fast", "wide"]
+"""`exact`: direct algorithms only, reproducible sums, a NaN or an infinity of x only where it belongs. `fast`: also
+transforms whose rms error on standard normal data is at most twice direct's; `wide`: ten times."""
+
+MOST_NOISE: dict[Accuracy, float] = {"exact": 1.0, "fast": 2.0, "wide": 10.0}  # rms errors, as multiples of direct's
+
+Objective = Literal["speed", "size"]
+"""What is to be little: the cycles of a call, or the bytes of code and memory."""
+
+Rigor = Literal["estimate", "measure"]
+"""FFTW's words: take the planner's first, or time the best few and keep the fastest as wisdom."""
+
+MOST_THREADS = 256
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most bytes that a kernel may take: `flash` for code and tables, `ram` for its workspace; None for any."""
+
+    flash: int | None = None
+    ram: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, most in (("flash", self.flash), ("ram", self.ram)):
+            if most is not None and (not isinstance(most, Integral) or isinstance(most, bool) or most < 0):
+                raise UsageError(f"`{name}` must be a whole number of bytes, got {exactly(most)}")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked beside the layer; whoever plans, emits or compiles hands it on whole.
+
+    `weights` says where the kernel finds them and `numbers` how they lie there, in a word of numbers.storage; `sliced`
+    that its work can also be done in slices, by threads. `limits` refuse plans, `objective` weighs them. `stream` is
+    for input that comes in blocks, `annotate` for text that explains itself. Raises UsageError for an unknown word.
+    """
+
+    target: Target = TARGETS["scalar"]
+    weights: Weights = "argument"
+    accuracy: Accuracy = "exact"
+    numbers: str = AS_COMPUTED
+    objective: Objective = "speed"
+    limits: Limits = Limits()
+    sliced: bool = False
+    stream: None = None
+    annotate: bool = False
+
+    def __post_init__(self) -> None:
+        accuracy_named(self.accuracy)
+        checked(self.numbers)
+        _word("weights", self.weights, get_args(Weights))
+        _word("objective", self.objective, get_args(Objective))
+
+    def of_part(self) -> Ask:
+        """What is asked of a plan inside another: known weights lie packed, and slices are the outer one's matter."""
+        return replace(self, weights="argument" if self.weights == "argument" else "packed", sliced=False)
+
+
+def accuracy_named(word: str) -> Accuracy:
+    """The accuracy class of that name. Raises UsageError for another word."""
+    return cast(Accuracy, _word("accuracy", word, get_args(Accuracy)))
+
+
+def rigor_named(word: str) -> Rigor:
+    """The planning rigor of that name. Raises UsageError for another word."""
+    return cast(Rigor, _word("rigor", word, get_args(Rigor)))
+
+
+def _word(what: str, word: str, words: tuple[str, ...]) -> str:
+    if not isinstance(word, str) or word not in words:
+        raise UsageError(f"unknown {what} `{plainly(word)}`: {expected(word, words)}")
+    return word
+
+
+def threads_asked(count: int) -> int:
+    """`count` if so many threads can share a call. Raises UsageError for another number."""
+    if not isinstance(count, Integral) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
+        raise UsageError(f"`threads` must be a whole number from 1 to {MOST_THREADS}, got {exactly(count)}")
+    return int(count)
+
+
+PLAIN = Ask()  # scalar C whose weights are arguments
