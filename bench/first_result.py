@@ -1,9 +1,12 @@
-"""From a layer's definition to its first result: medians over fresh processes, with an empty cache and with a warm one.
+"""From a definition to its first results: medians over fresh processes, with an empty cache and with a warm one.
 
-    python bench/first_result.py [--rounds N] [SPEC.conv ...]
+    python bench/first_result.py [--rounds N] [--warm-up] [SPEC.conv ...]
 
-Without arguments: all of bench/shapes. `import` is what `import codegen` and the modules behind a layer cost; `layer`
-is reading the definition and making weights; `first call` is planning, compiling or finding the kernel, and running.
+Without arguments: all of bench/shapes, and examples/hannun.conv for a network of 33 layers. `import` is what
+`import codegen` and the modules behind a layer cost; `layers` is reading the definition and making weights; `first
+calls` is planning, compiling or finding the kernels, packing and running each layer once; with --warm-up its kernels
+are made by `Model.warm()` before. `CPU s` is what this process and its compilers took beyond the imports; `MB` is the resident
+memory beyond the imports, beside that of the weights.
 """
 
 from __future__ import annotations
@@ -18,64 +21,76 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
-STEPS = 4096  # of a free length
+STEPS = 1024  # of a free length
 PROCESS = """
-import json, sys, time
+import json, resource, sys, time
 ticks = [time.perf_counter()]
 def tick():
     ticks.append(time.perf_counter())
+def cpu():
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
 import numpy as np
 import codegen
 from codegen import pipeline
 from codegen.layers import kinds, model
 from codegen.machine import loader, measure
 tick()
-(layer,) = codegen.load(sys.argv[1]).values()
-shape = layer.spec.input_shape
-layer.weights
-x = np.ones((1, *(int(sys.argv[2]) if n is None else n for n in shape)), layer.dtype)
+before = cpu(), resident()
+layers = codegen.load(sys.argv[1])
+weights = sum(array.nbytes for layer in layers.values() for array in layer.weights) / 1e6
 tick()
-layer(x)
+if sys.argv[3] == "True":
+    layers.warm(progress=False)
+for layer in layers.values():
+    shape = (int(sys.argv[2]) if n is None else n for n in layer.spec.input_shape)
+    layer(np.ones((1, *shape), layer.dtype))
 tick()
-kernel = pipeline.kernel_for(layer.spec)
 seconds = [after - before for before, after in zip(ticks, ticks[1:])]
-print(json.dumps([kernel.plan.algorithm.name, *seconds]))
+print(json.dumps([*seconds, cpu() - before[0], resident() - before[1], weights]))
 """
+HEADINGS = "layers", "first calls", "with import", "CPU s", "MB", "weights"
 
 
-def once(spec: Path, cache: Path) -> tuple[str, list[float]]:
-    """(algorithm, milliseconds of: import, layer, first call) in a fresh process."""
+def once(spec: Path, cache: Path, warm_up: bool) -> list[float]:
+    """Milliseconds of import, layers, first calls; CPU seconds; megabytes, resident and of weights."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "GENCONV_CACHE_DIR": str(cache), "PYTHONPATH": path}
-    command = [sys.executable, "-c", PROCESS, str(spec), str(STEPS)]
+    command = [sys.executable, "-c", PROCESS, str(spec), str(STEPS), str(warm_up)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    algorithm, *seconds = json.loads(done.stdout)
-    return algorithm, [1e3 * each for each in seconds]
+    found: list[float] = json.loads(done.stdout)
+    return [1e3 * each for each in found[:3]] + found[3:]
 
 
-def row(spec: Path, rounds: int) -> str:
+def row(spec: Path, rounds: int, warm_up: bool) -> str:
     """A line of the table: medians of `rounds` processes with an empty cache each, and of as many with a warm one."""
     with tempfile.TemporaryDirectory() as folder:
-        cold = [once(spec, Path(folder) / str(number)) for number in range(rounds)]
-        warm = [once(spec, Path(folder) / "0") for _ in range(rounds)]
-    cells = [f"{spec.stem:12}{cold[0][0]:16}{median(times[0] for _, times in warm):8.1f}"]
+        cold = [once(spec, Path(folder) / str(number), warm_up) for number in range(rounds)]
+        warm = [once(spec, Path(folder) / "0", warm_up) for _ in range(rounds)]
+    cells = [f"{spec.stem:14}{median(found[0] for found in warm):8.1f}"]
     for found in (cold, warm):
-        cells += [f"{median(times[part] for _, times in found):12.1f}" for part in (1, 2)]
-        cells.append(f"{median(sum(times) for _, times in found):12.1f}")
-    return "".join(cells)
+        values = ((one[1], one[2], sum(one[:3]), *one[3:]) for one in found)
+        middle = [median(column) for column in zip(*values, strict=True)]
+        cells += [f"{value:12.1f}" for value in middle[:3]] + [f"{middle[3]:8.2f}"]
+    return "".join([*cells, *(f"{value:8.1f}" for value in middle[4:])])
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("specs", nargs="*", type=Path, help="files of one layer each; all of bench/shapes without any")
+    parser.add_argument("specs", nargs="*", type=Path, help="any .conv files; bench/shapes and hannun without any")
     parser.add_argument("--rounds", type=int, default=5, help="fresh processes a median is of (default: %(default)s)")
+    parser.add_argument("--warm-up", action="store_true", help="make the kernels by Model.warm() before the calls")
     asked = parser.parse_args()
-    print(f"milliseconds, medians of {asked.rounds} processes")
-    parts = "".join(f"{part:>12}" for part in ("layer", "first call", "with import"))
-    print(f"{'':36}{'cold':-^36}{'warm':-^36}\n{'':12}{'':16}{'import':>8}{parts}{parts}")
-    for spec in asked.specs or sorted((ROOT / "bench" / "shapes").glob("*.conv")):
-        print(row(spec, asked.rounds), flush=True)
+    print(f"milliseconds but where another unit stands, medians of {asked.rounds} processes")
+    times = "".join(f"{heading:>12}" for heading in HEADINGS[:3]) + f"{HEADINGS[3]:>8}"
+    memory = "".join(f"{heading:>8}" for heading in HEADINGS[4:])
+    print(f"{'':22}{'cold':-^44}{'warm':-^44}\n{'':14}{'import':>8}{times}{times}{memory}")
+    shapes = sorted((ROOT / "bench" / "shapes").glob("*.conv"))
+    for spec in asked.specs or (*shapes, ROOT / "examples" / "hannun.conv"):
+        print(row(spec, asked.rounds, asked.warm_up), flush=True)
 
 
 if __name__ == "__main__":
