@@ -5,8 +5,8 @@
 Without arguments: all of bench/shapes, and examples/hannun.conv for a network of 33 layers. `import` is what
 `import codegen` and the modules behind a layer cost; `layers` is reading the definition and making weights; `first
 calls` is planning, compiling or finding the kernels, packing and running each layer once; with --warm-up its kernels
-are made by `Model.warm()` before. `CPU s` is what this process and its compilers took beyond the imports; `MB` is the resident
-memory beyond the imports, beside that of the weights.
+are made by `Model.warm()` before. `CPU s` is what this process and its compilers took beyond the imports; `MB` is the
+resident memory beyond the imports, beside that of the weights.
 """
 
 from __future__ import annotations

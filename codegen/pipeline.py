@@ -113,11 +113,21 @@ def kernel_for(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate", th
     planner's first or, with rigor="measure", the fastest of a few, which then is wisdom. `threads` share each call,
     with the same bits.
     """
+    return compiled(*_chosen(spec, ask, rigor), threads)
+
+
+def kernel_plan(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate") -> KernelPlan:
+    """The plan of what `kernel_for` compiles for these; nothing is compiled for it but what rigor="measure" times."""
+    return planner.answer(*_chosen(spec, ask, rigor))
+
+
+def _chosen(spec: Spec, ask: Ask | None, rigor: Rigor) -> tuple[AnyRequest, str | None]:
+    """What is asked of the planner, and the key of the plan to take, None for its first."""
     from codegen.machine import measure
 
     ask = ask or Ask(target_named("native"), accuracy="fast")
     asked = request(spec, replace(ask, weights="packed"))
-    return compiled(asked, measure.choice(asked, rigor), threads)
+    return asked, measure.choice(asked, rigor)
 
 
 @forgetful

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from codegen.errors import ShapeError
 from codegen.errors.quoting import plainly
 from codegen.layers import config, penalties, summary
-from codegen.layers.weighted import Held
+from codegen.layers.figures import Figures
 from codegen.specs.parameters import parameters
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class Face(Held):
+class Face(Figures):
     """What a layer says of itself in Keras' words; each argument is an attribute, too, as Keras holds it."""
 
     # For type checkers, of what __init_subclass__ makes for every kind

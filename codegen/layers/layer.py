@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from codegen.gradients.backward import Gradients
     from codegen.machine.loader import Kernel
+    from codegen.planning.plan import KernelPlan
 
     Array = NDArray[Any]
 
@@ -158,6 +159,20 @@ class Layer(Face):
         shape = given.input_shape or "not built"
         told = f"input_shape={shape}, dtype={self.dtype}, target={self._how.target}"
         return f"<{type(self).__name__} {self.name}: {told}{f', from {self.origin}' if self.origin else ''}>"
+
+    @property
+    def plan(self) -> KernelPlan:
+        """How the layer is computed: its kernel's plan, with `cost`, `describe()`, and in `rejected` why not others.
+
+        Nothing is compiled for it but what rigor="measure" times. Raises ShapeError while the channels are not known.
+        """
+        return pipeline.kernel_plan(self._demand_built(), self._how.ask, rigor_named(self._how.rigor))
+
+    def _repr_html_(self) -> str:
+        """The layer as a notebook shows it: shapes, figures, plan."""
+        from codegen.layers import notebook
+
+        return notebook.of_layer(self, self.plan if self.built else None)
 
     @property
     def _kernel(self) -> Kernel:

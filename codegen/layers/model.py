@@ -76,6 +76,13 @@ class Model(Mapping[str, Layer]):
         for name, arrays in rounded.items():
             self._layers[name]._adopt(arrays)
 
+    def _repr_html_(self) -> str:
+        """The model as a notebook shows it."""
+        from codegen.layers import notebook
+
+        layers = tuple(self._layers.values())
+        return notebook.of_model(self._name, layers, [layer.plan if layer.built else None for layer in layers])
+
     def __repr__(self) -> str:
         """A table of contents: name, kind, input and output shape of one sample, number of weights."""
         rows = [_row(name, layer.spec, layer) for name, layer in self._layers.items()]

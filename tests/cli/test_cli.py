@@ -308,7 +308,7 @@ class TestBadInput:
 
 class TestShow:
     def test_tells_shapes_cost_plan_and_the_roads_not_taken(self, run: Run) -> None:
-        code, out, err = run("show", "two.conv")
+        code, out, err = run("show", "two.conv", "--why")
         assert (code, err) == (0, "")
         one, two = out.split("\n\n")
         rows = dict(re.findall(r"^  (\S.*?)  +(\S.*)$", one, re.M))
@@ -322,6 +322,18 @@ class TestShow:
         assert any(name.startswith("not ") for name in rows)
         assert re.search(r"input +\(None, 3\)\n +output +\(None, 4\)", two)
         assert re.search(rf"^  MACs +{2 * 3 * 4} an output step$", two, re.M)
+
+    def test_a_line_a_layer_and_the_totals(self, run: Run) -> None:
+        code, out, err = run("show", "two.conv")
+        assert (code, err) == (0, "")
+        heading, one, two, total = (re.split(r"  +", line.strip()) for line in out.splitlines())
+        assert heading[4:] == ["MACs", "weight bytes", "workspace bytes", "algorithm", "cycles"]
+        assert one[:7] == ["one", "conv1d", "(8, 2)", "(8, 3)", f"{8 * 3 * 2 * 3}", f"{4 * (3 * 2 * 3 + 3)}", "0"]
+        assert two[:5] == ["two", "conv1d", "(None, 3)", "(None, 4)", f"{2 * 3 * 4} a step"]
+        assert two[-1].endswith(" for 1,024 steps")
+        assert total == ["2 layers", "-", f"{int(one[5]) + int(two[5])}", "0", "-"]  # a free length has no sum
+        _, out, _ = run("show", "one.conv")
+        assert [line.split()[0] for line in out.splitlines()] == ["layer", "one"]
 
     def test_packed_weights_count_as_they_lie_in_memory(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "many.conv").write_text(
@@ -339,7 +351,7 @@ class TestShow:
         assert (code, "leave it out with --weights or --init" in err) == (2, True)
 
     def test_channels_first_shapes_follow_the_data_format(self, run: Run) -> None:
-        code, out, _ = run("show", "-", stdin=ONE.replace("(8, 2)", "(2, 8)\n data_format = channels_first"))
+        code, out, _ = run("show", "-", "--why", stdin=ONE.replace("(8, 2)", "(2, 8)\n data_format = channels_first"))
         assert code == 0
         assert re.search(r"input +\(2, 8\)\n +output +\(3, 8\)", out)
 

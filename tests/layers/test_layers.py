@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 import codegen
 from codegen import Conv1D, DepthwiseConv1D, ShapeError, SpecError, SpecErrors, UsageError, WeightsError
 from codegen.layers.layer import Layer
+from codegen.layers.model import Model
+from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.problem import reference
 from codegen.specs.kinds import KINDS
 
@@ -535,3 +538,45 @@ def test_a_call_sees_the_weights_before_or_after_and_no_mixture() -> None:
     for thread in threads:
         thread.join()
     assert not mixed
+
+
+def test_figures_follow_from_the_definition() -> None:
+    layer = Conv1D(6, 3, strides=2, dilation_rate=1, padding="causal", input_shape=(11, 4))
+    assert (layer.receptive_field, layer.macs_per_step, layer.macs) == (3, 3 * 4 * 6, 6 * 3 * 4 * 6)
+    assert [layer.output_steps(11)] == [layer(np.zeros((1, 11, 4))).shape[1]] == [6]
+    free = Conv1D(6, 3, dilation_rate=5)
+    with pytest.raises(ShapeError, match="does not know its input's channels"):
+        _ = free.receptive_field
+    with pytest.raises(ShapeError, match="does not know its input's channels"):
+        _ = free.plan
+    free.build((None, None, 4))
+    assert (free.receptive_field, free.macs) == (11, None)
+    assert [free.output_steps(n) for n in (11, 12, 100)] == [1, 2, 90]
+    with pytest.raises(ShapeError, match="no output is left"):
+        free.output_steps(10)
+    for wrong in (True, 2.0, "11"):
+        with pytest.raises(ShapeError, match="expected a number of input steps"):
+            free.output_steps(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("accuracy", ["exact", "fast"])
+def test_the_plan_is_the_compiled_kernels(accuracy: str) -> None:
+    layer = Conv1D(16, 5, input_shape=(300, 16), accuracy=accuracy)
+    assert layer.plan == layer._kernel.plan
+    assert {layer.plan.algorithm.name} | {name for name, _ in layer.plan.rejected} == set(ALGORITHMS)
+
+
+def test_a_notebook_shows_layers_and_models() -> None:
+    model = codegen.load("conv1d a { input_shape = (9, 2), filters = 3, kernel_size = 2 }")
+    model = Model({"a": model.a, "b": Conv1D(2, 1, name="b")}, "two")
+    shown = model._repr_html_()
+    tree = ElementTree.fromstring(shown)
+    rows = [[cell.text for cell in row] for row in tree.iter("tr")]
+    assert rows[1][:6] == ["a", "conv1d", "(9, 2)", "(8, 3)", "15", f"{8 * 2 * 2 * 3}"]
+    assert rows[2][:3] == ["b", "conv1d", "not built"]
+    assert rows[3][:5] == ["2 layers", None, None, None, "15"]
+    told = dict([cell.text for cell in row] for row in ElementTree.fromstring(model.a._repr_html_()).iter("tr"))
+    assert (told["output"], told["receptive field"], told["plan"]) == ("(8, 3)", "2 steps", model.a.plan.describe())
+    assert told["not separable"] == dict(model.a.plan.rejected)["separable"]
+    assert "not built" in model.b._repr_html_()

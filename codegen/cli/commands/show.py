@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands import planning, reading
+from codegen.cli.commands import overview, planning, reading
 from codegen.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -20,9 +20,11 @@ __all__ = ["arguments", "run"]
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
     planning.arguments(parser)
+    parser.add_argument("--why", action="store_true", help="tell all of each layer's plan, and why it is no other")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """A line a layer and the totals; with --why all that is known of each."""
     from codegen import pipeline
 
     specs = reading.specs(options)
@@ -30,21 +32,27 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.report["layers"] = []
     asked = planning.requests_for(options, specs, baked)
     known = planning.wisdom_for(options, asked, terminal)
-    for number, (spec, request) in enumerate(zip(specs, asked, strict=True)):
+    told, plans = [], []
+    for spec, request in zip(specs, asked, strict=True):
         plan = pipeline.plan(spec, request.ask, known)
         said_so = heard(request, plan, known)
         found = facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so, "packed_in_c": None}
-        rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)]
+        rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)] if options.why else []
         if options.packed:
             in_c = pipeline.packed_plan(spec, request.ask, known)
-            found["packed_in_c"] = told = packed_in_c(in_c)
+            found["packed_in_c"] = also = packed_in_c(in_c)
             if in_c.key != plan.key:
                 more = "a layer in Python has the plan above, whose weights no function in C packs"
-                rows.append(("packed in C", f"{told['plan']}; about {in_c.cost.cycles:,.0f} cycles: {more}"))
+                rows.append(("packed in C", f"{also['plan']}; about {in_c.cost.cycles:,.0f} cycles: {more}"))
         terminal.report["layers"].append(found)
+        plans.append(plan)
+        told.append((f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows))
+    if not options.why:
+        overview.draw(specs, plans, terminal)
+    for number, (title, rows) in enumerate(told if options.why else ()):
         if number:
             terminal.result("")
-        _draw(f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows, terminal)
+        _draw(title, rows, terminal)
     return 0
 
 
