@@ -104,7 +104,7 @@ MISSING = (
     ("2-D and 3-D layers, `Dense`, pooling, models", "this is a library of one layer, in one dimension"),
 )
 TOLD_OF_CASES = """\
-`tests/kernels/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's
+`tests/live/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's
 classes where Keras' stood; the counts are those of Keras {version}. Those that cannot pass, and why not:
 """
 

@@ -75,6 +75,11 @@ def need(request: pytest.FixtureRequest) -> Callable[..., Any]:
     return call
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without the live tests their folder is not even read: it imports PyTorch and Keras, for seconds a worker."""
+    return True if collection_path.name == "live" and "not live" in config.getoption("-m") else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = [name for name in config.getoption("--target").split(",") if name]
     if wanted:

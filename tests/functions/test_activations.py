@@ -495,6 +495,7 @@ def test_the_page_holds_the_table() -> None:
     assert PAGE.read_text("utf-8") == module.page(), "run: python docs/write_activations.py"
 
 
+@pytest.mark.live
 def test_every_element_wise_function_of_keras_is_here_with_its_options() -> None:
     functions = pytest.importorskip("keras.activations")
     known = {word for word in dir(functions) if callable(getattr(functions, word))}

@@ -126,6 +126,7 @@ def test_at_a_kink_it_is_what_torch_answers(words: str) -> None:
         assert found.tolist() == np.array(list(KINKS[words].values()), dtype).tolist()
 
 
+@pytest.mark.live
 def test_keras_own_backward_pass_agrees() -> None:
     torch, functions = pytest.importorskip("torch"), pytest.importorskip("keras.activations")
     places = np.concatenate([SMOOTH_PLACES, [-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0]])

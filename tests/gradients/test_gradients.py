@@ -276,6 +276,7 @@ def test_curved_layers_stay_within_their_bounds(specs: int) -> None:
             assert (np.abs(got - wanted) <= unit * largest).all(), layer
 
 
+@pytest.mark.live
 def test_gradients_are_those_of_torch_s_autograd(specs: int) -> None:
     """Whole numbers, in float32 on both sides: 0 differing bits."""
     torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")

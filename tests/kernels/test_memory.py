@@ -164,7 +164,7 @@ def test_address_and_undefined_behaviour_sanitizers(
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = list(strategies.random_layers(max(40, specs // 5), seed=5))
-    flags = ("-O1", *cprogram.SANITIZE)
+    flags = (*cprogram.LIGHT, *cprogram.SANITIZE)
     trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
     layers = rewritten(max(10, specs // 30), seed=42)
     layers += [
@@ -187,7 +187,7 @@ def test_slices_in_threads_race_for_nothing(target: str, need: Callable[..., Any
     ]
     made = [kernel for kernel in trials.one_of_each(layers, TARGETS[target], seed=43) if kernel.source.plan.sliced]
     assert len({kernel.source.plan.algorithm.name for kernel in made}) > 5
-    flags = ("-O1", *cprogram.THREADS)
+    flags = (*cprogram.LIGHT, *cprogram.THREADS)
     program = Program([kernel.source for kernel in made], tools, tmp_path, flags=flags, buffers="threads")
     tried = [next(trials.trials(kernel, i)) for i, kernel in enumerate(made)]
     outputs = program.run([replace(trial.call(i), slices=4) for i, trial in enumerate(tried)])
@@ -268,7 +268,7 @@ def test_the_least_alignment_is_enough(target: str, dtype: str, need: Callable[.
     ]
     made = [one for one in trials.one_of_each(layers, TARGETS[target], 75) if one.source.plan.problem.dtype == dtype]
     item = made[0].source.plan.problem.item_bytes
-    checked = ("-O1", "-fsanitize=alignment", "-fno-sanitize-recover=all")
+    checked = (*cprogram.LIGHT, "-fsanitize=alignment", "-fno-sanitize-recover=all")
     program = Program([one.source for one in made], tools, tmp_path, checked, buffers=f"least{item}")
     trials.run(program, [(number, next(trials.trials(one, number))) for number, one in enumerate(made)])
     assert sum(one.source.plan.has_workspace for one in made) > 2

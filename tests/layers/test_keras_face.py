@@ -88,6 +88,7 @@ def test_every_kind_comes_back_from_its_config(cls: type[Layer]) -> None:
     assert [name for name in vars(layer.spec) if getattr(layer.spec, name) != getattr(again.spec, name)] == []
 
 
+@pytest.mark.live
 @pytest.mark.compiles
 @pytest.mark.parametrize("cls", LAYERS.values(), ids=lambda cls: cls.__name__)
 def test_configs_go_both_ways(cls: type[Layer], keras: Any) -> None:
@@ -107,6 +108,7 @@ def test_configs_go_both_ways(cls: type[Layer], keras: Any) -> None:
     np.testing.assert_allclose(again(x), keras.ops.convert_to_numpy(theirs(x)), atol=1e-5)
 
 
+@pytest.mark.live
 @pytest.mark.compiles
 @pytest.mark.parametrize("call", ["relu(0.5)", "leaky_relu(0.3)", "elu(alpha=2.0)", "relu(max_value=1.0)"])
 def test_options_of_activations_are_layers_of_keras(call: str, keras: Any) -> None:
@@ -122,6 +124,7 @@ def test_options_of_activations_are_layers_of_keras(call: str, keras: Any) -> No
     assert Conv1D.from_config(theirs.get_config()).activation == ours.activation
 
 
+@pytest.mark.live
 def test_objects_of_keras_serve_here(keras: Any) -> None:
     layer = Conv1D(
         4, 3, activation=keras.activations.gelu, kernel_initializer=keras.initializers.HeNormal(seed=3),
@@ -184,6 +187,7 @@ def test_tables_write_and_read_what_they_hold(table: str) -> None:
 # Attributes, trainable, losses, summary
 
 
+@pytest.mark.live
 def test_arguments_are_attributes_as_keras_holds_them(keras: Any) -> None:
     ours, theirs = Conv1D(4, 3, strides=2, name="stem"), keras.layers.Conv1D(4, 3, strides=2, name="stem")
     for name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups", "use_bias"):
@@ -194,6 +198,7 @@ def test_arguments_are_attributes_as_keras_holds_them(keras: Any) -> None:
         ours.no_such_name  # noqa: B018  # looked up for its error
 
 
+@pytest.mark.live
 def test_types_as_keras_users_spell_them(keras: Any) -> None:
     for dtype in ("float32", np.float32, np.dtype("float32"), keras.DTypePolicy("float32"), None):
         assert Conv1D(4, 3, dtype=dtype).dtype == "float32"
@@ -250,6 +255,7 @@ def test_losses_are_the_outputs_and_then_the_weights() -> None:
     assert layer.losses[0] == pytest.approx(activity, rel=1e-12)
 
 
+@pytest.mark.live
 @pytest.mark.compiles
 @pytest.mark.parametrize("cls", LAYERS.values(), ids=lambda cls: cls.__name__)
 def test_losses_are_those_of_keras(cls: type[Layer], keras: Any) -> None:
@@ -417,6 +423,7 @@ def test_a_wrong_argument_is_told_in_keras_words(cls: type[Layer], options: dict
     assert ";" in ours, "and the way out"
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(("cls", "options", "sentence"), WRONG, ids=lambda value: str(value)[:40])
 def test_keras_says_so(cls: type[Layer], options: dict[str, Any], sentence: str, keras: Any) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the message is what is looked at

@@ -79,6 +79,7 @@ def test_keras_numbers(cls: Any, options: dict[str, Any], expected: list[float])
     assert optimizer.iterations(layer) == 3
 
 
+@pytest.mark.live
 @pytest.mark.compiles
 @pytest.mark.parametrize(("cls", "options", "expected"), RECORDED, ids=NAMES)
 def test_keras_step_by_step(cls: Any, options: dict[str, Any], expected: list[float]) -> None:
@@ -290,6 +291,7 @@ def test_the_activity_penalty_is_followed() -> None:
     np.testing.assert_allclose(found[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-6)
 
 
+@pytest.mark.live
 @pytest.mark.compiles
 @pytest.mark.parametrize("number", range(4))
 def test_training_beside_keras(number: int) -> None:

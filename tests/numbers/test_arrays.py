@@ -163,6 +163,7 @@ def torch_tensors() -> dict[str, tuple[Callable[[Any, Any], Any], str | None]]:
     return found
 
 
+@pytest.mark.live
 @pytest.mark.compiles
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("make", "told"), torch_tensors().values(), ids=torch_tensors())

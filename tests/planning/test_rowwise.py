@@ -186,6 +186,7 @@ def test_what_is_wrong_is_told() -> None:
     assert activations.get("softmax").option("axis") == -1
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("name", NAMES)
 def test_keras_gives_the_same(name: str) -> None:
     keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")

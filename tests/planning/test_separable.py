@@ -205,6 +205,7 @@ def test_files_of_weights_and_verify(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["layers"][0]["macs"] == 98 * (40 * 3 + 40 * 8)
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("cached")
 def test_keras_gives_the_same(specs: int) -> None:
     keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")

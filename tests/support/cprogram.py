@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PER_UNIT = 24  # kernels to a translation unit
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+LIGHT = ("-Og",)  # half of -O1's work for gcc; what optimisation may change is a test of its own
 SAME_BITS = ("-std=c99", "-ffp-contract=off")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
 THREADS = ("-fsanitize=thread", "-g1")
@@ -89,7 +90,7 @@ class Program:
         sources: Sequence[GeneratedSource],
         tools: Toolchain,
         folder: Path,
-        flags: Iterable[str] = ("-O1",),
+        flags: Iterable[str] = LIGHT,
         buffers: str = "guard",
     ) -> None:
         self.sources, self.tools, self.folder, self.buffers = tuple(sources), tools, folder, buffers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,11 @@ class Kernel:
         """Whether whole numbers do not come out exact: an activation's doing, or a transform's."""
         return not self.layer.is_exact or error_bounds.is_transform(self.source.plan)
 
+    @cached_property
+    def spec(self) -> Any:
+        """The layer's own, made once for all trials."""
+        return self.layer.spec()
+
 
 def split(layer: Layer, given: Data) -> tuple[np.ndarray, np.ndarray | None]:
     """(kernel, bias) in the problem's shapes."""
@@ -80,8 +86,13 @@ class Trial:
     def steps(self) -> int:
         return self.given.x.shape[1 if self.kernel.layer.channels_last else 2]
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """(kernel, bias) in the problem's shapes."""
+        return self.kernel.spec.problem_weights(self.given.weights)  # type: ignore[no-any-return]
+
     def call(self, number: int) -> Call:
-        plan, (kernel, bias) = self.kernel.source.plan, split(self.kernel.layer, self.given)
+        plan, (kernel, bias) = self.kernel.source.plan, self.arrays
         problem = plan.problem
         outs = problem.out_steps(self.steps) * problem.out_filters
         slices = SLICES[(number + self.steps) % len(SLICES)] if plan.sliced else 0
@@ -92,17 +103,17 @@ class Trial:
 
     def check(self, y: np.ndarray) -> None:
         """Whole numbers through an exact activation: equal. Otherwise: within the bound. Raises AssertionError."""
-        problem, (kernel, bias) = self.kernel.source.plan.problem, split(self.kernel.layer, self.given)
+        plan, (kernel, bias) = self.kernel.source.plan, self.arrays
+        problem, x = plan.problem, self.given.x[:1]
         exact = self.whole and not self.kernel.rounds
         integer = exact and problem.activation.name in INTEGER and not self.kernel.layer.activation[1]
         wide = "int64" if integer else "longdouble" if problem.dtype == "float64" else "float64"
-        expected = reference.convolve(problem, self.given.x[:1], kernel, bias, dtype=wide)[0].ravel()
-        bound = error_bounds.bound(self.kernel.source.plan, self.kernel.accuracy, self.given.x[:1], kernel, bias)
-        allowed = 0 if exact else bound[0].ravel()
+        expected = reference.convolve(problem, x, kernel, bias, dtype=wide)[0].ravel()
+        allowed = 0 if exact else error_bounds.bound(plan, self.kernel.accuracy, x, kernel, bias)[0].ravel()
         wrong = ~(np.abs(y - expected) <= allowed)
         assert not wrong.any(), (
-            f"{self.kernel.source.name} on {problem}, {self.kernel.source.plan.target.name}, "
-            f"{self.kernel.source.plan.algorithm.name}, weights {self.kernel.source.plan.weights}, steps {self.steps}: "
+            f"{self.kernel.source.name} on {problem}, {plan.target.name}, "
+            f"{plan.algorithm.name}, weights {plan.weights}, steps {self.steps}: "
             f"{wrong.sum()} of {y.size} outputs differ, first at {wrong.argmax()}: "
             f"got {y[wrong][:4]}, expected {expected[wrong][:4]}, "
             f"allowed {np.broadcast_to(allowed, y.shape)[wrong][:4]}"
@@ -121,7 +132,14 @@ def kernels(layers: Sequence[Layer], target: Target, first: int = 0) -> list[Ker
 
 def one_of_each(layers: Sequence[Layer], target: Target, seed: int, accuracy: Accuracy = "fast") -> list[Kernel]:
     """For each layer a random plan of every algorithm that serves it; weights packed or baked, half of them sliced."""
-    rng, made = np.random.default_rng(seed), []
+    return [Kernel.planned(*drawn, accuracy) for drawn in plans_of_each(layers, target, seed, accuracy)]
+
+
+def plans_of_each(
+    layers: Sequence[Layer], target: Target, seed: int, accuracy: Accuracy
+) -> Iterator[tuple[Layer, KernelPlan, str]]:
+    """The same before they are emitted: (layer, plan, name)."""
+    rng = np.random.default_rng(seed)
     for number, layer in enumerate(layers):
         dtype, weights = ("float64" if number % 5 == 3 else "float32"), ("packed", "packed", "baked")[number % 3]
         problem = layer.spec(dtype=dtype).lower()
@@ -130,8 +148,7 @@ def one_of_each(layers: Sequence[Layer], target: Target, seed: int, accuracy: Ac
             served.setdefault(plan.algorithm.name, []).append(plan)
         for algorithm, plans in served.items():
             plan = plans[int(rng.integers(len(plans)))].asked(sliced=bool(rng.integers(2)))
-            made.append(Kernel.planned(layer, plan, f"k{number}_{algorithm}", accuracy))
-    return made
+            yield layer, plan, f"k{number}_{algorithm}"
 
 
 def lengths(layer: Layer) -> list[int]:

@@ -20,7 +20,7 @@ from codegen.problem.targets import TARGETS
 from tests.support import cprogram
 from tests.support.cprogram import Call, Program
 
-pytestmark = pytest.mark.compiles
+pytestmark = [pytest.mark.compiles, pytest.mark.live]
 
 torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
 keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")

@@ -21,6 +21,7 @@ pytest.importorskip("scipy", reason="needs the `live` extra: pip install torch==
 
 from tests.support import keras_cases
 
+pytestmark = pytest.mark.live
 TABLE = tomllib.loads((Path(__file__).parents[1] / "data" / "keras_cases.toml").read_text("utf-8"))
 CASES = dict(keras_cases.cases())
 VERSIONS = f"the table is of Keras {TABLE['keras']}, this is Keras {keras_cases.keras.__version__}"
