@@ -11,18 +11,18 @@ from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import chunk_loop, index, offset
 from codegen.emission.writer import Writer
-from codegen.planning.algorithms.separable import Schedule, is_padded, room, widths
+from codegen.planning.algorithms.separable import Schedule, between, comes_in_chunks, is_padded, room
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Chain
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """What the stage of that `number` makes, `width` numbers a step, in the workspace at the C expression `place`."""
+    """What the stage of that `number` makes, of that `shape`, in the workspace at the C expression `place`."""
 
     name: str
     place: str
-    width: int
+    shape: str
     number: int
 
 
@@ -35,7 +35,7 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
     panel, *sizes = (size // p.item_bytes for size in room(p, schedule))
-    buffers, spare = _buffers(p, sizes)
+    buffers, spare = _buffers(p, schedule, sizes)
     names, out = [buffer.name for buffer in buffers], "y" if schedule.whole else offset("y", (p.filters, "from"))
     kernels, biases = weight_names(plan, name)[: len(p.stages)], weight_names(plan, name)[len(p.stages) :]
     calls = []
@@ -61,12 +61,13 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     }
 
 
-def _buffers(p: Chain, sizes: Sequence[int]) -> tuple[tuple[Buffer, ...], str]:
+def _buffers(p: Chain, schedule: Schedule, sizes: Sequence[int]) -> tuple[tuple[Buffer, ...], str]:
     """What lies between the stages, of so many numbers each, and the C expression of the place behind."""
     found, before = [], ""
-    for number, (width, size) in enumerate(zip(widths(p), sizes, strict=True), 1):
+    for number, (shape, size) in enumerate(zip(between(p, schedule), sizes, strict=True), 1):
         name = "between" if number == 1 else f"between_{number}"
-        found.append(Buffer(name, before, width, number))
+        laid = shape if p.channels_last or comes_in_chunks(p) else reversed(shape)
+        found.append(Buffer(name, before, ", ".join(map(str, laid)), number))
         before = offset(name, size)
     return tuple(found), before
 

@@ -1,8 +1,8 @@
-"""Separable convolution, a chunk of outputs at a time: channels filtered one by one, then mixed while they are near.
+"""Chains, such as separable convolutions: a chunk of outputs at a time, each stage on what the last has just made.
 
 The first stage of a chunk reads its samples where they lie, or in a panel with zeros where the padding begins; what it
-makes stays in the workspace for the second, whose outputs are rows of y. A short input of known length is one chunk,
-whose first stage pads by itself.
+makes stays in the workspace for the second, and the last one's outputs are rows of y. A short input of known length is
+one chunk, whose stages pad by themselves; so is any of a chain whose chunks would share what lies between its stages.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class Schedule:
 def why_not(request: Request[Chain]) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
     problem = request.problem
-    if problem.walk is not problem.stages[0]:
-        return "a stage behind the first reads more than its output's own step"
-    if any(stage.epilogue.operands for stage in problem.stages[:-1]):
-        return "a stage before the last reads a bias, and the C has one for the last alone"
-    if not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
+    if not comes_in_chunks(problem) and problem.steps is None:
+        return "a stage behind the first reads more than its output's own step, which a known length alone has room for"
+    if any(stage.epilogue.stages for stage in problem.stages[:-1]):
+        return "a stage before the last has a bias or an activation, and the C has them for the last alone"
+    if comes_in_chunks(problem) and not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
         return "its chunks are rows of all channels, which lie apart in channels_first"
     return None
 
 
 def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[KernelPlan[Schedule, Chain]]:
     """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
-    schedules = [_chunks(request.problem, room) for room in CHUNK_BYTES]
+    schedules = [_chunks(request.problem, room) for room in CHUNK_BYTES] if comes_in_chunks(request.problem) else []
     whole = _whole(request.problem)
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
@@ -59,11 +59,11 @@ def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[Kernel
 
 
 def _whole(p: Chain) -> Schedule | None:
-    """The whole input as one chunk, if its length is known and short."""
-    outs = p.out_steps(p.steps) if p.steps is not None else 0
-    if p.steps is None or outs * _between(p) * p.item_bytes > MOST_WHOLE:
+    """The whole input as one chunk, if its length is known, and short where shorter chunks are possible."""
+    if p.steps is None:
         return None
-    return Schedule(outs, p.steps, True)
+    whole = Schedule(p.out_steps(p.steps), p.steps, True)
+    return None if comes_in_chunks(p) and sum(numbers(p, whole)) * p.item_bytes > MOST_WHOLE else whole
 
 
 def _chunks(p: Chain, room: int) -> Schedule:
@@ -76,13 +76,25 @@ def _chunks(p: Chain, room: int) -> Schedule:
     return Schedule(outs, (outs - 1) * p.stride + p.reach, False)
 
 
-def widths(p: Chain) -> tuple[int, ...]:
-    """The numbers of a step of what lies between the stages."""
-    return tuple(stage.out_filters for stage in p.stages[:-1])
+def comes_in_chunks(p: Chain) -> bool:
+    """Whether no two chunks share what lies between the stages: the first one alone reads more than its own step."""
+    return p.walk is p.stages[0] and p.up == 1
+
+
+def between(p: Chain, schedule: Schedule) -> tuple[tuple[int, int], ...]:
+    """What lies between each two stages of a chunk: (steps, numbers of a step)."""
+    read = p.stages[1:]
+    return tuple((stage.steps or 0 if schedule.whole else schedule.outs, stage.channels) for stage in read)
+
+
+def numbers(p: Chain, schedule: Schedule) -> tuple[int, ...]:
+    """The numbers of each of these."""
+    return tuple(steps * width for steps, width in between(p, schedule))
 
 
 def _between(p: Chain) -> int:
-    return sum(widths(p))
+    """The numbers of a step of all that lies between the stages."""
+    return sum(stage.channels for stage in p.stages[1:])
 
 
 def is_padded(p: Chain) -> bool:
@@ -92,7 +104,9 @@ def is_padded(p: Chain) -> bool:
 
 def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
     """The stages of a chunk: of any number of outputs, as the last one is shorter, and without padding."""
-    return (problem.in_channels_last() if schedule.whole else problem.inside(None)).stages
+    if not schedule.whole:
+        return problem.inside(None).stages
+    return (problem.in_channels_last() if comes_in_chunks(problem) else problem).stages
 
 
 def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
@@ -105,12 +119,13 @@ def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, 
     p = request.problem
     steps = cost.steps_told(p)
     total = p.out_steps(steps)
-    bytes_between = schedule.outs * _between(p) * p.item_bytes
-    cycles = 2 * total * _between(p) * p.item_bytes * cost.far(bytes_between)
+    near = sum(numbers(p, schedule))
+    passed = near if schedule.whole else total * _between(p)
+    cycles = 2 * passed * p.item_bytes * cost.far(near * p.item_bytes)
     for part in parts:
         cycles += part.cost.cycles if schedule.whole else part.cost.cycles * total / cost.outs_told(part.problem)
-    turns = -(-total // schedule.outs)
     if not schedule.whole:
+        turns = -(-total // schedule.outs)
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
         cycles += turns * len(parts) * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
     each, *others = parts
@@ -123,7 +138,7 @@ def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, 
 def room(p: Chain, schedule: Schedule) -> tuple[int, ...]:
     """Bytes in the workspace of the panel and of what lies between each two stages: whole cache lines each."""
     panel = schedule.samples * p.channels if is_padded(p) and not schedule.whole else 0
-    return panel_bytes(panel, p), *(panel_bytes(schedule.outs * width, p) for width in widths(p))
+    return panel_bytes(panel, p), *(panel_bytes(count, p) for count in numbers(p, schedule))
 
 
 def describe(plan: KernelPlan[Schedule, Chain]) -> str:
@@ -168,4 +183,5 @@ ALGORITHM = Algorithm(
     key=key,
     turns=turns,
     problems=(Chain,),
+    serves_upsampling=True,
 )

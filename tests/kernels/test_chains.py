@@ -1,0 +1,162 @@
+"""Chains of convolutions in C, of three stages and more: held to the reference, which runs them one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen.emission import banner, render
+from codegen.errors import PlanError
+from codegen.functions import activations
+from codegen.machine import loader
+from codegen.planning import planner
+from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
+from codegen.problem import reference
+from codegen.problem.chain import Chain, separable
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
+from codegen.problem.stages import ending
+from codegen.problem.targets import TARGETS, native
+
+
+def link(*sizes: Any, **more: Any) -> ConvProblem:
+    """A stage without a bias or an activation: (steps, channels, filters, kernel_size)."""
+    return ConvProblem(*sizes, **{"epilogue": Epilogue(), **more})
+
+
+INVERTED = Chain.of(
+    {
+        "expand": link(23, 5, 12, 1),
+        "filter": link(None, 12, 12, 3, groups=12, pad_left=2),
+        "project": ConvProblem(None, 12, 5, 1),
+    }
+)
+CHAINS = {
+    "inverted": INVERTED,
+    "channels_first": Chain.of(
+        {"a": link(31, 3, 7, 3, channels_last=False, pad_left=1), "b": link(None, 7, 6, 4, stride=2, pad_right=2)}
+        | {"c": ConvProblem(None, 6, 4, 2, dilation=3, groups=2)}
+    ),
+    "up_and_down": Chain.of(
+        {"up": link(30, 6, 12, 4, up=3, pad_left=2, pad_right=2), "down": link(None, 12, 8, 5, stride=2, pad_left=2)}
+        | {"last": ConvProblem(None, 8, 4, 3, pad_left=1, pad_right=1)}
+    ),
+    "four": Chain.of(
+        {"a": link(40, 2, 3, 3, dtype="float64"), "b": link(None, 3, 3, 3), "c": link(None, 3, 4, 3)}
+        | {"d": ConvProblem(None, 4, 2, 3, epilogue=ending(activation=activations.get("relu")))}
+    ),
+    "any_length": Chain.of(
+        {"a": link(None, 6, 12, 3, groups=6, pad_left=2), "b": link(None, 12, 8, 1), "c": ConvProblem(None, 8, 4, 1)}
+    ),
+    "any_length_rows": Chain.of(
+        {"a": link(None, 3, 6, 4, stride=2, channels_last=False, pad_left=1), "b": link(None, 6, 5, 1)}
+        | {"c": ConvProblem(None, 5, 4, 1, epilogue=ending(activation=activations.get("softmax")))}
+    ),
+}
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("name", CHAINS)
+def test_is_what_its_stages_make_in_turn(name: str) -> None:
+    """On the plain target and on this machine's, whole numbers; nothing is off but by what an activation may err."""
+    problem = CHAINS[name]
+    rng = np.random.default_rng(1)
+    weights = [rng.integers(-3, 4, shape).astype(problem.dtype) for shape in (problem.kernel_shape, (problem.filters,))]
+    for target in {"scalar": TARGETS["scalar"], "native": native()}.values():
+        plan = planner.answer(Request(problem, Ask(target=target, weights="packed")))
+        kernel = loader.load(render.render(plan, "conv1d"), target)
+        assert kernel.path is not None
+        for steps in [problem.steps] if problem.steps is not None else [1, 2, 7, 300]:
+            x = rng.integers(-4, 5, problem.in_shape(2, steps)).astype(problem.dtype)
+            y = np.full(problem.out_shape(2, steps), np.nan, problem.dtype)
+            kernel.bind(x, y, kernel.pack(weights[0]), weights[1])()
+            exact = reference.convolve(problem, x, *weights)
+            off = reference.bound(problem, x, *weights) if problem.activation.name == "softmax" else 0
+            assert np.abs(y - exact).max(initial=0) <= np.max(off, initial=0)
+
+
+def test_its_c_names_the_stages() -> None:
+    plan = planner.answer(Request(INVERTED, Ask(target=TARGETS["scalar"])))
+    source = render.render(plan, "block")
+    for word in ("expand", "filter", "project"):
+        assert f"static void block_{word}(" in source.code
+        assert f"const float *{word}_kernel" in source.header
+    assert "float *const between = (float *)workspace; /* (23, 12): what the first stage makes */" in source.code
+    assert "; /* (23, 12): what the 2nd stage makes */" in source.code
+    assert banner.formula(INVERTED) == (
+        "expand[t, f] = sum over k, c of expand_kernel[k, c, f] * x[t + k, c]; "
+        "filter[t, f] = sum over k, c of filter_kernel[k, c, f] * expand[t + k - 2, 1*(f / 1) + c]; "
+        "y[t, f] = bias[f] + sum over k, c of project_kernel[k, c, f] * filter[t + k, c]"
+    )
+
+
+def test_what_is_asked_of_any_problem() -> None:
+    """By hand: 23 steps of 5 channels, 12 between, 5 filters; strided and spread stages change the rate."""
+    assert (INVERTED.channels, INVERTED.filters, INVERTED.out_steps(23)) == (5, 5, 23)
+    assert (INVERTED.in_shape(2, 23), INVERTED.out_shape(2, 23)) == ((2, 23, 5), (2, 23, 5))
+    assert INVERTED.kernel_shape == (5 * 12 + 3 * 12 + 12 * 5,)
+    assert INVERTED.macs(23) == 23 * (5 * 12 + 3 * 12 + 12 * 5) == 23 * INVERTED.products
+    assert (INVERTED.receptive_field, INVERTED.pads(23), INVERTED.walk) == (3, (2, 0), INVERTED.stages[1])
+    chain = CHAINS["up_and_down"]
+    assert [stage.steps for stage in chain.stages] == [30, 89, 44]
+    assert (chain.up, chain.stride, chain.out_steps(30), chain.walk) == (3, 2, 44, None)
+    assert chain.receptive_field == 4  # 3 outputs, 9 samples between, 12 of the input with zeros between
+    assert (3 * 30 + chain.past) // chain.stride == 44
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "message"),
+    [
+        (
+            ("a", "b"),
+            {"channels": 4},
+            "`b` reads 21 steps of 4 channels, .* and `a` before it makes 21 steps of 6 ",
+        ),
+        (("a", "b"), {"steps": 20}, "`b` reads 20 steps"),
+        (("a", "b"), {"dtype": "float64"}, "float64"),
+        (("a", "a"), {}, "each with a name of its own; got 2 with the names a, a"),
+    ],
+)
+def test_stages_that_do_not_fit(names: tuple[str, str], changes: dict[str, Any], message: str) -> None:
+    second = replace(link(21, 6, 2, 1), **changes)
+    with pytest.raises(PlanError, match=message):
+        Chain((link(23, 5, 6, 3), second), names)
+
+
+def test_what_no_kernel_serves_is_told() -> None:
+    free = INVERTED.at_length(None)
+    with pytest.raises(PlanError, match="separable: a stage behind the first reads more than its output's own step"):
+        planner.answer(Request(free, Ask(target=TARGETS["scalar"])))
+    middle = replace(INVERTED, stages=(INVERTED.stages[0].with_epilogue(ending()), *INVERTED.stages[1:]))
+    with pytest.raises(PlanError, match="separable: a stage before the last has a bias or an activation"):
+        planner.answer(Request(middle, Ask(target=TARGETS["scalar"])))
+
+
+def test_a_stage_may_have_an_epilogue_of_its_own() -> None:
+    """In the reference: a bias and a relu between, the biases one after the other; and the bound covers float32."""
+    first = ConvProblem(50, 4, 6, 3, epilogue=ending(activation=activations.get("relu")))
+    chain = Chain.of({"a": first, "b": ConvProblem(None, 6, 5, 2, pad_left=1)})
+    rng = np.random.default_rng(2)
+    x, kernel, bias = (rng.standard_normal(shape).astype("f") for shape in ((2, 50, 4), chain.kernel_shape, (11,)))
+    between = np.maximum(
+        reference.convolve(replace(first, epilogue=ending()), x, kernel[:72].reshape(3, 4, 6), bias[:6]), 0
+    )
+    expected = reference.convolve(chain.stages[1], between, kernel[72:].reshape(2, 6, 5), bias[6:])
+    assert np.array_equal(reference.convolve(chain, x, kernel, bias), expected)
+    allowed = reference.bound(chain, x, kernel, bias)
+    single = between.astype("f")
+    rounded = reference.convolve(chain.stages[1], single, kernel[72:].reshape(2, 6, 5), bias[6:], dtype="float32")
+    share = np.abs(rounded - expected) / allowed
+    assert 0.005 < share.max() < 1
+
+
+def test_a_separable_layer_is_one_sum() -> None:
+    whole = ConvProblem(30, 4, 6, 3, dilation=2)
+    assert separable(whole, 2).mixes_channels
+    assert not INVERTED.mixes_channels
+    each = separable(whole, 2).stages[0]
+    assert (each.filters, each.groups, each.epilogue) == (8, 4, Epilogue())
