@@ -136,7 +136,7 @@ class TestTheRealPath:
     def test_a_plans_word_that_is_none_of_ours(self, word: Any) -> None:
         made = plan()
         with pytest.raises(GenConvError, match="a plan holds"):
-            render.render(replace(made, target=replace(made.target, flags=(word,))), "stem")
+            render.render(made.asked(target=replace(made.target, flags=(word,))), "stem")
 
     def test_a_view_with_an_untyped_value(self) -> None:
         view = {"name": "k", "turn": type("Turn", (), {"side": 4})(), "turn_lines": (), "c": "float", "word": 1.5}

@@ -89,7 +89,7 @@ def _kernel(draw: Draw, layer: strategies.Layer, spec: Any, target: str, accurac
         found = planner.survey(Request(problem, Ask(TARGETS[target], weights, accuracy, numbers=storage))).found
     except GenConvError:  # no plan reads halves there
         found = planner.survey(Request(problem, Ask(TARGETS[target], weights, accuracy))).found
-    plan = replace(found[0] if draw.of((True, False)) else draw.of(found), sliced=draw.of((True, False)))
+    plan = (found[0] if draw.of((True, False)) else draw.of(found)).asked(sliced=draw.of((True, False)))
     arrays = None
     if weights == "baked":
         kernel, bias = split(layer, strategies.data(layer, 1, whole=True))

@@ -80,7 +80,7 @@ def trial(case: Case) -> str | None:
     held.set_weights(list(given.weights.values()))
     problem = held.spec.lower().at_length(layer.steps)
     kernel, bias = held.spec.problem_weights(given.weights)
-    z = reference.convolve(replace(problem, epilogue=problem.epilogue.start), given.x, kernel, bias)
+    z = reference.convolve(problem.with_epilogue(problem.epilogue.start), given.x, kernel, bias)
     rng = np.random.default_rng(case.seed)
     dy = rng.integers(-4, 5, problem.out_shape(case.batch, layer.steps)).astype("float64")
     told = z if problem.activation.name == "sparsemax" else None  # z, where a rounding of it would choose another row

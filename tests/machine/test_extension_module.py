@@ -136,7 +136,7 @@ def test_a_compiler_that_reports_success_and_lies(
 
 def test_all_that_the_header_has_is_declared() -> None:
     """Of a free layer in slices whose weights a function packs: macros that are numbers, and every function."""
-    plan = replace(planner.plan(FREE, Ask(TARGETS["scalar"], "packed")), sliced=True)
+    plan = planner.plan(FREE, Ask(TARGETS["scalar"], "packed", sliced=True))
     said = extension_module.declarations(render(plan, "tone", with_pack=True)).splitlines()
     ends = ("CHANNELS", "FILTERS", "WORKSPACE_BYTES", "KERNEL_NUMBERS")
     macros = [f"#define {name} ..." for end in ends for name in (f"TONE_{end}", f"tone_{end}")]
