@@ -28,7 +28,7 @@ from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
-from codegen.planning.algorithms.bilinear_schedule import LINE, Schedule
+from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code, Statement
@@ -134,7 +134,8 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     heads = () if once else (count_loop("c", 0, "channels" if chunked else sums),)
     words = f"{schedule.parts} tiles x " * (schedule.parts > 1) + counted(p.group_channels, "channel")
     words = "a chunk of the channels" if chunked else words
-    ahead = [offset("next", (panel.width, "c"), at) for at in range(0, panel.width, LINE)] if schedule.ahead else []
+    lines_ = range(0, panel.width, plan.target.core.memory.line_floats)
+    ahead = [offset("next", (panel.width, "c"), at) for at in lines_] if schedule.ahead else []
     loop = Loop(words, heads, (Step(loads, lines, tuple(ahead)),))
 
     def total(at: int, value: str) -> str:

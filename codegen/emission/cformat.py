@@ -53,7 +53,7 @@ def typed(value: object, declared: str = "") -> None:
         typed(value.name)
     elif is_dataclass(value):
         for field in fields(value):
-            if field.name not in ("cost", "rejected"):  # an estimate, and sentences: neither is for the C
+            if field.name not in ("cost", "rejected", "source"):  # an estimate, and sentences: none is for the C
                 typed(getattr(value, field.name), str(field.type))
     elif isinstance(value, tuple):
         for one in value:

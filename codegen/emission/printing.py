@@ -28,6 +28,7 @@ __all__ = ["Environment", "environment"]
 WRITERS = ("codegen.emission.", "codegen.gradients.")
 TABLES = (
     "codegen.numbers.formats",
+    "codegen.problem.dialects",
     "codegen.problem.targets",
     "codegen.planning.transforms.transform",
 )

@@ -35,7 +35,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
     sides = sorted({lanes_in, lanes_out} - {1})
     here, there = (
-        panel_bytes(numbers, p) // p.item_bytes
+        panel_bytes(numbers, p, plan.target.core) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
     )
     free = p.steps is None

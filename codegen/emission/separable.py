@@ -34,7 +34,7 @@ def inner(plan: KernelPlan[Schedule, Chain]) -> tuple[str, ...]:
 def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, p = plan.schedule, plan.problem
-    panel, *sizes = (size // p.item_bytes for size in room(p, schedule))
+    panel, *sizes = (size // p.item_bytes for size in room(p, schedule, plan.target.core))
     buffers, spare = _buffers(p, schedule, sizes)
     names, out = [buffer.name for buffer in buffers], "y" if schedule.whole else offset("y", (p.filters, "from"))
     kernels, biases = weight_names(plan, name)[: len(p.stages)], weight_names(plan, name)[len(p.stages) :]

@@ -20,7 +20,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     prefix = f"{name}_" if plan.weights == "baked" else ""
     arguments = ["rows", f"{prefix}kernel", *[f"{prefix}bias"] * p.bias, "y"]
     if inner.workspace_bytes:
-        arguments.append(f"rows + {panel_bytes(inner.problem) // p.item_bytes}")
+        arguments.append(f"rows + {panel_bytes(inner.problem, plan.target.core) // p.item_bytes}")
     arguments += ["slice", "slices"] if plan.sliced else []
     left = p.pads(p.steps)[0]
     return {

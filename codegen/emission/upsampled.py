@@ -36,7 +36,7 @@ class InterleavedView:
         self.runs = self.problem.channels_last and self.problem.groups == 1
         self.direct = writes_rows(self.problem, self.rows)
         self.lay = plan.weights == "argument"
-        sizes = room(self.problem, self.schedule, plan.weights)
+        sizes = room(self.problem, self.schedule, plan.weights, plan.target.core)
         self.kernel, self.bias, self.panel, self.sums = (size // self.problem.item_bytes for size in sizes)
         self.first_out = index((self.rows.count, "from"), -self.rows.shift)
 

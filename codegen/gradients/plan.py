@@ -20,8 +20,7 @@ from codegen.problem.targets import Target
 
 __all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", "plan"]
 
-PANEL_BYTES = 16 << 10  # of dz that one block of filters reads in a chunk: half of a first-level cache
-ROW_BYTES, LEAST_ROWS = 96 << 10, 16  # of the rows of x that a channelwise chunk reads; outputs in one at least
+LEAST_ROWS = 16  # outputs in a channelwise chunk
 LEAST_CHUNK, MOST_CHUNK = 64, 1024
 SEVERAL_TAPS = 1.01  # of the cost: outputs that have some of a tile's taps only go through other tiles
 FEW_TILES = 3  # row blocks up to which packing dz costs more than it saves
@@ -103,7 +102,8 @@ def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
 def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
     """One to four vectors of channels, as many taps as registers are left for; whole rows of x for a few outputs."""
     outs, lanes = p.out_steps(p.steps or 0), next(width for width in target.lanes(p.dtype) if width <= p.channels)
-    chunk = max(LEAST_ROWS, min(MOST_CHUNK, ROW_BYTES // (p.channels * p.item_bytes)))
+    pipe, setup = target.core.pipeline, target.core.setup
+    chunk = max(LEAST_ROWS, min(MOST_CHUNK, target.core.rooms.x // (p.channels * p.item_bytes)))
     chunk = -(-outs // -(-outs // chunk)) if outs else 1
     for vectors in range(1, min(4, p.channels // lanes) + 1):
         taps, count = (
@@ -111,8 +111,8 @@ def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]
             -(-p.channels // (vectors * lanes)),
         )
         tiles = tiling.split(p.kernel_size, taps)
-        step = sum(n * max(cost.LATENCY, (rows * vectors + vectors) / 2) for n, rows in tiles)
-        calls = -(-outs // chunk) * sum(n * (cost.CALL + 2 * rows * vectors) for n, rows in tiles)
+        step = sum(n * max(pipe.latency, (rows * vectors + vectors) / pipe.loads) for n, rows in tiles)
+        calls = -(-outs // chunk) * sum(n * (setup.tile + setup.accumulator * rows * vectors) for n, rows in tiles)
         alone = p.group_filters == 1
         direct = alone and p.channels % (vectors * lanes) == 0
         cycles = p.group_filters * count * (outs * step + calls)
@@ -153,10 +153,11 @@ def _panels(partition: tiling.Partition) -> tuple[Panels, ...]:
 def _plan(
     p: ConvProblem, target: Target, lanes: int, blocks: tuple[Panels, ...], taps: int, channels: int
 ) -> KernelGradientPlan:
+    setup = target.core.setup
     panels = tuple(Panels(block.first * lanes, block.count, block.vectors) for block in blocks)
     outs = p.out_steps(p.steps or 0)
     widest = max(panel.vectors for panel in panels) * lanes
-    chunk = min(outs, max(LEAST_CHUNK, min(MOST_CHUNK, PANEL_BYTES // (widest * p.item_bytes))))
+    chunk = min(outs, max(LEAST_CHUNK, min(MOST_CHUNK, target.core.rooms.dz // (widest * p.item_bytes))))
     chunk = -(-outs // -(-outs // chunk)) if outs else 1
     tiles = [
         (k_count * c_count, k_size * c_size)
@@ -168,12 +169,14 @@ def _plan(
     few = sum(count for count, _ in tiles) <= FEW_TILES
     packed = not (direct and p.channels_last and (alone or few))
     rows_apart = 0 if p.channels_last else (p.steps or 0) * p.item_bytes
-    crowding, cycles = cost.crowding(min(channels, p.group_channels), rows_apart), 0.0
+    crowding, cycles = cost.crowding(target.core, min(channels, p.group_channels), rows_apart), 0.0
     for panel in panels:
         step = sum(count * cost.step_cycles(rows, panel.vectors, target, lanes * p.item_bytes) for count, rows in tiles)
         step *= crowding
-        step += 2.0 * panel.vectors * packed
-        calls = -(-outs // chunk) * sum(count * (cost.CALL + 2 * rows * panel.vectors) for count, rows in tiles)
+        step += setup.accumulator * panel.vectors * packed
+        calls = -(-outs // chunk) * sum(
+            count * (setup.tile + setup.accumulator * rows * panel.vectors) for count, rows in tiles
+        )
         cycles += panel.count * (outs * step + calls) * (1.0 if taps == 1 else SEVERAL_TAPS)
     return KernelGradientPlan(p, target, lanes, panels, taps, channels, chunk, packed, direct, float(p.groups * cycles))
 

@@ -1,4 +1,4 @@
-"""Targets: what an instruction set can do, one row each. How it is spelled in C is in templates/simd/NAME.h.j2."""
+"""Targets: a dialect (how code is spelled) on a core (what it costs), a row each."""
 
 from __future__ import annotations
 
@@ -12,81 +12,69 @@ from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
 from codegen.errors.suggest import expected
 from codegen.installed import forgetful, registering
-from codegen.numbers.formats import COMPUTED
+from codegen.problem.cores import CORES, Core
+from codegen.problem.dialects import DIALECTS, Dialect
 
 
 @dataclass(frozen=True)
 class Target:
-    """One instruction set. `vector_bytes` is the widest vector, 0 for none; `registers` counts vector registers.
-
-    `flags` are the compiler's, `macros` what these make it define (the emitted #error asks for them),
-    `cpu` the CPU flags that a machine must have to run the code, `machines` the `platform.machine()` names.
-    `f16c`: float16 is widened by x86's F16C, which has a compiler flag of its own.
-    """
+    """What code is made for. The spelling's figures, of `Dialect`, are the target's own, too."""
 
     name: str
-    vector_bytes: int
-    registers: int
-    fma: bool
-    flags: tuple[str, ...] = ()
-    macros: tuple[str, ...] = ()
-    cpu: tuple[str, ...] = ()
-    machines: tuple[str, ...] = ()
-    f16c: bool = False
+    dialect: Dialect
+    core: Core
+
+    @property
+    def vector_bytes(self) -> int:
+        return self.dialect.vector_bytes
+
+    @property
+    def registers(self) -> int:
+        return self.dialect.registers
+
+    @property
+    def fma(self) -> bool:
+        return self.dialect.fma
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return self.dialect.flags
+
+    @property
+    def macros(self) -> tuple[str, ...]:
+        return self.dialect.macros
+
+    @property
+    def cpu(self) -> tuple[str, ...]:
+        return self.dialect.cpu
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        return self.dialect.machines
 
     def widening(self) -> Target:
-        """The target with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""
-        if not self.f16c or "f16c" in self.cpu:
-            return self
-        flags, macros, cpu = (*self.flags, "-mf16c"), (*self.macros, "__F16C__"), (*self.cpu, "f16c")
-        return replace(self, flags=flags, macros=macros, cpu=cpu)
+        """The target with what code needs that widens float16."""
+        return replace(self, dialect=self.dialect.widening())
 
     def lanes(self, dtype: str) -> tuple[int, ...]:
         """The vector widths in numbers of `dtype`, widest first; the last is always 1, the plain C type."""
-        item = COMPUTED[dtype].bytes
-        widths, width = [], self.vector_bytes // item
-        while width > 1 and width * item >= 16:
-            widths.append(width)
-            width //= 2
-        return (*widths, 1)
+        return self.dialect.lanes(dtype)
 
 
-X86 = ("x86_64", "AMD64", "amd64")
-ARM = ("aarch64", "arm64", "ARM64")
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
-        Target("scalar", 0, 16, fma=False),
-        Target("sse2", 16, 16, fma=False, flags=("-msse2",), macros=("__SSE2__",), cpu=("sse2",), machines=X86),
-        Target(
-            "avx2",
-            32,
-            16,
-            fma=True,
-            flags=("-mavx2", "-mfma"),
-            macros=("__AVX2__", "__FMA__"),
-            cpu=("avx2", "fma"),
-            machines=X86,
-            f16c=True,
-        ),
-        Target(
-            "avx512",
-            64,
-            32,
-            fma=True,
-            flags=("-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx2", "-mfma", "-mprefer-vector-width=512"),
-            macros=("__AVX512F__", "__AVX512VL__", "__AVX512DQ__", "__FMA__"),
-            cpu=("avx512f", "avx512vl", "avx512dq", "avx2", "fma"),
-            machines=X86,
-            f16c=True,
-        ),
-        Target("neon", 16, 32, fma=True, macros=("__ARM_NEON", "__aarch64__"), machines=ARM),
+        Target("scalar", DIALECTS["scalar"], CORES["any"]),
+        Target("sse2", DIALECTS["sse2"], CORES["any"]),
+        Target("avx2", DIALECTS["avx2"], CORES["zen"]),
+        Target("avx512", DIALECTS["avx512"], CORES["zen_512"]),
+        Target("neon", DIALECTS["neon"], CORES["arm"]),
     )
 }
 
 
 def registered(target: Target, texts: Mapping[str, str]) -> AbstractContextManager[None]:
-    """Within it `target` is one of the targets, spelled in C by `texts`: templates by name, simd/NAME.h.j2 at least."""
+    """Within it `target` is one of the targets; `texts` are templates by name, simd/DIALECT.h.j2 of a new dialect."""
     return registering(TARGETS, {target.name: target}, texts)
 
 
@@ -106,16 +94,13 @@ def native() -> Target:
 
 
 def runs_here(target: Target) -> bool:
-    """Whether this machine's CPU has all that `target` asks for."""
+    """Whether this machine's CPU has all that `target` asks for; where flags cannot be read, what every one has."""
     if not target.machines:
         return True
     if platform.machine() not in target.machines:
         return False
     found = cpu_flags()
-    return all(flag in found for flag in target.cpu) if found else target.name in BASELINE
-
-
-BASELINE = ("sse2", "neon")  # what every 64-bit CPU of its kind has: all that is assumed where flags cannot be read
+    return all(flag in found for flag in target.cpu) if found else target.dialect.baseline
 
 
 @lru_cache(maxsize=1)

@@ -166,7 +166,7 @@ def test_a_free_length_has_one_workspace() -> None:
             schedule, p = plan.schedule, plan.problem
             assert isinstance(schedule, Schedule)
             numbers = schedule.rows * p.channels + schedule.outs_rows * p.filters
-            assert 0 <= plan.workspace_bytes - numbers * p.item_bytes < 2 * relayout.LINE
+            assert 0 <= plan.workspace_bytes - numbers * p.item_bytes < 2 * plan.target.core.memory.line
 
 
 def test_who_is_refused() -> None:

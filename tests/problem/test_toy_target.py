@@ -1,4 +1,4 @@
-"""To add a target: one row and its header. A toy one, registered for a while, goes all the way."""
+"""To add a target: a dialect with its header, a core, or one of each. Toy ones go all the way, or change the plan."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import UsageError
+from codegen.problem.cores import CORES
+from codegen.problem.dialects import Dialect
 from codegen.problem.targets import TARGETS, Target, native, registered, target_named
 from tests.support import carried
 
 pytestmark = pytest.mark.compiles
 
-PAIRS = Target("pairs", 16, 6, fma=False)  # vectors as every gcc and clang has them, on any machine
+DIALECT = Dialect("pairs", 16, 6, fma=False)  # vectors as every gcc and clang has them, on any machine
+PAIRS = Target("pairs", DIALECT, CORES["any"])
 TEXTS = {
     "simd/pairs.h.j2": """\
 {% extends "simd/vector.h.j2" %}

@@ -25,21 +25,10 @@ from codegen.problem.conv_problem import ConvProblem
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_STATEMENTS = 1500  # of a codelet, which is one basic block
-BLOCK_BYTES = tuple(1024 * size for size in (24, 48, 96, 192, 384))  # of transformed input in a block of tiles
-LARGE_BLOCKS = tuple(1024 * size for size in (768, 1536, 3072, 6144))  # the same, where far weights are read once each
-FAR_WEIGHTS = 1 << 18  # numbers
-FETCHED = 1 << 20  # bytes of weights from which on the next ones are fetched ahead
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.planning.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
-SETUP = 400  # cycles of a call before the first tile: the row of zeros, the divisions
-SCATTERED = 0.65  # cycles a byte to write and to read again what lies point by point in a large block
-PAGE, RUN = 4096, 500  # bytes; cycles until what lies in order is fetched ahead
-POINTER = 1.2  # cycles to find a row of a tile
-STREAM = 0.5  # of what far bytes cost, where they are read in order, so that they are fetched ahead
 PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
-STATEMENTS_A_CYCLE = 2.2  # of a codelet, spills and loads counted
 
 
 def why_not(request: Request) -> str | None:
@@ -89,7 +78,7 @@ def chunks_of(transform: Transform, channels: int, most_noise: float) -> int:
 
 def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Transform]) -> list[KernelPlan[Schedule]]:
     """A plan for each transform and each panel width, cheapest first."""
-    problem, target = request.problem, request.target
+    problem, target, rooms = request.problem, request.target, request.target.core.rooms
     widths = target.lanes(problem.dtype)
     lanes = next(width for width in widths if width <= problem.group_channels)
     filters = next(width for width in widths if width <= problem.group_filters)
@@ -99,7 +88,7 @@ def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Tra
         parts = -(-problem.kernel_size // transform.taps)
         chunks = chunks_of(transform, parts * problem.group_channels, most_noise)
         if (
-            max(transform.statements) > MOST_STATEMENTS
+            max(transform.statements) > target.core.budget.codelet
             or not chunks
             or (parts > 1 and (problem.dilation > 1 or transform.taps != transform.outputs))
         ):
@@ -110,9 +99,11 @@ def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Tra
                 continue
             panels = tiling.panels(problem.group_filters, (filters,), ((vectors, -(-count // vectors)),))
             if len(panels) == 1:
-                far = len(transform.distinct) * problem.group_channels * problem.group_filters * parts > FAR_WEIGHTS
-                rooms = [*BLOCK_BYTES, *(LARGE_BLOCKS if far else ())]
-                found += [_plan(request, algorithm, transform, panels, lanes, room, chunks) for room in rooms]
+                far = (
+                    len(transform.distinct) * problem.group_channels * problem.group_filters * parts > rooms.far_weights
+                )
+                sizes = [*rooms.blocks, *(rooms.large_blocks if far else ())]
+                found += [_plan(request, algorithm, transform, panels, lanes, room, chunks) for room in sizes]
     return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
@@ -127,26 +118,28 @@ def _plan(
 ) -> KernelPlan[Schedule]:
     """The plan with blocks of about `room` bytes of transformed input."""
     problem, target, panel = request.problem, request.target, panels[0]
-    vectors, item = len(panel.offsets), problem.item_bytes
+    vectors, item, core = len(panel.offsets), problem.item_bytes, target.core
     parts = -(-problem.kernel_size // transform.taps)
     rows = cost.rows_that_fit(vectors, target, panel.lanes)
     total = max(1, tiles_of(problem, transform.outputs, cost.outs_told(problem)))
     tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
     blocks = -(-total // tiles)
     tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
-    row = pitch(problem.group_channels, parts)
-    stride = odd_lines((tiles + parts - 1) * row)
-    by_points = room in LARGE_BLOCKS
-    out_stride = odd_lines(tiles * panel.width * (panel.count if by_points else 1))
+    row = pitch(problem.group_channels, parts, core)
+    stride = odd_lines((tiles + parts - 1) * row, core)
+    by_points = room in core.rooms.large_blocks
+    out_stride = odd_lines(tiles * panel.width * (panel.count if by_points else 1), core)
     kind, taps = transform.name, transform.taps
     weights = len(transform.distinct) * parts * problem.group_channels * problem.group_filters * item
-    ahead = weights > FETCHED and target.vector_bytes > 0
+    ahead = weights > core.memory.outer and target.vector_bytes > 0
     schedule = Schedule(
         kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead
     )
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
-    cycles = SETUP + problem.groups * blocks * _block_cycles(request, transform, schedule) * (1 + CODE * code)
+    cycles = core.setup.transform + problem.groups * blocks * _block_cycles(request, transform, schedule) * (
+        1 + CODE * code
+    )
     total_cost = Cost(cycles, workspace_bytes=numbers * item)
     return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
 
@@ -154,18 +147,18 @@ def _plan(
 def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:
     """Cycles of one block of tiles of one group: products, codelets, the way of the data through the caches."""
     problem, panel, points = request.problem, schedule.panels[0], transform.points
-    vectors, item = len(panel.offsets), problem.item_bytes
+    vectors, item, core = len(panel.offsets), problem.item_bytes, request.target.core
     sums, wide = schedule.parts * problem.group_channels, panel.width * item
 
     def step(size: int) -> float:
-        fed = cost.fed_cycles(sums // schedule.chunks * wide, size, wide, item)
+        fed = cost.fed_cycles(core, sums // schedule.chunks * wide, size, wide, item)
         return max(cost.step_cycles(size, vectors, request.target, panel.lanes * item), fed)
 
     products = (
         points
         * panel.count
         * sum(
-            count * (schedule.chunks * (cost.CALL + 2 * size * vectors) + sums * step(size))
+            count * (schedule.chunks * (core.setup.tile + core.setup.accumulator * size * vectors) + sums * step(size))
             for count, size in tiling.split(schedule.tiles, schedule.rows)
         )
     )
@@ -176,40 +169,44 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     codelets = transformed * into * -(-problem.group_channels // schedule.lanes)
     codelets += schedule.tiles * back * panel.count * vectors
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
-    statements = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
+    statements = core.pipeline.statements * cost.multiply_adds(core, schedule.lanes * item)
     return (
-        _streamed(problem, transform, schedule, products)
-        + _traffic(problem, transform, schedule)
+        _streamed(request, transform, schedule, products)
+        + _traffic(request, transform, schedule)
         + codelets / statements
-        + pointers * POINTER
-        + _runs(problem, transform)
+        + pointers * core.setup.row
+        + _runs(request, transform)
     )
 
 
-def _runs(problem: ConvProblem, transform: Transform) -> float:
+def _runs(request: Request, transform: Transform) -> float:
     """Cycles for a block's first access to each run of rows, where a tile's rows lie pages apart in far memory."""
+    problem, core = request.problem, request.target.core
     row = problem.dilation * problem.channels * problem.item_bytes
-    far = row > PAGE and row * cost.steps_told(problem) > problem.dilation * cost.OUTER
-    return float(far * RUN * (transform.inputs + transform.outputs))
+    if row <= core.memory.page or row * cost.steps_told(problem) <= problem.dilation * core.memory.outer:
+        return 0.0
+    return core.setup.page * (transform.inputs + transform.outputs)
 
 
-def _streamed(problem: ConvProblem, transform: Transform, schedule: Schedule, products: float) -> float:
+def _streamed(request: Request, transform: Transform, schedule: Schedule, products: float) -> float:
     """Cycles for a block's products and the way of their weights, which may be fetched meanwhile."""
-    panel = schedule.panels[0]
+    problem, core, panel = request.problem, request.target.core, schedule.panels[0]
     numbers = len(transform.distinct) * schedule.parts * problem.group_channels * panel.width * panel.count
     size = numbers * problem.item_bytes
-    way = STREAM * size * cost.far(size * problem.groups)
-    return max(products, way) + STREAM * size * cost.far(FETCHED) if schedule.ahead else products + way
+    way = core.memory.streamed * size * cost.far(core, size * problem.groups)
+    first = core.memory.streamed * size * cost.far(core, core.memory.outer)
+    return max(products, way) + first if schedule.ahead else products + way
 
 
-def _traffic(problem: ConvProblem, transform: Transform, schedule: Schedule) -> float:
+def _traffic(request: Request, transform: Transform, schedule: Schedule) -> float:
     """Cycles for a block's way through the caches: transformed input and products."""
+    problem, core = request.problem, request.target.core
     panel, points, item = schedule.panels[0], transform.points, problem.item_bytes
     part = schedule.parts * problem.group_channels * panel.width * item  # of a panel's weights, for a point
     v, m = points * schedule.stride * item, points * schedule.out_stride * item
     if schedule.by_points:
-        return SCATTERED * (v + m) + panel.count * v * cost.far(v // points)
-    return panel.count * (v * cost.far(v) + m * cost.far(m + part))
+        return core.moves.scattered * (v + m) + panel.count * v * cost.far(core, v // points)
+    return panel.count * (v * cost.far(core, v) + m * cost.far(core, m + part))
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

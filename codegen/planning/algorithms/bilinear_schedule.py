@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.planning.algorithms.tiling import Panel
-
-LINE = 16  # floats in a cache line
-CROWDED = 256  # floats between rows of which more than a few fall into the same sets
+from codegen.problem.cores import Core
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,16 @@ class Schedule:
         return max(panel.width for panel in self.panels)
 
 
-def odd_lines(numbers: int) -> int:
+def odd_lines(numbers: int, core: Core) -> int:
     """At least `numbers`, an odd count of cache lines: points must not fall into the same sets."""
-    lines = -(-numbers // LINE)
-    return (lines + 1 - lines % 2) * LINE
+    line = core.memory.line_floats
+    lines = -(-numbers // line)
+    return (lines + 1 - lines % 2) * line
 
 
-def pitch(channels: int, parts: int) -> int:
+def pitch(channels: int, parts: int, core: Core) -> int:
     """`channels`, or more of them where the rows of a register tile would share a few sets of the first-level cache.
 
     The parts of a longer kernel read neighbouring rows as one: these stay side by side.
     """
-    return odd_lines(channels) if parts == 1 and channels % CROWDED == 0 else channels
+    return odd_lines(channels, core) if parts == 1 and channels % core.memory.pitch == 0 else channels

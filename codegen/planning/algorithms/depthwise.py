@@ -11,6 +11,7 @@ from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.cores import Core
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
 FEW_ROWS = 7  # from which on a second vector of the same line gains nothing there
 NESTED = 4, 2  # rows and vectors of a tile that loops over the taps
-CACHE_BYTES = 24 << 10, 32 << 10  # of a strip's rows and weights, for arrays within the second-level cache and beyond
-CACHE = 1 << 20  # bytes of input and output up to which they count as within it
-LEAST_STRIP = 512  # bytes of a row
 
 
 def why_not(request: Request) -> str | None:
@@ -51,7 +49,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
             continue
         if tile.sliding:
             total = sum(_cycles(request, tile.rows, block.panel) for block in schedule.blocks)
-        schedule = replace(schedule, strip=_strip(problem, tile))
+        schedule = replace(schedule, strip=_strip(problem, tile, request.target.core))
         plans.append(replace(plan, problem=problem, algorithm=ALGORITHM, schedule=schedule, cost=Cost(total)))
     return plans
 
@@ -74,7 +72,7 @@ def _tile(problem: ConvProblem, target: Target) -> Tile:
     rows = most = min(MOST_ROWS, target.registers - problem.kernel_size - 2)
     if most < LEAST_ROWS:
         return Tile(*NESTED, sliding=False, crowded=True)
-    while rows > LEAST_ROWS and cost.crowding(2 * rows + problem.kernel_size - 1, _row_bytes(problem)) > 1:
+    while rows > LEAST_ROWS and cost.crowding(target.core, 2 * rows + problem.kernel_size - 1, _row_bytes(problem)) > 1:
         rows -= 1
     pairs = target.registers // 2 - problem.kernel_size
     if rows < FEW_ROWS and pairs >= LEAST_ROWS and target.vector_bytes:
@@ -86,27 +84,28 @@ def _row_bytes(problem: ConvProblem) -> int:
     return problem.channels * problem.item_bytes
 
 
-def _strip(problem: ConvProblem, tile: Tile) -> int:
+def _strip(problem: ConvProblem, tile: Tile, core: Core) -> int:
     """Channels whose rows and weights stay in the first-level cache from one tile to the next, a power of two; 0: all.
 
     Arrays that lie far away come best in long runs, unless their rows share the cache's sets.
     """
     steps = cost.steps_told(problem)
-    far = (steps + problem.out_steps(steps)) * _row_bytes(problem) > CACHE
+    far = (steps + problem.out_steps(steps)) * _row_bytes(problem) > core.memory.outer
     if far and not tile.crowded:
         return 0
     samples = (tile.rows - 1) * problem.stride + (problem.kernel_size - 1) * problem.dilation + 1
     lines = min(samples, tile.rows * problem.kernel_size) + tile.rows + problem.kernel_size
-    room = max(LEAST_STRIP, CACHE_BYTES[far] // lines)
+    room = max(core.rooms.strip_row, core.rooms.strip[far] // lines)
     return int((1 << room.bit_length() - 1) // problem.item_bytes)
 
 
 def _cycles(request: Request, rows: int, panel: Panel) -> float:
     """Cycles of the blocks of a panel over all output steps: multiply-adds, or loads, or stores."""
-    p, vectors = request.problem, len(panel.offsets)
+    p, vectors, core = request.problem, len(panel.offsets), request.target.core
     products = rows * p.kernel_size * (1 if request.target.fma else 2)
     loads = p.kernel_size + (rows - 1) * min(p.stride, p.kernel_size) + p.kernel_size
-    tile = cost.CALL + vectors * max(products / 2, loads / 2, rows)
+    narrow = cost.multiply_adds(core, 0)  # what wider vectors take more, their loads and stores hide
+    tile = core.setup.tile + vectors * max(products / narrow, loads / core.pipeline.loads, rows / core.pipeline.stores)
     return panel.count * -(-cost.outs_told(p) // rows) * tile
 
 

@@ -15,20 +15,15 @@ from codegen.planning.ask import Ask
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.cores import Core
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
-UNROLLED_TAPS = 16  # loops over the channels that a tile may have, one a tap
-PEELED_STATEMENTS = 640  # multiply-adds in all border tiles of a block; beyond it, one rolled border function
 PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
 SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
-CHUNK_STEPS = (24, 128)  # outputs between two changes of the filter block, so that the input stays in the cache,
-CHUNK_BYTES = 128 << 10  # of which it takes this much
-NEAR_WEIGHTS = 12 << 10  # bytes of weights, and of rows beside them, that stay in the first-level cache
 
 
 @dataclass(frozen=True)
@@ -119,44 +114,44 @@ def _plan(
     blocks, total, peeled = [], 0.0, steps is not None
     for panel in panels:
         rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
-        block = _block(problem, panel, rows, form)
+        block = _block(problem, panel, rows, form, target.core.budget.peeled)
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, panel, rows))
         total += panel.count * _cycles(problem, rows, panel, target)
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = tiling.interior(problem, steps) if steps is not None else None
-    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem))
+    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem, target.core))
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
 
 
-def _chunk(problem: ConvProblem) -> int:
+def _chunk(problem: ConvProblem, core: Core) -> int:
     """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near."""
-    least, most = CHUNK_STEPS
+    (least, most), near = core.rooms.steps, core.memory.near
     row_bytes = problem.stride * problem.channels * problem.item_bytes
-    if problem.terms * problem.filters * problem.item_bytes <= NEAR_WEIGHTS:
-        return max(1, min(most, NEAR_WEIGHTS // (row_bytes + problem.filters * problem.item_bytes)))
-    return max(least, min(most, CHUNK_BYTES // row_bytes))
+    if problem.terms * problem.filters * problem.item_bytes <= near:
+        return max(1, min(most, near // (row_bytes + problem.filters * problem.item_bytes)))
+    return max(least, min(most, core.rooms.input // row_bytes))
 
 
 def _form(problem: ConvProblem, panels: tuple[Panel, ...], target: Target) -> str:
     most = max(len(p.offsets) * cost.rows_that_fit(len(p.offsets), target, p.lanes) for p in panels)
-    if problem.terms * most <= STRAIGHT_STATEMENTS:
+    if problem.terms * most <= target.core.budget.straight:
         return "straight"
     if problem.groups == 1 and problem.dilation == 1:
         return "fused"
-    return "taps" if problem.kernel_size <= UNROLLED_TAPS and problem.group_channels > 1 else "nested"
+    return "taps" if problem.kernel_size <= target.core.budget.taps and problem.group_channels > 1 else "nested"
 
 
-def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | None:
-    """The block with each border tile peeled, None where that would be too much code or a free length."""
+def _block(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block | None:
+    """The block with each border tile peeled, None for a free length or more than `most` multiply-adds in them."""
     if problem.steps is None:
         return None
     first, last = tiling.interior(problem, problem.steps)
     if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
         return None
-    peeled = tiling.peel(problem, problem.steps, rows, 2 * PEELED_STATEMENTS)
+    peeled = tiling.peel(problem, problem.steps, rows, 2 * most)
     if peeled is None:
         return None
     tiles, segments = peeled
@@ -168,7 +163,7 @@ def _block(problem: ConvProblem, panel: Panel, rows: int, form: str) -> Block | 
         for span in tile.spans
         if tile != tiling.whole(problem, tile.rows)
     )
-    return Block(panel, rows, tiles, segments) if border <= PEELED_STATEMENTS else None
+    return Block(panel, rows, tiles, segments) if border <= most else None
 
 
 def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
@@ -189,18 +184,18 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
 def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> float:
     """Cycles of one block over all output steps of one sample."""
     vectors, wide = len(panel.offsets), panel.width * problem.item_bytes
-    outs = cost.outs_told(problem)
+    outs, core = cost.outs_told(problem), target.core
     row_bytes = problem.stride * problem.channels * problem.item_bytes
 
     def step(size: int) -> float:
         products = cost.step_cycles(size, vectors, target, panel.lanes * problem.item_bytes) * cost.crowding(
-            size, row_bytes
+            core, size, row_bytes
         )
-        return max(products, cost.fed_cycles(problem.terms * wide, size, wide, problem.item_bytes))
+        return max(products, cost.fed_cycles(core, problem.terms * wide, size, wide, problem.item_bytes))
 
-    run = cost.RUN if outs * problem.filters * problem.item_bytes > cost.OUTER else 0.0
+    run = core.memory.store_run if outs * problem.filters * problem.item_bytes > core.memory.outer else 0.0
     return sum(
-        count * (cost.CALL + problem.terms * step(size) + run * size) for count, size in tiling.split(outs, rows)
+        count * (core.setup.tile + problem.terms * step(size) + run * size) for count, size in tiling.split(outs, rows)
     )
 
 

@@ -14,19 +14,11 @@ from codegen.planning.algorithms import cost, tiling
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.cores import Core
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-UNROLLED_TAPS = 16
-STRAIGHT_STATEMENTS = 192  # multiply-adds of a tile up to which its channels are unrolled too
-CHUNK_STEPS = 256  # outputs between two changes of the filters, so that the input stays in the cache
-STRIDED = 0.6  # cycles for each number of a vector that is gathered, not loaded
-UNALIGNED = 0.35  # cycles for a vector that is now and then on two cache lines
-LINE, CROWDED = 64, 22  # bytes of a cache line; bytes for each multiply-add that come in time where rows share sets
-BORDER_CALL = 20  # cycles to find the taps that an output at a border has
 
 
 @dataclass(frozen=True)
@@ -73,33 +65,43 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
             if lanes == 1 and problem.dilation > 1 and not rows % 4:
                 continue  # gcc 12 at -O3 makes vectors of such rows, and loads what lies after the last tap
             starts = tiling.Starts.of(problem.group_filters, rows)
-            schedule = Schedule(rows, vectors, lanes, starts, _form(problem, rows * vectors), inside, CHUNK_STEPS)
+            schedule = Schedule(
+                rows,
+                vectors,
+                lanes,
+                starts,
+                _form(problem, target.core, rows * vectors),
+                inside,
+                target.core.rooms.steps_along,
+            )
             total = Cost(_cycles(problem, target, schedule))
             plans.append(KernelPlan(problem, request.ask, ALGORITHM, schedule, total))
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
-def _form(problem: ConvProblem, products: int) -> str:
-    if problem.terms * products <= STRAIGHT_STATEMENTS:
+def _form(problem: ConvProblem, core: Core, products: int) -> str:
+    if problem.terms * products <= core.budget.straight:
         return "straight"
-    return "taps" if problem.kernel_size <= UNROLLED_TAPS and problem.group_channels > 1 else "nested"
+    return "taps" if problem.kernel_size <= core.budget.taps and problem.group_channels > 1 else "nested"
 
 
 def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
-    outs = cost.outs_told(problem)
+    outs, core = cost.outs_told(problem), target.core
     first, last = schedule.interior or (0, outs)
     tiles = -(-(last - first) // schedule.width)
     step = cost.step_cycles(schedule.rows, schedule.vectors, target, schedule.lanes * problem.item_bytes)
     if problem.stride > 1 and schedule.lanes > 1:
-        step += STRIDED * schedule.width
+        step += core.moves.gathered * schedule.width
     elif problem.kernel_size > 1 and problem.dilation % schedule.lanes:
-        step += UNALIGNED * schedule.vectors
-    if cost.crowding(problem.group_channels, problem.item_bytes * (problem.steps or 0)) > 1:
-        lines = -(-schedule.width * problem.item_bytes // LINE)  # each from the second cache, where they press on
-        step = max(step, lines * LINE / CROWDED * cost.a_cycle(schedule.lanes * problem.item_bytes))
-    inside = tiles * (cost.CALL + problem.terms * step)
+        step += core.moves.split * schedule.vectors
+    if cost.crowding(core, problem.group_channels, problem.item_bytes * (problem.steps or 0)) > 1:
+        size = cost.in_lines(schedule.width * problem.item_bytes, core)  # from the second cache, where they press on
+        step = max(
+            step, size / core.memory.crowded_feed * cost.multiply_adds(core, schedule.lanes * problem.item_bytes)
+        )
+    inside = tiles * (core.setup.tile + problem.terms * step)
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
-    edge = BORDER_CALL + problem.terms / 2 * cost.step_cycles(
+    edge = core.setup.border + problem.terms / 2 * cost.step_cycles(
         schedule.rows, 1, target, problem.item_bytes
     )  # half of the taps, say
     border = -(-(outs - (last - first)) // together) * edge

@@ -14,19 +14,14 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
+from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem, Problem
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-PANEL_BYTES = tuple(1024 * size for size in (48, 160, 480, 1440))  # of input and output in a chunk
 HALO = 4  # times the samples that two chunks share: a chunk's least length
-LEAST_RUN = 16  # neighbouring samples in a panel of phases: fewer would be moved one by one
-LINE = 64  # bytes of a cache line
-WEIGHTS = 0.25  # of what it takes to fetch all weights again, for each chunk: the rest is hidden
-MOVED = 0.38  # cycles to move a number in a block of vectors, there or back
-MOVED_ALONE = 1.6  # cycles to move a number by itself
 
 
 @dataclass(frozen=True)
@@ -73,10 +68,10 @@ def why_not(request: Request) -> str | None:
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
-    problem = request.problem
-    schedules = [_along(request, room) for room in PANEL_BYTES]
-    if problem.steps is not None and problem.stride == 1 and problem.stages[0].dilation >= LEAST_RUN:
-        schedules += [_across(request, room) for room in PANEL_BYTES]
+    problem, rooms = request.problem, request.target.core.rooms
+    schedules = [_along(request, room) for room in rooms.panels]
+    if problem.steps is not None and problem.stride == 1 and problem.stages[0].dilation >= rooms.run:
+        schedules += [_across(request, room) for room in rooms.panels]
     plans = [
         _plan(request, schedule, inner)
         for schedule in dict.fromkeys(schedules)
@@ -104,7 +99,7 @@ def _across(request: Request, room: int) -> Schedule:
     outs_runs = -(-outs // first.dilation)
     runs = outs_runs + first.kernel_size - 1
     fit = room // p.item_bytes // (runs * p.channels + outs_runs * p.filters)
-    phases = _even(min(first.dilation, outs), max(LEAST_RUN, fit))
+    phases = _even(min(first.dilation, outs), max(request.target.core.rooms.run, fit))
     return _schedule(request, True, (phases, outs_runs), (phases, runs))
 
 
@@ -129,7 +124,7 @@ def _inner(request: Request, schedule: Schedule, best_of_each: BestOfEach) -> li
 
 
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan[Schedule]:
-    p = request.problem
+    p, core = request.problem, request.target.core
     outs = cost.outs_told(p)
     if p.steps is None:
         turns = outs / schedule.outs
@@ -139,26 +134,28 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
         inside = inner.cost.cycles
     here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
     known = p.item_bytes if p.steps is not None else 0
-    moves = _moves(schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
-    moves += _moves(schedule.outs_rows, p.filters, schedule.lanes_out, known * outs)
+    moves = _moves(core, schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
+    moves += _moves(core, schedule.outs_rows, p.filters, schedule.lanes_out, known * outs)
     panels = (here + there) * p.item_bytes
     weights = p.terms * p.filters * p.item_bytes
-    cycles = turns * (inside + moves + panels * cost.far(panels) + WEIGHTS * weights * cost.far(weights))
-    memory = panel_bytes(here, p) + panel_bytes(there, p) + inner.workspace(schedule.rows)
+    cycles = turns * (
+        inside + moves + panels * cost.far(core, panels) + core.memory.refetched * weights * cost.far(core, weights)
+    )
+    memory = panel_bytes(here, p, core) + panel_bytes(there, p, core) + inner.workspace(schedule.rows)
     total = Cost(cycles, workspace_bytes=memory)
     return KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=inner)
 
 
-def _moves(rows: int, columns: int, lanes: int, row_bytes: int) -> float:
+def _moves(core: Core, rows: int, columns: int, lanes: int, row_bytes: int) -> float:
     """Cycles to transpose a panel of rows of `columns` numbers from or to rows that lie `row_bytes` apart."""
     if lanes == 1:
-        return rows * columns * MOVED_ALONE
-    return rows * -(-columns // lanes) * lanes * MOVED * cost.crowding(lanes, row_bytes)
+        return rows * columns * core.moves.alone
+    return rows * -(-columns // lanes) * lanes * core.moves.transposed * cost.crowding(core, lanes, row_bytes)
 
 
-def panel_bytes(numbers: int, problem: Problem) -> int:
+def panel_bytes(numbers: int, problem: Problem, core: Core) -> int:
     """Bytes of a panel in the workspace: whole cache lines."""
-    return -(-numbers * problem.item_bytes // LINE) * LINE
+    return cost.in_lines(numbers * problem.item_bytes, core)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

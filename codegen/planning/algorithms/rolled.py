@@ -20,9 +20,6 @@ from codegen.problem.conv_problem import ConvProblem
 if TYPE_CHECKING:
     import numpy as np
 
-FOUND = 3  # cycles to find out whether a tap lies inside the input
-DIVIDED = 12  # and whether a step of the input lies there, or one of the zeros between
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -56,11 +53,11 @@ def _vectors(p: ConvProblem, schedule: Schedule) -> int:
 
 def _cycles(request: Request, lanes: int) -> float:
     """Cycles of one vector of an output step: its taps are found, then summed up."""
-    p = request.problem
-    found = DIVIDED if tests_steps(p) else FOUND
+    p, setup = request.problem, request.target.core.setup
+    found = setup.divided_tap if tests_steps(p) else setup.tap
     taps = p.kernel_size if tests_steps(p) else -(-p.kernel_size // p.up)
     step = cost.step_cycles(1, 1, request.target, lanes * p.item_bytes)
-    return cost.CALL + taps * found + p.terms * step
+    return setup.tile + taps * found + p.terms * step
 
 
 def tests_steps(p: ConvProblem) -> bool:

@@ -17,8 +17,6 @@ from codegen.problem.problem import Chain, ConvProblem, Problem
 if TYPE_CHECKING:
     import numpy as np
 
-PASSES = 14.0  # cycles for a vector of sums: three times over them, an exponential
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -50,7 +48,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
     numbers = cost.outs_told(p) * p.filters
-    cycles = inner.cost.cycles + PASSES * numbers / schedule.widths[0]
+    cycles = inner.cost.cycles + request.target.core.pipeline.row_pass * numbers / schedule.widths[0]
     total = Cost(cycles, workspace_bytes=inner.workspace_bytes)
     plan = KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=inner)
     if not schedule.apart:
@@ -65,7 +63,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
 def sums_at(plan: KernelPlan[Schedule]) -> int:
     """Where the sums begin in the workspace: behind what the inner plan needs."""
     assert plan.inner is not None
-    return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem)
+    return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem, plan.target.core)
 
 
 def _sums(p: Problem) -> tuple[int, int]:

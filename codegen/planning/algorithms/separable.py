@@ -15,14 +15,11 @@ from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, AnyRequest, BestOfEach, KernelPlan, Key, Request
+from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
-
-CHUNK_BYTES = tuple(1024 * size for size in (8, 24, 96))  # of what lies between the stages
-MOST_WHOLE = 1 << 20  # bytes between the stages up to which an input can be one chunk
-COPIED = 0.3  # cycles for a number that is copied into a panel
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,9 @@ def why_not(request: Request[Chain]) -> str | None:
 
 def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[KernelPlan[Schedule, Chain]]:
     """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
-    schedules = [_chunks(request.problem, room) for room in CHUNK_BYTES] if comes_in_chunks(request.problem) else []
-    whole = _whole(request.problem)
+    rooms = request.target.core.rooms
+    schedules = [_chunks(request.problem, room) for room in rooms.stages] if comes_in_chunks(request.problem) else []
+    whole = _whole(request.problem, rooms.whole)
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
         first, *others = (_survey(request, stage, best_of_each) for stage in _stages(request.problem, schedule))
@@ -58,12 +56,12 @@ def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[Kernel
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
-def _whole(p: Chain) -> Schedule | None:
-    """The whole input as one chunk, if its length is known, and short where shorter chunks are possible."""
+def _whole(p: Chain, most: int) -> Schedule | None:
+    """The whole input as one chunk, if its length is known; at most `most` bytes where shorter chunks are possible."""
     if p.steps is None:
         return None
     whole = Schedule(p.out_steps(p.steps), p.steps, True)
-    return None if comes_in_chunks(p) and sum(numbers(p, whole)) * p.item_bytes > MOST_WHOLE else whole
+    return None if comes_in_chunks(p) and sum(numbers(p, whole)) * p.item_bytes > most else whole
 
 
 def _chunks(p: Chain, room: int) -> Schedule:
@@ -116,29 +114,32 @@ def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach)
 
 
 def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, ...]) -> KernelPlan[Schedule, Chain]:
-    p = request.problem
+    p, core = request.problem, request.target.core
     steps = cost.steps_told(p)
     total = p.out_steps(steps)
     near = sum(numbers(p, schedule))
     passed = near if schedule.whole else total * _between(p)
-    cycles = 2 * passed * p.item_bytes * cost.far(near * p.item_bytes)
+    cycles = 2 * passed * p.item_bytes * cost.far(core, near * p.item_bytes)
     for part in parts:
         cycles += part.cost.cycles if schedule.whole else part.cost.cycles * total / cost.outs_told(part.problem)
     if not schedule.whole:
         turns = -(-total // schedule.outs)
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))
-        cycles += turns * len(parts) * cost.CALL + min(padded, turns) * schedule.samples * p.channels * COPIED
+        cycles += (
+            turns * len(parts) * core.setup.tile
+            + min(padded, turns) * schedule.samples * p.channels * core.moves.copied
+        )
     each, *others = parts
     spare = max(each.workspace(schedule.samples), *(part.workspace(schedule.outs) for part in others))
-    memory = sum(room(p, schedule)) + spare
+    memory = sum(room(p, schedule, core)) + spare
     whole = Cost(cycles, workspace_bytes=memory)
     return KernelPlan(p, request.ask, ALGORITHM, schedule, whole, inner=each, others=tuple(others))
 
 
-def room(p: Chain, schedule: Schedule) -> tuple[int, ...]:
+def room(p: Chain, schedule: Schedule, core: Core) -> tuple[int, ...]:
     """Bytes in the workspace of the panel and of what lies between each two stages: whole cache lines each."""
     panel = schedule.samples * p.channels if is_padded(p) and not schedule.whole else 0
-    return panel_bytes(panel, p), *(panel_bytes(count, p) for count in numbers(p, schedule))
+    return panel_bytes(panel, p, core), *(panel_bytes(count, p, core) for count in numbers(p, schedule))
 
 
 def describe(plan: KernelPlan[Schedule, Chain]) -> str:

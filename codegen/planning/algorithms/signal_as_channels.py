@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 WIDTHS = (8, 16, 32)
 MOST_ROWS = 4096  # rewritten output rows at a time: two arrays of them lie in the workspace
-COPY = 0.5  # cycles for a number that is copied into rows or out of them
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedul
     assert small.steps is not None
     rows = small.out_steps(small.steps)
     turns = -(-cost.outs_told(problem) // (rows * width))
-    cycles = turns * (inner.cost.cycles + COPY * width * (small.steps + rows))
+    cycles = turns * (inner.cost.cycles + request.target.core.moves.in_order * width * (small.steps + rows))
     numbers = width * (small.steps + rows + 1)
     total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace_bytes)
     schedule = Schedule(width, rows)

@@ -17,12 +17,10 @@ from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.cores import Core
 
 if TYPE_CHECKING:
     import numpy as np
-
-LINE = 64  # bytes of a cache line
-MOVED, IN_ORDER = 1.6, 0.5  # cycles to copy a number from a stride away, or from the next place
 
 
 @dataclass(frozen=True)
@@ -79,18 +77,19 @@ def _rewritten(problem: ConvProblem) -> ConvProblem:
 def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     problem, length = request.problem, inner.problem.steps
     assert length is not None
-    size = panel_bytes(inner.problem)
-    moved = IN_ORDER if problem.channels_last else MOVED
-    cycles = inner.cost.cycles + moved * inner.problem.channels * length + size * cost.far(size)
+    core = request.target.core
+    size = panel_bytes(inner.problem, core)
+    moved = core.moves.in_order if problem.channels_last else core.moves.alone
+    cycles = inner.cost.cycles + moved * inner.problem.channels * length + size * cost.far(core, size)
     total = Cost(cycles, workspace_bytes=size + inner.workspace_bytes)
     schedule = Schedule(problem.stride, length)
     return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, inner=inner)
 
 
-def panel_bytes(problem: ConvProblem) -> int:
+def panel_bytes(problem: ConvProblem, core: Core) -> int:
     """Bytes of the rewritten problem's input in the workspace: whole cache lines."""
     numbers = problem.channels * (problem.steps or 0)
-    return -(-numbers * problem.item_bytes // LINE) * LINE
+    return cost.in_lines(numbers * problem.item_bytes, core)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
-from codegen.planning.algorithms.relayout import HALO, MOVED_ALONE, PANEL_BYTES, panel_bytes
+from codegen.planning.algorithms.relayout import HALO, panel_bytes
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
+from codegen.problem.cores import Core
 
 if TYPE_CHECKING:
     import numpy as np
-
-COPIED = 0.3  # cycles for a number of a run that is copied
-PIECE = 4  # cycles for each run
-LONG = 256  # rows in a chunk from which on longer ones gain nothing
 
 
 @dataclass(frozen=True)
@@ -64,15 +61,16 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
         ]
     plans: list[KernelPlan[Schedule]] = []
     for rows in ways:
-        for chunk in _chunks(request.problem, rows):
+        for chunk in _chunks(request, rows):
             plans += _plans(request, rows, chunk, best_of_each)
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
-def _chunks(p: ConvProblem, rows: Rows) -> list[int]:
+def _chunks(request: Request, rows: Rows) -> list[int]:
     """The sizes of chunks that are looked at: none above the first that is long enough, to be frugal with memory."""
-    sizes = list(dict.fromkeys(_chunk(p, rows, room) for room in PANEL_BYTES))
-    return [size for i, size in enumerate(sizes) if not i or sizes[i - 1] < LONG]
+    rooms = request.target.core.rooms
+    sizes = list(dict.fromkeys(_chunk(request.problem, rows, room) for room in rooms.panels))
+    return [size for i, size in enumerate(sizes) if not i or sizes[i - 1] < rooms.rows]
 
 
 def _chunk(p: ConvProblem, rows: Rows, room: int) -> int:
@@ -137,17 +135,20 @@ def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvPro
 
 
 def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan[Schedule]:
-    p, rows, chunk = request.problem, schedule.rows, schedule.chunk
+    p, rows, chunk, core = request.problem, schedule.rows, schedule.chunk, request.target.core
     whole = rows.over(cost.outs_told(p))
     turns = max(1.0, whole / chunk) if p.steps is None else -(-whole // chunk)
     inside = turns * sum(_turn_cost(inners[i], min(chunk, whole)) for i in schedule.inners if i is not None)
     copied = turns if not writes_rows(p, rows) else min(turns, 2)
-    moves = copied * _moves(p, rows, min(chunk, whole))
+    moves = copied * _moves(p, rows, min(chunk, whole), core)
     weights = p.terms * rows.count * p.filters * p.item_bytes
-    cycles = inside + moves + turns * weights * cost.far(weights)
+    cycles = inside + moves + turns * weights * cost.far(core, weights)
     if request.weights == "argument":
-        cycles += COPIED * p.kernel_size * p.group_channels * p.filters + PIECE * p.kernel_size * p.group_channels
-    memory = sum(room(p, schedule, request.weights)) + max(inner.workspace(rows.samples(chunk)) for inner in inners)
+        cycles += core.moves.copied * p.kernel_size * p.group_channels * p.filters
+        cycles += core.setup.run * p.kernel_size * p.group_channels
+    memory = sum(room(p, schedule, request.weights, core)) + max(
+        inner.workspace(rows.samples(chunk)) for inner in inners
+    )
     total = Cost(cycles, workspace_bytes=memory)
     first, *others = inners
     return KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=first, others=tuple(others))
@@ -163,14 +164,15 @@ def _turn_cost(inner: KernelPlan, rows: int) -> float:
     return inner.cost.cycles * rows / cost.outs_told(inner.problem)
 
 
-def _moves(p: ConvProblem, rows: Rows, chunk: int) -> float:
+def _moves(p: ConvProblem, rows: Rows, chunk: int, core: Core) -> float:
     """Cycles to copy a chunk of rows from the workspace, and what they read into it."""
     samples, numbers = rows.samples(chunk) * p.channels, chunk * rows.count * p.filters
-    far = (samples + numbers) * p.item_bytes * cost.far((samples + numbers) * p.item_bytes)
+    far = (samples + numbers) * p.item_bytes * cost.far(core, (samples + numbers) * p.item_bytes)
+    copied, run = core.moves.copied, core.setup.run
     if not p.channels_last:
-        return samples * COPIED + p.channels * PIECE + numbers * MOVED_ALONE + far
+        return samples * copied + p.channels * run + numbers * core.moves.alone + far
     pieces = chunk * (len(rows.parts) if p.groups == 1 else rows.count * p.groups)
-    return (samples + numbers) * COPIED + pieces * PIECE + far
+    return (samples + numbers) * copied + pieces * run + far
 
 
 def writes_rows(p: ConvProblem, rows: Rows) -> bool:
@@ -178,7 +180,7 @@ def writes_rows(p: ConvProblem, rows: Rows) -> bool:
     return p.channels_last and p.groups == 1 and len(rows.parts) == 1
 
 
-def room(p: ConvProblem, schedule: Schedule, weights: str) -> tuple[int, int, int, int]:
+def room(p: ConvProblem, schedule: Schedule, weights: str, core: Core) -> tuple[int, int, int, int]:
     """Bytes in the workspace of the kernel, of the bias, of the panel and of the sums: whole cache lines each."""
     rows, chunk = schedule.rows, schedule.chunk
     row = rows.count * p.filters
@@ -190,7 +192,7 @@ def room(p: ConvProblem, schedule: Schedule, weights: str) -> tuple[int, int, in
         rows.samples(chunk) * p.channels,
         chunk * widest,
     )
-    kernel, bias, panel, sums = (panel_bytes(count, p) for count in numbers)
+    kernel, bias, panel, sums = (panel_bytes(count, p, core) for count in numbers)
     return kernel, bias, panel, sums
 
 

@@ -30,7 +30,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     taps, stride = request.problem.kernel_size, request.problem.stride
     sizes = range(2, MOST_POINTS + 2 - most_taps(taps, stride))
     if stride > 1:  # every output adds up all phases
-        transforms = [phased(m, taps, stride) for m in sizes if m * (stride - 1) <= bilinear.MOST_STATEMENTS]
+        transforms = [phased(m, taps, stride) for m in sizes if m * (stride - 1) <= request.target.core.budget.codelet]
     else:
         transforms = [toom_cook(m, taps) for m in sizes]
     return bilinear.plans(request, ALGORITHM, transforms)

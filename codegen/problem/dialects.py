@@ -1,0 +1,92 @@
+"""Dialects: how code is spelled for an instruction set, one row each. The C text is in templates/simd/NAME.h.j2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from codegen.numbers.formats import COMPUTED
+
+__all__ = ["DIALECTS", "Dialect"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One instruction set. `vector_bytes` is the widest vector, 0 for none; `registers` counts vector registers.
+
+    `fma`: a multiply-add is one instruction, rounded once. `accumulators` are the most of a tile, 0 for as many as the
+    registers leave. `flags` are the compiler's, `macros` what these make it define (the emitted #error asks for them),
+    `cpu` the CPU flags that a machine must have to run the code, `machines` the `platform.machine()` names, none for
+    all; `baseline`: each of these has it. `f16c`: float16 is widened by x86's F16C, which has a flag of its own.
+    """
+
+    name: str
+    vector_bytes: int
+    registers: int
+    fma: bool
+    flags: tuple[str, ...] = ()
+    macros: tuple[str, ...] = ()
+    cpu: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
+    f16c: bool = False
+    accumulators: int = 0
+    baseline: bool = False
+
+    def widening(self) -> Dialect:
+        """The dialect with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""
+        if not self.f16c or "f16c" in self.cpu:
+            return self
+        flags, macros, cpu = (*self.flags, "-mf16c"), (*self.macros, "__F16C__"), (*self.cpu, "f16c")
+        return replace(self, flags=flags, macros=macros, cpu=cpu)
+
+    def lanes(self, dtype: str) -> tuple[int, ...]:
+        """The vector widths in numbers of `dtype`, widest first; the last is always 1, the plain C type."""
+        item = COMPUTED[dtype].bytes
+        widths, width = [], self.vector_bytes // item
+        while width > 1 and width * item >= 16:
+            widths.append(width)
+            width //= 2
+        return (*widths, 1)
+
+
+X86 = ("x86_64", "AMD64", "amd64")
+ARM = ("aarch64", "arm64", "ARM64")
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        Dialect("scalar", 0, 16, fma=False, accumulators=8),  # it also runs where registers are few
+        Dialect(
+            "sse2",
+            16,
+            16,
+            fma=False,
+            flags=("-msse2",),
+            macros=("__SSE2__",),
+            cpu=("sse2",),
+            machines=X86,
+            baseline=True,
+        ),
+        Dialect(
+            "avx2",
+            32,
+            16,
+            fma=True,
+            flags=("-mavx2", "-mfma"),
+            macros=("__AVX2__", "__FMA__"),
+            cpu=("avx2", "fma"),
+            machines=X86,
+            f16c=True,
+        ),
+        Dialect(
+            "avx512",
+            64,
+            32,
+            fma=True,
+            flags=("-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx2", "-mfma", "-mprefer-vector-width=512"),
+            macros=("__AVX512F__", "__AVX512VL__", "__AVX512DQ__", "__FMA__"),
+            cpu=("avx512f", "avx512vl", "avx512dq", "avx2", "fma"),
+            machines=X86,
+            f16c=True,
+        ),
+        Dialect("neon", 16, 32, fma=True, macros=("__ARM_NEON", "__aarch64__"), machines=ARM, baseline=True),
+    )
+}
