@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def run(layers: list[Layer], headers: list[str], folder: Path, tools: Toolchain)
             bytes_ = re.search(r"_WORKSPACE_BYTES (\d+)", headers[number])
             assert bytes_
             if p.activation != activations.LINEAR:
-                before = replace(p, epilogue=p.epilogue.start)
+                before = p.with_epilogue(p.epilogue.start)
                 z = reference.convolve(before, x, kernel, biases if p.bias else None).astype(p.dtype)
             arrays = (x, z, dy, kernel, start, biases)
             file.write(np.array([number, *(array.nbytes for array in arrays), int(bytes_[1])], np.int64).tobytes())

@@ -230,7 +230,7 @@ def expected(layer: Layer, given: strategies.Data, dy: np.ndarray) -> tuple[Conv
     """(the problem at the layer's length, the kernel in its shape, dz), in float64."""
     problem = layer.spec().lower().at_length(layer.steps)
     kernel = given.kernel.reshape(problem.kernel_shape)
-    linear = replace(problem, epilogue=problem.epilogue.start)
+    linear = problem.with_epilogue(problem.epilogue.start)
     z = reference.convolve(linear, given.x, kernel, given.bias)
     return problem, kernel, dy * activations.derivative(problem.activation, z, problem.dtype)
 

@@ -153,11 +153,11 @@ def of_each(seed: int, most: int, target: str) -> list[tuple[KernelPlan, int]]:
         weights, storage = WEIGHTS[int(rng.integers(3))], STORAGES[number % 2]
         problem = layer.spec().lower()
         if number % 4:  # less code than for a fixed one, whose borders are unrolled
-            problem = replace(problem, steps=None)
-        if problem.stride == 1 and not problem.centred and not problem.depth_multiplier and number % 2:
+            problem = problem.at_length(None)
+        if isinstance(problem, ConvProblem) and problem.stride == 1 and not problem.centred and number % 2:
             problem = replace(problem, up=int(rng.integers(2, 4)))
         if number % 5 == 4:
-            problem = replace(problem, epilogue=ending(problem.bias, activations.get("softmax")))
+            problem = problem.with_epilogue(ending(problem.bias, activations.get("softmax")))
         request = Request(problem, Ask(TARGETS[target], weights, "fast", numbers=storage))  # type: ignore[arg-type]
         new = [plan for plan in planner.survey(request).found if len(served[plan.algorithm.name]) < most]
         if new:
