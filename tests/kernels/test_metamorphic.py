@@ -42,7 +42,7 @@ CASES = [
     (name, algorithm)
     for name, problem in PROBLEMS.items()
     for algorithm in ALGORITHMS
-    if not ALGORITHMS[algorithm].why_not(Request(problem, Ask(native(), "packed", "fast")))
+    if not planner.why_not(ALGORITHMS[algorithm], Request(problem, Ask(native(), "packed", "fast")))
 ]
 both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
