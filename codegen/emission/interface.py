@@ -41,7 +41,7 @@ def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
     names = plan.problem.kernel_names
     if len(names) == 1:
         return ((names[0], plan),)
-    if plan.inner is not None and plan.inner.problem.kernel_names == names:
+    if plan.parts and plan.inner.problem.kernel_names == names:
         return kernels(plan.inner)
     return tuple(zip(names, plan.parts, strict=True))
 

@@ -20,7 +20,7 @@ MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a
 
 def as_inner(plan: KernelPlan, inner: PackingOf) -> Packing | None:
     """The packing of a plan whose kernel is its inner one's."""
-    return inner(plan.inner) if plan.inner else None
+    return inner(plan.inner) if plan.parts else None
 
 
 def as_it_is(plan: KernelPlan, inner: PackingOf) -> Packing:

@@ -28,7 +28,6 @@ def lanes(plan: KernelPlan[Schedule]) -> set[int]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert inner is not None
     lanes_in, lanes_out = schedule.lanes_in, schedule.lanes_out
     if p.steps is not None:  # no square fits into fewer samples, or outputs
         lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1

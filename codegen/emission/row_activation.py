@@ -26,7 +26,6 @@ def lanes(plan: KernelPlan[Schedule]) -> set[int]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert inner is not None
     steps = ["steps"] * (p.steps is None)
     spare = ["workspace"] * inner.has_workspace
     arguments = ["x", *steps, *weight_names(plan, name), "sums" if schedule.apart else "y", *spare]

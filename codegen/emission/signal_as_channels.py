@@ -16,7 +16,6 @@ INNER = ("rows_of_samples",)  # what its inner functions compute, as their names
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert inner is not None
     assert inner.problem.steps is not None
     samples, sums = inner.problem.steps * schedule.width, schedule.rows * schedule.width
     return {

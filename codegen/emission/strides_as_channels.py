@@ -15,7 +15,6 @@ INNER = ("unstrided",)  # what its inner functions compute, as their names end
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert inner is not None
     assert p.steps is not None
     prefix = f"{name}_" if plan.weights == "baked" else ""
     arguments = ["rows", f"{prefix}kernel", *[f"{prefix}bias"] * p.bias, "y"]

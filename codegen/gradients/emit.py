@@ -76,8 +76,7 @@ def files(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> File
 
     `beside` are the names of all layers whose headers may be included together.
     """
-    _serves(spec)
-    problem = spec.convolution()
+    problem = _served(spec)
     if problem.steps is None:
         shape = (98, problem.channels) if problem.channels_last else (problem.channels, 98)
         raise UsageError(
@@ -92,13 +91,15 @@ def files(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> File
     return (f"{name}.c", without_unused(code)), (f"{name}.h", header)
 
 
-def _serves(spec: Spec) -> None:
-    """Raises UsageError for a kind or an activation whose gradients are known in Python alone."""
+def _served(spec: Spec) -> ConvProblem:
+    """The spec's problem. Raises UsageError for a kind or an activation whose gradients are known in Python alone."""
+    problem = spec.problem
     way = f"`{spec.name}`: the backward functions of a {{}} are not emitted; in Python, layer.gradients has them"
-    if not isinstance(spec, Conv1DSpec | DepthwiseConv1DSpec):
+    if not isinstance(spec, Conv1DSpec | DepthwiseConv1DSpec) or not isinstance(problem, ConvProblem):
         raise UsageError(way.format(spec.kind))
     if not isinstance(spec.activation, Activation) or activations.row(spec.activation).derivative is None:
         raise UsageError(way.format(f"{spec.kind} with activation = {spec.activation}"))
+    return problem
 
 
 def _context(parts: Parts, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
+from codegen.errors import PlanError
 from codegen.numbers.formats import STORED, Format
 from codegen.planning.ask import PLAIN, Accuracy, Ask, Weights
 from codegen.planning.cost import Cost
@@ -130,8 +131,7 @@ class KernelPlan(Generic[S, P]):
 
     `schedule` is the algorithm's own frozen dataclass (tiles, blocks, segments), read by its record and its text only.
     `cost` is the model's estimate: cycles for one sample, bytes of workspace.
-    `inner` is the plan of the problem that this one is rewritten to, a static function of the same file; `others` are
-    those of further ones.
+    `parts` are the plans of the problems that this one is rewritten to, static functions of the same file.
     `least_outs` are the outputs that each call computes at least, where its caller knows them.
     `rejected` holds (algorithm, reason) for each algorithm that was not taken.
     """
@@ -141,8 +141,7 @@ class KernelPlan(Generic[S, P]):
     algorithm: Algorithm[S, P]
     schedule: S
     cost: Cost
-    inner: KernelPlan | None = None
-    others: tuple[KernelPlan, ...] = ()
+    parts: tuple[KernelPlan, ...] = ()
     least_outs: int = 0
     rejected: tuple[tuple[str, str], ...] = field(default=())
 
@@ -169,9 +168,11 @@ class KernelPlan(Generic[S, P]):
         return replace(self, ask=replace(self.ask, **changes))
 
     @property
-    def parts(self) -> tuple[KernelPlan, ...]:
-        """The plans of all problems that this one is rewritten to."""
-        return (self.inner, *self.others) if self.inner else ()
+    def inner(self) -> KernelPlan:
+        """The first of the parts. Raises PlanError for a plan that has none."""
+        if not self.parts:
+            raise PlanError(f"a plan of {self.algorithm.name} has no plan inside")
+        return self.parts[0]
 
     @property
     def workspace_bytes(self) -> int:

@@ -111,8 +111,7 @@ def _stored(plans: list[AnyPlan], ask: Ask) -> list[AnyPlan]:
 
 def _widening(plan: AnyPlan) -> AnyPlan:
     """The plan, to its innermost, on a target that has what widens its weights."""
-    inner, others = _widening(plan.inner) if plan.inner else None, tuple(map(_widening, plan.others))
-    return replace(plan.asked(target=plan.target.widening()), inner=inner, others=others)
+    return replace(plan.asked(target=plan.target.widening()), parts=tuple(map(_widening, plan.parts)))
 
 
 def plan(problem: Problem, ask: Ask, choice: str | None = None) -> AnyPlan:

@@ -114,7 +114,7 @@ def test_a_command_names_the_layer_of_a_weight_too_large(
 def as_computed(plan: KernelPlan) -> KernelPlan:
     """The same plan with float32 weights."""
     parts = [as_computed(part) for part in plan.parts]
-    return replace(plan.asked(numbers="float32"), inner=parts[0] if parts else None, others=tuple(parts[1:]))
+    return replace(plan.asked(numbers="float32"), parts=tuple(parts))
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -113,7 +113,7 @@ def test_keys_are_what_they_were(name: str) -> None:
 
 def test_a_plans_key_is_a_hash_of_its_own_and_its_parts() -> None:
     inner = replace(plans("direct_filters")[0], schedule=FILTERS)
-    outer = replace(plans("row_activation")[0], schedule=KEYS["row_activation"][0], inner=inner, others=())
+    outer = replace(plans("row_activation")[0], schedule=KEYS["row_activation"][0], parts=(inner,))
     assert inner.key == "direct_filters-003f95e36736"
     assert outer.key == "row_activation-62aa643c5912"
 
@@ -170,4 +170,4 @@ def test_a_key_tells_the_parts(name: str) -> None:
     for i, part in enumerate(plan.parts):
         other = replace(part, schedule=next(changed(part.schedule)))
         parts = (*plan.parts[:i], other, *plan.parts[i + 1 :])
-        assert replace(plan, inner=parts[0], others=parts[1:]).key != plan.key
+        assert replace(plan, parts=parts).key != plan.key

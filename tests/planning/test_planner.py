@@ -15,7 +15,7 @@ import pytest
 import codegen
 from codegen import pipeline
 from codegen.emission import render
-from codegen.errors import UsageError
+from codegen.errors import PlanError, UsageError
 from codegen.language.reader import read
 from codegen.machine import compilers, loader
 from codegen.planning import error_bounds, planner
@@ -190,3 +190,10 @@ def test_layers_are_fast_and_files_are_exact_unless_told_otherwise() -> None:
     assert pipeline.generate(spec, "avx2", weights).plan.algorithm.name == "direct_filters"
     assert pipeline.generate(spec, "avx2", weights, accuracy="fast").plan.algorithm.name == "winograd"
     assert pipeline.generate(spec, "avx2", accuracy="fast").plan.algorithm.name == "direct_filters"
+
+
+def test_a_plan_without_parts_says_so() -> None:
+    plan = planner.plan(STEM, Ask(AVX2))
+    assert plan.parts == ()
+    with pytest.raises(PlanError, match="a plan of direct_filters has no plan inside"):
+        plan.inner  # noqa: B018  # looked up for its error

@@ -141,7 +141,6 @@ def test_transforms_inside_keep_to_their_bound(name: str) -> None:
     wanted = reference.convolve(problem, x, kernel, bias)
     best: dict[str, KernelPlan] = {}
     for plan in relayout.candidates(asked, planner.best_of_each):
-        assert plan.inner is not None
         best.setdefault(plan.inner.algorithm.name, plan)
     for plan in best.values():
         running = loader.load(render(plan, "conv1d"), plan.target)

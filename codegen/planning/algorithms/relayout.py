@@ -143,7 +143,7 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     )
     memory = panel_bytes(here, p, core) + panel_bytes(there, p, core) + inner.workspace(schedule.rows)
     total = Cost(cycles, workspace_bytes=memory)
-    return KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=inner)
+    return KernelPlan(p, request.ask, ALGORITHM, schedule, total, parts=(inner,))
 
 
 def _moves(core: Core, rows: int, columns: int, lanes: int, row_bytes: int) -> float:
@@ -161,20 +161,17 @@ def panel_bytes(numbers: int, problem: Problem, core: Core) -> int:
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
-    assert inner is not None
     what = counted(schedule.outs, "phase" if schedule.phases else "output")
     return f"{plan.algorithm.name}, {what} at a time in channels_last: {inner.describe()}"
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` (taps, channels/groups, filters) as the inner plan packs it."""
-    assert plan.inner is not None
     return plan.inner.pack(kernel)
 
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert plan.inner is not None
     return plan.inner.packed_numbers
 
 

@@ -50,7 +50,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     numbers = cost.outs_told(p) * p.filters
     cycles = inner.cost.cycles + request.target.core.pipeline.row_pass * numbers / schedule.widths[0]
     total = Cost(cycles, workspace_bytes=inner.workspace_bytes)
-    plan = KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=inner)
+    plan = KernelPlan(p, request.ask, ALGORITHM, schedule, total, parts=(inner,))
     if not schedule.apart:
         return plan
     before = sums_at(plan)
@@ -62,7 +62,6 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
 
 def sums_at(plan: KernelPlan[Schedule]) -> int:
     """Where the sums begin in the workspace: behind what the inner plan needs."""
-    assert plan.inner is not None
     return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem, plan.target.core)
 
 
@@ -75,7 +74,6 @@ def _sums(p: Problem) -> tuple[int, int]:
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
-    assert inner is not None
     along = "a row" if plan.problem.channels_last else "time"
     lanes = schedule.widths[0]
     vectors = f"in vectors of {lanes}" if lanes > 1 else "number by number"
@@ -85,13 +83,11 @@ def describe(plan: KernelPlan[Schedule]) -> str:
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     """`kernel` as the inner plan packs it."""
-    assert plan.inner is not None
     return plan.inner.pack(kernel)
 
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert plan.inner is not None
     return plan.inner.packed_numbers
 
 

@@ -133,7 +133,7 @@ def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, 
     spare = max(each.workspace(schedule.samples), *(part.workspace(schedule.outs) for part in others))
     memory = sum(room(p, schedule, core)) + spare
     whole = Cost(cycles, workspace_bytes=memory)
-    return KernelPlan(p, request.ask, ALGORITHM, schedule, whole, inner=each, others=tuple(others))
+    return KernelPlan(p, request.ask, ALGORITHM, schedule, whole, parts=parts)
 
 
 def room(p: Chain, schedule: Schedule, core: Core) -> tuple[int, ...]:

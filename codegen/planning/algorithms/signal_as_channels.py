@@ -87,13 +87,12 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedul
     numbers = width * (small.steps + rows + 1)
     total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace_bytes)
     schedule = Schedule(width, rows)
-    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, inner)
+    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, (inner,))
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule, inner = plan.schedule, plan.inner
-    assert inner is not None
     return f"{plan.algorithm.name}, {counted(schedule.width, 'neighbouring sample')} as channels: {inner.describe()}"
 
 
@@ -102,7 +101,6 @@ def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     import numpy as np
 
     schedule, inner = plan.schedule, plan.inner
-    assert inner is not None
     width = schedule.width
     tap = np.arange(inner.problem.kernel_size)[:, None, None] * width
     at = tap + np.arange(width)[None, :, None] - np.arange(width)[None, None, :]
@@ -113,7 +111,6 @@ def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert plan.inner is not None
     return plan.inner.packed_numbers
 
 

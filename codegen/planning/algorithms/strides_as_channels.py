@@ -83,7 +83,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     cycles = inner.cost.cycles + moved * inner.problem.channels * length + size * cost.far(core, size)
     total = Cost(cycles, workspace_bytes=size + inner.workspace_bytes)
     schedule = Schedule(problem.stride, length)
-    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, inner=inner)
+    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, parts=(inner,))
 
 
 def panel_bytes(problem: ConvProblem, core: Core) -> int:
@@ -94,7 +94,6 @@ def panel_bytes(problem: ConvProblem, core: Core) -> int:
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
-    assert plan.inner is not None
     return f"{plan.algorithm.name}, {plan.problem.stride} channels of every channel: {plan.inner.describe()}"
 
 
@@ -103,7 +102,6 @@ def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     import numpy as np
 
     problem, inner = plan.problem, plan.inner
-    assert inner is not None
     taps = inner.problem.kernel_size
     whole = np.zeros((taps * problem.stride, problem.group_channels, problem.filters), kernel.dtype)
     whole[: problem.kernel_size] = kernel
@@ -115,7 +113,6 @@ def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    assert plan.inner is not None
     return plan.inner.packed_numbers
 
 

@@ -150,8 +150,7 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
         inner.workspace(rows.samples(chunk)) for inner in inners
     )
     total = Cost(cycles, workspace_bytes=memory)
-    first, *others = inners
-    return KernelPlan(p, request.ask, ALGORITHM, schedule, total, inner=first, others=tuple(others))
+    return KernelPlan(p, request.ask, ALGORITHM, schedule, total, parts=inners)
 
 
 def _turn_cost(inner: KernelPlan, rows: int) -> float:
