@@ -42,6 +42,49 @@ SOLE = {  # who alone may import what
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 
 
+FIGURES = {  # module-level numbers of planning/ that stand for no machine: all others are a core's, in problem/cores.py
+    "algorithms.bilinear": {
+        "MARGIN": "of the noise model",
+        "MOST_CHUNKS": "of roundings",
+        "CODE": "the compiler's time",
+        "PACKED_AT_ONCE": "of NumPy, where the weights are packed",
+    },
+    "algorithms.cost": {"FREE_STEPS": "what an estimate is told for", "MOST_ROWS": "a tile's code"},
+    "algorithms.depthwise": {
+        "MOST_ROWS": "a tile's shape",
+        "LEAST_ROWS": "a tile's shape",
+        "FEW_ROWS": "a tile's shape",
+        "NESTED": "a tile's shape",
+    },
+    "algorithms.direct_filters": {"PEELED_STEPS": "the planner's time", "SECOND_SHAPE": "the worth of code"},
+    "algorithms.fft": {
+        "SIZES": "of transforms there are",
+        "FEW": "which sizes are looked at",
+        "FEWER": "which sizes are looked at",
+        "MOST_PARTS": "which kernels are served",
+    },
+    "algorithms.relayout": {"HALO": "a share of samples"},
+    "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
+    "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
+    "ask": {"MOST_NOISE": "what a class promises", "MOST_THREADS": "what may be asked"},
+    "cost": {"WEIGHTS": "what an objective counts"},
+    "error_bounds": {
+        "OUTPUTS": "of a proof",
+        "SECOND_ORDER": "of a proof",
+        "TABLE": "of a proof",
+        "ROOM": "of a proof",
+    },
+    "planner": {"MOST_GROWN": "of tables"},
+    "transforms.figures": {"FIGURES": "a table that a tool writes"},
+    "transforms.figures_build": {
+        "SIZES": "of the table",
+        "FEWEST_OUTPUTS": "of the table",
+        "MOST_POINTS": "of the table",
+    },
+    "transforms.toom_cook": {"POINTS": "of the transforms"},
+}
+
+
 def modules() -> list[tuple[str, Path]]:
     found = []
     for path in sorted((ROOT / "codegen").rglob("*.py")):
@@ -236,6 +279,21 @@ def test_no_test_asserts_on_seconds(path: Path) -> None:
                 r"\b(?:monotonic|perf_counter|process_time|timeit|time\.time|took|seconds <)\b", ast.unparse(node)
             )
             assert not clocks, f"{path.name}:{node.lineno}"
+
+
+PLANNING = [(name.removeprefix("planning."), path) for name, path in INSIDE if name.startswith("planning.")]
+
+
+@pytest.mark.parametrize(("name", "path"), PLANNING, ids=[name for name, _ in PLANNING])
+def test_what_stands_for_a_machine_is_a_core_s(name: str, path: Path) -> None:
+    """A number at a module's top is in the list, with the reason why it is no machine's; the list holds no other."""
+    found = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            numbers = [n for n in ast.walk(node.value) if isinstance(n, ast.Constant) and type(n.value) in (int, float)]
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and numbers}
+    assert found == set(FIGURES.get(name, {})), "a machine's are a core's, others stand in FIGURES"
 
 
 def test_the_design_draws_the_rooms_in_this_order() -> None:

@@ -84,8 +84,9 @@ class Ask:
         _word("objective", self.objective, get_args(Objective))
 
     def of_part(self) -> Ask:
-        """What is asked of a plan inside another: known weights lie packed, and slices are the outer one's matter."""
-        return replace(self, weights="argument" if self.weights == "argument" else "packed", sliced=False)
+        """What is asked of a plan inside another: known weights lie packed; slices and limits are the outer one's."""
+        weights: Weights = "argument" if self.weights == "argument" else "packed"
+        return replace(self, weights=weights, sliced=False, limits=Limits())
 
 
 def accuracy_named(word: str) -> Accuracy:

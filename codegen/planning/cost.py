@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
-__all__ = ["WEIGHTS", "Cost", "Limits"]
+from codegen.planning.ask import Limits, Objective
 
-
-class Limits(Protocol):
-    """The most bytes that a kernel may take: `flash` for code and tables, `ram` for workspace and stack; None: any."""
-
-    @property
-    def flash(self) -> int | None: ...
-
-    @property
-    def ram(self) -> int | None: ...
+__all__ = ["WEIGHTS", "Cost"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,7 @@ class Cost:
         """Bytes of workspace and stack while it runs."""
         return self.workspace_bytes + self.stack_bytes
 
-    def weighed(self, objective: str) -> float:
+    def weighed(self, objective: Objective) -> float:
         """One figure to compare plans by, the least is the best: cycles for `speed`, bytes above all for `size`."""
         by = WEIGHTS[objective]
         return by.cycles * self.cycles + by.flash * self.code_bytes + by.ram * self.ram
@@ -69,7 +60,7 @@ class Weights:
     ram: float
 
 
-WEIGHTS = {
+WEIGHTS: dict[Objective, Weights] = {
     "speed": Weights(cycles=1.0, flash=0.0, ram=0.0),
     "size": Weights(cycles=2.0**-40, flash=1.0, ram=1.0),  # cycles decide between plans of the same bytes
 }

@@ -10,7 +10,7 @@ from codegen.errors import PlanError
 from codegen.installed import forgetful
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.ask import Ask
+from codegen.planning.ask import Ask, Limits
 from codegen.planning.plan import AnyAlgorithm, AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import MOST_TABLE
 from codegen.problem.problem import Problem
@@ -36,7 +36,7 @@ class Survey:
 @forgetful
 @lru_cache(maxsize=256)
 def survey(request: AnyRequest) -> Survey:
-    """Ask every algorithm. Raises PlanError where none has a plan."""
+    """Ask every algorithm. Raises PlanError where none has a plan, or none that keeps to the limits."""
     from codegen.planning.algorithms.table import ALGORITHMS
 
     found: list[AnyPlan] = []
@@ -50,7 +50,32 @@ def survey(request: AnyRequest) -> Survey:
             refused.append((algorithm.name, reason or _none(algorithm, request, bool(offered))))
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
-    return Survey(tuple(sorted(found, key=lambda plan: plan.cost.cycles)), tuple(refused))
+    ordered = Survey(tuple(sorted(found, key=lambda plan: plan.cost.weighed(request.ask.objective))), tuple(refused))
+    return _within(ordered, request.ask)
+
+
+def _within(known: Survey, ask: Ask) -> Survey:
+    """The plans that keep to what is asked for and to what the core has; the reason of each algorithm without such."""
+    budget = ask.target.core.budget
+    limits = Limits(_least(ask.limits.flash, budget.flash), _least(ask.limits.ram, budget.ram))
+    if limits == Limits():
+        return known
+    kept = [plan for plan in known.found if not plan.cost.refused(limits)]
+    over = [plan for plan in known.found if plan.cost.refused(limits)]
+    if not kept:
+        nearest = min(over, key=lambda plan: plan.cost.beyond(limits))
+        raise PlanError(f"no plan fits; of the nearest, {nearest.describe()}: {nearest.cost.refused(limits)}")
+    reasons: dict[str, str] = {}
+    for plan in sorted(over, key=lambda plan: plan.cost.beyond(limits)):
+        reasons.setdefault(plan.algorithm.name, plan.cost.refused(limits) or "")
+    fitting = {plan.algorithm.name for plan in kept}
+    refused = [(name, why) for name, why in reasons.items() if name not in fitting]
+    return Survey(tuple(kept), (*known.refused, *refused))
+
+
+def _least(*most: int | None) -> int | None:
+    """The least of some limits, None if there is none."""
+    return min((one for one in most if one is not None), default=None)
 
 
 def _of_bounded_tables(plans: list[AnyPlan], request: AnyRequest) -> list[AnyPlan]:

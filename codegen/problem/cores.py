@@ -137,7 +137,8 @@ class Rooms:
     second-level cache and beyond, in rows of `strip_row` at least; `panels` of what is transposed, whose runs are `run`
     numbers at least; `stages` between the stages of a separable convolution, `whole` up to which all of it is one
     chunk; `blocks` of transformed input, and `large_blocks` where there are more than `far_weights` numbers of weights;
-    `rows` of a chunk of upsampled outputs, from which on longer ones gain nothing. For gradients: `dz` of a panel, `x`
+    `rows` of a chunk of upsampled outputs, from which on longer ones gain nothing; `signal` rows of samples that are
+    taken as channels, two arrays of which lie in the workspace. For gradients: `dz` of a panel, `x`
     of a channelwise chunk.
     """
 
@@ -154,6 +155,7 @@ class Rooms:
     large_blocks: tuple[int, ...]
     far_weights: int
     rows: int
+    signal: int
     dz: int
     x: int
 
@@ -241,6 +243,7 @@ ZEN = Core(
         large_blocks=(768 * KIB, 1536 * KIB, 3072 * KIB, 6144 * KIB),
         far_weights=1 << 18,
         rows=256,
+        signal=4096,
         dz=16 * KIB,
         x=96 * KIB,
     ),

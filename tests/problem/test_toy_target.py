@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from codegen.emission.render import render
 from codegen.errors import UsageError
+from codegen.planning import planner
+from codegen.planning.ask import Ask
+from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import CORES
-from codegen.problem.dialects import Dialect
+from codegen.problem.dialects import DIALECTS, Dialect
 from codegen.problem.targets import TARGETS, Target, native, registered, target_named
 from tests.support import carried
-
-pytestmark = pytest.mark.compiles
 
 DIALECT = Dialect("pairs", 16, 6, fma=False)  # vectors as every gcc and clang has them, on any machine
 PAIRS = Target("pairs", DIALECT, CORES["any"])
@@ -40,6 +43,16 @@ LAYERS = (
 )
 
 
+FEEBLE = replace(  # each load takes four cycles, and memory is far: few outputs at a time, and no copies
+    CORES["any"],
+    name="feeble",
+    source="made up",
+    pipeline=replace(CORES["any"].pipeline, loads=0.25, issue=1),
+    moves=replace(CORES["any"].moves, transposed=40.0, alone=40.0),
+)
+
+
+@pytest.mark.compiles
 @pytest.mark.parametrize("text", LAYERS)
 def test_goes_all_the_way(text: str, tmp_path: Path) -> None:
     with registered(PAIRS, TEXTS):
@@ -58,3 +71,34 @@ def test_is_no_machine_s_widest_and_gone_afterwards() -> None:
     assert (tuple(TARGETS), native()) == before
     with pytest.raises(UsageError, match="unknown target `pairs`"):
         target_named("pairs")
+
+
+def test_a_core_changes_the_plan() -> None:
+    """The dialect stays, so the C is spelled alike; what the core's row says decides which C it is."""
+    feeble = Target("feeble", DIALECTS["avx2"], FEEBLE)
+    first = ConvProblem(3000, 80, 96, 3, pad_left=1, pad_right=1, channels_last=False)
+    with registered(feeble, {}):
+        asked = target_named("feeble")
+        assert planner.plan(first, Ask(TARGETS["avx2"])).algorithm.name == "relayout"
+        plan = planner.plan(first, Ask(asked))
+        assert plan.algorithm.name == "direct_steps"
+        assert "for feeble: tiles of" in plan.describe()
+        told = [made.cost.cycles for made in (plan, planner.plan(first, Ask(TARGETS["avx2"])))]
+        assert told[0] > 3 * told[1]
+        assert "#if !defined(__AVX2__)" in render(plan, "first").code
+
+
+def test_each_part_of_a_row_is_heard() -> None:
+    """A core that computes at once and waits for its flash has other estimates, in proportion."""
+    core, problem = CORES["any"], ConvProblem(64, 8, 8, 3)
+    slow = replace(core, pipeline=replace(core.pipeline, flash_wait=100.0))
+    free, waiting = (
+        planner.plan(problem, Ask(Target("some", DIALECTS["sse2"], one))).cost.cycles for one in (core, slow)
+    )
+    assert waiting > 50 * free
+
+
+def test_a_row_says_where_it_comes_from() -> None:
+    for core in CORES.values():
+        assert len(core.source) > 20, f"{core.name} has no source"
+    assert repr(CORES["zen"]) == "Core('zen')"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 WIDTHS = (8, 16, 32)
-MOST_ROWS = 4096  # rewritten output rows at a time: two arrays of them lie in the workspace
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """For each width the best direct and the best Fourier plan of the rewritten problem, cheapest first."""
     found = []
     for width in WIDTHS:
-        small = _rewritten(request.problem, width)
+        small = _rewritten(request.problem, width, request.target.core.rooms.signal)
         asked = request.of_part(small, against=request.problem)
         for algorithm in (direct_filters.ALGORITHM, fft.ALGORITHM):
             if not algorithm.why_not(asked):
@@ -61,10 +60,11 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
-def _rewritten(problem: ConvProblem, width: int) -> ConvProblem:
+def _rewritten(problem: ConvProblem, width: int, most: int) -> ConvProblem:
+    """`width` samples as channels, at most `most` rows of outputs at a time."""
     taps = -(-(problem.kernel_size + width - 1) // width)
     total = -(-cost.outs_told(problem) // width)
-    rows = -(-total // -(-total // MOST_ROWS)) if problem.steps is not None else MOST_ROWS // width
+    rows = -(-total // -(-total // most)) if problem.steps is not None else most // width
     return replace(
         problem,
         steps=max(1, rows) + taps - 1,
