@@ -113,15 +113,15 @@ def kernel_for(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate", th
     planner's first or, with rigor="measure", the fastest of a few, which then is wisdom. `threads` share each call,
     with the same bits.
     """
-    return compiled(*_chosen(spec, ask, rigor), threads)
+    return compiled(*chosen(spec, ask, rigor), threads)
 
 
 def kernel_plan(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate") -> KernelPlan:
     """The plan of what `kernel_for` compiles for these; nothing is compiled for it but what rigor="measure" times."""
-    return planner.answer(*_chosen(spec, ask, rigor))
+    return planner.answer(*chosen(spec, ask, rigor))
 
 
-def _chosen(spec: Spec, ask: Ask | None, rigor: Rigor) -> tuple[AnyRequest, str | None]:
+def chosen(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate") -> tuple[AnyRequest, str | None]:
     """What is asked of the planner, and the key of the plan to take, None for its first."""
     from codegen.machine import measure
 
@@ -136,8 +136,8 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     """The running kernel of the planner's first plan, or of the one whose key is `choice`."""
     from codegen.machine import loader
 
-    chosen = planner.answer(asked, choice)
-    return loader.load_plan(chosen.asked(sliced=threads > 1), _written, threads)
+    plan = planner.answer(asked, choice)
+    return loader.load_plan(plan.asked(sliced=threads > 1), _written, threads)
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

@@ -36,7 +36,14 @@ SOLE = {  # who alone may import what
     "cffi": {"machine.loader", "machine.extension_module", "machine.abi_build"},
     "_cffi_backend": {"machine.loader"},
     "subprocess": {"machine.compiler_process", "problem.targets"},  # targets: sysctl, on macOS
-    "rich": {"bench.table", "layers.summary", "cli.commands.show", "cli.commands.planning"},
+    "rich": {
+        "bench.table",
+        "layers.summary",
+        "layers.progress",
+        "cli.commands.show",
+        "cli.commands.overview",
+        "cli.commands.planning",
+    },
     "platformdirs": {"machine.cache"},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from codegen.gradients.backward import Gradients
     from codegen.machine.loader import Kernel
-    from codegen.planning.plan import KernelPlan
+    from codegen.planning.plan import AnyRequest, KernelPlan
 
     Array = NDArray[Any]
 
@@ -174,10 +174,24 @@ class Layer(Face):
 
         return notebook.of_layer(self, self.plan if self.built else None)
 
+    def warm(self) -> None:
+        """Make the kernel now, and bind the weights: the first call then only computes.
+
+        Raises ShapeError while the channels are not known.
+        """
+        self._demand_built()
+        self._bound()
+
+    @property
+    def _kernel_key(self) -> tuple[AnyRequest, str | None, int]:
+        """What `pipeline.compiled` takes for the layer's kernel. Raises ShapeError while the channels are not known."""
+        how = self._how
+        return *pipeline.chosen(self._demand_built(), how.ask, rigor_named(how.rigor)), how.threads
+
     @property
     def _kernel(self) -> Kernel:
         """The compiled kernel, from the caches after the first time."""
-        return pipeline.kernel_for(self.spec, self._how.ask, rigor_named(self._how.rigor), self._how.threads)
+        return pipeline.compiled(*self._kernel_key)
 
     def _bound(self) -> Weights:
         """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from codegen import pipeline
 from codegen.errors import UsageError
 from codegen.errors.quoting import PATH, plainly
 from codegen.errors.source import MOST_BYTES
@@ -75,6 +77,22 @@ class Model(Mapping[str, Layer]):
         rounded = {name: self._layers[name]._held(arrays).arrays for name, arrays in found.items()}
         for name, arrays in rounded.items():
             self._layers[name]._adopt(arrays)
+
+    def warm(self, progress: bool | None = None, jobs: int | None = None) -> None:
+        """Make all kernels now, and bind the weights: the first calls then only compute.
+
+        What the cache has not is compiled by at most `jobs` compilers at a time, one a core without a number; kernels
+        that several layers share are made once. `progress` draws a bar on standard error; None: where that is a
+        terminal. The first error ends it and is raised. Raises ShapeError for a layer whose channels are not known.
+        """
+        from codegen.layers import progress as progress_
+        from codegen.machine import warming
+
+        layers = list(self._layers.values())
+        kernels = dict.fromkeys(layer._kernel_key for layer in layers)
+        with progress_.bar("compiling", len(kernels) + len(layers), progress) as tell:
+            warming.make_all((partial(pipeline.compiled, *key) for key in kernels), jobs, tell)
+            warming.make_all((layer._bound for layer in layers), jobs, lambda done: tell(len(kernels) + done))
 
     def _repr_html_(self) -> str:
         """The model as a notebook shows it."""

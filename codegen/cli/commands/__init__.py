@@ -9,6 +9,7 @@ COMMANDS = {
     "show": "shapes, cost and plan of each layer",
     "verify": "compile, run, and compare with the float64 reference",
     "bench": "our kernels and their peers on the same layers, timed in one run",
+    "warm": "the kernels of all layers compiled into the cache, several at a time",
     "doctor": "the compiler, target and cache that this machine offers",
     "explain": "the rule behind an error code, with a wrong and a right example",
     "new": "a commented .conv file to start from",

@@ -18,18 +18,24 @@ from codegen.errors.suggest import closest
 if TYPE_CHECKING:
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "content", "naming", "specs", "weights"]
+__all__ = ["arguments", "content", "files", "naming", "specs", "weights"]
 
 
 def arguments(parser: argparse.ArgumentParser, *, target: str) -> None:
+    """The options of a command on specs and their weights; `target` is the default one."""
+    files(parser, target=target)
+    parser.add_argument("--weights", metavar="FILE", help="an .npz or .safetensors with LAYER/kernel and LAYER/bias")
+    parser.add_argument("--init", action="store_true", help="take the weights that the initializers make")
+    parser.add_argument("--seed", type=seed, metavar="N", help="with --init: the seed of initializers that have none")
+
+
+def files(parser: argparse.ArgumentParser, *, target: str) -> None:
     """The options that each command on specs has; `target` is the default one."""
+    parser.set_defaults(weights=None, init=False, seed=None)
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=".conv files; - reads standard input")
     parser.add_argument(
         "--target", default=target, metavar="T", help=f"scalar, sse2, avx2, avx512, neon or native (default: {target})"
     )
-    parser.add_argument("--weights", metavar="FILE", help="an .npz or .safetensors with LAYER/kernel and LAYER/bias")
-    parser.add_argument("--init", action="store_true", help="take the weights that the initializers make")
-    parser.add_argument("--seed", type=seed, metavar="N", help="with --init: the seed of initializers that have none")
     parser.add_argument("--strict-keras", action="store_true", help="refuse what Keras itself refuses")
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")
 
