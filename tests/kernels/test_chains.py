@@ -16,7 +16,7 @@ from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem import reference
-from codegen.problem.chain import Chain, separable
+from codegen.problem.chain import Chain
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.stages import ending
@@ -94,39 +94,6 @@ def test_its_c_names_the_stages() -> None:
     )
 
 
-def test_what_is_asked_of_any_problem() -> None:
-    """By hand: 23 steps of 5 channels, 12 between, 5 filters; strided and spread stages change the rate."""
-    assert (INVERTED.channels, INVERTED.filters, INVERTED.out_steps(23)) == (5, 5, 23)
-    assert (INVERTED.in_shape(2, 23), INVERTED.out_shape(2, 23)) == ((2, 23, 5), (2, 23, 5))
-    assert INVERTED.kernel_shape == (5 * 12 + 3 * 12 + 12 * 5,)
-    assert INVERTED.macs(23) == 23 * (5 * 12 + 3 * 12 + 12 * 5) == 23 * INVERTED.products
-    assert (INVERTED.receptive_field, INVERTED.pads(23), INVERTED.walk) == (3, (2, 0), INVERTED.stages[1])
-    chain = CHAINS["up_and_down"]
-    assert [stage.steps for stage in chain.stages] == [30, 89, 44]
-    assert (chain.up, chain.stride, chain.out_steps(30), chain.walk) == (3, 2, 44, None)
-    assert chain.receptive_field == 4  # 3 outputs, 9 samples between, 12 of the input with zeros between
-    assert (3 * 30 + chain.past) // chain.stride == 44
-
-
-@pytest.mark.parametrize(
-    ("names", "changes", "message"),
-    [
-        (
-            ("a", "b"),
-            {"channels": 4},
-            "`b` reads 21 steps of 4 channels, .* and `a` before it makes 21 steps of 6 ",
-        ),
-        (("a", "b"), {"steps": 20}, "`b` reads 20 steps"),
-        (("a", "b"), {"dtype": "float64"}, "float64"),
-        (("a", "a"), {}, "each with a name of its own; got 2 with the names a, a"),
-    ],
-)
-def test_stages_that_do_not_fit(names: tuple[str, str], changes: dict[str, Any], message: str) -> None:
-    second = replace(link(21, 6, 2, 1), **changes)
-    with pytest.raises(PlanError, match=message):
-        Chain((link(23, 5, 6, 3), second), names)
-
-
 def test_what_no_kernel_serves_is_told() -> None:
     free = INVERTED.at_length(None)
     with pytest.raises(PlanError, match="separable: a stage behind the first reads more than its output's own step"):
@@ -134,29 +101,3 @@ def test_what_no_kernel_serves_is_told() -> None:
     middle = replace(INVERTED, stages=(INVERTED.stages[0].with_epilogue(ending()), *INVERTED.stages[1:]))
     with pytest.raises(PlanError, match="separable: a stage before the last has a bias or an activation"):
         planner.answer(Request(middle, Ask(target=TARGETS["scalar"])))
-
-
-def test_a_stage_may_have_an_epilogue_of_its_own() -> None:
-    """In the reference: a bias and a relu between, the biases one after the other; and the bound covers float32."""
-    first = ConvProblem(50, 4, 6, 3, epilogue=ending(activation=activations.get("relu")))
-    chain = Chain.of({"a": first, "b": ConvProblem(None, 6, 5, 2, pad_left=1)})
-    rng = np.random.default_rng(2)
-    x, kernel, bias = (rng.standard_normal(shape).astype("f") for shape in ((2, 50, 4), chain.kernel_shape, (11,)))
-    between = np.maximum(
-        reference.convolve(replace(first, epilogue=ending()), x, kernel[:72].reshape(3, 4, 6), bias[:6]), 0
-    )
-    expected = reference.convolve(chain.stages[1], between, kernel[72:].reshape(2, 6, 5), bias[6:])
-    assert np.array_equal(reference.convolve(chain, x, kernel, bias), expected)
-    allowed = reference.bound(chain, x, kernel, bias)
-    single = between.astype("f")
-    rounded = reference.convolve(chain.stages[1], single, kernel[72:].reshape(2, 6, 5), bias[6:], dtype="float32")
-    share = np.abs(rounded - expected) / allowed
-    assert 0.005 < share.max() < 1
-
-
-def test_a_separable_layer_is_one_sum() -> None:
-    whole = ConvProblem(30, 4, 6, 3, dilation=2)
-    assert separable(whole, 2).mixes_channels
-    assert not INVERTED.mixes_channels
-    each = separable(whole, 2).stages[0]
-    assert (each.filters, each.groups, each.epilogue) == (8, 4, Epilogue())
