@@ -24,6 +24,7 @@ from codegen.emission.microkernel import (
     step_by,
 )
 from codegen.emission.tile_walk import walk
+from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.numbers.formats import Format
@@ -247,7 +248,9 @@ def _value(s: Statement, spell: Spelling, dtype: Format) -> str:
         case "scale":
             return f"{factor} * {a}"
     sign = "-" if s.kind == "fms" else ""
-    return f"{factor} * {a} {sign or '+'} {b}" if spell.plain else f"v{spell.lanes}_fma({factor}, {a}, {sign}{b})"
+    if spell.plain:
+        return f"{factor} * {a} {sign or '+'} {b}"
+    return f"{spelled(spell.lanes, '_fma')}({factor}, {a}, {sign}{b})"
 
 
 WRITER = Writer(template="bilinear.c.j2", view=view, lanes=lanes, packing=kernel_layouts.transformed)

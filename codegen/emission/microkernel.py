@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen.emission.cformat import times
+from codegen.emission.vectors import spelled
 from codegen.functions.activations import LINEAR
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -51,39 +52,43 @@ class Spelling:
 
     @property
     def type(self) -> str:
-        return self.c if self.plain else f"v{self.lanes}"
+        return self.c if self.plain else spelled(self.lanes)
 
     def load(self, pointer: str, *at: int | tuple[int, str]) -> str:
-        return f"{pointer}[{index(*at)}]" if self.plain else f"v{self.lanes}_load({offset(pointer, *at)})"
+        return f"{pointer}[{index(*at)}]" if self.plain else f"{spelled(self.lanes, '_load')}({offset(pointer, *at)})"
 
     def weights(self, *at: int | tuple[int, str]) -> str:
         """Neighbouring weights, from `w` on."""
-        return f"v{self.lanes}_load_half({offset('w', *at)})" if self.stored else self.load("w", *at)
+        return self.widened("w", *at) if self.stored else self.load("w", *at)
+
+    def widened(self, pointer: str, *at: int | tuple[int, str]) -> str:
+        """Neighbouring codes as numbers."""
+        return f"{spelled(self.lanes, '_load_half')}({offset(pointer, *at)})"
 
     def weight(self, *at: int | tuple[int, str]) -> str:
         """One weight for all lanes."""
         if not self.stored:
             return self.broadcast(f"w[{index(*at)}]")
-        return f"v{self.lanes}_{'set1' if self.lanes > 1 else 'load'}_half({offset('w', *at)})"
+        return f"{spelled(self.lanes, '_set1_half')}({offset('w', *at)})" if self.lanes > 1 else self.widened("w", *at)
 
     def strided(self, step: int, pointer: str, *at: int | tuple[int, str]) -> str:
         if step == 1 or self.lanes == 1:
             return self.load(pointer, *at)
-        return f"v{self.lanes}_strided({offset(pointer, *at)}, {step})"
+        return f"{spelled(self.lanes, '_strided')}({offset(pointer, *at)}, {step})"
 
     def broadcast(self, number: str) -> str:
-        return number if self.plain else f"v{self.lanes}_set1({number})"
+        return number if self.plain else f"{spelled(self.lanes, '_set1')}({number})"
 
     def update(self, total: str, left: str, right: str) -> str:
         if self.plain:
             return f"{total} += {left} * {right};"
-        return f"{total} = v{self.lanes}_fma({left}, {right}, {total});"
+        return f"{total} = {spelled(self.lanes, '_fma')}({left}, {right}, {total});"
 
     def store(self, pointer: str, at: Sequence[int | tuple[int, str]], value: str, act: str | None) -> str:
-        result = f"v{self.lanes}_{act}({value})" if act else value
+        result = f"{spelled(self.lanes, f'_{act}')}({value})" if act else value
         if self.plain:
             return f"{pointer}[{index(*at)}] = {result};"
-        return f"v{self.lanes}_store({offset(pointer, *at)}, {result});"
+        return f"{spelled(self.lanes, '_store')}({offset(pointer, *at)}, {result});"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.ext import Extension
 
-from codegen.emission import cformat
+from codegen.emission import cformat, vectors
 from codegen.emission.cformat import CText, written
 from codegen.emission.compiled_templates import CompiledTemplates
 from codegen.errors import GenConvError
@@ -109,6 +110,13 @@ def _writes(module: str) -> bool:
     return module.startswith(WRITERS) or module in TABLES
 
 
+class Marks(Extension):
+    """Marks the names of the vector spelling in a template's text before it is compiled."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return vectors.marked(source)
+
+
 class Loader(jinja2.FileSystemLoader):
     """The files of templates/, and before them what is handed with a row for a while (codegen.installed.texts)."""
 
@@ -133,7 +141,7 @@ class Loader(jinja2.FileSystemLoader):
 
 def _maker() -> bytes:
     """The text of what a compiled template depends on beside its own: this module, and what it folds constants with."""
-    return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__))
+    return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__, vectors.__file__))
 
 
 def environment() -> Environment:
@@ -143,6 +151,7 @@ def environment() -> Environment:
         bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
         undefined=jinja2.StrictUndefined,
         finalize=printed,
+        extensions=[Marks],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

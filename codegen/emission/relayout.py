@@ -10,6 +10,7 @@ from codegen.emission.cformat import ceil_over, times
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
+from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.relayout import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
@@ -94,7 +95,10 @@ class Turn:
         Large blocks change places first: such a shuffle can be a load.
         """
         near, rows = min(side, REGISTER // item_bytes), [f"a{i}" for i in range(side)]
-        lines = [f"const v{side} {row} = v{side}_load({offset('from', (i, 'step'))});" for i, row in enumerate(rows)]
+        lines = [
+            f"const {spelled(side)} {row} = {spelled(side, '_load')}({offset('from', (i, 'step'))});"
+            for i, row in enumerate(rows)
+        ]
         letters = iter("bcde")
         apart = side // 2
         while apart >= near:
@@ -104,7 +108,7 @@ class Turn:
         if near == 4:
             rows = _shuffle(lines, pick, next(letters), rows, 2, _blocks(side, 2))
             rows = [rows[i - i % 4 + (0, 2, 1, 3)[i % 4]] for i in range(side)]
-        lines += [f"v{side}_store({offset('to', (i, 'to_step'))}, {row});" for i, row in enumerate(rows)]
+        lines += [f"{spelled(side, '_store')}({offset('to', (i, 'to_step'))}, {row});" for i, row in enumerate(rows)]
         return cls(side, tuple(lines))
 
 
@@ -117,7 +121,7 @@ def _shuffle(
         if not i & apart:
             for to, order in zip((i, i + apart), orders, strict=True):
                 picked = f"{pick}({rows[i]}, {rows[i + apart]}, {', '.join(map(str, order))})"
-                lines.append(f"const v{side} {letter}{to} = {picked};")
+                lines.append(f"const {spelled(side)} {letter}{to} = {picked};")
     return [f"{letter}{i}" for i in range(side)]
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from codegen.emission import cformat, lengths
+from codegen.emission import cformat, lengths, vectors
 from codegen.emission.cformat import CText, written
 from codegen.emission.cfunction import CFunction, headers
+from codegen.emission.heads import Head, templates
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, meanings, out_steps, sliced, stored, whole
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.packing import Pack, function, numbered, packs
-from codegen.emission.unused import without_unused
 from codegen.errors import PlanError
 from codegen.functions.activations import LINEAR
 from codegen.numbers.formats import COMPUTED
@@ -25,8 +23,6 @@ from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from codegen.emission.printing import Environment
 
     Arrays = tuple[np.ndarray, np.ndarray | None]
 
@@ -81,12 +77,8 @@ def render(
     if plan.weights == "baked":
         assert weights is not None
         context.update(_tables(plan, weights))
-    environment = _environment()
-    context["body"] = _body(plan, name, context)
-    for use in ("load", "set") if plan.kernel_format.coded else ():
-        called = re.compile(rf"v(\d+)_{use}1?_half\(").findall(context["body"])
-        context[f"half_{use}s"] = tuple(n for n in context["lanes"] if str(n) in called)
-    context["act_lanes"] = tuple(n for n in context["act_lanes"] if f"v{n}_{context['act']}(" in context["body"])
+    body, names = vectors.finished(_body(plan, name, context))
+    context |= {"body": CText(body), "head": _head(plan).text(names)}
     found = packs(plan) if plan.weights == "packed" and with_pack else ()
     if with_pack and plan.weights == "packed" and not found:
         raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
@@ -95,8 +87,7 @@ def render(
     functions = _functions(plan, name, found)
     context["headers"] = written(sorted({"stddef.h", *headers(functions)}))
     context["macros"] = _macros(plan, name, found, beside)
-    head, code, header = (environment.get_template(f"{part}.j2").render(context) for part in PARTS)
-    head, code, header = cformat.fold(head), cformat.fold(without_unused(code)), cformat.fold(header)
+    head, code, header = (cformat.fold(templates().get_template(f"{part}.j2").render(context)) for part in PARTS)
     files = ((f"{name}.c", head + code), (f"{name}.h", header))
     return GeneratedSource(name, plan, files, functions, context["macros"], len(head))
 
@@ -107,9 +98,21 @@ def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> 
     A view's strings are C that our own code wrote of the numbers of its problem `p`. Those of `banner` are from outside
     and become comments. Raises GenConvError for a value that is not typed.
     """
+    text, _ = vectors.finished(piece(template, view | {"banner": tuple(map(cformat.comment, banner))}))
+    return CText(cformat.fold(text))
+
+
+def piece(template: str, view: dict[str, Any]) -> CText:
+    """A part of a file in the same way, in which names of the vector spelling are marked (codegen.emission.vectors)."""
     cformat.typed(view.get("p"))
-    context = written(view) | {"banner": tuple(map(cformat.comment, banner))}
-    return CText(cformat.fold(_environment().get_template(template).render(context)))
+    return CText(templates().get_template(template).render(written(view)))
+
+
+def _head(plan: KernelPlan) -> Head:
+    """What stands before the functions of the plan."""
+    p, row = plan.problem, plan.kernel_format
+    activation = None if p.activation == LINEAR else p.activation
+    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, activation)
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
@@ -120,7 +123,7 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     for part, inner_name in zip(plan.parts, inner_names(plan, name, how.words(plan)), strict=True):
         rewritten = replace(part.asked(sliced=plan.sliced and how.slices_inner), least_outs=how.least_outs(plan))
         inner += within(rewritten, inner_name)
-    body = _environment().get_template(how.template).render(context | written(how.view(plan, name)))
+    body = templates().get_template(how.template).render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 
@@ -129,7 +132,7 @@ def within(plan: KernelPlan, name: str) -> str:
     context = _context(plan, name) | {"counts": out_steps(name, "static")}
     context["entry"] = CText(replace(entry(plan, name), linkage="static").declarator)
     context["body"] = _body(plan, name, context)
-    return _environment().get_template("inner.c.j2").render(context)
+    return templates().get_template("inner.c.j2").render(context)
 
 
 def _functions(plan: KernelPlan, name: str, found: Sequence[Pack]) -> tuple[CFunction, ...]:
@@ -162,28 +165,15 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "number_lines": written(looked_up[:-1]),
         "number_last": written("".join(looked_up[-1:])),
     }
-    return _environment().get_template("pack.c.j2").render(context | more).strip("\n")
+    return templates().get_template("pack.c.j2").render(context | more).strip("\n")
 
 
 def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
     context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
-    entry = _environment().get_template("jit.c.j2").render(context)
+    entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry
-
-
-def _storage(plan: KernelPlan) -> dict[str, Any]:
-    """How weights lie in memory: their C type, the format if it must be widened.
-
-    `plain`: C without the names of templates/simd serves.
-    """
-    row = plan.kernel_format
-    return {
-        "w": CText(stored(plan)),
-        "half": row if row.coded else None,
-        "plain": plan.target.vector_bytes == 0 and plan.problem.activation == LINEAR and not row.coded,
-    }
 
 
 def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
@@ -194,16 +184,11 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
         "p": p,
         "plan": plan,
         "name": cformat.identifier(name),
-        "target": plan.target,
         "dtype": p.format,
         "c": CText(p.format.c),
-        **_storage(plan),
-        "lanes": lanes_of(plan),
-        "act_lanes": lanes_of(plan),
+        "w": CText(stored(plan)),
         "bias": p.bias,
         "hold": plan.target.vector_bytes > 0,
-        "activation": p.activation,
-        "act": None if p.activation.name == "linear" else cformat.identifier(p.activation.name),
         "whole": whole(plan, name),
         "slices": sliced(plan, name),
         "counts": out_steps(name, "static inline"),
@@ -253,10 +238,3 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
         assert bias is not None
         tables.append((CText("bias"), CText(dtype.c), len(bias), cformat.table(bias.tolist(), dtype)))
     return {"tables": tuple(tables)}
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from codegen.emission.printing import environment
-
-    return environment()

@@ -8,7 +8,7 @@ from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import padded
 from codegen.emission.cformat import braced, ceil_over, nest, times
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import Spelling, act_name, count_loop, index, offset, step_by
+from codegen.emission.microkernel import Spelling, act_name, count_loop, index, step_by
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.rolled import Schedule, tests_steps
 from codegen.planning.plan import KernelPlan
@@ -125,7 +125,10 @@ class RolledView:
         if p.channels_last:
             return index((p.channels, _sum(sample)), *self._channel())
         channel = index(*self._channel())
-        return index((int(channel != "0"), f"{lengths.steps_of(p)} * {_sum(channel)}"), (1, sample))
+        if channel == "0":
+            return sample
+        row = (1, f"steps * {_sum(channel)}") if p.steps is None else (p.steps, _sum(channel))
+        return index(row, (1, sample))
 
     def _weight(self) -> list[Place]:
         p = self.problem
@@ -140,7 +143,7 @@ class RolledView:
     def _loaded(self, weight: list[Place]) -> str:
         """The kernel's numbers from a place on."""
         if self.spell.stored:
-            return f"v{self.spell.lanes}_load_half({offset(self.names[0], *weight)})"
+            return self.spell.widened(self.names[0], *weight)
         return self.spell.load(self.names[0], *weight)
 
     def _over_taps(self, text: str) -> str:

@@ -10,6 +10,7 @@ from codegen.emission import kernel_layouts
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
+from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.row_activation import Schedule, sums_at
 from codegen.planning.plan import KernelPlan
@@ -77,7 +78,7 @@ class Segment:
 
     def spread(self, value: str) -> str:
         """What is known of the row, in every lane."""
-        return value if self.own else f"v{self.lanes}_set1({value})"
+        return value if self.own else f"{spelled(self.lanes, '_set1')}({value})"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,11 @@ class Block:
     @property
     def type(self) -> str:
         """The C type of what is known of the row: one number, or one a lane."""
-        return f"v{self.lanes}" if self.several else "v1"
+        return spelled(self.lanes if self.several else 1)
+
+    def spread(self, value: str) -> str:
+        """One number in all that is known of the row."""
+        return f"{spelled(self.lanes if self.several else 1, '_set1')}({value})"
 
     @property
     def beyond(self) -> int:
@@ -111,14 +116,14 @@ class Block:
     def larger(self, a: str, b: str) -> str:
         """The larger of two numbers that are known of a row; a where one is NaN."""
         if self.several:
-            return f"v{self.lanes}_where({a}, {b}, {b}, {a})"
+            return f"{spelled(self.lanes, '_where')}({a}, {b}, {b}, {a})"
         return f"{a} <= {b} ? {b} : {a}"
 
     def most(self, kernel: str) -> list[str]:
         """The lines that make `most` of the vectors most8, most1, …"""
         if self.several or self.lanes == 1:
             return [f"const {self.type} most = most{self.lanes};"]
-        lines = ["v1 most = y[0];"]
+        lines = [f"{spelled(1)} most = y[0];"]
         for n in (segment.lanes for segment in self.segments):
             larger = f"{kernel}_most_{n}(most{n}, most)" if n > 1 else "most1 > most ? most1 : most"
             lines.append(f"most = {larger};")

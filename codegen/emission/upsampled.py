@@ -8,6 +8,7 @@ from codegen.emission import kernel_layouts
 from codegen.emission.cformat import floor_over, grouped, nest, times
 from codegen.emission.inner import inner_names
 from codegen.emission.microkernel import act_name, count_loop, index, offset
+from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.output_phases import Part
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
@@ -191,7 +192,7 @@ class InterleavedView:
         """The sums of phases without a product: the bias alone."""
         p, size, act = self.problem, part.phases * self.problem.filters, act_name(self.problem)
         value = f"biases[{index((1, 'j'), part.first * p.filters)}]" if p.bias else "0"
-        value = f"v1_{act}({value})" if act else value
+        value = f"{spelled(1, f'_{act}')}({value})" if act else value
         rows, lanes_ = count_loop("i", 0, "now"), count_loop("j", 0, size)
         if p.channels_last:
             return nest([rows, lanes_], f"sums[{times(size, 'i')} + j] = {value};", 0).split("\n")

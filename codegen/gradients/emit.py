@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from codegen import __version__
-from codegen.emission import banner, cformat, render
+from codegen.emission import banner, cformat, render, vectors
+from codegen.emission.heads import Head
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import count_loop, index
-from codegen.emission.unused import without_unused
 from codegen.errors import UsageError
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR, Activation
@@ -88,7 +89,7 @@ def files(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> File
     context, head = _context(parts, cformat.identifier(name)), _banner(spec, parts)
     context["macros"] = _macros(spec.name, parts, context, beside)
     code, header = (render.fill(f"gradients/backward.{kind}.j2", context, banner=head) for kind in ("c", "h"))
-    return (f"{name}.c", without_unused(code)), (f"{name}.h", header)
+    return (f"{name}.c", code), (f"{name}.h", header)
 
 
 def _served(spec: Spec) -> ConvProblem:
@@ -107,21 +108,13 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
     p, output = parts.problem, output_rows.view(parts.output, name)
     curved = p.activation != LINEAR
     kernel = kernel_tiles.view(parts.kernel, f"{name}_kernel")
-    rows = render.fill("gradients/output.c.j2", output | {"declarator": f"void {name}_output"})
-    whole = [one for one in (parts.forward, parts.input) if one]
-    widths = {*output["lanes"], *kernel["lanes"]}.union(*map(render.lanes_of, whole))
     front, back = input_gradients.zero_taps(p, p.steps or 0)
     inner = parts.input.problem
     return output | {
         "parts": parts,
-        "lanes": tuple(sorted(widths, reverse=True)),
-        "act_lanes": tuple(n for n in output["lanes"] if f"v{n}_{p.activation.name}_slope(" in rows),
+        **_texts(parts, name, output, kernel),
         "has_output": curved or p.bias,
-        "output_text": rows,
-        "forward_text": render.within(parts.forward, f"{name}_linear") if parts.forward else "",
         "forward_arguments": "x, kernel, " + "bias, " * p.bias + "z" + ", workspace" * _needs_space(parts.forward),
-        "input_text": render.within(parts.input, f"{name}_of_turned"),
-        "kernel_text": render.fill("gradients/kernel.c.j2", kernel) + render.fill("gradients/sums.c.j2", kernel),
         "kernel_plan": parts.kernel,
         "inner_arguments": "dz, turned, dx" + f", turned + {parts.turned_numbers}" * _needs_space(parts.input),
         "front_numbers": front * inner.group_channels * inner.filters,
@@ -132,6 +125,23 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
         "y_shape": _shape(p, output["outs"], p.filters, "steps, filters"),
         "kernel_shape": "({}, {}, {}): taps, channels of a group, filters".format(*p.kernel_shape),
     }
+
+
+def _texts(parts: Parts, name: str, output: dict[str, Any], kernel: dict[str, Any]) -> dict[str, str]:
+    """The functions of the .c, and the head that they need."""
+    p, whole = parts.problem, [one for one in (parts.forward, parts.input) if one]
+    texts = {
+        "output_text": render.piece("gradients/output.c.j2", output | {"declarator": f"void {name}_output"}),
+        "forward_text": render.within(parts.forward, f"{name}_linear") if parts.forward else "",
+        "input_text": render.within(parts.input, f"{name}_of_turned"),
+        "kernel_text": kernel_tiles.text(kernel),
+    }
+    told = {label: vectors.finished(text) for label, text in texts.items()}
+    names = {*chain.from_iterable(names for _, names in told.values())}
+    widths = {*output["lanes"], *kernel["lanes"]}.union(*map(render.lanes_of, whole))
+    curve = None if p.activation == LINEAR else p.activation
+    head = Head(parts.target, p.format, tuple(sorted(widths, reverse=True)), activation=curve, slope=True)
+    return {label: text for label, (text, _) in told.items()} | {"head": head.text(names)}
 
 
 def _macros(name: str, parts: Parts, context: dict[str, Any], beside: Collection[str]) -> tuple[Macro, ...]:

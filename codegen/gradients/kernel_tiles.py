@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from codegen.emission import render
 from codegen.emission.cformat import ceil_over, floor_over
 from codegen.emission.microkernel import (
     Loop,
@@ -23,7 +24,7 @@ from codegen.errors.counting import counted
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
 
-__all__ = ["view"]
+__all__ = ["text", "view"]
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,6 @@ def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
             "c": dtype.c,
             "dtype": dtype,
             "target": plan.target,
-            "half": None,
             "hold": vectors,
             "plain": not vectors,
             "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
@@ -282,3 +282,8 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
         "end_tap": floor_over("room", p.stride) + " + 1",
         "room": p.steps - 1,
     }
+
+
+def text(view: dict[str, Any]) -> str:
+    """The functions of a view, in which names of the vector spelling are marked."""
+    return render.piece("gradients/kernel.c.j2", view) + render.piece("gradients/sums.c.j2", view)

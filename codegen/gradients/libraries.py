@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen import pipeline
-from codegen.emission import render
+from codegen.emission import render, vectors
+from codegen.emission.heads import Head
 from codegen.errors import ShapeError
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR
@@ -136,12 +137,19 @@ class Backward:
 
 def _kernel_text(made: KernelGradientPlan) -> str:
     """One C translation unit: the tiles, and the entry of the fixed signature around the samples of a batch."""
-    return render.fill("gradients/jit_kernel.c.j2", kernel_tiles.view(made, NAME))
+    view = kernel_tiles.view(made, NAME)
+    body, names = vectors.finished(kernel_tiles.text(view))
+    head = Head(made.target, made.problem.format, view["lanes"]).text(names)
+    return render.fill("gradients/jit_kernel.c.j2", view | {"head": head, "body": body})
 
 
 def _output_text(made: OutputGradientPlan) -> str:
     """The same for the pass through the activation."""
-    return render.fill("gradients/jit_output.c.j2", output_rows.view(made, NAME))
+    view, activation = output_rows.view(made, NAME), made.problem.activation
+    body, names = vectors.finished(render.piece("gradients/output.c.j2", view))
+    curve = None if activation == LINEAR else activation
+    head = Head(made.target, made.problem.format, view["lanes"], activation=curve, slope=True).text(names)
+    return render.fill("gradients/jit_output.c.j2", view | {"head": head, "body": body})
 
 
 def _prove_kernel(kernel: CompiledKernel, compiler: Compiler) -> None:

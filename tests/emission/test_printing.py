@@ -63,7 +63,11 @@ class TestWhatIsPrinted:
             ("{{ ('for (;;)',) | nest(name ~ ';') }}", "    for (;;)\n        stem;"),
             ("{{ 0.1 | number(float) }} {{ 3 | number(double) }} {{ 0.5 | told }}", "0.1f 3.0 0.5"),
             ("{{ parameter.told }}", "(4,)"),
-            ("{{ segment.spread('most') }}", "v8_set1(most)"),
+            ("{{ segment.spread('most') }}", "\x01v8_set1\x02(most)"),
+            (
+                "v{{ n }}_fma(v1u, v{{ n }}_{{ name }}(v))",
+                "\x01v7_fma\x02(\x01v1u\x02, \x01v7_stem\x02(v))",
+            ),
             ("{{ own[0] }}{{ own[1].key }}", "onetwo"),
             ("{{ float.c }} {{ target.flags | join(' ') }}", "float -mavx2 -mfma"),
         ],

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from codegen import pipeline
-from codegen.emission.unused import without_unused
+from codegen.emission import vectors
+from codegen.emission.heads import Head
 from codegen.language import reader
+from codegen.numbers.formats import COMPUTED, STORED, Format
 from codegen.problem.targets import TARGETS
 from tests.fuzz import warnings
 from tests.support import cprogram
@@ -49,64 +51,32 @@ def test_no_warning_of_what_is_not_used(target: str, compiler: str, need: Callab
     cprogram.compile_c((*tools.compiler, *sysroot, *STRICT, *files), folder=tmp_path)
 
 
-HELPERS = """\
-#include <stddef.h>
-#include <stdint.h>
-
-/* The bits of a number. */
-typedef uint32_t word;
-static inline word bits(float x)
-{
-    const union { float x; word u; } both = {x};
-
-    return both.u;
-}
-#define sign(x) (bits(x) >> 31)
-
-/* Twice and thrice. */
-static float twice(float x)
-{
-    return x + x;
-}
-static float thrice(float x)
-{
-    return x + twice(x);
-}
-#define TWICE(x) \\
-    twice(x)
-
-"""
-NO_BITS = "#include <stddef.h>\n\n"
-TWICE = """\
-/* Twice and thrice. */
-static float twice(float x)
-{
-    return x + x;
-}
-"""
-CALLS = "#define TWICE(x) \\\n    twice(x)\n\n"
+def words(text: str) -> frozenset[str]:
+    """The identifiers of a text, those of its comments left out."""
+    return frozenset(re.findall(r"[A-Za-z_]\w*", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)))
 
 
-def entry(value: str) -> str:
-    return f"/* The entry; bits() and thrice() in words only. */\nfloat layer(float x)\n{{\n    return {value};\n}}\n"
-
-
-def test_what_is_used_stays_and_the_rest_goes() -> None:
-    whole = HELPERS + entry("thrice(x) + (float)sign(x) + TWICE(x)")
-    assert without_unused(whole) == whole
-    assert without_unused(HELPERS + entry("twice(x)")) == NO_BITS + "\n" + TWICE + "\n" + entry("twice(x)")
-    assert without_unused(HELPERS + entry("TWICE(x)")) == NO_BITS + "\n" + TWICE + CALLS + entry("TWICE(x)")
-    assert without_unused(HELPERS + entry("x")) == NO_BITS + "\n\n" + entry("x")
-    tables = "".join(f"static const float {name}[2] = {{\n    {name}.0f, 1.0f\n}};\n\n" for name in ("k1", "k2"))
-    assert without_unused(HELPERS + tables + entry("x")) == NO_BITS + "\n\n" + tables + entry("x")
-
-
-def test_types_macros_and_what_stands_around_them_go_too() -> None:
-    choice = "/* Half of it. */\n#if defined(__clang__)\n#define HALF 0.5f\n#else\n#define HALF .5f\n#endif\n"
-    text = f"typedef float number; /* one */\n{choice}\n"
-    assert without_unused(text + entry("x")) == "\n" + entry("x")
-    assert without_unused(text + entry("x * HALF")) == f"{choice}\n" + entry("x * HALF")
-    assert without_unused(text + entry("(number)x")) == "typedef float number; /* one */\n\n" + entry("(number)x")
+@pytest.mark.parametrize("half", [None, *STORED.values()], ids=lambda half: half.name if half else "plain")
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_head_has_what_is_named_and_what_that_stands_on(target: str, half: Format | None) -> None:
+    """Word by word and width by width: each name that a head of it uses is declared in it, and used by it or wanted."""
+    row = TARGETS[target]
+    for n in row.lanes("float32"):
+        for word in vectors.SEVERAL if n > 1 else vectors.ONE:
+            if word.endswith("_half") and half is None:
+                continue
+            text = Head(row, COMPUTED["float32"], row.lanes("float32"), half).text([f"v{n}{word}"])
+            defined = set(
+                re.findall(
+                    r"^#define (\w+)|^static inline \w+ (\w+)\(|^ *typedef [^;]*?(\w+)(?: __att[^;]*)?;", text, re.M
+                )
+            )
+            names = {name for found in defined for name in found if name}
+            assert f"v{n}{word}" in names, text
+            used = {name for name in words(text) if re.match(r"v\d", name) and not name.startswith("vec")}
+            assert used <= names, text
+            for name in names - {f"v{n}{word}", f"v{n}"}:
+                assert len(re.findall(rf"\b{name}\b", text)) > 1, (name, text)
 
 
 @pytest.mark.compiles

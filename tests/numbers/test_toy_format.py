@@ -45,10 +45,10 @@ TEXTS = {
 
 /* Weights are stored as q6, 64ths: vN_load_half(p) makes floats of N of them, vN_set1_half(p) of one for all lanes. */
 #define v1_load_half(p) ((float)(int8_t)*(p) * 0.015625f)
-{% for n in half_loads if n > 1 %}
+{% for n in wanted.load_half if n > 1 %}
 #define v{{ n }}_load_half(p) ((v{{ n }}){ {% for i in range(n) %}v1_load_half((p) + {{ i }}), {% endfor %} })
 {% endfor %}
-{% for n in half_sets %}
+{% for n in wanted.set1_half %}
 #define v{{ n }}_set1_half(p) (v1_load_half(p) - (v{{ n }}){0})
 {% endfor %}
 """

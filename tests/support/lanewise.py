@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from codegen.emission import cformat, render
+from codegen.emission import vectors
+from codegen.emission.heads import Head
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED
 from codegen.problem.targets import Target
@@ -43,26 +44,30 @@ class Loop:
     dtype: str
     lanes: int
     result: str
-    text: str = ""  # C functions that `result` calls, rendered for this dtype and these lanes
+    text: str = ""  # C functions that `result` calls
+    activation: Activation | None = None
+    slope: bool = False  # of the activation
 
 
 def activation_loop(activation: Activation, target: Target, dtype: str, lanes: int) -> Loop:
-    act = cformat.identifier(activation.name)
-    text = _template("activations/activation.c.j2", target, dtype, lanes, activation=activation, act=act)
-    name = f"{activation.name}_{abs(hash(activation)):x}"
-    return Loop(name, dtype, lanes, f"v{lanes}_{activation.name}(v{lanes}_load(x + i))", text)
+    return _curve(activation, target, dtype, lanes, slope=False)
 
 
 def slope_loop(activation: Activation, target: Target, dtype: str, lanes: int) -> Loop:
     """The same for the activation's derivative."""
-    act = cformat.identifier(activation.name)
-    text = _template("activations/slope.c.j2", target, dtype, lanes, activation=activation, act=act)
-    name = f"{activation.name}_slope_{abs(hash(activation)):x}"
-    return Loop(name, dtype, lanes, f"v{lanes}_{activation.name}_slope(v{lanes}_load(x + i))", text)
+    return _curve(activation, target, dtype, lanes, slope=True)
+
+
+def _curve(activation: Activation, target: Target, dtype: str, lanes: int, *, slope: bool) -> Loop:
+    word = f"{activation.name}{'_slope' * slope}"
+    name = f"{word}_{abs(hash(activation)):x}"
+    return Loop(name, dtype, lanes, f"v{lanes}_{word}(v{lanes}_load(x + i))", activation=activation, slope=slope)
 
 
 def header(target: Target, dtype: str, *lanes: int) -> str:
-    return _template(f"simd/{target.name}.h.j2", target, dtype, *lanes)
+    """All of the spelling."""
+    names = [f"v{n}{word}" for n in lanes for word in vectors.SEVERAL]
+    return Head(target, COMPUTED[dtype], lanes).text([*names, "hold"])
 
 
 def run(
@@ -108,14 +113,10 @@ static void {name}(const void *from, void *to)
         v{loop.lanes}_store(y + i, {loop.result});
 }}
 """
-        text = header(target, loop.dtype, loop.lanes) + loop.text + body
+        _, names = vectors.finished(vectors.marked(loop.text + body))
+        head = Head(target, COMPUTED[loop.dtype], (loop.lanes,), activation=loop.activation, slope=loop.slope)
+        text = f"{head.text(names)}\n{loop.text}{body}"
         parts.append(re.sub(r"\bv(\d+)(?=\b|_|u\b)", rf"{name}_v\1", text))
         rows.append(f"    {{{width}, {name}}},\n")
     table = "static const struct { size_t bytes; void (*run)(const void *, void *); } runs[] = {\n"
     return "".join((*parts, "\n", table, *rows, "};\n", MAIN.replace("COUNT", str(count))))
-
-
-def _template(path: str, target: Target, dtype: str, *lanes: int, **more: object) -> str:
-    environment = render._environment()
-    given = {"half": None, **more}
-    return environment.get_template(path).render(target=target, dtype=COMPUTED[dtype], lanes=lanes, **given)

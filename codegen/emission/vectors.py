@@ -1,0 +1,104 @@
+"""The names of the vector spelling: each stands in a text between two marks, until the text is finished.
+
+So a text itself tells what must be declared before it, whatever has been made of it on the way. Marks are printed by
+`spelled`, and by every template, where `vN_word` is written as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from codegen.problem.targets import Target
+
+__all__ = ["NOTHING", "Wanted", "finished", "marked", "spelled", "wanted"]
+
+BEGIN, END = "\x01", "\x02"
+_PRINTED = r"\{\{ [\w.]+ \}\}"
+_IN_A_TEMPLATE = re.compile(rf"\bv(?:\d+|{_PRINTED})(?:\w|{_PRINTED})*|\bhold(?=\(\))")
+
+SEVERAL = {  # what each word is written with, of a vector of several numbers; templates/simd/
+    "_load": ("_any",),
+    "_store": ("_any",),
+    "_set1": ("",),
+    "_strided": ("",),
+    "_bits": ("u",),
+    "_number": ("",),
+    "_abs": ("_bits", "_number"),
+    "_copysign": ("_bits", "_number"),
+    "_where": ("", "_bits", "_number"),
+    "_min": ("", "_bits", "_number"),
+    "_max": ("", "_bits", "_number"),
+    "_excess": ("", "_bits", "_number"),
+    "_fma": (),
+    "_any": (),
+    "_load_half": ("",),
+    "_set1_half": ("",),
+    "u": (),
+    "": (),
+}
+ONE = {word: below for word, below in SEVERAL.items() if word not in ("_any", "_set1_half")}  # there is none of one
+ONE |= {"_load": (), "_store": (), "_set1": (), "_strided": (), "_bits": ("", "u"), "_number": ("", "u")}
+ONE |= {"_load_half": (), "_where": (), "_min": ("",), "_max": ("",)}
+FUSED = {"_excess": ("_fma",)}  # where a product and a sum are rounded once
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The names that a file's text uses, and what these stand on. Of each word the widths, the widest first."""
+
+    widths: dict[str, tuple[int, ...]]
+    hold: bool
+
+    def __getattr__(self, word: str) -> tuple[int, ...]:
+        """`wanted.fma` are the widths of `vN_fma`; `type` those of `vN` itself, `u` of `vNu`."""
+        known = {"type": "", "u": "u"}.get(word, f"_{word}")
+        if known not in SEVERAL:
+            raise AttributeError(word)
+        return self.widths.get(known, ())
+
+    @property
+    def memory(self) -> bool:
+        """Whether a vector, or one number in its place, is named, loaded or stored."""
+        return any(self.widths.get(word) for word in ("", "_any", "_load", "_store", "_set1", "_strided"))
+
+
+NOTHING = Wanted({}, hold=False)
+
+
+def spelled(lanes: int, word: str = "") -> str:
+    """`vN`, or `vN` and the word, marked."""
+    return f"{BEGIN}v{lanes}{word}{END}"
+
+
+def marked(template: str) -> str:
+    """The text of a template in which each name of the spelling is marked, what is printed in it included."""
+    return _IN_A_TEMPLATE.sub(lambda found: f"{BEGIN}{found[0]}{END}", template)
+
+
+def finished(text: str) -> tuple[str, frozenset[str]]:
+    """The text without its marks, and the names that were marked."""
+    first, *rest = text.split(BEGIN)
+    kept, names = [first], set[str]()
+    for part in rest:
+        word, _, after = part.partition(END)
+        names.add(word)
+        kept += (word, after)
+    return "".join(kept), frozenset(names)
+
+
+def wanted(names: Iterable[str], lanes: Iterable[int], target: Target) -> Wanted:
+    """What must be declared for `names`, of vectors of `lanes` numbers."""
+    used, widths = set(names), dict[str, list[int]]()
+    for n in sorted(set(lanes), reverse=True):
+        below = (SEVERAL if n > 1 else ONE) | (FUSED if target.fma else {})
+        waiting = {word for word in below if f"v{n}{word}" in used}
+        found = set[str]()
+        while waiting:
+            word = waiting.pop()
+            found.add(word)
+            waiting |= set(below[word]) - found
+        for word in found:
+            widths.setdefault(word, []).append(n)
+    return Wanted({word: tuple(found) for word, found in widths.items()}, "hold" in used)
