@@ -155,6 +155,24 @@ def line(module: str) -> int:
     raise AssertionError(f"codegen/{room(module)} stands in no line: give it one in docs/design.md and in this test")
 
 
+READS_TEXT = {  # modules that write C and yet search or replace in a text, each with the reason
+    "emission.cformat": "names and comments come from outside: they are checked and escaped; lines are folded",
+    "emission.registry": "the name of an algorithm from outside is checked",
+    "emission.vectors": "names of the vector spelling are marked in a template's text, before it is compiled",
+}
+
+
+def test_no_c_is_read_back() -> None:
+    """What C uses is known from values: no regular expression, no `replace`, in what writes it or builds it in."""
+    found = set()
+    for name, path in MODULES:
+        if room(name) in ("emission", "gradients") or name == "machine.extension_module":
+            tree = ast.parse(path.read_text("utf-8"))
+            words = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+            found |= {name} if "re" in imports(path) or words & {"replace", "translate"} else set()
+    assert found == set(READS_TEXT)
+
+
 INSIDE = [(name, path) for name, path in MODULES if room(name) not in {*FACES, "codegen"}]
 
 
