@@ -111,8 +111,8 @@ from codegen.cli import main as cli
 from codegen.language import parser
 words = ["examples/wake_word.conv", "-o", sys.argv[1]]
 assert cli.main(words) == 0
-from codegen.emission import render
-render._environment.cache_clear()
+from codegen.emission import heads
+heads.templates.cache_clear()
 jinja2.Environment.compile = None
 assert cli.main(words) == 0
 print("numpy" in sys.modules)
