@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def test_the_first_failure_ends_what_has_not_begun() -> None:
         ran.append(number)
         if number == 1:
             raise ToolchainError("no room")
+        time.sleep(0.005 * (number > 1))  # so that the failure is seen before all are begun
 
     with pytest.raises(ToolchainError, match="no room"):
         warming.make_all([partial(task, number) for number in range(1000)], 1)
