@@ -27,7 +27,7 @@ from tests.support.lanewise import activation_loop, run
 
 Need = Callable[..., Any]
 NEEDED = {"threshold": (0.25, -7.0)}  # what must be written where Keras has no default
-ELEMENTWISE = [row for row in ROWS if not row.rowwise]  # for the others see tests/planning/test_rowwise.py
+ELEMENTWISE = [row for row in ROWS if not row.rowwise]  # for the others see tests/kernels/test_rowwise.py
 PLAIN = [activations.get(Call(row.name, NEEDED.get(row.name, ()))) for row in ELEMENTWISE]
 MODELS = [
     *PLAIN,

@@ -23,7 +23,7 @@ DIM = Row(
     (1.0, 1.0),
     options=(Option("factor", 0.25, real()),),
     aliases=("dimmed",),
-    derivative=Derivative(lambda x, factor: np.full_like(x, factor), (1.0, 1.0), needs=()),
+    derivative=Derivative(lambda x, factor: np.full_like(x, factor), (1.0, 1.0)),
 )
 TEXTS = {
     "activations/dim.c.j2": """\

@@ -68,7 +68,7 @@ class Activation:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What its C text stands on: words of templates/simd/lanewise.h.j2 and templates/activations/exp.c.j2."""
+        """What its C text is made of beside the vector spelling: words of templates/activations/exp.c.j2, or a root."""
         return row(self).needs
 
     @property

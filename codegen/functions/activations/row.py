@@ -26,12 +26,12 @@ class Derivative:
     """What there is to know about f'.
 
     `reference(x, *options)` computes it in x's dtype. `units` bounds the error of its C text for (float32, float64), in
-    units of eps·max(1, |f'(x)|), eps = 2**-23 or 2**-52: for any x, on every target. What it stands on is `needs`.
+    units of eps·max(1, |f'(x)|), eps = 2**-23 or 2**-52: for any x, on every target. `needs` as a Row's.
     """
 
     reference: Callable[..., Any]
     units: tuple[float, float] = (0.0, 0.0)
-    needs: tuple[str, ...] = ("where",)
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Row:
     `reference(x, *options)` computes it in x's dtype; `slope(*options)` is the largest |f'|. `ulps` bounds the error of
     the C text for (float32, float64), in units in the last place of the exact result, for any x, denormal results
     included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
-    the text makes no error at all. `rowwise`: it takes a whole row,
+    the text makes no error at all. `needs` are words of templates/activations/exp.c.j2: what the text is made of beside
+    the vector spelling, and `root` for one of its own. `rowwise`: it takes a whole row,
     all filters of one output step, and has no derivative here; `bound` is then how far its C text may be off, given the
     sums and their error, and `shares` is how many sums make one output.
     """

@@ -118,7 +118,7 @@ def _glu_bound(z: Array, error: Array, unit: float) -> Array:
 
 
 _AXIS = (Option("axis", -1, _axis),)
-_POWER = ("bits", "max", "power")
+_POWER = ("power",)
 
 
 def _steepest(*options: object) -> float:
@@ -134,7 +134,7 @@ ROWWISE: tuple[Row, ...] = (
         sparsemax,
         _steepest,
         (0.0, 0.0),
-        ("bits", "max", "where"),
+        (),
         _AXIS,
         rowwise=True,
         bound=_sparsemax_bound,
@@ -144,7 +144,7 @@ ROWWISE: tuple[Row, ...] = (
         glu,
         _steepest,
         (0.0, 0.0),
-        ("bits", "min", "max", "power"),
+        _POWER,
         _AXIS,
         rowwise=True,
         bound=_glu_bound,
