@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from codegen.emission import kernel_layouts
-from codegen.emission.cformat import literal, nest
+from codegen.emission import kernel_layouts, straight_line
+from codegen.emission.cformat import nest
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -24,15 +23,13 @@ from codegen.emission.microkernel import (
     step_by,
 )
 from codegen.emission.tile_walk import walk
-from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.numbers.formats import Format
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
-from codegen.planning.transforms.expressions import Code, Statement
+from codegen.planning.transforms.expressions import Code
 
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
@@ -174,10 +171,10 @@ def _forward(plan: KernelPlan[Schedule], code: Code, schedule: Schedule, several
     at = (int(several), "c")
     loads = {f"x{i}": spell.load(f"row[{i}]", at) for i in range(code.inputs)}
 
-    def store(point: int, value: str | None) -> str:
-        return spell.store("v", (point * schedule.stride, at), value or spell.broadcast("0"), None)
+    def store(point: int, value: str | None) -> tuple[str]:
+        return (spell.store("v", (point * schedule.stride, at), value or spell.broadcast("0"), None),)
 
-    return _lines(plan, code, spell, loads, store)
+    return straight_line.lines(plan.problem.format, code, spell, loads, store)
 
 
 def _inverse(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:
@@ -188,69 +185,19 @@ def _inverse(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tupl
 
     act, later = act_name(plan.problem), is_long(plan.problem)
 
-    def store(output: int, value: str | None) -> str:
+    def store(output: int, value: str | None) -> tuple[str]:
         total = f"{value} + b" if plan.problem.bias else str(value)
         if later:
-            return spell.store("sums", (output * spell.lanes,), total, None)
-        return spell.store(f"row[{output}]", (0,), total, act)
+            return (spell.store("sums", (output * spell.lanes,), total, None),)
+        return (spell.store(f"row[{output}]", (0,), total, act),)
 
-    lines = _lines(plan, code, spell, loads, store)
+    lines = straight_line.lines(plan.problem.format, code, spell, loads, store)
     if not later:
         return lines
     outputs = len(code.results)
     last = spell.store("row[i]", (0,), spell.load("sums", (spell.lanes, "i")), act)
     sums = f"{spell.c} sums[{outputs * spell.lanes}]; /* for the activation, a vector at a time */"
     return (sums, *lines, count_loop("i", 0, outputs), f"    {last}")
-
-
-def _lines(
-    plan: KernelPlan[Schedule],
-    code: Code,
-    spell: Spelling,
-    loads: dict[str, str],
-    store: Callable[[int, str | None], str],
-) -> tuple[str, ...]:
-    """The code as C, each load right before its first use and each store right after its value."""
-    dtype = plan.problem.format
-    wanted: dict[str | None, list[int]] = {}
-    for i, name in enumerate(code.results):
-        wanted.setdefault(name, []).append(i)
-    lines: list[str] = []
-    loaded: set[str] = set()
-
-    def fetch(name: str) -> None:
-        if name in loads and name not in loaded:
-            loaded.add(name)
-            lines.append(f"const {spell.type} {name} = {loads[name]};")
-            lines.extend(store(i, name) for i in wanted.get(name, ()))
-
-    for statement in code.statements:
-        for operand in statement.operands:
-            fetch(operand)
-        lines.append(f"const {spell.type} {statement.target} = {_value(statement, spell, dtype)};")
-        lines.extend(store(i, statement.target) for i in wanted.get(statement.target, ()))
-    for name in wanted:
-        if name is None:
-            lines.extend(store(i, None) for i in wanted[None])
-        elif name not in loaded:
-            fetch(name)
-    return tuple(lines)
-
-
-def _value(s: Statement, spell: Spelling, dtype: Format) -> str:
-    a, b = s.operands[0], s.operands[-1]
-    factor = spell.broadcast(literal(s.factor, dtype))
-    match s.kind:
-        case "add" | "sub":
-            return f"{a} {'+' if s.kind == 'add' else '-'} {b}"
-        case "neg":
-            return f"-{a}"
-        case "scale":
-            return f"{factor} * {a}"
-    sign = "-" if s.kind == "fms" else ""
-    if spell.plain:
-        return f"{factor} * {a} {sign or '+'} {b}"
-    return f"{spelled(spell.lanes, '_fma')}({factor}, {a}, {sign}{b})"
 
 
 WRITER = Writer(template="bilinear.c.j2", view=view, lanes=lanes, packing=kernel_layouts.transformed)

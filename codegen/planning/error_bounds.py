@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.numbers.formats import Format
 from codegen.numbers.storage import AS_COMPUTED, rounded
+from codegen.planning.transforms import normwise
+from codegen.planning.transforms.normwise import Blockwise
 from codegen.planning.transforms.worst import worst
 from codegen.problem import reference
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from codegen.planning.ask import Accuracy
     from codegen.planning.plan import KernelPlan, Transformed
+    from codegen.problem.conv_problem import ConvProblem
 
     Array = NDArray[Any]
 
@@ -69,7 +72,12 @@ def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Arra
     weights = np.abs(np.asarray(kernel, np.float64)).max(axis=(0, 1))
     added = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
-        parts = [_of(*each, dtype, largest, samples, weights) for each in _transforms(plan)]
+        parts = [
+            _of_blocks(used, problem, of, x, kernel, largest)
+            if isinstance(used, Blockwise)
+            else _of(used, of.group_channels, dtype, largest, samples, weights)
+            for used, of in _transforms(plan)
+        ]
         rounding, reached = (np.max(some, axis=0) for some in zip(*parts, strict=True))
         direct = terms / (1 - terms * dtype.unit) * (dtype.unit * largest + dtype.least)
         allowed = SECOND_ORDER * (np.maximum(rounding, direct) + dtype.unit * (largest + added))
@@ -92,10 +100,24 @@ def _of(
     return lost, np.maximum(np.maximum(*reached[:2]), reached[2])
 
 
-def _transforms(plan: KernelPlan) -> Iterator[tuple[Transformed, int]]:
-    """The transforms of the plan and its parts, each with the channels that are summed over."""
+def _of_blocks(
+    used: Blockwise, problem: ConvProblem, of: ConvProblem, x: Array, kernel: Array, largest: Array
+) -> tuple[Array, Array]:
+    """The same of blocks: by the norms of x and of the kernel where the problem is that `of` the blocks."""
+    import numpy as np
+
+    samples, taps = np.asarray(x, np.float64), np.asarray(kernel, np.float64)
+    alike = replace(of, steps=problem.steps, pad_left=problem.pad_left, pad_right=problem.pad_right)
+    alike = replace(alike, centred=problem.centred, channels_last=problem.channels_last)
+    if alike == problem:
+        return normwise.lost(used, problem, samples if problem.channels_last else samples.swapaxes(1, 2), taps)
+    return normwise.lost_of(used, problem.format, largest, np.abs(samples).max(initial=0), np.abs(taps).max(initial=0))
+
+
+def _transforms(plan: KernelPlan) -> Iterator[tuple[Transformed | Blockwise, ConvProblem]]:
+    """The transforms of the plan and its parts, each with the problem that it serves."""
     if plan.algorithm.transformed:
-        yield plan.algorithm.transformed(plan.schedule), plan.problem.group_channels
+        yield plan.algorithm.transformed(plan.schedule), plan.problem
     for part in plan.parts:
         yield from _transforms(part)
 

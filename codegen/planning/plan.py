@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from typing_extensions import TypeVar  # for the default, which that of `typing` has from Python 3.13 on
 
+    from codegen.planning.transforms.normwise import Blockwise
     from codegen.planning.transforms.transform import Transform
 
     S = TypeVar("S", default=Any)
@@ -116,7 +117,7 @@ class Algorithm(Generic[S, P]):
     problems: tuple[type[Problem], ...] = (ConvProblem,)
     segments: Callable[[S], tuple[int, ...]] = _nothing
     inner_outputs: Callable[[S], int] = _one
-    transformed: Callable[[S], Transformed] | None = None  # where the sums go through a transform, and so the weights
+    transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps
     serves_rows: bool = False  # activations of all filters of an output step together

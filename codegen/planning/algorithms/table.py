@@ -10,6 +10,7 @@ from codegen.planning.algorithms import (
     direct_filters,
     direct_steps,
     fft,
+    overlap_save,
     relayout,
     rolled,
     row_activation,
@@ -31,6 +32,7 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         depthwise.ALGORITHM,
         winograd.ALGORITHM,
         fft.ALGORITHM,
+        overlap_save.ALGORITHM,
         signal_as_channels.ALGORITHM,  # from here on: rewritten to others' problems
         relayout.ALGORITHM,
         strides_as_channels.ALGORITHM,

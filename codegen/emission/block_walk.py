@@ -1,0 +1,165 @@
+"""The walk of `overlap_save` over rounds of blocks: where samples come from and outputs go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.emission.cformat import ceil_over, times
+from codegen.emission.lengths import left_of, outs_of, steps_of
+from codegen.emission.microkernel import Spelling, count_loop, index, offset
+from codegen.planning.algorithms.overlap_save_schedule import Schedule
+from codegen.planning.plan import KernelPlan
+
+Terms = list[int | tuple[int, str]]
+
+
+def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
+    """The template's variables of the walk."""
+    s, p = plan.schedule, plan.problem
+    prefix = f"{name}_" if plan.weights == "baked" else ""
+    packed = s.bins * s.sources * s.parts * 2 * s.weight_lanes
+    filters, grouped = p.group_filters, s.chunks > 1
+    phase: Terms = [(1, "phase")] * (p.dilation > 1)
+    spectra, sums, wave, panel, _ = s.numbers
+    return {
+        **_counts(plan),
+        **_moves(plan),
+        "dilated": p.dilation > 1,
+        "grouped": grouped,
+        "partial": _partial(plan),
+        "part": f"chunk / rounds{f' / {p.dilation}' if p.dilation > 1 else ''}",
+        "last_group": p.groups - s.width,
+        "places": (spectra, sums, wave, panel),
+        "held_up": s.held - 1,
+        "parts_up": s.parts + s.held - 2,
+        "source_heads": [count_loop("source", 0, s.sources)] * (s.sources > 1),
+        "filter_heads": [count_loop("o", 0, filters)] * (filters > 1),
+        "source_x": _source(plan),
+        "sample": _sample(plan),
+        "spectra_at": offset("spectra", *[(s.size * 2 * s.pitch, "source")] * (s.sources > 1), (s.lanes, "v")),
+        "weights": offset(f"{prefix}kernel", *[(filters * packed, "part")] * grouped, *[(packed, "o")] * (filters > 1)),
+        "biases": _biases(plan, f"{prefix}bias"),
+        "output": index((p.dilation * s.hop, "block"), *phase),
+        "rest": ceil_over(f"{outs_of(p)} - t", p.dilation),
+        "outs_now": outs_of(p),
+        "steps_now": steps_of(p),
+        "y_at": _output(plan),
+        "kept_rows": s.sources * s.size * 2,
+        "keep": _kept(plan),
+    }
+
+
+def _counts(plan: KernelPlan[Schedule]) -> dict[str, Any]:
+    """The blocks of half the signal, the rounds and the chunks of the work: numbers, or C."""
+    s, p = plan.schedule, plan.problem
+    turns = s.chunks * p.dilation
+    if p.steps is None:
+        half = ceil_over(ceil_over("outs", p.dilation * s.hop), 2)
+        return {"half": half, "rounds": ceil_over("half", s.blocks), "chunk_count": times(turns, "rounds")}
+    blocks = -(-p.out_steps(p.steps) // (p.dilation * s.hop))
+    half_now = -(-blocks // 2)
+    rounds = -(-half_now // s.blocks)
+    return {"half": half_now, "rounds": rounds, "chunk_count": turns * rounds}
+
+
+def _partial(plan: KernelPlan[Schedule]) -> bool:
+    """Whether the last chunk of the groups overlaps the one before."""
+    s, p = plan.schedule, plan.problem
+    return s.chunks > 1 and p.groups % s.width > 0
+
+
+def _kept(plan: KernelPlan[Schedule]) -> str:
+    """A vector of the blocks that the next round needs, brought to the front of its row."""
+    s = plan.schedule
+    spell = Spelling.of(plan, s.lanes)
+    return spell.store("row", ((s.lanes, "v"),), spell.load("row", (s.lanes, "v"), s.columns * s.lanes), None)
+
+
+def _group(plan: KernelPlan[Schedule]) -> str:
+    """The first group of a chunk, `0` where there is one chunk."""
+    return "group" if plan.schedule.chunks > 1 else "0"
+
+
+def _sum(terms: Terms) -> Terms:
+    """The terms that are not 0."""
+    return [term for term in terms if term not in (0, (1, "0"))]
+
+
+def _source(plan: KernelPlan[Schedule]) -> str:
+    """The first number of a source's channel of the chunk's first group."""
+    p = plan.problem
+    channel: Terms = [(p.group_channels, _group(plan))] if _group(plan) != "0" else []
+    if p.group_channels > 1:
+        channel.append((1, f"source / {p.stride}" if p.stride > 1 else "source"))
+    if p.channels_last or not channel:
+        return offset("x", *channel)
+    return offset("x", (1, f"{steps_of(p)} * ({index(*channel)})"))
+
+
+def _sample(plan: KernelPlan[Schedule]) -> str:
+    """The sample of a block's first tap: its source's phase of the stride, its own of the dilation."""
+    s, p, left = plan.schedule, plan.problem, left_of(plan.problem)
+    source = f"source % {p.stride}" if p.group_channels > 1 else "source"
+    terms: Terms = [(p.stride * p.dilation * s.hop, "block"), *[(1, "phase")] * (p.dilation > 1)]
+    terms += [(1, source)] * (p.stride > 1)
+    return index(*terms, -int(left) if left.isdigit() else (-1, left))
+
+
+def _biases(plan: KernelPlan[Schedule], bias: str) -> str:
+    """The bias of lane l."""
+    s, p = plan.schedule, plan.problem
+    lane = f"l % {s.width}" if s.width > 1 else ""
+    group = " + ".join(term for term in (_group(plan).replace("0", ""), lane) if term)
+    terms: Terms = [(p.group_filters, f"({group})" if " " in group and p.group_filters > 1 else group)] if group else []
+    value = f"{bias}[{index(*terms, *[(1, 'o')] * (p.group_filters > 1))}]"
+    return f"{lane} < {p.groups} ? {value} : 0" if p.groups < s.width else value
+
+
+def _output(plan: KernelPlan[Schedule]) -> str:
+    """Output t of the chunk's first group."""
+    p, group = plan.problem, _group(plan)
+    filter_: Terms = [(p.group_filters, group)] if group != "0" else []
+    filter_ += [(1, "o")] * (p.group_filters > 1)
+    if p.channels_last or not filter_:
+        return offset("y", (p.filters if p.channels_last else 1, "t"), *filter_)
+    return offset("y", (1, "t"), (1, f"{outs_of(p)} * ({index(*filter_)})"))
+
+
+def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
+    """The lines that copy the numbers of a sample to its lanes, or zeros, and those of an output from there."""
+    s, p = plan.schedule, plan.problem
+    spell, live = Spelling.of(plan, s.width), min(s.width, p.groups)
+    vector = s.width in plan.target.lanes(p.dtype)
+    whole = p.channels_last and live == s.width and vector
+    into = [f"to[{c}] = x[{_number(plan, 't', c, inputs=True)}];" for c in range(live)]
+    zeros = [f"to[{c}] = 0;" for c in range(s.width)]
+    into += zeros[live:]
+    out = [f"y[{_number(plan, 'i', c, inputs=False)}] = from[{c}];" for c in range(live)]
+    if whole and p.group_channels == 1:
+        into = [spell.store("to", (0,), spell.load("x", (p.channels, "t")), None)]
+    if _partial(plan):
+        number = _number(plan, "i", 1, inputs=False, lane="c")
+        out = [count_loop("c", "skip", s.width), f"    y[{number}] = from[c];"]
+    elif whole and p.group_filters == 1:
+        out = [spell.store("y", ((p.filters * p.dilation, "i"),), spell.load("from", 0), None)]
+    return {
+        "place": index((2 * s.column, "i"), (s.lanes, f"(i / {s.across})")),
+        "step": times(p.stride * p.dilation, "i"),
+        "into": into,
+        "zeros": [spell.store("to", (0,), spell.broadcast("0"), None)] if vector else zeros,
+        "out": out,
+        "outs_apart": p.steps is None and not p.channels_last and live > 1,
+    }
+
+
+def _number(plan: KernelPlan[Schedule], step: str, c: int, *, inputs: bool, lane: str = "") -> str:
+    """Where the number of lane c of a step stands; of `lane`, a variable, if one is given."""
+    p = plan.problem
+    each, row = (p.group_channels, p.channels) if inputs else (p.group_filters, p.filters)
+    length, apart = (steps_of(p) if inputs else outs_of(p)), 1 if inputs else p.dilation
+    if p.channels_last:
+        return index((row * apart, step), (each, lane) if lane else each * c)
+    if lane:
+        return index((apart, step), (1, f"{times(each, length)} * {lane}"))
+    known = length.isdigit()
+    return index((apart, step), *[each * c * int(length)] if known else [(each * c, length)])

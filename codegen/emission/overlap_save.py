@@ -1,0 +1,180 @@
+"""What `templates/overlap_save.c.j2` prints: the codelets of both levels, the walk over rounds of blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.emission import cformat, straight_line
+from codegen.emission.block_walk import walk
+from codegen.emission.microkernel import Spelling, act_name, count_loop, index, is_long
+from codegen.emission.straight_line import Store
+from codegen.emission.vectors import spelled
+from codegen.emission.writer import Writer
+from codegen.planning.algorithms.overlap_save_schedule import Schedule
+from codegen.planning.plan import KernelPlan
+from codegen.planning.transforms.complex_fourier import codelet, turns
+
+Place = tuple[int | tuple[int, str], ...]
+
+
+def lanes(plan: KernelPlan[Schedule]) -> set[int]:
+    """The vector widths in use."""
+    schedule = plan.schedule
+    return {schedule.lanes} | {schedule.width} & set(plan.target.lanes(plan.problem.dtype))
+
+
+def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    schedule, p = plan.schedule, plan.problem
+    spell = Spelling.of(plan, schedule.lanes)
+    return walk(plan, name) | {
+        "schedule": schedule,
+        "vector": spell.type,
+        "bias_load": spell.load("bias", 0),
+        "turns": cformat.table(turns(schedule.rows, schedule.across), p.format),
+        "turn_count": 2 * schedule.size,
+        "first": _first(plan, spell, name),
+        "second": _second(plan, spell),
+        "back": _back(plan, spell, name),
+        "last": _last(plan, spell, name),
+        "products": _products(schedule, spell),
+    }
+
+
+def _first(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
+    """Samples j, across + j, … of a panel to the bins of the first level, turned."""
+    s = plan.schedule
+
+    def at(i: int, part: int) -> Place:
+        later, row = divmod(i, s.rows // 2)
+        return (2 * s.column, "j"), row * s.panel_pitch + part * s.column + later * s.width
+
+    code = codelet(s.rows)
+    loads = {f"x{2 * i + part}": spell.load("panel", *at(i, part)) for i in range(s.rows) for part in (0, 1)}
+    turn = Turn(spell, name, (2, "j"), 2 * s.across, "wave", (2 * s.lanes, "j"), s.wave_pitch, s.lanes)
+    return straight_line.lines(plan.problem.format, code, spell, loads, turn.store(code.results))
+
+
+def _second(plan: KernelPlan[Schedule], spell: Spelling) -> tuple[str, ...]:
+    """Row k of the first level's bins to `across` bins of the spectrum."""
+    s = plan.schedule
+    code = codelet(s.across)
+    loads = {f"x{i}": spell.load("wave", (s.wave_pitch, "k"), i * s.lanes) for i in range(2 * s.across)}
+
+    def store(i: int, value: str | None) -> tuple[str]:
+        return (spell.store("spectra", ((2 * s.across * s.pitch, "k"), i * s.pitch), str(value), None),)
+
+    return straight_line.lines(plan.problem.format, code, spell, loads, store)
+
+
+def _back(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
+    """`across` sums of row k to samples of the second level, turned; imaginary parts stand for real ones from here."""
+    s = plan.schedule
+    code, row = codelet(s.across), (2 * s.across * s.sums_pitch, "k")
+    loads = {f"x{i}": spell.load("sums", row, (i ^ 1) * s.sums_pitch) for i in range(2 * s.across)}
+    turn = Turn(spell, name, (2 * s.across, "k"), 2, "wave", (s.wave_pitch, "k"), 2 * s.lanes, s.lanes)
+    return straight_line.lines(plan.problem.format, code, spell, loads, turn.store(code.results))
+
+
+def _last(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
+    """Samples j of the second level to the outputs j, across + j, … of the first half of each block."""
+    s, p = plan.schedule, plan.problem
+    code, later = codelet(s.rows, s.rows // 2), is_long(p)
+    places = [(k * s.wave_pitch + part * s.lanes) for k in range(s.rows) for part in (0, 1)]
+    loads = {f"x{i}": spell.load("wave", (2 * s.lanes, "j"), at) for i, at in enumerate(places)}
+    act, row = act_name(p), (2 * s.column, "j")
+
+    def store(i: int, value: str | None) -> tuple[str]:
+        total = f"{value} + b" if p.bias else str(value)
+        at = (row, i // 2 * s.panel_pitch + (1 - i % 2) * s.column)
+        return (spell.store("panel", at, total, None if later else act),)
+
+    lines = straight_line.lines(p.format, code, spell, loads, store)
+    if not later:
+        return lines
+    parts = [((s.panel_pitch, "i"), row, part * s.column) for part in (0, 1)]
+    ends = [f"    {spell.store('panel', at, spell.load('panel', *at), act)}" for at in parts]
+    return (*lines, f"{count_loop('i', 0, s.rows // 2)} {{", *ends, "}")
+
+
+class Turn:
+    """Stores of complex results: result k turned by entry (`turn`, k * `turn_step`) of the table, but for k = 0.
+
+    To `pointer` + (`place`, k * `step`), the imaginary part `apart` after the real one.
+    """
+
+    def __init__(
+        self,
+        spell: Spelling,
+        name: str,
+        turn: tuple[int, str],
+        turn_step: int,
+        pointer: str,
+        place: tuple[int, str],
+        step: int,
+        apart: int,
+    ) -> None:
+        self.spell, self.table, self.turn, self.turn_step = spell, f"{name}_turns", turn, turn_step
+        self.pointer, self.place, self.step, self.apart = pointer, place, step, apart
+
+    def store(self, results: tuple[str | None, ...]) -> Store:
+        """The lines that keep a number, once both of its parts are known."""
+        known: set[int] = set()
+
+        def keep(i: int, value: str | None) -> tuple[str, ...]:
+            known.add(i)
+            k = i // 2
+            if not {2 * k, 2 * k + 1} <= known:
+                return ()
+            return self._stored(k, str(results[2 * k]), str(results[2 * k + 1]))
+
+        return keep
+
+    def _stored(self, k: int, real: str, imaginary: str) -> tuple[str, ...]:
+        spell, at = self.spell, k * self.step
+        values, lines = (real, imaginary), list[str]()
+        if k > 0:
+            c, s = (spell.broadcast(f"{self.table}[{index(self.turn, k * self.turn_step + part)}]") for part in (0, 1))
+            lines = [f"const {spell.type} c{k} = {c}, s{k} = {s};"]
+            values = self._product(f"c{k}", f"s{k}", real, imaginary)
+        stores = (
+            spell.store(self.pointer, (self.place, at + part * self.apart), value, None)
+            for part, value in enumerate(values)
+        )
+        return (*lines, *stores)
+
+    def _product(self, c: str, s: str, real: str, imaginary: str) -> tuple[str, str]:
+        if self.spell.plain:
+            return f"{c} * {real} - {s} * {imaginary}", f"{c} * {imaginary} + {s} * {real}"
+        fma = spelled(self.spell.lanes, "_fma")
+        return f"{fma}({c}, {real}, -({s} * {imaginary}))", f"{fma}({c}, {imaginary}, {s} * {real})"
+
+
+def _products(schedule: Schedule, spell: Spelling) -> dict[str, Any]:
+    """The loops over sources and parts, what stands in them, and what keeps the four sums."""
+    s, wide = schedule, schedule.weight_lanes
+    loops = [("s", s.sources, s.size * 2 * s.pitch, s.parts * 2 * wide), ("p", s.parts, s.width, 2 * wide)]
+    turning = [(name, count, of_x, of_u) for name, count, of_x, of_u in loops if count > 1]
+    x = [*((of_x, name) for name, _, of_x, _ in turning), (s.lanes, "v")]
+    weight = [spell.broadcast(f"u[{i}]") if wide == 1 else spell.load("u", i * wide) for i in (0, 1)]
+    lines = [f"const {spell.type} c = {weight[0]}, d = {weight[1]};"]
+    stores = []
+    for sums, pointer, minus in (("a", "near", "-"), ("b", "far", "")):
+        real, imaginary = (spell.load(pointer, *x, part * s.pitch) for part in (0, 1))
+        lines.append(f"const {spell.type} {sums}x = {real}, {sums}y = {imaginary};")
+        for part, own, other, sign in (("re", "x", "y", minus), ("im", "y", "x", "" if minus else "-")):
+            lines += [spell.update(f"{sums}_{part}", w, f"{sums}{n}") for w, n in (("c", own), (f"{sign}d", other))]
+        for part, apart in (("re", 0), ("im", s.sums_pitch)):
+            stores.append(spell.store(f"to_{pointer}", ((s.lanes, "v"), apart), f"{sums}_{part}", None))
+    return {
+        "heads": [count_loop(name, 0, count) for name, count, _, _ in turning],
+        "weights": index((s.sources * s.parts * 2 * wide, "f"), *((of_u, name) for name, _, _, of_u in turning)),
+        "lines": lines,
+        "stores": stores,
+        "zero": spell.broadcast("0"),
+        "x": 2 * s.pitch,
+        "y": 2 * s.sums_pitch,
+    }
+
+
+WRITER = Writer(template="overlap_save.c.j2", view=view, lanes=lanes)

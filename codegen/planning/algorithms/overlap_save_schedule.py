@@ -1,0 +1,99 @@
+"""How signals go through the workspace of `overlap_save`: what its blocks, spectra and vectors hold, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from codegen.planning.algorithms.bilinear_schedule import odd_lines
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Blocks of `size` samples, half of them new in each, in two halves of the signal: one complex number for both.
+
+    A transform is one of `rows` samples, and one of size / rows. A vector of `lanes` numbers holds `width` neighbouring
+    groups of lanes / width neighbouring blocks; `columns` vectors of them go through the products together. The kernel
+    is `parts` parts, each half a block long, of each of `sources`: the channels of a group, times the stride's phases.
+    Channels beyond a vector come in `chunks`, the last of which may overlap the one before.
+    """
+
+    size: int
+    rows: int
+    lanes: int
+    width: int
+    columns: int
+    parts: int
+    sources: int
+    chunks: int
+
+    @property
+    def hop(self) -> int:
+        """Outputs of a block, taps of a part."""
+        return self.size // 2
+
+    @property
+    def across(self) -> int:
+        """Samples of a transform of the second level."""
+        return self.size // self.rows
+
+    @property
+    def bins(self) -> int:
+        """Bins whose weights are kept: those of the others are their conjugates."""
+        return self.size // 2 + 1
+
+    @property
+    def held(self) -> int:
+        """Blocks in a vector."""
+        return self.lanes // self.width
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of each half of the signal that a round makes."""
+        return self.columns * self.held
+
+    @property
+    def ahead(self) -> int:
+        """Vectors of later blocks that the outputs of a round's blocks read beside these."""
+        return -(-(self.parts - 1) * self.width // self.lanes)
+
+    @property
+    def weight_lanes(self) -> int:
+        """Numbers in a weight as it is packed: one for all lanes where there is one group, else one for each."""
+        return 1 if self.width == 1 else self.lanes
+
+    @property
+    def pitch(self) -> int:
+        """Numbers from a row of real parts to that of the imaginary ones, in the spectra."""
+        return odd_lines((self.columns + self.ahead) * self.lanes)
+
+    @property
+    def sums_pitch(self) -> int:
+        """The same in the sums of products."""
+        return odd_lines(self.columns * self.lanes)
+
+    @property
+    def wave_pitch(self) -> int:
+        """Numbers from one first-level bin to the next, between the levels."""
+        return (2 * self.across + 1) * self.lanes
+
+    @property
+    def column(self) -> int:
+        """Numbers of a panel's row for one half of the signal: a vector, and the next block's samples."""
+        return self.lanes + self.width
+
+    @property
+    def panel_pitch(self) -> int:
+        """Numbers from one run of `across` rows of a panel to the next."""
+        return 2 * self.across * self.column + self.lanes
+
+    @cached_property
+    def numbers(self) -> tuple[int, int, int, int, int]:
+        """Numbers of the workspace's parts: spectra, sums, between the levels, a panel, a vector of biases."""
+        spectra = self.sources * self.size * 2 * self.pitch
+        sums = self.size * 2 * self.sums_pitch
+        return spectra, sums, self.rows * self.wave_pitch, self.rows // 2 * self.panel_pitch, self.lanes
+
+    def place(self, bin_: int) -> int:
+        """Where a bin stands among the spectrum's rows."""
+        return bin_ % self.rows * self.across + bin_ // self.rows
