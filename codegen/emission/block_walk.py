@@ -45,6 +45,8 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "steps_now": steps_of(p),
         "y_at": _output(plan),
         "kept_rows": s.sources * s.size * 2,
+        "kept": s.ahead > 0,
+        "known": "known" if s.ahead else "0",
         "keep": _kept(plan),
     }
 

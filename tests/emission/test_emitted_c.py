@@ -276,6 +276,7 @@ def test_golden(target: str, name: str, update_golden: bool) -> None:
 WAYS = {  # what else is under review: (the layer, the target, the algorithm, the weights, their storage, in slices)
     "winograd": ("tiles", "scalar", "winograd", "packed", "float32", False),
     "fft": ("spectrum", "sse2", "fft", "packed", "float32", False),
+    "overlap_save": ("filters", "sse2", "overlap_save", "packed", "float32", False),
     "relayout": ("turned", "sse2", "relayout", "packed", "float32", False),
     "packed": ("dense", "avx2", "direct_filters", "packed", "float32", False),
     "sliced": ("strided", "scalar", "direct_filters", "argument", "float32", True),
@@ -290,7 +291,9 @@ def test_golden_of_each_way(way: str, update_golden: bool) -> None:
     spec = next(one for one in reader.read((GOLDEN / "golden.conv").read_text()) if one.name == layer)
     asked = pipeline.request(spec, Ask(target_named(target), cast(Weights, weights), "fast", storage, sliced=sliced))
     plan = next(one for one in planner.survey(asked).found if one.algorithm.name == algorithm)
-    source = render(plan, spec.name, banner=banner.lines(spec, plan), with_pack=weights == "packed")
+    source = render(
+        plan, spec.name, banner=banner.lines(spec, plan), with_pack=bool(weights == "packed" and packing.packs(plan))
+    )
     reviewed(GOLDEN / way, source.files, update_golden)
 
 

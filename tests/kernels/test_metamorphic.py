@@ -36,6 +36,7 @@ PROBLEMS = {
     "channels_first": replace(DENSE, channels_last=False),
     "strided_first": replace(DENSE, channels=2, steps=44, kernel_size=4, stride=2, channels_last=False),
     "depthwise": replace(DENSE, filters=12, groups=12),
+    "few": replace(DENSE, channels=6, filters=6, steps=150, kernel_size=40, groups=6, stride=2),
     "signal": replace(DENSE, channels=1, filters=1, steps=150, kernel_size=33),
 }
 CASES = [

@@ -35,6 +35,7 @@ PROBLEMS = {
     "rows": ConvProblem(None, 12, 40, 3, pad_left=1, epilogue=ending(activation=activations.get("softmax"))),
     "halves": ConvProblem(500, 12, 40, 3, channels_last=False, epilogue=ending(activation=activations.get("glu"))),
     "long": ConvProblem(640, 8, 16, 40, pad_left=20, pad_right=19),
+    "few": ConvProblem(None, 19, 19, 40, groups=19, dilation=2, pad_left=78),
 }
 CASES = [
     (name, algorithm)

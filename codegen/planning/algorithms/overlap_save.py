@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIZES = {64: 8, 128: 8, 256: 16, 512: 16, 1024: 32}  # samples of a block: those of a transform of the first level
-COLUMNS = (1, 2, 4, 8)
+LARGEST = 8  # times the kernel's length that a block may be, where a smaller one is long enough
+COLUMNS = (1, 2, 4)
 LEAST_TAPS = 16
 MOST_PARTS = 64
 MOST_SUMMED = 4  # channels of a group, times the stride's phases, and filters of a group
@@ -57,7 +58,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     problem = request.problem
     most_noise = bilinear.MARGIN * MOST_NOISE[request.accuracy] / bilinear.handicap(request)
     plans = []
-    for size in SIZES:
+    for size in (size for size in SIZES if size <= max(min(SIZES), LARGEST * problem.kernel_size // problem.stride)):
         for columns in COLUMNS:
             schedule = _schedule(request, size, columns)
             if schedule.parts > MOST_PARTS or ratio(transformed(schedule), problem.terms) > most_noise:

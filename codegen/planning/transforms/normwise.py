@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LEVEL = 6.0  # units of roundoff that a level of butterflies loses, fused or not, with the rounding of its factors
 TURNED = 3.5  # the same for the turns between the two codelets
-TYPICAL = 0.6  # of a level's rms error, squared, in units of the result's: measured
+TYPICAL = 0.5, 0.2  # of a level, squared, in units of the rms result: at first, and more with each level: measured
 TABLE = 1.01  # of a weight's rounding, for that of the float64 transform that makes it
 
 
@@ -50,7 +50,8 @@ class Blockwise:
 
 def ratio(used: Blockwise, terms: int) -> float:
     """The rms error on standard normal data over direct's (one fused sum of `terms` products)."""
-    squared = 2 * TYPICAL * log2(used.size) + 2 + used.summed
+    levels = log2(used.size)
+    squared = 2 * levels * (TYPICAL[0] + TYPICAL[1] * levels) + 2 + used.summed
     return sqrt(squared / ((terms + 1) / 2))
 
 
