@@ -83,7 +83,10 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
         BILINEAR,
         ("F(4,3)", 3, 1, 24, 6, ((0, 2, 16, 17, 8, (0, 8)),), 4, 1008, 1040, 40, 2, True, False),
     ),
-    "overlap_save": (overlap_save_schedule.Schedule(128, 8, 8, 2, 4, 3, 5, 6), (128, 8, 8, 2, 4, 3, 5, 6)),
+    "overlap_save": (
+        overlap_save_schedule.Schedule(128, 8, 8, 2, 4, 3, 5, 6, 48, 16),
+        (128, 8, 8, 2, 4, 3, 5, 6, 48, 16),
+    ),
     "signal_as_channels": (signal_as_channels.Schedule(16, 128), (16, 128)),
     "relayout": (relayout.Schedule(True, 16, 7, 18, 9, 8, 4), (True, 16, 7, 18, 9, 8, 4)),
     "strides_as_channels": (strides_as_channels.Schedule(4, 25), (4, 25)),

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import bilinear, cost
-from codegen.planning.algorithms.overlap_save_schedule import Schedule
+from codegen.planning.algorithms.bilinear_schedule import odd_lines
+from codegen.planning.algorithms.overlap_save_schedule import Schedule, vectors_ahead
 from codegen.planning.ask import MOST_NOISE
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.planning.transforms.complex_fourier import codelet
 from codegen.planning.transforms.normwise import Blockwise, ratio
-from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,10 +29,9 @@ COLUMNS = (1, 2, 4)
 LEAST_TAPS = 16
 MOST_PARTS = 64
 MOST_SUMMED = 4  # channels of a group, times the stride's phases, and filters of a group
-MOST_WORKSPACE = 8 << 20  # bytes
-MOVED = 1.3  # cycles to copy a number to its lane, or from it
-STATEMENTS_A_CYCLE = 1.6
-SETUP = 500
+TURNED, MOVED = 4, 4  # statements to turn a complex number between the levels; to load and to store one
+PRODUCTS, LOOP = 14, 16  # statements for two bins' products of a vector, loads counted; beside them for each two bins
+MOST_WORKSPACE = 8  # times what the second-level cache holds
 
 
 def why_not(request: Request) -> str | None:
@@ -64,48 +63,54 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
             if schedule.parts > MOST_PARTS or ratio(transformed(schedule), problem.terms) > most_noise:
                 continue
             plan = _plan(request, schedule)
-            if plan.workspace_bytes <= MOST_WORKSPACE:
+            if plan.workspace_bytes <= MOST_WORKSPACE * request.target.core.memory.outer:
                 plans.append(plan)
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
 def _schedule(request: Request, size: int, columns: int) -> Schedule:
-    problem = request.problem
+    problem, core = request.problem, request.target.core
     lanes = request.target.lanes(problem.dtype)[0]
     width = min(lanes, 1 << (problem.groups - 1).bit_length())
     taps = -(-problem.kernel_size // problem.stride)
     parts, sources = -(-taps // (size // 2)), problem.group_channels * problem.stride
-    return Schedule(size, SIZES[size], lanes, width, columns, parts, sources, -(-problem.groups // width))
+    pitches = (odd_lines((columns + ahead) * lanes, core) for ahead in (vectors_ahead(parts, width, lanes), 0))
+    return Schedule(size, SIZES[size], lanes, width, columns, parts, sources, -(-problem.groups // width), *pitches)
 
 
 def _plan(request: Request, schedule: Schedule) -> KernelPlan[Schedule]:
     problem, memory = request.problem, sum(schedule.numbers) * request.problem.item_bytes
-    cycles = SETUP + schedule.chunks * _cycles(problem, schedule)
+    cycles = request.target.core.setup.transform + schedule.chunks * _cycles(request, schedule)
     return KernelPlan(problem, request.ask, ALGORITHM, schedule, Cost(cycles, workspace_bytes=memory))
 
 
-def _cycles(problem: ConvProblem, schedule: Schedule) -> float:
+def _cycles(request: Request, schedule: Schedule) -> float:
     """Cycles of one chunk of the channels."""
+    problem, core, item = request.problem, request.target.core, request.problem.item_bytes
     phases = min(problem.dilation, max(1, cost.outs_told(problem)))
     blocks = -(-cost.outs_told(problem) // (problem.dilation * schedule.hop))
-    half, item = (blocks + 1) // 2, problem.item_bytes
+    half, filters, sums = (blocks + 1) // 2, problem.group_filters, schedule.sources * schedule.parts
     rounds, vectors = -(-half // schedule.blocks), -(-half // schedule.held)
-    speed = STATEMENTS_A_CYCLE / 2 * cost.a_cycle(schedule.lanes * item)
-    first, second = (len(codelet(size).statements) for size in (schedule.rows, schedule.across))
-    pruned = len(codelet(schedule.rows, schedule.rows // 2).statements)
-    turned = 4 * schedule.size
-    both = schedule.across * first + schedule.rows * second + turned + 8 * schedule.size
-    back = schedule.across * pruned + schedule.rows * second + turned + 8 * schedule.size
-    sums = schedule.sources * schedule.parts
-    products = schedule.bins * (8 + sums * 10)
-    moved = 2 * MOVED * schedule.hop
-    inputs, filters = schedule.sources, problem.group_filters
-    into = inputs * (both / speed + moved * schedule.column)
-    out = filters * ((products + back) / speed + moved * schedule.lanes)
+    into, back = _statements(schedule)
+    products = schedule.bins * (LOOP + sums * PRODUCTS)
+    speed = core.pipeline.statements * cost.multiply_adds(core, schedule.lanes * item)
+    run = max(core.moves.alone, schedule.width * core.moves.in_order)  # of the neighbouring groups of a sample
+    moved = 2 * schedule.hop * run
+    inputs = schedule.sources * (into / speed + (schedule.held + 1) * moved)
+    outputs = filters * ((products + back) / speed + schedule.held * moved)
     weights = filters * sums * schedule.bins * 2 * schedule.weight_lanes * item
-    spectra, summed = (numbers * item for numbers in schedule.numbers[:2])
-    traffic = filters * (weights * cost.far(weights) + spectra * cost.far(spectra) + summed * cost.far(summed))
-    return phases * ((vectors + schedule.ahead) * into + vectors * out + rounds * traffic)
+    read = [weights, *(filters * numbers * item for numbers in schedule.numbers[:2])]
+    traffic = sum(size * cost.far(core, size) for size in read)
+    return phases * ((vectors + schedule.ahead) * inputs + vectors * outputs + rounds * traffic)
+
+
+def _statements(schedule: Schedule) -> tuple[int, int]:
+    """Those of a transform of a vector, and of one back, with their loads and stores."""
+    first, second = (len(codelet(size).statements) for size in (schedule.rows, schedule.across))
+    last = len(codelet(schedule.rows, schedule.rows // 2).statements)
+    beside = schedule.size * (TURNED + 2 * MOVED)
+    levels = schedule.rows * second + beside
+    return schedule.across * first + levels, schedule.across * last + levels
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
@@ -163,7 +168,8 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
 def key(schedule: Schedule) -> Key:
     """All of the schedule."""
     vectors = schedule.lanes, schedule.width, schedule.columns
-    return schedule.size, schedule.rows, *vectors, schedule.parts, schedule.sources, schedule.chunks
+    pitches = schedule.pitch, schedule.sums_pitch
+    return schedule.size, schedule.rows, *vectors, schedule.parts, schedule.sources, schedule.chunks, *pitches
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from codegen.planning.algorithms.bilinear_schedule import odd_lines
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -15,7 +13,8 @@ class Schedule:
     A transform is one of `rows` samples, and one of size / rows. A vector of `lanes` numbers holds `width` neighbouring
     groups of lanes / width neighbouring blocks; `columns` vectors of them go through the products together. The kernel
     is `parts` parts, each half a block long, of each of `sources`: the channels of a group, times the stride's phases.
-    Channels beyond a vector come in `chunks`, the last of which may overlap the one before.
+    Channels beyond a vector come in `chunks`, the last of which may overlap the one before. `pitch` are numbers from
+    a row of real parts to that of the imaginary ones in the spectra, `sums_pitch` in the sums of products.
     """
 
     size: int
@@ -26,6 +25,8 @@ class Schedule:
     parts: int
     sources: int
     chunks: int
+    pitch: int
+    sums_pitch: int
 
     @property
     def hop(self) -> int:
@@ -55,22 +56,12 @@ class Schedule:
     @property
     def ahead(self) -> int:
         """Vectors of later blocks that the outputs of a round's blocks read beside these."""
-        return -(-(self.parts - 1) * self.width // self.lanes)
+        return vectors_ahead(self.parts, self.width, self.lanes)
 
     @property
     def weight_lanes(self) -> int:
         """Numbers in a weight as it is packed: one for all lanes where there is one group, else one for each."""
         return 1 if self.width == 1 else self.lanes
-
-    @property
-    def pitch(self) -> int:
-        """Numbers from a row of real parts to that of the imaginary ones, in the spectra."""
-        return odd_lines((self.columns + self.ahead) * self.lanes)
-
-    @property
-    def sums_pitch(self) -> int:
-        """The same in the sums of products."""
-        return odd_lines(self.columns * self.lanes)
 
     @property
     def wave_pitch(self) -> int:
@@ -97,3 +88,8 @@ class Schedule:
     def place(self, bin_: int) -> int:
         """Where a bin stands among the spectrum's rows."""
         return bin_ % self.rows * self.across + bin_ // self.rows
+
+
+def vectors_ahead(parts: int, width: int, lanes: int) -> int:
+    """Vectors that hold `parts` - 1 blocks of `width` groups."""
+    return -(-(parts - 1) * width // lanes)
