@@ -78,19 +78,14 @@ def _kept(plan: KernelPlan[Schedule]) -> str:
 
 
 def _group(plan: KernelPlan[Schedule]) -> str:
-    """The first group of a chunk, `0` where there is one chunk."""
-    return "group" if plan.schedule.chunks > 1 else "0"
-
-
-def _sum(terms: Terms) -> Terms:
-    """The terms that are not 0."""
-    return [term for term in terms if term not in (0, (1, "0"))]
+    """The first group of a chunk; nothing where there is one chunk."""
+    return "group" if plan.schedule.chunks > 1 else ""
 
 
 def _source(plan: KernelPlan[Schedule]) -> str:
     """The first number of a source's channel of the chunk's first group."""
     p = plan.problem
-    channel: Terms = [(p.group_channels, _group(plan))] if _group(plan) != "0" else []
+    channel: Terms = [(p.group_channels, _group(plan))] if _group(plan) else []
     if p.group_channels > 1:
         channel.append((1, f"source / {p.stride}" if p.stride > 1 else "source"))
     if p.channels_last or not channel:
@@ -111,7 +106,7 @@ def _biases(plan: KernelPlan[Schedule], bias: str) -> str:
     """The bias of lane l."""
     s, p = plan.schedule, plan.problem
     lane = f"l % {s.width}" if s.width > 1 else ""
-    group = " + ".join(term for term in (_group(plan).replace("0", ""), lane) if term)
+    group = " + ".join(term for term in (_group(plan), lane) if term)
     terms: Terms = [(p.group_filters, f"({group})" if " " in group and p.group_filters > 1 else group)] if group else []
     value = f"{bias}[{index(*terms, *[(1, 'o')] * (p.group_filters > 1))}]"
     return f"{lane} < {p.groups} ? {value} : 0" if p.groups < s.width else value
@@ -120,7 +115,7 @@ def _biases(plan: KernelPlan[Schedule], bias: str) -> str:
 def _output(plan: KernelPlan[Schedule]) -> str:
     """Output t of the chunk's first group."""
     p, group = plan.problem, _group(plan)
-    filter_: Terms = [(p.group_filters, group)] if group != "0" else []
+    filter_: Terms = [(p.group_filters, group)] if group else []
     filter_ += [(1, "o")] * (p.group_filters > 1)
     if p.channels_last or not filter_:
         return offset("y", (p.filters if p.channels_last else 1, "t"), *filter_)
