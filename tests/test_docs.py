@@ -221,10 +221,10 @@ def test_commands_within_a_sentence_name_what_there_is(page: Path) -> None:
         for path in paths:
             assert (ROOT / path).is_file(), path
         if words[0] == "pytest":
-            words += [] if paths else ["tests/test_house.py"]
+            words += [] if paths else ["tests/test_skips.py"]  # of few tests, perhaps none of them wanted
             asked = [sys.executable, "-m", *words, "--collect-only", "-q", "-p", "no:cacheprovider"]
             done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=120)
-            assert done.returncode == 0, done.stdout
+            assert done.returncode in ((0,) if paths else (0, pytest.ExitCode.NO_TESTS_COLLECTED)), done.stdout
 
 
 def test_the_table_of_what_to_add_names_what_there_is() -> None:

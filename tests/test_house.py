@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -128,17 +129,23 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.j2"))
 LOADED = re.compile(r"f?['\"]codegen\.([\w.]+)\.\{")  # an f-string of a module's name, up to what varies
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a file, which nobody changes."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
 def imports(path: Path, *, for_types: bool = True) -> set[str]:
     """All that a module imports, at the top or late, by `import_module` too; `from a import b` is `a` and `a.b`.
 
     Without `for_types` what stands under `if TYPE_CHECKING:` is left out.
     """
     found = set()
-    tree = ast.parse(path.read_text("utf-8"))
-    guards = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    if not for_types:
-        tree.body = [node for node in tree.body if node not in guards]
-    for node in ast.walk(tree):
+    body = parsed(path).body
+    guards = [node for node in body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    kept = [node for node in body if for_types or node not in guards]
+    for node in ast.walk(ast.Module(kept, [])):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -152,6 +159,7 @@ def imports(path: Path, *, for_types: bool = True) -> set[str]:
     return found
 
 
+@cache
 def arrows(name: str, path: Path) -> set[str]:
     """The modules of the package that a module imports: the deepest that each import names."""
     told = {one.removeprefix("codegen.") for one in imports(path) if one.startswith("codegen.")} & set(NAMES)
@@ -160,7 +168,7 @@ def arrows(name: str, path: Path) -> set[str]:
 
 
 def _defines(name: str) -> bool:
-    return dict(MODULES)[name].name != "__init__.py"
+    return PATHS[NAMES.index(name)].name != "__init__.py"
 
 
 def room(module: str) -> str:
@@ -220,7 +228,7 @@ def test_no_imports_run_in_a_circle() -> None:
 
 @pytest.mark.parametrize("face", sorted(FACES))
 def test_a_face_only_hands_on(face: str) -> None:
-    tree = ast.parse((ROOT / "codegen" / f"{face}.py").read_text("utf-8"))
+    tree = parsed(ROOT / "codegen" / f"{face}.py")
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
@@ -236,13 +244,13 @@ def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
     assert len(text.splitlines()) < 300
     long = {
         f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
         and node.end_lineno - node.lineno + 1 >= 40
     }
     assert not long
-    assert ast.get_docstring(ast.parse(text)), "a module says in its first line what it is for"
+    assert ast.get_docstring(parsed(path)), "a module says in its first line what it is for"
     assert not {"utils", "util", "helpers", "helper", "manager", "common", "misc"} & set(name.split("."))
 
 
@@ -250,7 +258,7 @@ def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
 def test_only_the_command_prints_or_exits(path: Path) -> None:
     if path.name in ("__main__.py", "abi_build.py") or "cli" in path.parts:
         return
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    calls = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
     names = {call.id for call in calls if isinstance(call, ast.Name)}
     exits = {call.attr for call in calls if isinstance(call, ast.Attribute) and ast.unparse(call) == "sys.exit"}
     assert not names & {"print", "exit", "quit"}
@@ -259,7 +267,7 @@ def test_only_the_command_prints_or_exits(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_what_a_module_exports_is_there(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     bound = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     exported: list[str] = []
     for node in ast.walk(tree):
@@ -317,7 +325,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("test_*.py")), ids=lambda path: path.stem)
 def test_no_test_asserts_on_seconds(path: Path) -> None:
     """A machine may be busy: what makes a thing fast is asserted, not how long it took."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Assert):
             clocks = re.findall(
                 r"\b(?:monotonic|perf_counter|process_time|timeit|time\.time|took|seconds <)\b", ast.unparse(node)

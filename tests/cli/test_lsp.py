@@ -107,6 +107,13 @@ class Client:
         options = {"tabSize": 4, "insertSpaces": True}
         return self.ask("textDocument/formatting", {"textDocument": {"uri": URI}, "options": options})
 
+    def forget(self) -> None:
+        """Closes the text, if one is open."""
+        if self.version:
+            self.tell("textDocument/didClose", {"textDocument": {"uri": URI}})
+            self.version = 0
+            assert self.published() == []
+
     def close(self) -> int:
         self.ask("shutdown", None)
         self.tell("exit", None)
@@ -117,8 +124,8 @@ class Client:
         return code
 
 
-@pytest.fixture
-def client() -> Iterator[Client]:
+def served() -> Iterator[Client]:
+    """A server, ended at last by force."""
     one = Client()
     try:
         yield one
@@ -128,17 +135,28 @@ def client() -> Iterator[Client]:
             one.process.wait()
 
 
+own = pytest.fixture(served, name="own")  # of a test that ends it
+server = pytest.fixture(served, scope="module", name="server")
+
+
+@pytest.fixture
+def client(server: Client) -> Iterator[Client]:
+    """An editor at the server of all these tests, with nothing open."""
+    yield server
+    server.forget()
+
+
 def span(line: int, start: int, end: int) -> dict[str, Any]:
     return {"start": {"line": line, "character": start}, "end": {"line": line, "character": end}}
 
 
-def test_a_session_begins_and_ends(client: Client) -> None:
-    offered = client.server["capabilities"]
-    assert client.server["serverInfo"]["name"] == "gen-conv"
+def test_a_session_begins_and_ends(own: Client) -> None:
+    offered = own.server["capabilities"]
+    assert own.server["serverInfo"]["name"] == "gen-conv"
     assert all(offered[f"{name}Provider"] for name in ("hover", "definition", "documentFormatting"))
     assert "completionProvider" in offered
-    assert client.open(TEXT) == []
-    assert client.close() == 0
+    assert own.open(TEXT) == []
+    assert own.close() == 0
 
 
 def test_diagnostics_come_as_one_types(client: Client) -> None:
@@ -149,8 +167,7 @@ def test_diagnostics_come_as_one_types(client: Client) -> None:
     [found] = client.open(TEXT.replace("width # as", "wid 🎛 # as"))
     assert (found["code"], found["range"]) == ("E102", span(5, 22, 24))  # two units of UTF-16
     assert client.open(TEXT) == []
-    client.tell("textDocument/didClose", {"textDocument": {"uri": URI}})
-    assert client.published() == []
+    client.forget()
 
 
 def test_hover_tells_a_parameters_help_and_default(client: Client) -> None:
@@ -237,20 +254,20 @@ def test_columns_are_counted_as_agreed(encoding: str, column: int) -> None:
     assert one.close() == 0
 
 
-def test_no_request_for_odd_places_fails(client: Client) -> None:
-    client.open(TEXT[: TEXT.index("🎛")] + "\u2028\x0c x\r let y = (\r\n" + TEXT)
+def test_no_request_for_odd_places_fails(own: Client) -> None:
+    own.open(TEXT[: TEXT.index("🎛")] + "\u2028\x0c x\r let y = (\r\n" + TEXT)
     for method in ("hover", "definition", "completion"):
         for line in range(14):
             for character in (0, 1, 5, 300):
-                client.at(method, line, character)
-    assert client.close() == 0
+                own.at(method, line, character)
+    assert own.close() == 0
 
 
-def test_the_server_ends_when_the_editor_is_gone(client: Client) -> None:
-    client.open(TEXT)
-    assert client.process.stdin
-    client.process.stdin.close()
-    assert client.process.wait(20) == 0
+def test_the_server_ends_when_the_editor_is_gone(own: Client) -> None:
+    own.open(TEXT)
+    assert own.process.stdin
+    own.process.stdin.close()
+    assert own.process.wait(20) == 0
 
 
 def test_without_pygls_the_command_says_how_to_get_it(tmp_path: Path) -> None:

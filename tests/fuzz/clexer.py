@@ -34,13 +34,14 @@ def tokens(text: str) -> list[tuple[str, str]]:
     """(kind, text) of each token, white space left out. Raises ValueError at a character that starts none."""
     plain = re.sub(r"\?\?([=(/)'<!>-])", lambda found: TRIGRAPHS[found[1]], text).replace("\\\n", "")
     found, at = [], 0
-    while at < len(plain):
-        token = TOKEN.match(plain, at)
-        if not token:
-            raise ValueError(f"no token of C99: {plain[at : at + 20]!r}")
+    for token in TOKEN.finditer(plain):
+        if token.start() != at:
+            break
         if token.lastgroup != "space":
             found.append((str(token.lastgroup), token[0]))
         at = token.end()
+    if at < len(plain):
+        raise ValueError(f"no token of C99: {plain[at : at + 20]!r}")
     return found
 
 

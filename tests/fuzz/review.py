@@ -83,9 +83,11 @@ def english(text: str, _: str) -> Iterator[tuple[str, str]]:
 
 def left_to_run_time(text: str, _: str) -> Iterator[tuple[str, str]]:
     """What is known when the file is written, and is computed when it runs."""
-    for line in COMMENT.sub("", text).splitlines():
+    bare = COMMENT.sub("", text)
+    somewhere = [(kind, pattern) for kind, pattern in LEFT_TO_RUN_TIME.items() if pattern.search(bare)]
+    for line in bare.splitlines():
         if not line.startswith("#") and not line.endswith("\\"):
-            for kind, pattern in LEFT_TO_RUN_TIME.items():
+            for kind, pattern in somewhere:
                 if pattern.search(line):
                     yield kind, line.strip()
 
