@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codegen import __version__
-from codegen.functions.activations import LINEAR, Activation, row
+from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Chain, ConvProblem, Problem
@@ -91,11 +91,10 @@ def _step(p: ConvProblem) -> str:
 
 
 def _equation(p: ConvProblem, total: str, y: str = "y") -> str:
-    """An output of the stage, `y`, as its activation makes it of the bias and the sum."""
-    total = f"bias[f] + {total}" if p.bias else total
-    if row(p.activation).rowwise:
-        return f"{y}[t, :] = {p.activation.name} over f of ({total})"
-    return f"{y}[t, f] = {total}" if p.activation == LINEAR else f"{y}[t, f] = {p.activation.name}({total})"
+    """An output of the stage, `y`, as its epilogue makes it of the sum."""
+    for stage in p.epilogue.stages:
+        total = stage.told(total)
+    return f"{y}[t, {':' if p.epilogue.rowwise else 'f'}] = {total}"
 
 
 def work(p: Problem) -> str:
@@ -119,11 +118,11 @@ def _rounding(row: Format) -> str:
 
 
 def weight_bytes(plan: KernelPlan) -> int:
-    """Bytes of kernels and bias as the C reads them: a transform's are many times those of Keras' shape."""
+    """Bytes of all weights as the C reads them: a transform's are many times those of Keras' shape."""
     if plan.weights == "argument":
         return plan.weight_bytes
     p = plan.problem
-    return plan.packed_numbers * plan.kernel_format.bytes + p.bias * p.filters * p.item_bytes
+    return plan.packed_numbers * plan.kernel_format.bytes + p.epilogue_numbers * p.item_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from codegen.emission import kernel_layouts, straight_line
 from codegen.emission.cformat import nest
+from codegen.emission.ending import Cell, Ending, operand_names, reads
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -14,10 +15,8 @@ from codegen.emission.microkernel import (
     Spelling,
     Step,
     accumulator,
-    act_name,
     count_loop,
     index,
-    is_long,
     offset,
     starts,
     step_by,
@@ -57,7 +56,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "prefix": f"{name}_" if plan.weights == "baked" else "",
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
-        "bias_load": Spelling.of(plan, panel.lanes).load("bias", (1, "f")),
+        "operands_read": reads(plan, panel.lanes, ((1, "f"),)),
+        "operand_names": operand_names(plan, name),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
         "zeros_numbers": p.group_channels,
     }
@@ -137,7 +137,7 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     loop = Loop(words, heads, (Step(loads, lines, tuple(ahead)),))
 
     def total(at: int, value: str) -> str:
-        return spell.store("y", (at,), f"{spell.load('y', at)} + {value}" if more else value, None)
+        return spell.store("y", (at,), f"{spell.load('y', at)} + {value}" if more else value)
 
     stores = tuple(total(r * panel.width + i * panel.lanes, accumulator(r, i)) for r in range(rows) for i in vectors)
     begin = starts(rows, len(panel.offsets), [spell.broadcast("0")] * len(panel.offsets))
@@ -172,7 +172,7 @@ def _forward(plan: KernelPlan[Schedule], code: Code, schedule: Schedule, several
     loads = {f"x{i}": spell.load(f"row[{i}]", at) for i in range(code.inputs)}
 
     def store(point: int, value: str | None) -> tuple[str]:
-        return (spell.store("v", (point * schedule.stride, at), value or spell.broadcast("0"), None),)
+        return (spell.store("v", (point * schedule.stride, at), value or spell.broadcast("0")),)
 
     return straight_line.lines(plan.problem.format, code, spell, loads, store)
 
@@ -183,19 +183,20 @@ def _inverse(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tupl
     spell = Spelling.of(plan, panel.lanes)
     loads = {f"x{i}": spell.load("m", i * schedule.out_stride) for i in range(code.inputs)}
 
-    act, later = act_name(plan.problem), is_long(plan.problem)
+    ending, later = Ending.of(plan, panel.lanes, across=True, held=True), plan.problem.epilogue.is_long
+    nowhere = Cell((0,), (0,))  # what the epilogue reads is in vectors already
 
     def store(output: int, value: str | None) -> tuple[str]:
-        total = f"{value} + b" if plan.problem.bias else str(value)
+        total = ending.total(str(value), nowhere)
         if later:
-            return (spell.store("sums", (output * spell.lanes,), total, None),)
-        return (spell.store(f"row[{output}]", (0,), total, act),)
+            return (spell.store("sums", (output * spell.lanes,), total),)
+        return (spell.store(f"row[{output}]", (0,), ending.apply(total, nowhere)),)
 
     lines = straight_line.lines(plan.problem.format, code, spell, loads, store)
     if not later:
         return lines
     outputs = len(code.results)
-    last = spell.store("row[i]", (0,), spell.load("sums", (spell.lanes, "i")), act)
+    last = spell.store("row[i]", (0,), ending.apply(spell.load("sums", (spell.lanes, "i")), nowhere))
     sums = f"{spell.c} sums[{outputs * spell.lanes}]; /* for the activation, a vector at a time */"
     return (sums, *lines, count_loop("i", 0, outputs), f"    {last}")
 

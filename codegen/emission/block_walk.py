@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, times
+from codegen.emission.ending import copies, from_copies
 from codegen.emission.lengths import left_of, outs_of, steps_of
 from codegen.emission.microkernel import Spelling, count_loop, index, offset
 from codegen.planning.algorithms.overlap_save_schedule import Schedule
@@ -38,7 +39,8 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "sample": _sample(plan),
         "spectra_at": offset("spectra", *[(s.size * 2 * s.pitch, "source")] * (s.sources > 1), (s.lanes, "v")),
         "weights": offset(f"{prefix}kernel", *[(filters * packed, "part")] * grouped, *[(packed, "o")] * (filters > 1)),
-        "biases": _biases(plan, f"{prefix}bias"),
+        "laid": [(copy, _of_lane(plan, copy.source)) for copy in copies(plan, name, panel, s.lanes)],
+        "operands": from_copies(plan, name, 0),
         "output": index((p.dilation * s.hop, "block"), *phase),
         "rest": ceil_over(f"{outs_of(p)} - t", p.dilation),
         "outs_now": outs_of(p),
@@ -74,7 +76,7 @@ def _kept(plan: KernelPlan[Schedule]) -> str:
     """A vector of the blocks that the next round needs, brought to the front of its row."""
     s = plan.schedule
     spell = Spelling.of(plan, s.lanes)
-    return spell.store("row", ((s.lanes, "v"),), spell.load("row", (s.lanes, "v"), s.columns * s.lanes), None)
+    return spell.store("row", ((s.lanes, "v"),), spell.load("row", (s.lanes, "v"), s.columns * s.lanes))
 
 
 def _group(plan: KernelPlan[Schedule]) -> str:
@@ -102,13 +104,13 @@ def _sample(plan: KernelPlan[Schedule]) -> str:
     return index(*terms, -int(left) if left.isdigit() else (-1, left))
 
 
-def _biases(plan: KernelPlan[Schedule], bias: str) -> str:
-    """The bias of lane l."""
+def _of_lane(plan: KernelPlan[Schedule], operand: str) -> str:
+    """What the operand has for lane l."""
     s, p = plan.schedule, plan.problem
     lane = f"l % {s.width}" if s.width > 1 else ""
     group = " + ".join(term for term in (_group(plan), lane) if term)
     terms: Terms = [(p.group_filters, f"({group})" if " " in group and p.group_filters > 1 else group)] if group else []
-    value = f"{bias}[{index(*terms, *[(1, 'o')] * (p.group_filters > 1))}]"
+    value = f"{operand}[{index(*terms, *[(1, 'o')] * (p.group_filters > 1))}]"
     return f"{lane} < {p.groups} ? {value} : 0" if p.groups < s.width else value
 
 
@@ -133,17 +135,17 @@ def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
     into += zeros[live:]
     out = [f"y[{_number(plan, 'i', c, inputs=False)}] = from[{c}];" for c in range(live)]
     if whole and p.group_channels == 1:
-        into = [spell.store("to", (0,), spell.load("x", (p.channels, "t")), None)]
+        into = [spell.store("to", (0,), spell.load("x", (p.channels, "t")))]
     if _partial(plan):
         number = _number(plan, "i", 1, inputs=False, lane="c")
         out = [count_loop("c", "skip", s.width), f"    y[{number}] = from[c];"]
     elif whole and p.group_filters == 1:
-        out = [spell.store("y", ((p.filters * p.dilation, "i"),), spell.load("from", 0), None)]
+        out = [spell.store("y", ((p.filters * p.dilation, "i"),), spell.load("from", 0))]
     return {
         "place": index((2 * s.column, "i"), (s.lanes, f"(i / {s.across})")),
         "step": times(p.stride * p.dilation, "i"),
         "into": into,
-        "zeros": [spell.store("to", (0,), spell.broadcast("0"), None)] if vector else zeros,
+        "zeros": [spell.store("to", (0,), spell.broadcast("0"))] if vector else zeros,
         "out": out,
         "outs_apart": p.steps is None and not p.channels_last and live > 1,
     }

@@ -10,6 +10,7 @@ from codegen.emission.lengths import left_of, sample_of, steps_of
 from codegen.emission.microkernel import Microkernel
 from codegen.planning.algorithms.tiling import interior
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Operand
 
 LOOKED_AT = 4096  # outputs of a border, or lengths, that are looked at one by one
 
@@ -22,7 +23,8 @@ class Border:
     in samples from the first of the neighbours to the last. In C: `at` is the sample of output t's tap 0; `first` the
     first tap inside the input and `fit` how many taps from 0 on lie before its end, `far_first` and `far_fit` those of
     the last neighbour. Numbers from sample to sample `x_step`, from output to output `y_step`, from tap to tap
-    `tap_weights`. `handed` are the further arguments of the tiles, `own` those that the border itself must be given.
+    `tap_weights`. `reads` is what the epilogue reads. `handed` are the further arguments of the tiles, `own` those that
+    the border itself must be given.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Border:
     x_step: int
     y_step: int
     tap_weights: int
+    reads: tuple[Operand, ...]
     handed: tuple[str, ...]
     lengths: tuple[str, ...]
     own: tuple[str, ...]
@@ -78,6 +81,16 @@ class Border:
         same = ["first == far_first"] * self.before
         same += [f"(fit == far_fit || far_fit >= {self.kernel_size})"] * self.after
         return "".join(f" && {words}" for words in same)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of what the epilogue reads."""
+        return tuple(operand.within for operand in self.reads)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What the tile of output t is handed of it."""
+        return tuple(f"{one.within} + {self.out}" if one.lies == "output" else one.within for one in self.reads)
 
     @property
     def out(self) -> str:
@@ -119,14 +132,16 @@ class Border:
             x_step=x_step,
             y_step=y_step,
             tap_weights=tap_weights,
+            reads=p.epilogue.operands,
             handed=handed,
             lengths=tuple(names),
             own=tuple(word for word in handed if word != "steps"),
         )
 
-    def call(self, x: str, weights: str, y: str, own: Iterable[str], first: str, end: str) -> str:
-        """The call for the outputs from `first` to before `end`."""
-        return f"{self.name}({', '.join((x, *self.lengths, weights, y, *own, first, end))});"
+    def call(self, arrays: tuple[str, ...], own: Iterable[str], first: str, end: str) -> str:
+        """The call for the outputs from `first` to before `end`; `arrays` are x and all others, in their order."""
+        x, *others = arrays
+        return f"{self.name}({', '.join((x, *self.lengths, *others, *own, first, end))});"
 
 
 def padded(p: ConvProblem) -> tuple[bool, bool]:

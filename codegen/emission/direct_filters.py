@@ -11,6 +11,7 @@ from typing import Any
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import Border, joins, joins_at_some_length, padded
 from codegen.emission.cformat import grouped
+from codegen.emission.ending import handed
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.emission.writer import Writer
@@ -18,6 +19,8 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
+
+Lane = list[int | tuple[int, str]]
 
 
 def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> dict[str, Any]:
@@ -126,17 +129,19 @@ class FiltersView:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
             border = Border.of(f"{self.name}_border_{tag}", edges, block.rows, self.problem, tap_weights, ())
         calls = tuple(self._call(block, segment, names[segment.tile], base) for segment in block.segments)
-        heads, weights, y = self._place(block, base)
-        x = offset("x", *self._x_lane(block.panel))
+        heads, weights, lane = self._place(block, base)
+        x, y = offset("x", *self._x_lane(block.panel)), offset("y", *lane)
         chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
         left, right = (
-            self._border_call(border, side, heads, x, weights, y)
+            self._border_call(border, side, heads, (x, weights, *self._beside(lane), y))
             for side in zip((FIRST_SLICE, LAST_SLICE), ends, strict=True)
         )
         strips, heads = self._strips(block.panel, heads)
         at = "at" if block.rows > 1 else "t"
         x_at = offset(x, (self.problem.channels, grouped(lengths.sample_of(self.problem, at))))
-        tile = f"{tiles[0].name}({x_at}, {weights}, {offset(y, (self.problem.filters, at))});" if tiles else ""
+        step = (self.problem.filters, at)
+        arguments = (x_at, weights, *self._beside(lane, step), offset(y, step))
+        tile = f"{tiles[0].name}({', '.join(arguments)});" if tiles else ""
         return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, tile)
 
     def _border_ends(self) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
@@ -164,18 +169,16 @@ class FiltersView:
         border: Border | None,
         side: tuple[str, tuple[str, str] | None],
         heads: tuple[str, ...],
-        x: str,
-        weights: str,
-        y: str,
+        arrays: tuple[str, ...],
     ) -> Call | None:
-        """The border's call for one side."""
+        """The border's call for one side; `arrays` are x, the weights, what the epilogue reads, and y."""
         word, ends = side
         if border is None or ends is None:
             return None
         first, end = ends
         skipped = "taps in the padding are skipped"
         told = f"{_outputs(int(first), int(end))}: {skipped}" if end.isdigit() else ""
-        return Call(told, (word,) * self.plan.sliced + heads, border.call(x, weights, y, (), first, end))
+        return Call(told, (word,) * self.plan.sliced + heads, border.call(arrays, (), first, end))
 
     def _strips(self, panel: Panel, heads: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The loops around all steps and those inside them, where a strip of the blocks is walked at a time."""
@@ -201,8 +204,8 @@ class FiltersView:
             return self._lane(panel)
         return [(self.channels if self.groups > 1 else 0, "g")]
 
-    def _place(self, block: Block, base: int) -> tuple[tuple[str, ...], str, str]:
-        """The loops over groups and blocks, and inside them the arguments for w and b, and that for y."""
+    def _place(self, block: Block, base: int) -> tuple[tuple[str, ...], str, Lane]:
+        """The loops over groups and blocks, and inside them the argument for w, and the first filter."""
         panel, heads = block.panel, []
         if self.groups > 1:
             heads.append(count_loop("g", 0, self.groups))
@@ -214,13 +217,15 @@ class FiltersView:
             where = [(self._group_weights if self.groups > 1 else 0, "g"), (turn, "j"), base]
         prefix = f"{self.name}_" if self.plan.weights == "baked" else ""
         weights = offset(f"{prefix}kernel", *where)
-        if self.problem.bias:
-            weights += ", " + offset(f"{prefix}bias", *lane)
-        return tuple(heads), weights, offset("y", *lane)
+        return tuple(heads), weights, lane
+
+    def _beside(self, lane: Lane, *output: int | tuple[int, str]) -> tuple[str, ...]:
+        """What the epilogue reads of the filters from `lane` on, of their outputs so much further on."""
+        return handed(self.plan, self.name, lambda one: offset(one, *lane), lambda one: offset(one, *lane, *output))
 
     def _call(self, block: Block, segment: Segment, name: str, base: int) -> Call:
         problem, rows = self.problem, block.tiles[segment.tile].rows
-        heads, weights, _ = self._place(block, base)
+        heads, weights, lane = self._place(block, base)
         steps = problem.steps
         assert steps is not None
         first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
@@ -240,10 +245,11 @@ class FiltersView:
         sample = max(0, segment.start * problem.stride - problem.pads(steps)[0])
         x_turn = (turn * problem.stride * problem.channels, "t")
         x = offset("x", *self._x_lane(block.panel), x_turn, sample * problem.channels)
-        y = offset("y", *self._lane(block.panel), (turn * problem.filters, "t"), segment.start * problem.filters)
+        step = (turn * problem.filters, "t"), segment.start * problem.filters
+        arguments = (x, weights, *self._beside(lane, *step), offset("y", *lane, *step))
         end_step = segment.start + segment.count * rows - 1
         comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
-        return Call(comment, heads, f"{name}({x}, {weights}, {y});")
+        return Call(comment, heads, f"{name}({', '.join(arguments)});")
 
 
 WRITER = Writer(template="direct_filters.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_groups)

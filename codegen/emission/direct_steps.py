@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
 from codegen.emission.cformat import grouped
+from codegen.emission.ending import Ending, Output, handed
 from codegen.emission.lengths import sample_of
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
-    Output,
     Row,
     Spelling,
     Step,
@@ -69,31 +69,47 @@ def _statements(
     if p.steps is not None:
         x = offset("x", (p.group_channels * p.steps * many, "g"))
     weights = offset(f"{prefix}kernel", *build.weights_at(several))
-    weights += f", {offset(f'{prefix}bias', (int(several), 'f'))}" if p.bias else ""
-    y = offset("y", (int(several), "outs * f") if build.free else (int(build.outs) * several, "f"))
+    out = (int(several), "outs * f") if build.free else (int(build.outs) * several, "f")
+    y = offset("y", out)
+
+    def beside(*more: int | tuple[int, str]) -> tuple[str, ...]:
+        """The operands for the outputs so much further on."""
+        return handed(
+            plan, name, lambda one: offset(one, (int(several), "f")), lambda one: offset(offset(one, out), *more)
+        )
+
     own = border.own if border else ()
     if found.before and border:
-        yield border.call(x, weights, y, own, *found.before)
+        yield border.call((x, weights, *beside(), y), own, *found.before)
     if found.tiles and tile:
-        yield from _tile_calls(plan, found, tile, x, weights, y, build.names)
+        yield from _tile_calls(plan, found, tile, (x, weights, y), beside, build.names)
     if found.after and border:
-        yield border.call(x, weights, y, own, *found.after)
+        yield border.call((x, weights, *beside(), y), own, *found.after)
 
 
 def _tile_calls(
-    plan: KernelPlan[Schedule], found: Walk, tile: Microkernel, x: str, weights: str, y: str, more: tuple[str, ...]
+    plan: KernelPlan[Schedule],
+    found: Walk,
+    tile: Microkernel,
+    arrays: tuple[str, str, str],
+    beside: Callable[[int | tuple[int, str]], tuple[str, ...]],
+    more: tuple[str, ...],
 ) -> Iterator[str]:
-    """The loop over the tiles of a chunk; the last one overlaps its neighbour where it must."""
-    schedule, p = plan.schedule, plan.problem
+    """The loop over the tiles of a chunk; the last one overlaps its neighbour where it must.
+
+    `arrays` are x, the weights and y, `beside` what the epilogue reads, for outputs so much further on.
+    """
+    schedule, p, (x, weights, y) = plan.schedule, plan.problem, arrays
     assert found.tiles
     (first, end), width = found.tiles, schedule.width
 
     def call(at: str) -> str:
+        sample: int | tuple[int, str] = (1, grouped(sample_of(p, at)))
+        step: int | tuple[int, str] = (1, at)
         if at.isdigit():
-            places = offset(x, int(at) * p.stride - p.pad_left), offset(y, int(at))
-        else:
-            places = offset(x, (1, grouped(sample_of(p, at)))), offset(y, (1, at))
-        return f"{tile.name}({', '.join((places[0], weights, places[1], *more))});"
+            sample, step = int(at) * p.stride - p.pad_left, int(at)
+        arguments = (offset(x, sample), weights, *beside(step), offset(y, step), *more)
+        return f"{tile.name}({', '.join(arguments)});"
 
     if found.once:
         yield call(first)
@@ -190,23 +206,23 @@ class _Tiles:
     def _microkernel(
         self, tag: str, comment: str, vectors: int, lanes: int, loop: Loop, counted: bool = False
     ) -> Microkernel:
-        p, spell, rows = self.problem, Spelling.of(self.plan, lanes), range(self.schedule.rows)
-        first = [spell.broadcast(f"b[{r}]" if p.bias else "0") for r in rows]
-        start = tuple(tuple((accumulator(r, i), first[r]) for i in range(vectors)) for r in rows)
+        ending, rows = Ending.of(self.plan, lanes, across=False), range(self.schedule.rows)
         output = Output("y", tuple(map(self._y, rows)), tuple(i * lanes for i in range(vectors)))
+        first = [ending.first(output.cell(ending, r, 0)) for r in rows]
+        start = tuple(tuple((accumulator(r, i), first[r]) for i in range(vectors)) for r in rows)
         shared = tuple(f"x{i}" for i in range(vectors))
         extra = self.names + (("taps",) if counted else ())
         return Microkernel(
             f"{self.name}_{tag}",
             comment,
-            spell.type,
+            ending.spell.type,
             start,
             shared,
             True,
             (loop,),
-            output.lines(spell, p),
+            output.lines(ending),
             extra,
-            spell.stored,
+            ending.spell.stored,
         )
 
     def _y(self, row: int) -> tuple[int | tuple[int, str], ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from codegen.emission.ending import Ending, Output
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
-    Output,
     Row,
     Spelling,
     Step,
@@ -81,23 +81,23 @@ class FilterTiles:
     def _microkernel(
         self, name: str, comment: str, rows: int, panel: Panel, loops: tuple[Loop, ...], extra: tuple[str, ...] = ()
     ) -> Microkernel:
-        spell, out = Spelling.of(self.plan, panel.lanes), self.problem.filters
-        first = [spell.load("b", o) if self.problem.bias else spell.broadcast("0") for o in panel.offsets]
+        ending, out = Ending.of(self.plan, panel.lanes, across=True), self.problem.filters
         output = Output("y", tuple((r * out,) for r in range(rows)), panel.offsets)
+        first = [ending.first(output.cell(ending, 0, v)) for v in range(len(panel.offsets))]
         shared = tuple(dict.fromkeys(name for loop in loops for step in loop.steps for name, _ in step.loads))
         begin = starts(rows, len(panel.offsets), first)
         broadcasts = any(row.broadcast for loop in loops for step in loop.steps for row in step.rows)
         return Microkernel(
             name,
             comment,
-            spell.type,
+            ending.spell.type,
             begin,
             shared,
             broadcasts,
             loops,
-            output.lines(spell, self.problem),
+            output.lines(ending),
             extra,
-            spell.stored,
+            ending.spell.stored,
         )
 
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:

@@ -1,56 +1,75 @@
-"""The head of a file: what of the vector spelling its text uses, and the activation, where the text calls it."""
+"""The head of a file: what of the vector spelling its text uses, and the stages of the epilogue that it calls."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from codegen.emission import vectors
 from codegen.emission.cformat import CText, identifier
-from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
+from codegen.problem.epilogue import Stage
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     from codegen.emission.printing import Environment
 
-__all__ = ["Head", "templates"]
+__all__ = ["Declared", "Head", "slopes", "templates", "values"]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The functions vN_`word` that the template `text` writes of a stage of the epilogue."""
+
+    word: str
+    text: str
+    stage: Stage
+
+
+def values(stages: Iterable[Stage]) -> tuple[Declared, ...]:
+    """What the stages make of the sums."""
+    return tuple(Declared(stage.function, stage.text, stage) for stage in stages)
+
+
+def slopes(stages: Iterable[Stage]) -> tuple[Declared, ...]:
+    """Their derivatives."""
+    return tuple(Declared(f"{stage.function}_slope", stage.slope_text, stage) for stage in stages)
 
 
 @dataclass(frozen=True)
 class Head:
     """For `target`, numbers of `dtype`, weights in the format `half` if these must be widened, vectors of `lanes`.
 
-    `activation` is None where nothing is done; with `slope` its derivative is meant.
+    `functions` are declared of the widths in which they are called.
     """
 
     target: Target
     dtype: Format
     lanes: tuple[int, ...]
     half: Format | None = None
-    activation: Activation | None = None
-    slope: bool = False
+    functions: tuple[Declared, ...] = ()
 
     def text(self, names: Collection[str]) -> CText:
         """C that declares `names`, marked in the text that follows, and all that they stand on."""
-        act, more = self._activation(names)
-        wanted = vectors.wanted((*names, *more), self.lanes, self.target)
+        texts, used = list[str](), set(names)
+        for one in self.functions:
+            text, more = self._declared(one, names)
+            texts.append(text)
+            used |= more
+        wanted = vectors.wanted(used, self.lanes, self.target)
         view = {"target": self.target, "dtype": self.dtype, "half": self.half, "lanes": self.lanes, "wanted": wanted}
         spelling = [templates().get_template(f"simd/{self.target.dialect.name}.h.j2").render(view)]
         spelling.append(templates().get_template("simd/lanewise.h.j2").render(view))
-        return CText("\n".join(part for part in (*(vectors.finished(one)[0] for one in spelling), act) if part.strip()))
+        parts = (*(vectors.finished(one)[0] for one in spelling), *texts)
+        return CText("\n".join(part for part in parts if part.strip()))
 
-    def _activation(self, names: Collection[str]) -> tuple[str, Collection[str]]:
-        """The activation's text, of the widths that are called, and the names that it uses."""
-        if self.activation is None:
-            return "", ()
-        act, ending = identifier(self.activation.name), "_slope" if self.slope else ""
-        called = tuple(n for n in self.lanes if f"v{n}_{act}{ending}" in names)
-        view = {"activation": self.activation, "act": act, "dtype": self.dtype, "lanes": called, "target": self.target}
-        template = "activations/slope.c.j2" if self.slope else "activations/activation.c.j2"
-        return vectors.finished(templates().get_template(template).render(view))
+    def _declared(self, one: Declared, names: Collection[str]) -> tuple[str, frozenset[str]]:
+        """The functions' text, of the widths that are called, and the names that it uses."""
+        called = tuple(n for n in self.lanes if f"v{n}_{one.word}" in names)
+        view = {"act": identifier(one.stage.function), "dtype": self.dtype, "lanes": called, "target": self.target}
+        return vectors.finished(templates().get_template(one.text).render(one.stage.view() | view))
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.ending import operand_names
 from codegen.emission.macros import Meaning
 from codegen.emission.microkernel import index
 from codegen.planning.plan import AnyPlan
@@ -21,9 +22,13 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
             shape += f"; {plan.storage} codes" if plan.kernel_format.coded else ""
             found.append(Parameter(label, f"const {stored(plan)} *", shape))
-        if p.bias:
-            found.append(Parameter("bias", f"const {c} *", f"({p.filters},)"))
     outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
+    for operand in p.epilogue.operands:
+        if operand.lies == "output":
+            shape = _shape(p, outs, p.filters, "output steps", "filters")
+            found.append(Parameter(operand.name, f"const {c} *", shape))
+        elif plan.weights != "baked":
+            found.append(Parameter(operand.name, f"const {c} *", f"({operand.numbers(p.filters)},)"))
     found.append(Parameter("y", f"{c} *", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
         found.append(
@@ -53,10 +58,9 @@ def kernel_shape(plan: AnyPlan) -> str:
 
 
 def weight_names(plan: AnyPlan, name: str) -> tuple[str, ...]:
-    """The C names of the kernels and the bias inside of the function `name`: arguments, or tables of the file."""
+    """The C names of the kernels and the operands inside of the function `name`: arguments, or tables of the file."""
     prefix = f"{name}_" if plan.weights == "baked" else ""
-    labels = [*(label for label, _ in kernels(plan)), *["bias"] * plan.problem.bias]
-    return tuple(prefix + label for label in labels)
+    return (*(prefix + label for label, _ in kernels(plan)), *operand_names(plan, name))
 
 
 def workspace_size(plan: AnyPlan, steps: str = "steps") -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from codegen.emission.cformat import times
 from codegen.emission.vectors import spelled
-from codegen.functions.activations import LINEAR
-from codegen.planning.plan import AnyPlan, KernelPlan
-from codegen.problem.conv_problem import ConvProblem
+from codegen.planning.plan import AnyPlan
+
+Place = Sequence[int | tuple[int, str]]
 
 
 def index(*parts: int | tuple[int, str]) -> str:
@@ -46,7 +46,7 @@ class Spelling:
     stored: str | None = None  # the C type of weights that are not stored as they are computed with
 
     @classmethod
-    def of(cls, plan: KernelPlan, lanes: int) -> Spelling:
+    def of(cls, plan: AnyPlan, lanes: int) -> Spelling:
         stored = plan.kernel_format
         return cls(lanes, plan.target.vector_bytes == 0, plan.problem.format.c, stored.c if stored.coded else None)
 
@@ -84,45 +84,10 @@ class Spelling:
             return f"{total} += {left} * {right};"
         return f"{total} = {spelled(self.lanes, '_fma')}({left}, {right}, {total});"
 
-    def store(self, pointer: str, at: Sequence[int | tuple[int, str]], value: str, act: str | None) -> str:
-        result = f"{spelled(self.lanes, f'_{act}')}({value})" if act else value
+    def store(self, pointer: str, at: Place, value: str) -> str:
         if self.plain:
-            return f"{pointer}[{index(*at)}] = {result};"
-        return f"{spelled(self.lanes, '_store')}({offset(pointer, *at)}, {result});"
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where the accumulators of a tile go: row r, vector v at `rows[r] + columns[v]`, numbers from `pointer`."""
-
-    pointer: str
-    rows: tuple[tuple[int | tuple[int, str], ...], ...]
-    columns: tuple[int, ...]
-
-    def lines(self, spell: Spelling, problem: ConvProblem) -> tuple[str, ...]:
-        """The statements that apply the activation and store. A long activation is written once, in a loop."""
-        act = act_name(problem)
-        cells = [(r, v) for r in range(len(self.rows)) for v in range(len(self.columns))]
-        if len(cells) == 1 or not is_long(problem):
-            return tuple(
-                spell.store(self.pointer, (*self.rows[r], self.columns[v]), accumulator(r, v), act) for r, v in cells
-            )
-        size = len(cells) * spell.lanes
-        sums = [f"{spell.c} sums[{size}]; /* for the activation, a vector at a time */"]
-        sums += [spell.store("sums", (i * spell.lanes,), accumulator(r, v), None) for i, (r, v) in enumerate(cells)]
-        wide = spell.lanes * len(self.columns)
-        (step,) = self.rows[1] if len(self.rows) > 1 else (0,)
-        turn = (step, "r") if isinstance(step, int) else (1, f"r * {times(*step)}")
-        many = len(self.rows) > 1
-        where = [(turn, at) if many else (*self.rows[0], at) for at in self.columns]
-        body = [
-            spell.store(self.pointer, at, spell.load("sums", (wide * many, "r"), v * spell.lanes), act)
-            for v, at in enumerate(where)
-        ]
-        if not many:
-            return (*sums, *body)
-        loop = count_loop("r", 0, len(self.rows))
-        return (*sums, f"{loop} {{", *(f"    {line}" for line in body), "}")
+            return f"{pointer}[{index(*at)}] = {value};"
+        return f"{spelled(self.lanes, '_store')}({offset(pointer, *at)}, {value});"
 
 
 @dataclass(frozen=True)
@@ -191,16 +156,6 @@ class Microkernel:
     def reads(self) -> bool:
         """Whether it reads x and w: a tile whose taps all lie in the padding has its bias alone."""
         return bool(self.loops)
-
-
-def act_name(problem: ConvProblem) -> str | None:
-    """The activation that ends a tile, None where it does nothing."""
-    return None if problem.activation == LINEAR else problem.activation.name
-
-
-def is_long(problem: ConvProblem) -> bool:
-    """Whether the activation takes so many operations that its code should stand once, not at each store."""
-    return problem.activation.is_long
 
 
 def accumulator(row: int, vector: int) -> str:

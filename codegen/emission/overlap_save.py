@@ -6,7 +6,8 @@ from typing import Any
 
 from codegen.emission import cformat, straight_line
 from codegen.emission.block_walk import walk
-from codegen.emission.microkernel import Spelling, act_name, count_loop, index, is_long
+from codegen.emission.ending import Cell, Ending, reads
+from codegen.emission.microkernel import Spelling, count_loop, index
 from codegen.emission.straight_line import Store
 from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
@@ -30,7 +31,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return walk(plan, name) | {
         "schedule": schedule,
         "vector": spell.type,
-        "bias_load": spell.load("bias", 0),
+        "operands_read": reads(plan, schedule.lanes, (0,)),
         "turns": cformat.table(turns(schedule.rows, schedule.across), p.format),
         "turn_count": 2 * schedule.size,
         "first": _first(plan, spell, name),
@@ -62,7 +63,7 @@ def _second(plan: KernelPlan[Schedule], spell: Spelling) -> tuple[str, ...]:
     loads = {f"x{i}": spell.load("wave", (s.wave_pitch, "k"), i * s.lanes) for i in range(2 * s.across)}
 
     def store(i: int, value: str | None) -> tuple[str]:
-        return (spell.store("spectra", ((2 * s.across * s.pitch, "k"), i * s.pitch), str(value), None),)
+        return (spell.store("spectra", ((2 * s.across * s.pitch, "k"), i * s.pitch), str(value)),)
 
     return straight_line.lines(plan.problem.format, code, spell, loads, store)
 
@@ -79,21 +80,22 @@ def _back(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, 
 def _last(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
     """Samples j of the second level to the outputs j, across + j, … of the first half of each block."""
     s, p = plan.schedule, plan.problem
-    code, later = codelet(s.rows, s.rows // 2), is_long(p)
+    code, later = codelet(s.rows, s.rows // 2), p.epilogue.is_long
     places = [(k * s.wave_pitch + part * s.lanes) for k in range(s.rows) for part in (0, 1)]
     loads = {f"x{i}": spell.load("wave", (2 * s.lanes, "j"), at) for i, at in enumerate(places)}
-    act, row = act_name(p), (2 * s.column, "j")
+    row = (2 * s.column, "j")
+    ending, nowhere = Ending.of(plan, s.lanes, across=True, held=True), Cell((0,), (0,))  # its operands are vectors
 
     def store(i: int, value: str | None) -> tuple[str]:
-        total = f"{value} + b" if p.bias else str(value)
+        total = ending.total(str(value), nowhere)
         at = (row, i // 2 * s.panel_pitch + (1 - i % 2) * s.column)
-        return (spell.store("panel", at, total, None if later else act),)
+        return (spell.store("panel", at, total if later else ending.apply(total, nowhere)),)
 
     lines = straight_line.lines(p.format, code, spell, loads, store)
     if not later:
         return lines
     parts = [((s.panel_pitch, "i"), row, part * s.column) for part in (0, 1)]
-    ends = [f"    {spell.store('panel', at, spell.load('panel', *at), act)}" for at in parts]
+    ends = [f"    {spell.store('panel', at, ending.apply(spell.load('panel', *at), nowhere))}" for at in parts]
     return (*lines, f"{count_loop('i', 0, s.rows // 2)} {{", *ends, "}")
 
 
@@ -138,8 +140,7 @@ class Turn:
             lines = [f"const {spell.type} c{k} = {c}, s{k} = {s};"]
             values = self._product(f"c{k}", f"s{k}", real, imaginary)
         stores = (
-            spell.store(self.pointer, (self.place, at + part * self.apart), value, None)
-            for part, value in enumerate(values)
+            spell.store(self.pointer, (self.place, at + part * self.apart), value) for part, value in enumerate(values)
         )
         return (*lines, *stores)
 
@@ -165,7 +166,7 @@ def _products(schedule: Schedule, spell: Spelling) -> dict[str, Any]:
         for part, own, other, sign in (("re", "x", "y", minus), ("im", "y", "x", "" if minus else "-")):
             lines += [spell.update(f"{sums}_{part}", w, f"{sums}{n}") for w, n in (("c", own), (f"{sign}d", other))]
         for part, apart in (("re", 0), ("im", s.sums_pitch)):
-            stores.append(spell.store(f"to_{pointer}", ((s.lanes, "v"), apart), f"{sums}_{part}", None))
+            stores.append(spell.store(f"to_{pointer}", ((s.lanes, "v"), apart), f"{sums}_{part}"))
     return {
         "heads": [count_loop(name, 0, count) for name, count, _, _ in turning],
         "weights": index((s.sources * s.parts * 2 * wide, "f"), *((of_u, name) for name, _, _, of_u in turning)),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from codegen.emission import cformat, lengths, vectors
 from codegen.emission.cformat import CText, written
 from codegen.emission.cfunction import CFunction, headers
-from codegen.emission.heads import Head, templates
+from codegen.emission.ending import pointers
+from codegen.emission.heads import Head, templates, values
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, meanings, out_steps, sliced, stored, whole
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.packing import Pack, function, numbered, packs
 from codegen.errors import PlanError
-from codegen.functions.activations import LINEAR
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Problem
@@ -24,7 +24,7 @@ from codegen.problem.problem import Problem
 if TYPE_CHECKING:
     import numpy as np
 
-    Arrays = tuple[np.ndarray, np.ndarray | None]
+    Arrays = Sequence[np.ndarray | None]
 
 
 PARTS = ("kernel_head.c", "kernel.c", "kernel.h")  # the .c's head, the rest of it, the .h
@@ -69,9 +69,9 @@ def render(
 ) -> GeneratedSource:
     """The .c and .h of `plan` under the C identifier `name`.
 
-    `banner` are lines of plain text for the head of both files; `weights` (kernel, bias) in the problem's shapes, for
-    plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the function that packs them.
-    `beside` are the names of all layers whose headers may be included together.
+    `banner` are lines of plain text for the head of both files; `weights` the kernel and the epilogue's weights, in the
+    problem's shapes, for plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the
+    function that packs them. `beside` are the names of all layers whose headers may be included together.
     """
     context = _context(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
     if plan.weights == "baked":
@@ -111,8 +111,7 @@ def piece(template: str, view: dict[str, Any]) -> CText:
 def _head(plan: KernelPlan) -> Head:
     """What stands before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
-    activation = None if p.activation == LINEAR else p.activation
-    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, activation)
+    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(p.epilogue.later))
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
@@ -172,6 +171,7 @@ def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
     context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
+    context["pointers"] = pointers(source.plan, source.name)
     entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry
 
@@ -187,7 +187,7 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
         "dtype": p.format,
         "c": CText(p.format.c),
         "w": CText(stored(plan)),
-        "bias": p.bias,
+        "operands": written([operand.within for operand in p.epilogue.operands]),
         "hold": plan.target.vector_bytes > 0,
         "whole": whole(plan, name),
         "slices": sliced(plan, name),
@@ -226,7 +226,8 @@ def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
 
 def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
     p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
-    kernel, bias = weights
+    kernel, *held = weights
+    assert kernel is not None
     kernel = stored_as.encode(kernel)
     given = p.stage_weights(kernel, None)
     tables = []
@@ -234,7 +235,8 @@ def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
         packed = part.pack(array)
         text = cformat.table(packed.tolist(), stored_as)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))
-    if p.bias:
-        assert bias is not None
-        tables.append((CText("bias"), CText(dtype.c), len(bias), cformat.table(bias.tolist(), dtype)))
+    for operand, numbers in zip(p.epilogue.weights, held, strict=False):
+        assert numbers is not None
+        label = cformat.identifier(operand.name)
+        tables.append((label, CText(dtype.c), len(numbers), cformat.table(numbers.tolist(), dtype)))
     return {"tables": tuple(tables)}

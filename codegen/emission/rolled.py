@@ -7,8 +7,9 @@ from typing import Any
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import padded
 from codegen.emission.cformat import braced, ceil_over, nest, times
+from codegen.emission.ending import Cell, Ending, operand_names
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import Spelling, act_name, count_loop, index, step_by
+from codegen.emission.microkernel import Spelling, count_loop, index, step_by
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.rolled import Schedule, tests_steps
 from codegen.planning.plan import KernelPlan
@@ -32,6 +33,7 @@ class RolledView:
     def __init__(self, plan: KernelPlan[Schedule], name: str) -> None:
         self.plan, self.problem, self.schedule = plan, plan.problem, plan.schedule
         self.names = weight_names(plan, name)
+        self.ending = Ending.of(plan, plan.schedule.lanes, across=True, names=operand_names(plan, name))
         self.spell = Spelling.of(plan, plan.schedule.lanes)
         self.in_order = self._in_order()
 
@@ -42,9 +44,9 @@ class RolledView:
             "outs_told": p.steps is None,
             "outputs": self._outputs(),
             "declared": [*self._overlap(), *self._first_sample()],
-            "sum": f"{self.spell.type} sum = {self._first()};",
+            "sum": f"{self.spell.type} sum = {self.ending.first(self._cell())};",
             "taps": self._taps(),
-            "store": self.spell.store("y", self._place_of_output(), "sum", act_name(p)),
+            "store": self.spell.store("y", self._place_of_output(), self.ending.apply("sum", self._cell())),
         }
 
     def _in_order(self) -> bool:
@@ -88,11 +90,9 @@ class RolledView:
             return self._filter()
         return [(p.group_channels if p.groups > 1 else 0, "g"), (int(p.group_channels > 1), "c")]
 
-    def _first(self) -> str:
-        """What a sum begins with."""
-        if not self.problem.bias:
-            return self.spell.broadcast("0")
-        return self.spell.load(self.names[1], *self._filter())
+    def _cell(self) -> Cell:
+        """Where the sums are."""
+        return Cell(self._filter(), self._place_of_output())
 
     def _place_of_output(self) -> list[Place]:
         p, at = self.problem, self._filter()

@@ -36,7 +36,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "call": f"{inner_names(plan, name, INNER)[0]}({', '.join(arguments)});",
         "apart": schedule.apart,
         "sums_at": offset("", sums_at(plan) // p.item_bytes),
-        "passes": f"rows/{p.activation.name}.c.j2",
+        "passes": f"rows/{p.epilogue.row_stage.function}.c.j2",
         "blocks": blocks,
         "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else wide,
         "compared": wide if p.channels_last and not schedule.apart else [],
@@ -47,7 +47,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
 
 def _counts(p: ConvProblem) -> bool:
     """Whether the function must know the sum over rows side by side too."""
-    return p.activation.name == "sparsemax"
+    return p.epilogue.row_stage.function == "sparsemax"
 
 
 def _blocks(p: ConvProblem, schedule: Schedule, name: str) -> tuple[Block, ...]:

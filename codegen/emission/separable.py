@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, times
+from codegen.emission.ending import handed
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import chunk_loop, index, offset
@@ -36,12 +37,13 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     schedule, p = plan.schedule, plan.problem
     panel, *sizes = (size // p.item_bytes for size in room(p, schedule, plan.target.core))
     buffers, spare = _buffers(p, schedule, sizes)
-    names, out = [buffer.name for buffer in buffers], "y" if schedule.whole else offset("y", (p.filters, "from"))
-    kernels, biases = weight_names(plan, name)[: len(p.stages)], weight_names(plan, name)[len(p.stages) :]
+    step = (0 if schedule.whole else p.filters, "from")
+    names, out = [buffer.name for buffer in buffers], offset("y", step)
+    kernels, operands = weight_names(plan, name), handed(plan, name, str, lambda one: offset(one, step))
     calls = []
     for i, (function, part) in enumerate(zip(inner_names(plan, name, p.names), plan.parts, strict=True)):
         x = names[i - 1] if i else "x" if schedule.whole else "in"
-        given = kernels[i], *(biases if part.problem.bias else ())
+        given = kernels[i], *(operands if i == len(names) else ())
         counted = [] if schedule.whole else ["now" if i else "count"]
         arguments = [x, *counted, *given, [*names, out][i], *[spare] * part.has_workspace]
         calls.append(f"{function}({', '.join(arguments)});")

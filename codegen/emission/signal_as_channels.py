@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.cformat import ceil_over
+from codegen.emission.ending import copies, from_copies
 from codegen.emission.inner import inner_names
 from codegen.emission.writer import Writer
-from codegen.planning.algorithms.signal_as_channels import Schedule
+from codegen.planning.algorithms.signal_as_channels import Schedule, copied
 from codegen.planning.plan import KernelPlan
 
 INNER = ("rows_of_samples",)  # what its inner functions compute, as their names end
@@ -18,14 +19,16 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
     assert inner.problem.steps is not None
     samples, sums = inner.problem.steps * schedule.width, schedule.rows * schedule.width
+    behind = samples + sums + schedule.width * copied(p)
     return {
         "inner": inner_names(plan, name, INNER)[0],
         "width": schedule.width,
         "samples": samples,
         "sums": sums,
         "chunks": ceil_over("outs", sums) if p.steps is None else -(-p.out_steps(p.steps) // sums),
-        "bias_at": samples + sums,
-        "inner_workspace": f"rows + {samples + sums + schedule.width}" if inner.workspace_bytes else "",
+        "copies": copies(plan, name, samples + sums, schedule.width),
+        "operands": from_copies(plan, name, 0),
+        "inner_workspace": f"rows + {behind}" if inner.workspace_bytes else "",
         "prefix": f"{name}_" if plan.weights == "baked" else "",
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.inner import inner_names
+from codegen.emission.interface import weight_names
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
@@ -16,8 +17,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
     assert p.steps is not None
-    prefix = f"{name}_" if plan.weights == "baked" else ""
-    arguments = ["rows", f"{prefix}kernel", *[f"{prefix}bias"] * p.bias, "y"]
+    arguments = ["rows", *weight_names(plan, name), "y"]
     if inner.workspace_bytes:
         arguments.append(f"rows + {panel_bytes(inner.problem, plan.target.core) // p.item_bytes}")
     arguments += ["slice", "slices"] if plan.sliced else []

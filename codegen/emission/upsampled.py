@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from codegen.emission import kernel_layouts
 from codegen.emission.cformat import floor_over, grouped, nest, times
+from codegen.emission.ending import Cell, Ending, copies, from_copies
 from codegen.emission.inner import inner_names
-from codegen.emission.microkernel import act_name, count_loop, index, offset
-from codegen.emission.vectors import spelled
+from codegen.emission.microkernel import Spelling, count_loop, index, offset
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.output_phases import Part
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
@@ -18,8 +19,8 @@ INNER = ("phases",)  # what its inner functions compute, as their names end
 
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
-    """The vector widths in use beside the inner plans': single numbers, where an output is its bias alone."""
-    return {1} if None in plan.schedule.inners and act_name(plan.problem) else set()
+    """The vector widths in use beside the inner plans': single numbers, where no product is in an output."""
+    return {1} if None in plan.schedule.inners and not plan.problem.epilogue.linear else set()
 
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
@@ -38,7 +39,9 @@ class InterleavedView:
         self.direct = writes_rows(self.problem, self.rows)
         self.lay = plan.weights == "argument"
         sizes = room(self.problem, self.schedule, plan.weights, plan.target.core)
-        self.kernel, self.bias, self.panel, self.sums = (size // self.problem.item_bytes for size in sizes)
+        self.kernel, self.copied, self.panel, self.sums = (size // self.problem.item_bytes for size in sizes)
+        count = max(1, len(self.problem.epilogue.of_filters))
+        self.copies = copies(plan, name, self.sums, self.copied // count)
         self.first_out = index((self.rows.count, "from"), -self.rows.shift)
 
     def view(self) -> dict[str, Any]:
@@ -62,7 +65,7 @@ class InterleavedView:
             "samples": rows.samples(chunk),
             "panel_at": f" + {self.kernel}" if self.kernel else "",
             "sums_at": self.panel,
-            "bias_at": self.sums,
+            "copies": self.copies,
             "chunks_now": self._rows_over("outs", chunk),
             "rows_now": self._rows_over("outs", 1),
             "row_total": whole,
@@ -132,21 +135,21 @@ class InterleavedView:
         ), f"y[outs * {grouped(lane)} + ({at})] = sums[{pitch} * {grouped(from_lane)} + i];"
 
     def _prepared(self) -> list[str]:
-        """The statements before the first chunk: the kernel laid out, the bias of every phase."""
-        p, lines, at = self.problem, [], 0
+        """The statements before the first chunk: the kernel laid out, what the epilogue reads for every phase."""
+        lines, at, p = list[str](), 0, self.problem
         for part in self.rows.parts if self.lay else ():
             if part.taps:
                 numbers = f"{part.tap}, {part.step}, {part.phases}, {part.taps}"
                 lines.append(f"{self.name}_lay(kernel, {numbers}, {offset('laid', at)});")
                 at += part.taps * part.phases * p.group_channels * p.filters
-        for part in self.rows.parts if p.bias else ():
+        for copy, part in product(self.copies, self.rows.parts):
             group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
             phases = [count_loop("i", 0, part.phases)] * (part.phases > 1)
             heads = [*group, *phases, count_loop("f", 0, p.group_filters)]
             turn = (part.phases * p.group_filters if p.groups > 1 else 0, "g")
             to = index(turn, (p.group_filters if phases else 0, "i"), (1, "f"), part.first * p.filters)
             lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
-            lines += nest(heads, f"biases[{to}] = {self.prefix}bias[{lane}];", 0).split("\n")
+            lines += nest(heads, f"{copy.name}[{to}] = {copy.source}[{lane}];", 0).split("\n")
         return lines
 
     def _part(self, number: int) -> list[str]:
@@ -174,9 +177,9 @@ class InterleavedView:
         if not p.channels_last:
             lines, x = [f"{self.name}_panel(x, steps, {offset('at', ahead)}, {count}, panel);"], "panel"
         arguments = [x, *[count] * self.free, self._kernel_of(number)]
-        arguments += [offset("biases", part.first * p.filters)] * p.bias + ["to" if self.direct else "sums"]
+        arguments += [*from_copies(self.plan, self.name, part.first * p.filters), "to" if self.direct else "sums"]
         if inner.has_workspace:
-            arguments.append(f"sums + {self.sums + self.bias}")
+            arguments.append(f"sums + {self.sums + self.copied}")
         return [*lines, f"{inner_names(self.plan, self.name, INNER)[i]}({', '.join(arguments)});"]
 
     def _kernel_of(self, number: int) -> str:
@@ -189,10 +192,12 @@ class InterleavedView:
         return part.taps * part.phases * self.problem.group_channels * self.problem.filters
 
     def _still(self, part: Part) -> list[str]:
-        """The sums of phases without a product: the bias alone."""
-        p, size, act = self.problem, part.phases * self.problem.filters, act_name(self.problem)
-        value = f"biases[{index((1, 'j'), part.first * p.filters)}]" if p.bias else "0"
-        value = f"{spelled(1, f'_{act}')}({value})" if act else value
+        """The sums of phases without a product: what they begin with alone."""
+        p, size = self.problem, part.phases * self.problem.filters
+        spell = Spelling(1, True, p.format.c)
+        ending = Ending(p.epilogue, spell, True, from_copies(self.plan, self.name, 0))
+        cell = Cell(((1, "j"), part.first * p.filters), (0,))
+        value = ending.apply(ending.first(cell), cell)
         rows, lanes_ = count_loop("i", 0, "now"), count_loop("j", 0, size)
         if p.channels_last:
             return nest([rows, lanes_], f"sums[{times(size, 'i')} + j] = {value};", 0).split("\n")

@@ -91,11 +91,12 @@ class Way:
         reads: list[Array] = [x]
         before: list[Array | None] = []
         for stage, (p, taps, added) in zip(self.stages[:-1], weights[:-1], strict=True):
-            sums = stage.forward(reads[-1], taps, added)
+            sums = stage.forward(reads[-1], taps, *added)
             before.append(sums)
             reads.append(_activated(p, sums))
         if z is None and self.problem.activation != LINEAR:
-            z = self.stages[-1].forward(reads[-1], *weights[-1][1:])
+            _, taps, added = weights[-1]
+            z = self.stages[-1].forward(reads[-1], taps, *added)
         before.append(z)
         dkernels: list[Array] = []
         dbiases: list[Array] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from codegen import __version__
 from codegen.emission import banner, cformat, render, vectors
-from codegen.emission.heads import Head
+from codegen.emission.heads import Head, slopes
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import count_loop, index
 from codegen.errors import UsageError
@@ -139,8 +139,8 @@ def _texts(parts: Parts, name: str, output: dict[str, Any], kernel: dict[str, An
     told = {label: vectors.finished(text) for label, text in texts.items()}
     names = {*chain.from_iterable(names for _, names in told.values())}
     widths = {*output["lanes"], *kernel["lanes"]}.union(*map(render.lanes_of, whole))
-    curve = None if p.activation == LINEAR else p.activation
-    head = Head(parts.target, p.format, tuple(sorted(widths, reverse=True)), activation=curve, slope=True)
+    declared = slopes(p.epilogue.later)
+    head = Head(parts.target, p.format, tuple(sorted(widths, reverse=True)), functions=declared)
     return {label: text for label, (text, _) in told.items()} | {"head": head.text(names)}
 
 

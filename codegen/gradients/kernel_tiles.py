@@ -166,7 +166,7 @@ class KernelTiles:
                     stores.append(f"y[{at}] += {total};")
                 else:
                     sum_now = f"{spell.load('y', at)} + {total}"
-                    stores.append(spell.store("y", (at,), sum_now, None))
+                    stores.append(spell.store("y", (at,), sum_now))
         words = f"{counted(taps, 'tap')} x " + self._across(channels, vectors * lanes)
         tag = f"{taps}x{channels}x{vectors * lanes}"
         zero = (spell.broadcast("0"),) * vectors

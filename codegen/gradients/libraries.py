@@ -10,7 +10,7 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.emission import render, vectors
-from codegen.emission.heads import Head
+from codegen.emission.heads import Head, slopes
 from codegen.errors import ShapeError
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR
@@ -100,13 +100,13 @@ class Backward:
         compiled.run(dz, dx, packed)
         return dx
 
-    def forward(self, x: Array, kernel: Array, bias: Array | None = None) -> Array:
+    def forward(self, x: Array, kernel: Array, *operands: Array | None) -> Array:
         """The output before the activation."""
         compiled = self._forward_kernel
         z = np.empty(compiled.plan.problem.out_shape(len(x), self.steps), self.problem.dtype)
         packed = compiled.pack(kernel)
-        compiled.check(x, z, packed, bias)
-        compiled.run(x, z, packed, bias)
+        compiled.check(x, z, packed, *operands)
+        compiled.run(x, z, packed, *operands)
         return z
 
     @cached_property
@@ -145,10 +145,10 @@ def _kernel_text(made: KernelGradientPlan) -> str:
 
 def _output_text(made: OutputGradientPlan) -> str:
     """The same for the pass through the activation."""
-    view, activation = output_rows.view(made, NAME), made.problem.activation
+    view = output_rows.view(made, NAME)
     body, names = vectors.finished(render.piece("gradients/output.c.j2", view))
-    curve = None if activation == LINEAR else activation
-    head = Head(made.target, made.problem.format, view["lanes"], activation=curve, slope=True).text(names)
+    declared = slopes(made.problem.epilogue.later)
+    head = Head(made.target, made.problem.format, view["lanes"], functions=declared).text(names)
     return render.fill("gradients/jit_output.c.j2", view | {"head": head, "body": body})
 
 

@@ -18,6 +18,7 @@ from codegen.emission.render import GeneratedSource, jit_text
 from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
+from codegen.machine.argument_block import BYTES, Block, Held, blocks, grown, held, point
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
 from codegen.problem.targets import Target, runs_here
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward", "load_plan"]
 
-CALL, BYTES, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("char[]"), ffi.NULL
-Block = tuple[Any, Any]  # an argument block and what must live as long
-CACHE_LINE = 64
-
 
 @dataclass(frozen=True, eq=False)
 class CompiledKernel:
@@ -43,7 +40,7 @@ class CompiledKernel:
     _library: Any = field(repr=False)  # kept: closing it would unmap the code
     threads: int = 1  # that share a call; 1 unless the plan is sliced
     before: int = 0  # bytes of a bound workspace that come before the kernel's own
-    _call: Callable[[Array, Array, Any, Any], None] = field(init=False, repr=False)
+    _call: Callable[[Array, Array, Held], None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
@@ -65,68 +62,72 @@ class CompiledKernel:
             return kernel
         return np.ascontiguousarray(self.plan.pack(kernel))
 
-    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
-        """Compute `y` from `x`, batch first; `kernel` as `pack` made it.
+    def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
+        """Compute `y` from `x`, batch first; `kernel` as `pack` made it, `operands` the epilogue's, such as a bias.
 
         Shapes and dtypes are the caller's care (`bind` looks). Raises for an array that is not C-contiguous or a `y`
         that is read-only.
         """
-        self._call(x, y, _pointer(kernel), _pointer(bias))
+        self._call(x, y, held(self.plan, kernel, operands))
 
-    def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
+    def with_weights(self, kernel: Array | None, *operands: Array | None) -> Callable[[Array, Array], None]:
         """`run` with fixed weights, as a function of (x, y): a third of its cost is spared."""
-        kernel_pointer, bias_pointer, call = _pointer(kernel), _pointer(bias), self._call
+        pointers, call = held(self.plan, kernel, operands), self._call
 
         def run(x: Array, y: Array) -> None:
-            call(x, y, kernel_pointer, bias_pointer)
+            call(x, y, pointers)
 
         return run
 
-    def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+    def check(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
         """Raise ShapeError unless `run` could take these."""
         p = self.plan.problem
         numbers = self.plan.packed_numbers if self.plan.weights == "packed" else math.prod(p.kernel_shape)
-        check(self.plan, x, y, kernel, bias, numbers)
+        check(self.plan, x, y, kernel, operands, numbers)
 
-    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
+    def bind(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> Callable[[], None]:
         """A function of no arguments that computes `y` from what `x` then holds, as cheaply as Python can call C.
 
         It keeps the arrays alive. It has one workspace: threads that call at once bind each for itself.
         Raises ShapeError.
         """
-        self.check(x, y, kernel, bias)
-        calls, kept = [], []
-        for block, workspace in _blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
+        self.check(x, y, kernel, *operands)
+        calls, kept, pointers = [], [], held(self.plan, kernel, operands)
+        for owner in blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
+            block, _, workspace = owner
+            point(owner, pointers)
             block.x, block.y = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True)
-            block.kernel, block.bias = _pointer(kernel), _pointer(bias)
             block.batch, block.steps = len(x), steps_of(self.plan.problem, x)
             calls.append(partial(self._library.genconv_run_v1, block))
             if workspace is not None:
                 block.workspace = workspace + self.before
                 kept.append(ffi.buffer(workspace))
         call = calls[0] if self.threads == 1 else partial(thread_pool.run, calls)
-        call.__dict__.update(keeps=(self, x, y, kernel, bias), workspaces=kept)
+        call.__dict__.update(keeps=(self, x, y, kernel, operands), workspaces=kept)
         return call
 
 
-def _caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Any, Any], None]:
-    """`run` on pointers to the weights; a closure, as attribute look-ups would cost more than the call of C."""
+def _caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Held], None]:
+    """`run` on pointers to what is held; a closure, as attribute look-ups would cost more than the call of C."""
     if threads > 1:
         return _sharing_caller(library, plan, threads)
     idle: list[Block] = []  # one block a running call: threads and signal handlers never share one
     take, give, buffer = idle.pop, idle.append, ffi.from_buffer
     axis, grows = 1 if plan.problem.channels_last else 2, bool(plan.workspace_step_bytes)
 
-    def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
+    def call(x: Array, y: Array, pointers: Held) -> None:
         try:
             owner = take()
         except IndexError:
-            (owner,) = _blocks(plan, 1, x.shape[axis])
+            (owner,) = blocks(plan, 1, x.shape[axis])
         shape = x.shape
         if grows:
-            owner = _grown(owner, plan, shape[axis])
+            owner = grown(owner, plan, shape[axis])
         block = owner[0]
-        block.x, block.y, block.kernel, block.bias = buffer(BYTES, x), buffer(BYTES, y, True), kernel, bias
+        block.x, block.y = buffer(BYTES, x), buffer(BYTES, y, True)
+        block.kernel, block.bias, others = pointers
+        if others:
+            owner[1][0 : len(others)] = others
         block.batch, block.steps = shape[0], shape[axis]
         library.genconv_run_v1(block)  # by the library, which this closure so keeps open
         give(owner)
@@ -134,42 +135,25 @@ def _caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Ar
     return call
 
 
-def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Any, Any], None]:
+def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[Array, Array, Held], None]:
     """The same for a kernel whose slices run in `threads` threads."""
     idle: list[list[Block]] = []
 
-    def call(x: Array, y: Array, kernel: Any, bias: Any) -> None:
+    def call(x: Array, y: Array, pointers: Held) -> None:
         source, target, steps = ffi.from_buffer(BYTES, x), ffi.from_buffer(BYTES, y, True), steps_of(plan.problem, x)
         try:
-            owners = [_grown(owner, plan, steps) for owner in idle.pop()]
+            owners = [grown(owner, plan, steps) for owner in idle.pop()]
         except IndexError:
-            owners = _blocks(plan, threads, steps)
-        for block, _ in owners:
-            block.x, block.y, block.kernel, block.bias = source, target, kernel, bias
+            owners = blocks(plan, threads, steps)
+        for owner in owners:
+            block = owner[0]
+            point(owner, pointers)
+            block.x, block.y = source, target
             block.batch, block.steps = len(x), steps
-        thread_pool.run([partial(library.genconv_run_v1, block) for block, _ in owners])
+        thread_pool.run([partial(library.genconv_run_v1, block) for block, *_ in owners])
         idle.append(owners)
 
     return call
-
-
-def _blocks(plan: KernelPlan, slices: int, steps: int) -> list[Block]:
-    """An argument block a slice, each with a workspace of its own for inputs of `steps` steps."""
-    blocks = [_grown((ffi.new(CALL), None), plan, steps) for _ in range(slices)]
-    for number, (block, _) in enumerate(blocks):
-        block.slice, block.slices = number, slices
-    return blocks
-
-
-def _grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
-    """The argument block with a workspace for inputs of `steps` steps: its own where that is large enough."""
-    (block, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
-    if not size or (workspace is not None and len(workspace) >= size):
-        return owner
-    memory = np.full(size + CACHE_LINE, 0x7F, np.uint8)  # near the largest numbers: to read what was not written shows
-    start = -memory.ctypes.data % CACHE_LINE
-    block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
-    return block, workspace
 
 
 Kernel = CompiledKernel | ReferenceKernel
@@ -200,7 +184,7 @@ def load_backward(
 ) -> CompiledKernel | None:
     """As `load_plan`, of a plan of codegen.gradients, whose C text `write` makes; None where nothing can compile it.
 
-    `run(x, y, kernel, bias)` fills in the arguments of these names, whatever the text takes them for.
+    `run(x, y, kernel, …)` fills in the fields of these names, whatever the text takes them for.
     """
     making = _Making(plan, lru_cache(maxsize=1)(lambda: write(plan)), prove)
     return _loaded(making, plan.target, 1, _known)
@@ -281,7 +265,3 @@ def _recipe(key: str, making: _Making, compiler: compilers.Compiler, threads: in
         open=lambda path: linking.opened(path, compiler),
         check=check,
     )
-
-
-def _pointer(array: Array | None) -> Any:
-    return NULL if array is None else ffi.from_buffer(BYTES, array)

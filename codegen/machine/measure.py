@@ -131,9 +131,9 @@ def _ready(plan: KernelPlan) -> Callable[[], None] | None:
         draw(*_shape(problem, *size))
         for size in ((steps, problem.channels), (problem.out_steps(steps), problem.out_filters))
     )
-    bias = draw(problem.filters) if problem.bias else None
+    operands = [draw(*problem.operand_shape(one, 1, steps)) for one in problem.epilogue.operands]
     most = plan.kernel_format.largest  # which a few of the numbers may be beyond, if it is small
-    return kernel.bind(x, y, kernel.pack(draw(*problem.kernel_shape).clip(-most, most)), bias)
+    return kernel.bind(x, y, kernel.pack(draw(*problem.kernel_shape).clip(-most, most)), *operands)
 
 
 def _shape(problem: Problem, steps: int, lanes: int) -> tuple[int, int, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,23 +34,23 @@ class ReferenceKernel:
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
         return self.plan.kernel_format.encode(kernel)
 
-    def run(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
+    def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
         if kernel is None:
             raise GenConvError(
                 "without a compiler the weights are needed here: the C that has them baked in cannot run"
             )
         taps = self.plan.kernel_format.decode(kernel)
-        y[...] = reference.convolve(self.plan.problem, x, taps, bias)
+        y[...] = reference.convolve(self.plan.problem, x, taps, *operands)
 
-    def with_weights(self, kernel: Array | None, bias: Array | None = None) -> Callable[[Array, Array], None]:
-        return lambda x, y: self.run(x, y, kernel, bias)
+    def with_weights(self, kernel: Array | None, *operands: Array | None) -> Callable[[Array, Array], None]:
+        return lambda x, y: self.run(x, y, kernel, *operands)
 
-    def check(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> None:
-        check(self.plan, x, y, kernel, bias, math.prod(self.plan.problem.kernel_shape))
+    def check(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
+        check(self.plan, x, y, kernel, operands, math.prod(self.plan.problem.kernel_shape))
 
-    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Callable[[], None]:
-        self.check(x, y, kernel, bias)
-        return lambda: self.run(x, y, kernel, bias)
+    def bind(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> Callable[[], None]:
+        self.check(x, y, kernel, *operands)
+        return lambda: self.run(x, y, kernel, *operands)
 
 
 def steps_of(p: Problem, x: Array) -> int:
@@ -57,16 +58,24 @@ def steps_of(p: Problem, x: Array) -> int:
     return int(x.shape[1 if p.channels_last else 2])
 
 
-def check(plan: KernelPlan, x: Array, y: Array, weights: Array | None, bias: Array | None, numbers: int) -> None:
-    """Raise ShapeError unless all arrays are what the C code takes them to be, the weights of so many numbers."""
+def check(
+    plan: KernelPlan, x: Array, y: Array, weights: Array | None, operands: Sequence[Array | None], numbers: int
+) -> None:
+    """Raise ShapeError unless all arrays are what the C code takes them to be, the weights of so many numbers.
+
+    `operands` are the epilogue's in its order; None for one that is not there.
+    """
     p = plan.problem
     steps = (steps_of(p, x) if x.ndim == 3 else 0) if p.steps is None else p.steps
     wanted: list[tuple[str, Array | None, tuple[int, ...]]] = [
         ("x", x, p.in_shape(len(x), steps)),
         ("y", y, p.out_shape(len(x), steps)),
     ]
-    if p.bias:
-        wanted.append(("bias", bias, (p.filters,)))
+    for operand, array in zip_longest(p.epilogue.operands, operands):
+        if operand is not None:
+            wanted.append((operand.name, array, p.operand_shape(operand, len(x), steps)))
+        elif array is not None:
+            raise ShapeError(f"got {len(operands)} arrays for the epilogue, which reads {len(p.epilogue.operands)}")
     for name, array, shape in wanted:
         if array is None or array.shape != shape or array.dtype != p.dtype or not array.flags.c_contiguous:
             got = "nothing" if array is None else f"{array.dtype} {array.shape}"

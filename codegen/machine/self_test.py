@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from codegen.errors import ToolchainError
-from codegen.functions import activations
-from codegen.functions.activations import LINEAR
 from codegen.planning.plan import KernelPlan
 from codegen.problem import reference
 from codegen.problem.problem import ConvProblem, Problem
@@ -41,7 +39,7 @@ class Fresh(Protocol):
     @property
     def plan(self) -> KernelPlan: ...
     def pack(self, kernel: Array) -> Array: ...
-    def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Any: ...
+    def bind(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> Any: ...
 
 
 def prove(kernel: Fresh, compiler: Compiler) -> None:
@@ -53,7 +51,6 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
         return
     weights = self_test_inputs.Weights.of(plan)
     packed = self_test_inputs.between_margins(kernel.pack(weights.kernel))
-    bias = None if weights.bias is None else self_test_inputs.between_margins(weights.bias)
     more = plan.workspace_bytes + 2 * self_test_inputs.MARGIN_BYTES
     wider = replace(plan, cost=replace(plan.cost, workspace_bytes=more))
     ways: list[Fresh] = [
@@ -66,7 +63,7 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
             y = self_test_inputs.array(p.out_shape(len(tried.x), tried.steps), p.dtype)
             outs = y if p.channels_last else y.swapaxes(1, 2)
             outs[:, tried.at] = np.finfo(p.dtype).max
-            call = way.bind(tried.x, y, packed, bias)
+            call = way.bind(tried.x, y, packed, *tried.operands)
             workspaces = [np.frombuffer(one, np.uint8) for one in call.workspaces]
             for each in workspaces:
                 each[...] = self_test_inputs.UNWRITTEN
@@ -79,38 +76,46 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
 def _expected(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
     """(what the outputs `tried.at` are, how far a right kernel may be off), each (samples, outputs, filters).
 
-    Activations of float64 are computed with more digits; where NumPy has no more, some of theirs are not looked at.
+    On whole numbers an exact epilogue makes no error. Others of float64 are computed with more digits; where NumPy has
+    no more, some of theirs are not looked at.
     """
-    if len(p.stages) > MOST_EXACT or any(stage.activation != LINEAR for stage in p.stages[:-1]):
+    if len(p.stages) > MOST_EXACT or any(stage.epilogue.stages for stage in p.stages[:-1]):
         return _by_definition(p, tried, weights)
     x = tried.x if p.channels_last else tried.x.swapaxes(1, 2)
-    sums = _sums(p.stage_weights(weights.kernel, weights.bias), x, tried.at)
+    rounds = not p.epilogue.exact
+    first, later = reference.parted(p.stages[-1], tried.operands, p.format.exact_in if rounds else p.dtype)
+    sums = _sums([(stage, taps) for stage, taps, _ in p.stage_weights(weights.kernel)], x, tried.at)
+    sums = sums if first is None else sums + _of_outputs(first, tried.at)
     slack = np.broadcast_to(weights.slack * tried.scales[:, None, None], sums.shape)
-    if p.activation == LINEAR:
-        return sums, slack
-    sums = sums.astype(p.format.exact_in)
+    given = [(stage, tuple(_of_outputs(each, tried.at) for each in arrays)) for stage, arrays in later]
     with np.errstate(over="ignore", invalid="ignore"):
-        exact = activations.reference(p.activation, sums, p.dtype)
-        allowed = reference.through_activation(p, sums, exact, slack)
-        if np.finfo(sums.dtype).eps * 2**8 > np.finfo(p.dtype).eps:
+        if not rounds:
+            return reference.through(given, sums, slack, replace(p.format, unit=0.0, least=0.0))
+        exact, allowed = reference.through(given, sums.astype(p.format.exact_in), slack, p.format)
+        if np.finfo(exact.dtype).eps * 2**8 > np.finfo(p.dtype).eps:
             allowed = allowed + ROUGH * (1 + np.abs(exact))
         return exact, allowed
 
 
 def _by_definition(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
     """The same where what lies between stages is no whole number, or a large one: with the reference's bound."""
-    exact = reference.convolve(p, tried.x, weights.kernel, weights.bias, dtype=p.format.exact_in)
-    allowed = reference.bound(p, tried.x, weights.kernel, weights.bias)
+    exact = reference.convolve(p, tried.x, weights.kernel, *tried.operands, dtype=p.format.exact_in)
+    allowed = reference.bound(p, tried.x, weights.kernel, *tried.operands)
     found, off = (each if p.channels_last else each.swapaxes(1, 2) for each in (exact, allowed))
     return found[:, tried.at], off[:, tried.at]
 
 
-def _sums(stages: Sequence[tuple[ConvProblem, Array, Array | None]], x: Array, at: Array) -> Array:
-    """The outputs `at` of the last stage before its activation, (samples, outputs, filters), in x's dtype.
+def _of_outputs(operand: Array, at: Array) -> Array:
+    """The part of an operand that the outputs `at` read, to be broadcast to them."""
+    return operand[:, at] if operand.ndim == 3 else operand
+
+
+def _sums(stages: Sequence[tuple[ConvProblem, Array]], x: Array, at: Array) -> Array:
+    """The products' sums of the outputs `at` of the last stage, (samples, outputs, filters), in x's dtype.
 
     By problem.py's formula; of the stages before only what these outputs read.
     """
-    *before, (p, kernel, bias) = stages
+    *before, (p, kernel) = stages
     steps, held = x.shape[1], None
     for stage, *_ in before:
         steps = stage.out_steps(steps)
@@ -128,7 +133,7 @@ def _sums(stages: Sequence[tuple[ConvProblem, Array, Array | None]], x: Array, a
         rows = window.reshape(-1, p.kernel_size, p.groups, p.group_channels).transpose(2, 0, 1, 3)
         sums = rows.reshape(p.groups, len(rows[0]), -1) @ matrix
         y[:, begin : begin + few] = sums.transpose(1, 0, 2).reshape(len(x), -1, p.filters)
-    return y if bias is None else y + bias
+    return y
 
 
 def _places(p: ConvProblem, steps: int, at: Array) -> tuple[Array, Array]:

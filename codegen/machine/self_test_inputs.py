@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.functions.activations import LINEAR, row
 from codegen.machine.self_test_outputs import marks, turns
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.error_bounds import is_transform
@@ -65,14 +64,16 @@ RESIDUES = 4  # of a length by the stride, where the padding depends on it
 
 @dataclass(frozen=True)
 class Weights:
-    """A kernel (problem.kernel_shape) and a bias of whole numbers, the bias in units of the first sample's scale.
+    """A kernel (problem.kernel_shape) of whole numbers, and how what is added to its sums is drawn.
 
+    That is whole numbers up to `added` times `unit`: of the sums' size, in units of the first sample's scale.
     Samples are whole numbers up to `most` times `scale`, which makes sums of about 1 of them. `slack` is what a
     transform may round on them before they are scaled.
     """
 
     kernel: Array
-    bias: Array | None
+    added: int
+    unit: float
     most: int
     scale: float
     slack: float
@@ -85,22 +86,35 @@ class Weights:
         taps, most = (3, 3) if rounds else (15, 15 if len(p.stages) > 1 or p.terms > 1 << 16 else 63)
         size = _rms(taps) ** len(p.stages) * _rms(most) * sqrt(p.terms)
         largest = _factors(p)[-1]
-        scale = 1.0 if p.activation == LINEAR else 2.0 ** -round(log2(size)) / (largest / p.format.of_pair(SCALES)[-1])
+        scale = 1.0 if p.epilogue.exact else 2.0 ** -round(log2(size)) / (largest / p.format.of_pair(SCALES)[-1])
         step = (
             1 if size * largest < 1 << 21 else 64
         )  # so that no sum of the largest sample has more digits than float32
-        bias = whole((p.filters,), max(1, int(size) // step), 2) * (step * scale * spacing) if p.bias else None
         kernel = (whole(p.kernel_shape, taps, 1) * spacing).astype(p.dtype)
         slack = min(0.12, 5e-4 + 1.2e-5 * p.terms) if rounds else 0.0  # of float32: some eight times what was seen
         slack *= p.format.unit / COMPUTED["float32"].unit
-        return cls(kernel, None if bias is None else bias.astype(p.dtype), most, scale, slack)
+        return cls(kernel, max(1, int(size) // step), step * scale * spacing, most, scale, slack)
+
+    def operands(self, p: Problem, batch: int, steps: int) -> tuple[Array, ...]:
+        """What the epilogue reads, between margins: factors are powers of two."""
+        found = []
+        for number, operand in enumerate(p.epilogue.operands):
+            shape = p.operand_shape(operand, batch, steps)
+            drawn = whole(shape, 1 if operand.factor else self.added, 2 + 2 * number)
+            numbers = np.exp2(drawn) if operand.factor else drawn * self.unit
+            found.append(between_margins(numbers.astype(p.dtype)))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A batch of inputs in the problem's layout, the outputs to look at, in order, and the scale of each sample."""
+    """A batch of inputs in the problem's layout, the outputs to look at, in order, and the scale of each sample.
+
+    `operands` are what the epilogue reads.
+    """
 
     x: Array
+    operands: tuple[Array, ...]
     steps: int
     at: Array
     scales: Array
@@ -122,15 +136,16 @@ def trials(plan: KernelPlan, weights: Weights) -> Iterator[Trial]:
         scales = np.array(factors[:1] if large else factors) * weights.scale
         at = _looked_at(plan, steps, len(scales))
         with suppress(MemoryError, OSError):
-            yield Trial(_inputs(p, steps, at, weights.most, scales), steps, at, scales)
+            x = _inputs(p, steps, at, weights.most, scales)
+            yield Trial(x, weights.operands(p, len(x), steps), steps, at, scales)
 
 
 def _factors(p: Problem) -> tuple[int, ...]:
     """What each sample is multiplied by before it is scaled."""
-    if p.activation == LINEAR:
+    if p.epilogue.exact:
         return (1, 1)
     first, *others = p.format.of_pair(SCALES)
-    wider = ROWS_SCALE if row(p.activation).rowwise else 1
+    wider = ROWS_SCALE if p.epilogue.rowwise else 1
     return (first, *(each * wider for each in others))
 
 

@@ -40,7 +40,7 @@ def is_transform(plan: KernelPlan) -> bool:
     return any(True for _ in _transforms(plan))
 
 
-def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None = None) -> Array:
+def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, *operands: Array | None) -> Array:
     """The largest |computed - exact| that a right kernel of `plan` may show, for each output; as `reference.bound`.
 
     inf is no promise, NaN promises the value itself. Only class `exact` promises where a NaN or an infinity goes.
@@ -49,14 +49,14 @@ def bound(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: A
 
     problem = plan.problem
     if plan.kernel_format.coded:
-        return _stored(plan, accuracy, x, kernel, bias)
-    lost = _lost(plan, x, kernel, bias) if is_transform(plan) else None
-    allowed = reference.bound(problem, x, kernel, bias, before=lost)
+        return _stored(plan, accuracy, x, kernel, *operands)
+    lost = _lost(plan, x, kernel, *operands) if is_transform(plan) else None
+    allowed = reference.bound(problem, x, kernel, *operands, before=lost)
     return allowed if accuracy == "exact" else np.where(np.isnan(allowed), np.inf, allowed)
 
 
-def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Array:
-    """A transform's before the activation, (batch, 1, filters): one for all outputs of a sample and filter.
+def _lost(plan: KernelPlan, x: Array, kernel: Array, *operands: Array | None) -> Array:
+    """A transform's of the sums, (batch, 1, filters): one for all outputs of a sample and filter.
 
     The largest Σ|w||x| among the outputs at stride 1, those past the ends too, as a tile computes them and leaves them
     out; the largest |x| of the sample and |w| of the filter for what underflow takes and where overflow may begin.
@@ -70,7 +70,8 @@ def _lost(plan: KernelPlan, x: Array, kernel: Array, bias: Array | None) -> Arra
     largest = reference.magnitude(every, rows, kernel).max(axis=1, keepdims=True, initial=0)
     samples = np.abs(np.asarray(x, np.float64)).max(axis=(1, 2), keepdims=True, initial=0)
     weights = np.abs(np.asarray(kernel, np.float64)).max(axis=(0, 1))
-    added = 0.0 if bias is None else np.abs(np.asarray(bias, np.float64))
+    first, _ = reference.parted(problem, operands, "float64")
+    added = 0.0 if first is None else np.abs(first)
     with np.errstate(over="ignore", invalid="ignore"):
         parts = [
             _of_blocks(used, problem, of, x, kernel, largest)
@@ -122,16 +123,16 @@ def _transforms(plan: KernelPlan) -> Iterator[tuple[Transformed | Blockwise, Con
         yield from _transforms(part)
 
 
-def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, bias: Array | None) -> Array:
+def _stored(plan: KernelPlan, accuracy: Accuracy, x: Array, kernel: Array, *operands: Array | None) -> Array:
     """The bound with the weights that are stored, and how far the exact outputs lie from those of `kernel`.
 
-    That is at most the sum of unit * |w| * |x| before the activation, with the storage's unit: docs/storage.md.
+    That is at most the sum of unit * |w| * |x| before the epilogue, with the storage's unit: docs/storage.md.
     """
     import numpy as np
 
     held = rounded(kernel, plan.storage)
-    exact, moved = (reference.convolve(plan.problem, x, weights, bias) for weights in (kernel, held))
-    inside = bound(plan.asked(numbers=AS_COMPUTED), accuracy, x, held, bias)
+    exact, moved = (reference.convolve(plan.problem, x, weights, *operands) for weights in (kernel, held))
+    inside = bound(plan.asked(numbers=AS_COMPUTED), accuracy, x, held, *operands)
     with np.errstate(invalid="ignore"):
         return np.asarray(inside + np.where(np.isfinite(inside), np.abs(moved - exact), 0))
 

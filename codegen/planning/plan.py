@@ -120,6 +120,7 @@ class Algorithm(Generic[S, P]):
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps
+    serves_outputs: bool = False  # stages that read a number for each output
     serves_rows: bool = False  # activations of all filters of an output step together
 
     def __repr__(self) -> str:
@@ -200,9 +201,9 @@ class KernelPlan(Generic[S, P]):
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of kernel and bias as they are stored, before any packing."""
+        """Bytes of all weights as they are stored, before any packing."""
         p = self.problem
-        return prod(p.kernel_shape) * self.kernel_format.bytes + p.bias * p.filters * p.item_bytes
+        return prod(p.kernel_shape) * self.kernel_format.bytes + p.epilogue_numbers * p.item_bytes
 
     @property
     def innermost(self) -> frozenset[AnyAlgorithm]:

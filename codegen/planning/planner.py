@@ -116,6 +116,9 @@ def _outside(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
     if request.ask.numbers != AS_COMPUTED and algorithm.transformed:
         return f"it transforms its weights first, which would round them twice: not for {request.ask.numbers}"
+    if request.problem.epilogue.of_outputs and not algorithm.serves_outputs:
+        names = ", ".join(f"`{operand.name}`" for operand in request.problem.epilogue.of_outputs)
+        return f"its sums do not lie as those of y do, so that it cannot read {names} with them"
     if request.problem.epilogue.rowwise and not algorithm.serves_rows:
         return "it ends with one number at a time, not with all filters of an output step"
     if not isinstance(request.problem, algorithm.problems):

@@ -136,15 +136,23 @@ class Chain(Shapes):
         return plain and len(others) == 1 and _stands(others[0]) and others[0].groups == 1
 
     def stage_weights(
-        self, kernel: NDArray[Any], bias: NDArray[Any] | None
-    ) -> tuple[tuple[ConvProblem, NDArray[Any], NDArray[Any] | None], ...]:
-        """Each of `stages` with its part of a kernel of kernel_shape and of the biases."""
-        found, flat, biases = [], kernel, bias
+        self, kernel: NDArray[Any], *operands: NDArray[Any] | None
+    ) -> tuple[tuple[ConvProblem, NDArray[Any], tuple[NDArray[Any] | None, ...]], ...]:
+        """Each of `stages` with its part of a kernel of kernel_shape and of what the epilogues read.
+
+        `operands` stand in the order in which stages name them first; what lies per filter is cut, others are whole.
+        """
+        found, flat = [], kernel
+        names = dict.fromkeys(one.name for stage in self.stages for one in stage.epilogue.operands)
+        left = dict(zip(names, operands, strict=False))
         for stage in self.stages:
-            size, given = prod(stage.kernel_shape), None
-            if stage.bias and biases is not None:
-                given, biases = biases[: stage.filters], biases[stage.filters :]
-            found.append((stage, flat[:size].reshape(stage.kernel_shape), given))
+            size, given = prod(stage.kernel_shape), list[Any]()
+            for one in stage.epilogue.operands:
+                array = left.get(one.name)
+                given.append(array)
+                if one.lies == "filter" and array is not None:
+                    given[-1], left[one.name] = array[: stage.filters], array[stage.filters :]
+            found.append((stage, flat[:size].reshape(stage.kernel_shape), tuple(given)))
             flat = flat[size:]
         return tuple(found)
 

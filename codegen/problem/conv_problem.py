@@ -109,10 +109,10 @@ class ConvProblem(Shapes):
         return self
 
     def stage_weights(
-        self, kernel: NDArray[Any], bias: NDArray[Any] | None
-    ) -> tuple[tuple[ConvProblem, NDArray[Any], NDArray[Any] | None], ...]:
-        """Each of `stages` with its part of a kernel of kernel_shape and of the biases."""
-        return ((self, kernel, bias),)
+        self, kernel: NDArray[Any], *operands: NDArray[Any] | None
+    ) -> tuple[tuple[ConvProblem, NDArray[Any], tuple[NDArray[Any] | None, ...]], ...]:
+        """Each of `stages` with its part of a kernel of kernel_shape and of what the epilogues read."""
+        return ((self, kernel, operands),)
 
     def with_epilogue(self, epilogue: Epilogue) -> ConvProblem:
         """The same with another epilogue of its outputs."""

@@ -58,7 +58,8 @@ class Stage:
     """One step on the way from the sums to y; a new one is a subclass of this and the text of its C.
 
     One that `begins` is its one operand, which the sums start from, or to which they are added; it needs no text. Any
-    other is the function vN_`function`(sums, operands…) for each vector width N, written by the template `text`.
+    other is the function vN_`function`(sums, operands…) for each vector width N, written by the template `text`, its
+    derivative, vN_`function`_slope(sums), by `slope_text`.
     `exact`: it makes no error on whole numbers, its factors powers of two.
     """
 
@@ -95,6 +96,14 @@ class Stage:
     def text(self) -> str:
         return f"epilogue/{self.name}.c.j2"
 
+    @property
+    def slope_text(self) -> str:
+        return f"epilogue/slopes/{self.name}.c.j2"
+
+    def view(self) -> dict[str, object]:
+        """What the text is given, beside the function's name (`act`), the `lanes`, the `dtype` and the `target`."""
+        return {}
+
     def told(self, total: str) -> str:
         """What it makes of `total`, as mathematics: of filter f at output step t."""
         raise NotImplementedError
@@ -130,6 +139,8 @@ class Epilogue:
                 raise PlanError(f"the epilogue {' → '.join(names)} has two stages `{stage.name}`: expected one of each")
             if stage.begins and place:
                 raise PlanError(f"the epilogue {' → '.join(names)}: `{stage.name}` is where sums begin, so it is first")
+            if stage.begins and [operand.lies for operand in stage.operands] != ["filter"]:
+                raise PlanError(f"sums cannot begin with `{stage.name}`: expected one operand that lies per filter")
             if stage.rowwise and stage != self.stages[-1]:
                 raise PlanError(f"the epilogue {' → '.join(names)}: `{stage.name}` takes whole rows, so it is last")
 
@@ -142,6 +153,16 @@ class Epilogue:
     def weights(self) -> tuple[Operand, ...]:
         """Those that are the same for all samples."""
         return tuple(operand for operand in self.operands if operand.is_weight)
+
+    @property
+    def of_filters(self) -> tuple[Operand, ...]:
+        """Those that have a number for each filter."""
+        return tuple(operand for operand in self.operands if operand.lies == "filter")
+
+    @property
+    def of_outputs(self) -> tuple[Operand, ...]:
+        """Those that lie as y does."""
+        return tuple(operand for operand in self.operands if operand.lies == "output")
 
     @property
     def first(self) -> Stage | None:
@@ -162,6 +183,13 @@ class Epilogue:
     def rowwise(self) -> Stage | None:
         """The stage that takes all filters of an output step together."""
         return self.stages[-1] if self.stages and self.stages[-1].rowwise else None
+
+    @property
+    def row_stage(self) -> Stage:
+        """The same where it is known to be there. Raises PlanError where it is not."""
+        if self.rowwise is None:
+            raise PlanError("no stage of the epilogue takes all filters of an output step together")
+        return self.rowwise
 
     @property
     def before_rows(self) -> Epilogue:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED, Format
-from codegen.problem.epilogue import Epilogue
+from codegen.problem.epilogue import Epilogue, Operand
 from codegen.problem.stages import Bias, activation
 
 
@@ -63,3 +63,15 @@ class Shapes:
         """The shape of the outputs of a batch of inputs of `steps` samples."""
         outs = self.out_steps(steps)
         return (batch, outs, self.out_filters) if self.channels_last else (batch, self.out_filters, outs)
+
+    def operand_shape(self: Lengths, operand: Operand, batch: int, steps: int) -> tuple[int, ...]:
+        """The shape of what a stage of the outputs' epilogue reads, for a batch of inputs of `steps` samples."""
+        if operand.lies == "output":
+            outs = self.out_steps(steps)
+            return (batch, outs, self.filters) if self.channels_last else (batch, self.filters, outs)
+        return (operand.numbers(self.filters),)
+
+    @property
+    def epilogue_numbers(self: Lengths) -> int:
+        """The numbers of all weights of the outputs' epilogue."""
+        return sum(operand.numbers(self.filters) for operand in self.epilogue.weights)

@@ -67,6 +67,13 @@ class Activated(Stage):
     def text(self) -> str:
         return "activations/activation.c.j2"
 
+    @property
+    def slope_text(self) -> str:
+        return "activations/slope.c.j2"
+
+    def view(self) -> dict[str, object]:
+        return {"activation": self.activation}
+
     def told(self, total: str) -> str:
         return f"{self.activation.name}{' over f of ' if self.rowwise else ''}({total})"
 

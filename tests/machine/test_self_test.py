@@ -174,7 +174,7 @@ def test_sums_lie_where_the_activation_is_steep_and_farther_out(name: str) -> No
     plan = plan_of(PROBLEMS[name], "exact")
     p, weights = plan.problem, self_test_inputs.Weights.of(plan)
     (tried,) = self_test_inputs.trials(plan, weights)
-    sums = reference.convolve(p.with_epilogue(p.epilogue.start), tried.x, weights.kernel, weights.bias)
+    sums = reference.convolve(p.with_epilogue(p.epilogue.start), tried.x, weights.kernel, *tried.operands)
     spreads = sums.std(axis=(1, 2))
     assert 0.5 < spreads[0] < 2.5
     assert spreads[1] > 4 * spreads[0]

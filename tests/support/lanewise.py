@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from codegen.emission import vectors
-from codegen.emission.heads import Head
+from codegen.emission.heads import Head, slopes, values
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED
+from codegen.problem.stages import Activated
 from codegen.problem.targets import Target
 from tests.support.cprogram import SAME_BITS, WARNINGS, Toolchain, compile_c
 
@@ -114,7 +115,9 @@ static void {name}(const void *from, void *to)
 }}
 """
         _, names = vectors.finished(vectors.marked(loop.text + body))
-        head = Head(target, COMPUTED[loop.dtype], (loop.lanes,), activation=loop.activation, slope=loop.slope)
+        stages = (Activated(loop.activation),) if loop.activation else ()
+        declared = slopes(stages) if loop.slope else values(stages)
+        head = Head(target, COMPUTED[loop.dtype], (loop.lanes,), functions=declared)
         text = f"{head.text(names)}\n{loop.text}{body}"
         parts.append(re.sub(r"\bv(\d+)(?=\b|_|u\b)", rf"{name}_v\1", text))
         rows.append(f"    {{{width}, {name}}},\n")

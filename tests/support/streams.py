@@ -76,7 +76,7 @@ class Stream:
         self.state, dtype = State(self.problem), self.kernel.dtype
         weights = self.problem.stage_weights(self.kernel, self.bias)
         self.stages = [
-            Stage(each, taps, added, np.zeros((self.batch, 0, p.channels), dtype))
+            Stage(each, taps, added[0] if added else None, np.zeros((self.batch, 0, p.channels), dtype))
             for each, (p, taps, added) in zip(self.state.stages, weights, strict=True)
         ]
 

@@ -131,7 +131,7 @@ def _as_c(plan: KernelPlan) -> str:
 
     if plan.weights != "baked":
         return ""
-    numbers = plan.packed_numbers + plan.problem.bias * plan.problem.filters
+    numbers = plan.packed_numbers + plan.problem.epilogue_numbers
     return f", as const tables some {C_BYTES * numbers:,} bytes of C"
 
 

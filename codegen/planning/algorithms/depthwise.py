@@ -139,4 +139,5 @@ ALGORITHM = Algorithm(
     turns=turns,
     segments=segments,
     reads_stored=True,
+    serves_outputs=True,
 )

@@ -158,4 +158,5 @@ ALGORITHM = Algorithm(
     turns=turns,
     segments=segments,
     reads_stored=True,
+    serves_outputs=True,
 )

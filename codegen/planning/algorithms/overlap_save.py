@@ -45,6 +45,8 @@ def why_not(request: Request) -> str | None:
         return f"fewer than {LEAST_TAPS} taps leave too little to save"
     if max(problem.group_channels * problem.stride, problem.group_filters) > MOST_SUMMED:
         return "so many channels of a group, or phases of a stride, pay better for products of matrices"
+    if len(problem.epilogue.of_filters) > 1:
+        return "its workspace holds one number for each filter, and the epilogue reads several"
     if problem.stride > 1 and problem.dilation > 1:
         return "its blocks are strided or dilated, not both"
     if problem.kernel_size > MOST_PARTS * max(SIZES) // 2 * problem.stride:

@@ -102,4 +102,5 @@ ALGORITHM = Algorithm(
     turns=turns,
     reads_stored=True,
     serves_upsampling=True,
+    serves_outputs=True,
 )

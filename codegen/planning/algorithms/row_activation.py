@@ -78,7 +78,7 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     lanes = schedule.widths[0]
     vectors = f"in vectors of {lanes}" if lanes > 1 else "number by number"
     sums = inner.describe()
-    return f"{sums}; then {plan.problem.activation.name} {vectors} along {along}"
+    return f"{sums}; then {plan.problem.epilogue.row_stage.function} {vectors} along {along}"
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
@@ -113,4 +113,5 @@ ALGORITHM = Algorithm(
     problems=(ConvProblem, Chain),
     serves_upsampling=True,
     serves_rows=True,
+    serves_outputs=True,
 )

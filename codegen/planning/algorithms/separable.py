@@ -185,4 +185,5 @@ ALGORITHM = Algorithm(
     turns=turns,
     problems=(Chain,),
     serves_upsampling=True,
+    serves_outputs=True,
 )

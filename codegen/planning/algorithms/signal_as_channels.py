@@ -84,10 +84,15 @@ def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedul
     rows = small.out_steps(small.steps)
     turns = -(-cost.outs_told(problem) // (rows * width))
     cycles = turns * (inner.cost.cycles + request.target.core.moves.in_order * width * (small.steps + rows))
-    numbers = width * (small.steps + rows + 1)
+    numbers = width * (small.steps + rows + copied(problem))
     total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace_bytes)
     schedule = Schedule(width, rows)
     return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, (inner,))
+
+
+def copied(problem: ConvProblem) -> int:
+    """Rows of the workspace that hold what the epilogue reads per filter, one at least."""
+    return max(1, len(problem.epilogue.of_filters))
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

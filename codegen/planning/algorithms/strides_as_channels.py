@@ -135,4 +135,5 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    serves_outputs=True,
 )

@@ -180,19 +180,19 @@ def writes_rows(p: ConvProblem, rows: Rows) -> bool:
 
 
 def room(p: ConvProblem, schedule: Schedule, weights: str, core: Core) -> tuple[int, int, int, int]:
-    """Bytes in the workspace of the kernel, of the bias, of the panel and of the sums: whole cache lines each."""
+    """Bytes in the workspace of kernel, epilogue's weights, panel and sums: whole cache lines each."""
     rows, chunk = schedule.rows, schedule.chunk
     row = rows.count * p.filters
     laid = sum(part.taps * part.phases for part in rows.parts) * p.group_channels * p.filters
     widest = max(part.phases for part in rows.parts) * p.filters
     numbers = (
         laid if weights == "argument" else 0,
-        row if p.bias else 0,
+        row,
         rows.samples(chunk) * p.channels,
         chunk * widest,
     )
-    kernel, bias, panel, sums = (panel_bytes(count, p, core) for count in numbers)
-    return kernel, bias, panel, sums
+    kernel, one, panel, sums = (panel_bytes(count, p, core) for count in numbers)
+    return kernel, len(p.epilogue.of_filters) * one, panel, sums
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

@@ -1,0 +1,80 @@
+"""The argument block of a compiled kernel, as templates/abi.h and templates/jit.c.j2 have it, and its workspace.
+
+It points to the kernel and to the operands of the epilogue: an operand that has a field in the block by its name lies
+there, pointers to the others follow the block in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.emission.ending import OF_THE_BLOCK
+from codegen.machine._abi import ffi
+from codegen.planning.plan import KernelPlan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["BYTES", "Block", "Held", "blocks", "grown", "held", "point"]
+
+BYTES = ffi.typeof("char[]")
+CALL, POINTERS, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("void *[]"), ffi.NULL
+Block = tuple[Any, Any, Any]  # the block, the pointers behind it if any, its workspace: each lives as long
+Held = tuple[Any, Any, tuple[Any, ...]]  # pointers to the kernel, to the operand of the block, to those behind it
+CACHE_LINE = 64
+
+
+def held(plan: KernelPlan, kernel: Array | None, operands: Sequence[Array | None]) -> Held:
+    """Where a call finds the kernel and the operands; NULL for what is not there."""
+    own, behind = NULL, []
+    for operand, array in zip(plan.problem.epilogue.operands, operands, strict=False):
+        if operand.name == OF_THE_BLOCK:
+            own = _pointer(array)
+        else:
+            behind.append(_pointer(array))
+    return _pointer(kernel), own, tuple(behind)
+
+
+def point(owner: Block, pointers: Held) -> None:
+    """Let the block of `owner` point to what is held."""
+    block, behind, _ = owner
+    block.kernel, block.bias, others = pointers
+    if others:
+        behind[0 : len(others)] = others
+
+
+def blocks(plan: KernelPlan, slices: int, steps: int) -> list[Block]:
+    """An argument block a slice, each with a workspace of its own for inputs of `steps` steps."""
+    made = [grown(_new(plan), plan, steps) for _ in range(slices)]
+    for number, (block, _, _) in enumerate(made):
+        block.slice, block.slices = number, slices
+    return made
+
+
+def _new(plan: KernelPlan) -> Block:
+    behind = sum(operand.name != OF_THE_BLOCK for operand in plan.problem.epilogue.operands)
+    if not behind:
+        return ffi.new(CALL), None, None
+    start = ffi.sizeof(CALL.item)
+    memory = np.zeros(start + behind * ffi.sizeof(POINTERS.item), np.uint8)
+    return ffi.from_buffer(CALL, memory), ffi.from_buffer(POINTERS, memory[start:]), None
+
+
+def grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
+    """The argument block with a workspace for inputs of `steps` steps: its own where that is large enough."""
+    (block, behind, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
+    if not size or (workspace is not None and len(workspace) >= size):
+        return owner
+    memory = np.full(size + CACHE_LINE, 0x7F, np.uint8)  # near the largest numbers: to read what was not written shows
+    start = -memory.ctypes.data % CACHE_LINE
+    block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
+    return block, behind, workspace
+
+
+def _pointer(array: Array | None) -> Any:
+    return NULL if array is None else ffi.from_buffer(BYTES, array)
