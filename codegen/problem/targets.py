@@ -66,8 +66,8 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target("scalar", DIALECTS["scalar"], CORES["any"]),
         Target("sse2", DIALECTS["sse2"], CORES["any"]),
-        Target("avx2", DIALECTS["avx2"], CORES["zen"]),
-        Target("avx512", DIALECTS["avx512"], CORES["zen_512"]),
+        Target("avx2", DIALECTS["avx2"], CORES["x86"]),
+        Target("avx512", DIALECTS["avx512"], CORES["x86_512"]),
         Target("neon", DIALECTS["neon"], CORES["arm"]),
     )
 }
