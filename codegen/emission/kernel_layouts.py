@@ -133,6 +133,6 @@ def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) 
     order = (points, *_heads([j])) if schedule.by_points else (*_heads([j]), points)
     heads = (*_heads([g]), *order, *_heads([part, c, lane]))
     where = Place.of((p.filters, c), (p.group_filters, g), *_block(panel), (1, _lane(panel)))
-    first = times(schedule.taps, "part") if schedule.parts > 1 else "0"
+    first = f", {times(schedule.taps, 'part')}" * (schedule.parts > 1)
     matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
-    return Packing((Move(heads, where, f"point({{pointer}}, r, {first})"),), matrix)
+    return Packing((Move(heads, where, f"point({{pointer}}, r{first})"),), matrix, several=schedule.parts > 1)

@@ -150,6 +150,7 @@ def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collecti
 def _pack(pack: Pack, context: dict[str, Any]) -> str:
     """The text of one pack function."""
     p, rows, wide = pack.plan.problem, pack.packing.matrix or (), COMPUTED["float64"]
+    columns = len(rows[0]) if rows else 0
     matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
     looked_up = numbered(p, pack.packing)
     more = {
@@ -159,7 +160,8 @@ def _pack(pack: Pack, context: dict[str, Any]) -> str:
         "depth": 2 if pack.packing.groups else 1,
         "matrix_text": matrix,
         "matrix_rows": len(rows),
-        "matrix_columns": len(rows[0]) if rows else 0,
+        "matrix_columns": columns,
+        "columns_read": columns if pack.packing.several else min(columns, p.kernel_size),
         "tap_numbers": p.group_channels * p.filters,
         "number_lines": written(looked_up[:-1]),
         "number_last": written("".join(looked_up[-1:])),

@@ -30,12 +30,13 @@ class Move:
 class Packing:
     """`moves` follow each other, for each of `groups` if any.
 
-    `matrix` is the transform's, (points, taps), None where numbers are only moved. With a `tap_step` the parts of a
-    kernel are packed, whose taps lie so far apart.
+    `matrix` is the transform's, (points, taps), None where numbers are only moved; `several`: each of several parts of
+    the taps goes through it. With a `tap_step` the parts of a kernel are packed, whose taps lie so far apart.
     """
 
     moves: tuple[Move, ...]
     matrix: tuple[tuple[float, ...], ...] | None = None
+    several: bool = False
     tap_step: int | None = None
     groups: int = 0
 

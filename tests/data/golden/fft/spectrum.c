@@ -355,8 +355,8 @@ void spectrum(const float *x, const float *kernel, float *y, void *workspace)
     }
 }
 
-/* Point r of the transform of one filter's taps from `first` on, for one channel. */
-static float spectrum_point(const float *kernel, ptrdiff_t r, ptrdiff_t first)
+/* Point r of the transform of one filter's taps, for one channel. */
+static float spectrum_point(const float *kernel, ptrdiff_t r)
 {
     static const double matrix[23][9] = {
         { 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625 },
@@ -399,8 +399,8 @@ static float spectrum_point(const float *kernel, ptrdiff_t r, ptrdiff_t first)
     };
     double sum = 0;
 
-    for (ptrdiff_t k = 0; k < 9 && first + k < 9; ++k)
-        sum += matrix[r][k] * (double)kernel[64 * (first + k)];
+    for (ptrdiff_t k = 0; k < 9; ++k)
+        sum += matrix[r][k] * (double)kernel[64 * k];
     return (float)sum;
 }
 
@@ -409,5 +409,5 @@ void spectrum_pack(const float *kernel, float *packed)
     for (ptrdiff_t r = 0; r < 23; ++r)
         for (ptrdiff_t c = 0; c < 8; ++c)
             for (ptrdiff_t l = 0; l < 8; ++l)
-                *packed++ = spectrum_point(kernel + 8 * c + l, r, 0);
+                *packed++ = spectrum_point(kernel + 8 * c + l, r);
 }

@@ -20,9 +20,10 @@
 
 typedef float v1; /* one number, under the names of the vectors */
 #define v1_set1(s) (s)
+
 #include <stdint.h>
 
-/* Weights are stored as float16: vN_load_half(p) makes floats of N of them, vN_set1_half(p) of one for all lanes. */
+/* Weights are stored as float16: vN_load_half(p) makes floats of N of them. */
 static inline float v1_half(uint16_t code)
 {
     union { uint32_t bits; float x; } wide;

@@ -121,8 +121,8 @@ void tiles(const float *x, const float *kernel, const float *bias, float *y, voi
     }
 }
 
-/* Point r of the transform of one filter's taps from `first` on, for one channel. */
-static float tiles_point(const float *kernel, ptrdiff_t r, ptrdiff_t first)
+/* Point r of the transform of one filter's taps, for one channel. */
+static float tiles_point(const float *kernel, ptrdiff_t r)
 {
     static const double matrix[4][3] = {
         { -1.0, 0.0, 0.0 },
@@ -132,8 +132,8 @@ static float tiles_point(const float *kernel, ptrdiff_t r, ptrdiff_t first)
     };
     double sum = 0;
 
-    for (ptrdiff_t k = 0; k < 3 && first + k < 3; ++k)
-        sum += matrix[r][k] * (double)kernel[16 * (first + k)];
+    for (ptrdiff_t k = 0; k < 3; ++k)
+        sum += matrix[r][k] * (double)kernel[16 * k];
     return (float)sum;
 }
 
@@ -142,5 +142,5 @@ void tiles_pack(const float *kernel, float *packed)
     for (ptrdiff_t r = 0; r < 4; ++r)
         for (ptrdiff_t c = 0; c < 4; ++c)
             for (ptrdiff_t l = 0; l < 4; ++l)
-                *packed++ = tiles_point(kernel + 4 * c + l, r, 0);
+                *packed++ = tiles_point(kernel + 4 * c + l, r);
 }
