@@ -10,8 +10,12 @@ import pytest
 
 from codegen import pipeline
 from codegen.cli import main
+from codegen.emission import banner
+from codegen.gradients import emit
 from codegen.layers import kinds
+from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import TARGETS
 from codegen.specs.base import Spec
 
 TEXT = """
@@ -57,3 +61,20 @@ def test_a_layer_lowers_once_for_all_that_it_does(lowered: Counter[int]) -> None
     pipeline.plan(layer.spec)
     pipeline.generate(layer.spec, weights=dict(zip(("kernel", "bias"), layer.get_weights(), strict=True)))
     assert [*lowered.values()] == [1]
+
+
+def test_forward_and_backward_go_through_the_same_steps() -> None:
+    """Each has a plan, two files, a digest and the banner's lines; the same ask makes both."""
+    spec = kinds.Conv1D(4, 3, input_shape=(20, 2), activation="relu", name="stem").spec
+    ask = Ask(TARGETS["avx2"])
+    forward, backward = pipeline.emitted(spec, ask), emit.emitted(spec, ask)
+    assert (forward.name, backward.name) == ("stem", "stem_backward")
+    assert (forward.plan.problem, forward.plan.target) == (backward.plan.problem, backward.plan.target)
+    for source, what in ((forward, "a conv1d"), (backward, "the gradients of a conv1d,")):
+        assert [name for name, _ in source.files] == [f"{source.name}.c", f"{source.name}.h"]
+        head = source.code[: source.head].splitlines()
+        assert head[1].startswith(f" * {source.name}: {what} written by gen-conv ")
+        assert head[2] == " * This file belongs to whoever generated it, to use under any licence or none."
+        assert head[-3].startswith(f" * build      {banner.BUILD} -mavx2 -mfma -c {source.name}.c")
+        assert head[-1] == f'#include "{source.name}.h"'
+    assert forward.digest != backward.digest

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from codegen import __version__
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Chain, ConvProblem, Problem
+from codegen.problem.targets import Target
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
 
@@ -17,21 +19,42 @@ TRAINING_ONLY = ("initializer", "regularizer", "constraint", "trainable")
 BUILD = "cc -std=c99 -O2 -ffp-contract=off"
 
 
-def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Told:
+    """What a banner tells of the file NAME.c: `what` it holds, the spec's `parameters`, and a `facts` line each."""
+
+    name: str
+    what: str
+    target: Target
+    facts: Sequence[tuple[str, str]]
+    parameters: Sequence[tuple[str, str]] = ()
+
+
+def head(told: Told) -> tuple[str, ...]:
     """The banner's lines: plain text, one fact a line."""
-    return (
-        f"{spec.name}: a {spec.kind} written by gen-conv {__version__}.",
-        "This file belongs to whoever generated it, to use under any licence or none.",
-        "",
-        *(f"    {name} = {value}" for name, value in _parameters(spec)),
-        "",
-        f"computes   {formula(plan.problem)}",
-        f"algorithm  {plan.describe()}",
-        *([f"kernel     {spec.kernel_told}"] if spec.kernel_told and plan.weights != "baked" else []),
-        f"work       {work(plan.problem)}",
-        f"memory     {memory(plan)}",
-        f"build      {' '.join((BUILD, *plan.target.flags))} -c {spec.name}.c",
+    build = f"{' '.join((BUILD, *told.target.flags))} -c {told.name}.c"
+    paragraphs = (
+        [
+            f"{told.name}: {told.what} written by gen-conv {__version__}.",
+            "This file belongs to whoever generated it, to use under any licence or none.",
+        ],
+        [f"    {name} = {value}" for name, value in told.parameters],
+        [f"{word:<10} {fact}" for word, fact in (*told.facts, ("build", build))],
     )
+    return tuple(line for paragraph in paragraphs if paragraph for line in ("", *paragraph))[1:]
+
+
+def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
+    """The banner of a layer's own file."""
+    laid_out = [("kernel", spec.kernel_told)] if spec.kernel_told and plan.weights != "baked" else []
+    facts = (
+        ("computes", formula(plan.problem)),
+        ("algorithm", plan.describe()),
+        *laid_out,
+        ("work", work(plan.problem)),
+        ("memory", memory(plan)),
+    )
+    return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(_parameters(spec))))
 
 
 def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:

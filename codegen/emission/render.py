@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from codegen.emission import cformat, lengths, vectors
 from codegen.emission.cformat import CText, written
@@ -23,23 +23,29 @@ from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
     import numpy as np
+    from typing_extensions import TypeVar  # for the default, which that of `typing` has from Python 3.13 on
 
     Arrays = Sequence[np.ndarray | None]
+    Made = TypeVar("Made", default=KernelPlan)
+else:
+    from typing import TypeVar
+
+    Made = TypeVar("Made")
 
 
 PARTS = ("kernel_head.c", "kernel.c", "kernel.h")  # the .c's head, the rest of it, the .h
 
 
 @dataclass(frozen=True)
-class GeneratedSource:
-    """The C of one layer: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text.
+class GeneratedSource(Generic[Made]):
+    """The C of one plan: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text.
 
     `functions` and `macros` are the header's, in its order; in the .c the definitions follow the first `head`
     characters, which are its banner and the header's include.
     """
 
     name: str
-    plan: KernelPlan
+    plan: Made
     files: tuple[tuple[str, str], ...]
     functions: tuple[CFunction, ...] = ()
     macros: tuple[Macro, ...] = ()
@@ -87,18 +93,37 @@ def render(
     functions = _functions(plan, name, found)
     context["headers"] = written(sorted({"stddef.h", *headers(functions)}))
     context["macros"] = _macros(plan, name, found, beside)
-    head, code, header = (cformat.fold(templates().get_template(f"{part}.j2").render(context)) for part in PARTS)
+    texts = [cformat.fold(templates().get_template(f"{part}.j2").render(context)) for part in PARTS]
+    return _source(plan, name, texts, functions, context["macros"])
+
+
+def filled(
+    plan: Made, name: str, parts: Sequence[str], view: dict[str, Any], *, banner: Sequence[str]
+) -> GeneratedSource[Made]:
+    """The .c and .h of a plan of another kind, by the templates `parts`: the .c's head, the rest of it, the .h.
+
+    A view is as that of `fill`; the lines of `banner` are from outside and become comments.
+    """
+    view = view | {"banner": tuple(map(cformat.comment, banner))}
+    return _source(plan, name, [fill(f"{part}.j2", view) for part in parts], (), tuple(view["macros"]))
+
+
+def _source(
+    plan: Made, name: str, texts: Sequence[str], functions: tuple[CFunction, ...], macros: tuple[Macro, ...]
+) -> GeneratedSource[Made]:
+    """The last step of all that is emitted: of the .c's head, the rest of it and the .h, two files."""
+    head, code, header = texts
     files = ((f"{name}.c", head + code), (f"{name}.h", header))
-    return GeneratedSource(name, plan, files, functions, context["macros"], len(head))
+    return GeneratedSource(name, plan, files, functions, macros, len(head))
 
 
-def fill(template: str, view: dict[str, Any], *, banner: Sequence[str] = ()) -> CText:
+def fill(template: str, view: dict[str, Any]) -> CText:
     """The file `template` of templates/ with `view` filled in, its long lines folded.
 
-    A view's strings are C that our own code wrote of the numbers of its problem `p`. Those of `banner` are from outside
-    and become comments. Raises GenConvError for a value that is not typed.
+    A view's strings are C that our own code wrote of the numbers of its problem `p`. Raises GenConvError for a value
+    that is not typed.
     """
-    text, _ = vectors.finished(piece(template, view | {"banner": tuple(map(cformat.comment, banner))}))
+    text, _ = vectors.finished(piece(template, view))
     return CText(cformat.fold(text))
 
 

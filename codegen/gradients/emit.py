@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from codegen import __version__
 from codegen.emission import banner, cformat, render, vectors
 from codegen.emission.heads import Head, slopes
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import count_loop, index
+from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR, Activation
@@ -24,13 +24,13 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 
-__all__ = ["Files", "files"]
+__all__ = ["BackwardPlan", "emitted", "planned"]
 
-Files = tuple[tuple[str, str], ...]
+PARTS = ("kernel_head.c", "gradients/backward.c", "gradients/backward.h")
 
 
 @dataclass(frozen=True)
-class Parts:
+class BackwardPlan:
     """The plans of a layer of known length; `forward` is for its z, which a layer with an activation does not tell."""
 
     problem: ConvProblem
@@ -39,21 +39,6 @@ class Parts:
     input: KernelPlan
     kernel: plan.KernelGradientPlan
     output: plan.OutputGradientPlan
-
-    @classmethod
-    def of(cls, problem: ConvProblem, ask: Ask) -> Parts:
-        assert problem.steps is not None
-        backwards = input_gradients.input_problem(problem, problem.steps)
-        linear = replace(problem, epilogue=problem.epilogue.start)
-        curved = problem.activation != LINEAR
-        return cls(
-            problem,
-            ask.target,
-            planner.plan(linear, ask) if curved else None,
-            planner.plan(backwards, ask),
-            plan.plan(problem, ask.target),
-            plan.output_plan(problem, ask.target),
-        )
 
     @property
     def turned_numbers(self) -> int:
@@ -72,11 +57,8 @@ class Parts:
         return max(forward, self.input_bytes, self.kernel.workspace_bytes)
 
 
-def files(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> Files:
-    """((file name, text), …): the .c, then the .h. Raises UsageError for a layer that has no such functions.
-
-    `beside` are the names of all layers whose headers may be included together.
-    """
+def planned(spec: Spec, ask: Ask = PLAIN) -> BackwardPlan:
+    """spec → problem → plans. Raises UsageError for a layer that has no such functions."""
     problem = _served(spec)
     if problem.steps is None:
         shape = (98, problem.channels) if problem.channels_last else (problem.channels, 98)
@@ -84,12 +66,28 @@ def files(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> File
             f"`{spec.name}`: the backward functions are made for one number of steps, and input_shape leaves it free; "
             f"say it, as in input_shape = {shape}"
         )
-    parts = Parts.of(problem, ask)
+    linear = replace(problem, epilogue=problem.epilogue.start)
+    curved = problem.activation != LINEAR
+    return BackwardPlan(
+        problem,
+        ask.target,
+        planner.plan(linear, ask) if curved else None,
+        planner.plan(input_gradients.input_problem(problem, problem.steps), ask),
+        plan.plan(problem, ask.target),
+        plan.output_plan(problem, ask.target),
+    )
+
+
+def emitted(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> GeneratedSource[BackwardPlan]:
+    """spec → problem → plans → C text: as `pipeline.emitted`, of the way back. Raises UsageError as `planned` does.
+
+    `beside` are the names of all layers whose headers may be included together.
+    """
+    parts = planned(spec, ask)
     name = f"{spec.name}_backward"
-    context, head = _context(parts, cformat.identifier(name)), _banner(spec, parts)
+    context = _context(parts, cformat.identifier(name))
     context["macros"] = _macros(spec.name, parts, context, beside)
-    code, header = (render.fill(f"gradients/backward.{kind}.j2", context, banner=head) for kind in ("c", "h"))
-    return (f"{name}.c", code), (f"{name}.h", header)
+    return render.filled(parts, name, PARTS, context, banner=_banner(spec, parts))
 
 
 def _served(spec: Spec) -> ConvProblem:
@@ -103,7 +101,7 @@ def _served(spec: Spec) -> ConvProblem:
     return problem
 
 
-def _context(parts: Parts, name: str) -> dict[str, Any]:
+def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
     """What both files share, and the texts of the three functions."""
     p, output = parts.problem, output_rows.view(parts.output, name)
     curved = p.activation != LINEAR
@@ -127,7 +125,7 @@ def _context(parts: Parts, name: str) -> dict[str, Any]:
     }
 
 
-def _texts(parts: Parts, name: str, output: dict[str, Any], kernel: dict[str, Any]) -> dict[str, str]:
+def _texts(parts: BackwardPlan, name: str, output: dict[str, Any], kernel: dict[str, Any]) -> dict[str, str]:
     """The functions of the .c, and the head that they need."""
     p, whole = parts.problem, [one for one in (parts.forward, parts.input) if one]
     texts = {
@@ -144,7 +142,7 @@ def _texts(parts: Parts, name: str, output: dict[str, Any], kernel: dict[str, An
     return {label: text for label, (text, _) in told.items()} | {"head": head.text(names)}
 
 
-def _macros(name: str, parts: Parts, context: dict[str, Any], beside: Collection[str]) -> tuple[Macro, ...]:
+def _macros(name: str, parts: BackwardPlan, context: dict[str, Any], beside: Collection[str]) -> tuple[Macro, ...]:
     """The macros of the header."""
     p = parts.problem
     numbers = {"STEPS": p.steps or 0, "OUT_STEPS": context["outs"], "CHANNELS": p.channels, "FILTERS": p.filters}
@@ -184,19 +182,14 @@ def _shape(p: ConvProblem, steps: int, lanes: int, words: str) -> str:
     return f"({steps}, {lanes}): {words}" if p.channels_last else f"({lanes}, {steps}): {second}, {first}"
 
 
-def _banner(spec: Spec, parts: Parts) -> tuple[str, ...]:
+def _banner(spec: Spec, parts: BackwardPlan) -> tuple[str, ...]:
     """The head of both files."""
     p = parts.problem
-    assert p.steps is not None
-    c = p.format.c
-    return (
-        f"{spec.name}_backward: the gradients of a {spec.kind}, written by gen-conv {__version__}.",
-        "This file belongs to whoever generated it, to use under any licence or none.",
-        "",
-        f"forward    {banner.formula(p)}",
-        f"input      {parts.input.describe()}",
-        f"kernel     {plan.describe(parts.kernel)}",
-        f"work       {2 * p.macs(p.steps):,} multiply-adds a sample",
-        f"memory     {parts.workspace_bytes:,} bytes of workspace, nothing allocated; all numbers are {c}s",
-        f"build      {' '.join((banner.BUILD, *parts.target.flags))} -c {spec.name}_backward.c",
+    facts = (
+        ("forward", banner.formula(p)),
+        ("input", parts.input.describe()),
+        ("kernel", plan.describe(parts.kernel)),
+        ("work", f"{2 * p.macs(p.steps or 0):,} multiply-adds a sample"),
+        ("memory", f"{parts.workspace_bytes:,} bytes of workspace, nothing allocated; all numbers are {p.format.c}s"),
     )
+    return banner.head(banner.Told(f"{spec.name}_backward", f"the gradients of a {spec.kind},", parts.target, facts))

@@ -55,7 +55,7 @@ def test_cppcheck_has_nothing_to_say(target: str, need: Callable[..., Any], tmp_
         for name, text in pipeline.generate(spec, target, accuracy="fast").files:
             (tmp_path / name).write_text(text)
     (far,) = (spec for spec in specs if spec.name == "far")
-    for name, text in emit.files(far, Ask(target_named(target))):
+    for name, text in emit.emitted(far, Ask(target_named(target))).files:
         (tmp_path / name).write_text(text)
     assert len(list(tmp_path.glob("*.c"))) == len(LAYERS) + 1
     assert said(checker, tmp_path) == []

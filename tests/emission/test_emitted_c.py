@@ -299,7 +299,7 @@ def test_golden_of_each_way(way: str, update_golden: bool) -> None:
 
 def test_golden_backward(update_golden: bool) -> None:
     spec = next(one for one in reader.read((GOLDEN / "golden.conv").read_text()) if one.name == "dense")
-    reviewed(GOLDEN / "backward", emit.files(spec), update_golden)
+    reviewed(GOLDEN / "backward", emit.emitted(spec).files, update_golden)
 
 
 def reviewed(folder: Path, files: tuple[tuple[str, str], ...], update: bool) -> None:

@@ -72,7 +72,7 @@ def emitted(count: int, seed: int) -> Iterator[Emitted]:
         spec = layer.spec(f"k{number}", **changes)
         if number % 6 == 5 and not layer.free:
             try:
-                files = emit.files(spec, Ask(target_named(target), accuracy=accuracy))
+                files = emit.emitted(spec, Ask(target_named(target), accuracy=accuracy)).files
                 yield Emitted(spec.name, TARGETS[target], files, f"backward {target} {layer}")
                 continue
             except GenConvError:

@@ -93,7 +93,7 @@ def _emitted(spec: Spec, draw: Draw) -> str | None:
     try:
         files: tuple[tuple[str, str], ...]
         if draw.of((True, False, False)):
-            files = emit.files(spec, Ask(target_named(target)))
+            files = emit.emitted(spec, Ask(target_named(target))).files
         else:
             files = pipeline.generate(spec, target, packed=draw.of((True, False)), sliced=draw.of((True, False))).files
     except GenConvError:

@@ -50,7 +50,7 @@ def emitted(layers: list[Layer], target: str, folder: Path, tools: Toolchain) ->
     lines, headers, units = ['#include "backward_driver.h"'], [], ""
     for number, layer in enumerate(layers):
         spec = spec_of(layer, number)
-        (c_name, code), (h_name, header) = emit.files(spec, Ask(target_named(target)))
+        (c_name, code), (h_name, header) = emit.emitted(spec, Ask(target_named(target))).files
         (folder / h_name).write_text(header)
         (folder / c_name).write_text(code)
         units += private(code, number)
@@ -149,7 +149,7 @@ def test_emitted_gradients_compile_without_a_warning(
     tools = need(cprogram.toolchain, TARGETS[target], compiler, run=False)
     for number, (layer, curve) in enumerate(zip(known(3, seed=72), ("tanh", "relu", "gelu"), strict=True)):
         spec = layer.spec(f"layer_{number}", activation=activations.get(curve))
-        for name, text in emit.files(spec, Ask(target_named(target))):
+        for name, text in emit.emitted(spec, Ask(target_named(target))).files:
             (tmp_path / name).write_text(text)
         compile_c((*tools.compiler, *WARNINGS, "-O1", "-c", f"layer_{number}_backward.c", "-o", "/dev/null"), tmp_path)
 
@@ -157,7 +157,7 @@ def test_emitted_gradients_compile_without_a_warning(
 def test_a_free_length_is_refused_with_the_way_out() -> None:
     spec = Layer("conv1d", 5, 9, {"filters": 3, "kernel_size": 2}, free=True).spec("stem")
     with pytest.raises(UsageError, match=r"`stem`: .* for one number of steps, .* input_shape = \(98, 5\)"):
-        emit.files(spec)
+        emit.emitted(spec)
 
 
 @pytest.mark.parametrize("kind", ["conv1d_transpose", "separable_conv1d"])
@@ -165,10 +165,13 @@ def test_a_kind_that_is_not_emitted_is_refused_by_its_name(kind: str) -> None:
     given: dict[str, Any] = {"name": "up", "input_shape": (9, 2), "filters": 3, "kernel_size": 2}
     spec = KINDS[kind](**given)
     with pytest.raises(UsageError, match=f"`up`: the backward functions of a {kind} are not emitted"):
-        emit.files(spec)
+        emit.emitted(spec)
 
 
 def test_the_same_text_on_any_day() -> None:
     layer = known(1, seed=73)[0]
-    assert emit.files(layer.spec("stem"), Ask(TARGETS["avx2"])) == emit.files(layer.spec("stem"), Ask(TARGETS["avx2"]))
+    assert (
+        emit.emitted(layer.spec("stem"), Ask(TARGETS["avx2"])).files
+        == emit.emitted(layer.spec("stem"), Ask(TARGETS["avx2"])).files
+    )
     assert emitters("backward,c") == ("c", "backward")

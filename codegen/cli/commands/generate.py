@@ -15,6 +15,7 @@ from codegen.errors.suggest import closest
 
 if TYPE_CHECKING:
     from codegen.emission.render import GeneratedSource
+    from codegen.gradients.emit import BackwardPlan
     from codegen.specs.kinds import Spec
 
 __all__ = ["arguments", "run"]
@@ -62,7 +63,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     forward = "c" in options.emit or "pyext" in options.emit
     sources = list(generated(specs, options, terminal)) if forward else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
-    texts += backward(specs, options) if "backward" in options.emit else []
+    ways_back = backward(specs, options) if "backward" in options.emit else ()
+    texts += [file for source in ways_back for file in source.files]
     _hold_distinct([name for name, _ in texts])
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
@@ -93,12 +95,12 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
         yield source
 
 
-def backward(specs: Sequence[Spec], options: argparse.Namespace) -> list[tuple[str, str]]:
-    """The files of each layer's gradients."""
+def backward(specs: Sequence[Spec], options: argparse.Namespace) -> Iterator[GeneratedSource[BackwardPlan]]:
+    """The C text of each layer's gradients."""
     from codegen.gradients import emit
 
     ask, names = replace(planning.asked(options), weights="argument"), [spec.name for spec in specs]
-    return [file for spec in specs for file in emit.files(spec, ask, beside=names)]
+    return (emit.emitted(spec, ask, beside=names) for spec in specs)
 
 
 def _hold_distinct(names: Sequence[str]) -> None:
