@@ -1,1 +1,6 @@
 """The tests: a second manual."""
+
+import os
+
+# Read when NumPy is imported, which the tests do later: their products are small, and threads only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
