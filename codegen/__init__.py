@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from codegen.interchange import from_keras, from_torch, keras_weights, to_torch_state
+    from codegen.layers.blocks import map_blocks
     from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
     from codegen.layers.layer import Layer
     from codegen.layers.model import Model, load
@@ -60,6 +61,7 @@ __all__ = [
     "initializers",
     "keras_weights",
     "load",
+    "map_blocks",
     "optimizers",
     "regularizers",
     "to_torch_state",
@@ -78,6 +80,7 @@ _HOMES = {
     "from_torch": "interchange",
     "keras_weights": "interchange",
     "load": "layers.model",
+    "map_blocks": "layers.blocks",
     "to_torch_state": "interchange",
 }
 

@@ -95,6 +95,11 @@ class Layer(Face):
 
     def _finish(self, y: Array) -> None:
         """An activation of the user's own, in place, and the penalty of the output."""
+        self._activate(y)
+        self._activity = penalties.of_output(self._spec, y)
+
+    def _activate(self, y: Array) -> None:
+        """An activation of the user's own, in place."""
         activate = self._spec.own_activation
         if activate is not None and y.size:
             found = arrays.cast(activate(y), self._dtype, f"`{self.name}`: what its activation made")
@@ -102,7 +107,6 @@ class Layer(Face):
                 message = f"`{self.name}`: its activation made shape {found.shape}, expected {y.shape}"
                 raise ShapeError(f"{message}; return an array of the shape that it is called with")
             y[...] = found
-        self._activity = penalties.of_output(self._spec, y)
 
     def bind(self, x: Array, out: Array) -> Callable[[], None]:
         """A function of no arguments that computes `out` from what `x` then holds: the cheapest way to call.
