@@ -18,7 +18,8 @@ from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.packing import Pack, function, numbered, packs
 from codegen.errors import PlanError
 from codegen.numbers.formats import COMPUTED
-from codegen.planning.plan import KernelPlan
+from codegen.planning.plan import AnyPlan, KernelPlan
+from codegen.problem.epilogue import Stage
 from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
@@ -133,10 +134,16 @@ def piece(template: str, view: dict[str, Any]) -> CText:
     return CText(templates().get_template(template).render(written(view)))
 
 
+def _later(plan: AnyPlan) -> tuple[Stage, ...]:
+    """What follows the sums of the plan and of its parts, each once."""
+    own = plan.problem.epilogue.later
+    return tuple(dict.fromkeys((*own, *(stage for part in plan.parts for stage in _later(part)))))
+
+
 def _head(plan: KernelPlan) -> Head:
     """What stands before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
-    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(p.epilogue.later))
+    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(_later(plan)))
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import codegen
+from codegen.functions import activations
 from codegen.problem.chain import Chain
 from codegen.problem.epilogue import Epilogue
+from codegen.problem.stages import ending
 from codegen.problem.state import State
 from codegen.specs import kinds
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Spec
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.compiles
 
 @dataclass(frozen=True, kw_only=True)
 class InvertedConv1DSpec(Spec):
-    """A bottleneck turned inside out: more channels, each filtered by itself, then as many as there are filters."""
+    """A bottleneck turned inside out: more channels, relu, each filtered by itself, then so many as filters."""
 
     kind: ClassVar[str] = "inverted_conv1d"
     keras: ClassVar[str] = "InvertedConv1D"
@@ -50,9 +52,10 @@ class InvertedConv1DSpec(Spec):
     def lower(self) -> Chain:
         whole, between = self.convolution(), self._known_channels() * self.expansion
         plain = replace(whole.inside(None), kernel_size=1, stride=1, dilation=1)
+        curved = ending(False, activations.get("relu"))
         return Chain.of(
             {
-                "expand": replace(plain, steps=whole.steps, filters=between, epilogue=Epilogue()),
+                "expand": replace(plain, steps=whole.steps, filters=between, epilogue=curved),
                 "depthwise": replace(whole, channels=between, filters=between, groups=between, epilogue=Epilogue()),
                 "project": replace(plain, channels=between),
             }
@@ -61,7 +64,7 @@ class InvertedConv1DSpec(Spec):
 
 TEXT = "inverted_conv1d toy { input_shape = (23, 5), filters = 6, kernel_size = 3, padding = causal, strides = 2 }"
 STAGES = """
-    conv1d expand { input_shape = (23, 5), filters = 20, kernel_size = 1, use_bias = False }
+    conv1d expand { input_shape = (23, 5), filters = 20, kernel_size = 1, use_bias = False, activation = relu }
     depthwise_conv1d middle { input_shape = (23, 20), kernel_size = 3, padding = causal, strides = 2, use_bias = False }
     conv1d project { input_shape = (12, 20), filters = 6, kernel_size = 1 }
 """

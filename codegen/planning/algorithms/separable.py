@@ -36,8 +36,11 @@ def why_not(request: Request[Chain]) -> str | None:
     problem = request.problem
     if not comes_in_chunks(problem) and problem.steps is None:
         return "a stage behind the first reads more than its output's own step, which a known length alone has room for"
-    if any(stage.epilogue.stages for stage in problem.stages[:-1]):
-        return "a stage before the last has a bias or an activation, and the C has them for the last alone"
+    if any(stage.epilogue.operands for stage in problem.stages[:-1]):
+        return "a stage before the last reads a bias, and the C has one argument for it, the last's"
+    later = {each for stage in problem.stages for each in stage.epilogue.later}
+    if len({each.function for each in later}) < len(later):
+        return "two stages have the same activation with other options, and the C of both would have one name"
     if comes_in_chunks(problem) and not problem.channels_last and (problem.channels, problem.filters) != (1, 1):
         return "its chunks are rows of all channels, which lie apart in channels_first"
     return None
