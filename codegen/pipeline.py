@@ -16,7 +16,7 @@ from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
 from codegen.planning import planner
-from codegen.planning.ask import PLAIN, Accuracy, Ask, Rigor, Weights
+from codegen.planning.ask import PLAIN, Accuracy, Ask, Objective, Rigor, Weights
 from codegen.planning.plan import AnyRequest, KernelPlan, Request
 from codegen.problem.targets import target_named
 
@@ -67,6 +67,7 @@ def generate(
     packed: bool = False,
     sliced: bool = False,
     storage: str = AS_COMPUTED,
+    optimize: Objective = "speed",
     beside: Collection[str] = (),
 ) -> GeneratedSource:
     """`emitted`, with what is asked word by word.
@@ -74,10 +75,10 @@ def generate(
     `weights` are the layer's arrays by parameter, in Keras' shapes, to be baked as const tables; without them they are
     arguments of the C function, `packed` ones of a layout that an emitted function makes of Keras'. `sliced` adds a
     function that does a slice of the work, for a caller's threads. `storage` float16 or bfloat16 halves the kernel's
-    bytes. Raises UsageError for a word that is none of these.
+    bytes, `optimize` size takes the plan of the fewest bytes. Raises UsageError for a word that is none of these.
     """
     given: Weights = "baked" if weights is not None else "packed" if packed else "argument"
-    ask = Ask(target_named(target), given, accuracy, storage, sliced=sliced)
+    ask = Ask(target_named(target), given, accuracy, storage, optimize, sliced=sliced)
     return emitted(spec, ask, weights, known=known, beside=beside)
 
 

@@ -109,6 +109,20 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "TYPICAL": "of roundings",
     },
     "transforms.toom_cook": {"POINTS": "of the transforms"},
+    "footprint.endings": {
+        "BYTES": "gcc's, measured",
+        "ROWS": "gcc's, measured",
+        "UNKNOWN": "gcc's, a guess",
+        "UNKNOWN_LONG": "gcc's, a guess",
+        "OPTIONS": "of a text",
+        "NUMBERS": "of a text",
+        "NUMBERS_LONG": "of a text",
+    },
+    "footprint.estimate": {"SHORT": "gcc's, fitted", "ALONE": "gcc's, fitted", "WORD": "of a stack"},
+    "footprint.pieces": {"MOST": "of fields"},
+    "footprint.rates": dict.fromkeys(("PLAIN", "VECTORS", "FUSED", "WIDE", "FIXED"), "gcc's, fitted, with the source"),
+    "footprint.rewritten": {"PANEL": "of a text", "TWO_BINS": "of a text"},
+    "footprint.tiles": {"VECTOR": "gcc's", "NEAR": "of instructions"},
 }
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from codegen import __version__
+from codegen.errors import counting
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
+from codegen.planning.footprint import estimate
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.problem.targets import Target
@@ -53,6 +55,7 @@ def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
         *laid_out,
         ("work", work(plan.problem)),
         ("memory", memory(plan)),
+        ("size", size(plan)),
     )
     return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(_parameters(spec))))
 
@@ -133,6 +136,18 @@ def memory(plan: KernelPlan) -> str:
     if plan.kernel_format.coded:
         where += f"; the kernel's are {plan.kernel_format.name}, {_rounding(plan.kernel_format)}"
     return f"{weight_bytes(plan):,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+
+
+def size(plan: KernelPlan) -> str:
+    """Bytes of code, tables left out, and of stack, as they are estimated: two digits of each."""
+    least = ", the fewest of all plans" if plan.ask.objective == "size" else ""
+    return f"{code_and_stack(plan)} (estimated for gcc -O2){least}"
+
+
+def code_and_stack(plan: KernelPlan) -> str:
+    """The same without saying for what."""
+    code, stack = (counting.about(count) for count in (estimate.code_bytes(plan), estimate.stack_bytes(plan)))
+    return f"about {code} bytes of code, about {stack} of stack"
 
 
 def _rounding(row: Format) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "ordinal", "plural"]
+__all__ = ["about", "counted", "ordinal", "plural"]
 
 ENDS = {1: "st", 2: "nd", 3: "rd"}
 
@@ -20,3 +20,9 @@ def counted(number: int, noun: str) -> str:
 def ordinal(number: int) -> str:
     """`1st`, `2nd`, `3rd`, `11th`."""
     return f"{number}{'th' if number % 100 in (11, 12, 13) else ENDS.get(number % 10, 'th')}"
+
+
+def about(number: int) -> str:
+    """The number with two digits that count: 1234 is `1,200`."""
+    unit = 10 ** max(0, len(str(number)) - 2)
+    return f"{round(number / unit) * unit:,}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.ask import Ask, accuracy_named, rigor_named, threads_asked
+from codegen.planning.ask import Ask, accuracy_named, objective_named, rigor_named, threads_asked
 from codegen.problem.targets import target_named
 
 __all__ = ["AS_USUAL", "How"]
@@ -23,6 +23,7 @@ class How:
     rigor: str = "estimate"
     threads: int = 1
     storage: str = AS_COMPUTED
+    optimize: str = "speed"
 
     def __post_init__(self) -> None:
         target_named(self.target)
@@ -33,7 +34,8 @@ class How:
     @property
     def ask(self) -> Ask:
         """What is asked of the kernel, whose weights are packed."""
-        return Ask(target_named(self.target), "packed", accuracy_named(self.accuracy), self.storage)
+        wanted = objective_named(self.optimize)
+        return Ask(target_named(self.target), "packed", accuracy_named(self.accuracy), self.storage, wanted)
 
 
 AS_USUAL = How()

@@ -33,7 +33,8 @@ class Conv1D(Layer):
     number. `target` names the instruction set, `accuracy` (exact, fast, wide) what sums may be reordered for speed, and
     rigor="measure" times a few plans on this machine once (docs/planning.md). `threads` share each call, with the same
     bits for any number of them. `storage` float16 or bfloat16 halves the kernel's bytes: its weights are rounded to
-    that, and sums stay float32 (docs/storage.md). Raises SpecError or SpecErrors for what is wrong in the arguments.
+    that, and sums stay float32 (docs/storage.md). optimize="size" takes the plan with the fewest bytes of code and
+    memory in place of the fastest. Raises SpecError or SpecErrors for what is wrong in the arguments.
     """
 
     kind = Conv1DSpec
@@ -68,6 +69,7 @@ class Conv1D(Layer):
         rigor: str = "estimate",
         threads: int = 1,
         storage: str = "float32",
+        optimize: str = "speed",
     ) -> None:
         _define(self, locals())
 
@@ -108,6 +110,7 @@ class DepthwiseConv1D(Layer):
         rigor: str = "estimate",
         threads: int = 1,
         storage: str = "float32",
+        optimize: str = "speed",
     ) -> None:
         _define(self, locals())
 
@@ -154,6 +157,7 @@ class SeparableConv1D(Layer):
         rigor: str = "estimate",
         threads: int = 1,
         storage: str = "float32",
+        optimize: str = "speed",
     ) -> None:
         _define(self, locals())
 
@@ -197,6 +201,7 @@ class Conv1DTranspose(Layer):
         rigor: str = "estimate",
         threads: int = 1,
         storage: str = "float32",
+        optimize: str = "speed",
     ) -> None:
         _define(self, locals())
 

@@ -62,13 +62,14 @@ def choice(
     """The key of the plan to take: what the wisdom in `file` (the user's own by default) names, else what a measurement
     finds, which is then remembered there. None for the planner's first.
 
-    Wisdom of a plan that is no longer offered counts as none. Raises UsageError where it cannot be written.
+    Wisdom of a plan that is no longer offered counts as none. Nothing is timed where bytes are to be few. Raises
+    UsageError where it cannot be written.
     """
     compiler = compilers.find()
     entry = wisdom.recall(request, compiler, file)
     if entry and planner.survey(request).named(entry.key):
         return entry.key
-    if rigor == "estimate" or compiler is None:
+    if rigor == "estimate" or compiler is None or request.ask.objective != wisdom.FASTEST:
         return None
     timings = measure(request, tell)
     if not timings:

@@ -45,6 +45,7 @@ LINE = re.compile(
     re.ASCII,
 )
 ANY_LINE = re.compile(r"v\d{1,4}( [!-~]{1,600}){4,12} # [ -~]{0,300}", re.ASCII)  # of whichever version
+FASTEST = "speed"  # the objective of all that is timed
 Question = tuple[str, str, str, str, str]  # target, weights, accuracy, compiler, problem
 
 
@@ -86,8 +87,11 @@ def path() -> Path:
 def recall(request: Request, compiler: Compiler | None, file: Path | None = None) -> Entry | None:
     """What `file` (the user's own by default) knows of the request, None if nothing; raises nothing.
 
-    Without a compiler the latest word on any compiler's code counts: emitted files may meet every one.
+    It is of the fastest plans alone. Without a compiler the latest word on any compiler's code counts: emitted files
+    may meet every one.
     """
+    if request.ask.objective != FASTEST:
+        return None
     known = _known(file)
     if compiler is not None:
         return known.get(_question(request, compiler))

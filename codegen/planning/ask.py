@@ -23,6 +23,7 @@ __all__ = [
     "Rigor",
     "Weights",
     "accuracy_named",
+    "objective_named",
     "rigor_named",
     "threads_asked",
 ]
@@ -81,7 +82,7 @@ class Ask:
         accuracy_named(self.accuracy)
         checked(self.numbers)
         _word("weights", self.weights, get_args(Weights))
-        _word("objective", self.objective, get_args(Objective))
+        objective_named(self.objective)
 
     def of_part(self) -> Ask:
         """What is asked of a plan inside another: known weights lie packed; slices and limits are the outer one's."""
@@ -92,6 +93,11 @@ class Ask:
 def accuracy_named(word: str) -> Accuracy:
     """The accuracy class of that name. Raises UsageError for another word."""
     return cast(Accuracy, _word("accuracy", word, get_args(Accuracy)))
+
+
+def objective_named(word: str) -> Objective:
+    """The objective of that name. Raises UsageError for another word."""
+    return cast(Objective, _word("optimize objective", word, get_args(Objective)))
 
 
 def rigor_named(word: str) -> Rigor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codegen.planning.ask import Limits, Objective
 
-__all__ = ["WEIGHTS", "Cost"]
+__all__ = ["WEIGHTS", "Cost", "counts_bytes"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,9 @@ WEIGHTS: dict[Objective, Weights] = {
     "speed": Weights(cycles=1.0, flash=0.0, ram=0.0),
     "size": Weights(cycles=2.0**-40, flash=1.0, ram=1.0),  # cycles decide between plans of the same bytes
 }
+
+
+def counts_bytes(objective: Objective) -> bool:
+    """Whether an objective looks at bytes, so that all plans must be told them."""
+    by = WEIGHTS[objective]
+    return by.flash > 0 or by.ram > 0

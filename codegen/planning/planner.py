@@ -11,6 +11,8 @@ from codegen.installed import forgetful
 from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import Ask, Limits
+from codegen.planning.cost import counts_bytes
+from codegen.planning.footprint import estimate
 from codegen.planning.plan import AnyAlgorithm, AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import MOST_TABLE
 from codegen.problem.problem import Problem
@@ -50,14 +52,15 @@ def survey(request: AnyRequest) -> Survey:
             refused.append((algorithm.name, reason or _none(algorithm, request, bool(offered))))
     if not found:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
+    if counts_bytes(request.ask.objective) or _limits(request.ask) != Limits():
+        found = [estimate.told(plan) for plan in found]
     ordered = Survey(tuple(sorted(found, key=lambda plan: plan.cost.weighed(request.ask.objective))), tuple(refused))
     return _within(ordered, request.ask)
 
 
 def _within(known: Survey, ask: Ask) -> Survey:
     """The plans that keep to what is asked for and to what the core has; the reason of each algorithm without such."""
-    budget = ask.target.core.budget
-    limits = Limits(_least(ask.limits.flash, budget.flash), _least(ask.limits.ram, budget.ram))
+    limits = _limits(ask)
     if limits == Limits():
         return known
     kept = [plan for plan in known.found if not plan.cost.refused(limits)]
@@ -71,6 +74,12 @@ def _within(known: Survey, ask: Ask) -> Survey:
     fitting = {plan.algorithm.name for plan in kept}
     refused = [(name, why) for name, why in reasons.items() if name not in fitting]
     return Survey(tuple(kept), (*known.refused, *refused))
+
+
+def _limits(ask: Ask) -> Limits:
+    """What is asked for, and what the core has: the less of both."""
+    budget = ask.target.core.budget
+    return Limits(_least(ask.limits.flash, budget.flash), _least(ask.limits.ram, budget.ram))
 
 
 def _least(*most: int | None) -> int | None:
@@ -157,15 +166,20 @@ def answer(request: AnyRequest, choice: str | None = None) -> AnyPlan:
 
 
 def chosen(known: Survey, taken: AnyPlan) -> AnyPlan:
-    """`taken` with the reasons of all others in `rejected`, in the order of the table."""
+    """`taken` with its bytes of code and stack, and the reasons of all others in `rejected`, in the table's order."""
     from codegen.planning.algorithms.table import ALGORITHMS
 
     reasons = dict(known.refused)
     for other in known.found:
         if other.algorithm != taken.algorithm:
             reasons.setdefault(other.algorithm.name, _compared(other, taken))
-    return replace(taken, rejected=tuple((name, reasons[name]) for name in ALGORITHMS if name in reasons))
+    return replace(
+        estimate.told(taken), rejected=tuple((name, reasons[name]) for name in ALGORITHMS if name in reasons)
+    )
 
 
 def _compared(other: AnyPlan, taken: AnyPlan) -> str:
+    """What another plan takes more: of what was asked to be little."""
+    if counts_bytes(taken.ask.objective):
+        return f"estimated at {other.cost.code_bytes:,} bytes of code and {other.cost.ram:,} of memory"
     return f"estimated at {other.cost.cycles / taken.cost.cycles:.2f} times the cycles, {other.cost.cycles:,.0f}"

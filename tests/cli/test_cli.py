@@ -323,15 +323,46 @@ class TestShow:
         assert re.search(r"input +\(None, 3\)\n +output +\(None, 4\)", two)
         assert re.search(rf"^  MACs +{2 * 3 * 4} an output step$", two, re.M)
 
+    def test_the_other_objective_stands_beside_the_plan(self, run: Run) -> None:
+        for optimize, other in (("speed", "size"), ("size", "speed")):
+            code, out, _ = run("show", "one.conv", "--why", "--optimize", optimize)
+            assert code == 0
+            rows = dict(re.findall(r"^  (\S.*?)  +(\S.*)$", out, re.M))
+            assert rows["code"].endswith("(estimated for gcc -O2)")
+            assert f"optimize {other}" in rows
+            assert ("rolled for scalar" in rows["plan"]) == (optimize == "size")
+            assert ("rolled for scalar" in rows[f"optimize {other}"]) == (other == "size")
+            (layer,) = json.loads(run("show", "one.conv", "--optimize", optimize, "--json")[1])["layers"]
+            assert (layer["objective"], layer["otherwise"]["objective"]) == (optimize, other)
+            bytes_ = {each["objective"]: each["code_bytes"] for each in (layer, layer["otherwise"])}
+            assert bytes_["size"] < bytes_["speed"]
+        code, _, err = run("show", "one.conv", "--optimize", "sise")
+        assert (code, "unknown optimize objective `sise`" in err) == (2, True)
+        code, _, err = run("one.conv", "--optimize", "size", "--rigor", "measure", "--wisdom", "known")
+        assert (code, "--rigor measure finds the fastest plan" in err) == (2, True)
+
     def test_a_line_a_layer_and_the_totals(self, run: Run) -> None:
         code, out, err = run("show", "two.conv")
         assert (code, err) == (0, "")
         heading, one, two, total = (re.split(r"  +", line.strip()) for line in out.splitlines())
-        assert heading[4:] == ["MACs", "weight bytes", "workspace bytes", "algorithm", "cycles"]
-        assert one[:7] == ["one", "conv1d", "(8, 2)", "(8, 3)", f"{8 * 3 * 2 * 3}", f"{4 * (3 * 2 * 3 + 3)}", "0"]
+        assert heading[4:] == [
+            "MACs",
+            "weight bytes",
+            "code bytes",
+            "stack bytes",
+            "workspace bytes",
+            "algorithm",
+            "cycles",
+        ]
+        assert one[:6] == ["one", "conv1d", "(8, 2)", "(8, 3)", f"{8 * 3 * 2 * 3}", f"{4 * (3 * 2 * 3 + 3)}"]
+        code_bytes, stack, workspace = (int(cell.replace(",", "")) for cell in one[6:9])
+        assert 200 < code_bytes < 20_000
+        assert 8 <= stack < 1_000
+        assert workspace == 0
         assert two[:5] == ["two", "conv1d", "(None, 3)", "(None, 4)", f"{2 * 3 * 4} a step"]
         assert two[-1].endswith(" for 1,024 steps")
-        assert total == ["2 layers", "-", f"{int(one[5]) + int(two[5])}", "0", "-"]  # a free length has no sum
+        assert total[:3] == ["2 layers", "-", f"{int(one[5]) + int(two[5])}"]  # a free length has no sum
+        assert total[5:] == ["0", "-"]
         _, out, _ = run("show", "one.conv")
         assert [line.split()[0] for line in out.splitlines()] == ["layer", "one"]
 

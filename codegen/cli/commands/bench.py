@@ -42,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--clock", choices=("wall", "cpu"), default="wall", help="cpu: leaves out what other processes take"
     )
     planning.of_accuracy(parser, default="fast")
+    planning.of_objective(parser)
     planning.of_rigor(parser)
     parser.add_argument("--batch", type=_count, metavar="N", help="samples a call (default: 1, for S 32)")
     parser.add_argument(
@@ -109,7 +110,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             raise UsageError("--from c is of one thread: its loop calls one kernel after another")
         options.tables = "python"
     return contest.Settings(
-        how=How(target.name, options.accuracy, options.rigor, options.threads),
+        how=How(target.name, options.accuracy, options.rigor, options.threads, optimize=options.optimize),
         peers=peers.chosen(options.peers),
         tables=results.TABLES if options.tables == "both" else (options.tables,),
         rounds=options.rounds,

@@ -21,7 +21,7 @@ BACKWARD = "_backward"
 _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
-_FACT = re.compile(r"(computes|forward|algorithm|input|kernel|work|memory|build) {2,}(\S.*)")
+_FACT = re.compile(r"(computes|forward|algorithm|input|kernel|work|memory|size|build) {2,}(\S.*)")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Head:
             "--packed": "as packed" in memory,
             f"--storage {half[1]}" if half else "": half is not None,
             "--accuracy fast or wide": "direct's rounding error" in how,
+            "--optimize size": "the fewest of all plans" in self.facts.get("size", ""),
             "--sliced": self.sliced,
         }
         return " ".join(option for option, was in given.items() if was)

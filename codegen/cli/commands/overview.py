@@ -13,12 +13,31 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-HEADINGS = "layer", "kind", "input", "output", "MACs", "weight bytes", "workspace bytes", "algorithm", "cycles"
-NUMBERS = ("MACs", "weight bytes", "workspace bytes", "cycles")  # that stand at the right of their column
+HEADINGS = (
+    "layer",
+    "kind",
+    "input",
+    "output",
+    "MACs",
+    "weight bytes",
+    "code bytes",
+    "stack bytes",
+    "workspace bytes",
+    "algorithm",
+    "cycles",
+)
+NUMBERS = (
+    "MACs",
+    "weight bytes",
+    "code bytes",
+    "stack bytes",
+    "workspace bytes",
+    "cycles",
+)  # that stand at the right of their column
 
 
 def draw(specs: Sequence[Spec], plans: Sequence[KernelPlan], terminal: Terminal) -> None:
-    """The table, by rich on a terminal and as aligned text elsewhere; the cycles are estimates."""
+    """The table, by rich on a terminal and as aligned text elsewhere; cycles, code and stack are estimates."""
     if terminal.json:
         return
     rows = [_row(spec, plan) for spec, plan in zip(specs, plans, strict=True)]
@@ -36,28 +55,32 @@ def draw(specs: Sequence[Spec], plans: Sequence[KernelPlan], terminal: Terminal)
 
 def _row(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
     from codegen.emission import banner
+    from codegen.planning.footprint import estimate
 
     p = plan.problem
     outs = None if p.steps is None else p.out_steps(p.steps)
     shapes = (_shape(steps, lanes, p.channels_last) for steps, lanes in ((p.steps, p.channels), (outs, p.out_filters)))
     macs = f"{p.products:,} a step" if p.steps is None else f"{p.macs(p.steps):,}"
     growing = f" + {plan.workspace_step_bytes:,} a step" if plan.workspace_step_bytes else ""
-    memory = f"{banner.weight_bytes(plan):,}", f"{plan.workspace_bytes:,}{growing}"
+    takes = (banner.weight_bytes(plan), estimate.code_bytes(plan), estimate.stack_bytes(plan))
+    memory = *(f"{count:,}" for count in takes), f"{plan.workspace_bytes:,}{growing}"
     return spec.name, spec.kind, *shapes, macs, *memory, plan.algorithm.name, _cycles(plan)
 
 
 def _total(plans: Sequence[KernelPlan]) -> tuple[str, ...]:
-    """The sums, and the largest workspace, which serves all in turn; a dash where a free length leaves no number."""
+    """The sums; the largest stack and workspace, which serve all in turn; a dash where a free length has no number."""
     from codegen.emission import banner
     from codegen.errors.counting import counted
+    from codegen.planning.footprint import estimate
 
     fixed = all(plan.problem.steps is not None for plan in plans)
     macs = f"{sum(plan.problem.macs(plan.problem.steps or 0) for plan in plans):,}" if fixed else "-"
-    weights = f"{sum(map(banner.weight_bytes, plans)):,}"
+    weights, code = (f"{sum(map(count, plans)):,}" for count in (banner.weight_bytes, estimate.code_bytes))
+    stack = f"{max(map(estimate.stack_bytes, plans)):,}"
     grows = any(plan.workspace_step_bytes for plan in plans)
     workspace = "-" if grows else f"{max(plan.workspace_bytes for plan in plans):,}"
     cycles = f"{sum(plan.cost.cycles for plan in plans):,.0f}" if fixed else "-"
-    return counted(len(plans), "layer"), "", "", "", macs, weights, workspace, "", cycles
+    return counted(len(plans), "layer"), "", "", "", macs, weights, code, stack, workspace, "", cycles
 
 
 def _cycles(plan: KernelPlan) -> str:

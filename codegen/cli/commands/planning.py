@@ -14,17 +14,18 @@ from codegen.errors import ToolchainError, UsageError
 
 if TYPE_CHECKING:
     from codegen.machine.measure import Tell
-    from codegen.planning.ask import Accuracy, Ask, Rigor
+    from codegen.planning.ask import Accuracy, Ask, Objective, Rigor
     from codegen.planning.plan import Request
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "asked", "of_accuracy", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
+__all__ = ["arguments", "asked", "of_accuracy", "of_objective", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `generate` and `show` have."""
     of_accuracy(parser)
     of_storage(parser)
+    of_objective(parser)
     of_rigor(parser)
     parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
     parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
@@ -51,6 +52,7 @@ def asked(options: argparse.Namespace) -> Ask:
         "packed" if given.get("packed") else "argument",
         options.accuracy,
         given.get("storage", PLAIN.numbers),
+        given.get("optimize", PLAIN.objective),
         sliced=given.get("sliced", False),
     )
 
@@ -75,6 +77,16 @@ def of_storage(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def of_objective(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--optimize",
+        type=objective,
+        default="speed",
+        metavar="WHAT",
+        help="speed, or size: the fewest bytes of code and memory, by the estimates (default: speed)",
+    )
+
+
 def of_rigor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rigor",
@@ -89,6 +101,12 @@ def accuracy(text: str) -> Accuracy:
     from codegen.planning.ask import accuracy_named
 
     return accuracy_named(text)
+
+
+def objective(text: str) -> Objective:
+    from codegen.planning.ask import objective_named
+
+    return objective_named(text)
 
 
 def storage(text: str) -> str:
@@ -106,6 +124,8 @@ def rigor(text: str) -> Rigor:
 def wisdom_for(options: argparse.Namespace, requests: list[Request], terminal: Terminal) -> Path | None:
     """The file of wisdom to follow, None for none; with --rigor measure it answers all requests in the end."""
     known: Path | None = options.wisdom
+    if options.rigor == "measure" and options.optimize == "size":
+        raise UsageError("--rigor measure finds the fastest plan: leave it out with --optimize size")
     if known is not None and known.exists():
         _hold_wisdom(known, terminal)
     if options.rigor == "measure":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import overview, planning, reading
@@ -11,10 +12,13 @@ from codegen.cli.terminal import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codegen.planning.ask import Objective
     from codegen.planning.plan import KernelPlan, Request
     from codegen.specs.kinds import Spec
 
 __all__ = ["arguments", "run"]
+
+LEAST = {"speed": "the lowest estimate", "size": "the fewest bytes of code and memory"}  # by objective
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +41,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         plan = pipeline.plan(spec, request.ask, known)
         said_so = heard(request, plan, known)
         found = facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so, "packed_in_c": None}
-        rows = [*shape_rows(plan), *plan_rows(plan, request, said_so)] if options.why else []
+        other = otherwise(spec, request)
+        found["otherwise"] = takes(other)
+        rows = [*shape_rows(plan), *plan_rows(plan, request, said_so), other_row(other)] if options.why else []
         if options.packed:
             in_c = pipeline.packed_plan(spec, request.ask, known)
             found["packed_in_c"] = also = packed_in_c(in_c)
@@ -94,8 +100,40 @@ def facts(spec: Spec, plan: KernelPlan) -> dict[str, Any]:
         "weights": plan.weights,
         "storage": plan.storage,
         "cost_cycles": plan.cost.cycles,
+        "objective": plan.ask.objective,
         "rejected": [{"algorithm": name, "reason": reason} for name, reason in plan.rejected],
+    } | {name: count for name, count in takes(plan).items() if name in ("code_bytes", "stack_bytes")}
+
+
+def takes(plan: KernelPlan) -> dict[str, Any]:
+    """What a plan takes, as JSON tells it."""
+    from codegen.planning.footprint import estimate
+
+    return {
+        "objective": plan.ask.objective,
+        "plan": plan.describe(),
+        "cost_cycles": plan.cost.cycles,
+        "code_bytes": estimate.code_bytes(plan),
+        "stack_bytes": estimate.stack_bytes(plan),
+        "workspace_bytes": plan.workspace_bytes,
+        "workspace_step_bytes": plan.workspace_step_bytes,
     }
+
+
+def otherwise(spec: Spec, request: Request) -> KernelPlan:
+    """The plan of the other objective."""
+    from codegen import pipeline
+
+    objective: Objective = "speed" if request.ask.objective == "size" else "size"
+    return pipeline.plan(spec, replace(request.ask, objective=objective))
+
+
+def other_row(plan: KernelPlan) -> tuple[str, str]:
+    """What `--optimize` with the other word would take."""
+    from codegen.emission import banner
+
+    took = f"{banner.code_and_stack(plan)}, {banner.workspace(plan)} of workspace"
+    return f"optimize {plan.ask.objective}", f"{took}, about {plan.cost.cycles:,.0f} cycles: {plan.describe()}"
 
 
 def packed_in_c(plan: KernelPlan) -> dict[str, Any]:
@@ -122,6 +160,7 @@ def shape_rows(plan: KernelPlan) -> list[tuple[str, str]]:
         ("MACs", macs),
         ("weights", f"{banner.weight_bytes(plan):,} bytes{_as_c(plan)}"),
         ("workspace", banner.workspace(plan)),
+        ("code", f"{banner.code_and_stack(plan)} (estimated for gcc -O2)"),
     ]
 
 
@@ -142,7 +181,11 @@ def plan_rows(plan: KernelPlan, request: Request, said_so: dict[str, Any] | None
 
     count = len(planner.survey(request).found)
     plans = f"{count} plan{'s' * (count > 1)} for {request.weights} weights, accuracy {request.accuracy}"
-    why = f"wisdom names it, out of {plans}" if said_so and said_so["followed"] else f"the lowest estimate of {plans}"
+    why = (
+        f"wisdom names it, out of {plans}"
+        if said_so and said_so["followed"]
+        else f"{LEAST[request.ask.objective]} of {plans}"
+    )
     unit = f"{cost.steps_told(plan.problem):,} steps" if plan.problem.steps is None else "a sample"
     return [
         ("plan", plan.describe()),

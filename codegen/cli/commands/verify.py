@@ -75,6 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="native")
     planning.of_accuracy(parser)
     planning.of_storage(parser)
+    planning.of_objective(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

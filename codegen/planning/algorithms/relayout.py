@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
-from codegen.planning.cost import Cost
+from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem, Problem
@@ -70,6 +70,8 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """For chunks of several sizes the best plan of each inner algorithm, cheapest first."""
     problem, rooms = request.problem, request.target.core.rooms
     schedules = [_along(request, room) for room in rooms.panels]
+    if counts_bytes(request.ask.objective):  # one output at a time, number by number
+        schedules.append(Schedule(False, 1, 1, problem.reach, 1, 1, 1))
     if problem.steps is not None and problem.stride == 1 and problem.stages[0].dilation >= rooms.run:
         schedules += [_across(request, room) for room in rooms.panels]
     plans = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.algorithms.relayout import HALO, panel_bytes
-from codegen.planning.cost import Cost
+from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyRequest, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem
@@ -50,6 +50,8 @@ def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[Kernel
     """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
     rooms = request.target.core.rooms
     schedules = [_chunks(request.problem, room) for room in rooms.stages] if comes_in_chunks(request.problem) else []
+    if schedules and counts_bytes(request.ask.objective):
+        schedules.append(_chunk_of(request.problem, 1))
     whole = _whole(request.problem, rooms.whole)
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
@@ -74,6 +76,11 @@ def _chunks(p: Chain, room: int) -> Schedule:
     if p.steps is not None:
         total = max(1, p.out_steps(p.steps))
         outs = -(-total // -(-total // outs))
+    return _chunk_of(p, outs)
+
+
+def _chunk_of(p: Chain, outs: int) -> Schedule:
+    """A chunk of so many outputs, and the samples that they read."""
     return Schedule(outs, (outs - 1) * p.stride + p.reach, False)
 
 

@@ -14,6 +14,7 @@
  * algorithm  direct_steps for avx2: tiles of 1 filter x 32 steps, 4 accumulator vectors of 8
  * work       320 multiply-adds a call
  * memory     20 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 540 bytes of code, about 72 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c band.c
  */
 #ifndef band_H

@@ -13,6 +13,7 @@
  * algorithm  direct_filters for avx2: tiles of 12 steps x 8 filters, 12 accumulator vectors of 8
  * work       864 multiply-adds a call
  * memory     320 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 1,400 bytes of code, about 8 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c dense.c
  */
 #ifndef dense_H

@@ -15,6 +15,7 @@
  * block, 0.9 times direct's rounding error
  * work       23,040 multiply-adds a call
  * memory     5,888 bytes of weights (arguments, as packed), 8,896 bytes of workspace, nothing allocated
+ * size       about 4,200 bytes of code, about 830 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -msse2 -c spectrum.c
  */
 #ifndef spectrum_H

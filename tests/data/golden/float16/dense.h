@@ -14,6 +14,7 @@
  * work       864 multiply-adds a call
  * memory     176 bytes of weights (arguments; the kernel's are float16, rounded by 1 part in 2,048 at most), 0 bytes
  * of workspace, nothing allocated
+ * size       about 3,400 bytes of code, about 72 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c dense.c
  */
 #ifndef dense_H

@@ -12,6 +12,7 @@
  * algorithm  depthwise for neon: tiles of 10 steps x 4 channels, 10 accumulator vectors of 4
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 1,500 bytes of code, about 220 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
  */
 #include "mixer.h"

@@ -14,6 +14,7 @@
  * algorithm  direct_filters for scalar: tiles of 8 steps x 1 filter, 8 accumulators
  * work       320 multiply-adds a call
  * memory     20 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 1,900 bytes of code, about 32 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c band.c
  */
 #ifndef band_H

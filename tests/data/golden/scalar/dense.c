@@ -13,6 +13,7 @@
  * algorithm  direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
  * work       864 multiply-adds a call
  * memory     320 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 3,400 bytes of code, about 72 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c dense.c
  */
 #include "dense.h"

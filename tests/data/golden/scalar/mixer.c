@@ -12,6 +12,7 @@
  * algorithm  depthwise for scalar: tiles of 7 and 6 steps x 1 channel, 7 accumulators
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 2,100 bytes of code, about 56 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c mixer.c
  */
 #include "mixer.h"

@@ -16,6 +16,7 @@
  * a row
  * work       21 multiply-adds an output step
  * memory     100 bytes of weights (arguments), 16,448 bytes of workspace, nothing allocated
+ * size       about 2,300 bytes of code, about 170 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c pair.c
  */
 #include "pair.h"

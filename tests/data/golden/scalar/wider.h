@@ -16,6 +16,7 @@
  * kernel     Keras' with its taps in reverse, channels before filters: kernel[::-1].swapaxes(1, 2)
  * work       12 multiply-adds an output step
  * memory     104 bytes of weights (arguments), 38,528 bytes of workspace, nothing allocated
+ * size       about 2,800 bytes of code, about 240 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c wider.c
  */
 #ifndef wider_H

@@ -13,6 +13,7 @@
  * algorithm  direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
  * work       48 multiply-adds an output step
  * memory     216 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
+ * size       about 2,700 bytes of code, about 160 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c strided.c
  */
 #include "strided.h"

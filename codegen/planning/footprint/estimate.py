@@ -1,0 +1,75 @@
+"""The estimate: a plan's pieces, and from them the bytes of its code and of its stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from codegen.planning.footprint import rewritten, tiles
+from codegen.planning.footprint.pieces import NONE, Pieces
+from codegen.planning.footprint.rates import rates
+from codegen.planning.plan import AnyPlan
+
+__all__ = ["code_bytes", "pieces", "stack_bytes", "told"]
+
+PIECES: dict[str, Callable[[Any], Pieces]] = {
+    "direct_filters": tiles.of_filters,
+    "direct_steps": tiles.of_steps,
+    "depthwise": tiles.of_channels,
+    "winograd": rewritten.of_transform,
+    "fft": rewritten.of_transform,
+    "overlap_save": rewritten.of_blocks,
+    "signal_as_channels": rewritten.of_signal,
+    "relayout": rewritten.of_relayout,
+    "strides_as_channels": rewritten.of_strides,
+    "upsampled": rewritten.of_upsampled,
+    "separable": rewritten.of_separable,
+    "row_activation": rewritten.of_rows,
+    "rolled": rewritten.of_rolled,
+}  # by the algorithm's name; one from outside counts as nothing but its inner plans
+WORD = 8  # bytes by which a stack grows
+SHORT, ALONE = 0.3, 0.8  # of an inner function that is called once, with a length too short for its tile, or another
+
+
+def code_bytes(plan: AnyPlan) -> int:
+    """Bytes of code and of its constants, tables of weights left out: an estimate, for gcc -O2."""
+    found = rates(plan.target)
+    return round(found.code_base + found.code.dot(pieces(plan)))
+
+
+def stack_bytes(plan: AnyPlan) -> int:
+    """Bytes of stack at the deepest: an estimate, for gcc -O2. Whole words."""
+    found = rates(plan.target)
+    return WORD * round((found.stack_base + found.stack.dot(pieces(plan))) / WORD)
+
+
+def told(plan: AnyPlan) -> AnyPlan:
+    """The plan, its cost with what its code, its const tables and its stack take; one that is told stays as it is."""
+    if plan.cost.code_bytes:
+        return plan
+    p = plan.problem
+    tables = 0
+    if plan.weights == "baked":
+        tables = plan.packed_numbers * plan.kernel_format.bytes + p.bias * p.filters * p.item_bytes
+    cost = replace(plan.cost, code_bytes=code_bytes(plan) + tables, stack_bytes=stack_bytes(plan))
+    return replace(plan, cost=cost)
+
+
+def pieces(plan: AnyPlan) -> Pieces:
+    """All that stands in the plan's file beside its tables; functions that two inner plans share, once."""
+    own = PIECES.get(plan.algorithm.name)
+    total = own(plan) if own else NONE
+    for part in dict.fromkeys(plan.parts):
+        total += pieces(part).scaled(_share(plan, part))
+    return total
+
+
+def _share(plan: AnyPlan, part: AnyPlan) -> float:
+    """What is left of an inner function once gcc knows its only arguments: a chunk that is all of the input."""
+    p = plan.problem
+    known = part.problem.steps is None and p.steps is not None
+    if not known or p.out_steps(p.steps or 0) > max((*plan.algorithm.turns(plan.schedule), 1)):
+        return 1.0
+    tile = max((*part.algorithm.turns(part.schedule)[:1], 1))
+    return SHORT if p.out_steps(p.steps or 0) < tile else ALONE
