@@ -431,7 +431,7 @@ def test_the_command_emits_and_verifies(tmp_path: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert main.main(["verify", *words, "--init"]) == 0
     assert "WRONG" not in capsys.readouterr().out
-    assert main.main(["show", *words, "--accuracy", "fast"]) == 0
+    assert main.main(["show", "--why", *words, "--accuracy", "fast"]) == 0
     assert "not for bfloat16" in capsys.readouterr().out
 
 

@@ -215,7 +215,7 @@ class TestTables:
     def test_show_tells_the_text_before_it_is_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "one.conv"
         path.write_text("conv1d one { input_shape = (20, 8), filters = 16, kernel_size = 3 }\n")
-        assert main.main(["show", str(path), "--init", "--seed", "1"]) == 0
+        assert main.main(["show", "--why", str(path), "--init", "--seed", "1"]) == 0
         told = capsys.readouterr().out
         assert "1,600 bytes, as const tables some 6,400 bytes of C" in told
         assert main.main([str(path), "--init", "--seed", "1", "-o", "-"]) == 0
@@ -254,7 +254,7 @@ def test_show_tells_the_plan_that_python_runs(tmp_path: Path, capsys: pytest.Cap
     (spec,) = reader.read(path.read_text())
     python = planner.answer(pipeline.request(spec, Ask(TARGETS["avx2"], "packed", "fast")))
     assert not packs(python)
-    assert main.main(["show", str(path), "--target", "avx2", "--packed", "--accuracy", "fast"]) == 0
+    assert main.main(["show", "--why", str(path), "--target", "avx2", "--packed", "--accuracy", "fast"]) == 0
     rows = dict(line.strip().split("  ", 1) for line in capsys.readouterr().out.splitlines()[1:] if line.strip())
     assert rows["plan"].strip() == python.describe()
     factors = [float(reason.split()[2]) for _, reason in python.rejected if reason.startswith("estimated at")]
