@@ -48,7 +48,7 @@ MOST_THREADS = 256
 
 @dataclass(frozen=True)
 class Limits:
-    """The most bytes that a kernel may take: `flash` for code and tables, `ram` for its workspace; None for any."""
+    """The most bytes that a kernel takes, None for any: `flash` for code and tables, `ram` for workspace and stack."""
 
     flash: int | None = None
     ram: int | None = None

@@ -88,7 +88,7 @@ def test_it_is_a_value() -> None:
         ({"accuracy": "fst"}, "unknown accuracy `fst`: did you mean `fast`?"),
         ({"numbers": "fp16"}, "unknown storage `fp16`: did you mean `float16`?"),
         ({"weights": "bakd"}, "unknown weights `bakd`: did you mean `baked`?"),
-        ({"objective": "sise"}, "unknown objective `sise`: did you mean `size`?"),
+        ({"objective": "sise"}, "unknown optimize objective `sise`: did you mean `size`?"),
     ],
 )
 def test_an_unknown_word_is_told_where_it_is_made(options: dict[str, Any], told: str) -> None:

@@ -196,7 +196,7 @@ class TestTables:
         """Before any weight is made: this one would be 8 GB."""
         path = tmp_path / "big.conv"
         path.write_text(f"conv1d big {{ input_shape = (None, {HUGE}), filters = 1, kernel_size = 1 }}\n")
-        for command in ([str(path), "-o", "-"], ["show", str(path)]):
+        for command in ([str(path), "-o", "-"], ["show", "--why", str(path)]):
             assert main.main([*command, "--init", "--seed", "1"]) == 1
             told = capsys.readouterr().err
             assert told.startswith(f"error[E411]: the kernel's {HUGE:,} numbers would be 34,359,738,352 bytes of C")
