@@ -47,6 +47,7 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "steps_now": steps_of(p),
         "y_at": _output(plan),
         "kept_rows": s.sources * s.size * 2,
+        **_panels(plan),
         "kept": s.ahead > 0,
         "known": "known" if s.ahead else "0",
         "keep": _kept(plan),
@@ -64,6 +65,17 @@ def _counts(plan: KernelPlan[Schedule]) -> dict[str, Any]:
     half_now = -(-blocks // 2)
     rounds = -(-half_now // s.blocks)
     return {"half": half_now, "rounds": rounds, "chunk_count": turns * rounds}
+
+
+def _panels(plan: KernelPlan[Schedule]) -> dict[str, Any]:
+    """Which blocks are gathered for vector v, where to, and where the next ones stand."""
+    s, known = plan.schedule, "known" if plan.schedule.ahead else "0"
+    if s.held > 1:
+        column = offset("panel", (s.column, "h"), (s.width, "j"))
+        return {"first_block": "0", "gathered": column, "now_at": "panel", "next_at": offset("panel", s.width)}
+    now, after = (offset("panel", (s.panel_numbers, turn)) for turn in ("(v % 2)", "((v + 1) % 2)"))
+    column = offset("panel", (s.panel_numbers, "((v + j) % 2)"), (s.column, "h"))
+    return {"first_block": f"v > {known} ? 1 : 0", "gathered": column, "now_at": now, "next_at": after}
 
 
 def _partial(plan: KernelPlan[Schedule]) -> bool:
@@ -133,17 +145,19 @@ def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
     into = [f"to[{c}] = x[{_number(plan, 't', c, inputs=True)}];" for c in range(live)]
     zeros = [f"to[{c}] = 0;" for c in range(s.width)]
     into += zeros[live:]
-    out = [f"y[{_number(plan, 'i', c, inputs=False)}] = from[{c}];" for c in range(live)]
+    out = [f"y[{_number(plan, 'n', c, inputs=False)}] = from[{c}];" for c in range(live)]
     if whole and p.group_channels == 1:
         into = [spell.store("to", (0,), spell.load("x", (p.channels, "t")))]
     if _partial(plan):
-        number = _number(plan, "i", 1, inputs=False, lane="c")
+        number = _number(plan, "n", 1, inputs=False, lane="c")
         out = [count_loop("c", "skip", s.width), f"    y[{number}] = from[c];"]
     elif whole and p.group_filters == 1:
-        out = [spell.store("y", ((p.filters * p.dilation, "i"),), spell.load("from", 0))]
+        out = [spell.store("y", ((p.filters * p.dilation, "n"),), spell.load("from", 0))]
     return {
-        "place": index((2 * s.column, "i"), (s.lanes, f"(i / {s.across})")),
-        "step": times(p.stride * p.dilation, "i"),
+        "place": index((s.panel_pitch, "i"), (2 * s.column, "j")),
+        "step": times(p.stride * p.dilation, f"({s.across} * i + j)"),
+        "half_rows": s.rows // 2,
+        "beyond": p.stride * p.dilation * (s.hop - 1),
         "into": into,
         "zeros": [spell.store("to", (0,), spell.broadcast("0"))] if vector else zeros,
         "out": out,

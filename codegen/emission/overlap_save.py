@@ -15,8 +15,6 @@ from codegen.planning.algorithms.overlap_save_schedule import Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms.complex_fourier import codelet, turns
 
-Place = tuple[int | tuple[int, str], ...]
-
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
@@ -43,15 +41,16 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
 
 
 def _first(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
-    """Samples j, across + j, … of a panel to the bins of the first level, turned."""
+    """Samples j, across + j, … of a block, half of them new in the next one, to the bins of the first level, turned."""
     s = plan.schedule
 
-    def at(i: int, part: int) -> Place:
+    def load(i: int, part: int) -> str:
         later, row = divmod(i, s.rows // 2)
-        return (2 * s.column, "j"), row * s.panel_pitch + part * s.column + later * s.width
+        pointer = "next" if later else "now"
+        return spell.load(pointer, (2 * s.column, "j"), row * s.panel_pitch + part * s.column)
 
     code = codelet(s.rows)
-    loads = {f"x{2 * i + part}": spell.load("panel", *at(i, part)) for i in range(s.rows) for part in (0, 1)}
+    loads = {f"x{2 * i + part}": load(i, part) for i in range(s.rows) for part in (0, 1)}
     turn = Turn(spell, name, (2, "j"), 2 * s.across, "wave", (2 * s.lanes, "j"), s.wave_pitch, s.lanes)
     return straight_line.lines(plan.problem.format, code, spell, loads, turn.store(code.results))
 

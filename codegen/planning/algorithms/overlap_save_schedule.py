@@ -70,20 +70,30 @@ class Schedule:
 
     @property
     def column(self) -> int:
-        """Numbers of a panel's row for one half of the signal: a vector, and the next block's samples."""
-        return self.lanes + self.width
+        """Numbers of a panel's row for one half of the signal: a vector and, beside several blocks, the next one."""
+        return self.lanes + self.width if self.held > 1 else self.lanes
 
     @property
     def panel_pitch(self) -> int:
         """Numbers from one run of `across` rows of a panel to the next."""
         return 2 * self.across * self.column + self.lanes
 
+    @property
+    def panel_numbers(self) -> int:
+        """Numbers of a panel: half a block of samples, or a block's outputs."""
+        return self.rows // 2 * self.panel_pitch
+
+    @property
+    def panels(self) -> int:
+        """Panels: where a vector holds one block, the next one comes in another."""
+        return 1 if self.held > 1 else 2
+
     @cached_property
     def numbers(self) -> tuple[int, int, int, int, int]:
-        """Numbers of the workspace's parts: spectra, sums, between the levels, a panel, a vector of biases."""
+        """Numbers of the workspace's parts: spectra, sums, between the levels, panels, a vector of biases."""
         spectra = self.sources * self.size * 2 * self.pitch
         sums = self.size * 2 * self.sums_pitch
-        return spectra, sums, self.rows * self.wave_pitch, self.rows // 2 * self.panel_pitch, self.lanes
+        return spectra, sums, self.rows * self.wave_pitch, self.panels * self.panel_numbers, self.lanes
 
     def place(self, bin_: int) -> int:
         """Where a bin stands among the spectrum's rows."""

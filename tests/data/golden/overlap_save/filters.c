@@ -71,61 +71,66 @@ static const float filters_turns[256] = {
 /* 64 samples of 2 channels from sample `at` on as a column of a panel; zeros outside the input. */
 static void filters_gather(const float *x, ptrdiff_t steps, ptrdiff_t at, float *restrict column)
 {
-    for (ptrdiff_t i = 0; i < 64; ++i) {
-        const ptrdiff_t t = at + i;
-        float *const to = column + (12 * i + 4 * (i / 16));
+    const int inside = at >= 0 && at + 63 < steps;
 
-        if (t >= 0 && t < steps) {
-            to[0] = x[2 * t];
-            to[1] = x[2 * t + 1];
-        } else {
-            to[0] = 0;
-            to[1] = 0;
+    for (ptrdiff_t i = 0; i < 4; ++i)
+        for (ptrdiff_t j = 0; j < 16; ++j) {
+            const ptrdiff_t t = at + (16 * i + j);
+            float *const to = column + (196 * i + 12 * j);
+
+            if (inside || (t >= 0 && t < steps)) {
+                to[0] = x[2 * t];
+                to[1] = x[2 * t + 1];
+            } else {
+                to[0] = 0;
+                to[1] = 0;
+            }
         }
-    }
 }
 
 /* `count` outputs of a column of a panel to their places. */
 static void filters_scatter(const float *column, ptrdiff_t count, float *restrict y)
 {
-    for (ptrdiff_t i = 0; i < count; ++i) {
-        const float *const from = column + (12 * i + 4 * (i / 16));
-        y[2 * i] = from[0];
-        y[2 * i + 1] = from[1];
-    }
+    for (ptrdiff_t i = 0; 16 * i < count; ++i)
+        for (ptrdiff_t j = 0; j < 16 && 16 * i + j < count; ++j) {
+            const ptrdiff_t n = 16 * i + j;
+            const float *const from = column + (196 * i + 12 * j);
+            y[2 * n] = from[0];
+            y[2 * n + 1] = from[1];
+        }
 }
 
 /* The first level of a transform: every 16th of 128 samples to 8 bins. */
-static void filters_first(const float *restrict panel, float *restrict wave)
+static void filters_first(const float *now, const float *next, float *restrict wave)
 {
     for (ptrdiff_t j = 0; j < 16; ++j) {
-        const v4 x0 = v4_load(panel + 12 * j);
-        const v4 x8 = v4_load(panel + 12 * j + 2);
+        const v4 x0 = v4_load(now + 12 * j);
+        const v4 x8 = v4_load(next + 12 * j);
         const v4 t0 = x0 + x8;
-        const v4 x4 = v4_load(panel + 12 * j + 392);
-        const v4 x12 = v4_load(panel + 12 * j + 394);
+        const v4 x4 = v4_load(now + 12 * j + 392);
+        const v4 x12 = v4_load(next + 12 * j + 392);
         const v4 t1 = x4 + x12;
         const v4 t2 = t0 + t1;
-        const v4 x2 = v4_load(panel + 12 * j + 196);
-        const v4 x10 = v4_load(panel + 12 * j + 198);
+        const v4 x2 = v4_load(now + 12 * j + 196);
+        const v4 x10 = v4_load(next + 12 * j + 196);
         const v4 t3 = x2 + x10;
-        const v4 x6 = v4_load(panel + 12 * j + 588);
-        const v4 x14 = v4_load(panel + 12 * j + 590);
+        const v4 x6 = v4_load(now + 12 * j + 588);
+        const v4 x14 = v4_load(next + 12 * j + 588);
         const v4 t4 = x6 + x14;
         const v4 t5 = t3 + t4;
         const v4 t6 = t2 + t5;
-        const v4 x1 = v4_load(panel + 12 * j + 6);
-        const v4 x9 = v4_load(panel + 12 * j + 8);
+        const v4 x1 = v4_load(now + 12 * j + 6);
+        const v4 x9 = v4_load(next + 12 * j + 6);
         const v4 t7 = x1 + x9;
-        const v4 x5 = v4_load(panel + 12 * j + 398);
-        const v4 x13 = v4_load(panel + 12 * j + 400);
+        const v4 x5 = v4_load(now + 12 * j + 398);
+        const v4 x13 = v4_load(next + 12 * j + 398);
         const v4 t8 = x5 + x13;
         const v4 t9 = t7 + t8;
-        const v4 x3 = v4_load(panel + 12 * j + 202);
-        const v4 x11 = v4_load(panel + 12 * j + 204);
+        const v4 x3 = v4_load(now + 12 * j + 202);
+        const v4 x11 = v4_load(next + 12 * j + 202);
         const v4 t10 = x3 + x11;
-        const v4 x7 = v4_load(panel + 12 * j + 594);
-        const v4 x15 = v4_load(panel + 12 * j + 596);
+        const v4 x7 = v4_load(now + 12 * j + 594);
+        const v4 x15 = v4_load(next + 12 * j + 594);
         const v4 t11 = x7 + x15;
         const v4 t12 = t10 + t11;
         const v4 t13 = t9 + t12;
@@ -774,9 +779,9 @@ void filters(const float *x, const float *kernel, const float *bias, float *y, v
                 for (ptrdiff_t j = 0; j <= 2; ++j) {
                     const ptrdiff_t block = now + 2 * v + j + half * h;
 
-                    filters_gather(x, 500, 64 * block - 59, panel + (6 * h + 2 * j));
+                    filters_gather(x, 500, 64 * block - 59, panel + 6 * h + 2 * j);
                 }
-            filters_first(panel, wave);
+            filters_first(panel, panel + 2, wave);
             filters_second(wave, spectra + 4 * v);
         }
         for (ptrdiff_t l = 0; l < 4; ++l)
