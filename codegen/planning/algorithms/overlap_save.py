@@ -103,7 +103,21 @@ def _cycles(request: Request, schedule: Schedule) -> float:
     weights = filters * sums * schedule.bins * 2 * schedule.weight_lanes * item
     read = [weights, *(filters * numbers * item for numbers in schedule.numbers[:2])]
     traffic = sum(size * cost.far(core, size) for size in read)
-    return phases * ((vectors + schedule.ahead) * inputs + vectors * outputs + rounds * traffic)
+    code = 1 + bilinear.CODE * (into + back) / schedule.size * (schedule.rows + schedule.across) / 2
+    cycles = (vectors + schedule.ahead) * inputs + vectors * outputs + rounds * traffic
+    return phases * code * cycles + _pages(request, schedule)
+
+
+def _pages(request: Request, schedule: Schedule) -> float:
+    """Cycles for the first access to each page of input and output by a chunk of the channels that is a part of a row.
+
+    None where rows are no longer than a vector or all of them are near.
+    """
+    problem, core = request.problem, request.target.core
+    steps = cost.steps_told(problem)
+    size = (steps * problem.channels + problem.out_steps(steps) * problem.filters) * problem.item_bytes
+    far = schedule.chunks > 1 and problem.channels_last and size > core.memory.outer
+    return core.setup.page * size / core.memory.page if far else 0.0
 
 
 def _statements(schedule: Schedule) -> tuple[int, int]:
