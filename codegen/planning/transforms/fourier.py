@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Bin = tuple[Node, Node]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def fourier(size: int, taps: int, outputs: int | None = None) -> Transform:
     """The transform of `size` samples (a power of two) for `taps` taps: size - taps + 1 outputs, or fewer if asked."""
     most = size - taps + 1

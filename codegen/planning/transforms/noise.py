@@ -38,7 +38,7 @@ def coefficients(transform: Transform) -> tuple[float, float]:
     return known[2:] if known else propagated(transform)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def propagated(transform: Transform) -> tuple[float, float]:
     """`coefficients` by the model itself, a tenth of a second for the largest transforms."""
     import numpy as np

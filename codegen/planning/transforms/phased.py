@@ -27,7 +27,7 @@ def most_taps(taps: int, stride: int) -> int:
     return -(-taps // stride)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def phased(outputs: int, taps: int, stride: int) -> Transform:
     """F(outputs, taps)/stride, for more taps than the stride."""
     phases = tuple(toom_cook(outputs, count) for count in phase_taps(taps, stride))

@@ -61,7 +61,7 @@ def _product(points: list[Fraction]) -> list[Fraction]:
     return row
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def toom_cook(outputs: int, taps: int) -> Transform:
     """F(outputs, taps); a single tap leaves nothing to save, and each output is a product of its own."""
     count, size = outputs + taps - 1, (outputs, taps)

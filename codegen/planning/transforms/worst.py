@@ -46,7 +46,7 @@ class Worst:
     sums: float
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def worst(transform: Transform) -> Worst:
     """The transform's, from its code; a second for the longest."""
     import numpy as np
