@@ -81,7 +81,8 @@ METHODS = {
     "load_weights": "in Keras a model's, and other files",
     "losses": "numbers, where Keras has tensors",
     "gradients": "not in Keras, whose backends differentiate",
-    **dict.fromkeys(("bind", "origin", "spec", "storage"), NEW),
+    **dict.fromkeys(("bind", "macs", "macs_per_step", "origin", "output_steps", "plan", "receptive_field"), NEW),
+    **dict.fromkeys(("spec", "storage", "warm"), NEW),
 }
 ATTRIBUTES = {"origin": "What the layer was copied from, another library's layer or module; None where it was not"}
 INITIALIZERS = {
