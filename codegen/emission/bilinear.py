@@ -24,8 +24,7 @@ from codegen.emission.microkernel import (
 from codegen.emission.tile_walk import walk
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import tiling
-from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.algorithms.bilinear_schedule import Schedule, register_tiles
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code
@@ -53,6 +52,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "channels": p.group_channels,
         "products": _all_products(plan, name),
         "transformed": schedule.tiles + schedule.parts - 1,
+        "counted": ", ptrdiff_t tiles" if p.steps is None else "",
         "prefix": f"{name}_" if plan.weights == "baked" else "",
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
@@ -73,14 +73,15 @@ def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     across, down = (size, panel.count * size) if schedule.by_points else (points * size, size)
     turns = ((across if many else 0, "j"), (down, row))
     kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
+    some = ", now" if p.steps is None else ""
     u = offset(kernel, (total if p.groups > 1 else 0, "g"), *turns)
     m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points and many else 0, "j")]
     v, m_at = offset("v", (schedule.stride, "r")), offset("m", *m)
     heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * (schedule.by_points and many))
     if not schedule.ahead:
-        return nest(heads, f"{name}_products({v}, {u}, {m_at});", 0)
+        return nest(heads, f"{name}_products({v}, {u}, {m_at}{some});", 0)
     after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
-    lines = f"const {p.format.c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at});"
+    lines = f"const {p.format.c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at}{some});"
     return nest((*heads[:-1], f"{heads[-1]} {{"), lines, 0) + "\n" + "    " * (len(heads) - 1) + "}"
 
 
@@ -92,26 +93,33 @@ def _shared_row(transform: Transform) -> str:
 
 def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel], list[str]]:
     """The GEMM's register tiles, and their calls for all tiles of a block, chunk by chunk of the channels."""
-    schedule, channels = plan.schedule, plan.problem.group_channels
-    gemms, calls = [], []
+    schedule, channels, free = plan.schedule, plan.problem.group_channels, plan.problem.steps is None
+    gemms, calls = list[Microkernel](), list[str]()
     sums = schedule.parts * channels
     bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
     for first, last in pairwise(bounds):
         at = 0
-        for count, size in tiling.split(schedule.tiles, schedule.rows):
+        u = offset("u", first * schedule.width)
+        u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
+        some = f", {last - first}" if schedule.chunks > 1 else ""
+        if free and first:
+            calls.append("i = 0;")
+        for count, size in register_tiles(schedule, free):
             gemm = _gemm(plan, name, size, more=first > 0)
             if gemm not in gemms:
                 gemms.append(gemm)
-            turn = size if count > 1 else 0
+            turn = 1 if free else size if count > 1 else 0
             v = offset("v", (turn * schedule.pitch, "i"), at * schedule.pitch + first)
             m = offset("m", (turn * schedule.width, "i"), at * schedule.width)
-            u = offset("u", first * schedule.width)
-            some = f", {last - first}" if schedule.chunks > 1 else ""
-            u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
-            heads = [count_loop("i", 0, count)] * (count > 1)
+            heads = [_as_many_as(size)] if free else [count_loop("i", 0, count)] * (count > 1)
             calls += nest(heads, f"{gemm.name}({v}, {u}, {m}{some});", 0).split("\n")
-            at += count * size
+            at += 0 if free else count * size
     return gemms, calls
+
+
+def _as_many_as(rows: int) -> str:
+    """The head of the loop over register tiles of so many rows, as long as there are so many tiles left."""
+    return f"for (; i < tiles; {step_by('i', 1)})" if rows == 1 else f"for (; i + {rows} <= tiles; i += {rows})"
 
 
 def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Microkernel:

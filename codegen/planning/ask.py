@@ -65,7 +65,8 @@ class Ask:
 
     `weights` says where the kernel finds them and `numbers` how they lie there, in a word of numbers.storage; `sliced`
     that its work can also be done in slices, by threads. `limits` refuse plans, `objective` weighs them. `stream` is
-    for input that comes in blocks, `annotate` for text that explains itself. Raises UsageError for an unknown word.
+    for input that comes in blocks, `annotate` for text that explains itself. `likely` are the input steps that a plan
+    of a free length is made for; without them it is made for several. Raises UsageError for an unknown word.
     """
 
     target: Target = TARGETS["scalar"]
@@ -77,6 +78,7 @@ class Ask:
     sliced: bool = False
     stream: None = None
     annotate: bool = False
+    likely: int | None = None
 
     def __post_init__(self) -> None:
         accuracy_named(self.accuracy)

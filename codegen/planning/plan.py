@@ -59,6 +59,10 @@ class Request(Generic[P]):
         """What is asked for a problem that this one is rewritten to, whose sums are promised next to `against`."""
         return Request(problem, self.ask.of_part(), against)
 
+    def likely(self, steps: int) -> Request[P]:
+        """The same where the input of a free length has about so many steps."""
+        return replace(self, ask=replace(self.ask, likely=steps)) if self.problem.steps is None else self
+
 
 AnyRequest: TypeAlias = "Request[Any]"
 AnyAlgorithm: TypeAlias = "Algorithm[Any, Any]"

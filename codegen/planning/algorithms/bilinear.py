@@ -7,13 +7,14 @@ Dilation by polyphase: a tile's rows lie `dilation` samples apart. Rows outside 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from math import sqrt
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
-from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch
+from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch, register_tiles
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.ask import MOST_NOISE
 from codegen.planning.cost import Cost
@@ -121,10 +122,10 @@ def _plan(
     vectors, item, core = len(panel.offsets), problem.item_bytes, target.core
     parts = -(-problem.kernel_size // transform.taps)
     rows = cost.rows_that_fit(vectors, target, panel.lanes)
-    total = max(1, tiles_of(problem, transform.outputs, cost.outs_told(problem)))
+    total = max(1, tiles_of(problem, transform.outputs, cost.outs_told(problem, request.ask.likely)))
     tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
-    blocks = -(-total // tiles)
-    tiles = -(-total // blocks) if problem.steps is not None else min(tiles, total)
+    if problem.steps is not None:
+        tiles = -(-total // -(-total // tiles))
     row = pitch(problem.group_channels, parts, core)
     stride = odd_lines((tiles + parts - 1) * row, core)
     by_points = room in core.rooms.large_blocks
@@ -137,11 +138,23 @@ def _plan(
     )
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
-    cycles = core.setup.transform + problem.groups * blocks * _block_cycles(request, transform, schedule) * (
+    cycles = core.setup.transform + problem.groups * _sample_cycles(request, transform, schedule, total) * (
         1 + CODE * code
     )
     total_cost = Cost(cycles, workspace_bytes=numbers * item)
     return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
+
+
+def _sample_cycles(request: Request, transform: Transform, schedule: Schedule, total: int) -> float:
+    """Cycles of `total` tiles of one group, in blocks; of a free length the last block is cut to what is left."""
+    if request.problem.steps is not None:
+        return -(-total // schedule.tiles) * _block_cycles(request, transform, schedule)
+    whole, rest = divmod(total, schedule.tiles)
+    cycles = whole * _block_cycles(request, transform, schedule) if whole else 0.0
+    if rest:
+        v, m = (rest + schedule.parts - 1) * schedule.pitch, schedule.out_stride * rest // schedule.tiles
+        cycles += _block_cycles(request, transform, replace(schedule, tiles=rest, stride=v, out_stride=m))
+    return cycles
 
 
 def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:
@@ -159,7 +172,8 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
         * panel.count
         * sum(
             count * (schedule.chunks * (core.setup.tile + core.setup.accumulator * size * vectors) + sums * step(size))
-            for count, size in tiling.split(schedule.tiles, schedule.rows)
+            for count, size in register_tiles(schedule, problem.steps is None)
+            if count
         )
     )
     into, back = transform.statements
@@ -183,7 +197,10 @@ def _runs(request: Request, transform: Transform) -> float:
     """Cycles for a block's first access to each run of rows, where a tile's rows lie pages apart in far memory."""
     problem, core = request.problem, request.target.core
     row = problem.dilation * problem.channels * problem.item_bytes
-    if row <= core.memory.page or row * cost.steps_told(problem) <= problem.dilation * core.memory.outer:
+    if (
+        row <= core.memory.page
+        or row * cost.steps_told(problem, request.ask.likely) <= problem.dilation * core.memory.outer
+    ):
         return 0.0
     return core.setup.page * (transform.inputs + transform.outputs)
 
@@ -215,7 +232,8 @@ def describe(plan: KernelPlan[Schedule]) -> str:
     transform = named(schedule.transform, schedule.taps)
     rounding = noise.ratio(transform, schedule.parts * plan.problem.group_channels, schedule.chunks)
     saved = transform.outputs * plan.problem.kernel_size / transform.points / schedule.parts
-    rows = " and ".join(str(size) for _, size in tiling.split(schedule.tiles, schedule.rows))
+    free = plan.problem.steps is None
+    rows = str(schedule.rows) if free else " and ".join(str(size) for _, size in register_tiles(schedule, free))
     split = f" of each of {schedule.parts} parts of the kernel" if schedule.parts > 1 else ""
     return (
         f"{plan.algorithm.name} {schedule.transform} for {plan.target.name}: "
@@ -271,9 +289,9 @@ def key(schedule: Schedule) -> Key:
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:
-    """The outputs of a tile, and of a block of tiles."""
+    """The outputs of a tile, of a register tile of the products, and of a block of tiles."""
     outputs = named(schedule.transform, schedule.taps).outputs
-    return outputs, outputs * schedule.tiles
+    return outputs, outputs * schedule.rows, outputs * schedule.tiles
 
 
 def transformed(schedule: Schedule) -> Transformed:

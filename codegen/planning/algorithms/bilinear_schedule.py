@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.tiling import Panel
 from codegen.problem.cores import Core
 
@@ -38,6 +39,20 @@ class Schedule:
     def width(self) -> int:
         """Numbers in a row of the widest panel."""
         return max(panel.width for panel in self.panels)
+
+
+def register_tiles(schedule: Schedule, free: bool) -> tuple[tuple[int, int], ...]:
+    """The register tiles of a block: ((how many, rows of each), …), the largest first.
+
+    Of a free length any number of tiles must do: halves of a register tile, and their halves, take what is left.
+    """
+    if not free:
+        return tiling.split(schedule.tiles, schedule.rows)
+    left, rows, found = schedule.tiles, schedule.rows, list[tuple[int, int]]()
+    while rows > 1:
+        found.append((left // rows, rows))
+        left, rows = left % rows, -(-rows // 2)
+    return (*found, (left, 1))
 
 
 def odd_lines(numbers: int, core: Core) -> int:

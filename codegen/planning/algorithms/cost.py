@@ -12,20 +12,22 @@ FREE_STEPS = 1024  # the length that the cost of a free length is told for: see 
 MOST_ROWS = 16  # of a tile
 
 
-def steps_told(problem: Problem) -> int:
-    """The input steps that a plan's cost is told for: the problem's own, and for a free length 1,024.
+def steps_told(problem: Problem, likely: int | None = None) -> int:
+    """The input steps that a plan's cost is told for: the problem's own, and for a free length `likely`, or 1,024.
 
-    Where the kernel reaches over more than half of these it is so many beyond its reach, so that there are outputs.
+    Where the kernel reaches over more than half of 1,024 it is so many beyond its reach, so that there are outputs.
     """
     if problem.steps is not None:
         return problem.steps
+    if likely is not None:
+        return likely
     short = problem.receptive_field - 1 <= FREE_STEPS // 2
     return FREE_STEPS if short else FREE_STEPS + problem.receptive_field
 
 
-def outs_told(problem: Problem) -> int:
+def outs_told(problem: Problem, likely: int | None = None) -> int:
     """The output steps of `steps_told`."""
-    return problem.out_steps(steps_told(problem))
+    return problem.out_steps(steps_told(problem, likely))
 
 
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:

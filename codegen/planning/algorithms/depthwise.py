@@ -11,7 +11,6 @@ from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.cores import Core
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
             continue
         if tile.sliding:
             total = sum(_cycles(request, tile.rows, block.panel) for block in schedule.blocks)
-        schedule = replace(schedule, strip=_strip(problem, tile, request.target.core))
+        schedule = replace(schedule, strip=_strip(request, tile))
         plans.append(replace(plan, problem=problem, algorithm=ALGORITHM, schedule=schedule, cost=Cost(total)))
     return plans
 
@@ -84,12 +83,13 @@ def _row_bytes(problem: ConvProblem) -> int:
     return problem.channels * problem.item_bytes
 
 
-def _strip(problem: ConvProblem, tile: Tile, core: Core) -> int:
+def _strip(request: Request, tile: Tile) -> int:
     """Channels whose rows and weights stay in the first-level cache from one tile to the next, a power of two; 0: all.
 
     Arrays that lie far away come best in long runs, unless their rows share the cache's sets.
     """
-    steps = cost.steps_told(problem)
+    problem, core = request.problem, request.target.core
+    steps = cost.steps_told(problem, request.ask.likely)
     far = (steps + problem.out_steps(steps)) * _row_bytes(problem) > core.memory.outer
     if far and not tile.crowded:
         return 0
@@ -106,7 +106,7 @@ def _cycles(request: Request, rows: int, panel: Panel) -> float:
     loads = p.kernel_size + (rows - 1) * min(p.stride, p.kernel_size) + p.kernel_size
     narrow = cost.multiply_adds(core, 0)  # what wider vectors take more, their loads and stores hide
     tile = core.setup.tile + vectors * max(products / narrow, loads / core.pipeline.loads, rows / core.pipeline.stores)
-    return panel.count * -(-cost.outs_told(p) // rows) * tile
+    return panel.count * -(-cost.outs_told(p, request.ask.likely) // rows) * tile
 
 
 def _as_one_group(problem: ConvProblem) -> ConvProblem:

@@ -117,7 +117,7 @@ def _plan(
         block = _block(problem, panel, rows, form, target.core.budget.peeled)
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, panel, rows))
-        total += panel.count * _cycles(problem, rows, panel, target)
+        total += panel.count * _cycles(problem, rows, panel, ask)
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = tiling.interior(problem, steps) if steps is not None else None
@@ -181,10 +181,11 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
     return Block(panel, rows, tuple(tiles), tuple(segments))
 
 
-def _cycles(problem: ConvProblem, rows: int, panel: Panel, target: Target) -> float:
+def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
     """Cycles of one block over all output steps of one sample."""
     vectors, wide = len(panel.offsets), panel.width * problem.item_bytes
-    outs, core = cost.outs_told(problem), target.core
+    target, outs = ask.target, cost.outs_told(problem, ask.likely)
+    core = target.core
     row_bytes = problem.stride * problem.channels * problem.item_bytes
 
     def step(size: int) -> float:

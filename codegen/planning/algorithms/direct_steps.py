@@ -15,7 +15,6 @@ from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
-from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +73,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
                 inside,
                 target.core.rooms.steps_along,
             )
-            total = Cost(_cycles(problem, target, schedule))
+            total = Cost(_cycles(request, schedule))
             plans.append(KernelPlan(problem, request.ask, ALGORITHM, schedule, total))
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
@@ -85,8 +84,9 @@ def _form(problem: ConvProblem, core: Core, products: int) -> str:
     return "taps" if problem.kernel_size <= core.budget.taps and problem.group_channels > 1 else "nested"
 
 
-def _cycles(problem: ConvProblem, target: Target, schedule: Schedule) -> float:
-    outs, core = cost.outs_told(problem), target.core
+def _cycles(request: Request, schedule: Schedule) -> float:
+    problem, target, core = request.problem, request.target, request.target.core
+    outs = cost.outs_told(problem, request.ask.likely)
     first, last = schedule.interior or (0, outs)
     tiles = -(-(last - first) // schedule.width)
     step = cost.step_cycles(schedule.rows, schedule.vectors, target, schedule.lanes * problem.item_bytes)

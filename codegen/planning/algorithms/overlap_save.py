@@ -89,8 +89,8 @@ def _plan(request: Request, schedule: Schedule) -> KernelPlan[Schedule]:
 def _cycles(request: Request, schedule: Schedule) -> float:
     """Cycles of one chunk of the channels."""
     problem, core, item = request.problem, request.target.core, request.problem.item_bytes
-    phases = min(problem.dilation, max(1, cost.outs_told(problem)))
-    blocks = -(-cost.outs_told(problem) // (problem.dilation * schedule.hop))
+    phases = min(problem.dilation, max(1, cost.outs_told(problem, request.ask.likely)))
+    blocks = -(-cost.outs_told(problem, request.ask.likely) // (problem.dilation * schedule.hop))
     half, filters, sums = (blocks + 1) // 2, problem.group_filters, schedule.sources * schedule.parts
     rounds, vectors = -(-half // schedule.blocks), -(-half // schedule.held)
     into, back = _statements(schedule)

@@ -91,13 +91,13 @@ def _along(request: Request, room: int) -> Schedule:
     outs = max(least, fit)
     if p.steps is not None:
         outs = _even(p.out_steps(p.steps), outs)
-    return _schedule(request, False, (outs, 1), ((outs - 1) * p.stride + p.reach, 1))
+    return _schedule(request, False, (outs, 1), (_samples(p, outs), 1))
 
 
 def _across(request: Request, room: int) -> Schedule:
     """Chunks of neighbouring phases of the dilation, over the whole length."""
     p, first = request.problem, request.problem.stages[0]
-    outs = cost.outs_told(p)
+    outs = cost.outs_told(p, request.ask.likely)
     outs_runs = -(-outs // first.dilation)
     runs = outs_runs + first.kernel_size - 1
     fit = room // p.item_bytes // (runs * p.channels + outs_runs * p.filters)
@@ -122,15 +122,21 @@ def _inner(request: Request, schedule: Schedule, best_of_each: BestOfEach) -> li
     """The best plan of each algorithm for a chunk."""
     p = request.problem
     problem = p.inside(None if p.steps is None else schedule.rows, schedule.length if schedule.phases else None)
-    return best_of_each(request.of_part(problem, request.against))
+    likely = _samples(p, min(schedule.outs, max(1, cost.outs_told(p, request.ask.likely))))
+    return best_of_each(request.of_part(problem, request.against).likely(likely))
+
+
+def _samples(problem: Problem, outs: int) -> int:
+    """The samples that so many neighbouring outputs read."""
+    return (outs - 1) * problem.stride + problem.reach
 
 
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan[Schedule]:
     p, core = request.problem, request.target.core
-    outs = cost.outs_told(p)
+    outs = cost.outs_told(p, request.ask.likely)
     if p.steps is None:
-        turns = outs / schedule.outs
-        inside = inner.cost.cycles * schedule.outs / cost.outs_told(inner.problem)
+        turns = max(1.0, outs / schedule.outs)
+        inside = inner.cost.cycles
     else:
         turns = -(-(min(p.stages[0].dilation, outs) if schedule.phases else outs) // schedule.outs)
         inside = inner.cost.cycles
@@ -138,6 +144,8 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     known = p.item_bytes if p.steps is not None else 0
     moves = _moves(core, schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
     moves += _moves(core, schedule.outs_rows, p.filters, schedule.lanes_out, known * outs)
+    if p.steps is None:  # a shorter input makes a shorter panel
+        moves *= min(1.0, outs / schedule.outs)
     panels = (here + there) * p.item_bytes
     weights = p.terms * p.filters * p.item_bytes
     cycles = turns * (

@@ -41,7 +41,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     side_by_side = p.filters if alone else p.group_filters if p.channels_last else 1
     lanes = next(width for width in request.target.lanes(p.dtype) if width <= side_by_side)
     schedule = Schedule(lanes, alone)
-    cycles = cost.outs_told(p) * _vectors(p, schedule) * _cycles(request, lanes)
+    cycles = cost.outs_told(p, request.ask.likely) * _vectors(p, schedule) * _cycles(request, lanes)
     return [KernelPlan(p, request.ask, ALGORITHM, schedule, Cost(cycles))]
 
 

@@ -47,7 +47,7 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     p, widths = request.problem, request.target.lanes(request.problem.dtype)
     along = p.out_filters if p.channels_last else p.out_steps(p.steps) if p.steps is not None else widths[0]
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
-    numbers = cost.outs_told(p) * p.filters
+    numbers = cost.outs_told(p, request.ask.likely) * p.filters
     cycles = inner.cost.cycles + request.target.core.pipeline.row_pass * numbers / schedule.widths[0]
     total = Cost(cycles, workspace_bytes=inner.workspace_bytes)
     plan = KernelPlan(p, request.ask, ALGORITHM, schedule, total, parts=(inner,))

@@ -125,13 +125,17 @@ def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach)
 
 def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, ...]) -> KernelPlan[Schedule, Chain]:
     p, core = request.problem, request.target.core
-    steps = cost.steps_told(p)
+    steps = cost.steps_told(p, request.ask.likely)
     total = p.out_steps(steps)
     near = sum(numbers(p, schedule))
     passed = near if schedule.whole else total * _between(p)
     cycles = 2 * passed * p.item_bytes * cost.far(core, near * p.item_bytes)
     for part in parts:
-        cycles += part.cost.cycles if schedule.whole else part.cost.cycles * total / cost.outs_told(part.problem)
+        cycles += (
+            part.cost.cycles
+            if schedule.whole
+            else part.cost.cycles * total / max(1, cost.outs_told(part.problem, part.ask.likely))
+        )
     if not schedule.whole:
         turns = -(-total // schedule.outs)
         padded = sum(-(-zeros // (schedule.outs * p.stride)) for zeros in p.pads(steps))

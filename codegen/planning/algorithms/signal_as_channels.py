@@ -52,22 +52,27 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """For each width the best direct and the best Fourier plan of the rewritten problem, cheapest first."""
     found = []
     for width in WIDTHS:
-        small = _rewritten(request.problem, width, request.target.core.rooms.signal)
-        asked = request.of_part(small, against=request.problem)
+        rows, small = _rewritten(request, width)
+        some = min(rows, max(1, -(-cost.outs_told(request.problem, request.ask.likely) // width)))
+        asked = request.of_part(small, against=request.problem).likely(some + small.kernel_size - 1)
         for algorithm in (direct_filters.ALGORITHM, fft.ALGORITHM):
             if not algorithm.why_not(asked):
-                found += [_plan(request, width, inner) for inner in algorithm.candidates(asked, best_of_each)[:1]]
+                found += [
+                    _plan(request, Schedule(width, rows), inner)
+                    for inner in algorithm.candidates(asked, best_of_each)[:1]
+                ]
     return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
-def _rewritten(problem: ConvProblem, width: int, most: int) -> ConvProblem:
-    """`width` samples as channels, at most `most` rows of outputs at a time."""
+def _rewritten(request: Request, width: int) -> tuple[int, ConvProblem]:
+    """The rows of outputs at a time, and the problem of `width` samples as channels: of a free length, it has one."""
+    problem, most = request.problem, request.target.core.rooms.signal
     taps = -(-(problem.kernel_size + width - 1) // width)
     total = -(-cost.outs_told(problem) // width)
-    rows = -(-total // -(-total // most)) if problem.steps is not None else most // width
-    return replace(
+    rows = max(1, -(-total // -(-total // most)) if problem.steps is not None else most // width)
+    return rows, replace(
         problem,
-        steps=max(1, rows) + taps - 1,
+        steps=rows + taps - 1 if problem.steps is not None else None,
         channels=width,
         filters=width,
         kernel_size=taps,
@@ -78,15 +83,13 @@ def _rewritten(problem: ConvProblem, width: int, most: int) -> ConvProblem:
     )
 
 
-def _plan(request: Request, width: int, inner: KernelPlan) -> KernelPlan[Schedule]:
-    problem, small = request.problem, inner.problem
-    assert small.steps is not None
-    rows = small.out_steps(small.steps)
-    turns = -(-cost.outs_told(problem) // (rows * width))
-    cycles = turns * (inner.cost.cycles + request.target.core.moves.in_order * width * (small.steps + rows))
-    numbers = width * (small.steps + rows + copied(problem))
-    total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace_bytes)
-    schedule = Schedule(width, rows)
+def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan[Schedule]:
+    problem, width, rows = request.problem, schedule.width, schedule.rows
+    samples, outs = rows + inner.problem.kernel_size - 1, cost.outs_told(problem, request.ask.likely)
+    turns = -(-outs // (rows * width)) if problem.steps is not None else max(1.0, outs / (rows * width))
+    cycles = turns * (inner.cost.cycles + request.target.core.moves.in_order * width * (samples + rows))
+    numbers = width * (samples + rows + copied(problem))
+    total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace(samples))
     return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, (inner,))
 
 

@@ -93,7 +93,7 @@ def _plans(request: Request, rows: Rows, chunk: int, best_of_each: BestOfEach) -
     distinct = list(dict.fromkeys(problem for problem in problems if problem))
     inners = tuple(distinct.index(problem) if problem else None for problem in problems)
     schedule = Schedule(rows, chunk, inners)
-    first, *others = (best_of_each(_asked(request, rows, problem)) for problem in distinct)
+    first, *others = (best_of_each(_asked(request, rows, problem, chunk)) for problem in distinct)
     if not all(others):
         return []
     best = tuple(found[0] for found in others)
@@ -107,13 +107,14 @@ def _like(plan: KernelPlan, found: list[KernelPlan]) -> KernelPlan:
     return next((other for other in found if other.way == plan.way), found[0])
 
 
-def _asked(request: Request, rows: Rows, problem: ConvProblem) -> Request:
+def _asked(request: Request, rows: Rows, problem: ConvProblem, chunk: int) -> Request:
     """What is asked for a part of a chunk."""
     p = request.problem
     before = max(0, -rows.first)
     past = 0 if p.steps is None else rows.first + rows.samples(rows.over(p.out_steps(p.steps))) - p.steps
     against = replace(problem, steps=p.steps, pad_left=before, pad_right=max(0, past))
-    return request.of_part(problem, against)
+    whole = max(1, rows.over(cost.outs_told(p, request.ask.likely)))
+    return request.of_part(problem, against).likely(rows.samples(min(chunk, whole)))
 
 
 def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvProblem | None:
@@ -136,7 +137,7 @@ def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvPro
 
 def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) -> KernelPlan[Schedule]:
     p, rows, chunk, core = request.problem, schedule.rows, schedule.chunk, request.target.core
-    whole = rows.over(cost.outs_told(p))
+    whole = rows.over(cost.outs_told(p, request.ask.likely))
     turns = max(1.0, whole / chunk) if p.steps is None else -(-whole // chunk)
     inside = turns * sum(_turn_cost(inners[i], min(chunk, whole)) for i in schedule.inners if i is not None)
     copied = turns if not writes_rows(p, rows) else min(turns, 2)
@@ -154,13 +155,10 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
 
 
 def _turn_cost(inner: KernelPlan, rows: int) -> float:
-    """Cycles of a part of a chunk; a transform of a free length computes whole blocks of tiles."""
+    """Cycles of a part of a chunk."""
     if inner.problem.steps is not None:
         return inner.cost.cycles
-    if inner.algorithm.transformed:
-        block = max(inner.algorithm.turns(inner.schedule))
-        rows = -(-rows // block) * block
-    return inner.cost.cycles * rows / cost.outs_told(inner.problem)
+    return inner.cost.cycles * rows / cost.outs_told(inner.problem, inner.ask.likely)
 
 
 def _moves(p: ConvProblem, rows: Rows, chunk: int, core: Core) -> float:

@@ -12,7 +12,7 @@
  * computes   y[t, f] = relu(bias[f] + sum over c, and the k whose sample is a multiple of 3, of kernel[k, c, f] *
  * x[(t + k - 3) / 3, c])
  * algorithm  upsampled, 3 outputs of a filter as filters, 1365 rows at a time: direct_filters for scalar: tiles of 4
- * steps x 2 filters, 8 accumulators; direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
+ * steps x 2 filters, 8 accumulators; direct_filters for scalar: tiles of 2 steps x 4 filters, 8 accumulators
  * kernel     Keras' with its taps in reverse, channels before filters: kernel[::-1].swapaxes(1, 2)
  * work       12 multiply-adds an output step
  * memory     104 bytes of weights (arguments), 38,528 bytes of workspace, nothing allocated
