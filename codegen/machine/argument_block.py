@@ -6,7 +6,7 @@ there, pointers to the others follow the block in their order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,24 +20,33 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["BYTES", "Block", "Held", "blocks", "grown", "held", "point"]
+__all__ = ["BYTES", "Block", "Held", "Holder", "blocks", "grown", "holder", "point"]
 
 BYTES = ffi.typeof("char[]")
 CALL, POINTERS, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("void *[]"), ffi.NULL
 Block = tuple[Any, Any, Any]  # the block, the pointers behind it if any, its workspace: each lives as long
 Held = tuple[Any, Any, tuple[Any, ...]]  # pointers to the kernel, to the operand of the block, to those behind it
+Holder = Callable[[Any, Sequence[Any]], Held]
 CACHE_LINE = 64
 
 
-def held(plan: KernelPlan, kernel: Array | None, operands: Sequence[Array | None]) -> Held:
-    """Where a call finds the kernel and the operands; NULL for what is not there."""
-    own, behind = NULL, []
-    for operand, array in zip(plan.problem.epilogue.operands, operands, strict=False):
-        if operand.name == OF_THE_BLOCK:
-            own = _pointer(array)
-        else:
-            behind.append(_pointer(array))
-    return _pointer(kernel), own, tuple(behind)
+def holder(plan: KernelPlan) -> Holder:
+    """Where a call of the plan's kernel finds the kernel and the operands; NULL for what is not there."""
+    names = [operand.name for operand in plan.problem.epilogue.operands]
+    own = names.index(OF_THE_BLOCK) if OF_THE_BLOCK in names else len(names)
+    buffer = ffi.from_buffer
+
+    def hold(kernel: Array | None, operands: Sequence[Array | None]) -> Held:
+        first = NULL if kernel is None else buffer(BYTES, kernel)
+        array = operands[own] if own < len(operands) else None
+        return first, NULL if array is None else buffer(BYTES, array), ()
+
+    def hold_more(kernel: Array | None, operands: Sequence[Array | None]) -> Held:
+        others = [*operands[:own], *operands[own + 1 : len(names)]]
+        behind = tuple(NULL if array is None else buffer(BYTES, array) for array in others)
+        return (*hold(kernel, operands)[:2], behind)
+
+    return hold if set(names) <= {OF_THE_BLOCK} else hold_more
 
 
 def point(owner: Block, pointers: Held) -> None:
@@ -74,7 +83,3 @@ def grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     start = -memory.ctypes.data % CACHE_LINE
     block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, behind, workspace
-
-
-def _pointer(array: Array | None) -> Any:
-    return NULL if array is None else ffi.from_buffer(BYTES, array)

@@ -18,7 +18,7 @@ from codegen.emission.render import GeneratedSource, jit_text
 from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
-from codegen.machine.argument_block import BYTES, Block, Held, blocks, grown, held, point
+from codegen.machine.argument_block import BYTES, Block, Held, Holder, blocks, grown, holder, point
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
 from codegen.problem.targets import Target, runs_here
@@ -41,8 +41,10 @@ class CompiledKernel:
     threads: int = 1  # that share a call; 1 unless the plan is sliced
     before: int = 0  # bytes of a bound workspace that come before the kernel's own
     _call: Callable[[Array, Array, Held], None] = field(init=False, repr=False)
+    _hold: Holder = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_hold", holder(self.plan))
         object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
 
     def __reduce__(self) -> NoReturn:
@@ -68,11 +70,11 @@ class CompiledKernel:
         Shapes and dtypes are the caller's care (`bind` looks). Raises for an array that is not C-contiguous or a `y`
         that is read-only.
         """
-        self._call(x, y, held(self.plan, kernel, operands))
+        self._call(x, y, self._hold(kernel, operands))
 
     def with_weights(self, kernel: Array | None, *operands: Array | None) -> Callable[[Array, Array], None]:
         """`run` with fixed weights, as a function of (x, y): a third of its cost is spared."""
-        pointers, call = held(self.plan, kernel, operands), self._call
+        pointers, call = self._hold(kernel, operands), self._call
 
         def run(x: Array, y: Array) -> None:
             call(x, y, pointers)
@@ -92,7 +94,7 @@ class CompiledKernel:
         Raises ShapeError.
         """
         self.check(x, y, kernel, *operands)
-        calls, kept, pointers = [], [], held(self.plan, kernel, operands)
+        calls, kept, pointers = [], [], self._hold(kernel, operands)
         for owner in blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
             block, _, workspace = owner
             point(owner, pointers)
