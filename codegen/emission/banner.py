@@ -91,10 +91,14 @@ def _stage_by_stage(chain: Chain) -> str:
 
 
 def _sum(p: ConvProblem, kernel: str = "kernel", x: str = "x") -> str:
-    """The products of the kernel and the input, summed."""
-    channel = "c" if p.groups == 1 else f"{p.group_channels}*(f / {p.group_filters}) + c"
-    over = "k, c" if p.up == 1 else f"c, and the k whose sample is a multiple of {p.up},"
-    return f"sum over {over} of {kernel}[k, c, f] * {x}[{_step(p)}, {channel}]"
+    """The products of the kernel and the input, summed; a quotient is a whole number, as in C."""
+    alone = p.group_channels == 1
+    group = "0" if p.groups == 1 else "f" if p.group_filters == 1 else f"f / {p.group_filters}"
+    channel = group if alone else "c" if p.groups == 1 else f"{p.group_channels}*({group}) + c"
+    over = "k" if alone else "k, c"
+    if p.up > 1:
+        over = f"{'' if alone else 'c, and '}the k whose sample is a multiple of {p.up},"
+    return f"sum over {over} of {kernel}[k, {0 if alone else 'c'}, f] * {x}[{_step(p)}, {channel}]"
 
 
 def _mixed(each: ConvProblem, kernel: str, mixing: str) -> str:

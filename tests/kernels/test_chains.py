@@ -106,7 +106,7 @@ def test_its_c_names_the_stages() -> None:
     assert "; /* (23, 12): what the 2nd stage makes */" in source.code
     assert banner.formula(INVERTED) == (
         "expand[t, f] = sum over k, c of expand_kernel[k, c, f] * x[t + k, c]; "
-        "filter[t, f] = sum over k, c of filter_kernel[k, c, f] * expand[t + k - 2, 1*(f / 1) + c]; "
+        "filter[t, f] = sum over k of filter_kernel[k, 0, f] * expand[t + k - 2, f]; "
         "y[t, f] = bias[f] + sum over k, c of project_kernel[k, c, f] * filter[t + k, c]"
     )
 

@@ -10,7 +10,7 @@
  *     use_bias = False
  *     filters = 1
  *
- * computes   y[t, f] = sum over k, c of kernel[k, c, f] * x[t + k - 2, c]
+ * computes   y[t, f] = sum over k of kernel[k, 0, f] * x[t + k - 2, 0]
  * algorithm  direct_steps for avx2: tiles of 1 filter x 32 steps, 4 accumulator vectors of 8
  * work       320 multiply-adds a call
  * memory     20 bytes of weights (arguments), 0 bytes of workspace, nothing allocated

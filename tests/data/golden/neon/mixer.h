@@ -8,7 +8,7 @@
  *     padding = causal
  *     activation = silu
  *
- * computes   y[t, f] = silu(bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 3, 1*(f / 1) + c])
+ * computes   y[t, f] = silu(bias[f] + sum over k of kernel[k, 0, f] * x[t + k - 3, f])
  * algorithm  depthwise for neon: tiles of 10 steps x 4 channels, 10 accumulator vectors of 4
  * work       720 multiply-adds a call
  * memory     180 bytes of weights (arguments), 0 bytes of workspace, nothing allocated

@@ -8,7 +8,7 @@
  *     padding = causal
  *     activation = linear
  *
- * computes   y[t, f] = bias[f] + sum over k, c of kernel[k, c, f] * x[t + k - 59, 1*(f / 1) + c]
+ * computes   y[t, f] = bias[f] + sum over k of kernel[k, 0, f] * x[t + k - 59, f]
  * algorithm  overlap_save FFT128 for sse2: 64 outputs a block, 1 part of the kernel, vectors of 2 blocks of 2
  * groups, 1 vector at a time, 1.0 times direct's rounding error
  * work       60,000 multiply-adds a call
