@@ -177,8 +177,10 @@ def _compiled(compiler: str, made: list[tuple[str, KernelPlan]], folder: Path) -
     cprogram.compile_c([*words, "-c", "all.c", "-o", "all.o"], folder)
     symbols = subprocess.run(["nm", "-S", "all.o"], cwd=folder, capture_output=True, text=True, check=True).stdout
     code, stack = {name: 0 for name, _ in made}, {name: 0 for name, _ in made}
-    for bytes_, name in re.findall(r"^\w+ (\w+) [tT] (k\d+_(?:speed|size))", symbols, re.M):
-        code[name] += int(bytes_, 16)
+    for bytes_, symbol in re.findall(r"^\w+ (\w+) [tT] (\w+)", symbols, re.M):
+        activation = re.match(r"v\d+n(\d+)_", symbol)  # not inlined, of the kernel of that number
+        owner = re.match(r"k\d+_(?:speed|size)", symbol)
+        code[made[int(activation[1])][0] if activation else owner[0] if owner else ""] += int(bytes_, 16)
     for name, bytes_ in re.findall(r":(k\d+_(?:speed|size))[\w.]*\t(\d+)\t", (folder / "all.su").read_text()):
         stack[name] = max(stack[name], int(bytes_))
     return code, stack

@@ -14,6 +14,7 @@ from codegen.problem.conv_problem import ConvProblem
 __all__ = ["of_channels", "of_filters", "of_steps", "plain"]
 
 VECTOR = 16  # bytes of those that gcc makes of single numbers
+UNROLLED = ("straight", "taps")  # forms whose taps are
 NEAR = 128  # bytes from a pointer that one byte of an instruction tells; more take four
 
 
@@ -186,7 +187,8 @@ def _steps_tile(plan: KernelPlan[direct_steps.Schedule]) -> Pieces:
     loops = {"straight": 0, "taps": 1}.get(form, (channels > 1) + (taps > 1))
     if lanes == 1:
         total += _by_gcc(p, products, vectors, 0, False)
-    reads = _offsets((k * p.dilation + i * lanes * p.stride for k in range(min(taps, NEAR)) for i in range(vectors)), p)
+    at = range(min(taps, NEAR) if form in UNROLLED else 1)
+    reads = _offsets((k * p.dilation + i * lanes * p.stride for k in at for i in range(vectors)), p)
     pointers = (channels if form == "straight" else 1) + rows if free else 0
     return total + Pieces(loops=loops, offsets=reads, pointers=pointers) + ending(p, rows, vectors, lanes)
 
