@@ -14,6 +14,7 @@ import pytest
 
 from codegen.cli import main
 from codegen.emission.cformat import times
+from codegen.emission.ending import Cell, Ending, operand_names
 from codegen.emission.expressions import Place, Variable
 from codegen.emission.packing import packs
 from codegen.emission.registry import WRITERS, registered
@@ -112,7 +113,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     value = (
         f"{name}_sum(x, {prefix}kernel + {times(p.terms if packed else 1, 'f')}, {times(p.stride, 't')} - {p.pad_left})"
     )
-    value += f" + {prefix}bias[f]" * p.bias
+    ending = Ending.of(plan, 1, across=True, names=operand_names(plan, name))
+    cell = Cell(((1, "f"),), ((p.filters, "t"), (1, "f")))
     row = f"({times(p.channels, 'k')} + c)"
     return {
         "tap": times(p.dilation, "k"),
@@ -120,7 +122,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "chunks": -(-outs // size),
         "first": times(size, "chunk"),
         "size": size,
-        "value": value if p.activation.name == "linear" else f"v1_{p.activation.name}({value})",
+        "value": ending.apply(ending.total(value, cell), cell),
     }
 
 
