@@ -145,8 +145,8 @@ def _plan(request: Request, schedule: Schedule, inners: tuple[KernelPlan, ...]) 
     weights = p.terms * rows.count * p.filters * p.item_bytes
     cycles = inside + moves + turns * weights * cost.far(core, weights)
     if request.weights == "argument":
-        cycles += core.moves.copied * p.kernel_size * p.group_channels * p.filters
-        cycles += core.setup.run * p.kernel_size * p.group_channels
+        runs = p.kernel_size * p.group_channels
+        cycles += core.moves.copied * p.kernel_size * p.group_channels * p.filters + core.setup.run * runs
     memory = sum(room(p, schedule, request.weights, core)) + max(
         inner.workspace(rows.samples(chunk)) for inner in inners
     )
