@@ -16,7 +16,6 @@ from codegen.errors import ShapeError, UsageError
 from codegen.errors.quoting import exactly
 from codegen.layers import progress as progress_
 from codegen.planning.plan import Request
-from codegen.problem.problem import Chain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +68,7 @@ class _Run:
     def __init__(self, layer: Layer, problem: Problem, axis: int, outs: int) -> None:
         self.layer, self.problem, self.outs, self.time = layer, problem, outs, axis - 1
         self.samples = (outs - 1) * problem.stride + problem.reach
-        inner = _within(problem, self.samples)
+        inner = problem.inside(self.samples).in_layout(channels_last=problem.channels_last)
         kernel, bias = layer.spec.problem_weights(layer._made().arrays)
         ask = replace(layer._how.ask, weights="packed")
         self.kernel = pipeline.compiled(Request(inner, ask), None, layer._how.threads)
@@ -98,15 +97,6 @@ class _Run:
     def _along(self, array: Array) -> Array:
         """The array with time first."""
         return array if self.time == 0 else array.T
-
-
-def _within(problem: Problem, samples: int) -> Problem:
-    """The problem of so many samples that are all there, in the layout of `problem`."""
-    first, *others = problem.inside(samples).stages
-    alike = replace(first, channels_last=problem.channels_last)
-    if not isinstance(problem, Chain):
-        return alike
-    return Chain.of(dict(zip(problem.names, (alike, *others), strict=True)))
 
 
 def _batched(x: Any, layer: Layer) -> tuple[Array, bool]:

@@ -174,10 +174,10 @@ class Chain(Shapes):
         first, *others = self.stages
         return replace(self, stages=_joined(first.inside(steps, dilation), others))
 
-    def in_channels_last(self) -> Chain:
-        """The same in channels_last."""
+    def in_layout(self, *, channels_last: bool) -> Chain:
+        """The same with the axes of input and output in that order."""
         first, *others = self.stages
-        return replace(self, stages=_joined(replace(first, channels_last=True), others))
+        return replace(self, stages=_joined(replace(first, channels_last=channels_last), others))
 
     def pads(self, steps: int) -> tuple[int, int]:
         """(left, right) input steps that the first and the last outputs may read beyond the input's ends."""

@@ -140,6 +140,10 @@ class ConvProblem(Shapes):
             channels_last=True,
         )
 
+    def in_layout(self, *, channels_last: bool) -> ConvProblem:
+        """The same with the axes of input and output in that order."""
+        return replace(self, channels_last=channels_last)
+
     def pads(self, steps: int) -> tuple[int, int]:
         """(left, right) zeros in samples for an input of `steps` samples."""
         if not self.centred:

@@ -184,7 +184,7 @@ def test_unhashable_and_ambiguous_arguments_are_told_by_their_own_names() -> Non
         with pytest.raises(GenConvError) as caught:
             make()
         assert told in str(caught.value)
-    assert codegen.Conv1D(1, 1, threads=np.int64(2)).__dict__["_threads"] == 2
+    assert codegen.Conv1D(1, 1, threads=np.int64(2))._how.threads == 2
 
 
 def test_quoting() -> None:

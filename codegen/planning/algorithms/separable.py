@@ -114,7 +114,7 @@ def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
     """The stages of a chunk: of any number of outputs, as the last one is shorter, and without padding."""
     if not schedule.whole:
         return problem.inside(None).stages
-    return (problem.in_channels_last() if comes_in_chunks(problem) else problem).stages
+    return (problem.in_layout(channels_last=True) if comes_in_chunks(problem) else problem).stages
 
 
 def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
