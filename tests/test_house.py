@@ -57,6 +57,13 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "CODE": "the compiler's time",
         "PACKED_AT_ONCE": "of NumPy, where the weights are packed",
     },
+    "algorithms.by_length": {
+        "LENGTHS": "what an estimate is told for",
+        "MOST_PLANS": "the worth of code",
+        "GOOD": "the worth of code",
+        "LOOKED_AT": "the planner's time",
+        "LESS": "what an estimate is told for",
+    },
     "algorithms.cost": {"FREE_STEPS": "what an estimate is told for", "MOST_ROWS": "a tile's code"},
     "algorithms.depthwise": {
         "MOST_ROWS": "a tile's shape",

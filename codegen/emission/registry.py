@@ -9,6 +9,7 @@ from typing import Any
 
 from codegen.emission import (
     bilinear,
+    by_length,
     depthwise,
     direct_filters,
     direct_steps,
@@ -39,6 +40,7 @@ WRITERS: dict[str, Writer[Any, Any]] = {
     "fft": bilinear.WRITER,
     "overlap_save": overlap_save.WRITER,
     "signal_as_channels": signal_as_channels.WRITER,
+    "by_length": by_length.WRITER,
     "relayout": relayout.WRITER,
     "strides_as_channels": strides_as_channels.WRITER,
     "upsampled": upsampled.WRITER,

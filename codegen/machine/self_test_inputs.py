@@ -203,7 +203,10 @@ def _untouched(size: int) -> Array:
 
 
 def _lengths(plan: KernelPlan) -> list[int]:
-    """Lengths of a free input: few steps, all taps inside for a tile more or less, and two turns of every loop."""
+    """Lengths of a free input: few steps, all taps inside for a tile more or less, and two turns of every loop.
+
+    Also those next to which the plan computes otherwise.
+    """
     p, (tile, *_), turn = plan.problem, turns(plan), turns(plan)[-1]
     field = p.receptive_field
     found = [1, 2, field // 2, field - 1, field, field + 1]
@@ -213,6 +216,7 @@ def _lengths(plan: KernelPlan) -> list[int]:
     found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
     if any(stage.centred for stage in p.stages):
         found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES))]
+    found += [steps + more for steps in plan.algorithm.lengths(plan.schedule) for more in (-1, 0)]
     for outs in (2 * turn + 3 * tile + 1, turn + tile + 1):
         if _affordable(p, _with_all_taps(p, outs)):
             found.append(_with_all_taps(p, outs))

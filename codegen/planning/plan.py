@@ -107,7 +107,7 @@ class Algorithm(Generic[S, P]):
     field or a class gets another name.
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
-    plan's inner ones is.
+    plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Algorithm(Generic[S, P]):
     problems: tuple[type[Problem], ...] = (ConvProblem,)
     segments: Callable[[S], tuple[int, ...]] = _nothing
     inner_outputs: Callable[[S], int] = _one
+    lengths: Callable[[S], tuple[int, ...]] = _nothing
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps

@@ -49,7 +49,12 @@ both = pytest.mark.parametrize(("name", "algorithm"), CASES)
 
 
 def test_every_algorithm_is_held_to_the_laws() -> None:
-    elsewhere = {"upsampled", "separable", "row_activation"}  # another kernel or no linear function: tests of their own
+    elsewhere = {
+        "by_length",
+        "upsampled",
+        "separable",
+        "row_activation",
+    }  # another kernel or no linear function: tests of their own
     assert {algorithm for _, algorithm in CASES} == set(ALGORITHMS) - elsewhere
 
 

@@ -46,6 +46,7 @@ PROBLEMS = (
     ConvProblem(64, 16, 16, 4, groups=16),
     ConvProblem(400, 1, 1, 65),
     ConvProblem(400, 3, 3, 65, groups=3),
+    ConvProblem(None, 2, 2, 400, groups=2),
     ConvProblem(64, 16, 48, 3, groups=4),
     ConvProblem(64, 16, 16, 3, up=2),
     separable(ConvProblem(64, 16, 16, 3), 2),

@@ -12,6 +12,7 @@ from codegen.functions import activations
 from codegen.planning import planner
 from codegen.planning.algorithms import (
     bilinear_schedule,
+    by_length,
     direct_filters,
     direct_steps,
     overlap_save_schedule,
@@ -44,6 +45,7 @@ PROBLEMS = {
     "fft": replace(DENSE, kernel_size=40),
     "overlap_save": replace(DENSE, channels=2, filters=2, groups=2, kernel_size=40),
     "signal_as_channels": replace(DENSE, channels=1, filters=1, kernel_size=33),
+    "by_length": replace(DENSE, steps=None, channels=2, filters=2, groups=2, kernel_size=400),
     "relayout": FIRST,
     "strides_as_channels": replace(FIRST, channels=2, kernel_size=8, stride=4),
     "upsampled": replace(DENSE, up=2),
@@ -88,6 +90,7 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
         (128, 8, 8, 2, 4, 3, 5, 6, 48, 16),
     ),
     "signal_as_channels": (signal_as_channels.Schedule(16, 128), (16, 128)),
+    "by_length": (by_length.Schedule((128, 512), (0, 1, 0)), ((128, 512), (0, 1, 0))),
     "relayout": (relayout.Schedule(True, 16, 7, 18, 9, 8, 4), (True, 16, 7, 18, 9, 8, 4)),
     "strides_as_channels": (strides_as_channels.Schedule(4, 25), (4, 25)),
     "upsampled": (

@@ -19,6 +19,9 @@ from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.planning.transforms.complex_fourier import codelet
 from codegen.planning.transforms.normwise import Blockwise, ratio
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.cores import Core
+from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,15 +85,20 @@ def _schedule(request: Request, size: int, columns: int) -> Schedule:
 
 def _plan(request: Request, schedule: Schedule) -> KernelPlan[Schedule]:
     problem, memory = request.problem, sum(schedule.numbers) * request.problem.item_bytes
-    cycles = request.target.core.setup.transform + schedule.chunks * _cycles(request, schedule)
-    return KernelPlan(problem, request.ask, ALGORITHM, schedule, Cost(cycles, workspace_bytes=memory))
+    outs = cost.outs_told(problem, request.ask.likely)
+    total = Cost(cycles(request.target, problem, schedule, outs), workspace_bytes=memory)
+    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total)
 
 
-def _cycles(request: Request, schedule: Schedule) -> float:
+def cycles(target: Target, problem: ConvProblem, schedule: Schedule, outs: int) -> float:
+    """The estimate for so many outputs of one sample, for which the schedule need not have been made."""
+    return target.core.setup.transform + schedule.chunks * _cycles(target, problem, schedule, outs)
+
+
+def _cycles(target: Target, problem: ConvProblem, schedule: Schedule, outs: int) -> float:
     """Cycles of one chunk of the channels."""
-    problem, core, item = request.problem, request.target.core, request.problem.item_bytes
-    phases = min(problem.dilation, max(1, cost.outs_told(problem, request.ask.likely)))
-    blocks = -(-cost.outs_told(problem, request.ask.likely) // (problem.dilation * schedule.hop))
+    core, item = target.core, problem.item_bytes
+    phases, blocks = min(problem.dilation, max(1, outs)), -(-outs // (problem.dilation * schedule.hop))
     half, filters, sums = (blocks + 1) // 2, problem.group_filters, schedule.sources * schedule.parts
     rounds, vectors = -(-half // schedule.blocks), -(-half // schedule.held)
     into, back = _statements(schedule)
@@ -104,18 +112,16 @@ def _cycles(request: Request, schedule: Schedule) -> float:
     read = [weights, *(filters * numbers * item for numbers in schedule.numbers[:2])]
     traffic = sum(size * cost.far(core, size) for size in read)
     code = 1 + bilinear.CODE * (into + back) / schedule.size * (schedule.rows + schedule.across) / 2
-    cycles = (vectors + schedule.ahead) * inputs + vectors * outputs + rounds * traffic
-    return phases * code * cycles + _pages(request, schedule)
+    total = (vectors + schedule.ahead) * inputs + vectors * outputs + rounds * traffic
+    return phases * code * total + _pages(core, problem, schedule, outs)
 
 
-def _pages(request: Request, schedule: Schedule) -> float:
+def _pages(core: Core, problem: ConvProblem, schedule: Schedule, outs: int) -> float:
     """Cycles for the first access to each page of input and output by a chunk of the channels that is a part of a row.
 
     None where rows are no longer than a vector or all of them are near.
     """
-    problem, core = request.problem, request.target.core
-    steps = cost.steps_told(problem)
-    size = (steps * problem.channels + problem.out_steps(steps) * problem.filters) * problem.item_bytes
+    size = outs * (problem.stride * problem.channels + problem.filters) * problem.item_bytes
     far = schedule.chunks > 1 and problem.channels_last and size > core.memory.outer
     return core.setup.page * size / core.memory.page if far else 0.0
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from codegen.planning.algorithms import (
+    by_length,
     depthwise,
     direct_filters,
     direct_steps,
@@ -33,7 +34,8 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         winograd.ALGORITHM,
         fft.ALGORITHM,
         overlap_save.ALGORITHM,
-        signal_as_channels.ALGORITHM,  # from here on: rewritten to others' problems
+        signal_as_channels.ALGORITHM,
+        by_length.ALGORITHM,
         relayout.ALGORITHM,
         strides_as_channels.ALGORITHM,
         upsampled.ALGORITHM,
