@@ -20,6 +20,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "winograd": rewritten.of_transform,
     "fft": rewritten.of_transform,
     "overlap_save": rewritten.of_blocks,
+    "by_length": rewritten.of_lengths,
     "signal_as_channels": rewritten.of_signal,
     "relayout": rewritten.of_relayout,
     "strides_as_channels": rewritten.of_strides,

@@ -6,6 +6,7 @@ from math import log2
 
 from codegen.planning.algorithms import (
     bilinear_schedule,
+    by_length,
     overlap_save_schedule,
     relayout,
     rolled,
@@ -114,6 +115,11 @@ def of_rows(plan: KernelPlan[row_activation.Schedule]) -> Pieces:
 def of_signal(plan: KernelPlan[signal_as_channels.Schedule]) -> Pieces:
     """Rows in, rows out."""
     return Pieces(copies=5, heads=1, frees=int(plan.problem.steps is None))
+
+
+def of_lengths(plan: KernelPlan[by_length.Schedule]) -> Pieces:
+    """A comparison and a call for each stretch of lengths."""
+    return Pieces(heads=len(plan.schedule.turn), frees=1)
 
 
 def of_strides(plan: KernelPlan[strides_as_channels.Schedule]) -> Pieces:
