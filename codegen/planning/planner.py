@@ -182,4 +182,5 @@ def _compared(other: AnyPlan, taken: AnyPlan) -> str:
     """What another plan takes more: of what was asked to be little."""
     if counts_bytes(taken.ask.objective):
         return f"estimated at {other.cost.code_bytes:,} bytes of code and {other.cost.ram:,} of memory"
-    return f"estimated at {other.cost.cycles / taken.cost.cycles:.2f} times the cycles, {other.cost.cycles:,.0f}"
+    ratio = other.cost.cycles / taken.cost.cycles if taken.cost.cycles else 1.0  # no output, no cycles
+    return f"estimated at {ratio:.2f} times the cycles, {other.cost.cycles:,.0f}"
