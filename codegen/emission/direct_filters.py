@@ -233,6 +233,8 @@ class FiltersView:
         if self.depthwise and segment.count > 1:  # rows of channels, one tile's after the other
             strips, heads = self._strips(block.panel, heads)
             heads = (*strips, count_loop("t", first, last), *heads)
+        elif segment.count > 1 == self.schedule.chunk:  # whole rows of y, one tile's after the other
+            heads = (count_loop("t", first, last), *heads)
         elif segment.count > 2 * chunk and block.panel.count * self.groups > 1:
             end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
             outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from codegen.emission.ending import Ending, Output
 from codegen.emission.microkernel import (
     Loop,
@@ -12,6 +14,7 @@ from codegen.emission.microkernel import (
     accumulator,
     count_loop,
     index,
+    offset,
     starts,
 )
 from codegen.errors.counting import counted
@@ -60,7 +63,18 @@ class FilterTiles:
         else:
             loops = tuple(loop for span in tile.spans for loop in self._span(tile, span, panel))
         comment = f"{counted(tile.rows, 'output step')} x {self._across(panel)}"
-        return self._microkernel(name, comment, tile.rows, panel, loops)
+        made = self._microkernel(name, comment, tile.rows, panel, loops)
+        return replace(made, written=self._written(tile.rows, panel)) if self.schedule.ahead else made
+
+    def _written(self, rows: int, panel: Panel) -> tuple[tuple[str, ...], ...]:
+        """Places in y, one at least in each cache line that a tile writes: a tuple a run of neighbouring numbers.
+
+        The last number is one of them, as a run may begin anywhere in a line.
+        """
+        out, line = self.problem.filters, self.plan.target.core.memory.line // self.problem.item_bytes
+        size, runs = (panel.covered, rows) if panel.covered < out else (rows * out, 1)
+        places = [[*range(run * out, run * out + size, line), run * out + size - 1] for run in range(runs)]
+        return tuple(tuple(offset("y", at) for at in dict.fromkeys(run)) for run in places)
 
     def _edge(self, rows: int, panel: Panel, name: str) -> Microkernel:
         """The tile whose taps are counted at run time; x and w point at the first of them."""

@@ -138,6 +138,7 @@ class Microkernel:
     `start` are the accumulators' first values row by row, `stores` the statements that end it.
     `extra` are further ptrdiff_t arguments, such as the number of taps of a tile at a border; `stored` is the C type of
     the weights where they are not stored as they are computed with. `ahead`: it is told the `next` weights to fetch.
+    `written` are places in y whose cache lines are fetched before all else, line by line of C.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Microkernel:
     extra: tuple[str, ...] = ()
     stored: str | None = None
     ahead: bool = False
+    written: tuple[tuple[str, ...], ...] = ()
 
     @property
     def reads(self) -> bool:

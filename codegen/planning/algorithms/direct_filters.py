@@ -12,7 +12,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
 from codegen.planning.ask import Ask
-from codegen.planning.cost import Cost
+from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
@@ -51,7 +51,8 @@ class Schedule:
 
     `peeled`: every border tile has its own code; otherwise the outputs outside `interior` go through one function with
     a run-time tap range (`interior` is None for a free length, whose border is known only then). Depthwise alone has
-    `strip`, the filters that it walks all steps with before the next ones (0: all of them).
+    `strip`, the filters that it walks all steps with before the next ones (0: all of them). `ahead`: a tile has the
+    lines of y fetched that it will write, before it computes; for a y that does not stay in the caches.
     """
 
     blocks: tuple[Block, ...]
@@ -60,6 +61,7 @@ class Schedule:
     interior: tuple[int, int] | None
     chunk: int
     strip: int = 0
+    ahead: bool = False
 
 
 def why_not(request: Request) -> str | None:
@@ -121,16 +123,30 @@ def _plan(
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = tiling.interior(problem, steps) if steps is not None else None
-    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem, target.core))
+    far = _is_far(problem, ask)
+    ahead = far and target.vector_bytes > 0 and not counts_bytes(ask.objective)
+    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem, target.core, far), ahead=ahead)
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
 
 
-def _chunk(problem: ConvProblem, core: Core) -> int:
-    """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near."""
+def _is_far(problem: ConvProblem, ask: Ask) -> bool:
+    """Whether the outputs of a sample do not stay in the second-level cache."""
+    size = cost.outs_told(problem, ask.likely) * problem.filters * problem.item_bytes
+    return size > ask.target.core.memory.outer
+
+
+def _chunk(problem: ConvProblem, core: Core, far: bool) -> int:
+    """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near.
+
+    Where y is `far`, one tile, so that whole rows of y are written one after the other.
+    """
     (least, most), near = core.rooms.steps, core.memory.near
     row_bytes = problem.stride * problem.channels * problem.item_bytes
-    if problem.terms * problem.filters * problem.item_bytes <= near:
+    weights = problem.terms * problem.filters * problem.item_bytes
+    if far and weights <= core.rooms.input:
+        return 1
+    if weights <= near:
         return max(1, min(most, near // (row_bytes + problem.filters * problem.item_bytes)))
     return max(least, min(most, core.rooms.input // row_bytes))
 
@@ -194,7 +210,7 @@ def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
         )
         return max(products, cost.fed_cycles(core, problem.terms * wide, size, wide, problem.item_bytes))
 
-    run = core.memory.store_run if outs * problem.filters * problem.item_bytes > core.memory.outer else 0.0
+    run = core.memory.store_run if _is_far(problem, ask) else 0.0
     return sum(
         count * (core.setup.tile + problem.terms * step(size) + run * size) for count, size in tiling.split(outs, rows)
     )
@@ -248,7 +264,8 @@ def key(schedule: Schedule) -> Key:
         (block.panel.key, block.rows, tuple(tile.key for tile in block.tiles), tuple(run.key for run in block.segments))
         for block in schedule.blocks
     )
-    return blocks, schedule.form, schedule.peeled, schedule.interior, schedule.chunk, schedule.strip
+    ahead = ("ahead",) if schedule.ahead else ()
+    return blocks, schedule.form, schedule.peeled, schedule.interior, schedule.chunk, schedule.strip, *ahead
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:

@@ -46,6 +46,9 @@ def _tile(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, o
     channels = 1 if own else p.group_channels
     total = ending(p, tile.rows, vectors, panel.lanes) + plain(panel.lanes, starts=vectors)
     total += Pieces(offsets=_offsets((r * p.filters + o for r in range(tile.rows) for o in panel.offsets), p))
+    if plan.schedule.ahead:
+        lines = [r * p.filters + o for r in range(tile.rows) for o in (*panel.offsets, panel.covered - 1)]
+        total += Pieces(offsets=_offsets(lines, p) + 2 * len(lines))  # two for the instruction itself
     for span in tile.spans:
         taps, rows = span.last - span.first, span.bottom - span.top
         steps = {"straight": taps * channels, "taps": taps, "sliding": taps}.get(form, 1)
