@@ -25,6 +25,7 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return {
         **_counts(plan),
         **_moves(plan),
+        "left_told": p.centred and p.steps is None,
         "dilated": p.dilation > 1,
         "grouped": grouped,
         "partial": _partial(plan),
