@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegen.emission import banner, render
-from codegen.emission.packing import packs
+from codegen.emission.packing import packs, transforms
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
 from codegen.installed import forgetful
@@ -142,4 +142,4 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:
-    return render.render(chosen, JIT_NAME)
+    return render.render(chosen, JIT_NAME, with_pack=transforms(chosen))

@@ -6,3 +6,6 @@ typedef struct genconv_call_v1 {
     ptrdiff_t slice, slices;       /* which part of the work, of how many; read by sliced kernels only */
 } genconv_call_v1;
 void genconv_run_v1(const genconv_call_v1 *call);
+
+/* A kernel of Keras' shape, laid out as genconv_run_v1 reads it; of libraries that pack themselves. */
+void genconv_pack_v1(const void *kernel, void *packed);

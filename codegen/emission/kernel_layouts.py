@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from codegen.emission.cformat import times
 from codegen.emission.expressions import Place, Variable
-from codegen.emission.microkernel import count_loop
+from codegen.emission.point_sums import Call, Points, held_channels
 from codegen.emission.writer import Move, Packing, PackingOf
 from codegen.planning.algorithms import bilinear_schedule, direct_filters, direct_steps, tiling, upsampled
 from codegen.planning.plan import KernelPlan
@@ -15,7 +15,7 @@ from codegen.planning.transforms import named
 
 Parts = list[int | tuple[int, Variable]]
 
-MOST_TABLE = 4096  # numbers of a transform's matrix that are worth a table in a C file
+MOST_TABLE = 1 << 14  # numbers of a transform's matrix that are worth a table in a C file
 
 
 def as_inner(plan: KernelPlan, inner: PackingOf) -> Packing | None:
@@ -34,7 +34,7 @@ def by_parts(plan: KernelPlan[upsampled.Schedule], inner: PackingOf) -> Packing 
     schedule, moves = plan.schedule, list[Move]()
     for part, i in zip(schedule.rows.parts, schedule.inners, strict=True):
         found = inner(plan.parts[i]) if i is not None else Packing(())
-        if found is None or found.calls or found.groups:
+        if found is None or found.points or found.tap_step or found.groups:
             return None
         looked_up = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, {{place}})"
         moves += [replace(move, reads=looked_up) for move in found.moves]
@@ -125,14 +125,19 @@ def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) 
     """Transformed in C, as far as the matrix is no large table."""
     p, schedule, (panel,) = plan.problem, plan.schedule, plan.schedule.panels
     transform = named(schedule.transform, schedule.taps)
-    if transform.points * transform.taps > MOST_TABLE:
+    points, taps, parts = len(transform.distinct), min(schedule.taps, p.kernel_size), schedule.parts
+    if points * taps > MOST_TABLE:
         return None
-    counts = {"g": p.groups, "j": panel.count, "part": schedule.parts, "c": p.group_channels, "l": panel.width}
-    g, j, part, c, lane = (Variable.counted(name, count) for name, count in counts.items())
-    points = count_loop("r", 0, len(transform.distinct))
-    order = (points, *_heads([j])) if schedule.by_points else (*_heads([j]), points)
-    heads = (*_heads([g]), *order, *_heads([part, c, lane]))
-    where = Place.of((p.filters, c), (p.group_filters, g), *_block(panel), (1, _lane(panel)))
-    first = f", {times(schedule.taps, 'part')}" * (schedule.parts > 1)
-    matrix = tuple(tuple(float(v) for v in row) for row in transform.weights[list(transform.distinct)])
-    return Packing((Move(heads, where, f"point({{pointer}}, r{first})"),), matrix, several=schedule.parts > 1)
+    held = held_channels(p.group_channels, taps, panel)
+    counts = {"g": p.groups, "j": panel.count, "part": parts, "c": p.group_channels // held}
+    g, j, part, c = (Variable.counted(name, count) for name, count in counts.items())
+    row = p.group_channels * panel.width  # numbers of a point, for one part and one block of filters
+    stride = row * parts * (panel.count if schedule.by_points else 1)
+    block = row * parts * (1 if schedule.by_points else points)
+    tap = p.group_channels * p.filters
+    source = Place.of((taps * tap, part), (held * p.filters, c), (p.group_filters, g), *_block(panel), panel.first)
+    target = Place.of((row * parts * panel.count * points, g), (block, j), (row, part), (held * panel.width, c))
+    call = Call(_heads((g, j, part, c)), source, target, times(taps, "part") if parts > 1 else "")
+    matrix = tuple(tuple(map(float, one[:taps])) for one in transform.weights[list(transform.distinct)])
+    made = Points(matrix, panel, held, (tap, p.filters), p.kernel_size, stride, parts > 1, p.format.c, call)
+    return Packing((), made)

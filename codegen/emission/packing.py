@@ -47,6 +47,12 @@ def packs(plan: KernelPlan) -> tuple[Pack, ...]:
     return tuple(found)
 
 
+def transforms(plan: KernelPlan) -> bool:
+    """Whether a function in C makes points of the taps of the plan's one kernel: more work than to move numbers."""
+    found = packs(plan) if plan.weights == "packed" else ()
+    return len(found) == 1 and found[0].packing.points is not None
+
+
 def function(pack: Pack, name: str) -> CFunction:
     """The pack function of the layer `name`."""
     c = stored(pack.plan)

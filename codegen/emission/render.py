@@ -17,7 +17,6 @@ from codegen.emission.interface import entry, kernels, meanings, out_steps, slic
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.packing import Pack, function, numbered, packs
 from codegen.errors import PlanError
-from codegen.numbers.formats import COMPUTED
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.epilogue import Stage
 from codegen.problem.problem import Problem
@@ -181,20 +180,14 @@ def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collecti
 
 def _pack(pack: Pack, context: dict[str, Any]) -> str:
     """The text of one pack function."""
-    p, rows, wide = pack.plan.problem, pack.packing.matrix or (), COMPUTED["float64"]
-    columns = len(rows[0]) if rows else 0
-    matrix = [CText(", ".join(cformat.literal(value, wide) for value in row)) for row in rows]
-    looked_up = numbered(p, pack.packing)
+    looked_up = numbered(pack.plan.problem, pack.packing)
+    points = pack.packing.points
     more = {
-        "p": p,
         "function": function(pack, context["name"]),
         "packing": pack.packing,
+        "points": points,
+        "call": points.call.text(f"{context['name']}_points") if points else None,
         "depth": 2 if pack.packing.groups else 1,
-        "matrix_text": matrix,
-        "matrix_rows": len(rows),
-        "matrix_columns": columns,
-        "columns_read": columns if pack.packing.several else min(columns, p.kernel_size),
-        "tap_numbers": p.group_channels * p.filters,
         "number_lines": written(looked_up[:-1]),
         "number_last": written("".join(looked_up[-1:])),
     }
@@ -206,6 +199,7 @@ def jit_text(source: GeneratedSource) -> str:
     p = source.plan.problem
     context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
     context["pointers"] = pointers(source.plan, source.name)
+    context["packs"] = tuple(one for one in source.functions if one.name == f"{source.name}_pack")
     entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from codegen.emission.expressions import Place
+from codegen.emission.point_sums import Points
 from codegen.planning.plan import AnyPlan, KernelPlan, P, S
 
 
@@ -23,27 +24,20 @@ class Move:
 
     @property
     def value(self) -> str:
-        return self.reads.format(place=self.place.text, pointer=self.place.in_array("kernel"))
+        return self.reads.format(place=self.place.text)
 
 
 @dataclass(frozen=True)
 class Packing:
-    """`moves` follow each other, for each of `groups` if any.
+    """`moves` follow each other, for each of `groups` if any; or `points` are made of the taps.
 
-    `matrix` is the transform's, (points, taps), None where numbers are only moved; `several`: each of several parts of
-    the taps goes through it. With a `tap_step` the parts of a kernel are packed, whose taps lie so far apart.
+    With a `tap_step` the parts of a kernel are packed, whose taps lie so far apart.
     """
 
     moves: tuple[Move, ...]
-    matrix: tuple[tuple[float, ...], ...] | None = None
-    several: bool = False
+    points: Points | None = None
     tap_step: int | None = None
     groups: int = 0
-
-    @property
-    def calls(self) -> bool:
-        """Whether numbers come from a function of the file."""
-        return self.matrix is not None or self.tap_step is not None
 
 
 PackingOf = Callable[[AnyPlan], Packing | None]

@@ -43,11 +43,12 @@ class Layer(Face):
         self._how = how
         self._dtype = np.dtype(spec.dtype)
         self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._ready: Kernel | None = None  # once it is compiled; other weights take the same one
         self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: what the layer holds, apart from what it changes later; no kernel goes with it."""
-        return vars(self) | {"_once": dict(self._once), "_easy": {}}
+        return vars(self) | {"_once": dict(self._once), "_easy": {}, "_ready": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -194,8 +195,11 @@ class Layer(Face):
 
     @property
     def _kernel(self) -> Kernel:
-        """The compiled kernel, from the caches after the first time."""
-        return pipeline.compiled(*self._kernel_key)
+        """The compiled kernel, which the layer keeps."""
+        found = self._ready
+        if found is None:
+            found = self._ready = pipeline.compiled(*self._kernel_key)
+        return found
 
     def _bound(self) -> Weights:
         """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""

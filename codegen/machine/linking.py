@@ -14,7 +14,7 @@ from codegen.machine import fpu
 from codegen.machine._abi import ffi
 from codegen.machine.compilers import Compiler
 
-__all__ = ["opened", "same_arithmetic"]
+__all__ = ["opened", "packs", "same_arithmetic"]
 
 NOT_FROM_THERE = ("failed to map segment", *map(os.strerror, (errno.EPERM, errno.EACCES, errno.EMFILE, errno.ENFILE)))
 NOT_THERE = f"cannot open shared object file: {os.strerror(errno.ENOENT)}"  # of a file that is there
@@ -38,6 +38,15 @@ def opened(path: Path, compiler: Compiler) -> Any:
     except (AttributeError, ffi.error):
         raise _useless(compiler, "has no function genconv_run_v1") from None
     return library
+
+
+def packs(library: Any) -> bool:
+    """Whether an opened library lays its kernel out itself."""
+    try:
+        library.genconv_pack_v1  # noqa: B018  # looked up for its error
+    except (AttributeError, ffi.error):
+        return False
+    return True
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 
 from codegen import __version__
 from codegen.emission.render import GeneratedSource, jit_text
-from codegen.errors import ToolchainError
+from codegen.errors import ShapeError, ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, Block, Held, Holder, blocks, grown, holder, point
@@ -42,8 +42,10 @@ class CompiledKernel:
     before: int = 0  # bytes of a bound workspace that come before the kernel's own
     _call: Callable[[Array, Array, Held], None] = field(init=False, repr=False)
     _hold: Holder = field(init=False, repr=False)
+    packs: bool = field(init=False)  # whether the library lays the kernel out itself; else NumPy does
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "packs", linking.packs(self._library))
         object.__setattr__(self, "_hold", holder(self.plan))
         object.__setattr__(self, "_call", _caller(self._library, self.plan, self.threads))
 
@@ -56,13 +58,19 @@ class CompiledKernel:
     def __deepcopy__(self, memo: object) -> CompiledKernel:
         return self
 
-    def pack(self, kernel: Array) -> Array:
-        """`kernel` (kernel_size, channels/groups, filters) as `run` wants it."""
+    def pack(self, kernel: Array, out: Array | None = None) -> Array:
+        """`kernel`, of the problem's shape, as `run` wants it; in `out` where the library packs. Raises ShapeError."""
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
         kernel = self.plan.kernel_format.encode(kernel)
         if self.plan.weights != "packed":
             return kernel
-        return np.ascontiguousarray(self.plan.pack(kernel))
+        if not self.packs:
+            return np.ascontiguousarray(self.plan.pack(kernel))
+        if kernel.shape != self.plan.problem.kernel_shape:
+            raise ShapeError(f"kernel: got shape {kernel.shape}, expected {self.plan.problem.kernel_shape}")
+        packed = np.empty(self.plan.packed_numbers, kernel.dtype) if out is None else out
+        self._library.genconv_pack_v1(ffi.from_buffer(BYTES, kernel), ffi.from_buffer(BYTES, packed, True))
+        return packed
 
     def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it, `operands` the epilogue's, such as a bias.

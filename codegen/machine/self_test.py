@@ -28,17 +28,21 @@ if TYPE_CHECKING:
 THREADS = (1, 2, 4)  # no more than a trial has samples, and more: each takes whole samples, or a slice of all
 GATHERED = 1 << 20  # numbers of x that NumPy multiplies at a time
 MOST_EXACT = 2  # stages whose outputs on whole numbers have no more digits than float32
+WEIGHTS = 15  # whole numbers up to this are packed
+CANCELLED = 64  # units of the largest packed number that a smaller one may be off
 ROUGH = 2.0**-40  # of a float64 activation that NumPy itself computes in float64
 
 
 class Fresh(Protocol):
-    """What is asked of a kernel here: a CompiledKernel's plan, pack and bind, and its fields `threads` and `before`."""
+    """What is asked of a kernel here: a CompiledKernel's plan, packs, pack and bind, its fields `threads`, `before`."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def plan(self) -> KernelPlan: ...
-    def pack(self, kernel: Array) -> Array: ...
+    @property
+    def packs(self) -> bool: ...
+    def pack(self, kernel: Array, out: Array | None = None) -> Array: ...
     def bind(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> Any: ...
 
 
@@ -50,6 +54,8 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
     if plan.weights == "baked" or self_test_inputs.too_large(p):
         return
     weights = self_test_inputs.Weights.of(plan)
+    if kernel.packs:
+        packs_rightly(kernel, compiler)
     packed = self_test_inputs.between_margins(kernel.pack(weights.kernel))
     more = plan.workspace_bytes + 2 * self_test_inputs.MARGIN_BYTES
     wider = replace(plan, cost=replace(plan.cost, workspace_bytes=more))
@@ -71,6 +77,27 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
             _same(outs[:, tried.at], expected, tried, compiler)
             if not all(map(self_test_inputs.margins_are_whole, (y, *workspaces))):
                 raise refusal(f"it writes beside its arrays, given {tried.steps} steps", compiler)
+
+
+def packs_rightly(kernel: Fresh, compiler: Compiler) -> None:
+    """Where the library packs its kernel itself, compare that with NumPy's packing. Raises ToolchainError.
+
+    Both are sums of doubles that are rounded once; where the terms cancel, the sums' own rounding shows.
+    """
+    from codegen.machine import self_test_inputs
+
+    plan, p = kernel.plan, kernel.plan.problem
+    weights = self_test_inputs.whole(p.kernel_shape, WEIGHTS, 6).astype(p.dtype)
+    expected = plan.pack(weights)
+    packed = self_test_inputs.array(expected.shape, p.dtype)
+    kernel.pack(weights, packed)
+    size = np.abs(expected)
+    wrong = ~(np.abs(packed - expected) <= p.format.unit * (4 * size + CANCELLED * size.max(initial=0)))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise refusal(f"number {at} of the packed kernel is {packed[at]}, should be {expected[at]}", compiler)
+    if not self_test_inputs.margins_are_whole(packed):
+        raise refusal("it writes beside the packed kernel", compiler)
 
 
 def _expected(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from codegen.emission.expressions import Place, Variable
-from codegen.emission.packing import packs
+from codegen.emission.packing import Pack, packs
 from codegen.problem.targets import TARGETS
 from tests.support import strategies, trials
 
@@ -53,7 +53,11 @@ def test_a_pack_function_reads_the_whole_kernel_and_nothing_beside(target: str) 
     seen = 0
     for kernel in trials.one_of_each(layers, TARGETS[target], seed=13):
         for pack in packs(kernel.source.plan) if kernel.source.plan.weights == "packed" else ():
-            if pack.packing.calls:
+            if pack.packing.points:
+                the_points_are_all_made_of_the_whole_kernel(pack)
+                seen += 1
+                continue
+            if pack.packing.tap_step:
                 continue  # a function of the file looks further
             places = [move.place for move in pack.packing.moves]
             assert min(place.least for place in places) == 0
@@ -61,3 +65,16 @@ def test_a_pack_function_reads_the_whole_kernel_and_nothing_beside(target: str) 
             assert all(place.fits(32) for place in places)
             seen += 1
     assert seen > 20
+
+
+def the_points_are_all_made_of_the_whole_kernel(pack: Pack) -> None:
+    points = pack.packing.points
+    assert points is not None
+    (tap, channel), panel, call = points.apart, points.panel, points.call
+    read = (points.channels - 1) * channel + panel.offsets[-1] + panel.lanes - 1
+    last = math.prod(pack.shape) - 1
+    assert call.source.least == 0
+    assert last <= call.source.most + (points.taps - 1) * tap + read < last + 1 + points.parts * points.taps * tap
+    row = points.channels * panel.width
+    assert call.target.least == 0
+    assert call.target.most + (points.count - 1) * points.stride + row == pack.count

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codegen.emission.packing import transforms
 from codegen.emission.render import render
 from codegen.errors import GenConvError, ShapeError, ToolchainError
 from codegen.machine import abi_build, cache, compilers, loader
 from codegen.machine._abi import ffi
 from codegen.planning import planner
 from codegen.planning.ask import Ask
-from codegen.planning.plan import KernelPlan
+from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
@@ -92,6 +93,33 @@ def test_every_way_to_call_gives_the_reference(name: str, target: str) -> None:
         y[...] = -1
         call()
         np.testing.assert_array_equal(y, wanted)
+
+
+TRANSFORMED = (  # of many parts, of phases, of groups, point by point or not
+    ConvProblem(200, 8, 40, 3, pad_left=1, pad_right=1, groups=2),
+    ConvProblem(130, 5, 12, 40, dtype="float64"),
+    ConvProblem(300, 12, 20, 5, stride=2),
+)
+
+
+def test_a_library_packs_as_numpy_does() -> None:
+    algorithms = set()
+    for problem in TRANSFORMED:
+        request = Request(problem, Ask(native(), "packed", "wide"))
+        plan = next(one for one in planner.survey(request).found if transforms(one))
+        kernel = loader.load(render(plan, "conv1d", with_pack=True), plan.target)
+        assert isinstance(kernel, loader.CompiledKernel)
+        assert kernel.packs
+        given = np.random.default_rng(7).standard_normal(problem.kernel_shape).astype(problem.dtype)
+        expected, found = plan.pack(given), kernel.pack(given)
+        sums_own = 16 * 2.0**-53 * np.abs(expected).max()  # where the terms of a sum of doubles cancel
+        assert (np.abs(found - expected) <= sums_own + np.spacing(np.abs(expected))).all()
+        assert np.array_equal(found, kernel.pack(np.asfortranarray(given)))
+        algorithms.add(plan.algorithm.name)
+        with pytest.raises(ShapeError, match="expected"):
+            kernel.pack(given[1:])
+    assert algorithms == {"winograd", "fft"}
+    assert not kernel_of(WAKE).packs  # type: ignore[union-attr]  # numbers that are only moved are NumPy's
 
 
 def test_a_free_length_is_one_kernel_for_every_length(fresh: Path) -> None:
@@ -167,6 +195,7 @@ from codegen.machine import loader
 from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
+from codegen.emission.packing import transforms
 from codegen.emission.render import render
 from codegen.problem.targets import native
 warnings.simplefilter("error")

@@ -68,8 +68,9 @@ class Spoiled:
     before: int = 0
     right: dict[tuple[int, ...], Array] = field(default_factory=dict)  # answers to all batches of a shape: one trial's
     workspaces: tuple[bytearray, ...] = ()
+    packs: bool = False
 
-    def pack(self, kernel: Array) -> Array:
+    def pack(self, kernel: Array, out: Array | None = None) -> Array:
         return kernel
 
     def bind(self, x: Array, y: Array, kernel: Array | None, bias: Array | None = None) -> Any:
@@ -103,6 +104,39 @@ def refused(plan: KernelPlan, spoil: Spoil, right: dict[tuple[int, ...], Array] 
 
 def nothing(y: Array, p: ConvProblem) -> None:
     pass
+
+
+class Packing(Spoiled):
+    """One that packs its kernel itself, and spoils what it made."""
+
+    def pack(self, kernel: Array, out: Array | None = None) -> Array:
+        assert out is not None
+        out[...] = self.plan.pack(kernel)
+        self.spoil(out, self.plan.problem)
+        return out
+
+
+def in_one_number(packed: Array, p: ConvProblem) -> None:
+    packed[np.argmax(np.abs(packed))] *= 1.00002
+
+
+def in_two_places(packed: Array, p: ConvProblem) -> None:
+    packed[[1, 2]] = packed[[2, 1]]
+
+
+def beside(packed: Array, p: ConvProblem) -> None:
+    packed.base[packed.base.nbytes - self_test_inputs.MARGIN_BYTES] ^= 1  # type: ignore[union-attr]  # a view
+
+
+def test_a_kernel_that_packs_itself_is_held_to_numpys_packing() -> None:
+    plan = plan_of(PROBLEMS["wide"])
+    assert plan.algorithm.name == "winograd"
+    self_test.packs_rightly(Packing(plan, nothing), COMPILER)
+    for spoil in (in_one_number, in_two_places):
+        with pytest.raises(ToolchainError, match="of the packed kernel is"):
+            self_test.packs_rightly(Packing(plan, spoil), COMPILER)
+    with pytest.raises(ToolchainError, match="writes beside the packed kernel"):
+        self_test.packs_rightly(Packing(plan, beside), COMPILER)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

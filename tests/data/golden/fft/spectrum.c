@@ -356,8 +356,8 @@ void spectrum(const float *x, const float *kernel, float *y, void *workspace)
     }
 }
 
-/* Point r of the transform of one filter's taps, for one channel. */
-static float spectrum_point(const float *kernel, ptrdiff_t r)
+/* The transform of the taps of 8 channels: each point is a sum of doubles, tap after tap. */
+static void spectrum_points(const float *kernel, float *packed)
 {
     static const double matrix[23][9] = {
         { 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625, 0.0625 },
@@ -398,17 +398,65 @@ static float spectrum_point(const float *kernel, ptrdiff_t r)
         { 0.0625, -0.033824756259137306, -6.938893903907228e-18, 0.033824756259137306, -0.0625, 0.08166018530477354,
             -0.08838834764831843, 0.08166018530477354, -0.0625 },
     };
-    double sum = 0;
+    double taps[16][9][4];
 
-    for (ptrdiff_t k = 0; k < 9; ++k)
-        sum += matrix[r][k] * (double)kernel[64 * k];
-    return (float)sum;
+    for (ptrdiff_t c = 0; c < 8; ++c)
+        for (ptrdiff_t v = 0; v < 2; ++v)
+            for (ptrdiff_t k = 0; k < 9; ++k)
+                for (ptrdiff_t l = 0; l < 4; ++l)
+                    taps[2 * c + v][k][l] = kernel[64 * k + 8 * c + 4 * v + l];
+    for (ptrdiff_t r = 0; r < 23; r += 4) {
+        const ptrdiff_t row = r < 19 ? r : 19; /* the last ones may be made twice */
+        const double(*const m)[9] = matrix + row;
+        float *const to = packed + 64 * row;
+
+        for (ptrdiff_t v = 0; v < 16; ++v)
+            for (ptrdiff_t l = 0; l < 4; ++l) {
+                double s0 = m[0][0] * taps[v][0][l];
+                double s1 = m[1][0] * taps[v][0][l];
+                double s2 = m[2][0] * taps[v][0][l];
+                double s3 = m[3][0] * taps[v][0][l];
+                s0 += m[0][1] * taps[v][1][l];
+                s1 += m[1][1] * taps[v][1][l];
+                s2 += m[2][1] * taps[v][1][l];
+                s3 += m[3][1] * taps[v][1][l];
+                s0 += m[0][2] * taps[v][2][l];
+                s1 += m[1][2] * taps[v][2][l];
+                s2 += m[2][2] * taps[v][2][l];
+                s3 += m[3][2] * taps[v][2][l];
+                s0 += m[0][3] * taps[v][3][l];
+                s1 += m[1][3] * taps[v][3][l];
+                s2 += m[2][3] * taps[v][3][l];
+                s3 += m[3][3] * taps[v][3][l];
+                s0 += m[0][4] * taps[v][4][l];
+                s1 += m[1][4] * taps[v][4][l];
+                s2 += m[2][4] * taps[v][4][l];
+                s3 += m[3][4] * taps[v][4][l];
+                s0 += m[0][5] * taps[v][5][l];
+                s1 += m[1][5] * taps[v][5][l];
+                s2 += m[2][5] * taps[v][5][l];
+                s3 += m[3][5] * taps[v][5][l];
+                s0 += m[0][6] * taps[v][6][l];
+                s1 += m[1][6] * taps[v][6][l];
+                s2 += m[2][6] * taps[v][6][l];
+                s3 += m[3][6] * taps[v][6][l];
+                s0 += m[0][7] * taps[v][7][l];
+                s1 += m[1][7] * taps[v][7][l];
+                s2 += m[2][7] * taps[v][7][l];
+                s3 += m[3][7] * taps[v][7][l];
+                s0 += m[0][8] * taps[v][8][l];
+                s1 += m[1][8] * taps[v][8][l];
+                s2 += m[2][8] * taps[v][8][l];
+                s3 += m[3][8] * taps[v][8][l];
+                to[4 * v + l] = (float)s0;
+                to[4 * v + l + 64] = (float)s1;
+                to[4 * v + l + 128] = (float)s2;
+                to[4 * v + l + 192] = (float)s3;
+            }
+    }
 }
 
 void spectrum_pack(const float *kernel, float *packed)
 {
-    for (ptrdiff_t r = 0; r < 23; ++r)
-        for (ptrdiff_t c = 0; c < 8; ++c)
-            for (ptrdiff_t l = 0; l < 8; ++l)
-                *packed++ = spectrum_point(kernel + 8 * c + l, r);
+    spectrum_points(kernel, packed);
 }

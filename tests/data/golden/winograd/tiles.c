@@ -122,8 +122,8 @@ void tiles(const float *x, const float *kernel, const float *bias, float *y, voi
     }
 }
 
-/* Point r of the transform of one filter's taps, for one channel. */
-static float tiles_point(const float *kernel, ptrdiff_t r)
+/* The transform of the taps of 1 channel: each point is a sum of doubles, tap after tap. */
+static void tiles_points(const float *kernel, float *packed)
 {
     static const double matrix[4][3] = {
         { -1.0, 0.0, 0.0 },
@@ -131,17 +131,38 @@ static float tiles_point(const float *kernel, ptrdiff_t r)
         { 0.5, -0.5, 0.5 },
         { 0.0, 0.0, 1.0 },
     };
-    double sum = 0;
+    double taps[4][3];
 
-    for (ptrdiff_t k = 0; k < 3; ++k)
-        sum += matrix[r][k] * (double)kernel[16 * k];
-    return (float)sum;
+    for (ptrdiff_t v = 0; v < 4; ++v)
+        for (ptrdiff_t k = 0; k < 3; ++k)
+            taps[v][k] = kernel[16 * k + v];
+    for (ptrdiff_t row = 0; row < 4; row += 4) {
+        const double(*const m)[3] = matrix + row;
+        float *const to = packed + 16 * row;
+
+        for (ptrdiff_t v = 0; v < 4; ++v) {
+            double s0 = m[0][0] * taps[v][0];
+            double s1 = m[1][0] * taps[v][0];
+            double s2 = m[2][0] * taps[v][0];
+            double s3 = m[3][0] * taps[v][0];
+            s0 += m[0][1] * taps[v][1];
+            s1 += m[1][1] * taps[v][1];
+            s2 += m[2][1] * taps[v][1];
+            s3 += m[3][1] * taps[v][1];
+            s0 += m[0][2] * taps[v][2];
+            s1 += m[1][2] * taps[v][2];
+            s2 += m[2][2] * taps[v][2];
+            s3 += m[3][2] * taps[v][2];
+            to[v] = (float)s0;
+            to[v + 16] = (float)s1;
+            to[v + 32] = (float)s2;
+            to[v + 48] = (float)s3;
+        }
+    }
 }
 
 void tiles_pack(const float *kernel, float *packed)
 {
-    for (ptrdiff_t r = 0; r < 4; ++r)
-        for (ptrdiff_t c = 0; c < 4; ++c)
-            for (ptrdiff_t l = 0; l < 4; ++l)
-                *packed++ = tiles_point(kernel + 4 * c + l, r);
+    for (ptrdiff_t c = 0; c < 4; ++c)
+        tiles_points(kernel + 4 * c, packed + 4 * c);
 }

@@ -1,0 +1,171 @@
+"""The C that transforms a kernel's taps: for some channels at a time all points, each a sum of doubles, tap after tap.
+
+Blocks of filters are widened once and held; four points at a time are summed over them, in loops whose lanes a compiler
+makes vectors of, and are written in runs that are as long as the channels are many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from codegen.emission.cformat import CText, literal, times
+from codegen.emission.expressions import Place, Variable
+from codegen.emission.microkernel import index
+from codegen.numbers.formats import COMPUTED
+from codegen.planning.algorithms import tiling
+
+__all__ = ["Call", "Points", "held_channels"]
+
+ROWS = (4, 5, 3, 2)  # points that are summed at a time: the first that leaves none over; more sums fill the registers
+HELD = 1 << 15  # bytes of widened taps: about what the first-level cache holds
+LEAST_LANES = 2  # filters side by side that make vectors; of single ones no channels are gathered
+
+
+@dataclass(frozen=True)
+class Call:
+    """Where the function is called: under these loops, from this place of the kernel, for that one of what is packed.
+
+    `first` is the first tap, where the kernel has several parts.
+    """
+
+    heads: tuple[str, ...]
+    source: Place
+    target: Place
+    first: str = ""
+
+    def text(self, function: str) -> CText:
+        """The call of `function`."""
+        given = (self.source.in_array("kernel"), self.target.in_array("packed"), *[self.first] * bool(self.first))
+        return CText(f"{function}({', '.join(given)});")
+
+
+@dataclass(frozen=True)
+class Points:
+    """The transform of the taps of `channels` channels, for the filters of one of `panel`'s blocks.
+
+    `matrix` is (points, taps that are read); `apart` are the numbers from one tap to the next and from one channel to
+    the next in the kernel, `size` its taps, `stride` the numbers from one point to the next in what is packed. With
+    `parts` a call's taps are those from its `first` on, zeros after the last. `c` is the type of the numbers.
+    """
+
+    matrix: tuple[tuple[float, ...], ...]
+    panel: tiling.Panel
+    channels: int
+    apart: tuple[int, int]
+    size: int
+    stride: int
+    parts: bool
+    c: str
+    call: Call
+
+    @property
+    def count(self) -> int:
+        return len(self.matrix)
+
+    @property
+    def taps(self) -> int:
+        return len(self.matrix[0])
+
+    @property
+    def rows(self) -> int:
+        """The points that are summed at a time."""
+        return min(self.count, next((rows for rows in ROWS if self.count % rows == 0), ROWS[0]))
+
+    @property
+    def last(self) -> int:
+        """The first of the last ones, which may be some of those before."""
+        return self.count - self.rows
+
+    @property
+    def even(self) -> bool:
+        """Whether no point is summed twice."""
+        return self.count % self.rows == 0
+
+    @property
+    def shape(self) -> CText:
+        """The dimensions of the widened taps: blocks of lanes, taps, lanes."""
+        return CText("".join(f"[{one}]" for one in (self._blocks, self.taps, *self._lane(self.panel.lanes))))
+
+    @property
+    def rows_text(self) -> tuple[CText, ...]:
+        """The rows of the matrix."""
+        wide = COMPUTED["float64"]
+        return tuple(CText(", ".join(literal(value, wide) for value in row)) for row in self.matrix)
+
+    @property
+    def widening(self) -> tuple[str, ...]:
+        """The loops over all of the widened taps."""
+        return _heads(*self._counted)
+
+    @property
+    def widened(self) -> CText:
+        """What is done in them."""
+        c, v, k, lane = self._counted
+        tap, channel = self.apart
+        offsets = self.panel.offsets
+        step = offsets[1] if len(offsets) > 1 else 0
+        even = offsets[-1] == step * v.most
+        first = Variable("v", v.most) if even else Variable(f"(v < {v.most} ? {times(step, 'v')} : {offsets[-1]})", 1)
+        here = Place.of((tap, k), (channel, c), (step if even else 1, first), (1, lane))
+        at = Place.of((len(offsets), c), (1, v))
+        text = f"kernel[{here.text}]"
+        if self.parts:
+            text = f"first + {k.name} < {self.size} ? {text} : 0"
+        held = "".join(f"[{one}]" for one in (at.text, k.name if k.most else 0, *self._lane("l")))
+        return CText(f"taps{held} = {text};")
+
+    @property
+    def summing(self) -> tuple[str, ...]:
+        """The loops over the sums of `rows` points."""
+        return _heads(Variable.counted("v", self._blocks), self._counted[3])
+
+    @property
+    def sums(self) -> tuple[CText, ...]:
+        """What is done in them: a sum a point, tap after tap; each stored."""
+        rows, taps = range(self.rows), range(self.taps)
+        block = "v" if self._blocks > 1 else "0"
+        held = ["".join(f"[{one}]" for one in (block, k, *self._lane("l"))) for k in taps]
+        lines = [f"double s{r} = m[{r}][0] * taps{held[0]};" for r in rows]
+        lines += [f"s{r} += m[{r}][{k}] * taps{held[k]};" for k in taps[1:] for r in rows]
+        lane = self.panel.lanes
+        places = [(lane, Variable.counted("v", self._blocks)), (1, self._counted[3])]
+        return (*map(CText, lines), *(CText(self._store(r, places)) for r in rows))
+
+    def _store(self, row: int, places: list[tuple[int, Variable]]) -> str:
+        return f"to[{Place.of(row * self.stride, *places).text}] = ({self.c})s{row};"
+
+    @property
+    def from_row(self) -> CText:
+        """Where a row of points begins in what is packed."""
+        return CText(index((self.stride, "row")))
+
+    @property
+    def _blocks(self) -> int:
+        return self.channels * len(self.panel.offsets)
+
+    @property
+    def _counted(self) -> tuple[Variable, Variable, Variable, Variable]:
+        """Channel, vector of a block, tap, lane."""
+        counts = {"c": self.channels, "v": len(self.panel.offsets), "k": self.taps, "l": self.panel.lanes}
+        c, v, k, lane = (Variable.counted(name, count) for name, count in counts.items())
+        return c, v, k, lane
+
+    def _lane(self, index: int | str) -> tuple[int | str, ...]:
+        """The index of a lane, where there are several."""
+        return (index,) if self.panel.lanes > 1 else ()
+
+
+def held_channels(channels: int, taps: int, panel: tiling.Panel) -> int:
+    """The channels whose taps are held at once: the most that divide all of them and fit."""
+    if panel.lanes < LEAST_LANES:
+        return 1
+    each = prod((taps, panel.width, COMPUTED["float64"].bytes))
+    return max(
+        count for count in range(1, channels + 1) if channels % count == 0 and (count == 1 or count * each <= HELD)
+    )
+
+
+def _heads(*loops: Variable) -> tuple[str, ...]:
+    """The heads of the loops that turn more than once."""
+    return tuple(one.loop for one in loops if one.most)
