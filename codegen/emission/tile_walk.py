@@ -43,12 +43,25 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
         "first_sample": f"{times(p.stride, 't')} - left" if free else index((p.stride, "t"), -p.pad_left),
         "steps_now": "steps" if free else str(p.steps),
         "outs_now": "outs" if free else str(outs),
+        "later": index((1, "at"), _later(schedule.written, p.dilation, advance)),
+        "fetched": [offset("y", (p.filters, "later"), *here, at) for at in _lines(plan)] if schedule.written else [],
         "panels": [count_loop("j", 0, panel.count)] * (panel.count > 1),
         "vectors": [
             (offset("m", products, (panel.width, "i"), i * panel.lanes), index(*here, o))
             for i, o in enumerate(panel.offsets)
         ],
     }
+
+
+def _later(tiles: int, dilation: int, advance: int) -> int:
+    """The outputs from a tile's to those of the one so many tiles on, where no phases end in between."""
+    return tiles // dilation * advance + tiles % dilation
+
+
+def _lines(plan: KernelPlan[Schedule]) -> list[int]:
+    """Numbers of a panel's row, from its first on: one at least in each cache line, wherever these begin."""
+    (panel,), line = plan.schedule.panels, plan.target.core.memory.line // plan.problem.item_bytes
+    return list(dict.fromkeys([*range(0, panel.covered, line), panel.covered - 1]))
 
 
 def _block_of(panel: Panel) -> list[int | tuple[int, str]]:

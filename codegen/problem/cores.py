@@ -104,7 +104,8 @@ class Memory:
     without harm, addresses `way` bytes apart are in the same one, and tiles with more such rows take `crowded` times as
     long; `pitch` are the floats between rows of which few do. `outer` bytes stay in the second-level cache: each run of
     stores to more takes `store_run` cycles. Of what bytes cost, `streamed` is left where they are read in order, and
-    `refetched` where a chunk reads the same weights again. `page` and `line` in bytes.
+    `refetched` where a chunk reads the same weights again. `fetched` are the lines of outputs that are on their
+    way while a transform stores others. `page` and `line` in bytes.
     """
 
     levels: BySize
@@ -121,6 +122,7 @@ class Memory:
     store_run: float
     streamed: float
     refetched: float
+    fetched: int
 
     @property
     def line_floats(self) -> int:
@@ -235,6 +237,7 @@ X86 = Core(
         store_run=0.5,
         streamed=0.5,
         refetched=0.25,
+        fetched=48,
     ),
     rooms=Rooms(
         input=128 * KIB,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from codegen import pipeline
 from codegen.language.reader import read
+from codegen.planning.algorithms import bilinear_schedule
 from codegen.planning.algorithms.direct_filters import key
 from codegen.planning.ask import Ask, Objective
 from codegen.planning.plan import KernelPlan
@@ -73,13 +74,47 @@ LAYERS = [
 ] + [Layer("depthwise_conv1d", 40, 90, {"dilation_rate": 1, "kernel_size": 4, "padding": "causal"})]
 
 
+def test_a_transform_fetches_the_lines_of_a_later_tile() -> None:
+    """48 lines on their way by the core's row: of F(4,2) 6 tiles of 4 rows x 2 lines; their row is looked at first."""
+    (spec,) = read("conv1d a { input_shape = (16000, 32), filters = 64, kernel_size = 2, dilation_rate = 512 }", "a")
+    plan = pipeline.plan(spec, Ask(TARGETS["avx512"], "packed", "fast"))
+    assert (plan.algorithm.name, plan.schedule.transform, plan.schedule.written) == ("winograd", "F(4,2)", 6)
+    assert bilinear_schedule.key(plan.schedule) == (*bilinear_schedule.key(replace(plan.schedule, written=0)), 6)
+    text = pipeline.emitted(spec, Ask(TARGETS["avx512"], "packed", "fast")).code
+    body = text[text.rindex("const ptrdiff_t at = t + 512 * o, later = at + 6;") :]
+    assert re.findall(r"if \(later < 15488\)|__builtin_prefetch\(y \+ 64 \* later \+ 32 \* j(.*), 1\);", body) == [
+        "",
+        "",
+        " + 16",
+        " + 31",
+    ]
+
+
+def transforms(target: Target) -> Iterator[tuple[Layer, KernelPlan, str]]:
+    """Of small layers the plans that are transforms."""
+    layers = [
+        Layer("conv1d", 8, steps, {"dilation_rate": 1, "filters": 40, "kernel_size": taps, **more}, free=free)
+        for steps, taps, free, more in (
+            (61, 3, False, {"padding": "same"}),
+            (90, 3, True, {"dilation_rate": 5}),
+            (120, 9, False, {"dilation_rate": 2, "groups": 2}),
+        )
+    ]
+    for layer, plan, name in trials.plans_of_each(layers, target, 12, "fast"):
+        if plan.algorithm.name in ("winograd", "fft"):
+            yield layer, plan, f"t{name}"
+
+
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", ["avx2", "avx512"])
 def test_small_layers_on_a_core_to_which_all_is_far(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """The numbers are right, at guard pages and of slices too, and some are fetched ahead."""
     tools = need(cprogram.toolchain, TARGETS[target])
     made = trials.one_of_each(LAYERS, near(TARGETS[target]), seed=12, accuracy="exact")
+    made += [trials.Kernel.planned(*drawn, "fast") for drawn in transforms(near(TARGETS[target]))]
     ahead = [kernel for kernel in made if getattr(kernel.source.plan.schedule, "ahead", False)]
     assert len(ahead) >= len(LAYERS)
+    ahead += [kernel for kernel in made if getattr(kernel.source.plan.schedule, "written", 0)]
+    assert {kernel.source.plan.algorithm.name for kernel in ahead} >= {"direct_filters", "depthwise", "winograd", "fft"}
     assert all("__builtin_prefetch(y" in kernel.source.code for kernel in ahead)
     trials.try_all(made, tools, tmp_path, seed=12)

@@ -18,7 +18,7 @@ from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, p
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.ask import MOST_NOISE
 from codegen.planning.cost import Cost
-from codegen.planning.plan import Algorithm, KernelPlan, Key, Request, Transformed
+from codegen.planning.plan import Algorithm, KernelPlan, Request, Transformed
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform
 from codegen.problem.conv_problem import ConvProblem
@@ -133,8 +133,11 @@ def _plan(
     kind, taps = transform.name, transform.taps
     weights = len(transform.distinct) * parts * problem.group_channels * problem.group_filters * item
     ahead = weights > core.memory.outer and target.vector_bytes > 0
+    written = 0
+    if cost.fetches_outputs(problem, request.ask):
+        written = -(-core.memory.fetched // (transform.outputs * -(-panel.covered * item // core.memory.line)))
     schedule = Schedule(
-        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead
+        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead, written
     )
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     code = sum(transform.statements)
@@ -278,14 +281,6 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     problem, schedule = plan.problem, plan.schedule
     (panel,), points = schedule.panels, len(named(schedule.transform, schedule.taps).distinct)
     return problem.groups * panel.count * panel.width * points * schedule.parts * problem.group_channels
-
-
-def key(schedule: Schedule) -> Key:
-    """All of the schedule."""
-    tiles = schedule.tiles, schedule.rows, tuple(panel.key for panel in schedule.panels), schedule.lanes
-    places = schedule.stride, schedule.out_stride, schedule.pitch
-    order = schedule.chunks, schedule.by_points, schedule.ahead
-    return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.plan import Key
 from codegen.problem.cores import Core
 
 
@@ -18,7 +19,8 @@ class Schedule:
     that the sums over the channels are made of. A kernel longer than the transform's `taps` has `parts`, each as long
     as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. `pitch` are the
     numbers from one tile's transformed row to the next. `by_points`: a point's products for all filters come before the
-    next point's. `ahead`: while one block of weights is multiplied, the next one is fetched.
+    next point's. `ahead`: while one block of weights is multiplied, the next one is fetched. The lines of y are fetched
+    `written` tiles before they are; 0: they are not.
     """
 
     transform: str
@@ -34,11 +36,21 @@ class Schedule:
     chunks: int = 1
     by_points: bool = False
     ahead: bool = False
+    written: int = 0
 
     @property
     def width(self) -> int:
         """Numbers in a row of the widest panel."""
         return max(panel.width for panel in self.panels)
+
+
+def key(schedule: Schedule) -> Key:
+    """All of the schedule."""
+    tiles = schedule.tiles, schedule.rows, tuple(panel.key for panel in schedule.panels), schedule.lanes
+    places = schedule.stride, schedule.out_stride, schedule.pitch
+    order = schedule.chunks, schedule.by_points, schedule.ahead
+    written = (schedule.written,) if schedule.written else ()
+    return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order, *written
 
 
 def register_tiles(schedule: Schedule, free: bool) -> tuple[tuple[int, int], ...]:

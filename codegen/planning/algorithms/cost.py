@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import gcd
 
+from codegen.planning.ask import Ask
+from codegen.planning.cost import counts_bytes
 from codegen.problem.cores import Core, by_size
 from codegen.problem.problem import Problem
 from codegen.problem.targets import Target
@@ -28,6 +30,17 @@ def steps_told(problem: Problem, likely: int | None = None) -> int:
 def outs_told(problem: Problem, likely: int | None = None) -> int:
     """The output steps of `steps_told`."""
     return problem.out_steps(steps_told(problem, likely))
+
+
+def outputs_are_far(problem: Problem, ask: Ask) -> bool:
+    """Whether the outputs of a sample do not stay in the second-level cache."""
+    size = outs_told(problem, ask.likely) * problem.filters * problem.item_bytes
+    return size > ask.target.core.memory.outer
+
+
+def fetches_outputs(problem: Problem, ask: Ask) -> bool:
+    """Whether the lines of y that a tile writes are fetched beforehand: those of a far one, in code made for speed."""
+    return outputs_are_far(problem, ask) and ask.target.vector_bytes > 0 and not counts_bytes(ask.objective)
 
 
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:

@@ -12,10 +12,9 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
 from codegen.planning.ask import Ask
-from codegen.planning.cost import Cost, counts_bytes
+from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.cores import Core
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
@@ -123,28 +122,22 @@ def _plan(
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = tiling.interior(problem, steps) if steps is not None else None
-    far = _is_far(problem, ask)
-    ahead = far and target.vector_bytes > 0 and not counts_bytes(ask.objective)
-    schedule = Schedule(tuple(blocks), form, peeled, inside, _chunk(problem, target.core, far), ahead=ahead)
+    chunk, ahead = _chunk(problem, ask), cost.fetches_outputs(problem, ask)
+    schedule = Schedule(tuple(blocks), form, peeled, inside, chunk, ahead=ahead)
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
 
 
-def _is_far(problem: ConvProblem, ask: Ask) -> bool:
-    """Whether the outputs of a sample do not stay in the second-level cache."""
-    size = cost.outs_told(problem, ask.likely) * problem.filters * problem.item_bytes
-    return size > ask.target.core.memory.outer
-
-
-def _chunk(problem: ConvProblem, core: Core, far: bool) -> int:
+def _chunk(problem: ConvProblem, ask: Ask) -> int:
     """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near.
 
-    Where y is `far`, one tile, so that whole rows of y are written one after the other.
+    Where y is far, one tile, so that whole rows of y are written one after the other.
     """
+    core = ask.target.core
     (least, most), near = core.rooms.steps, core.memory.near
     row_bytes = problem.stride * problem.channels * problem.item_bytes
     weights = problem.terms * problem.filters * problem.item_bytes
-    if far and weights <= core.rooms.input:
+    if weights <= core.rooms.input and cost.outputs_are_far(problem, ask):
         return 1
     if weights <= near:
         return max(1, min(most, near // (row_bytes + problem.filters * problem.item_bytes)))
@@ -210,7 +203,7 @@ def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
         )
         return max(products, cost.fed_cycles(core, problem.terms * wide, size, wide, problem.item_bytes))
 
-    run = core.memory.store_run if _is_far(problem, ask) else 0.0
+    run = core.memory.store_run if cost.outputs_are_far(problem, ask) else 0.0
     return sum(
         count * (core.setup.tile + problem.terms * step(size) + run * size) for count, size in tiling.split(outs, rows)
     )

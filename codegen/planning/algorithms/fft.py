@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
-from codegen.planning.algorithms.bilinear import describe, key, pack, packed_numbers, transformed, turns
-from codegen.planning.algorithms.bilinear_schedule import Schedule
+from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers, transformed, turns
+from codegen.planning.algorithms.bilinear_schedule import Schedule, key
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.fourier import fourier
 
