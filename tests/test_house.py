@@ -89,6 +89,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "TURNED": "of its code",
         "MOVED": "of its code",
         "PRODUCTS": "of its code",
+        "TOGETHER": "a share of a core's",
         "LOOP": "of its code",
     },
     "algorithms.relayout": {"HALO": "a share of samples"},

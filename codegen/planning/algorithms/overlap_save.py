@@ -34,6 +34,7 @@ MOST_PARTS = 64
 MOST_SUMMED = 4  # channels of a group, times the stride's phases, and filters of a group
 TURNED, MOVED = 4, 4  # statements to turn a complex number between the levels; to load and to store one
 PRODUCTS, LOOP = 14, 16  # statements for two bins' products of a vector, loads counted; beside them for each two bins
+TOGETHER = 0.2  # of what the first access to a page takes, for each of several pages at the same time
 MOST_WORKSPACE = 8  # times what the second-level cache holds
 
 
@@ -121,9 +122,11 @@ def _pages(core: Core, problem: ConvProblem, schedule: Schedule, outs: int) -> f
 
     None where rows are no longer than a vector or all of them are near.
     """
-    size = outs * (problem.stride * problem.channels + problem.filters) * problem.item_bytes
+    rows = (outs * problem.stride, problem.channels * problem.item_bytes), (outs, problem.filters * problem.item_bytes)
+    size = sum(count * row for count, row in rows)
     far = schedule.chunks > 1 and problem.channels_last and size > core.memory.outer
-    return core.setup.page * size / core.memory.page if far else 0.0
+    pages = sum(count * min(row / core.memory.page, TOGETHER) for count, row in rows)
+    return core.setup.page * pages if far else 0.0
 
 
 def _statements(schedule: Schedule) -> tuple[int, int]:
