@@ -14,7 +14,8 @@ Table = Literal["python", "c"]
 TABLES: tuple[Table, ...] = ("python", "c")
 OURS = "gen-conv"
 TOLD = "gen-conv, length given"  # of a free layer, our own kernel that is told the length
-OWN = (OURS, TOLD)
+EXACT = "gen-conv, exact"  # in a table of training, our own step by direct sums alone
+OWN = (OURS, TOLD, EXACT)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table as Grid
 
-from codegen.bench.results import OURS, TOLD, Report, Row, Table
+from codegen.bench.results import OWN, Report, Row, Table
 
 TITLES: dict[Table, str] = {"python": "from Python", "c": "from C"}
 PLAIN_WIDTH = 140  # where no terminal says how wide it is
@@ -29,7 +29,7 @@ def text(report: Report, *, width: int | None, colour: bool) -> str:
 def _grid(report: Report, rows: list[Row], title: str) -> Grid:
     peers = [name for name in report.versions if any(name in row.entries or name in row.absent for row in rows)]
     free = any(row.freedom is not None for row in rows)
-    own = (OURS, TOLD) if free else (OURS,)
+    own = [name for name in OWN if any(name in row.entries for row in rows)]
     grid = Grid(title=f"{title}: least µs a call, {report.target}, {report.rounds} rounds", title_justify="left")
     for heading in ("", "layer"):
         grid.add_column(heading, no_wrap=True)

@@ -12,6 +12,7 @@ import pytest
 import codegen
 from codegen.bench import backward as bench
 from codegen.bench import case as cases
+from codegen.bench import training
 from codegen.bench.contest import Settings
 from codegen.bench.peers import pytorch
 from codegen.functions import activations
@@ -358,3 +359,25 @@ def test_the_bench_of_gradients_needs_torch_and_holds_ours_to_the_definition(mon
     monkeypatch.setattr(pytorch, "version", lambda: (_ for _ in ()).throw(ImportError))
     with pytest.raises(codegen.UsageError, match="--backward is a comparison with PyTorch: pip install torch"):
         bench.run([case], Settings())
+
+
+def test_the_bench_of_training_needs_torch_and_holds_ours_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    (case,) = cases.cases(["Q"])
+    dy = np.random.default_rng(0).standard_normal(case.out_shape, np.float32)
+    exact = training._exact(case, dy)
+    ours = training._ours(case, dy, How(accuracy="exact"))
+    ours.loop(3)
+    assert training._error(exact, ours) < 1e-4  # of one step, after others
+    exact[1][0] += 10
+    assert training._error(exact, ours) > 0.1
+    monkeypatch.setattr(pytorch, "version", lambda: (_ for _ in ()).throw(ImportError))
+    with pytest.raises(codegen.UsageError, match="--training is a comparison with PyTorch: pip install torch"):
+        training.run([case], Settings())
+
+
+def test_training_is_timed_at_the_layers_that_people_train() -> None:
+    found = {one.label: one for one in training.shapes()}
+    assert list(found) == [f"train{n}_k{k}" for k in (3, 16) for n in (64, 128, 256)] + list("AEHLNS")
+    assert {found[name].batch for name in found if name.startswith("train")} == {4}
+    assert (found["S"].batch, found["A"].batch) == (32, 1)
+    assert {found[name].steps for name in found if name.startswith("train")} == {256}

@@ -29,6 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backward", action="store_true", help="the gradients, beside PyTorch's own (default shapes: A E H L N S)"
     )
+    parser.add_argument(
+        "--training",
+        action="store_true",
+        help="SGD steps, beside PyTorch's (default: training.conv and A E H L N S)",
+    )
     parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
     parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
     parser.add_argument(
@@ -44,6 +49,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.of_accuracy(parser, default="fast")
     planning.of_objective(parser)
     planning.of_rigor(parser)
+    _of_lengths(parser)
+    parser.add_argument("--json", metavar="FILE", help="write the results as JSON too")
+    parser.add_argument("--picture", metavar="FILE", help="write an SVG of bars and a roofline too")
+
+
+def _of_lengths(parser: argparse.ArgumentParser) -> None:
+    """What the layers are timed on."""
     parser.add_argument("--batch", type=_count, metavar="N", help="samples a call (default: 1, for S 32)")
     parser.add_argument(
         "--data-format", choices=("channels_last", "channels_first"), help="turn every layer to this order of axes"
@@ -55,8 +67,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--free", action="store_true", help="our layers are not told their length (default: the layers of free.conv)"
     )
     parser.add_argument("--cold", action="store_true", help="empty the caches before each call")
-    parser.add_argument("--json", metavar="FILE", help="write the results as JSON too")
-    parser.add_argument("--picture", metavar="FILE", help="write an SVG of bars and a roofline too")
 
 
 def _count(text: str) -> int:
@@ -74,16 +84,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     _hold_places(options)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)  # read by the peers' own thread pools as they are loaded
-    from codegen.bench import backward, case, contest
+    from codegen.bench import backward, case, contest, training
 
     settings = _settings(options)
     shapes = options.shapes or (backward.TRAINING if options.backward else ())
     if options.free and not options.shapes:
         cases = list(case.free_lengths(options.data_format))
+    elif options.training and not options.shapes:
+        cases = list(training.shapes(options.data_format, options.batch))
     else:
         sizes: dict[str, Any] = {"data_format": options.data_format, "batch": options.batch, "steps": options.steps}
         cases = list(case.cases(shapes, **sizes, free=options.free))
-    run_all = backward.run if options.backward else contest.run
+    run_all = backward.run if options.backward else training.run if options.training else contest.run
     report = run_all(cases, settings, lambda row: _tell(row, terminal))
     from codegen.bench import table
 
@@ -101,10 +113,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     target = target_named(options.target)
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
-    if options.backward and (options.threads > 1 or options.tables == "c"):
-        raise UsageError("--backward is of one thread, from Python: leave --threads and --from out")
-    if options.backward and (options.free or options.cold):
-        raise UsageError("--backward has its own lengths and warm caches: leave --free and --cold out")
+    if options.backward and options.training:
+        raise UsageError("--training times all of a step, --backward its gradients: leave one out")
+    step = "--backward" if options.backward else "--training" if options.training else ""
+    if step and (options.threads > 1 or options.tables == "c"):
+        raise UsageError(f"{step} is of one thread, from Python: leave --threads and --from out")
+    if step and (options.free or options.cold):
+        raise UsageError(f"{step} has its own lengths and warm caches: leave --free and --cold out")
     if options.threads > 1:
         if options.tables == "c":
             raise UsageError("--from c is of one thread: its loop calls one kernel after another")
