@@ -24,7 +24,7 @@ from codegen.emission.microkernel import (
 from codegen.emission.tile_walk import walk
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.planning.algorithms.bilinear_schedule import Schedule, register_tiles
+from codegen.planning.algorithms.bilinear_schedule import Schedule, tiles_that_run
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform, named
 from codegen.planning.transforms.expressions import Code
@@ -104,7 +104,7 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
         some = f", {last - first}" if schedule.chunks > 1 else ""
         if free and first:
             calls.append("i = 0;")
-        for count, size in register_tiles(schedule, free):
+        for count, size in tiles_that_run(schedule, plan.problem):
             gemm = _gemm(plan, name, size, more=first > 0)
             if gemm not in gemms:
                 gemms.append(gemm)

@@ -12,7 +12,7 @@ from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import chunk_loop, index, offset
 from codegen.emission.writer import Writer
-from codegen.planning.algorithms.separable import Schedule, between, comes_in_chunks, is_padded, room
+from codegen.planning.algorithms.separable import Schedule, between, chunks_are_alike, comes_in_chunks, is_padded, room
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Chain
 
@@ -40,11 +40,11 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     step = (0 if schedule.whole else p.filters, "from")
     names, out = [buffer.name for buffer in buffers], offset("y", step)
     kernels, operands = weight_names(plan, name), handed(plan, name, str, lambda one: offset(one, step))
-    calls = []
+    alike, calls = schedule.whole or chunks_are_alike(p, schedule), []
     for i, (function, part) in enumerate(zip(inner_names(plan, name, p.names), plan.parts, strict=True)):
         x = names[i - 1] if i else "x" if schedule.whole else "in"
         given = kernels[i], *(operands if i == len(names) else ())
-        counted = [] if schedule.whole else ["now" if i else "count"]
+        counted = [] if alike else ["now" if i else "count"]
         arguments = [x, *counted, *given, [*names, out][i], *[spare] * part.has_workspace]
         calls.append(f"{function}({', '.join(arguments)});")
     return {
@@ -58,7 +58,9 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
         "chunk_loop": [chunk_loop(plan)] * (plan.sliced or not schedule.whole),
         "at": f"{times(p.stride, 'from')} - left" if is_padded(p) else times(p.stride, "from"),
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
+        "alike": alike,
         "count": index((p.stride, "now"), p.reach - p.stride),
+        "counted": str(schedule.samples) if alike else "count",
         "calls": tuple(calls),
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from codegen.emission.render import GeneratedSource
+from codegen.machine.self_test_outputs import turns
 from codegen.planning.plan import KernelPlan
 from codegen.problem.targets import TARGETS
 from tests.fuzz import review
@@ -128,11 +129,15 @@ def test_every_function_runs(target: str, need: Callable[..., Any], tmp_path: Pa
 
 
 def lengths(kernel: Kernel) -> list[int]:
-    """Of a free layer: all short lengths, and some whose last chunk is short or nearly whole."""
+    """Of a free layer: all short lengths, some whose last chunk is short or nearly whole, a few turns of its loops."""
     if not kernel.layer.free:
         return []
-    outs = getattr(kernel.source.plan.schedule, "outs", 0) * kernel.source.plan.problem.stride
-    return [*range(1, 60), 1500, 4000, *range(max(1, outs - 24), outs + 12)]
+    plan = kernel.source.plan
+    p, outs = plan.problem, getattr(plan.schedule, "outs", 0) * plan.problem.stride
+    some = {(i * turn + more) * p.stride for turn in turns(plan) for i in range(1, 6) for more in (0, 1)}
+    less = p.out_steps(1000) * p.stride - 1000  # that padding makes of so many steps, or the kernel takes
+    loops = (max(1, steps - less) for steps in some if 60 < steps < 5000)
+    return [*range(1, 60), 1500, 4000, *range(max(1, outs - 24), outs + 12), *loops]
 
 
 def replace_pack(kernel: Kernel) -> GeneratedSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from codegen.emission.render import render
 from codegen.machine import loader
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import relayout, signal_as_channels, winograd
-from codegen.planning.algorithms.bilinear_schedule import Schedule, register_tiles
+from codegen.planning.algorithms.bilinear import tiles_of
+from codegen.planning.algorithms.bilinear_schedule import Schedule, register_tiles, tiles_that_run
 from codegen.planning.ask import Ask
 from codegen.planning.plan import AnyAlgorithm, KernelPlan, Request
 from codegen.problem import reference
@@ -57,6 +59,23 @@ def test_the_register_tiles_of_a_free_length_cover_any_number_of_tiles() -> None
         assert [rows for _, rows in found] == [14, 7, 4, 2, 1]
         assert sum(count * rows for count, rows in found) == tiles
         assert all(count <= 1 for count, _ in found[1:])
+
+
+def test_register_tiles_that_no_length_has_are_left_out() -> None:
+    plan = first_plan(winograd.ALGORITHM, replace(SAME, filters=64))
+    assert isinstance(plan.schedule, Schedule)
+    seen = set()
+    for dilation, pad, tiles in product((1, 2, 3, 8, 13), (0, 5, 40), (3, 12, 26, 31)):
+        p, schedule = replace(SAME, dilation=dilation, pad_left=pad), replace(plan.schedule, tiles=tiles, rows=7)
+        taken = set()
+        for steps in range(1, 5000):
+            left = tiles_of(p, 4, p.out_steps(steps)) % tiles or tiles
+            for rows in (7, 4, 2, 1):
+                taken |= {rows} if left >= rows else set()
+                left %= rows
+        assert {rows for _, rows in tiles_that_run(schedule, p)} == taken, (p, tiles)
+        seen.add(len(taken))
+    assert seen == {2, 3, 4}
 
 
 def test_an_estimate_of_a_free_length_follows_the_length() -> None:

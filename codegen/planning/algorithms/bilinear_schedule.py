@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import gcd
 
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.plan import Key
+from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
 
 
@@ -65,6 +68,33 @@ def register_tiles(schedule: Schedule, free: bool) -> tuple[tuple[int, int], ...
         found.append((left // rows, rows))
         left, rows = left % rows, -(-rows // 2)
     return (*found, (left, 1))
+
+
+def tiles_that_run(schedule: Schedule, problem: ConvProblem) -> tuple[tuple[int, int], ...]:
+    """Those of the `register_tiles` that some input takes: with dilation few numbers of tiles occur."""
+    free = problem.steps is None
+    found = register_tiles(schedule, free)
+    if not free:
+        return found
+    taken = set[int]()
+    for left in _blocks(schedule, problem):
+        for _, rows in found:
+            taken |= {rows} if left >= rows else set()
+            left %= rows
+    return tuple(each for each in found if each[1] in taken)
+
+
+def _blocks(schedule: Schedule, problem: ConvProblem) -> Iterator[int]:
+    """The numbers of tiles that blocks of a free length have, some for all that differ by whole register tiles.
+
+    Phases have equally many tiles; as long as there are fewer outputs than phases, each output has one of its own.
+    """
+    tiles, apart = schedule.tiles, problem.dilation
+    multiple = gcd(apart, tiles)
+    yield from (multiple * i for i in range(1, min(tiles // multiple, schedule.rows) + 1))
+    for outs in range(max(1, problem.out_steps(1)), apart):
+        yield outs % tiles
+        yield min(outs, tiles)
 
 
 def odd_lines(numbers: int, core: Core) -> int:

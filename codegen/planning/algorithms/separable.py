@@ -110,10 +110,15 @@ def is_padded(p: Chain) -> bool:
     return bool(p.stages[0].pad_left or p.stages[0].pad_right)
 
 
+def chunks_are_alike(p: Chain, schedule: Schedule) -> bool:
+    """Whether the last chunk has as many outputs as the others, so that the stages know their length."""
+    return schedule.outs == 1 or (p.steps is not None and p.out_steps(p.steps) % schedule.outs == 0)
+
+
 def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
-    """The stages of a chunk: of any number of outputs, as the last one is shorter, and without padding."""
+    """The stages of a chunk, without padding: of any number of outputs where the last one is shorter."""
     if not schedule.whole:
-        return problem.inside(None).stages
+        return problem.inside(schedule.samples if chunks_are_alike(problem, schedule) else None).stages
     return (problem.in_layout(channels_last=True) if comes_in_chunks(problem) else problem).stages
 
 

@@ -49,7 +49,7 @@ def of_transform(plan: KernelPlan[bilinear_schedule.Schedule]) -> Pieces:
         moved = code.inputs + len(code.results)
         total += plain(lanes, loads=moved) + Pieces(sums=len(code.statements), pointers=moved / 2, offsets=2.0 * moved)
     vectors = len(panel.offsets)
-    for rows in {size for _, size in bilinear_schedule.register_tiles(schedule, p.steps is None)}:
+    for rows in {size for _, size in bilinear_schedule.tiles_that_run(schedule, p)}:
         for more in range(min(2, schedule.chunks)):
             cells = rows * vectors
             total += plain(panel.lanes, updates=cells * (2 + more), loads=vectors, broadcasts=rows)
