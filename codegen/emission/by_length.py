@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import Any
 
 from codegen.emission.ending import handed
 from codegen.emission.inner import inner_names
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
-from codegen.emission.writer import Writer
-from codegen.planning.algorithms.by_length import Schedule
+from codegen.emission.writer import Packing, PackingOf, PartPacking, Writer
+from codegen.planning.algorithms.by_length import Schedule, places
 from codegen.planning.plan import KernelPlan
 
-INNER = ("length",)  # what its inner functions compute, as their names end
+WORDS = {2: ("short", "long"), 3: ("short", "middle", "long"), 4: ("short", "middle", "long", "longest")}
+
+
+def words(plan: KernelPlan[Schedule]) -> tuple[str, ...]:
+    """The inputs that its inner functions serve, as their names end."""
+    return WORDS[len(plan.parts)]
 
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, (kernel,) = plan.schedule, weight_names(plan, name)[:1]
-    places = list(accumulate((part.packed_numbers for part in plan.parts), initial=0))
-    names = inner_names(plan, name, INNER)
+    at, names = places(plan), inner_names(plan, name, words(plan))
     sliced = ["slice", "slices"] * plan.sliced
     calls = []
     for i in schedule.turn:
         operands, spare = handed(plan, name, str, str), ["workspace"] * plan.parts[i].has_workspace
-        given = ["x", "steps", offset(kernel, places[i]), *operands, "y", *spare, *sliced]
+        given = ["x", "steps", offset(kernel, at[i]), *operands, "y", *spare, *sliced]
         calls.append(f"{names[i]}{'_slice' * plan.sliced}({', '.join(given)});")
     heads = [f"{'else ' * (i > 0)}if (steps < {limit})" for i, limit in enumerate(schedule.limits)]
     branches = [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]
     return {"branches": branches}
 
 
-WRITER = Writer(template="by_length.c.j2", view=view, inner=INNER, slices_inner=True)
+def packing(plan: KernelPlan[Schedule], inner: PackingOf) -> Packing | None:
+    """Each part's packing in its place, those that lie alike once; None where C cannot pack one."""
+    at, found = places(plan), list[PartPacking]()
+    for i, (word, part) in enumerate(zip(words(plan), plan.parts, strict=True)):
+        how = inner(part)
+        if how is None:
+            return None
+        if at[i] not in at[:i]:
+            found.append(PartPacking(word, part, at[i], how))
+    return Packing((), parts=tuple(found))
+
+
+WRITER = Writer(template="by_length.c.j2", view=view, inner=words, packing=packing, slices_inner=True)

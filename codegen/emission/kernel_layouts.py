@@ -34,7 +34,7 @@ def by_parts(plan: KernelPlan[upsampled.Schedule], inner: PackingOf) -> Packing 
     schedule, moves = plan.schedule, list[Move]()
     for part, i in zip(schedule.rows.parts, schedule.inners, strict=True):
         found = inner(plan.parts[i]) if i is not None else Packing(())
-        if found is None or found.points or found.tap_step or found.groups:
+        if found is None or found.points or found.parts or found.tap_step or found.groups:
             return None
         looked_up = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, {{place}})"
         moves += [replace(move, reads=looked_up) for move in found.moves]

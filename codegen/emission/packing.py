@@ -50,7 +50,7 @@ def packs(plan: KernelPlan) -> tuple[Pack, ...]:
 def transforms(plan: KernelPlan) -> bool:
     """Whether a function in C makes points of the taps of the plan's one kernel: more work than to move numbers."""
     found = packs(plan) if plan.weights == "packed" else ()
-    return len(found) == 1 and found[0].packing.points is not None
+    return len(found) == 1 and found[0].packing.transforms
 
 
 def function(pack: Pack, name: str) -> CFunction:

@@ -40,12 +40,12 @@ WRITERS: dict[str, Writer[Any, Any]] = {
     "fft": bilinear.WRITER,
     "overlap_save": overlap_save.WRITER,
     "signal_as_channels": signal_as_channels.WRITER,
-    "by_length": by_length.WRITER,
     "relayout": relayout.WRITER,
     "strides_as_channels": strides_as_channels.WRITER,
     "upsampled": upsampled.WRITER,
     "separable": separable.WRITER,
     "row_activation": row_activation.WRITER,
+    "by_length": by_length.WRITER,
     "rolled": rolled.WRITER,
 }
 

@@ -15,6 +15,7 @@ from codegen.emission.heads import Head, templates, values
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, kernels, meanings, out_steps, sliced, stored, whole
 from codegen.emission.macros import Macro, Meaning, macros
+from codegen.emission.microkernel import offset
 from codegen.emission.packing import Pack, function, numbered, packs
 from codegen.errors import PlanError
 from codegen.planning.plan import AnyPlan, KernelPlan
@@ -178,20 +179,26 @@ def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collecti
     return macros(name, meanings(plan) | told, beside)
 
 
-def _pack(pack: Pack, context: dict[str, Any]) -> str:
-    """The text of one pack function."""
+def _pack(pack: Pack, context: dict[str, Any], linkage: str = "") -> str:
+    """The text of one pack function; those of its parts, static ones, come first."""
+    texts, calls = [], []
+    for part in pack.packing.parts:
+        one, name = Pack("pack", "", part.plan, part.packing), CText(f"{context['name']}_{part.word}")
+        texts.append(_pack(one, context | {"name": name}, "static"))
+        calls.append(f"{function(one, name).call('kernel', offset('packed', part.at))};")
     looked_up = numbered(pack.plan.problem, pack.packing)
     points = pack.packing.points
     more = {
-        "function": function(pack, context["name"]),
+        "function": replace(function(pack, context["name"]), linkage=linkage),
         "packing": pack.packing,
+        "part_calls": written(calls),
         "points": points,
         "call": points.call.text(f"{context['name']}_points") if points else None,
         "depth": 2 if pack.packing.groups else 1,
         "number_lines": written(looked_up[:-1]),
         "number_last": written("".join(looked_up[-1:])),
     }
-    return templates().get_template("pack.c.j2").render(context | more).strip("\n")
+    return "\n\n".join((*texts, templates().get_template("pack.c.j2").render(context | more).strip("\n")))
 
 
 def jit_text(source: GeneratedSource) -> str:

@@ -29,7 +29,8 @@ class Move:
 
 @dataclass(frozen=True)
 class Packing:
-    """`moves` follow each other, for each of `groups` if any; or `points` are made of the taps.
+    """`moves` follow each other, for each of `groups` if any; or `points` are made of the taps; or each of `parts` is
+    packed in its place.
 
     With a `tap_step` the parts of a kernel are packed, whose taps lie so far apart.
     """
@@ -38,6 +39,22 @@ class Packing:
     points: Points | None = None
     tap_step: int | None = None
     groups: int = 0
+    parts: tuple[PartPacking, ...] = ()
+
+    @property
+    def transforms(self) -> bool:
+        """Whether points are made of taps, here or in a part."""
+        return self.points is not None or any(part.packing.transforms for part in self.parts)
+
+
+@dataclass(frozen=True)
+class PartPacking:
+    """How the kernel is packed for `plan`, from number `at` on, by a function whose name begins with `word`."""
+
+    word: str
+    plan: AnyPlan
+    at: int
+    packing: Packing
 
 
 PackingOf = Callable[[AnyPlan], Packing | None]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.machine.self_test_outputs import marks, turns
+from codegen.machine.self_test_outputs import lengths, marks, turns
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.error_bounds import is_transform
 from codegen.planning.plan import KernelPlan
@@ -216,7 +216,7 @@ def _lengths(plan: KernelPlan) -> list[int]:
     found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
     if any(stage.centred for stage in p.stages):
         found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES))]
-    found += [steps + more for steps in plan.algorithm.lengths(plan.schedule) for more in (-1, 0)]
+    found += [steps + more for steps in lengths(plan) for more in (-1, 0)]
     for outs in (2 * turn + 3 * tile + 1, turn + tile + 1):
         if _affordable(p, _with_all_taps(p, outs)):
             found.append(_with_all_taps(p, outs))

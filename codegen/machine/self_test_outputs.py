@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen.planning.plan import KernelPlan
 
-__all__ = ["marks", "turns"]
+__all__ = ["lengths", "marks", "turns"]
 
 
 def turns(plan: KernelPlan) -> tuple[int, ...]:
@@ -12,6 +12,11 @@ def turns(plan: KernelPlan) -> tuple[int, ...]:
     own, inner = plan.algorithm.turns(plan.schedule), {each for part in plan.parts for each in turns(part)}
     wide = _a_row(plan)
     return tuple(sorted({*own, *(each * wide for each in inner)}))
+
+
+def lengths(plan: KernelPlan) -> tuple[int, ...]:
+    """The input steps from which on the plan, or a part of it that is given the whole input, computes otherwise."""
+    return (*plan.algorithm.lengths(plan.schedule), *(each for part in plan.parts for each in lengths(part)))
 
 
 def marks(plan: KernelPlan, outs: int) -> list[int]:

@@ -93,6 +93,10 @@ class Transformed:
     parts: int
     chunks: int
 
+    @property
+    def key(self) -> Key:
+        return self.transform.name, self.transform.taps, self.parts, self.chunks
+
 
 @dataclass(frozen=True, repr=False)
 class Algorithm(Generic[S, P]):
@@ -105,6 +109,8 @@ class Algorithm(Generic[S, P]):
     `best_of_each` for the plans of the other one. `describe`, `pack` and `packed_numbers` are the plan's, see there.
     `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a
     field or a class gets another name.
+    `layout(schedule)` is what of it decides how the kernel is packed, `order(plan)` what decides the order of its sums,
+    where these are not all.
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
     plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise.
@@ -122,10 +128,13 @@ class Algorithm(Generic[S, P]):
     segments: Callable[[S], tuple[int, ...]] = _nothing
     inner_outputs: Callable[[S], int] = _one
     lengths: Callable[[S], tuple[int, ...]] = _nothing
+    layout: Callable[[S], Key] | None = None
+    order: Callable[[KernelPlan[S, P]], Key] | None = None
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps
     serves_outputs: bool = False  # stages that read a number for each output
+    over_lengths: bool = False  # weighs several lengths, so that its plans come before those that are told for one
     serves_rows: bool = False  # activations of all filters of an output step together
 
     def __repr__(self) -> str:
@@ -211,9 +220,28 @@ class KernelPlan(Generic[S, P]):
         return prod(p.kernel_shape) * self.kernel_format.bytes + p.epilogue_numbers * p.item_bytes
 
     @property
+    def layout(self) -> Key:
+        """How the kernel is packed: plans of one problem that have the same layout pack it alike."""
+        how = self.algorithm.layout or self.algorithm.key
+        return (self.algorithm.name, how(self.schedule), *(part.layout for part in self.parts))
+
+    @property
     def innermost(self) -> frozenset[AnyAlgorithm]:
         """The algorithms that do the sums."""
         return frozenset().union(*(part.innermost for part in self.parts)) or frozenset((self.algorithm,))
+
+    @property
+    def order(self) -> Key:
+        """What decides the bits of an output: plans of one problem that have the same order make the same ones."""
+        if self.algorithm.order:
+            return self.algorithm.order(self)
+        return (self.algorithm.name, self.algorithm.key(self.schedule), *(part.order for part in self.parts))
+
+    @property
+    def transforms(self) -> tuple[Key, ...]:
+        """What the sums go through, here and in the parts."""
+        of = self.algorithm.transformed
+        return (*((of(self.schedule).key,) if of else ()), *(key for part in self.parts for key in part.transforms))
 
     @property
     def way(self) -> tuple[AnyAlgorithm, frozenset[AnyAlgorithm]]:

@@ -45,7 +45,7 @@ def survey(request: AnyRequest) -> Survey:
     refused: list[tuple[str, str]] = []
     for algorithm in ALGORITHMS.values():
         reason = why_not(algorithm, request)
-        offered = [] if reason else _stored(algorithm.candidates(request, best_of_each), request.ask)
+        offered = [] if reason else _stored(_offered(algorithm, request), request.ask)
         plans = _of_bounded_tables(offered, request)
         found += plans
         if not plans:
@@ -54,8 +54,9 @@ def survey(request: AnyRequest) -> Survey:
         raise PlanError("no algorithm serves this layer: " + "; ".join(f"{name}: {why}" for name, why in refused))
     if counts_bytes(request.ask.objective) or _limits(request.ask) != Limits():
         found = [estimate.told(plan) for plan in found]
-    ordered = Survey(tuple(sorted(found, key=lambda plan: plan.cost.weighed(request.ask.objective))), tuple(refused))
-    return _within(ordered, request.ask)
+    cheapest = sorted(found, key=lambda plan: plan.cost.weighed(request.ask.objective))
+    ordered = sorted(cheapest, key=lambda plan: not plan.algorithm.over_lengths)
+    return _within(Survey(tuple(ordered), tuple(refused)), request.ask)
 
 
 def _within(known: Survey, ask: Ask) -> Survey:
@@ -101,18 +102,29 @@ def _none(algorithm: AnyAlgorithm, request: AnyRequest, offered: bool) -> str:
         return f"the const table of its packed kernel would hold more than {MOST_TABLE:,} numbers"
     if algorithm.transformed:
         return f"none of its plans keeps to the roundings of `{request.accuracy}`"
+    if algorithm.over_lengths:
+        return "one plan is good at all lengths"
     return "no algorithm serves what it rewrites the layer to"
 
 
-def best_of_each(request: AnyRequest) -> list[AnyPlan]:
-    """The cheapest plan of each `way`, cheapest first; none where no algorithm serves the request."""
-    best: dict[tuple[AnyAlgorithm, frozenset[AnyAlgorithm]], AnyPlan] = {}
+def _offered(algorithm: AnyAlgorithm, request: AnyRequest) -> list[AnyPlan]:
+    """The candidates of an algorithm; one that weighs lengths sees all plans of each."""
+    return algorithm.candidates(request, every if algorithm.over_lengths else best_of_each)
+
+
+def every(request: AnyRequest) -> list[AnyPlan]:
+    """All plans, cheapest first; none where no algorithm serves the request."""
     try:
-        found = survey(request).found
+        return list(survey(request).found)
     except PlanError:
         return []
-    for plan in found:
-        best.setdefault(plan.way, plan)
+
+
+def best_of_each(request: AnyRequest) -> list[AnyPlan]:
+    """The cheapest plan of each `way` by each transform, cheapest first; none where no algorithm serves the request."""
+    best: dict[tuple[object, object], AnyPlan] = {}
+    for plan in every(request):
+        best.setdefault((plan.way, plan.transforms), plan)
     return list(best.values())
 
 

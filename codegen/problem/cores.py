@@ -62,7 +62,8 @@ class Setup:
     Of a register `tile` (bias, branch) and of each `accumulator` that starts and is stored; of an output at a `border`
     (which taps it has); of a call of a `transform`, and of a `row` of its tile (where it lies); of each `run` that is
     copied; of the first access to a `page`, until what lies in order there is fetched ahead. `tap` and `divided_tap`
-    are what it takes to find out whether a tap lies inside the input, and whether on a step or on a zero between two.
+    are what it takes to find out whether a tap lies inside the input, and whether on a step or on a zero between two. A
+    `call` of a kernel from outside: what is little beside it is not felt.
     """
 
     tile: float
@@ -74,6 +75,7 @@ class Setup:
     page: float
     tap: float
     divided_tap: float
+    call: float
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,9 @@ X86 = Core(
         statements=1.1,
         row_pass=14.0,
     ),
-    setup=Setup(tile=12, accumulator=2, border=20, transform=400, row=1.2, run=4, page=500, tap=3, divided_tap=12),
+    setup=Setup(
+        tile=12, accumulator=2, border=20, transform=400, row=1.2, run=4, page=500, tap=3, divided_tap=12, call=1000
+    ),
     moves=Moves(copied=0.3, in_order=0.5, alone=1.6, transposed=0.38, gathered=0.6, split=0.35, scattered=0.65),
     memory=Memory(
         levels=((24 * KIB, 0.0), (200 * KIB, 0.01), (MIB, 0.025), (8 * MIB, 0.05), (inf, 0.2)),

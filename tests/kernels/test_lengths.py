@@ -12,7 +12,7 @@ import pytest
 from codegen.emission.render import render
 from codegen.machine import loader
 from codegen.planning import error_bounds, planner
-from codegen.planning.algorithms import relayout, signal_as_channels, winograd
+from codegen.planning.algorithms import by_length, relayout, signal_as_channels, winograd
 from codegen.planning.algorithms.bilinear import tiles_of
 from codegen.planning.algorithms.bilinear_schedule import Schedule, register_tiles, tiles_that_run
 from codegen.planning.ask import Ask
@@ -83,3 +83,109 @@ def test_an_estimate_of_a_free_length_follows_the_length() -> None:
     costs = [winograd.ALGORITHM.candidates(asked.likely(n), planner.best_of_each)[0].cost.cycles for n in (1, 64, 4096)]
     assert costs[0] < costs[1] / 4
     assert 30 * costs[1] < costs[2] < 70 * costs[1]
+
+
+BY_LENGTH = {
+    "direct, then a transform": replace(SAME, channels=32, filters=32),
+    "channels_first": replace(SAME, channels=32, filters=32, channels_last=False),
+    "three parts": ConvProblem(None, 32, 32, 16, pad_left=7, pad_right=8),
+    "one signal": ConvProblem(None, 1, 1, 300, pad_left=299),
+}
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("name", BY_LENGTH)
+def test_a_kernel_of_several_parts_is_right_on_both_sides_of_each_threshold(name: str) -> None:
+    """And in slices it gives the same bits, as the number of outputs alone tells which part serves."""
+    p = BY_LENGTH[name]
+    plan = planner.plan(p, Ask(native(), "packed", "fast"))
+    assert plan.algorithm.name == "by_length"
+    whole, sliced = (
+        loader.load(render(each, "some"), plan.target, threads)
+        for each, threads in ((plan, 1), (plan.asked(sliced=True), 2))
+    )
+    rng = np.random.default_rng(1)
+    weights, bias = rng.standard_normal(p.kernel_shape, np.float32), rng.standard_normal(p.filters, np.float32)
+    packed = whole.pack(weights)
+    assert len(packed) == plan.packed_numbers
+    limits = plan.schedule.limits
+    for steps in sorted({1, 2, *(limit + more for limit in limits for more in (-1, 0, 1)), 2 * limits[-1], 700}):
+        x = rng.standard_normal(p.in_shape(1, steps), np.float32)
+        y, other = (np.full(p.out_shape(1, steps), np.nan, np.float32) for _ in range(2))
+        whole.run(x, y, packed, bias)
+        sliced.run(x, other, packed, bias)
+        exact: Any = reference.convolve(p, x, weights, bias, dtype="float64")
+        assert (np.abs(y - exact) - error_bounds.bound(plan, "fast", x, weights, bias)).max() <= 0, steps
+        assert y.tobytes() == other.tobytes(), steps
+
+
+def test_thresholds_follow_the_estimates() -> None:
+    """Direct sums serve one output step, the transform of least products the longest inputs; few parts, all in use."""
+    for p in BY_LENGTH.values():
+        plan = planner.plan(p, Ask(TARGETS["avx512"], "packed", "fast"))
+        limits, parts = plan.schedule.limits, [plan.parts[i] for i in plan.schedule.turn]
+        assert 2 <= len(parts) == len(limits) + 1 <= by_length.MOST_PARTS
+        assert list(limits) == sorted(set(limits))
+        assert set(parts) == set(plan.parts)
+        assert not error_bounds.is_transform(parts[0])
+        assert error_bounds.is_transform(parts[-1])
+        asked = Request(p, parts[0].ask)
+        for outs, part in ((1, parts[0]), (16384, parts[-1])):
+            least = planner.every(asked.likely(by_length.steps_for(p, outs)))[0].cost.cycles
+            found = [
+                each.cost.cycles
+                for each in planner.every(asked.likely(by_length.steps_for(p, outs)))
+                if each.way == part.way
+            ]
+            assert found[0] < 1.3 * least
+
+
+def test_parts_that_pack_alike_share_their_weights() -> None:
+    p = BY_LENGTH["direct, then a transform"]
+    plan = planner.plan(p, Ask(TARGETS["avx512"], "packed", "fast"))
+    short, *_, long = plan.parts
+    twice = replace(plan, parts=(short, long, replace(short, cost=long.cost)))
+    assert by_length.places(twice) == (0, short.packed_numbers, 0)
+    assert twice.packed_numbers == short.packed_numbers + long.packed_numbers
+    kernel = np.arange(np.prod(p.kernel_shape), dtype=np.float32).reshape(p.kernel_shape)
+    packed = plan.pack(kernel)
+    for part, at in zip(plan.parts, by_length.places(plan), strict=True):
+        assert packed[at : at + part.packed_numbers].tobytes() == part.pack(kernel).tobytes()
+    unpacked = planner.plan(p, Ask(TARGETS["avx512"]))
+    assert all(part.weights == "argument" for part in unpacked.parts)
+
+
+@pytest.mark.compiles
+def test_exact_sums_have_one_order_at_all_lengths() -> None:
+    """The outputs that two lengths have in common have the same bits, whichever part serves."""
+    problems = (ConvProblem(None, 5, 24, 9, channels_last=False), ConvProblem(None, 40, 24, 7))
+    for p in problems:
+        plan = planner.plan(p, Ask(native(), "packed"))
+        assert len({part.order for part in plan.parts}) <= 1
+        kernel, rng = loader.load(render(plan, "some"), plan.target), np.random.default_rng(2)
+        packed = kernel.pack(rng.standard_normal(p.kernel_shape, np.float32))
+        x = rng.standard_normal(p.in_shape(1, 1500), np.float32)
+        rows = x if p.channels_last else x.swapaxes(1, 2)
+        made = []
+        for steps in (9, 10, 12, 17, 24, 40, 100, 400, 1500):
+            part = rows[:, :steps] if p.channels_last else rows[:, :steps].swapaxes(1, 2)
+            y = np.empty(p.out_shape(1, steps), np.float32)
+            kernel.run(np.ascontiguousarray(part), y, packed, np.zeros(p.filters, np.float32))
+            made.append(y if p.channels_last else y.swapaxes(1, 2))
+        assert all(one.tobytes() == made[-1][:, : one.shape[1]].tobytes() for one in made)
+
+
+def test_the_fewest_outputs_that_steps_make() -> None:
+    for p in (*BY_LENGTH.values(), ConvProblem(None, 1, 1, 7, stride=3, pad_left=2, pad_right=1)):
+        for outs in (1, 2, 5, 100):
+            steps = by_length.steps_for(p, outs)
+            assert p.out_steps(steps - 1) < outs <= p.out_steps(steps)
+
+
+def test_few_plans_that_lose_little_are_taken() -> None:
+    """Losses by length: one plan; another where it saves a tenth in all; one may serve twice; no more than four."""
+    assert by_length._ways(((0.0, 0.05, 0.0), (0.0, 0.0, 0.3))) == ((), (0,))
+    assert by_length._ways(((0.3, 0.0, 0.0), (0.0, 0.3, 0.4))) == ((1,), (1, 0))
+    assert by_length._ways(((0.0, 0.5, 0.0), (0.5, 0.0, 0.5))) == ((1, 2), (0, 1, 0))
+    apart = tuple(tuple(0.0 if i == j else 2.0 + abs(i - j) for j in range(6)) for i in range(6))
+    assert len(by_length._ways(apart)[1]) == by_length.MOST_PARTS

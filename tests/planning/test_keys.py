@@ -45,12 +45,12 @@ PROBLEMS = {
     "fft": replace(DENSE, kernel_size=40),
     "overlap_save": replace(DENSE, channels=2, filters=2, groups=2, kernel_size=40),
     "signal_as_channels": replace(DENSE, channels=1, filters=1, kernel_size=33),
-    "by_length": replace(DENSE, steps=None, channels=2, filters=2, groups=2, kernel_size=400),
     "relayout": FIRST,
     "strides_as_channels": replace(FIRST, channels=2, kernel_size=8, stride=4),
     "upsampled": replace(DENSE, up=2),
     "separable": chain.separable(DENSE, 2),
     "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
+    "by_length": replace(DENSE, steps=None),
     "rolled": DENSE,
 }
 

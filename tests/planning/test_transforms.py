@@ -224,7 +224,9 @@ def transforms(problem: ConvProblem) -> list[KernelPlan]:
     found: dict[tuple[str, object], KernelPlan] = {}
     for plan in planner.survey(Request(problem, Ask(target, "packed", "fast"))).found:
         if error_bounds.is_transform(plan):
-            found.setdefault((plan.algorithm.name, getattr((plan.inner or plan).schedule, "transform", None)), plan)
+            found.setdefault(
+                (plan.algorithm.name, getattr((plan.parts or (plan,))[0].schedule, "transform", None)), plan
+            )
     return list(found.values())
 
 
@@ -250,8 +252,8 @@ def test_every_transform_keeps_the_promise_of_fast(need: Callable[..., Any], tmp
         errors = [np.abs(outputs[at] - exact) for at in (number, number + len(plans))]
         assert (errors[0] <= error_bounds.bound(plan, "fast", *given[number])[0].ravel()).all(), plan
         ratio = error_bounds.rms(errors[0]) / error_bounds.rms(errors[1])
-        ratios[f"{plan.algorithm.name} {getattr((plan.inner or plan).schedule, 'transform', '')} {plan.problem}"] = (
-            ratio
-        )
+        ratios[
+            f"{plan.algorithm.name} {getattr((plan.parts or (plan,))[0].schedule, 'transform', '')} {plan.problem}"
+        ] = ratio
     loud = {name for name, ratio in ratios.items() if ratio > MOST_NOISE["fast"]}
     assert loud == set()

@@ -56,6 +56,12 @@ def key(schedule: Schedule) -> Key:
     return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order, *written
 
 
+def layout(schedule: Schedule) -> Key:
+    """The transform, the panels, and the order of these and of points."""
+    panels = tuple(panel.key for panel in schedule.panels)
+    return schedule.transform, schedule.taps, schedule.parts, panels, schedule.by_points
+
+
 def register_tiles(schedule: Schedule, free: bool) -> tuple[tuple[int, int], ...]:
     """The register tiles of a block: ((how many, rows of each), …), the largest first.
 

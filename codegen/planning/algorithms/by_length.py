@@ -1,33 +1,32 @@
-"""A free length by several plans: short, middle and long inputs each by the one that is good there, told by the steps.
+"""Two or three plans of a free length in one kernel: one for short inputs, others for longer ones.
 
-What answers an input depends on its length alone, so that it has the same bits on every call.
+No plan is good at all lengths: a transform pays for a tile of outputs where one is wanted, direct sums pay for every
+product of a long input. The estimates at several lengths say which plan serves from which number of steps on; that
+number alone decides, so that an input has the same bits in every call.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations, pairwise
-from math import isqrt
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from codegen.installed import forgetful
-from codegen.planning.algorithms import cost, depthwise, direct_filters, direct_steps, overlap_save, signal_as_channels
-from codegen.planning.cost import Cost
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
+from codegen.errors.counting import counted
+from codegen.planning.algorithms import cost
+from codegen.planning.cost import Cost, counts_bytes
+from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
 
-LENGTHS = (64, 256, 1024, 4096, 16384, 131072)  # outputs for which plans are compared
-MOST_PLANS = 4
-GOOD = 1.08  # times the best estimate of each length: fewer plans that keep within it are enough
-LOOKED_AT = 64  # outputs whose taps are counted
-LESS = 0.98  # of the best estimate at the length that a cost is told for, for what it gains at others
-ALGORITHMS: tuple[Algorithm, ...] = tuple(
-    room.ALGORITHM for room in (direct_filters, direct_steps, depthwise, signal_as_channels, overlap_save)
-)
+OUTPUTS = (1, 16, 64, 256, 1024, 16384, 131072)  # the lengths that are looked at, in output steps
+MOST_PARTS = 4
+WORTH = 0.1  # of a call at some length, or of several together: what a part more must save
+LITTLE = 0.03  # of a call: less than the estimates are good for
+ELSEWHERE = 1.03  # times the best of its way: what a plan counts at a length where another tile is the best one
+
+MANY = 1e30  # cycles, of a plan that is not offered at a length
 
 
 @dataclass(frozen=True)
@@ -38,126 +37,183 @@ class Schedule:
     turn: tuple[int, ...]
 
 
-Known = tuple[KernelPlan, dict[int, float]]
-"""A plan, and its estimates by the number of outputs."""
-
-
 def why_not(request: Request) -> str | None:
     """The reason why this algorithm cannot serve the request, None if it can."""
     if request.problem.steps is not None:
         return "the length is known"
-    reason = overlap_save.why_not(request)
-    if reason is not None:
-        return f"the plans of all lengths are much alike where `overlap_save` does not serve: {reason}"
-    if len(set(_taken(request))) < 2:
-        return "one plan is good at all lengths"
+    if request.ask.likely is not None:
+        return "the length is about known, and one plan is the best there"
+    if counts_bytes(request.ask.objective):
+        return "it has several kernels in one, and bytes are to be few"
     return None
 
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
-    """The one plan."""
-    problem, taken = request.problem, _taken(request)
-    parts = tuple(dict.fromkeys(taken))
-    limits, turn = [], [parts.index(taken[0])]
-    grid = _grid(request)
-    for before, after in pairwise(range(len(grid))):
-        if taken[before] != taken[after]:
-            limits.append(isqrt(_steps(problem, grid[before]) * _steps(problem, grid[after])))
-            turn.append(parts.index(taken[after]))
-    told = min(costs[max(1, _told(request))] for _, costs in _known(request))
-    total = Cost(LESS * told, workspace_bytes=max(part.workspace_bytes for part in parts))
-    return [KernelPlan(problem, request.ask, ALGORITHM, Schedule(tuple(limits), tuple(turn)), total, parts)]
+    """One plan, where two or three parts save enough; none otherwise."""
+    looked_at = [_Length(n, tuple(best_of_each(_likely(request, n)))) for n in OUTPUTS]  # all that it is handed
+    if not all(each.best for each in looked_at):
+        return []
+    usual = looked_at[_usual(request)].best[0]
+    if request.accuracy == "exact":  # an output has the same bits, however many there are
+        looked_at = [each.summing_as(usual) for each in looked_at]
+    distinct = [usual]
+    for plan in (each.best[0] for each in looked_at):
+        if not any(_same(plan, other) for other in distinct):
+            distinct.append(plan)
+    cuts, taken = _ways(tuple(tuple(each.lost(plan) for each in looked_at) for plan in distinct))
+    return [_plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))] if cuts else []
 
 
-@forgetful
-@lru_cache(maxsize=64)
-def _taken(request: Request) -> tuple[KernelPlan, ...]:
-    """The plan for each length of the grid: the best of the few that are together nearest to the best of all."""
-    known, grid = _known(request), _grid(request)
-    best = {outs: min(costs[outs] for _, costs in known) for outs in grid}
-    wanted = [one for one in known if any(one[1][outs] == best[outs] for outs in grid)]
-    some = [few for count in range(1, MOST_PLANS + 1) for few in combinations(wanted, count)]
+def _ways(lost: tuple[tuple[float, ...], ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Before which lengths another plan begins, and which plans: those that lose least, fewer where more save little.
 
-    def worst(few: tuple[Known, ...]) -> float:
-        return max(GOOD, *(min(costs[outs] for _, costs in few) / best[outs] for outs in grid))
-
-    few = min(some, key=worst)
-    return tuple(min(few, key=lambda one: one[1][outs])[0] for outs in grid)
-
-
-@forgetful
-@lru_cache(maxsize=64)
-def _known(request: Request) -> tuple[Known, ...]:
-    """The best plan of each algorithm at each length of the grid, each once, with its estimates for all of them."""
-    grid = _grid(request)
-    found: dict[str, Known] = {}
-    for algorithm in ALGORITHMS:
-        offered = {outs: _offered(algorithm, request, outs) for outs in grid}
-        for plans in offered.values():
-            for plan in plans[:1]:
-                found.setdefault(plan.key, (plan, {outs: _at(plan, outs, offered[outs]) for outs in grid}))
-    return tuple(found.values())
+    `lost` are each plan's losses by length; the first plan alone is the one to improve on.
+    """
+    count, best = len(lost[0]), _Ways(sum(lost[0]), (), (0,))
+    ways = {last: [_Ways(sum(one[:last]), (), (i,)) for i, one in enumerate(lost)] for last in range(1, count + 1)}
+    for _ in range(1, min(MOST_PARTS, count)):
+        least = {last: min(found, key=lambda way: way.lost) for last, found in ways.items()}
+        ways = {
+            last: [
+                _Ways(least[cut].lost + WORTH + sum(one[cut:last]), (*least[cut].cuts, cut), (*least[cut].taken, i))
+                for i, one in enumerate(lost)
+                for cut in least
+                if cut < last
+            ]
+            for last in range(len(least[count].cuts) + 2, count + 1)
+        }
+        best = min((best, *ways[count]), key=lambda way: way.lost)
+    return best.cuts, best.taken
 
 
-def _offered(algorithm: Algorithm, request: Request, outs: int) -> list[KernelPlan]:
-    """The plans of an algorithm that has any, made for so many outputs."""
-    asked = request.of_part(request.problem, request.against).likely(_steps(request.problem, outs))
-    return algorithm.candidates(asked, lambda request: []) if algorithm.why_not(asked) is None else []
+@dataclass(frozen=True)
+class _Ways:
+    """What is lost in all where plans `taken` serve in turn, each from the length of its cut on."""
+
+    lost: float
+    cuts: tuple[int, ...]
+    taken: tuple[int, ...]
 
 
-def _at(plan: KernelPlan, outs: int, offered: list[KernelPlan]) -> float:
-    """The estimate for so many outputs, for which `offered` are the plans of the same algorithm."""
-    if plan.algorithm is overlap_save.ALGORITHM:
-        return overlap_save.cycles(plan.target, plan.problem, plan.schedule, outs)
-    if plan.algorithm is signal_as_channels.ALGORITHM:
-        way = plan.schedule, plan.inner.algorithm
-        return min(one.cost.cycles for one in offered if (one.schedule, one.inner.algorithm) == way)
-    return offered[0].cost.cycles * _inside(plan.problem, outs)
+@dataclass(frozen=True)
+class _Length:
+    """The plans for so many output steps, cheapest first."""
+
+    outs: int
+    best: tuple[AnyPlan, ...]
+
+    def cycles(self, plan: AnyPlan) -> float:
+        """What `plan` costs at this length: as told of it, or a little more than the best of its way."""
+        for other in self.best:
+            if _same(other, plan):
+                return other.cost.cycles
+        alike = (other for other in self.best if (other.way, other.transforms) == (plan.way, plan.transforms))
+        return min((other.cost.cycles * ELSEWHERE for other in alike), default=MANY)
+
+    def summing_as(self, plan: AnyPlan) -> _Length:
+        """The plans whose sums have the order of those of `plan`."""
+        return _Length(self.outs, tuple(other for other in self.best if other.order == plan.order))
+
+    def lost(self, plan: AnyPlan) -> float:
+        """What `plan` costs more than the best of this length, as a share of it; nothing where it is little."""
+        call = plan.target.core.setup.call
+        share = (self.cycles(plan) + call) / (self.best[0].cost.cycles + call) - 1
+        return share if share > LITTLE else 0.0
 
 
-def _inside(problem: ConvProblem, outs: int) -> float:
-    """The share of the taps that lie inside the input: direct sums leave the others out."""
-    steps = _steps(problem, outs)
-    some = range(0, outs, max(1, outs // LOOKED_AT))
-    taps = sum(last - first for first, last in (problem.taps(t, steps) for t in some))
-    return max(1, taps) / (len(some) * problem.kernel_size)
+def _same(one: AnyPlan, other: AnyPlan) -> bool:
+    """Whether two plans differ in nothing but the length that they are told for."""
+    if one.algorithm is not other.algorithm or one.schedule != other.schedule:
+        return False
+    return all(_same(*parts) for parts in zip(one.parts, other.parts, strict=True))
 
 
-def _told(request: Request) -> int:
-    """The outputs that a cost is told for."""
-    return cost.outs_told(request.problem, request.ask.likely)
+def _likely(request: Request, outs: int) -> Request:
+    """What is asked of a part whose input makes about so many outputs."""
+    return request.of_part(request.problem, request.against).likely(steps_for(request.problem, outs))
 
 
-def _grid(request: Request) -> tuple[int, ...]:
-    """Numbers of outputs, fewest first."""
-    return tuple(sorted({*LENGTHS, max(1, _told(request))}))
+def steps_for(p: ConvProblem, outs: int) -> int:
+    """The fewest input steps that make at least `outs` outputs."""
+    low, high = 0, 1
+    while p.out_steps(high) < outs:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if p.out_steps(middle) >= outs else (middle, high)
+    return high
 
 
-def _steps(problem: ConvProblem, outs: int) -> int:
-    """The least length of so many outputs, or nearly."""
-    return max(1, (outs - 1) * problem.stride + problem.reach - problem.pad_left - problem.pad_right)
+def _usual(request: Request) -> int:
+    """Which of the lengths is the one that the others' estimates are told for."""
+    outs = cost.outs_told(request.problem)
+    return min(range(len(OUTPUTS)), key=lambda i: abs(OUTPUTS[i] - outs))
+
+
+def _plan(
+    request: Request, looked_at: list[_Length], cuts: tuple[int, ...], plans: tuple[AnyPlan, ...]
+) -> KernelPlan[Schedule]:
+    ends = [
+        _crossing(looked_at[cut - 1], looked_at[cut], *both) for cut, both in zip(cuts, pairwise(plans), strict=True)
+    ]
+    limits = tuple(steps_for(request.problem, end) for end in ends)
+    usual, parts = _usual(request), tuple(dict.fromkeys(plans))
+    total = Cost(
+        looked_at[usual].cycles(plans[sum(cut <= usual for cut in cuts)]),
+        workspace_bytes=max(part.workspace_bytes for part in parts),
+        step_bytes=max(part.workspace_step_bytes for part in parts),
+    )
+    schedule = Schedule(limits, tuple(map(parts.index, plans)))
+    return KernelPlan(request.problem, request.ask, ALGORITHM, schedule, total, parts=parts)
+
+
+def _crossing(near: _Length, far: _Length, short: AnyPlan, long: AnyPlan) -> int:
+    """The output steps from which on `long` is cheaper, if cycles grow evenly between the two lengths."""
+    before, after = near.cycles(long) - near.cycles(short), far.cycles(short) - far.cycles(long)
+    before, after = max(0.0, before), max(0.0, after)
+    share = before / (before + after) if before + after else 1.0
+    return max(near.outs + 1, min(far.outs, round(near.outs + share * (far.outs - near.outs))))
+
+
+def places(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
+    """Where the packed kernel of each part begins; those that pack alike share one, as all do that pack nothing."""
+    if plan.weights == "argument":
+        return (0,) * len(plan.parts)
+    found: list[int] = []
+    end = 0
+    for i, part in enumerate(plan.parts):
+        shared = next((found[j] for j in range(i) if plan.parts[j].layout == part.layout), None)
+        found.append(end if shared is None else shared)
+        end += part.packed_numbers if shared is None else 0
+    return tuple(found)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
     told = [
-        f"below {limit:,} steps {plan.parts[i].describe()}"
+        f"below {counted(limit, 'step')} {plan.parts[i].describe()}"
         for limit, i in zip(schedule.limits, schedule.turn, strict=False)
     ]
     return f"{plan.algorithm.name}, {'; '.join(told)}; from there on {plan.parts[schedule.turn[-1]].describe()}"
 
 
+def distinct(plan: KernelPlan[Schedule]) -> tuple[AnyPlan, ...]:
+    """The parts that have a packed kernel of their own, in its order."""
+    at = places(plan)
+    return tuple(part for i, part in enumerate(plan.parts) if at[i] not in at[:i])
+
+
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
-    """`kernel` as each of the parts packs it, one after the other."""
+    """`kernel` (taps, channels/groups, filters) as each part packs it, one after the other."""
     import numpy as np
 
-    return np.concatenate([part.pack(kernel) for part in plan.parts])
+    return np.concatenate([part.pack(kernel) for part in distinct(plan)])
 
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
     """Numbers in what `pack` makes."""
-    return sum(part.packed_numbers for part in plan.parts)
+    return sum(part.packed_numbers for part in distinct(plan))
 
 
 def key(schedule: Schedule) -> Key:
@@ -185,4 +241,6 @@ ALGORITHM = Algorithm(
     key=key,
     turns=turns,
     lengths=lengths,
+    over_lengths=True,
+    serves_outputs=True,
 )

@@ -193,20 +193,21 @@ def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
 def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
     """Cycles of one block over all output steps of one sample."""
     vectors, wide = len(panel.offsets), panel.width * problem.item_bytes
-    target, outs = ask.target, cost.outs_told(problem, ask.likely)
-    core = target.core
+    target, outs, core = ask.target, cost.outs_told(problem, ask.likely), ask.target.core
     row_bytes = problem.stride * problem.channels * problem.item_bytes
 
     def step(size: int) -> float:
-        products = cost.step_cycles(size, vectors, target, panel.lanes * problem.item_bytes) * cost.crowding(
-            core, size, row_bytes
-        )
+        products = cost.step_cycles(size, vectors, target, panel.lanes * problem.item_bytes)
+        products *= cost.crowding(core, size, row_bytes)
         return max(products, cost.fed_cycles(core, problem.terms * wide, size, wide, problem.item_bytes))
 
+    border, share = tiling.at_borders(problem, ask.likely, rows)
     run = core.memory.store_run if cost.outputs_are_far(problem, ask) else 0.0
-    return sum(
-        count * (core.setup.tile + problem.terms * step(size) + run * size) for count, size in tiling.split(outs, rows)
+    inside = sum(
+        count * (core.setup.tile + problem.terms * step(size) + run * size)
+        for count, size in tiling.split(outs - border, rows)
     )
+    return inside + border * (core.setup.tile + problem.terms * share * step(1) + run)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
@@ -261,6 +262,11 @@ def key(schedule: Schedule) -> Key:
     return blocks, schedule.form, schedule.peeled, schedule.interior, schedule.chunk, schedule.strip, *ahead
 
 
+def layout(schedule: Schedule) -> Key:
+    """The panels, in order."""
+    return tuple(block.panel.key for block in schedule.blocks)
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of each tile, and of a chunk between two changes of the filter block."""
     return (*(block.rows for block in schedule.blocks), schedule.chunk)
@@ -285,6 +291,8 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    layout=layout,
+    order=tiling.tap_by_tap,
     segments=segments,
     reads_stored=True,
     serves_outputs=True,

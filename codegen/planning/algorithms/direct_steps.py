@@ -88,7 +88,10 @@ def _cycles(request: Request, schedule: Schedule) -> float:
     problem, target, core = request.problem, request.target, request.target.core
     outs = cost.outs_told(problem, request.ask.likely)
     first, last = schedule.interior or (0, outs)
-    tiles = -(-(last - first) // schedule.width)
+    count, share = outs - (last - first), 0.5  # of the taps of a border output, say
+    if problem.steps is None and request.ask.likely is not None:
+        count, share = tiling.at_borders(problem, request.ask.likely, schedule.width)
+    tiles = -(-(outs - count) // schedule.width)
     step = cost.step_cycles(schedule.rows, schedule.vectors, target, schedule.lanes * problem.item_bytes)
     if problem.stride > 1 and schedule.lanes > 1:
         step += core.moves.gathered * schedule.width
@@ -101,10 +104,8 @@ def _cycles(request: Request, schedule: Schedule) -> float:
         )
     inside = tiles * (core.setup.tile + problem.terms * step)
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
-    edge = core.setup.border + problem.terms / 2 * cost.step_cycles(
-        schedule.rows, 1, target, problem.item_bytes
-    )  # half of the taps, say
-    border = -(-(outs - (last - first)) // together) * edge
+    edge = core.setup.border + problem.terms * share * cost.step_cycles(schedule.rows, 1, target, problem.item_bytes)
+    border = -(-count // together) * edge
     return problem.groups * len(schedule.starts) * (inside + border)
 
 
@@ -137,6 +138,17 @@ def key(schedule: Schedule) -> Key:
     return *tile, schedule.starts.key, schedule.interior, schedule.chunk
 
 
+def layout(schedule: Schedule) -> Key:
+    """The blocks of filters."""
+    return schedule.rows, schedule.starts.key
+
+
+def order(plan: KernelPlan[Schedule]) -> Key:
+    """All taps of a channel, then those of the next one."""
+    one = 1 in (plan.problem.group_channels, plan.problem.kernel_size)
+    return tiling.tap_by_tap(plan) if one else ("channels",)
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a tile, and of a chunk between two changes of the filters."""
     return schedule.width, schedule.chunk
@@ -156,6 +168,8 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    layout=layout,
+    order=order,
     segments=segments,
     reads_stored=True,
     serves_outputs=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
 from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers, transformed, turns
-from codegen.planning.algorithms.bilinear_schedule import Schedule, key
+from codegen.planning.algorithms.bilinear_schedule import Schedule, key, layout
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.fourier import fourier
 
@@ -56,5 +56,6 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    layout=layout,
     transformed=transformed,
 )

@@ -191,6 +191,16 @@ def key(schedule: Schedule) -> Key:
     return schedule.phases, *run, schedule.lanes_in, schedule.lanes_out
 
 
+def layout(schedule: Schedule) -> Key:
+    """Its inner plan has it all."""
+    return ()
+
+
+def order(plan: KernelPlan[Schedule]) -> Key:
+    """That of the inner plan."""
+    return plan.inner.order
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a run of a chunk."""
     return (schedule.outs,)
@@ -205,5 +215,7 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    layout=layout,
+    order=order,
     problems=(ConvProblem, Chain),
 )

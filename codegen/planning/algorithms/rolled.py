@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import cost
+from codegen.planning.algorithms import cost, tiling
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -86,6 +86,11 @@ def key(schedule: Schedule) -> Key:
     return schedule.lanes, schedule.alone
 
 
+def layout(schedule: Schedule) -> Key:
+    """There is one: that of the kernel as it is."""
+    return ()
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """Every turn makes one output."""
     return (1,)
@@ -100,6 +105,8 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    layout=layout,
+    order=tiling.tap_by_tap,
     reads_stored=True,
     serves_upsampling=True,
     serves_outputs=True,

@@ -124,7 +124,7 @@ def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
 
 def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
-    asked = request.of_part(problem)
+    asked = request.of_part(problem).likely(request.ask.likely or cost.steps_told(problem))
     return best_of_each(replace(asked, ask=replace(asked.ask, accuracy="exact")))
 
 

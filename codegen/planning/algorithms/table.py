@@ -35,12 +35,12 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         fft.ALGORITHM,
         overlap_save.ALGORITHM,
         signal_as_channels.ALGORITHM,
-        by_length.ALGORITHM,
         relayout.ALGORITHM,
         strides_as_channels.ALGORITHM,
         upsampled.ALGORITHM,
         separable.ALGORITHM,
         row_activation.ALGORITHM,
+        by_length.ALGORITHM,
         rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
     )
 }

@@ -8,8 +8,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from codegen.errors.counting import counted
-from codegen.planning.plan import Key
+from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
+
+LOOKED_AT = 8  # outputs at a border, or a few more, whose taps are counted
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,11 @@ class Starts:
         return (self[at] for at in range(self.count))
 
 
+def tap_by_tap(plan: AnyPlan) -> Key:
+    """The order of direct sums: all channels of a tap, then those of the next one."""
+    return ("taps",)
+
+
 def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
     """`size` steps in the fewest tiles of at most `rows`, as equal as can be: ((tiles, rows of each), …)."""
     if size <= 0:
@@ -151,6 +158,22 @@ def interior(problem: ConvProblem, steps: int) -> tuple[int, int]:
     first = min(outs, -(-left // problem.stride))
     last = min(outs, (steps + left - problem.reach) // problem.stride + 1)
     return first, max(first, last)
+
+
+def at_borders(problem: ConvProblem, steps: int | None, width: int) -> tuple[int, float]:
+    """The outputs that tiles of `width` leave to a border, and the share of the taps that these find, about.
+
+    Of a free length: none where it is known, or nothing is known of it.
+    """
+    if problem.steps is not None or steps is None:
+        return 0, 0.0
+    (first, last), outs = interior(problem, steps), problem.out_steps(steps)
+    tiled = last - first if last - first >= width else 0
+    count = outs - tiled
+    some = range(0, count, max(1, count // LOOKED_AT))
+    ranges = (problem.taps(t if t < first or not tiled else t + tiled, steps) for t in some)
+    found = sum(end - begin for begin, end in ranges)
+    return count, found / (problem.kernel_size * max(1, len(some)))
 
 
 def whole(problem: ConvProblem, rows: int) -> Tile:

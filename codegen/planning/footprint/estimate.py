@@ -20,13 +20,13 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "winograd": rewritten.of_transform,
     "fft": rewritten.of_transform,
     "overlap_save": rewritten.of_blocks,
-    "by_length": rewritten.of_lengths,
     "signal_as_channels": rewritten.of_signal,
     "relayout": rewritten.of_relayout,
     "strides_as_channels": rewritten.of_strides,
     "upsampled": rewritten.of_upsampled,
     "separable": rewritten.of_separable,
     "row_activation": rewritten.of_rows,
+    "by_length": rewritten.of_lengths,
     "rolled": rewritten.of_rolled,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
 WORD = 8  # bytes by which a stack grows

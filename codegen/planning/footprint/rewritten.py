@@ -26,6 +26,7 @@ from codegen.problem.problem import Chain
 
 __all__ = [
     "of_blocks",
+    "of_lengths",
     "of_relayout",
     "of_rolled",
     "of_rows",

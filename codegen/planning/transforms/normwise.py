@@ -38,6 +38,10 @@ class Blockwise:
     sources: int
 
     @property
+    def key(self) -> tuple[int, ...]:
+        return self.size, self.parts, self.sources
+
+    @property
     def levels(self) -> float:
         """Units of roundoff that a transform loses, next to the norm of its result."""
         return LEVEL * log2(self.size) + TURNED
