@@ -65,12 +65,22 @@ class CompiledKernel:
         if self.plan.weights != "packed":
             return kernel
         if not self.packs:
-            return np.ascontiguousarray(self.plan.pack(kernel))
+            made = self.plan.pack(kernel)
+            packed = self._lines(made.size, made.dtype)
+            packed[...] = made.ravel()
+            return packed
         if kernel.shape != self.plan.problem.kernel_shape:
             raise ShapeError(f"kernel: got shape {kernel.shape}, expected {self.plan.problem.kernel_shape}")
-        packed = np.empty(self.plan.packed_numbers, kernel.dtype) if out is None else out
+        packed = self._lines(self.plan.packed_numbers, kernel.dtype) if out is None else out
         self._library.genconv_pack_v1(ffi.from_buffer(BYTES, kernel), ffi.from_buffer(BYTES, packed, True))
         return packed
+
+    def _lines(self, numbers: int, dtype: np.dtype[Any]) -> Array:
+        """Room for so many numbers from the start of a cache line on, so that no vector of weights lies on two."""
+        line = self.plan.target.core.memory.line
+        room = np.empty(numbers * dtype.itemsize + line, np.uint8)
+        start = -room.ctypes.data % line
+        return room[start : start + numbers * dtype.itemsize].view(dtype)
 
     def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it, `operands` the epilogue's, such as a bias.

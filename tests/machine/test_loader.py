@@ -122,6 +122,19 @@ def test_a_library_packs_as_numpy_does() -> None:
     assert not kernel_of(WAKE).packs  # type: ignore[union-attr]  # numbers that are only moved are NumPy's
 
 
+def test_packed_weights_start_at_a_cache_line() -> None:
+    """Ten in turn, where the allocator's own places would differ: by the library and by NumPy."""
+    for taps, accuracy in ((3, "fast"), (3, "exact")):
+        problem = ConvProblem(97, 32, 40, kernel_size=taps, pad_left=1, pad_right=1)
+        asked = Request(problem, Ask(native(), "packed", accuracy))  # type: ignore[arg-type]  # a word
+        kernel = loader.load_plan(planner.answer(asked), lambda plan: render(plan, "conv1d"))
+        weights = np.random.default_rng(taps).standard_normal(problem.kernel_shape).astype(np.float32)
+        made = [kernel.pack(weights) for _ in range(10)]
+        assert [one.ctypes.data % kernel.plan.target.core.memory.line for one in made] == [0] * 10
+        assert made[0].tobytes() == made[-1].tobytes()
+        assert made[0].size == kernel.plan.packed_numbers
+
+
 def test_a_free_length_is_one_kernel_for_every_length(fresh: Path) -> None:
     p = PROBLEMS["free"]
     kernel = kernel_of(p)
