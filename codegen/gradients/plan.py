@@ -170,15 +170,26 @@ def _plan(
     packed = not (direct and p.channels_last and (alone or few))
     rows_apart = 0 if p.channels_last else (p.steps or 0) * p.item_bytes
     crowding, cycles = cost.crowding(target.core, min(channels, p.group_channels), rows_apart), 0.0
+    fetched = _fetched(p, target, taps, channels, chunk)
     for panel in panels:
         step = sum(count * cost.step_cycles(rows, panel.vectors, target, lanes * p.item_bytes) for count, rows in tiles)
         step *= crowding
-        step += setup.accumulator * panel.vectors * packed
+        step += setup.accumulator * panel.vectors * packed + fetched
         calls = -(-outs // chunk) * sum(
             count * (setup.tile + setup.accumulator * rows * panel.vectors) for count, rows in tiles
         )
         cycles += panel.count * (outs * step + calls) * (1.0 if taps == 1 else SEVERAL_TAPS)
     return KernelGradientPlan(p, target, lanes, panels, taps, channels, chunk, packed, direct, float(p.groups * cycles))
+
+
+def _fetched(p: ConvProblem, target: Target, taps: int, channels: int, chunk: int) -> float:
+    """Cycles that the tiles of a panel take for their numbers of x, an output: each looks at whole cache lines."""
+    core, item = target.core, p.item_bytes
+    beside = core.memory.line - item if p.channels_last else 0
+    runs = -(-p.kernel_size // taps) * sum(
+        count * (size * item + beside) for count, size in tiling.split(p.group_channels, channels)
+    )
+    return runs * cost.far(core, chunk * p.channels * item)
 
 
 @dataclass(frozen=True)

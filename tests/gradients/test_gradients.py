@@ -381,3 +381,10 @@ def test_training_is_timed_at_the_layers_that_people_train() -> None:
     assert {found[name].batch for name in found if name.startswith("train")} == {4}
     assert (found["S"].batch, found["A"].batch) == (32, 1)
     assert {found[name].steps for name in found if name.startswith("train")} == {256}
+
+
+def test_a_wide_kernels_gradient_does_not_fetch_x_again_for_each_vector_of_filters() -> None:
+    for channels, taps in ((128, 3), (256, 3), (128, 16), (256, 16)):
+        problem = codegen.Conv1D(channels, taps, padding="same", input_shape=(256, channels)).spec.problem
+        found = planning.plan(problem, TARGETS["avx512"])
+        assert {panel.vectors for panel in found.panels} <= {2, 3, 4}
