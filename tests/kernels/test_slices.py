@@ -48,7 +48,11 @@ CASES = [
 @pytest.mark.parametrize(("name", "algorithm"), CASES)
 def test_threads_do_not_change_a_bit(name: str, algorithm: str) -> None:
     problem, rng = PROBLEMS[name], np.random.default_rng(3)
-    plan = ALGORITHMS[algorithm].candidates(Request(problem, Ask(native(), "packed", "fast")), planner.best_of_each)[0]
+    asked = Request(problem, Ask(native(), "packed", "fast"))
+    plan = next(iter(ALGORITHMS[algorithm].candidates(asked, planner.best_of_each)), None)
+    if plan is None:  # one plan may be good at all lengths; whatever else serves the problem has a plan
+        assert algorithm == "by_length"
+        return
     x = rng.normal(size=problem.in_shape(2, problem.steps or 777)).astype("f")
     kernel, bias = rng.normal(size=problem.kernel_shape).astype("f"), rng.normal(size=problem.filters).astype("f")
     answers = []
