@@ -96,25 +96,24 @@ def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], 
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_products_point_by_point(
-    target: str, need: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_products_point_by_point(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """What layers of 256 channels have, on layers of few: several blocks, the next weights fetched ahead."""
-    monkeypatch.setattr(bilinear, "FAR_WEIGHTS", 0)
-    monkeypatch.setattr(bilinear, "FETCHED", 0)
-    monkeypatch.setattr(bilinear, "LARGE_BLOCKS", (2 << 10, 6 << 10))
     tools = need(cprogram.toolchain, TARGETS[target])
-    planner.survey.cache_clear()
-    try:
-        made = point_by_point(TARGETS[target])
-    finally:
-        planner.survey.cache_clear()
+    made = point_by_point(small(TARGETS[target]))
     assert {kernel.source.plan.algorithm.name for kernel in made} == {"winograd", "fft"}
     schedules = [kernel.source.plan.schedule for kernel in made]
     assert all(isinstance(each, bilinear.Schedule) and each.by_points for each in schedules)
     several = [each.panels[0] for each in schedules if isinstance(each, bilinear.Schedule)]
     assert any(panel.count > 1 and not panel.even for panel in several)
     trials.try_all(made, tools, tmp_path, seed=61)
+
+
+def small(target: Target) -> Target:
+    """The target on a core to which all weights are far, and whose large blocks are small ones."""
+    rooms = replace(target.core.rooms, far_weights=0, large_blocks=(2 << 10, 6 << 10))
+    return replace(
+        target, core=replace(target.core, rooms=rooms, memory=replace(target.core.memory, outer=0, fetched=1))
+    )
 
 
 def point_by_point(target: Target) -> list[trials.Kernel]:
@@ -134,7 +133,7 @@ def point_by_point(target: Target) -> list[trials.Kernel]:
         problem = layer.spec(dtype="float64" if number == 3 else "float32").lower()
         taken: dict[str, KernelPlan] = {}
         for plan in planner.survey(Request(problem, Ask(target, weights, "wide"))).found:  # type: ignore[arg-type]  # a word
-            if getattr(plan.schedule, "by_points", False) and not plan.inner:
+            if getattr(plan.schedule, "by_points", False) and not plan.parts:
                 taken.setdefault(plan.algorithm.name, plan)
         for algorithm, plan in taken.items():
             plan = plan.asked(sliced=number % 3 == 0)
