@@ -60,7 +60,7 @@ def test_the_signature_is_that_of_keras(cls: type[Layer], keras: dict[str, Any])
     by_place = {name: spot.default for name, spot in found.items() if spot.kind is spot.POSITIONAL_OR_KEYWORD}
     assert list(by_place.items()) == list(keras.items())
     by_name = {name for name, spot in found.items() if spot.kind is spot.KEYWORD_ONLY}
-    ours = {"target", "accuracy", "rigor", "threads", "storage"}
+    ours = {"target", "accuracy", "rigor", "threads", "storage", "optimize"}
     assert by_name == {"name", "dtype", "trainable", "input_shape", *ours}
     assert set(found) - ours == set(inspect.signature(cls.kind).parameters)
 
