@@ -147,6 +147,13 @@ static inline v{n} v{n}_exp(v{n} y)
 """,
 }
 
+USER = """
+static inline v{n} v{n}_user(v{n} y)
+{{
+    return v{n}_{user}(y);
+}}
+"""
+
 
 @pytest.mark.compiles
 @targets
@@ -164,7 +171,9 @@ def test_the_exponential_beneath_is_within_2_ulp(target: str, need: Need, tmp_pa
     for dtype, n in keys:
         for user, text in BENEATH.items():
             beneath = activation_loop(activations.get(user), row, dtype, n)
-            more = text.format(n=n, c=COMPUTED[dtype].c, unscaled=unscaled[dtype], magic=magic[dtype])
+            more = (text + USER).format(
+                user=user, n=n, c=COMPUTED[dtype].c, unscaled=unscaled[dtype], magic=magic[dtype]
+            )
             loops.append(replace(beneath, text=beneath.text + more, result=f"v{n}_exp(v{n}_load(x + i))"))
     doubled = [key for key in keys for _ in BENEATH]
     for (dtype, _), y in zip(doubled, run(loops, row, need(cprogram.toolchain, row), tmp_path, x), strict=True):

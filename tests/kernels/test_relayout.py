@@ -22,6 +22,7 @@ from codegen.planning.plan import Algorithm, KernelPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS, native
 from tests.support import cprogram
 from tests.support.cprogram import Call, Program
@@ -200,7 +201,7 @@ def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_pa
 
 
 def with_activation(name: str, target: str, activation: str) -> GeneratedSource:
-    problem = replace(PROBLEMS[name], activation=activations.get(activation))
+    problem = PROBLEMS[name].with_epilogue(ending(PROBLEMS[name].bias, activations.get(activation)))
     algorithm = (strides_as_channels if name == "front end" else relayout).ALGORITHM
     return render(
         algorithm.candidates(Request(problem, Ask(TARGETS[target], "packed")), planner.best_of_each)[0],

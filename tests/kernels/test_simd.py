@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codegen.emission import vectors
 from codegen.numbers.formats import COMPUTED
 from codegen.problem.targets import TARGETS, Target
 from tests.support import cprogram
@@ -108,13 +110,19 @@ def turns(k: int) -> set[int]:
 @targets
 @compilers
 @pytest.mark.parametrize("dtype", COMPUTED)
-def test_a_header_of_which_nothing_is_used_draws_no_warning(
+def test_a_header_of_which_all_is_used_that_was_asked_for_draws_no_warning(
     target: str, compiler: str, dtype: str, need: Need, tmp_path: Path
 ) -> None:
     row = TARGETS[target]
     tools = need(cprogram.toolchain, row, compiler, run=False)
     source = tmp_path / "unused.c"
-    source.write_text("#include <stddef.h>\n" + header(row, dtype, *row.lanes(dtype)) + "typedef int used;\n")
+    text = header(row, dtype, *row.lanes(dtype))
+    asked = {f"v{n}{word}" for n in row.lanes(dtype) for word in vectors.SEVERAL}
+    used = sorted(asked & set(re.findall(r"^static inline \w+ (v\d+_\w+)\(", text, re.MULTILINE)))
+    assert len(used) > 4
+    uses = "".join(f"#ifndef {name}\n    (void (*)(void)){name},\n#endif\n" for name in used)  # to some a macro
+    uses = f"extern void (*const uses[])(void);\nvoid (*const uses[])(void) = {{\n{uses}    0}};\n"
+    source.write_text(f"#include <stddef.h>\n{text}{uses}")
     words = ("-O2", "-c", str(source), "-o", str(tmp_path / "unused.o"))
     cprogram.compile_c((*tools.compiler, *cprogram.WARNINGS, *words))
 

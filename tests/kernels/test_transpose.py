@@ -13,7 +13,7 @@ import pytest
 import codegen
 from codegen import pipeline
 from codegen.emission.render import render
-from codegen.errors import PlanError, SpecError
+from codegen.errors import SpecError
 from codegen.language import reader
 from codegen.layers import kinds
 from codegen.layers.how import How
@@ -24,6 +24,7 @@ from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DTransposeSpec
 from tests.support import cprogram, strategies, trials
@@ -93,8 +94,11 @@ def test_the_last_chunk_of_rows(need: Callable[..., Any], tmp_path: Path) -> Non
     kinds += [replace(kinds[1], arguments=arguments | {"data_format": "channels_first"})]
     made = trials.kernels(kinds, TARGETS["avx2"]) + trials.one_of_each(kinds[::3], TARGETS["avx2"], 78)
     ragged = []
+    assert {kernel.source.plan.algorithm.name for kernel in made} == {"upsampled", "rolled"}
     for kernel in made:
         problem, schedule = kernel.source.plan.problem, kernel.source.plan.schedule
+        if kernel.source.plan.algorithm.name == "rolled":  # it has no chunks
+            continue
         whole = schedule.rows.over(problem.out_steps(kernel.layer.steps))  # type: ignore[attr-defined]
         ragged.append(whole > schedule.chunk and whole % schedule.chunk > 0)  # type: ignore[attr-defined]
     assert sum(ragged) >= 4
@@ -156,7 +160,7 @@ def problems(count: int, seed: int) -> list[ConvProblem]:
             pad_right=pick(*range(reach + 3)),
             up=pick(2, 2, 3, 4, 8),
             channels_last=pick(True, True, False),
-            bias=pick(True, False),
+            epilogue=ending(pick(True, False)),
         )
         if any(part.taps for part in output_phases.rows_of(problem).parts):
             found.append(problem)
@@ -187,15 +191,16 @@ def test_any_problem_with_zeros_between_the_steps() -> None:
         assert error_bounds.is_transform(plan) or np.array_equal(y, expected), problem
 
 
-def test_a_problem_that_reads_nothing_is_refused() -> None:
+def test_a_problem_that_reads_nothing_is_left_to_the_plain_loops() -> None:
     problem = ConvProblem(steps=9, channels=1, filters=1, kernel_size=1, stride=2, up=2, pad_left=1)
-    with pytest.raises(PlanError, match="upsampled: no output reads a step of the input"):
-        planner.plan(problem, Ask(TARGETS["scalar"]))
+    found = planner.survey(Request(problem, Ask(TARGETS["scalar"])))
+    assert dict(found.refused)["upsampled"] == "no output reads a step of the input"
+    assert [plan.algorithm.name for plan in found.found] == ["rolled"]
 
 
-def test_no_other_algorithm_looks_at_it() -> None:
+def test_no_other_algorithm_but_the_plain_loops_looks_at_it() -> None:
     found = planner.survey(Request(SPEC.lower(), Ask(TARGETS["avx2"], "packed", "fast")))
-    assert {plan.algorithm.name for plan in found.found} == {"upsampled"}
+    assert {plan.algorithm.name for plan in found.found} == {"upsampled", "rolled"}
     for name in ("direct_filters", "winograd", "strides_as_channels"):
         assert dict(found.refused)[name] == "it knows no zeros between the input's steps"
 
