@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from codegen.emission.cformat import CText, literal, times
+from codegen.emission.cformat import CText, braced, literal, times
 from codegen.emission.expressions import Place, Variable
 from codegen.emission.microkernel import index
 from codegen.numbers.formats import COMPUTED
@@ -18,7 +18,8 @@ from codegen.planning.algorithms import tiling
 __all__ = ["Call", "Points", "held_channels"]
 
 ROWS = (4, 5, 3, 2)  # points that are summed at a time: the first that leaves none over; more sums fill the registers
-HELD = 1 << 15  # bytes of widened taps: about what the first-level cache holds
+HELD = 7 << 10  # bytes of widened taps: they lie on the stack, and gcc may hold them there once more
+UNROLLED = 32  # taps: those of a longer kernel gcc would hold several times
 LEAST_LANES = 2  # filters side by side that make vectors; of single ones no channels are gathered
 
 
@@ -94,9 +95,18 @@ class Points:
         return tuple(CText(", ".join(literal(value, wide) for value in row)) for row in self.matrix)
 
     @property
+    def block_by_block(self) -> tuple[str, ...]:
+        """The loop over the vectors of a block around all of it, where the taps of one at a time are held."""
+        return _heads(self._counted[1]) if self._one_block else ()
+
+    @property
+    def _one_block(self) -> bool:
+        return self.channels == 1 and _bytes(self.taps, self.panel) > HELD
+
+    @property
     def widening(self) -> tuple[str, ...]:
-        """The loops over all of the widened taps."""
-        return _heads(*self._counted)
+        """The loops over the widened taps that are held."""
+        return _heads(*self._counted[2:]) if self._one_block else _heads(*self._counted)
 
     @property
     def widened(self) -> CText:
@@ -108,7 +118,7 @@ class Points:
         even = offsets[-1] == step * v.most
         first = Variable("v", v.most) if even else Variable(f"(v < {v.most} ? {times(step, 'v')} : {offsets[-1]})", 1)
         here = Place.of((tap, k), (channel, c), (step if even else 1, first), (1, lane))
-        at = Place.of((len(offsets), c), (1, v))
+        at = Place.of(0) if self._one_block else Place.of((len(offsets), c), (1, v))
         text = f"kernel[{here.text}]"
         if self.parts:
             text = f"first + {k.name} < {self.size} ? {text} : 0"
@@ -117,23 +127,38 @@ class Points:
 
     @property
     def summing(self) -> tuple[str, ...]:
-        """The loops over the sums of `rows` points."""
-        return _heads(Variable.counted("v", self._blocks), self._counted[3])
+        """The loops over the sums of `rows` points; where one over the taps is within, the lanes have theirs in it."""
+        block = Variable.counted("v", self._blocks)
+        return _heads(block) if self.taps > UNROLLED else _heads(block, self._counted[3])
 
     @property
     def sums(self) -> tuple[CText, ...]:
         """What is done in them: a sum a point, tap after tap; each stored."""
-        rows, taps = range(self.rows), range(self.taps)
-        block = "v" if self._blocks > 1 else "0"
-        held = ["".join(f"[{one}]" for one in (block, k, *self._lane("l"))) for k in taps]
+        rows, which = range(self.rows), "v" if self._blocks > 1 else "0"
+        if self.taps > UNROLLED:
+            return self._in_a_loop(which)
+        held = ["".join(f"[{one}]" for one in (which, k, *self._lane("l"))) for k in range(self.taps)]
         lines = [f"double s{r} = m[{r}][0] * taps{held[0]};" for r in rows]
-        lines += [f"s{r} += m[{r}][{k}] * taps{held[k]};" for k in taps[1:] for r in rows]
-        lane = self.panel.lanes
-        places = [(lane, Variable.counted("v", self._blocks)), (1, self._counted[3])]
-        return (*map(CText, lines), *(CText(self._store(r, places)) for r in rows))
+        lines += [f"s{r} += m[{r}][{k}] * taps{held[k]};" for k in range(1, self.taps) for r in rows]
+        return tuple(map(CText, (*lines, *(self._store(r, f"s{r}") for r in rows))))
 
-    def _store(self, row: int, places: list[tuple[int, Variable]]) -> str:
-        return f"to[{Place.of(row * self.stride, *places).text}] = ({self.c})s{row};"
+    def _in_a_loop(self, which: str) -> tuple[CText, ...]:
+        """The same with a loop over the taps, and one over the lanes in it."""
+        rows, lane, heads = range(self.rows), self._lane("l"), _heads(self._counted[3])
+        first, each = ("".join(f"[{one}]" for one in (which, k, *lane)) for k in (0, "k"))
+        sums = ["s" + "".join(f"[{one}]" for one in (r, *lane)) for r in rows]
+        begin = [f"{total} = m[{r}][0] * taps{first};" for r, total in enumerate(sums)]
+        more = [f"{total} += m[{r}][k] * taps{each};" for r, total in enumerate(sums)]
+        store = [self._store(r, total) for r, total in enumerate(sums)]
+        turns = (heads, begin), ((f"for (ptrdiff_t k = 1; k < {self.taps}; ++k)", *heads), more), (heads, store)
+        shape = "".join(f"[{one}]" for one in (self.rows, *self._lane(self.panel.lanes)))
+        return CText(f"double s{shape};\n"), *(CText(braced(loops, "\n".join(lines), 0)) for loops, lines in turns)
+
+    def _store(self, row: int, total: str) -> str:
+        _, v, _, lane = self._counted
+        block = v if self._one_block else Variable.counted("v", self._blocks)
+        place = Place.of(row * self.stride, (self.panel.lanes, block), (1, lane))
+        return f"to[{place.text}] = ({self.c}){total};"
 
     @property
     def from_row(self) -> CText:
@@ -142,7 +167,8 @@ class Points:
 
     @property
     def _blocks(self) -> int:
-        return self.channels * len(self.panel.offsets)
+        """The vectors that are held."""
+        return 1 if self._one_block else self.channels * len(self.panel.offsets)
 
     @property
     def _counted(self) -> tuple[Variable, Variable, Variable, Variable]:
@@ -160,10 +186,15 @@ def held_channels(channels: int, taps: int, panel: tiling.Panel) -> int:
     """The channels whose taps are held at once: the most that divide all of them and fit."""
     if panel.lanes < LEAST_LANES:
         return 1
-    each = prod((taps, panel.width, COMPUTED["float64"].bytes))
+    each = _bytes(taps, panel)
     return max(
         count for count in range(1, channels + 1) if channels % count == 0 and (count == 1 or count * each <= HELD)
     )
+
+
+def _bytes(taps: int, panel: tiling.Panel) -> int:
+    """Of the widened taps of a channel for a block."""
+    return prod((taps, panel.width, COMPUTED["float64"].bytes))
 
 
 def _heads(*loops: Variable) -> tuple[str, ...]:
