@@ -47,4 +47,6 @@ def packing(plan: KernelPlan[Schedule], inner: PackingOf) -> Packing | None:
     return Packing((), parts=tuple(found))
 
 
-WRITER = Writer(template="by_length.c.j2", view=view, inner=words, packing=packing, slices_inner=True)
+WRITER = Writer(
+    template="by_length.c.j2", view=view, inner=words, packing=packing, slices_inner=True, counts_outs=False
+)

@@ -160,7 +160,10 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
 
 def within(plan: KernelPlan, name: str) -> str:
     """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`."""
-    context = _context(plan, name) | {"counts": out_steps(name, "static")}
+    from codegen.emission.registry import writer
+
+    asked = plan.problem.steps is None and writer(plan).counts_outs
+    context = _context(plan, name) | {"counts": out_steps(name, "static") if asked else None}
     context["entry"] = CText(replace(entry(plan, name), linkage="static").declarator)
     context["body"] = _body(plan, name, context)
     return templates().get_template("inner.c.j2").render(context)

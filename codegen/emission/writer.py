@@ -88,6 +88,7 @@ class Writer(Generic[S, P]):
     packing: Callable[[KernelPlan[S, P], PackingOf], Packing | None] = _no_packing
     slices_inner: bool = False  # a slice of the kernel is one of its inner function
     inner: tuple[str, ...] | Callable[[KernelPlan[S, P]], tuple[str, ...]] = ("inner",)
+    counts_outs: bool = True  # the text asks NAME_out_steps for the outputs of a free length
     least_outs: Callable[[KernelPlan[S, P]], int] = _unknown  # the outputs that each call of an inner one has at least
 
     def words(self, plan: KernelPlan[S, P]) -> tuple[str, ...]:
