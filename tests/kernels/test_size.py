@@ -59,7 +59,8 @@ def trial(made: Kernel, number: int, steps: int, whole: bool) -> Trial:
 def test_every_short_length(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """Whole numbers, so that nothing may differ; guard pages around every buffer, a workspace of NaN."""
     made = [kernel(layer, i, target, "size") for i, layer in enumerate(layers(9))]
-    found = Counter(algorithm.name for each in made for algorithm in each.source.plan.innermost)
+    whole = [each for each in made if each.layer.kind != "separable_conv1d"]  # whose chunks are small in any plan
+    found = Counter(algorithm.name for each in whole for algorithm in each.source.plan.innermost)
     assert found["rolled"] > 0.8 * found.total()
     program = Program([each.source for each in made], need(cprogram.toolchain, TARGETS[target]), tmp_path)
     tried = []
