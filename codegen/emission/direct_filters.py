@@ -32,6 +32,7 @@ def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> d
         "first_whole": lengths.first_whole(problem),
         "last_whole": lengths.last_whole(problem),
         "ends_padded": padded(problem)[1],
+        "bounded": any(padded(problem)) or _most_rows(schedule) > max(1, plan.least_outs),
         "few": _most_rows(schedule) > max(1, plan.least_outs),
     }
 

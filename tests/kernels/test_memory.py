@@ -276,3 +276,18 @@ def test_the_least_alignment_is_enough(target: str, dtype: str, need: Callable[.
         for one in made
         if one.source.plan.has_workspace
     )
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_an_input_without_an_output_is_not_read(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Tiles of one step and padding on the left alone: the border has no output either. Guard pages around all."""
+    arguments = {"filters": 6, "kernel_size": 7, "strides": 4, "padding": (3, 0)}
+    layer = Layer("conv1d", 22, 26, arguments, free=True)
+    kernels = trials.kernels([layer], TARGETS[target], 0)
+    program = Program([one.source for one in kernels], need(cprogram.toolchain, TARGETS[target]), tmp_path)
+    tried = [
+        (number, trials.Trial(one, strategies.data(layer, steps, whole=True, steps=steps), True))
+        for number, one in enumerate(kernels)
+        for steps in (0, 1, 2, 3, 4, 5, 26)
+    ]
+    trials.run(program, tried)
