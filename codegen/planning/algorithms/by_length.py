@@ -61,7 +61,8 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
         if not any(_same(plan, other) for other in distinct):
             distinct.append(plan)
     cuts, taken = _ways(tuple(tuple(each.lost(plan) for each in looked_at) for plan in distinct))
-    return [_plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))] if cuts else []
+    several = len(set(taken)) > 1
+    return [_plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))] if several else []
 
 
 def _ways(lost: tuple[tuple[float, ...], ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
