@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from numbers import Integral
 
-from codegen.errors import UsageError
-from codegen.errors.quoting import exactly
+from codegen.planning.ask import threads_asked
 
 __all__ = ["cores", "make_all"]
-
-MOST_JOBS = 256
 
 Tell = Callable[[int], None]  # how many are done
 
@@ -31,11 +27,10 @@ def make_all(tasks: Iterable[Callable[[], object]], jobs: int | None = None, tel
     A task waits for its compiler most of the time, so threads of this process serve. The first that fails ends what was
     not begun, and its error is raised when those under way have ended. Raises UsageError for another `jobs`.
     """
-    if jobs is not None and (not isinstance(jobs, Integral) or isinstance(jobs, bool) or not 1 <= jobs <= MOST_JOBS):
-        raise UsageError(f"`jobs` must be a whole number from 1 to {MOST_JOBS}, got {exactly(jobs)}")
+    count = cores() if jobs is None else threads_asked(jobs, "jobs")
     tasks, done = tuple(tasks), 0
     say = tell or (lambda _: None)
-    with ThreadPoolExecutor(min(int(jobs or cores()), max(1, len(tasks))), "gen-conv-warm") as pool:
+    with ThreadPoolExecutor(min(count, max(1, len(tasks))), "gen-conv-warm") as pool:
         waiting = {pool.submit(task) for task in tasks}
         try:
             while waiting:

@@ -113,10 +113,10 @@ def _word(what: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def threads_asked(count: int) -> int:
-    """`count` if so many threads can share a call. Raises UsageError for another number."""
+def threads_asked(count: int, what: str = "threads") -> int:
+    """`count` if so many threads can share a call, or do `what` else. Raises UsageError for another number."""
     if not isinstance(count, Integral) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
-        raise UsageError(f"`threads` must be a whole number from 1 to {MOST_THREADS}, got {exactly(count)}")
+        raise UsageError(f"`{what}` must be a whole number from 1 to {MOST_THREADS}, got {exactly(count)}")
     return int(count)
 
 

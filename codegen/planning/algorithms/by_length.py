@@ -1,4 +1,4 @@
-"""Two or three plans of a free length in one kernel: one for short inputs, others for longer ones.
+"""Several plans of a free length in one kernel: one for short inputs, others for longer ones.
 
 No plan is good at all lengths: a transform pays for a tile of outputs where one is wanted, direct sums pay for every
 product of a long input. The estimates at several lengths say which plan serves from which number of steps on; that
@@ -49,7 +49,7 @@ def why_not(request: Request) -> str | None:
 
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
-    """One plan, where two or three parts save enough; none otherwise."""
+    """One plan, where several parts save enough; none otherwise."""
     looked_at = [_Length(n, tuple(best_of_each(_likely(request, n)))) for n in OUTPUTS]  # all that it is handed
     if not all(each.best for each in looked_at):
         return []
@@ -61,14 +61,14 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
         if not any(_same(plan, other) for other in distinct):
             distinct.append(plan)
     cuts, taken = _ways(tuple(tuple(each.lost(plan) for each in looked_at) for plan in distinct))
-    several = len(set(taken)) > 1
-    return [_plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))] if several else []
+    return [_plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))] if cuts else []
 
 
 def _ways(lost: tuple[tuple[float, ...], ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Before which lengths another plan begins, and which plans: those that lose least, fewer where more save little.
 
-    `lost` are each plan's losses by length; the first plan alone is the one to improve on.
+    `lost` are each plan's losses by length; the first plan alone is the one to improve on. A plan that follows itself,
+    which costs nothing beside the loss of one that is not offered, is one part.
     """
     count, best = len(lost[0]), _Ways(sum(lost[0]), (), (0,))
     ways = {last: [_Ways(sum(one[:last]), (), (i,)) for i, one in enumerate(lost)] for last in range(1, count + 1)}
@@ -84,7 +84,9 @@ def _ways(lost: tuple[tuple[float, ...], ...]) -> tuple[tuple[int, ...], tuple[i
             for last in range(len(least[count].cuts) + 2, count + 1)
         }
         best = min((best, *ways[count]), key=lambda way: way.lost)
-    return best.cuts, best.taken
+    turns = zip(best.cuts, pairwise(best.taken), strict=True)
+    changes = [(cut, i) for cut, (before, i) in turns if i != before]
+    return tuple(cut for cut, _ in changes), (best.taken[0], *(i for _, i in changes))
 
 
 @dataclass(frozen=True)
