@@ -7,6 +7,7 @@ drivers     the C programs of bench/drivers, compiled and opened
 machine     what the machine allows: multiply-adds and bytes a second
 timing      alternating rounds
 contest     all of it, case by case, to results
+beside_pytorch  gradients and steps of training, whose one peer is PyTorch
 results     ratios, shares of the peak, the JSON document
 table, picture
 """

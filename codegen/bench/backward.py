@@ -7,11 +7,11 @@ include what a training step does anew: the kernel is turned and packed in each 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.bench import beside_pytorch
 from codegen.bench.case import Case, aligned
 from codegen.bench.contest import MOST_ERROR, PEAK, TRIAL_ROUNDS, Settings
 from codegen.bench.contestant import Contestant, from_python
@@ -19,38 +19,23 @@ from codegen.bench.machine import Machine
 from codegen.bench.peers import pytorch
 from codegen.bench.results import OURS, Entry, Report, Row
 from codegen.bench.timing import alternate
-from codegen.errors import UsageError, VerificationError
+from codegen.errors import VerificationError
 from codegen.gradients import reference
 from codegen.layers import kinds
-from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array
 
 __all__ = ["TRAINING", "run"]
 
-TRAINING = ("A", "E", "H", "L", "N", "S")  # the shapes that are timed where none is named
+TRAINING = beside_pytorch.LETTERS  # the shapes that are timed where none is named
 
 Arrays = tuple["Array", "Array", "Array"]  # dx (batch, steps, channels), dkernel in Keras' shape, dbias
 
 
 def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] = lambda row: None) -> Report:
     """Time all cases, one thread. Raises VerificationError if our answer is wrong, UsageError without PyTorch."""
-    try:
-        version = pytorch.version()
-    except ImportError:
-        raise UsageError(f"--backward is a comparison with PyTorch: {pytorch.PACKAGE}") from None
-    machine = Machine(target_named(settings.how.target))
-    rows, seconds = [], []
-    for case in cases:
-        if not case.problem.bias:
-            case = replace(case, spec=replace(case.spec, use_bias=True))
-        row, peak = _row(case, settings, machine)
-        rows.append(row)
-        seconds.append(peak)
-        tell(row)
-    shown = (settings.how.target, 1, settings.rounds, machine.flops / min(seconds))
-    return Report(*shown, (), {pytorch.NAME: version}, {}, tuple(rows))
+    return beside_pytorch.report("--backward", cases, settings, _row, tell)
 
 
 def _row(case: Case, settings: Settings, machine: Machine) -> tuple[Row, float]:

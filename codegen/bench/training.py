@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.bench import beside_pytorch
 from codegen.bench.case import Case, aligned, cases
 from codegen.bench.contest import MOST_ERROR, PEAK, TRIAL_ROUNDS, Settings
 from codegen.bench.contestant import Contestant, from_python
@@ -19,13 +20,12 @@ from codegen.bench.machine import Machine
 from codegen.bench.peers import pytorch
 from codegen.bench.results import EXACT, OURS, Entry, Report, Row
 from codegen.bench.timing import alternate
-from codegen.errors import UsageError, VerificationError
+from codegen.errors import VerificationError
 from codegen.gradients import reference
 from codegen.installed import folder
 from codegen.layers import kinds
 from codegen.layers.how import How
 from codegen.layers.optimizers import SGD
-from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array
@@ -34,30 +34,17 @@ __all__ = ["BATCH", "RATE", "run", "shapes"]
 
 BATCH = 4  # samples of a step, but for S
 RATE = 2.0**-10  # of learning: thousands of equal steps keep the weights finite
-LETTERS = ("A", "E", "H", "L", "N", "S")
 
 
 def shapes(data_format: str | None = None, batch: int | None = None) -> Iterator[Case]:
-    """The layers that are timed where none is named: those of bench/training.conv in batches of BATCH, and LETTERS."""
+    """The layers that are timed where none is named: bench/training.conv in batches of BATCH, and the letters."""
     yield from cases([str(folder("bench/training.conv"))], data_format=data_format, batch=batch or BATCH)
-    yield from cases(LETTERS, data_format=data_format, batch=batch)
+    yield from cases(beside_pytorch.LETTERS, data_format=data_format, batch=batch)
 
 
 def run(found: Iterable[Case], settings: Settings, tell: Callable[[Row], None] = lambda row: None) -> Report:
     """Time all cases, one thread. Raises VerificationError if our weights are wrong, UsageError without PyTorch."""
-    try:
-        version = pytorch.version()
-    except ImportError:
-        raise UsageError(f"--training is a comparison with PyTorch: {pytorch.PACKAGE}") from None
-    machine = Machine(target_named(settings.how.target))
-    rows, seconds = [], []
-    for case in found:
-        row, peak = _row(replace(case, spec=replace(case.spec, use_bias=True)), settings, machine)
-        rows.append(row)
-        seconds.append(peak)
-        tell(row)
-    shown = (settings.how.target, 1, settings.rounds, machine.flops / min(seconds))
-    return Report(*shown, (), {pytorch.NAME: version}, {}, tuple(rows))
+    return beside_pytorch.report("--training", found, settings, _row, tell)
 
 
 def _row(case: Case, settings: Settings, machine: Machine) -> tuple[Row, float]:
