@@ -22,6 +22,7 @@ ORDER = (  # of the rooms: each line imports only from lines below it, never wit
     "pipeline",
     "machine",
     "emission language",
+    "graph",
     "planning specs",
     "problem",
     "functions",

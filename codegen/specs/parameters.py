@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from numbers import Integral
+from math import inf
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -109,6 +110,14 @@ def whole(least: int) -> Check:
         raise SpecError("E201", f"{message}, got {shown(value)}", hint=hint)
 
     return check
+
+
+def positive(name: str, value: object) -> float:
+    """A finite number greater than 0, NumPy's too; no bool."""
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < inf:
+        return float(value)
+    message = f"`{name}` must be a number greater than 0, got {shown(value)}"
+    raise SpecError("E201", message, hint=f"write {name} = 0.001, or another number greater than 0")
 
 
 def single(check: Check) -> Check:

@@ -1,0 +1,141 @@
+"""Call: a layer with weights as an op; what each kind means in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+
+from codegen.functions import activations
+from codegen.graph import recurrent
+from codegen.graph.op import Op, misfit
+from codegen.graph.shape import Shape
+from codegen.specs.kinds import Spec
+from codegen.specs.model_kinds import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Dense,
+    GroupNormalization,
+    LayerNormalization,
+    ModelSpec,
+    PReLU,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+__all__ = ["AnyLayer", "Call", "bound"]
+
+AnyLayer: TypeAlias = "Spec | ModelSpec"
+
+
+@dataclass(frozen=True)
+class Call(Op):
+    """`layer`, whose input's channels are known, on a value. Two calls of one layer share its weights."""
+
+    layer: AnyLayer
+
+    word: ClassVar[str] = "call"
+
+    def __post_init__(self) -> None:
+        """Nothing: the layer was checked as it was made."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it needs all of its input before its first output."""
+        return isinstance(self.layer, ModelSpec) and self.layer.over_time
+
+    def shape(self, *shapes: Shape) -> Shape:
+        (given,), layer = shapes, self.layer
+        if given.channels != layer.channels:
+            message = f"`{layer.name}` reads {layer.channels} channels, and there are {given.channels}"
+            raise misfit(message, "a layer that is called twice reads as many channels in both")
+        if isinstance(layer, ModelSpec):
+            if isinstance(layer, (LSTM, GRU)) and given.frames is not None:
+                raise misfit(f"`{layer.name}` of frames", "join them first: it goes from step to step of a sequence")
+            made = given.with_channels(layer.out_channels)
+            return made.with_steps(layer.out_steps, made.rate)
+        if not layer.channels_last:
+            raise misfit(f"`{layer.name}` is channels_first", "in a model all layers are channels_last")
+        problem = layer.problem.at_length(None)
+        rate = given.rate * Fraction(problem.up, problem.stride)
+        return given.with_channels(problem.out_filters).with_steps(problem.out_steps, rate)
+
+    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
+        (x,) = inputs
+        if isinstance(self.layer, ModelSpec):
+            return REFERENCES[type(self.layer)](self.layer, x, weights)
+        return _convolved(self.layer, x, weights)
+
+    def told(self, names: Sequence[str]) -> str:
+        return f"{self.layer.name}({', '.join(names)})"
+
+
+def bound(layer: AnyLayer, channels: int) -> AnyLayer:
+    """The layer for an input of so many channels and any number of steps. Raises as its construction does."""
+    return layer.build((None, channels))
+
+
+def _convolved(layer: Spec, x: Array, weights: Mapping[str, Array]) -> Array:
+    from codegen.problem import reference
+
+    batch = x if x.ndim == 3 else x[None]
+    problem = cast("Any", layer.problem).at_length(None)
+    kernel, bias = layer.problem_weights(weights)
+    made = reference.convolve(problem, batch, kernel, *(() if bias is None else (bias,)), dtype=str(x.dtype))
+    if layer.own_activation is not None:
+        made = layer.own_activation(made)
+    return made if x.ndim == 3 else made[0]
+
+
+def _dense(layer: Dense, x: Array, weights: Mapping[str, Array]) -> Array:
+    y = x @ weights["kernel"]
+    return activations.reference(layer.activation, y + weights["bias"] if layer.use_bias else y)
+
+
+def _scaled(layer: Any, y: Array, weights: Mapping[str, Array]) -> Array:
+    y = y * weights["gamma"] if layer.scale else y
+    return y + weights["beta"] if layer.center else y
+
+
+def _batch(layer: BatchNormalization, x: Array, weights: Mapping[str, Array]) -> Array:
+    import numpy as np
+
+    y = (x - weights["moving_mean"]) / np.sqrt(weights["moving_variance"] + layer.epsilon)
+    return _scaled(layer, y, weights)
+
+
+def _each_step(layer: LayerNormalization, x: Array, weights: Mapping[str, Array]) -> Array:
+    import numpy as np
+
+    y = (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + layer.epsilon)
+    return _scaled(layer, y, weights)
+
+
+def _grouped(layer: GroupNormalization, x: Array, weights: Mapping[str, Array]) -> Array:
+    import numpy as np
+
+    groups = x.reshape(*x.shape[:-1], layer.groups, -1)
+    mean, variance = (f(axis=(-3, -1), keepdims=True) for f in (groups.mean, groups.var))
+    return _scaled(layer, ((groups - mean) / np.sqrt(variance + layer.epsilon)).reshape(x.shape), weights)
+
+
+def _prelu(layer: PReLU, x: Array, weights: Mapping[str, Array]) -> Array:
+    import numpy as np
+
+    return np.where(x < 0, weights["alpha"] * x, x)
+
+
+REFERENCES: dict[type[ModelSpec], Callable[[Any, Array, Mapping[str, Array]], Array]] = {
+    Dense: _dense,
+    BatchNormalization: _batch,
+    LayerNormalization: _each_step,
+    GroupNormalization: _grouped,
+    PReLU: _prelu,
+    LSTM: recurrent.lstm,
+    GRU: recurrent.gru,
+}

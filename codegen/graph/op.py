@@ -1,0 +1,67 @@
+"""Op: what one node of a graph does, as a frozen record: its options, its shape, its meaning in NumPy.
+
+A new one is a subclass with a `word`, and a row in functions.py: the language, Python, help and docs read its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from codegen.errors import SpecError
+from codegen.graph.shape import Shape
+from codegen.specs.parameters import REQUIRED, parameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+__all__ = ["Op", "misfit"]
+
+
+@dataclass(frozen=True)
+class Op:
+    """The base. Making one raises SpecError for an option that is wrong; its `field` is the option's name.
+
+    `arity` is how many values it takes, None for any number from 1 on. One that is `over_time` needs all of the input
+    before its first output.
+    """
+
+    word: ClassVar[str]
+    arity: ClassVar[int | None] = 1
+    over_time: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for name, known in parameters(type(self)).items():
+            value = getattr(self, name)
+            try:
+                if value is REQUIRED:
+                    raise SpecError("E201", f"`{self.word}` needs `{name}`", hint=f"write {self.word}(x, {name}=…)")
+                object.__setattr__(self, name, known.check(name, value))
+            except SpecError as wrong:
+                wrong.field = name
+                raise
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """The output's shape. Raises SpecError for inputs that do not fit."""
+        return shapes[0]
+
+    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
+        """What it makes of one sample, in the type of its inputs: arrays (steps, channels), or (frames, steps, …)."""
+        raise NotImplementedError
+
+    def told(self, names: Sequence[str]) -> str:
+        """The call as the language writes it, of values with these names."""
+        given = []
+        for name, known in parameters(type(self)).items():
+            value = getattr(self, name)
+            if value != known.default:
+                given.append(f"{name}={value}")
+        return f"{self.word}({', '.join((*names, *given))})"
+
+
+def misfit(message: str, hint: str) -> SpecError:
+    """The error of values that do not go together."""
+    return SpecError("E301", message, hint=hint)
