@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,21 +21,26 @@ __all__ = ["Declared", "Head", "slopes", "templates", "values"]
 
 @dataclass(frozen=True)
 class Declared:
-    """The functions vN_`word` that the template `text` writes of a stage of the epilogue."""
+    """The functions vN_WORD, for each of `words`, that the template `text` writes of a stage of the epilogue."""
 
-    word: str
+    words: tuple[str, ...]
     text: str
     stage: Stage
 
 
 def values(stages: Iterable[Stage]) -> tuple[Declared, ...]:
     """What the stages make of the sums."""
-    return tuple(Declared(stage.function, stage.text, stage) for stage in stages)
+    return tuple(Declared((stage.function,), stage.text, stage) for stage in stages)
 
 
-def slopes(stages: Iterable[Stage]) -> tuple[Declared, ...]:
-    """Their derivatives."""
-    return tuple(Declared(f"{stage.function}_slope", stage.slope_text, stage) for stage in stages)
+def slopes(stages: Sequence[Stage]) -> tuple[Declared, ...]:
+    """How fast that grows with the sums and the operands; and what all stages but the last make of the sums."""
+    found = list[Declared]()
+    for stage in stages[:-1]:
+        words = (stage.function, *stage.slope_words)
+        found += [Declared(words, text, stage) for text in stage.both_texts]
+    found += [Declared(stage.slope_words, stage.slope_text, stage) for stage in stages[-1:]]
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Head:
 
     def _declared(self, one: Declared, names: Collection[str]) -> tuple[str, frozenset[str]]:
         """The functions' text, of the widths that are called, and the names that it uses."""
-        called = tuple(n for n in self.lanes if f"v{n}_{one.word}" in names)
+        called = tuple(n for n in self.lanes if any(f"v{n}_{word}" in names for word in one.words))
         view = {"act": identifier(one.stage.function), "dtype": self.dtype, "lanes": called, "target": self.target}
         return vectors.finished(templates().get_template(one.text).render(one.stage.view() | view))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.errors import ShapeError
-from codegen.functions import activations
-from codegen.functions.activations import LINEAR
+from codegen.gradients import reference
 from codegen.gradients.libraries import Backward
 from codegen.installed import forgetful
 from codegen.numbers import arrays
 from codegen.planning.ask import Ask
+from codegen.problem.epilogue import Operand
 from codegen.problem.problem import ConvProblem, Problem
+from codegen.problem.reference import parted
 from codegen.problem.targets import target_named
 from codegen.specs.kinds import Spec
 
@@ -66,14 +67,14 @@ def backward(
     found = way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
     plain = type(spec).problem_weights is Spec.problem_weights  # the problem's kernel is the layer's
     kernel = weights["kernel"].reshape(found.problem.kernel_shape) if plain else spec.problem_weights(weights)[0]
-    bias = weights.get("bias")
     dy = _like_output(found.problem, x, dy, "dy")
-    if found.problem.activation != LINEAR:
+    if not found.problem.epilogue.linear:
         linear = found.problem.with_epilogue(found.problem.epilogue.start)
         z = None if z is None else _like_output(linear, x, z, "z")
-    dx, dkernel, dbias = found.back(x, kernel, bias, dy, z)
+    operands = {name: weights.get(name) for name in found.operands}
+    dx, dkernel, gradients = found.back(x, kernel, tuple(operands.values()), dy, z)
     named = {"kernel": dkernel.reshape(weights["kernel"].shape)} if plain else _named(spec, weights, dkernel)
-    return Gradients(dx, named if dbias is None else named | {"bias": dbias})
+    return Gradients(dx, named | dict(zip(operands, gradients, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -83,39 +84,63 @@ class Way:
     problem: Problem
     stages: tuple[Backward, ...]
 
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of what the stages' epilogues read, as they name them first."""
+        return tuple(dict.fromkeys(one.name for p in self.problem.stages for one in p.epilogue.operands))
+
     def back(
-        self, x: Array, kernel: Array, bias: Array | None, dy: Array, z: Array | None
-    ) -> tuple[Array, Array, Array | None]:
-        """(dx, dkernel flat, dbias or None); `z` is the output before its activation, where it is known."""
-        weights = self.problem.stage_weights(kernel, bias)
+        self, x: Array, kernel: Array, operands: Sequence[Array | None], dy: Array, z: Array | None
+    ) -> tuple[Array, Array, tuple[Array, ...]]:
+        """(dx, dkernel flat, the gradients of `operands`), of what the epilogues read as `operands` names it.
+
+        `z` are the last stage's sums, where they are known.
+        """
+        weights = self.problem.stage_weights(kernel, *operands)
         reads: list[Array] = [x]
         before: list[Array | None] = []
-        for stage, (p, taps, added) in zip(self.stages[:-1], weights[:-1], strict=True):
-            sums = stage.forward(reads[-1], taps, *added)
+        for stage, (p, taps, given) in zip(self.stages[:-1], weights[:-1], strict=True):
+            sums = stage.forward(reads[-1], taps, *_begun(p, given))
             before.append(sums)
-            reads.append(_activated(p, sums))
-        if z is None and self.problem.activation != LINEAR:
-            _, taps, added = weights[-1]
-            z = self.stages[-1].forward(reads[-1], taps, *added)
+            reads.append(_finished(p, sums, given))
+        p, taps, given = weights[-1]
+        if z is None and not p.epilogue.linear:
+            z = self.stages[-1].forward(reads[-1], taps, *_begun(p, given))
         before.append(z)
         dkernels: list[Array] = []
-        dbiases: list[Array] = []
+        found: dict[str, list[tuple[Operand, Array]]] = {name: [] for name in self.operands}
         back = zip(*map(reversed, (self.stages, weights, reads, before)), strict=True)
-        for stage, (p, taps, _), read, given in back:
-            dz, dbias = stage.output_gradient(dy, given if p.activation != LINEAR else None)
+        for stage, (p, taps, given), read, sums in back:
+            dz, gradients = stage.output_gradient(dy, None if p.epilogue.linear else sums, *given)
             dkernels.insert(0, stage.kernel_gradient(read, dz).ravel())
-            dbiases[:0] = [] if dbias is None else [dbias]
+            for one, gradient in zip(p.epilogue.operands, gradients, strict=True):
+                found[one.name].insert(0, (one, gradient))
             dy = stage.input_gradient(taps, dz)
-        return dy, np.concatenate(dkernels), np.concatenate(dbiases) if dbiases else None
+        return dy, np.concatenate(dkernels), tuple(map(_joined, found.values()))
 
 
-def _activated(problem: ConvProblem, sums: Array) -> Array:
+def _begun(problem: ConvProblem, operands: Sequence[Array | None]) -> Sequence[Array | None]:
+    """Those of `operands` that the sums begin with."""
+    return operands[: len(problem.epilogue.start.operands)]
+
+
+def _finished(problem: ConvProblem, sums: Array, operands: Sequence[Array | None]) -> Array:
     """What a stage hands to the next one of its sums, in the problem's dtype."""
-    if problem.activation == LINEAR:
+    if problem.epilogue.linear:
         return sums
-    rows = sums if problem.channels_last else sums.swapaxes(1, 2)
-    y = activations.reference(problem.activation, rows.astype("float64"), problem.dtype)
-    return np.ascontiguousarray(y if problem.channels_last else y.swapaxes(1, 2), problem.dtype)
+    _, later = parted(problem, operands, "float64")
+    y = reference.rows(problem, sums).astype("float64")
+    for stage, given in later:
+        y = stage.reference(y, given, problem.format)
+    return np.ascontiguousarray(reference.rows(problem, y), problem.dtype)
+
+
+def _joined(shares: Sequence[tuple[Operand, Array]]) -> Array:
+    """The gradient of what several stages read: of each its filters, or what all read alike."""
+    arrays = [array for _, array in shares]
+    if len(arrays) == 1:
+        return arrays[0]
+    return np.concatenate(arrays) if shares[0][0].lies == "filter" else np.sum(arrays, axis=0)
 
 
 @forgetful

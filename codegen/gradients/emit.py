@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from codegen.emission import banner, cformat, render, vectors
+from codegen.emission.cfunction import CFunction, Parameter
 from codegen.emission.heads import Head, slopes
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import count_loop, index
 from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
-from codegen.functions import activations
-from codegen.functions.activations import LINEAR, Activation
+from codegen.functions.activations import Activation
 from codegen.gradients import input as input_gradients
 from codegen.gradients import kernel_tiles, output_rows, plan
 from codegen.planning import planner
@@ -24,7 +24,7 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 
-__all__ = ["BackwardPlan", "emitted", "planned"]
+__all__ = ["BackwardPlan", "emitted", "of_problem", "planned", "written"]
 
 PARTS = ("kernel_head.c", "gradients/backward.c", "gradients/backward.h")
 
@@ -66,12 +66,17 @@ def planned(spec: Spec, ask: Ask = PLAIN) -> BackwardPlan:
             f"`{spec.name}`: the backward functions are made for one number of steps, and input_shape leaves it free; "
             f"say it, as in input_shape = {shape}"
         )
-    linear = replace(problem, epilogue=problem.epilogue.start)
-    curved = problem.activation != LINEAR
+    return of_problem(problem, ask)
+
+
+def of_problem(problem: ConvProblem, ask: Ask) -> BackwardPlan:
+    """The plans for a problem of known length, no stage of which takes whole rows."""
+    assert problem.steps is not None
+    linear = problem.with_epilogue(problem.epilogue.start)
     return BackwardPlan(
         problem,
         ask.target,
-        planner.plan(linear, ask) if curved else None,
+        None if problem.epilogue.linear else planner.plan(linear, ask),
         planner.plan(input_gradients.input_problem(problem, problem.steps), ask),
         plan.plan(problem, ask.target),
         plan.output_plan(problem, ask.target),
@@ -84,10 +89,18 @@ def emitted(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> Ge
     `beside` are the names of all layers whose headers may be included together.
     """
     parts = planned(spec, ask)
-    name = f"{spec.name}_backward"
+    told = banner.Told(f"{spec.name}_backward", f"the gradients of a {spec.kind},", parts.target, _facts(parts))
+    return written(parts, spec.name, banner.head(told), beside)
+
+
+def written(
+    parts: BackwardPlan, layer: str, head: Sequence[str] = (), beside: Collection[str] = ()
+) -> GeneratedSource[BackwardPlan]:
+    """The text of the plans under LAYER_backward; `head` are lines for the head of both files."""
+    name = f"{layer}_backward"
     context = _context(parts, cformat.identifier(name))
-    context["macros"] = _macros(spec.name, parts, context, beside)
-    return render.filled(parts, name, PARTS, context, banner=_banner(spec, parts))
+    context["macros"] = _macros(layer, parts, context, beside)
+    return render.filled(parts, name, PARTS, context, banner=head)
 
 
 def _served(spec: Spec) -> ConvProblem:
@@ -96,7 +109,7 @@ def _served(spec: Spec) -> ConvProblem:
     way = f"`{spec.name}`: the backward functions of a {{}} are not emitted; in Python, layer.gradients has them"
     if not isinstance(spec, Conv1DSpec | DepthwiseConv1DSpec) or not isinstance(problem, ConvProblem):
         raise UsageError(way.format(spec.kind))
-    if not isinstance(spec.activation, Activation) or activations.row(spec.activation).derivative is None:
+    if not isinstance(spec.activation, Activation) or problem.epilogue.rowwise:
         raise UsageError(way.format(f"{spec.kind} with activation = {spec.activation}"))
     return problem
 
@@ -104,32 +117,68 @@ def _served(spec: Spec) -> ConvProblem:
 def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
     """What both files share, and the texts of the three functions."""
     p, output = parts.problem, output_rows.view(parts.output, name)
-    curved = p.activation != LINEAR
     kernel = kernel_tiles.view(parts.kernel, f"{name}_kernel")
     front, back = input_gradients.zero_taps(p, p.steps or 0)
     inner = parts.input.problem
+    functions = Functions.of(parts, name)
+    begun = "".join(f"{one.name}, " for one in p.epilogue.start.operands)
     return output | {
         "parts": parts,
-        **_texts(parts, name, output, kernel),
-        "has_output": curved or p.bias,
-        "forward_arguments": "x, kernel, " + "bias, " * p.bias + "z" + ", workspace" * _needs_space(parts.forward),
+        "sample": functions.output,
+        "functions": functions,
+        **_texts(parts, name, output | {"sample": functions.output}, kernel),
+        "has_output": bool(p.epilogue.stages),
+        "forward_arguments": f"x, kernel, {begun}z" + ", workspace" * _needs_space(parts.forward),
         "kernel_plan": parts.kernel,
         "inner_arguments": "dz, turned, dx" + f", turned + {parts.turned_numbers}" * _needs_space(parts.input),
         "front_numbers": front * inner.group_channels * inner.filters,
         **_turn(p, front),
         "back_from": (front + p.kernel_size) * inner.group_channels * inner.filters,
         "back_to": (front + p.kernel_size + back) * inner.group_channels * inner.filters,
-        "x_shape": _shape(p, p.steps or 0, p.channels, "steps, channels"),
-        "y_shape": _shape(p, output["outs"], p.filters, "steps, filters"),
-        "kernel_shape": "({}, {}, {}): taps, channels of a group, filters".format(*p.kernel_shape),
     }
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions of the header."""
+
+    z: CFunction
+    output: CFunction
+    input: CFunction
+    kernel: CFunction
+
+    @classmethod
+    def of(cls, parts: BackwardPlan, name: str) -> Functions:
+        p = parts.problem
+        steps, outs = p.steps or 0, p.out_steps(p.steps or 0)
+        shapes = dict.fromkeys(("x", "dx"), _shape(p, steps, p.channels, "steps, channels"))
+        shapes |= dict.fromkeys(("z", "dz", "dy"), _shape(p, outs, p.filters, "steps, filters"))
+        kernel = "({}, {}, {}): taps, channels of a group, filters".format(*p.kernel_shape)
+        shapes |= dict.fromkeys(("kernel", "dkernel"), kernel)
+        for one in p.epilogue.operands:
+            told = f"({one.numbers(p.filters)},)" if one.is_weight else shapes["z"]
+            shapes |= dict.fromkeys((one.name, f"d{one.name}"), told)
+
+        def function(word: str, reads: Sequence[str], written: str) -> CFunction:
+            found = [Parameter(one, f"const {p.format.c} *", shapes[one]) for one in reads]
+            found += [Parameter(written, f"{p.format.c} *", shapes[written]), Parameter("workspace", "void *")]
+            return CFunction(f"{name}_{word}", tuple(found))
+
+        output = output_rows.sample(parts.output, f"{name}_output")
+        parameters = tuple(replace(one, told=shapes[one.name]) for one in output.parameters)
+        return cls(
+            function("z", ("x", "kernel", *(one.name for one in p.epilogue.start.operands)), "z"),
+            replace(output, parameters=parameters),
+            function("input", ("dz", "kernel"), "dx"),
+            function("kernel", ("x", "dz"), "dkernel"),
+        )
 
 
 def _texts(parts: BackwardPlan, name: str, output: dict[str, Any], kernel: dict[str, Any]) -> dict[str, str]:
     """The functions of the .c, and the head that they need."""
     p, whole = parts.problem, [one for one in (parts.forward, parts.input) if one]
     texts = {
-        "output_text": render.piece("gradients/output.c.j2", output | {"declarator": f"void {name}_output"}),
+        "output_text": render.piece("gradients/output.c.j2", output),
         "forward_text": render.within(parts.forward, f"{name}_linear") if parts.forward else "",
         "input_text": render.within(parts.input, f"{name}_of_turned"),
         "kernel_text": kernel_tiles.text(kernel),
@@ -182,14 +231,13 @@ def _shape(p: ConvProblem, steps: int, lanes: int, words: str) -> str:
     return f"({steps}, {lanes}): {words}" if p.channels_last else f"({lanes}, {steps}): {second}, {first}"
 
 
-def _banner(spec: Spec, parts: BackwardPlan) -> tuple[str, ...]:
-    """The head of both files."""
+def _facts(parts: BackwardPlan) -> tuple[tuple[str, str], ...]:
+    """What the head of both files tells."""
     p = parts.problem
-    facts = (
+    return (
         ("forward", banner.formula(p)),
         ("input", parts.input.describe()),
         ("kernel", plan.describe(parts.kernel)),
         ("work", f"{2 * p.macs(p.steps or 0):,} multiply-adds a sample"),
         ("memory", f"{parts.workspace_bytes:,} bytes of workspace, nothing allocated; all numbers are {p.format.c}s"),
     )
-    return banner.head(banner.Told(f"{spec.name}_backward", f"the gradients of a {spec.kind},", parts.target, facts))

@@ -1,17 +1,152 @@
-"""What `templates/gradients/output.c.j2` prints: dz = dy * f'(z), and its sums, the bias' gradient, in one pass."""
+"""What `templates/gradients/output.c.j2` prints: dy taken back through the epilogue's stages, in one pass.
+
+dz = dy * f'(z) is what comes before the stages. What an operand has a share in is written where it lies as y does, and
+else summed over all that reads the same number of it, such as a bias.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from codegen.emission.cformat import times
-from codegen.emission.microkernel import index
-from codegen.functions.activations import LINEAR
+from codegen.emission.cformat import identifier, times
+from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.microkernel import count_loop, index, offset
+from codegen.emission.vectors import spelled
 from codegen.gradients.plan import OutputGradientPlan
+from codegen.gradients.way_back import AtNumber, AtVector, back
+from codegen.problem.epilogue import Operand
 
-__all__ = ["view"]
+__all__ = ["sample", "view"]
 
-CHUNK = 256  # rows whose sums are added up before they are added to the bias' gradient: sums of sums round less
+CHUNK = 256  # rows whose sums are added up before they are added to a gradient: sums of sums round less
+
+
+@dataclass(frozen=True)
+class Summed:
+    """An operand's gradient that is a sum: `name` in C, from number `first` of a row's sums on, `each` filter's own."""
+
+    name: str
+    first: int
+    each: bool
+    total: str
+
+    @property
+    def place(self) -> str:
+        """The sum of column i in those of a row."""
+        return index((1, "i"), self.first)
+
+    def at(self, filter_: str) -> str:
+        """Where the gradient has what belongs to a filter."""
+        return f"{self.name}[{filter_ if self.each else '0'}]"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One vector of a row: accumulators, the statements of a turn, the stores of what was summed."""
+
+    starts: tuple[str, ...]
+    lines: tuple[str, ...]
+    stores: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """An argument of the function of one sample: `declared` of the block of templates/gradients/abi.h.
+
+    One that `moves` has a part for each sample; what it has of filter f is `of_filter`, where the outputs lie together.
+    """
+
+    name: str
+    declared: str
+    moves: bool
+    of_filter: str
+
+
+def later_operands(plan: OutputGradientPlan) -> tuple[Operand, ...]:
+    """What the stages behind the sums read."""
+    return tuple(operand for stage in plan.problem.epilogue.later for operand in stage.operands)
+
+
+def summed(plan: OutputGradientPlan) -> tuple[Summed, ...]:
+    """The gradients that are sums, in the order of the operands."""
+    weights = plan.problem.epilogue.weights
+    totals = [identifier(one.name) + "_total" if len(weights) > 1 else "total" for one in weights]
+    return tuple(
+        Summed(f"d{identifier(one.name)}", plan.width * number, one.lies == "filter", totals[number])
+        for number, one in enumerate(weights)
+    )
+
+
+def sample(plan: OutputGradientPlan, name: str, linkage: str = "") -> CFunction:
+    """The function of one sample."""
+    c, p = plan.problem.format.c, plan.problem
+    reads = ["z", *(identifier(one.name) for one in later_operands(plan))] if plan.curved else []
+    writes = ["dz"] if plan.curved else []
+    writes += [f"d{identifier(one.name)}" for one in p.epilogue.operands]
+    found = [Parameter(one, f"const {c} *") for one in (*reads, "dy")]
+    return CFunction(name, (*found, *(Parameter(one, f"{c} *") for one in writes)), linkage=linkage)
+
+
+def _rows(plan: OutputGradientPlan, name: str) -> CFunction:
+    """The function of some rows of one width."""
+    c, operands = plan.problem.format.c, later_operands(plan)
+    reads = ["z", *(one.within for one in operands)] if plan.curved else []
+    writes = ["dz", *(f"d{one.within}" for one in operands if one.lies == "output")] if plan.curved else []
+    writes += ["sums"] if plan.problem.epilogue.weights else []
+    found = [Parameter(one, f"const {c} *restrict") for one in (*reads, "dy")]
+    found += [Parameter(one, f"{c} *restrict") for one in writes]
+    return CFunction(name, (*found, Parameter("count", "ptrdiff_t")), linkage="static")
+
+
+def _handed(plan: OutputGradientPlan) -> Iterator[str]:
+    """The arguments of a call of `_rows` in the function of one sample."""
+    along, at = plan.along_time, times(plan.width, "from")
+
+    def part(name: str) -> str:
+        return f"{name}s + {at}" if along else f"{name} + at"
+
+    operands = later_operands(plan)
+    if plan.curved:
+        yield part("z")
+        for one in operands:
+            yield {"output": part(one.name), "filter": f"{one.name} + f", "call": one.name}[one.lies]
+    yield part("dy")
+    if plan.curved:
+        yield part("dz")
+        yield from (part(f"d{one.name}") for one in operands if one.lies == "output")
+    if plan.problem.epilogue.weights:
+        yield "sums"
+    yield "count"
+
+
+def _vectors(plan: OutputGradientPlan) -> Iterator[Vector]:
+    step, type_ = plan.width if plan.along_time else plan.problem.filters, spelled(plan.lanes)
+    sums, epilogue = summed(plan), plan.problem.epilogue
+    for v in range(plan.vectors):
+        column = v * plan.lanes
+        names = tuple(f"a{v}_{one.total}" if number else f"a{v}" for number, one in enumerate(sums))
+        at = AtVector(plan.lanes, index((step, "t"), column), None if plan.along_time else column, str(v), names)
+        starts = tuple(f"{type_} {name} = {spelled(plan.lanes, '_set1')}(0);" for name in names)
+        ends = [offset("sums", one.first + column) for one in sums]
+        stores = tuple(f"{spelled(plan.lanes, '_store')}({end}, {a});" for end, a in zip(ends, names, strict=True))
+        yield Vector(starts, tuple(back(epilogue, at)), stores)
+
+
+def _pointers(plan: OutputGradientPlan) -> Iterator[Pointer]:
+    p = plan.problem
+    outs = p.out_steps(p.steps or 0)
+    places = {name: f"call->{name}" for name in ("dy", "z", "dz")}
+    still = set()
+    for number, one in enumerate(p.epilogue.operands):
+        places |= {one.name: f"call->operands[{number}]", f"d{one.name}": f"call->gradients[{number}]"}
+        still |= {one.name, f"d{one.name}"} if one.is_weight else set()
+    for parameter in sample(plan, "").parameters:
+        name, type_ = parameter.name, parameter.type
+        held = f"const {name}" if name in still else name
+        part = f"{type_}const {name}s = {name} + {times(outs, 'f')};"
+        yield Pointer(name, f"{type_}{held} = ({type_}){places[name]};", name not in still, part)
 
 
 def _filters(plan: OutputGradientPlan) -> dict[str, Any]:
@@ -24,35 +159,39 @@ def _filters(plan: OutputGradientPlan) -> dict[str, Any]:
 
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
-    p, dtype = plan.problem, plan.problem.format
+    p, dtype, sums = plan.problem, plan.problem.format, summed(plan)
     assert p.steps is not None
-    outs, curved = p.out_steps(p.steps), p.activation != LINEAR
+    outs = p.out_steps(p.steps)
     whole, step = outs // plan.width, plan.width if plan.along_time else p.filters
+    rows, totals = _rows(plan, f"{name}_rows"), [one.name for one in sums]
+    names = [identifier(one.name) for one in p.epilogue.weights]
     return {
         "p": p,
         "plan": plan,
         "name": name,
-        "declarator": f"static void {name}_output_sample",
+        "sample": sample(plan, f"{name}_output_sample", "static"),
+        "rows": rows,
+        "rows_call": rows.call(*_handed(plan)),
         "c": dtype.c,
         "dtype": dtype,
         "target": plan.target,
         "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
-        "lane": plan.lanes,
-        "vectors": [(f"a{v}", index((step, "t"), v * plan.lanes), v * plan.lanes) for v in range(plan.vectors)],
+        "vectors": tuple(_vectors(plan)),
+        "pointers": tuple(_pointers(plan)),
+        "tail_lines": tuple(back(p.epilogue, AtNumber(dtype.c, tuple(one.total for one in sums)))),
+        "summed": sums,
+        "sum_numbers": plan.width * len(sums),
+        "sums_told": f"; what belongs to the {' and the '.join(names)} is added to {' and '.join(totals)}",
         "width": plan.width,
         "step": step,
-        "curved": curved,
-        "act": p.activation.name,
-        "activation": p.activation,
-        "bias": p.bias,
+        "curved": plan.curved,
         "outs": outs,
         "numbers": outs * p.filters,
         "whole": whole,
-        "rows": whole if plan.along_time else outs,
+        "has_rows": bool(whole) or not plan.along_time,
         "chunk": CHUNK,
-        "tail": whole * plan.width,
+        "tail_loop": count_loop("t", whole * plan.width, outs),
         "panels": -(-p.filters // plan.width),
         **_filters(plan),
-        "bias_numbers": plan.bias_numbers,
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
     }

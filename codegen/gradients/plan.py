@@ -12,7 +12,6 @@ from math import prod
 from typing import ClassVar
 
 from codegen.errors.counting import counted
-from codegen.functions.activations import LINEAR
 from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.direct_filters import partitions
 from codegen.problem.conv_problem import ConvProblem
@@ -74,20 +73,24 @@ class KernelGradientPlan:
         sets = self.problem.group_filters if self.channelwise else self.problem.channels
         return 0 if self.direct else self.problem.kernel_size * sets * self.padded
 
-    workspace_step_bytes: ClassVar[int] = 0  # the number of steps is known
+    entry: ClassVar[str] = "genconv_dkernel_v1"  # of templates/gradients/abi.h
 
     @property
     def workspace_bytes(self) -> int:
         return (self.panel_numbers + self.sum_numbers) * self.problem.item_bytes
 
     def sizes(self, batch: int) -> dict[str, int]:
-        """The numbers in x, y and kernel of a call, by what they are here."""
+        """The numbers in the arrays of a call."""
         p, steps = self.problem, self.problem.steps or 0
         return {
             "x": batch * steps * p.channels,
             "dkernel": prod(p.kernel_shape),
             "dz": batch * p.out_steps(steps) * p.filters,
         }
+
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """None of its arguments points to pointers."""
+        return {}
 
 
 def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
@@ -194,9 +197,10 @@ def _fetched(p: ConvProblem, target: Target, taps: int, channels: int, chunk: in
 
 @dataclass(frozen=True)
 class OutputGradientPlan:
-    """How dz = dy * f'(z) and its sums, the bias' gradient, are computed: in rows of `vectors` vectors of `lanes`.
+    """How dy is taken back through the epilogue's stages, to dz, and what it leaves for their operands.
 
-    The rows run across the filters; with `along_time` along the outputs of one filter, which then lie side by side.
+    In rows of `vectors` vectors of `lanes`, which run across the filters; with `along_time` along the outputs of one
+    filter, which then lie side by side. No stage takes whole rows.
     """
 
     problem: ConvProblem
@@ -205,26 +209,33 @@ class OutputGradientPlan:
     vectors: int
     along_time: bool
 
+    entry: ClassVar[str] = "genconv_dz_v1"  # of templates/gradients/abi.h
+    workspace_bytes: ClassVar[int] = 0
+
     @property
     def width(self) -> int:
         return self.lanes * self.vectors
 
-    workspace_step_bytes: ClassVar[int] = 0  # the number of steps is known
-
     @property
-    def workspace_bytes(self) -> int:
-        return 0
-
-    @property
-    def bias_numbers(self) -> int:
-        """The numbers before dz in what the JIT's kernel writes: the bias' gradient, up to a cache line."""
-        return -(-self.problem.filters // 16) * 16 if self.problem.bias else 0
+    def curved(self) -> bool:
+        """Whether something follows the sums, so that dz is not dy."""
+        return not self.problem.epilogue.linear
 
     def sizes(self, batch: int) -> dict[str, int]:
-        """The numbers in x, y and kernel of a call, by what they are here; z is needed for a curve's slope only."""
-        p, curved = self.problem, self.problem.activation != LINEAR
-        numbers = batch * p.out_steps(p.steps or 0) * p.filters
-        return {"dy": numbers, "dbias and dz": self.bias_numbers + numbers * curved, "z": numbers * curved}
+        """The numbers in the arrays of a call; z and what the stages read are needed behind the sums only."""
+        p, steps = self.problem, self.problem.steps or 0
+        numbers = batch * p.out_steps(steps) * p.filters
+        found = {"dy": numbers, "z": numbers * self.curved, "dz": numbers * self.curved}
+        for stage in p.epilogue.stages:
+            for operand in stage.operands:
+                size = prod(p.operand_shape(operand, batch, steps))
+                found |= {f"d{operand.name}": size} if stage.begins else {operand.name: size, f"d{operand.name}": size}
+        return found
+
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """The names of what the block's arrays of pointers point to."""
+        names = tuple(operand.name for operand in self.problem.epilogue.operands)
+        return {"operands": names, "gradients": tuple(f"d{name}" for name in names)}
 
 
 def output_plan(problem: ConvProblem, target: Target) -> OutputGradientPlan:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Operand
+from codegen.problem.reference import parted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-__all__ = ["bias_gradient", "input_gradient", "kernel_gradient"]
+__all__ = ["bias_gradient", "gathered", "input_gradient", "kernel_gradient", "output_gradient", "rows"]
 
 
 def kernel_gradient(problem: ConvProblem, x: Array, dz: Array, dtype: str = "float64") -> Array:
@@ -52,10 +54,46 @@ def bias_gradient(problem: ConvProblem, dz: Array, dtype: str = "float64") -> Ar
     return total
 
 
+def output_gradient(
+    problem: ConvProblem, dy: Array, z: Array, *operands: Array | None, dtype: str = "float64"
+) -> tuple[Array, tuple[Array | None, ...]]:
+    """(dz, the gradients of what the epilogue's stages read, in their order) of the sums z, begun as the problem's are.
+
+    dy of the output's shape, z and dz of the sums', all in the problem's layout, batch first; the others of their
+    operands' shapes. A stage whose operands are None changes nothing, and these have no gradients.
+    """
+    epilogue, (_, later) = problem.epilogue, parted(problem, operands, dtype)
+    values = [np.asarray(rows(problem, z), dtype)]
+    for stage, given in later:
+        values.append(stage.reference(values[-1], given, problem.format))
+    found: dict[str, Array] = {}
+    gradient = np.asarray(rows(problem, dy), dtype)
+    for (stage, given), value in zip(reversed(later), reversed(values[:-1]), strict=True):
+        gradient, *shares = stage.pulled(gradient, value, given, problem.format)
+        found |= {one.name: each for one, each in zip(stage.operands, shares, strict=True)}
+    if epilogue.first:
+        found[epilogue.first.operands[0].name] = gradient
+    summed = {one.name: gathered(problem, one, found[one.name]) for one in epilogue.operands if one.name in found}
+    return rows(problem, gradient), tuple(summed.get(one.name) for one in epilogue.operands)
+
+
+def gathered(problem: ConvProblem, operand: Operand, shares: Array) -> Array:
+    """An operand's gradient, of the shares (batch, out steps, filters) that the sums have in it."""
+    if operand.lies == "output":
+        return rows(problem, shares)
+    total: Array = shares.sum(axis=(0, 1)) if operand.lies == "filter" else shares.sum().reshape(1)
+    return total
+
+
+def rows(problem: ConvProblem, array: Array) -> Array:
+    """An array in the problem's layout as (batch, steps, lanes), or one of this shape as in the problem's."""
+    return array if problem.channels_last else np.swapaxes(array, 1, 2)
+
+
 def _grouped(problem: ConvProblem, array: Array, lanes: int, dtype: str) -> Array:
     """(batch, steps, groups, lanes of a group) of an array in the problem's layout."""
-    rows = np.asarray(array if problem.channels_last else np.swapaxes(array, 1, 2), dtype)
-    return rows.reshape(len(rows), rows.shape[1], problem.groups, lanes // problem.groups)
+    found = np.asarray(rows(problem, array), dtype)
+    return found.reshape(len(found), found.shape[1], problem.groups, lanes // problem.groups)
 
 
 def _positions(problem: ConvProblem, steps: int, outs: int) -> Iterator[tuple[int, Array, Array]]:

@@ -20,12 +20,15 @@ NOT_FROM_THERE = ("failed to map segment", *map(os.strerror, (errno.EPERM, errno
 NOT_THERE = f"cannot open shared object file: {os.strerror(errno.ENOENT)}"  # of a file that is there
 
 
-def opened(path: Path, compiler: Compiler) -> Any:
-    """The library at `path`. Raises ToolchainError where it is at fault, OSError where its folder is (noexec)."""
+def opened(path: Path, compiler: Compiler, entry: str) -> Any:
+    """The library at `path`, which has the function `entry`.
+
+    Raises ToolchainError where it is at fault, OSError where its folder is (noexec).
+    """
     try:
         with same_arithmetic(compiler):
             library = ffi.dlopen(str(path))
-        library.genconv_run_v1  # noqa: B018  # looked up for its error
+        getattr(library, entry)  # looked up for its error
     except UnicodeEncodeError:
         raise OSError(f"{path} cannot be written in the encoding of this system's file names") from None
     except OSError as error:
@@ -36,7 +39,7 @@ def opened(path: Path, compiler: Compiler) -> Any:
         )  # as the loader has it
         raise _useless(compiler, f"cannot be loaded: {why}") from None
     except (AttributeError, ffi.error):
-        raise _useless(compiler, "has no function genconv_run_v1") from None
+        raise _useless(compiler, f"has no function {entry}") from None
     return library
 
 

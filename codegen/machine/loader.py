@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -13,22 +11,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from codegen import __version__
 from codegen.emission.render import GeneratedSource, jit_text
-from codegen.errors import ShapeError, ToolchainError
-from codegen.machine import cache, compilers, linking, plan_index, self_test, thread_pool
+from codegen.errors import ShapeError
+from codegen.machine import linking, self_test, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, Block, Held, Holder, blocks, grown, holder, point
+from codegen.machine.making import Making, compiled, known, loaded
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
-from codegen.problem.targets import Target, runs_here
+from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_backward", "load_plan"]
+__all__ = ["CompiledKernel", "Kernel", "ReferenceKernel", "load", "load_plan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,14 +177,18 @@ def _sharing_caller(library: Any, plan: KernelPlan, threads: int) -> Callable[[A
 Kernel = CompiledKernel | ReferenceKernel
 
 
+def _opened(plan: KernelPlan, path: Path, library: Any, threads: int) -> CompiledKernel:
+    return CompiledKernel(plan, path, library, threads)
+
+
 def load(source: GeneratedSource, target: Target, threads: int = 1) -> Kernel:
     """The kernel of `source` on `target`, its plan's; a sliced one runs in `threads` threads, with the same bits.
 
     Compilers are tried in turn; if none can, the NumPy reference answers, with one warning. Raises ToolchainError if
     this CPU lacks what the target needs, or if the compiler that the user configured fails.
     """
-    making = _Making(source.plan, lru_cache(maxsize=1)(partial(jit_text, source)), self_test.prove)
-    return _loaded(making, target, threads, _compiled) or ReferenceKernel(source.plan)
+    making = Making(source.plan, lru_cache(maxsize=1)(partial(jit_text, source)), self_test.prove, _opened)
+    return loaded(making, target, threads, compiled) or ReferenceKernel(source.plan)
 
 
 def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], threads: int = 1) -> Kernel:
@@ -195,93 +197,5 @@ def load_plan(plan: KernelPlan, write: Callable[[KernelPlan], GeneratedSource], 
     It must be one of this package's own functions that reads nothing but the plan: what it once wrote is known again
     by the plan and by the state of the package's files.
     """
-    making = _Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), self_test.prove)
-    return _loaded(making, plan.target, threads, _known) or ReferenceKernel(plan)
-
-
-def load_backward(
-    plan: Any, write: Callable[[Any], str], prove: Callable[[CompiledKernel, compilers.Compiler], None]
-) -> CompiledKernel | None:
-    """As `load_plan`, of a plan of codegen.gradients, whose C text `write` makes; None where nothing can compile it.
-
-    `run(x, y, kernel, …)` fills in the fields of these names, whatever the text takes them for.
-    """
-    making = _Making(plan, lru_cache(maxsize=1)(lambda: write(plan)), prove)
-    return _loaded(making, plan.target, 1, _known)
-
-
-@dataclass(frozen=True)
-class _Making:
-    """What it takes to make a plan's library: its C text, when needed, and the proof of a fresh kernel."""
-
-    plan: Any
-    text: Callable[[], str]
-    prove: Callable[[CompiledKernel, compilers.Compiler], None]
-
-
-Try = Callable[[_Making, compilers.Compiler, int], CompiledKernel]  # with a compiler, for so many threads
-
-
-def _loaded(making: _Making, target: Target, threads: int, attempt: Try) -> CompiledKernel | None:
-    """What `attempt` makes with the first compiler that can; else None, with one warning."""
-    if not runs_here(target):
-        needs = ", ".join(target.cpu or target.machines)
-        raise ToolchainError(f'this CPU cannot run `{target.name}` code, which needs {needs}; target="native" fits it')
-    why = "no C compiler was found; install gcc or clang, or `pip install gen-conv[zig]`"
-    for compiler in compilers.chain():
-        try:
-            return attempt(making, compiler, threads if threads > 1 and making.plan.sliced else 1)
-        except ToolchainError as error:
-            if compiler.configured and compiler.way_out not in str(error):
-                raise ToolchainError(f"{error}{compiler.way_out}") from error
-            if compiler.configured:
-                raise
-            why = str(error)
-        except OSError as error:
-            why = f"no folder for compiled code can be had: {error}"
-            break
-    cache.warn_once(f"layers run in NumPy, slowly, as {why}")
-    return None
-
-
-def _known(making: _Making, compiler: compilers.Compiler, threads: int) -> CompiledKernel:
-    """The kernel that the plan's alias names, without its text; else from the text, whose entry is then named."""
-    name = plan_index.name(*_made_by(making, compiler), repr(making.plan))
-    if name:
-        with suppress(OSError), cache.folder() as place:
-            key = plan_index.recall(name, place)
-            found = cache.find(place, _recipe(key, making, compiler, threads)) if key else None
-            if found:
-                return CompiledKernel(making.plan, *found, threads)
-    kernel = _compiled(making, compiler, threads)
-    if name:
-        plan_index.remember(name, kernel.path)
-    return kernel
-
-
-def _compiled(making: _Making, compiler: compilers.Compiler, threads: int) -> CompiledKernel:
-    """The kernel from the cache or from `compiler`. Raises ToolchainError, or OSError where nothing can be written."""
-    key = hashlib.sha256("\0".join((*_made_by(making, compiler), making.text())).encode()).hexdigest()
-    return CompiledKernel(making.plan, *cache.fetch(_recipe(key, making, compiler, threads)), threads)
-
-
-def _made_by(making: _Making, compiler: compilers.Compiler) -> tuple[str, ...]:
-    """All but the text that a library depends on."""
-    target = making.plan.target
-    return (__version__, target.name, compiler.identity, *compiler.flags(target))
-
-
-def _recipe(key: str, making: _Making, compiler: compilers.Compiler, threads: int) -> cache.Recipe[Any]:
-    plan = making.plan
-
-    def check(opened: Any) -> None:
-        with linking.same_arithmetic(compiler):
-            making.prove(CompiledKernel(plan, Path(), opened, threads), compiler)
-
-    return cache.Recipe(
-        key,
-        plan.target.name,
-        build=lambda: compiler.shared(making.text(), plan.target),
-        open=lambda path: linking.opened(path, compiler),
-        check=check,
-    )
+    making = Making(plan, lru_cache(maxsize=1)(lambda: jit_text(write(plan))), self_test.prove, _opened)
+    return loaded(making, plan.target, threads, known) or ReferenceKernel(plan)

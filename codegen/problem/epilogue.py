@@ -58,8 +58,9 @@ class Stage:
     """One step on the way from the sums to y; a new one is a subclass of this and the text of its C.
 
     One that `begins` is its one operand, which the sums start from, or to which they are added; it needs no text. Any
-    other is the function vN_`function`(sums, operands…) for each vector width N, written by the template `text`, its
-    derivative, vN_`function`_slope(sums), by `slope_text`.
+    other is the function vN_`function`(sums, operands…) for each vector width N, written by the template `text`. How
+    fast that grows with the sums is vN_`function`_slope(sums, operands…), and with an operand
+    vN_`function`_slope_OPERAND(…) of the same: `slope_text` writes them all. A macro uses each of its arguments.
     `exact`: it makes no error on whole numbers, its factors powers of two.
     """
 
@@ -100,6 +101,17 @@ class Stage:
     def slope_text(self) -> str:
         return f"epilogue/slopes/{self.name}.c.j2"
 
+    @property
+    def both_texts(self) -> tuple[str, ...]:
+        """What writes the function and its slopes into one file."""
+        return self.text, self.slope_text
+
+    @property
+    def slope_words(self) -> tuple[str, ...]:
+        """The names of its slopes in C behind vN_: by the sums, then by each operand."""
+        by_sums = f"{self.function}_slope"
+        return by_sums, *(f"{by_sums}_{operand.name}" for operand in self.operands)
+
     def view(self) -> dict[str, object]:
         """What the text is given, beside the function's name (`act`), the `lanes`, the `dtype` and the `target`."""
         return {}
@@ -121,6 +133,21 @@ class Stage:
         Shapes as for `reference`. inf is no promise, NaN promises the value itself.
         """
         raise NotImplementedError
+
+    def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        """How fast what it makes grows with the sums, and with each operand; they can be broadcast to the sums."""
+        raise NotImplementedError
+
+    def slope_errors(self, slopes: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        """How far the C of each may be off at its exact values: the rounding of one operation."""
+        return tuple(held.unit * abs(slope) for slope in slopes)
+
+    def pulled(self, dy: Array, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        """The loss' gradients by the sums and by each operand, where that by what it makes of `sums` is `dy`.
+
+        (batch, out steps, filters) each: what an operand shares among sums is not yet added up.
+        """
+        return tuple(dy * slope for slope in self.slopes(sums, operands, held))
 
 
 @dataclass(frozen=True)

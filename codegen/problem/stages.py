@@ -33,6 +33,12 @@ class Bias(Stage):
     def reference(self, sums: Array, operands: Sequence[Array], held: Format) -> Array:
         return sums + operands[0]
 
+    def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        import numpy as np
+
+        one = np.ones((), sums.dtype)
+        return one, one
+
 
 @dataclass(frozen=True)
 class Activated(Stage):
@@ -71,6 +77,10 @@ class Activated(Stage):
     def slope_text(self) -> str:
         return "activations/slope.c.j2"
 
+    @property
+    def both_texts(self) -> tuple[str, ...]:
+        return ("activations/both.c.j2",)
+
     def view(self) -> dict[str, object]:
         return {"activation": self.activation}
 
@@ -79,6 +89,16 @@ class Activated(Stage):
 
     def reference(self, sums: Array, operands: Sequence[Array], held: Format) -> Array:
         return activations.reference(self.activation, sums, held.name)
+
+    def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        return (activations.derivative(self.activation, sums, held.name),)
+
+    def slope_errors(self, slopes: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        return tuple(activations.derivative_error(self.activation, slope, held.name) for slope in slopes)
+
+    def pulled(self, dy: Array, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        pull = activations.row(self.activation).pull
+        return (pull(dy, sums),) if pull else super().pulled(dy, sums, operands, held)
 
     def moved(self, sums: Array, y: Array, error: Array, operands: Sequence[Array], held: Format) -> Array:
         """The error times the steepest slope, and the activation's own stated error.

@@ -21,7 +21,7 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.functions import activations
-from codegen.gradients import backward, libraries, rows
+from codegen.gradients import backward, libraries
 from codegen.gradients import reference as definition
 from codegen.layers import kinds
 from codegen.layers.how import How
@@ -111,7 +111,9 @@ def _before(problem: Problem, dy: Any, z: Any, unit: float) -> tuple[Any, Any]:
     """(dz, how far it may be off), the latter at kinks as much as the slopes on both sides differ."""
     if problem.activation.name in strategies.ROWS:
         turned = (dy, z) if problem.channels_last else (dy.swapaxes(1, 2), z.swapaxes(1, 2))
-        dz = rows.dz(problem.activation, *turned)
+        pull = activations.row(problem.activation).pull
+        assert pull is not None
+        dz = pull(*turned)
         size = 2 * np.abs(turned[0]).max(axis=-1, keepdims=True) * (1 + np.abs(turned[1]).max(axis=-1, keepdims=True))
         off = np.broadcast_to(size, dz.shape)
         return (dz, unit * off) if problem.channels_last else (dz.swapaxes(1, 2), unit * off.swapaxes(1, 2))

@@ -19,7 +19,7 @@ import pytest
 from codegen.emission.packing import transforms
 from codegen.emission.render import render
 from codegen.errors import GenConvError, ShapeError, ToolchainError
-from codegen.machine import abi_build, cache, compilers, loader
+from codegen.machine import abi_build, cache, compilers, loader, making
 from codegen.machine._abi import ffi
 from codegen.planning import planner
 from codegen.planning.ask import Ask
@@ -185,7 +185,7 @@ def test_compiler_flags_target_and_text_are_in_the_key(fresh: Path, monkeypatch:
     paths.add(kernel_of(WAKE).path)
     monkeypatch.setattr(compilers, "FLAGS", (*compilers.FLAGS, "-O1"))
     paths.add(kernel_of(WAKE).path)
-    monkeypatch.setattr(loader, "__version__", "0.0.0")
+    monkeypatch.setattr(making, "__version__", "0.0.0")
     paths.add(kernel_of(WAKE).path)
     assert len(paths) == 6
 

@@ -17,7 +17,7 @@ import pytest
 from codegen import installed
 from codegen.emission.render import GeneratedSource, render
 from codegen.functions import activations
-from codegen.machine import cache, loader, plan_index
+from codegen.machine import cache, loader, making, plan_index
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.ask import Ask
@@ -114,7 +114,7 @@ def test_whatever_changes_asks_for_another_text(kernels: Path, monkeypatch: pyte
     assert written(planner.plan(WAKE, Ask(TARGETS["scalar"], "packed"))) == 1
     monkeypatch.setenv("GENCONV_CC", "cc -g0")
     assert [written(plan), written(plan)] == [1, 0]
-    monkeypatch.setattr(loader, "__version__", "0.0.0")
+    monkeypatch.setattr(making, "__version__", "0.0.0")
     assert [written(plan), written(plan)] == [1, 0]
     monkeypatch.setattr(installed, "fingerprint", lambda: "edited")
     assert [written(plan), written(plan)] == [1, 0]

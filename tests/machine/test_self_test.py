@@ -16,11 +16,12 @@ import pytest
 from codegen.errors import ToolchainError
 from codegen.functions import activations
 from codegen.functions.registry import Call
-from codegen.gradients import libraries
+from codegen.gradients import proof
 from codegen.gradients import reference as gradients
 from codegen.gradients.plan import KernelGradientPlan, output_plan, plan
 from codegen.machine import self_test, self_test_inputs
 from codegen.machine.compilers import Compiler
+from codegen.machine.gradient_library import GradientLibrary
 from codegen.machine.self_test_outputs import marks, turns
 from codegen.planning import planner
 from codegen.planning.algorithms.table import ALGORITHMS
@@ -265,13 +266,6 @@ def test_a_kernel_that_writes_beside_its_workspace_is_refused(place: int) -> Non
             self_test.prove(kernel, COMPILER)
 
 
-@dataclass(frozen=True)
-class Watching:
-    """A gradient's library as far as its self-test looks: its plan."""
-
-    plan: Any
-
-
 GRADIENTS = {
     "tanh": ConvProblem(130, 5, 9, 3, pad_left=1, pad_right=1, epilogue=ending(activation=TANH)),
     "elu, channels first": ConvProblem(
@@ -291,31 +285,32 @@ def test_the_gradients_self_tests_accept_what_is_right_alone(
     problem = GRADIENTS[name]
     for place in range(3):
 
-        def answer(kernel: Any, x: Array, y: Array, given: Array | None, place: int = place) -> None:
+        def answer(kernel: GradientLibrary, batch: int, place: int = place, **arrays: Array) -> None:
             p, wide = kernel.plan.problem, np.longdouble if problem.dtype == "float64" else np.float64
             if isinstance(kernel.plan, KernelGradientPlan):
-                assert given is not None
-                y[...] = gradients.kernel_gradient(p, x, given)
-                y.reshape(-1)[place * (y.size - 1) // 2] += spoiled
+                found = arrays["dkernel"]
+                found[...] = gradients.kernel_gradient(p, arrays["x"], arrays["dz"])
+                found.reshape(-1)[place * (found.size - 1) // 2] += spoiled
                 return
-            dz, before = x.astype(wide), kernel.plan.bias_numbers
-            if given is not None:
-                dz = dz * activations.derivative(p.activation, given.astype(wide), p.dtype)
-                y[before:] = dz.ravel()
-                y[before + place * (dz.size - 1) // 2] += spoiled * 1e-4
-            y[: p.filters] = gradients.bias_gradient(p, dz)
-            y[place * (p.filters - 1) // 2] += spoiled * (given is None)
+            dz, dbias = arrays["dy"].astype(wide), arrays["dbias"]
+            if "dz" in arrays:
+                dz = dz * activations.derivative(p.activation, arrays["z"].astype(wide), p.dtype)
+                arrays["dz"][...] = dz
+                arrays["dz"].reshape(-1)[place * (dz.size - 1) // 2] += spoiled * 1e-4
+            dbias[...] = gradients.bias_gradient(p, dz)
+            dbias[place * (p.filters - 1) // 2] += spoiled * ("dz" not in arrays)
 
-        monkeypatch.setattr(libraries, "_run", answer)
+        monkeypatch.setattr(GradientLibrary, "run", answer)
         for made, prove in (
-            (plan(problem, TARGETS["avx2"]), libraries._prove_kernel),
-            (output_plan(problem, TARGETS["avx2"]), libraries._prove_output),
+            (plan(problem, TARGETS["avx2"]), proof.kernel),
+            (output_plan(problem, TARGETS["avx2"]), proof.output),
         ):
+            library = GradientLibrary(made, Path(), None)  # type: ignore[arg-type]  # either of the two
             if spoiled:
                 with pytest.raises(ToolchainError, match="wrong on whole numbers: number"):
-                    prove(Watching(made), COMPILER)  # type: ignore[arg-type]  # all that is asked of it
+                    prove(library, COMPILER)
             else:
-                prove(Watching(made), COMPILER)  # type: ignore[arg-type]  # all that is asked of it
+                prove(library, COMPILER)
 
 
 def test_slices_are_tried_in_one_thread_and_in_several() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from codegen.emission import banner
 from codegen.emission.render import GeneratedSource, render
 from codegen.errors import PlanError, ShapeError
 from codegen.functions import activations
+from codegen.gradients import backward as back
+from codegen.gradients import emit, libraries
 from codegen.installed import texts
 from codegen.machine import compilers, loader, wisdom
 from codegen.numbers.formats import Format
@@ -22,10 +25,13 @@ from codegen.planning import error_bounds, planner
 from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
+from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue, Operand, Stage
+from codegen.problem.problem import Problem
 from codegen.problem.stages import Activated, Bias
 from codegen.problem.targets import TARGETS, runs_here
+from tests.support import cprogram
 
 Array = Any
 
@@ -49,6 +55,9 @@ class Scale(Stage):
         moved = error * np.abs(operands[0])
         return moved + held.unit * (np.abs(y) + moved) + held.least / 2
 
+    def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        return operands[0], sums
+
 
 @dataclass(frozen=True)
 class Residual(Stage):
@@ -70,6 +79,9 @@ class Residual(Stage):
         added = np.abs(operands[0] * operands[1])
         return error + held.unit * (2 * added + np.abs(y) + error) + held.least
 
+    def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        return np.ones(()), operands[1], operands[0]
+
 
 TEXTS = {
     "epilogue/scale.c.j2": """\
@@ -82,6 +94,21 @@ TEXTS = {
 /* residual: what another branch made is added. */
 {% for n in lanes %}
 #define v{{ n }}_residual(x, rest, weight) ((x) + (rest) * (weight))
+{% endfor %}
+""",
+    "epilogue/slopes/scale.c.j2": """\
+/* scale's slopes by the sums and by its factors. */
+{% for n in lanes %}
+#define v{{ n }}_scale_slope(x, factors) ((void)(x), (factors))
+#define v{{ n }}_scale_slope_scale(x, factors) ((void)(factors), (x))
+{% endfor %}
+""",
+    "epilogue/slopes/residual.c.j2": """\
+/* residual's slopes by the sums, by the other branch and by its weight. */
+{% for n in lanes %}
+#define v{{ n }}_residual_slope(x, rest, weight) ((void)(x), (void)(rest), (void)(weight), v{{ n }}_set1(1))
+#define v{{ n }}_residual_slope_residual(x, rest, weight) ((void)(x), (void)(rest), (weight))
+#define v{{ n }}_residual_slope_weight(x, rest, weight) ((void)(x), (void)(weight), (rest))
 {% endfor %}
 """,
 }
@@ -248,3 +275,119 @@ def test_a_stage_that_computes_another_thing_does_not_pass(text: str) -> None:
     with texts({name: wrong}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said once a process
         assert loader.load(written(plan), plan.target).path is None
+
+
+# The way back.
+
+MIDDLE = Epilogue((Bias(), Activated(activations.get("tanh")), Scale(), Residual()))
+ROWS = Epilogue((Bias(), Scale(), Activated(activations.get("softmax"))))
+BACKWARD = {
+    "filters": ConvProblem(70, 5, 19, 3, pad_left=1, pad_right=1, epilogue=BRANCHED),
+    "one filter": ConvProblem(61, 3, 1, 2, epilogue=PLAIN),
+    "time": ConvProblem(61, 3, 5, 3, channels_last=False, pad_left=2, epilogue=BRANCHED),
+    "an activation between": ConvProblem(40, 2, 9, 3, dtype="float64", epilogue=MIDDLE),
+    "rows": ConvProblem(20, 2, 6, 3, epilogue=ROWS),
+    "chain": separable(ConvProblem(30, 4, 6, 3, pad_left=2, epilogue=BRANCHED), 2),
+}
+
+
+def drawn(p: Problem, seed: int) -> tuple[Array, ...]:
+    """x, the kernel and the operands of three samples."""
+    rng, steps = np.random.default_rng(seed), p.steps or 0
+    shapes = [p.in_shape(3, steps), p.kernel_shape, *(p.operand_shape(one, 3, steps) for one in p.epilogue.operands)]
+    return tuple(rng.standard_normal(shape) for shape in shapes)
+
+
+def gradients(p: Problem, target: str, dy: Array, x: Array, kernel: Array, *operands: Array) -> tuple[Array, ...]:
+    """Those of x, of the kernel and of the operands, by the kernels for the target."""
+    way = back.way(p, p.steps or 0, Ask(TARGETS[target], accuracy="exact"))
+    dx, dkernel, others = way.back(*(each.astype(p.dtype) for each in (x, kernel)), operands, dy.astype(p.dtype), None)
+    return dx, dkernel.reshape(p.kernel_shape), *others
+
+
+@pytest.mark.compiles
+@needs_compiler
+@pytest.mark.parametrize("target", ["scalar", "avx2"])
+def test_gradients_go_through_every_stage(target: str) -> None:
+    """Each array moved by a little moves the loss by its gradient; the definition in NumPy says the same."""
+    if not runs_here(TARGETS[target]):
+        pytest.skip(f"no {target} here")
+    for seed, (name, p) in enumerate(BACKWARD.items()):
+        arrays = drawn(p, seed)
+        x, kernel, *operands = arrays
+        dy = np.random.default_rng(99).standard_normal(p.out_shape(3, p.steps or 0))
+        held = tuple(each.astype(p.dtype) for each in operands)
+        found = gradients(p, target, dy, x, kernel, *held)
+        for number, (gradient, array) in enumerate(zip(found, arrays, strict=True)):
+            assert gradient.dtype == p.dtype
+            assert gradient.shape == array.shape
+            step = 1e-6 * np.random.default_rng(number).choice((-1.0, 1.0), array.shape)
+            moved = [(*arrays[:number], array + sign * step, *arrays[number + 1 :]) for sign in (1, -1)]
+            up, down = ((dy * reference.convolve(p, *each)).sum() for each in moved)
+            expected, size = (up - down) / 2, np.abs(gradient * step).sum()
+            assert abs((gradient * step).sum() - expected) <= 2e-4 * size, (name, number)
+        assert all(np.abs(gradient).max() > 0 for gradient in found)
+
+
+@pytest.mark.compiles
+@needs_compiler
+@pytest.mark.parametrize("text", ["scale", "residual"])
+def test_a_slope_that_is_another_one_does_not_pass(text: str) -> None:
+    """Nor does a gradient of NumPy's differ from that of C, which it stands in for."""
+    name = f"epilogue/slopes/{text}.c.j2"
+    wrong = (
+        TEXTS[name]
+        .replace("(factors), (x))", "(factors), (factors))")
+        .replace("(weight), (rest))", "(weight), (weight))")
+    )
+    assert wrong != TEXTS[name]
+    p = BACKWARD["filters"]
+    x, kernel, *operands = drawn(p, 1)
+    given = (
+        np.random.default_rng(2).standard_normal(p.out_shape(3, 70)),
+        x,
+        kernel,
+        *(one.astype("f") for one in operands),
+    )
+    right = gradients(p, "scalar", *given)
+    back.way.cache_clear()
+    libraries.Backward.cache_clear()
+    with texts({name: wrong}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said once a process
+        assert libraries.Backward(p, Ask(TARGETS["scalar"], accuracy="exact"))._output_library is None
+        for c, numpy in zip(right, gradients(p, "scalar", *given), strict=True):
+            np.testing.assert_allclose(c, numpy, rtol=1e-4, atol=1e-4)
+
+
+def test_backward_functions_take_the_operands() -> None:
+    p = BACKWARD["filters"]
+    source = emit.written(emit.of_problem(p, Ask(TARGETS["avx2"])), "k")
+    declared = source.header.partition("void k_backward_output(")[2].partition(";")[0]
+    assert [line.split(",")[0].split(")")[0].strip() for line in declared.strip().splitlines()] == [
+        "const float *z",
+        "const float *scale",
+        "const float *residual",
+        "const float *weight",
+        "const float *dy",
+        "float *dz",
+        "float *dbias",
+        "float *dscale",
+        "float *dresidual",
+        "float *dweight",
+    ]
+    assert (
+        "what belongs to the bias and the scale and the weight is added to dbias and dscale and dweight" in source.code
+    )
+
+
+@pytest.mark.compiles
+def test_an_activation_and_its_slope_stand_in_one_file(need: Callable[..., Any], tmp_path: Path) -> None:
+    """Those whose texts share parts; without a warning, as the stages around them."""
+    tools = need(cprogram.toolchain, TARGETS["avx2"], run=False)
+    for number, name in enumerate(("gelu", "softplus", "squareplus", "elu")):
+        stages = (Bias(), Activated(activations.get(name)), Scale(), Residual())
+        p = ConvProblem(20, 2, 9, 3, channels_last=bool(number % 2), epilogue=Epilogue(stages))
+        for file, text in emit.written(emit.of_problem(p, Ask(TARGETS["avx2"])), f"k{number}").files:
+            (tmp_path / file).write_text(text)
+    files = [one.name for one in sorted(tmp_path.glob("*.c"))]
+    cprogram.compile_c((*tools.compiler, *cprogram.WARNINGS, "-fsyntax-only", *files), tmp_path)

@@ -43,8 +43,8 @@ class Row:
     included, on every target, fused or not; the options taken as rounded to the dtype. `exact(*options)` tells where
     the text makes no error at all. `needs` are words of templates/activations/exp.c.j2: what the text is made of beside
     the vector spelling, and `root` for one of its own. `rowwise`: it takes a whole row,
-    all filters of one output step, and has no derivative here; `bound` is then how far its C text may be off, given the
-    sums and their error, and `shares` is how many sums make one output.
+    all filters of one output step, and has no derivative but `pull(dy, sums)`, the gradient before it; `bound` is then
+    how far its C text may be off, given the sums and their error, and `shares` is how many sums make one output.
     """
 
     name: str
@@ -58,4 +58,5 @@ class Row:
     derivative: Derivative | None = None
     rowwise: bool = False
     bound: Callable[..., Any] | None = None
+    pull: Callable[..., Any] | None = None
     shares: int = 1

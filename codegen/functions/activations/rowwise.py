@@ -2,7 +2,8 @@
 
 They work over the channels, whatever the data format. Here is what each means, along the last axis and in the float
 type of its argument, and how far its C text may be off: `bound(z, error, unit)` for exact sums z that are known within
-`error` (in z's shape), u the unit roundoff of the dtype computed in. Sources: keras/src/activations/activations.py;
+`error` (in z's shape), u the unit roundoff of the dtype computed in; and the way back, `pull(dy, z)`: the gradient by z
+from that by what it makes of z, each row by its Jacobian. Sources: keras/src/activations/activations.py;
 Martins and Astudillo, From Softmax to Sparsemax (arXiv:1602.02068); Dauphin et al. (arXiv:1612.08083).
 """
 
@@ -117,6 +118,33 @@ def _glu_bound(z: Array, error: Array, unit: float) -> Array:
     return rounded
 
 
+def _pull_softmax(dy: Array, z: Array) -> Array:
+    y = softmax(z)
+    found: Array = y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    return found
+
+
+def _pull_log_softmax(dy: Array, z: Array) -> Array:
+    found: Array = dy - softmax(z) * dy.sum(axis=-1, keepdims=True)
+    return found
+
+
+def _pull_sparsemax(dy: Array, z: Array) -> Array:
+    """Those that are above the threshold share what they have together (Martins and Astudillo, equation 14)."""
+    above = sparsemax(z) > 0
+    mean = (dy * above).sum(axis=-1, keepdims=True) / above.sum(axis=-1, keepdims=True)
+    found: Array = above * (dy - mean)
+    return found
+
+
+def _pull_glu(dy: Array, z: Array) -> Array:
+    import numpy as np
+
+    half = z.shape[-1] // 2
+    gate = curves.sigmoid(z[..., half:])
+    return np.concatenate([dy * gate, dy * z[..., :half] * gate * (1 - gate)], axis=-1)
+
+
 _AXIS = (Option("axis", -1, _axis),)
 _POWER = ("power",)
 
@@ -127,8 +155,20 @@ def _steepest(*options: object) -> float:
 
 
 ROWWISE: tuple[Row, ...] = (
-    Row("softmax", softmax, _steepest, (0.0, 0.0), _POWER, _AXIS, rowwise=True, bound=_softmax_bound),
-    Row("log_softmax", log_softmax, _steepest, (0.0, 0.0), _POWER, _AXIS, rowwise=True, bound=_log_softmax_bound),
+    Row(
+        "softmax", softmax, _steepest, (0.0, 0.0), _POWER, _AXIS, rowwise=True, bound=_softmax_bound, pull=_pull_softmax
+    ),
+    Row(
+        "log_softmax",
+        log_softmax,
+        _steepest,
+        (0.0, 0.0),
+        _POWER,
+        _AXIS,
+        rowwise=True,
+        bound=_log_softmax_bound,
+        pull=_pull_log_softmax,
+    ),
     Row(
         "sparsemax",
         sparsemax,
@@ -138,6 +178,7 @@ ROWWISE: tuple[Row, ...] = (
         _AXIS,
         rowwise=True,
         bound=_sparsemax_bound,
+        pull=_pull_sparsemax,
     ),
     Row(
         "glu",
@@ -148,6 +189,7 @@ ROWWISE: tuple[Row, ...] = (
         _AXIS,
         rowwise=True,
         bound=_glu_bound,
+        pull=_pull_glu,
         shares=2,
     ),
 )
