@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from codegen.functions import activations, constraints, initializers, regularizers
+from codegen.graph.functions import ARITHMETIC, FUNCTIONS, UNARY
 from codegen.language import parser
-from codegen.specs.kinds import KINDS
+from codegen.specs.model_kinds import known_kinds
 from codegen.specs.parameters import parameters
 
 PATH = Path(__file__).resolve().parent / "vscode" / "syntaxes" / "conv.tmLanguage.json"
@@ -21,7 +22,7 @@ NUMBER = r"(?<![A-Za-z0-9_.])(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]
 
 def grammar() -> dict[str, Any]:
     """The TextMate grammar. Each rule is one regular expression within one line, read alike by Oniguruma and Python."""
-    kinds = alternatives(KINDS)
+    kinds = alternatives(known_kinds())
     patterns = [
         {"name": "comment.line.number-sign.conv", "match": "#.*$"},
         {"name": "string.quoted.double.conv", "match": '"[^"]*"'},
@@ -31,7 +32,7 @@ def grammar() -> dict[str, Any]:
             "captures": {"1": {"name": "storage.type.conv"}, "2": {"name": "entity.name.function.conv"}},
         },
         {
-            "match": r"\b(let|for)[ \t]+([A-Za-z_][A-Za-z0-9_]*)",
+            "match": r"\b(let|for|input|output|model)[ \t]+([A-Za-z_][A-Za-z0-9_]*)",
             "captures": {"1": {"name": "keyword.control.conv"}, "2": {"name": "variable.other.definition.conv"}},
         },
         {"name": "keyword.control.conv", "match": rf"\b(?:{alternatives(keywords())})\b"},
@@ -45,7 +46,7 @@ def grammar() -> dict[str, Any]:
         {"name": "support.constant.conv", "match": rf"\b(?:{alternatives(words())})\b"},
         {"name": "constant.numeric.conv", "match": NUMBER},
         {"name": "keyword.operator.conv", "match": r"\*\*|//|[-+*/%=]"},
-        {"name": "punctuation.conv", "match": r"[(){}\[\],;]"},
+        {"name": "punctuation.conv", "match": r"[(){}\[\],;:]"},
     ]
     return {"name": "conv", "scopeName": "source.conv", "fileTypes": ["conv"], "patterns": patterns}
 
@@ -61,13 +62,14 @@ def keywords() -> list[str]:
 
 
 def named_parameters() -> set[str]:
-    return {name for kind in KINDS.values() for name in parameters(kind)}
+    return {name for kind in known_kinds().values() for name in parameters(kind)}
 
 
 def functions() -> set[str]:
-    """All that may be called: activations, initializers, regularizers, constraints, and range."""
+    """All that may be called: activations, functions of models, initializers, regularizers, constraints, and range."""
     rows = (*activations.ROWS, *activations.ROWWISE)
-    found = {"range", *(name for row in rows for name in (row.name, *row.aliases))}
+    found = {"range", *FUNCTIONS, *UNARY, *ARITHMETIC}
+    found |= {name for row in rows for name in (row.name, *row.aliases)}
     for registry in (initializers.REGISTRY, regularizers.REGISTRY, constraints.REGISTRY):
         found |= {*registry.names(), *registry.aliases, *(cls.__name__ for cls in registry.classes)}
     return found
@@ -75,7 +77,7 @@ def functions() -> set[str]:
 
 def words() -> set[str]:
     """Values of parameters that are words of their own, such as `same`."""
-    taken = {word for kind in KINDS.values() for each in parameters(kind).values() for word in each.words}
+    taken = {word for kind in known_kinds().values() for each in parameters(kind).values() for word in each.words}
     return taken - functions() - {"True", "False"}
 
 

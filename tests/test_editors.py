@@ -14,8 +14,9 @@ import pytest
 
 import codegen
 from codegen.functions import activations
+from codegen.graph.functions import FUNCTIONS
 from codegen.language import reader
-from codegen.specs.kinds import KINDS
+from codegen.specs.model_kinds import known_kinds
 from codegen.specs.parameters import parameters
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,18 +87,21 @@ def test_a_sample_is_coloured() -> None:
         ("in", "keyword.control"),
         ("range", "support.function"),
     ]
+    assert scopes("input x = (None, 2)")[:2] == [("input", "keyword.control"), ("x", "variable.other.definition")]
     assert scopes("padding = same")[-1] == ("same", "support.constant")
     assert scopes("reluctant = filters_2 + conv1dx") == [("=", "keyword.operator"), ("+", "keyword.operator")]
 
 
 def test_every_word_of_the_tables_is_coloured() -> None:
-    for kind, cls in KINDS.items():
+    for kind, cls in known_kinds().items():
         assert scopes(kind) == [(kind, "storage.type")]
         for name, parameter in parameters(cls).items():
             assert scopes(f"{name} = 1")[0] == (name, "variable.parameter")
             for word in parameter.words:
                 kinds = {"support.function", "support.constant", "constant.language"}
                 assert [(text, scope in kinds) for text, scope in scopes(word)] == [(word, True)]
+    for name in FUNCTIONS:
+        assert scopes(f"{name}(x)")[0] == (name, "support.function")
     for row in (*activations.ROWS, *activations.ROWWISE):
         assert scopes(f"{row.name}(1)")[0] == (row.name, "support.function")
 

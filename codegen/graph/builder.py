@@ -183,5 +183,5 @@ class Builder:
     def graph(self) -> Graph:
         """What was built. Raises SpecError where there is no output."""
         if not self.outputs:
-            raise SpecError("E301", f"the model `{self.name}` has no output", hint="write output y = …")
+            raise SpecError("E503", f"the model `{self.name}` has no output", hint="write output y = …")
         return Graph(self.name, tuple(self.nodes), tuple(self.outputs), self.dtype)

@@ -136,7 +136,7 @@ class Reshape(Op):
         (given,) = shapes
         if given.known_steps * given.channels != self.steps * self.channels:
             message = f"`reshape` of {given} to ({self.steps}, {self.channels})"
-            raise SpecError("E301", message, hint="both hold as many numbers")
+            raise SpecError("E501", message, hint="both hold as many numbers")
         return given.with_channels(self.channels).with_steps(lambda steps: self.steps)
 
     def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:

@@ -39,9 +39,9 @@ class Arithmetic(Op):
 
     def __post_init__(self) -> None:
         if self.operator not in OPERATORS:
-            raise SpecError("E201", f"no operator `{self.operator}`: there are {', '.join(OPERATORS)}")
+            raise SpecError("E502", f"no operator `{self.operator}`: there are {', '.join(OPERATORS)}")
         if self.number is not None and not isfinite(self.number):
-            raise SpecError("E201", f"`{self.operator}` with {self.number}: expected a finite number")
+            raise SpecError("E502", f"`{self.operator}` with {self.number}: expected a finite number")
 
     def shape(self, *shapes: Shape) -> Shape:
         if self.number is not None:
@@ -55,7 +55,8 @@ class Arithmetic(Op):
         if one.rate != other.rate:
             told = f"{one.rate} and {other.rate} steps for one of the input"
             raise misfit(f"`{self.operator}` of values of different rates: {told}", "a stride on one way needs a pool")
-        at = next(i for i in range(len(one.lengths)) if one.lengths[i] != other.lengths[i])
+        order = (*reversed(range(32)), *range(32, len(one.lengths)))  # a length that people see through
+        at = next((i for i in order if one.lengths[i] != other.lengths[i]), 0)
         told = f"{one.lengths[at]} and {other.lengths[at]} steps"
         hint = "the ways pad differently: give both `causal`, `same`, or zeros that make up for it"
         raise misfit(f"`{self.operator}` of {told}", hint)
@@ -132,7 +133,7 @@ class Unary(Op):
 
     def __post_init__(self) -> None:
         if self.function not in UNARY:
-            raise SpecError("E201", f"no function `{self.function}`: there are {', '.join(UNARY)}")
+            raise SpecError("E502", f"no function `{self.function}`: there are {', '.join(UNARY)}")
 
     def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
         import numpy as np

@@ -63,7 +63,7 @@ class Graph:
     def __post_init__(self) -> None:
         if len(self.nodes) > MOST_NODES:
             told = f"`{self.name}` has {len(self.nodes):,} operations"
-            raise SpecError("E301", f"{told}, more than {MOST_NODES:,}, the most", hint="make two models of it")
+            raise SpecError("E503", f"{told}, more than {MOST_NODES:,}, the most", hint="make two models of it")
         _ = self.shapes
 
     @cached_property

@@ -38,7 +38,7 @@ class Op:
             value = getattr(self, name)
             try:
                 if value is REQUIRED:
-                    raise SpecError("E201", f"`{self.word}` needs `{name}`", hint=f"write {self.word}(x, {name}=…)")
+                    raise SpecError("E502", f"`{self.word}` needs `{name}`", hint=f"write {self.word}(x, {name}=…)")
                 object.__setattr__(self, name, known.check(name, value))
             except SpecError as wrong:
                 wrong.field = name
@@ -64,4 +64,4 @@ class Op:
 
 def misfit(message: str, hint: str) -> SpecError:
     """The error of values that do not go together."""
-    return SpecError("E301", message, hint=hint)
+    return SpecError("E501", message, hint=hint)

@@ -48,7 +48,7 @@ class Shape:
         """The same. Raises SpecError where they are not known."""
         if self.steps is None:
             hint = "give the model's input a number of steps, or cut it into frames(x, size, hop)"
-            raise SpecError("E301", "the number of steps must be known here, and it is free", hint=hint)
+            raise SpecError("E501", "the number of steps must be known here, and it is free", hint=hint)
         return self.steps
 
     def with_steps(self, rule: Callable[[int], int], rate: Fraction | None = None) -> Shape:
@@ -57,7 +57,7 @@ class Shape:
         if max(lengths) < 1:
             most = max(self.lengths)
             hint = "give it more steps, or padding"
-            raise SpecError("E301", f"no output is left of {most} step{'s' * (most != 1)}", hint=hint)
+            raise SpecError("E501", f"no output is left of {most} step{'s' * (most != 1)}", hint=hint)
         if self.frames is not None:  # whose rate is that of the frames
             return replace(self, lengths=lengths)
         known = len(set(lengths)) == 1

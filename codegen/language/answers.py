@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from codegen.errors.source import Span
+from codegen.language import model_answers
 from codegen.language.context import Context, context
 from codegen.language.document import Document, Piece
 from codegen.language.line_ends import OPENERS, OPERATORS
-from codegen.specs.kinds import KINDS
+from codegen.specs.model_kinds import MODEL_KINDS, known_kinds
 from codegen.specs.parameters import UNKNOWN, Parameter, parameters, shown
 
 STATEMENTS = {
     "let": "let NAME = value: a name for a value, in the whole file",
     "defaults": "defaults { … }: entries for the layers after it",
     "for": "for NAME in values { … }: the statements inside, once for each value",
+    "model": "model NAME { … }: what the layers before it compute together",
 }
 
 
@@ -52,12 +54,14 @@ def _meaning(document: Document, here: Context, piece: Piece) -> str | None:
     if not here.words and here.block:
         parameter = _parameters(here).get(word)
         return _told(parameter) if parameter else None
+    if here.in_model and not here.block:
+        return model_answers.meaning(document, word, here)
     if not here.words:
         return f"`{STATEMENTS[word]}`" if word in STATEMENTS else _kind(word)
     if _bound(document, here, word):
         value = document.names.get(word, UNKNOWN)
         return f"`{word}`" + ("" if value is UNKNOWN else f" = `{shown(value)}`")
-    if here.words[0].text in KINDS and len(here.words) == 1 and not here.block:
+    if here.words[0].text in known_kinds() and len(here.words) == 1 and not here.block:
         return _layer(document, piece)
     if here.parameter and here.parameter in _parameters(here) and word in _parameters(here)[here.parameter].words:
         return f"`{here.parameter} = {word}`: {_parameters(here)[here.parameter].doc}"
@@ -65,11 +69,13 @@ def _meaning(document: Document, here: Context, piece: Piece) -> str | None:
 
 
 def _kind(word: str) -> str | None:
-    kind = KINDS.get(word)
+    kind = known_kinds().get(word)
     if kind is None:
         return None
-    needs = ", ".join(f"`{one.name}`" for one in parameters(kind).values() if one.required)
-    return f"`{word}`: {(kind.__doc__ or '').partition(chr(10))[0]}\n\nIt needs `input_shape`, {needs}."
+    needs = [f"`{one.name}`" for one in parameters(kind).values() if one.required]
+    needs = needs if word in MODEL_KINDS else ["`input_shape`", *needs]
+    told = f"`{word}`: {(kind.__doc__ or '').partition(chr(10))[0]}"
+    return f"{told}\n\nIt needs {', '.join(needs)}." if needs else told
 
 
 def _layer(document: Document, piece: Piece) -> str | None:
@@ -93,11 +99,11 @@ def _told(parameter: Parameter) -> str:
 
 def _parameters(here: Context) -> dict[str, Parameter]:
     """Those of the block's kind; of any kind in `defaults`, but for the name, which is a layer's own."""
-    kind = KINDS.get(here.block.kind) if here.block else None
+    kind = known_kinds().get(here.block.kind) if here.block else None
     if kind:
         return dict(parameters(kind))
     found: dict[str, Parameter] = {}
-    for each in KINDS.values():
+    for each in known_kinds().values():
         found = {**parameters(each), **found}
     return {name: each for name, each in found.items() if name != "name"}
 
@@ -135,6 +141,8 @@ def completions(document: Document, offset: int) -> list[Offer]:
     here = context(document.pieces, offset)
     if here.hidden:
         return []
+    if here.in_model and not here.block:
+        return [Offer(*each) for each in model_answers.offers(document, here)]
     if not here.words:
         return list(_entries(here)) if here.block else list(_statements(here))
     last = here.words[-1].kind
@@ -166,7 +174,7 @@ def _entries(here: Context) -> Iterator[Offer]:
 
 
 def _statements(here: Context) -> Iterator[Offer]:
-    for word in KINDS:
+    for word in known_kinds():
         yield Offer(word, "kind", _kind(word) or "")
     for word, told in STATEMENTS.items():
         if word != "let" or not here.blocks:

@@ -27,7 +27,7 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """The layer's kind, `defaults` or `for`."""
+        """The layer's kind, `defaults`, `for` or `model`."""
         return self.header[0].text if self.header else ""
 
 
@@ -47,7 +47,12 @@ class Context:
     @property
     def block(self) -> Block | None:
         """The innermost block with entries; None among statements."""
-        return self.blocks[-1] if self.blocks and self.blocks[-1].kind != "for" else None
+        return self.blocks[-1] if self.blocks and self.blocks[-1].kind not in ("for", "model") else None
+
+    @property
+    def in_model(self) -> bool:
+        """Whether the statements here are a model's."""
+        return any(block.kind == "model" for block in self.blocks)
 
     @property
     def parameter(self) -> str | None:
@@ -65,7 +70,7 @@ def context(pieces: Sequence[Piece], offset: int) -> Context:
     touched = pieces[count] if count < len(pieces) and pieces[count].span.start <= offset else None
     hidden = touched is not None and touched.kind in HIDING and touched.span.start < offset
     blocks = [Block(header) for header in way.headers]
-    if blocks and blocks[-1].kind != "for":
+    if blocks and blocks[-1].kind not in ("for", "model"):
         blocks[-1] = Block(way.headers[-1], _entries(pieces[way.start :]))
     known = touched if touched and touched.kind in WORDS else None
     return Context(tuple(blocks), tuple(way.words), known, hidden, way.depth)

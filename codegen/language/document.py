@@ -9,6 +9,7 @@ from functools import cached_property
 
 from codegen.errors import Diagnostic
 from codegen.errors.source import Source, Span
+from codegen.graph.graph import Graph
 from codegen.language import parser, tree
 from codegen.specs.kinds import Spec
 
@@ -34,16 +35,26 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A model's graph, and where its text names it."""
+
+    graph: Graph
+    span: Span
+
+
+@dataclass(frozen=True)
 class Document:
     """One text, read as far as it can be.
 
-    `file` is its tree, `layers` are those without an error, `names` the values of its `let`s; `diagnostics` is all that
-    is wrong, by place; `faults` are those of the text itself: its characters, its syntax, its size.
+    `file` is its tree, `layers` are those without an error that know their input, `models` those without an error,
+    `names` the values of its `let`s; `diagnostics` is all that is wrong, by place; `faults` are those of the text
+    itself: its characters, its syntax, its size.
     """
 
     source: Source
     file: tree.File
     layers: tuple[Layer, ...] = ()
+    models: tuple[Model, ...] = ()
     names: Mapping[str, object] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
     faults: tuple[Diagnostic, ...] = ()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from codegen.errors import SpecError, SpecErrors
 from codegen.errors.source import Span
 from codegen.errors.suggest import closest
-from codegen.language import tree
-from codegen.language.document import Layer
+from codegen.graph.calls import AnyLayer
+from codegen.language import lets, tree
+from codegen.language.document import Layer, Model
 from codegen.language.evaluate import Evaluator, Report
+from codegen.language.models import Bodies
 from codegen.language.syntax_errors import short
 from codegen.specs import rules
-from codegen.specs.kinds import KINDS, Spec
-from codegen.specs.names import FILES, SUFFIXES
-from codegen.specs.parameters import UNKNOWN, parameters, shown
+from codegen.specs.kinds import Spec
+from codegen.specs.model_kinds import MODEL_KINDS, ModelSpec, known_kinds
+from codegen.specs.names import FILES, SUFFIXES, check
+from codegen.specs.parameters import UNKNOWN, parameters
 
 MOST_STATEMENTS = 4_096
 MOST_ENTRIES = 64
-RESERVED = frozenset({"range"})  # the other words of the language are no names in the grammar
 NUMERIC = frozenset({"E201", "E205", "E301"})  # codes of parameters that want a number
 
 
@@ -36,8 +38,12 @@ class Unroller:
 
     def __init__(self, report: Report, *, strict_keras: bool, baked: bool) -> None:
         self.layers: list[Layer] = []
+        self.models: list[Model] = []
         self._report, self._strict, self._baked = report, strict_keras, baked
         self._evaluator = Evaluator(report)
+        self._callable: dict[str, AnyLayer] = {}
+        self._open: dict[str, tuple[AnyLayer, Span]] = {}  # layers that a model must call, to know their channels
+        self._bodies = Bodies(self._evaluator, report, self._callable)
         self._defaults: dict[str, Given] = {}
         self._places: dict[str, tree.Name] = {}
         self._failed: set[tuple[int, object]] = set()  # entries with a value that they have been blamed for
@@ -46,12 +52,24 @@ class Unroller:
 
     def run(self, file: tree.File) -> None:
         """Raises SpecError for a limit that ends reading: E404, E408."""
-        self._lets([statement for statement in file.statements if isinstance(statement, tree.Let)])
+        lets.define(self._evaluator, self._wrong, [one for one in file.statements if isinstance(one, tree.Let)])
+        self._bodies.mangled = bool(file.faults)
+        self._has_models = any(isinstance(one, tree.Model) for one in tree.all_of(file.statements))
         self._statements(file.statements)
-        spelled = {layer.spec.name.casefold(): layer.spec.name for layer in self.layers}
-        for layer in self.layers:
+        self._uncalled()
+        names = [*(layer.spec.name for layer in self.layers), *(model.graph.name for model in self.models)]
+        spelled = {name.casefold(): name for name in names}
+        for name in names:
             for suffix in SUFFIXES:
-                self._not_defined_by(layer.spec.name, suffix, spelled)
+                self._not_defined_by(name, suffix, spelled)
+
+    def _uncalled(self) -> None:
+        """Reports the layers whose channels nothing tells."""
+        for name, (layer, span) in self._open.items():
+            if name not in self._bodies.called and not self._bodies.failed:
+                message = f"`input_shape` is missing: no model calls the {layer.kind} `{short(name)}`"
+                hint = "add input_shape = (steps, channels), call it in a model, or take it out"
+                self._report(SpecError("E202", message, field="input_shape", hint=hint, span=span))
 
     @property
     def names(self) -> Mapping[str, object]:
@@ -61,54 +79,11 @@ class Unroller:
     def _wrong(self, code: str, message: str, hint: str, span: Span) -> None:
         self._report(SpecError(code, message, hint=hint, span=span))
 
-    def _reserved(self, name: tree.Name) -> None:
-        message = f"`{name.text}` is a word of the language, and no name"
-        self._wrong("E111", message, "choose another name", name.span)
-
-    def _lets(self, lets: Iterable[tree.Let]) -> None:
-        """Values of all `let`s, whatever their order; one that needs itself stays UNKNOWN."""
-        found: dict[str, tree.Let] = {}
-        for let in lets:
-            name = let.name.text
-            if name in RESERVED:
-                self._reserved(let.name)
-                self._evaluator.names[name] = UNKNOWN
-            elif name in found:
-                self._wrong("E114", f"`{short(name)}` is defined twice", "take one of the two out", let.name.span)
-            else:
-                found[name] = let
-        names = self._evaluator.names
-        names.update(dict.fromkeys(found, UNKNOWN))
-        for name in self._in_order(found):
-            names[name] = self._evaluator.value(found[name].value)
-
-    def _in_order(self, lets: dict[str, tree.Let]) -> Iterator[str]:
-        """The names so that each comes after those it needs, as far as they form no circle."""
-        entered: dict[str, bool] = {}  # True once all it needs is done
-        for root in lets:
-            path = [] if root in entered else [(root, _needs(lets[root]))]
-            while path:
-                name, needs = path[-1]
-                entered.setdefault(name, False)
-                need = next((word for word in needs if word in lets and not entered.get(word)), None)
-                if need is None:
-                    entered[name] = True
-                    path.pop()
-                    yield name
-                elif need in entered:
-                    hint = f"give `{short(need)}` a value that does not need `{short(name)}`"
-                    message = f"`{short(name)}` needs `{short(need)}`, which needs `{short(name)}`"
-                    if need == name:
-                        message, hint = f"`{short(name)}` needs itself", "give it a value of its own"
-                    self._wrong("E115", message, hint, lets[name].name.span)
-                else:
-                    path.append((need, _needs(lets[need])))
-
     def _statements(self, statements: Iterable[tree.Statement]) -> None:
         for statement in statements:
             self._count += not isinstance(statement, tree.Loop)
             if self._count > MOST_STATEMENTS:
-                span = statement.name.span if isinstance(statement, (tree.Let, tree.Layer)) else statement.span
+                span = statement.span if isinstance(statement, (tree.Defaults, tree.Loop)) else statement.name.span
                 message = f"more than {MOST_STATEMENTS:,} statements after loops are unrolled, the most there may be"
                 raise SpecError("E404", message, hint="use shorter loops, or several files", span=span)
             match statement:
@@ -118,11 +93,13 @@ class Unroller:
                     self._loop(statement)
                 case tree.Layer():
                     self._layer(statement)
+                case tree.Model():
+                    self._model(statement)
 
     def _loop(self, loop: tree.Loop) -> None:
         name, names = loop.name.text, self._evaluator.names
-        if name in RESERVED:
-            self._reserved(loop.name)
+        if name in lets.RESERVED:
+            lets.reserved(self._wrong, loop.name)
             names.pop(name, None)
         outer = {name: names[name]} if name in names else {}
         if outer:
@@ -143,9 +120,9 @@ class Unroller:
         if self._too_many(defaults.entries, defaults.span):
             return
         for name, given in self._entries(defaults.entries).items():
-            kinds = [kind for kind in KINDS.values() if name in parameters(kind)]
+            kinds = [kind for kind in known_kinds().values() if name in parameters(kind)]
             if not kinds or name == "name":
-                self._unknown_parameter(given.entry.name, list(KINDS.values()))
+                self._unknown_parameter(given.entry.name, list(known_kinds().values()))
                 continue
             self._defaults[name] = given
             try:
@@ -177,7 +154,7 @@ class Unroller:
         if self._too_many(layer.entries, layer.kind.span):
             return
         given = self._entries(layer.entries)
-        kind = KINDS.get(layer.kind.text)
+        kind = known_kinds().get(layer.kind.text)
         if kind is None:
             self._unknown_kind(layer.kind)
             return
@@ -188,7 +165,7 @@ class Unroller:
         values = dict.fromkeys(meant - {None}, UNKNOWN) | {name: self._fresh(value) for name, value in merged.items()}
         if "name" not in values:
             values["name"] = self._name(layer)
-        if "input_shape" not in values:
+        if "input_shape" not in values and not (self._has_models or kind.kind in MODEL_KINDS):
             values["input_shape"] = UNKNOWN
             message = f"`input_shape` is missing: a file's {kind.kind} needs it"
             hint = "add input_shape = (steps, channels); None as steps means any number"
@@ -199,7 +176,27 @@ class Unroller:
         """The value, UNKNOWN where this entry was blamed for it in an earlier turn."""
         return UNKNOWN if (id(given.entry), given.value) in self._failed else given.value
 
-    def _make(self, kind: type[Spec], values: dict[str, object], given: dict[str, Given], layer: tree.Layer) -> None:
+    def _model(self, model: tree.Model) -> None:
+        name = model.name
+        try:
+            check("name", name.text)
+        except SpecError as wrong:
+            self._report(SpecError(wrong.code, wrong.message, hint=wrong.hint, span=name.span))
+            return
+        self._distinct(name.text, name)
+        dtypes = {layer.dtype for layer in self._callable.values()}
+        graph = self._bodies.read(model, "float64" if dtypes == {"float64"} else "float32")
+        if graph is None:
+            return
+        for layer in graph.layers.values():
+            own = rules.tables(layer.problem) if self._baked and isinstance(layer, Spec) else ()
+            for each in own:
+                self._report(SpecError(each.code, each.message, hint=each.hint, span=name.span))
+        self.models.append(Model(graph, name.span))
+
+    def _make(
+        self, kind: type[AnyLayer], values: dict[str, object], given: dict[str, Given], layer: tree.Layer
+    ) -> None:
         try:
             spec = kind(**values)  # type: ignore[arg-type]  # construction checks each
         except SpecError as wrong:
@@ -211,6 +208,10 @@ class Unroller:
         else:
             place = tree.Name(given["name"].entry.value.span, "") if "name" in given else layer.name
             self._distinct(spec.name, place)
+            self._callable.setdefault(spec.name, spec)
+            if isinstance(spec, ModelSpec) or spec.input_shape is None:
+                self._open.setdefault(spec.name, (spec, layer.name.span))
+                return
             strict = spec.refusals() if self._strict else ()
             tables = rules.tables(spec.problem) if self._baked else ()
             for refusal in (*strict, *tables):
@@ -233,17 +234,11 @@ class Unroller:
         self._report(wrong)
 
     def _name(self, layer: tree.Layer) -> object:
-        """NAME, or NAME_value for NAME[value]."""
+        """NAME, NAME_value for NAME[value], NAME_a_b for NAME[a, b]."""
         if layer.index is None:
             return layer.name.text
-        value = self._evaluator.value(layer.index)
-        if value is UNKNOWN:
-            return UNKNOWN
-        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-            return f"{layer.name.text}_{value}"
-        message = f"a layer's index is a whole number from 0 on or a word, got {shown(value)}"
-        self._wrong("E119", message, "use the loop's variable, or arithmetic that keeps it whole", layer.index.span)
-        return UNKNOWN
+        index = self._evaluator.index(layer.index)
+        return UNKNOWN if index is None else "_".join((layer.name.text, *map(str, index)))
 
     def _distinct(self, name: str, place: tree.Name) -> None:
         """Reports E122 for a name that an earlier layer has; case does not tell two files apart everywhere."""
@@ -266,11 +261,11 @@ class Unroller:
     def _unknown_kind(self, kind: tree.Name) -> None:
         if not kind.text:  # a header that could not be read, reported as such
             return
-        near = self._closest(kind, lambda: closest(kind.text, KINDS))
-        hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(KINDS)}"
+        near = self._closest(kind, lambda: closest(kind.text, known_kinds()))
+        hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(known_kinds())}"
         self._wrong("E112", f"unknown kind of layer `{short(kind.text)}`", hint, kind.span)
 
-    def _unknown_parameter(self, name: tree.Name, kinds: list[type[Spec]]) -> str | None:
+    def _unknown_parameter(self, name: tree.Name, kinds: list[type[AnyLayer]]) -> str | None:
         """Reports E104; returns the parameter that was probably meant."""
 
         def ask() -> str | None:
@@ -290,7 +285,3 @@ class Unroller:
         if place.span not in self._meant:
             self._meant[place.span] = ask()
         return self._meant[place.span]
-
-
-def _needs(let: tree.Let) -> Iterator[str]:
-    return (word.text for word in tree.words(let.value))

@@ -65,6 +65,11 @@ class Evaluator:
                 return number if number is UNKNOWN or node.operator == "+" else -number
             case tree.Chain():
                 return self._chain(node)
+            case tree.Subscript():
+                return self._item(node)
+            case tree.Cut():
+                message = f"`{short(node.name.text)}` is no value of a model"
+                return self._wrong("E504", message, "a slice takes channels, in a model", node.span)
 
     def spend(self, work: int, span: Span) -> None:
         """Counts what the file costs. Raises SpecError E408 when it is too much."""
@@ -127,6 +132,30 @@ class Evaluator:
         values = self._sized((*placed, *named.values()), node.span)
         return UNKNOWN if values is UNKNOWN else Call(node.name, tuple(placed), tuple(named.items()))
 
+    def index(self, index: tree.Index) -> tuple[int | str, ...] | None:
+        """What stands in [ ] behind a layer's name: whole numbers from 0 on, or words; None after a report."""
+        values = [self.value(value) for value in index.values]
+        for value, node in zip(values, index.values, strict=True):
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            if value is not UNKNOWN and not (isinstance(value, str) or whole):
+                message = f"a layer's index is a whole number from 0 on or a word, got {shown(value)}"
+                self._wrong("E119", message, "use the loop's variable, or arithmetic that keeps it whole", node.span)
+                return None
+        return None if UNKNOWN in values else tuple(values)  # type: ignore[arg-type]  # looked at above
+
+    def _item(self, node: tree.Subscript) -> object:
+        """An item of a tuple, as Python counts."""
+        held, places = self.value(node.name), [self.value(value) for value in node.index.values]
+        if held is UNKNOWN or UNKNOWN in places:
+            return UNKNOWN
+        (place,) = places if len(places) == 1 else (None,)
+        if isinstance(held, tuple) and isinstance(place, int) and -len(held) <= place < len(held):
+            return held[place]
+        told = f"`{short(node.name.text)}` has no item {shown(place)}"
+        if isinstance(held, tuple):
+            return self._wrong("E504", told, f"it has {len(held)}, counted from 0", node.index.span)
+        return self._wrong("E504", told, "a `let` that holds a tuple has items", node.span)
+
     def _number(self, node: tree.Value) -> Any:
         """The operand's number, or UNKNOWN."""
         value: Any = self.value(node)
@@ -151,12 +180,13 @@ class Evaluator:
         for sign, operand in node.rest:
             number = self._number(operand)
             if result is not UNKNOWN and number is not UNKNOWN:
-                result = self._apply(sign, result, number, Span(node.span.start, operand.span.end))
+                result = self.applied(sign, result, number, Span(node.span.start, operand.span.end))
             else:
                 result = UNKNOWN
         return result
 
-    def _apply(self, sign: str, left: int | float, right: int | float, span: Span) -> Any:
+    def applied(self, sign: str, left: int | float, right: int | float, span: Span) -> Any:
+        """`left sign right`, within the limits; UNKNOWN after a report."""
         try:
             if sign == "**" and abs(left) > 1 and right > 1100:  # beyond any float: never computed
                 raise OverflowError

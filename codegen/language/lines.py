@@ -137,7 +137,7 @@ class Gatherer:
     def _open(self, at: int) -> int:
         """Begins a block, or writes all of one that fits on its line; returns the position of the last piece read."""
         assert self._line
-        loop = self._words[0].kind == "FOR"
+        loop = self._words[0].kind == "FOR" or (self._words[0].text == "model" and len(self._words) == 2)
         end, flat = (at, None) if self._pending else self._flat(at, loop=loop)
         if flat is not None and len(INDENT) * self._line.level + len(self._line.code) + 1 + len(flat) <= WIDEST:
             self._line.code += f" {flat}"
@@ -178,7 +178,9 @@ def gap(words: Sequence[Piece], piece: Piece, *, inside: bool) -> str:
     before, kind = words[-1].kind, piece.kind
     if before in OPENERS or kind in CLOSERS or kind in ("_COMMA", "CALL") or "POWER" in (before, kind):
         return ""
-    if inside and "_EQ" in (before, kind):
+    if (inside and "_EQ" in (before, kind)) or (before, kind) == ("PLUS", "_EQ"):
+        return ""
+    if ":" in (words[-1].text, piece.text):  # of a slice
         return ""
     if kind == "LSQB" and before == "NAME":  # of a layer's index
         return ""

@@ -21,8 +21,9 @@ HOSTILE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 def read(
     text: str | bytes, name: str = "<text>", *, strict_keras: bool = False, baked: bool = False
 ) -> tuple[Spec, ...]:
-    """The layers of a .conv text in its order; raises SpecErrors with all that is wrong in it, sorted by line.
+    """The layers of a .conv text in its order, but for those that only its models know; raises SpecErrors.
 
+    The error holds all that is wrong in the text, sorted by line.
     `name` is what errors call the text. With `strict_keras`, what Keras itself refuses is an error too; with `baked`,
     a kernel that is too large for a const table in C.
     """
@@ -53,7 +54,7 @@ def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = Fa
             findings.add(fault)
         faults = findings.sorted()
         unroller.run(file)
-        if not unroller.layers and not findings:
+        if not unroller.layers and not unroller.models and not findings:
             hint = "write one: conv1d stem { … }"
             findings.add(SpecError("E126", "there is no layer in this file", hint=hint, span=Span(0, 0)))
     except SpecError as limit:  # one that ends reading
@@ -61,7 +62,8 @@ def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = Fa
     except SpecErrors:  # too many to go on
         pass
     found = findings.sorted()
-    return Document(source, file, tuple(unroller.layers), unroller.names, found, found if faults is None else faults)
+    layers, models = tuple(unroller.layers), tuple(unroller.models)
+    return Document(source, file, layers, models, unroller.names, found, found if faults is None else faults)
 
 
 class Findings:

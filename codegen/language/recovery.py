@@ -23,6 +23,7 @@ SEPARATORS = frozenset({"_COMMA", "_SEMICOLON"})
 HEADS = {  # what stands in for a header that cannot be read, so that its block still can
     "FOR": ("FOR", "NAME", "IN", "CONSTANT"),
     "DEFAULTS": ("DEFAULTS",),
+    "MODEL": ("MODEL", "NAME"),
 }
 LAYER = ("NAME", "NAME")
 
@@ -33,7 +34,7 @@ class Reader:
     def __init__(self, machine: Machine, tokens: Tokens) -> None:
         self._machine, self._tokens = machine, tokens
         self._faults: list[SpecError] = []
-        self._blocks: list[tuple[Token, bool]] = []  # the open braces, and whether entries stand inside
+        self._blocks: list[tuple[Token, str]] = []  # the open braces, and what their statements begin with
         self._mark = 0  # the position of the boundary behind which nothing is complete
         self._depth = 0  # round and square brackets open since then
 
@@ -50,11 +51,15 @@ class Reader:
 
     @property
     def _in_entries(self) -> bool:
-        return bool(self._blocks) and self._blocks[-1][1]
+        return bool(self._blocks) and self._blocks[-1][1] not in ("FOR", "MODEL")
+
+    @property
+    def _in_model(self) -> bool:
+        return any(head == "MODEL" for _, head in self._blocks)
 
     def _step(self, position: int, token: Token) -> int:
         """Reads the token there; returns the position of the next one to read."""
-        if position == self._mark and self._in_entries and self._opens_statement(position):
+        while position == self._mark and self._opens_statement(position):
             self._close(f"put a `}}` before `{token}`")
         fault = unreadable(self._tokens, position, blocks=len(self._blocks))
         if fault is None:
@@ -75,7 +80,7 @@ class Reader:
         elif token.type in CLOSERS:
             self._depth -= 1
         elif token.type == "_LBRACE":
-            self._blocks.append((token, self._tokens.items[self._mark].type != "FOR"))
+            self._blocks.append((token, self._tokens.items[self._mark].type))
         elif token.type == "_RBRACE":
             self._blocks.pop()
         if token.type in ("_NL", "_LBRACE", "_RBRACE") or (token.type in SEPARATORS and not self._depth):
@@ -140,12 +145,24 @@ class Reader:
 
     def _enter(self, position: int) -> int:
         """Opens the block whose `{` stands there, whatever its header was meant to be."""
-        head = HEADS.get(self._tokens.items[self._mark].type, LAYER)
+        kind = self._tokens.items[self._mark].type
+        if self._in_model and kind != "FOR":  # where nothing but a loop has a block
+            return self._boundary(self._behind(position))
+        head = HEADS.get(kind, LAYER)
         brace = self._tokens.items[position]
         self._machine.make(*head)
         self._machine.feed(brace)
-        self._blocks.append((brace, head[0] != "FOR"))
+        self._blocks.append((brace, kind if kind in HEADS else "NAME"))
         return self._boundary(position + 1)
+
+    def _behind(self, position: int) -> int:
+        """The position behind the block whose `{` stands there, and behind its line."""
+        depth, items = 0, self._tokens.items
+        for at in range(position, len(items)):
+            depth += (items[at].type == "_LBRACE") - (items[at].type == "_RBRACE")
+            if not depth:
+                return at + 2 if at + 1 < len(items) and items[at + 1].type == "_NL" else at + 1
+        return len(items)
 
     def _close(self, hint: str) -> None:
         """Closes a block whose brace was forgotten."""
@@ -155,9 +172,14 @@ class Reader:
         self._machine.keep()
 
     def _opens_statement(self, position: int) -> bool:
-        """Whether a block's header stands there: then the block around it was never closed."""
+        """Whether a block's header stands there that cannot stand in the block around it, which was never closed."""
         kinds = [token.type for token in self._tokens.items[position : position + 3]]
-        return (
+        if kinds[:2] == ["MODEL", "NAME"]:
+            return self._in_entries or self._in_model
+        if self._in_model and not self._in_entries:
+            layer = kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["_LBRACE"], ["LSQB"])
+            return layer or kinds[:2] == ["DEFAULTS", "_LBRACE"]
+        return self._in_entries and (
             kinds[:2] == ["FOR", "NAME"]
             or kinds[:2] == ["DEFAULTS", "_LBRACE"]
             or (kinds[:2] == ["NAME", "NAME"] and kinds[2:] in (["_LBRACE"], ["LSQB"]))

@@ -12,6 +12,7 @@ from codegen.errors import SpecError
 from codegen.errors.source import Source
 from codegen.language import parser, tree
 from codegen.language.line_ends import CLOSERS, OPENERS, OPERANDS, OPERATORS, layout
+from codegen.language.model_words import with_model_words
 from codegen.language.recovery import Reader
 from codegen.language.tree_builder import span
 
@@ -24,7 +25,7 @@ MOST_NESTING = 32
 
 def parse(source: Source) -> tree.File:
     """The tree of a source, with what could not be read as its `faults`. Raises SpecError for a limit (E402, E403)."""
-    return Reader(parser.Machine(), layout(scan(source))).read()
+    return Reader(parser.Machine(), layout(with_model_words(scan(source)))).read()
 
 
 def scan(source: Source) -> list[Token]:

@@ -12,7 +12,7 @@ from codegen.language.tree_builder import span
 if TYPE_CHECKING:
     from lark import Token
 
-KEYWORDS = frozenset({"LET", "DEFAULTS", "FOR", "IN", "CONSTANT"})
+KEYWORDS = frozenset({"LET", "DEFAULTS", "FOR", "IN", "CONSTANT", "MODEL", "INPUT", "OUTPUT"})
 STARTS = frozenset({"NAME", "NUMBER", "STRING", "LPAR", "LSQB", *KEYWORDS})
 VALUE = frozenset({"NUMBER", "STRING", "LPAR", "LSQB"})  # where these fit, a value does
 SPELLED = {
@@ -130,7 +130,7 @@ def _listed(expected: frozenset[str]) -> str:
     if "CALL" in expected or OPERATORS & expected:  # a value may go on in many ways: name only what ends it
         expected = expected - OPERATORS - {"CALL"}
     words = [word for kind, word in SPELLED.items() if kind in expected]
-    if {"LET", "FOR"} <= expected:
+    if {"LET", "FOR"} <= expected or {"OUTPUT", "FOR"} <= expected:
         words = ["a statement", *(["`}`"] if "_RBRACE" in expected else [])]
     return " or ".join(words) or "an end"
 
@@ -138,6 +138,8 @@ def _listed(expected: frozenset[str]) -> str:
 def _way_out(expected: frozenset[str]) -> str:
     if expected >= VALUE:
         return 'write a value: a number, a word, a "string", a tuple, a list or a call'
+    if {"OUTPUT", "FOR"} <= expected:
+        return "in a model stand `input x = (steps, channels)`, `NAME = value`, `for` loops and `output y = value`"
     if {"LET", "FOR"} <= expected or expected == {"NAME"}:
         return "a statement is `let NAME = value`, `defaults { … }`, `for NAME in values { … }` or `KIND NAME { … }`"
     if "IN" in expected:

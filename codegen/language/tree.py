@@ -79,15 +79,43 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """`[values]` behind a name."""
+
+    span: Span
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """`name(arguments)`; the name's own span comes first in the call's."""
+    """`name(arguments)` or `name[index](arguments)`; the name's own span comes first in the call's."""
 
     span: Span
     name: str
     arguments: tuple[Argument, ...]
+    index: Index | None = None
 
 
-Value: TypeAlias = Constant | Unreadable | Word | String | Sequence | Sign | Chain | Call
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    """`name[index]`: an item of a tuple, a channel of a value."""
+
+    span: Span
+    name: Word
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`name[start:stop]`: some channels of a value."""
+
+    span: Span
+    name: Word
+    start: Value | None
+    stop: Value | None
+
+
+Value: TypeAlias = Constant | Unreadable | Word | String | Sequence | Sign | Chain | Call | Subscript | Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +152,7 @@ class Layer:
 
     kind: Name
     name: Name
-    index: Value | None
+    index: Index | None
     entries: tuple[Entry, ...]
 
 
@@ -138,7 +166,47 @@ class Loop:
     body: tuple[Statement, ...]
 
 
-Statement: TypeAlias = Let | Defaults | Layer | Loop
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`name = value` or, with `adds`, `name += value`, in a model."""
+
+    name: Name
+    value: Value
+    adds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """`input name = (steps, channels)` or `output name = value`."""
+
+    word: Name
+    name: Name
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`for NAME in values { body }` in a model."""
+
+    span: Span
+    name: Name
+    values: Value
+    body: tuple[Step, ...]
+
+
+Step: TypeAlias = Assign | Port | Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`model NAME { body }`."""
+
+    span: Span
+    name: Name
+    body: tuple[Step, ...]
+
+
+Statement: TypeAlias = Let | Defaults | Layer | Loop | Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +215,14 @@ class File:
 
     statements: tuple[Statement, ...]
     faults: tuple[SpecError, ...]
+
+
+def all_of(statements: tuple[Statement, ...]) -> Iterator[Statement]:
+    """The statements, and those inside of loops."""
+    for statement in statements:
+        yield statement
+        if isinstance(statement, Loop):
+            yield from all_of(statement.body)
 
 
 def words(node: Value) -> Iterator[Word]:
@@ -158,8 +234,17 @@ def words(node: Value) -> Iterator[Word]:
             for item in node.items:
                 yield from words(item)
         case Call():
-            for argument in node.arguments:
-                yield from words(argument.value)
+            for value in (*(node.index.values if node.index else ()), *(one.value for one in node.arguments)):
+                yield from words(value)
+        case Subscript():
+            yield node.name
+            for value in node.index.values:
+                yield from words(value)
+        case Cut():
+            yield node.name
+            for bound in (node.start, node.stop):
+                if bound is not None:
+                    yield from words(bound)
         case Sign():
             yield from words(node.operand)
         case Chain():

@@ -64,9 +64,25 @@ class Builder:
         kind, name, *index, entries = children
         return tree.Layer(_name(kind), _name(name), index[0] if index else None, entries)
 
-    def index(self, children: Children) -> tree.Value:
-        value: tree.Value = children[1]
-        return value
+    def index(self, children: Children) -> tree.Index:
+        first, *values, last = children
+        return tree.Index(Span(first.start_pos, last.end_pos), tuple(values))
+
+    def model(self, children: Children) -> tree.Model:
+        first, name, steps, *last = children
+        return tree.Model(span(first), _name(name), (*steps.items(), *last))
+
+    def assign(self, children: Children) -> tree.Assign:
+        name, *adds, value = children
+        return tree.Assign(_name(name), value, bool(adds))
+
+    def port(self, children: Children) -> tree.Port:
+        word, name, value = children
+        return tree.Port(_name(word), _name(name), value)
+
+    def model_loop(self, children: Children) -> tree.Repeat:
+        first, name, _, values, steps, *last = children
+        return tree.Repeat(span(first), _name(name), values, (*steps.items(), *last))
 
     def block(self, children: Children) -> tuple[tree.Entry, ...]:
         entries: tuple[tree.Entry, ...] = children[0].items()
@@ -103,6 +119,22 @@ class Builder:
     def call(self, children: Children) -> tree.Call:
         name, _, *arguments, close = children
         return tree.Call(Span(name.start_pos, close.end_pos), str(name), tuple(arguments))
+
+    def indexed_call(self, children: Children) -> tree.Call:
+        name, index, _, *arguments, close = children
+        return tree.Call(Span(name.start_pos, close.end_pos), str(name), tuple(arguments), index)
+
+    def subscript(self, children: Children) -> tree.Subscript:
+        name, index = children
+        return tree.Subscript(Span(name.start_pos, index.span.end), tree.Word(span(name), str(name)), index)
+
+    def cut(self, children: Children) -> tree.Cut:
+        name, _, *inside, last = children
+        at = next(i for i, one in enumerate(inside) if getattr(one, "type", "") == "COLON")
+        before, after = inside[:at], inside[at + 1 :]
+        word = tree.Word(span(name), str(name))
+        where = Span(name.start_pos, last.end_pos)
+        return tree.Cut(where, word, before[0] if before else None, after[0] if after else None)
 
     def group(self, children: Children) -> tree.Value:
         value: tree.Value = children[1]

@@ -31,7 +31,10 @@ def text(document: Document) -> str:
 def same(one: Document, other: Document) -> bool:
     """Whether two documents say the same: equal trees wherever they stand, equal specs, equal comments."""
     trees = [bare(document.file) for document in (one, other)]
-    specs = [[layer.spec for layer in document.layers] for document in (one, other)]
+    specs = [
+        [*(layer.spec for layer in document.layers), *(model.graph for model in document.models)]
+        for document in (one, other)
+    ]
     return trees[0] == trees[1] and specs[0] == specs[1] and one.comments == other.comments
 
 

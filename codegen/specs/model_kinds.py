@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import Activation
+from codegen.specs.kinds import KINDS, Spec
 from codegen.specs.model_base import LINEAR, MATRIX, ONES, ORTHOGONAL, SIGMOID, TANH, ZEROS, ModelSpec
 from codegen.specs.parameters import flag, parameter, positive, whole
 
@@ -28,6 +29,7 @@ __all__ = [
     "LayerNormalization",
     "ModelSpec",
     "PReLU",
+    "known_kinds",
 ]
 
 
@@ -222,3 +224,8 @@ _ALL: tuple[type[ModelSpec], ...] = (
     PReLU,
 )
 MODEL_KINDS: dict[str, type[ModelSpec]] = {kind.kind: kind for kind in _ALL}
+
+
+def known_kinds() -> dict[str, type[Spec] | type[ModelSpec]]:
+    """The kinds of layers that a file may have, by their words: convolutions first."""
+    return {**KINDS, **MODEL_KINDS}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from codegen.specs.kinds import KINDS
+from codegen.specs.model_kinds import known_kinds
 from codegen.specs.parameters import parameters
 
 pytest.importorskip("pygls", reason="pip install pygls")
@@ -201,7 +202,7 @@ def test_definition_leads_to_let_and_loop(client: Client) -> None:
 
 def test_completion_offers_what_fits(client: Client) -> None:
     client.open(TEXT + "\n")
-    assert set(client.words(11, 0)) == {*KINDS, "let", "for", "defaults"}
+    assert set(client.words(11, 0)) == {*known_kinds(), "let", "for", "defaults", "model"}
     client.open("let width = 2\ndepthwise_conv1d a {\n    kernel_size = 3\n    \n    padding = \n}\n")
     assert client.words(3, 4) == [name for name in parameters(KINDS["depthwise_conv1d"]) if name not in (
         "kernel_size",
