@@ -11,13 +11,14 @@ from types import MappingProxyType
 from typing import Any
 
 from codegen import pipeline
-from codegen.errors import UsageError
+from codegen.errors import SpecErrors, UsageError
 from codegen.errors.quoting import PATH, plainly
 from codegen.errors.source import MOST_BYTES
+from codegen.graph.calls import AnyLayer
 from codegen.language import reader
-from codegen.layers import kinds
 from codegen.layers.how import How
 from codegen.layers.layer import Layer
+from codegen.layers.net import Net, Part, adopt, agreeing, part_of
 from codegen.layers.origin import Origin, counted
 from codegen.layers.weights import by_layer
 from codegen.specs.kinds import Spec
@@ -26,27 +27,36 @@ __all__ = ["Model", "load"]
 
 
 class Model(Mapping[str, Layer]):
-    """A read-only mapping from names to layers, in the file's order; each layer is an attribute, too.
+    """A read-only mapping from names to layers, in order, each an attribute, too; and from names to models, its `nets`.
 
     A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
     another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here.
     """
 
-    def __init__(self, found: Mapping[str, Layer], name: str = "", left_out: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        found: Mapping[str, Layer],
+        name: str = "",
+        left_out: Mapping[str, str] | None = None,
+        nets: Mapping[str, Net] | None = None,
+    ) -> None:
         self._layers, self._name = dict(found), name
+        self.nets: Mapping[str, Net] = MappingProxyType(dict(nets or {}))
         self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
         self.origins: Mapping[str, Origin] = MappingProxyType(
             {name: layer.origin for name, layer in found.items() if layer.origin}
         )
 
-    def __reduce__(self) -> tuple[type[Model], tuple[dict[str, Layer], str, dict[str, str]]]:
-        return type(self), (self._layers, self._name, dict(self.left_out))
+    def __reduce__(self) -> tuple[type[Model], tuple[dict[str, Layer], str, dict[str, str], dict[str, Net]]]:
+        return type(self), (self._layers, self._name, dict(self.left_out), dict(self.nets))
 
-    def __getitem__(self, name: str) -> Layer:
+    def __getitem__(self, name: str) -> Any:
+        if name in self.nets:
+            return self.nets[name]
         try:
             return self._layers[name]
         except KeyError:
-            raise KeyError(f"no layer `{name}`; there are {', '.join(self._layers)}") from None
+            raise KeyError(f"no layer `{name}`; there are {', '.join((*self.nets, *self._layers))}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
@@ -54,13 +64,19 @@ class Model(Mapping[str, Layer]):
     def __len__(self) -> int:
         return len(self._layers)
 
-    def __getattr__(self, name: str) -> Layer:
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self.__dict__.get("nets", ()):
+            return self.nets[name]
         if not name.startswith("_") and name in self._layers:
             return self._layers[name]
         raise AttributeError(f"no layer `{name}`; there are {', '.join(self.__dict__.get('_layers', ()))}")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._layers]
+        return [*super().__dir__(), *self._layers, *self.nets]
+
+    def _others(self) -> dict[str, Part]:
+        """The layers of its nets that are no convolutions."""
+        return {n: part for net in self.nets.values() for n, part in net.parts.items() if isinstance(part, Part)}
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, at once or not at all.
@@ -68,12 +84,19 @@ class Model(Mapping[str, Layer]):
         The same weights make the same bytes; kernels are written as they are stored. Raises as `codegen.weights.save`
         does, ShapeError for a layer without any.
         """
+        others = self._others()
         held = {name: layer._made().arrays for name, layer in self._layers.items()}
-        by_layer.save(path, held, {name: layer.storage for name, layer in self._layers.items()})
+        held |= {name: part.arrays for name, part in others.items()}
+        storages = {name: layer.storage for name, layer in self._layers.items()}
+        by_layer.save(path, held, storages | {name: part.spec.dtype for name, part in others.items()})
 
     def load_weights(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:
         """Replace every layer's weights by those of a file or mapping. Raises WeightsError, changing nothing."""
-        found = by_layer.for_specs(source, [layer._demand_built() for layer in self._layers.values()])
+        others = self._others()
+        specs = [layer._demand_built() for layer in self._layers.values()]
+        found = by_layer.for_specs(source, [*specs, *(part.spec for part in others.values())])
+        for name, part in others.items():
+            part.adopt(found.pop(name))
         rounded = {name: self._layers[name]._held(arrays).arrays for name, arrays in found.items()}
         for name, arrays in rounded.items():
             self._layers[name]._adopt(arrays)
@@ -123,7 +146,7 @@ def load(
     storage: str = "float32",
     optimize: str = "speed",
 ) -> Model:
-    """The layers of a .conv file or text.
+    """The layers and models of a .conv file or text; `load(…)["net"](x)` calls the model `net`.
 
     `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
     path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
@@ -132,17 +155,23 @@ def load(
     Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
     """
     text, name = _text(source)
-    specs = reader.read(text, name)
+    document = reader.document(text, name)
+    if document.diagnostics:
+        raise SpecErrors(document.diagnostics)
+    graphs = {model.graph.name: model.graph for model in document.models}
+    own = {layer.spec.name: layer.spec for layer in document.layers}
+    specs: tuple[AnyLayer, ...] = tuple((agreeing(graphs) | own).values())
     if seed is not None:
         if not isinstance(seed, Integral):
             raise UsageError(f"`seed` must be a whole number, got {plainly(seed)}")
         specs = tuple(by_layer.seeded(specs, int(seed)))
     how = How(target, accuracy, rigor, threads, storage, optimize)
-    found = {spec.name: kinds.of(spec, how) for spec in specs}
+    parts = {spec.name: part_of(spec, how) for spec in specs}
     if weights is not None:
         for layer_name, arrays in by_layer.for_specs(weights, specs).items():
-            found[layer_name]._adopt(arrays)
-    return Model(found, name)
+            adopt(parts[layer_name], arrays)
+    nets = {n: Net(graph, {word: parts[word] for word in graph.layers}, how) for n, graph in graphs.items()}
+    return Model({n: part for n, part in parts.items() if isinstance(part, Layer)}, name, nets=nets)
 
 
 def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:

@@ -15,14 +15,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.specs.kinds import Spec
+    from codegen.specs.model_kinds import ModelSpec
+
+    AnySpec = Spec | ModelSpec
 
     Arrays = dict[str, NDArray[Any]]
 
 # The fields of the kinds in the order in which Keras draws their seeds
-INITIALIZERS = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer", "bias_initializer")
+INITIALIZERS = (
+    "kernel_initializer",
+    "depthwise_initializer",
+    "pointwise_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+)
 
 
-def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterable[Spec]) -> dict[str, Arrays]:
+def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterable[AnySpec]) -> dict[str, Arrays]:
     """The arrays of each layer by name and parameter, from a file or mapping of LAYER/parameter; see `weights.read`."""
     specs = tuple(specs)
     shapes = {f"{spec.name}/{name}": shape for spec in specs for name, shape in spec.weight_shapes().items()}
@@ -42,7 +51,7 @@ def save(path: str | os.PathLike[str], held: Mapping[str, Mapping[str, Any]], st
     weights.save(path, found, storage=halves)
 
 
-def initial(specs: Iterable[Spec], *, seed: int | None = None, repeatable: bool = False) -> dict[str, Arrays]:
+def initial(specs: Iterable[AnySpec], *, seed: int | None = None, repeatable: bool = False) -> dict[str, Arrays]:
     """What the initializers make for each layer, by name and parameter; `seed` as in `seeded`.
 
     With `repeatable`, a random initializer without a seed raises WeightsError: its values would differ in every run.
@@ -59,7 +68,7 @@ def initial(specs: Iterable[Spec], *, seed: int | None = None, repeatable: bool 
     return made
 
 
-def seeded(specs: Iterable[Spec], seed: int) -> Iterator[Spec]:
+def seeded(specs: Iterable[AnySpec], seed: int) -> Iterator[AnySpec]:
     """The specs with a seed in each random initializer that had none, drawn in order from `seed`.
 
     The values are then those of these layers in Keras after `keras.utils.set_random_seed(seed)`.
@@ -75,7 +84,7 @@ def seeded(specs: Iterable[Spec], seed: int) -> Iterator[Spec]:
         yield replace(spec, **given) if given else spec
 
 
-def _made(spec: Spec, name: str, initializer: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+def _made(spec: AnySpec, name: str, initializer: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """One array; an initializer of somebody's own is held to the shape, and one of ours to finite numbers."""
     import numpy as np
 
