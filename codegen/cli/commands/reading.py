@@ -73,6 +73,8 @@ def specs(options: argparse.Namespace, *, tables: bool = True) -> tuple[Spec, ..
             wrong += errors.diagnostics
     if wrong:
         raise SpecErrors(wrong)
+    if not found:
+        raise UsageError("these files have models alone, which have no C yet: in Python codegen.load(FILE)[NAME](x)")
     _hold_names(found)
     return tuple(spec for _, spec in found)
 
