@@ -54,6 +54,7 @@ PROBLEMS = {
     "float64": ConvProblem(130, 3, 5, 4, dtype="float64", epilogue=ending(activation=TANH)),
     "depthwise": ConvProblem(None, 40, 40, 4, groups=40, pad_left=3),
     "long kernel": ConvProblem(3_000, 8, 8, 100, pad_left=99),
+    "beyond the largest number": ConvProblem(200, 4, 5, 3, epilogue=ending(activation=activations.get("exponential"))),
 }
 Array = np.ndarray[Any, Any]
 Spoil = Callable[[Array, ConvProblem], None]
