@@ -72,12 +72,12 @@ def test_where_nothing_fits_the_error_tells_the_nearest() -> None:
     with pytest.raises(PlanError) as caught:
         planner.plan(sums, Ask(limits=Limits(ram=900)))
     assert str(caught.value).startswith("no plan fits; of the nearest, ")
-    took, over = map(
+    taken, over = map(
         int, re.findall(r"takes ([\d,]+) bytes of RAM, (\d+) more than the 900 allowed$", plain(caught.value))[0]
     )
-    assert 960 < took == over + 900 < 960 + STACK
-    found = planner.plan(sums, Ask(limits=Limits(ram=took)))
-    assert (found.workspace_bytes, found.cost.ram) == (960, took)
+    assert 960 < taken == over + 900 < 960 + STACK
+    found = planner.plan(sums, Ask(limits=Limits(ram=taken)))
+    assert (found.workspace_bytes, found.cost.ram) == (960, taken)
 
 
 def plain(error: Exception) -> str:
