@@ -260,17 +260,18 @@ def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_pa
             (tmp_path / name).write_text(text)
     sysroot = ("-I/usr/aarch64-linux-gnu/include",) if "--target=aarch64-linux-gnu" in tools.compiler else ()
     files = [source.files[0][0] for source in sources]
-    words = (*tools.compiler, *sysroot, *cprogram.WARNINGS, "-O2", "-ffp-contract=off", "-c", *files)
+    level = "-fsyntax-only" if compiler == "clang" else "-Og"  # clang warns before it optimises
+    words = (*tools.compiler, *sysroot, *cprogram.WARNINGS, level, "-ffp-contract=off", "-c", *files)
     cprogram.compile_c(words, folder=tmp_path)
     cxx = (need(cprogram.program, "g++", "g++"), "-std=c++17", "-pedantic", "-Wall", "-Wextra", "-Werror")
-    for source in sources[:6]:
-        (tmp_path / "main.cpp").write_text(f'#include "{source.name}.h"\nint main() {{}}\n')
-        cprogram.compile_c((*cxx, "-fsyntax-only", "main.cpp"), folder=tmp_path)
+    headers = "".join(f'#include "{source.name}.h"\n' for source in sources)
+    (tmp_path / "main.cpp").write_text(f"{headers}int main() {{}}\n")
+    cprogram.compile_c((*cxx, "-fsyntax-only", "main.cpp"), folder=tmp_path)
 
 
 def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None:
     tools = Toolchain((need(cprogram.program, "tcc", "tcc"), "-Wall", "-Werror"))
-    sources, calls = pairs("scalar", 24, 5)
+    sources, calls = pairs("scalar", 24, 2)
     outputs = Program(sources, tools, tmp_path, flags=()).run(calls)
     assert all(np.array_equal(half, plain) for half, plain in zip(outputs[::2], outputs[1::2], strict=True))
 
