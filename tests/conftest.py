@@ -3,6 +3,7 @@
 --specs N          random layers of the conformance and memory tests (20000 for a release)
 --target a,b       only these targets
 --update-golden    rewrite the golden C files
+--whole            the long sweeps whole, of which a commit has a share
 --alone K/N        the Kth of N shares of the tests, in random order, each in a process of its own with nothing compiled
 
 In CI a skip fails unless tests/allowed_skips.txt says why.
@@ -12,13 +13,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import alone, cprogram, isolation
+from tests.support import alone, cprogram, isolation, rotation
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before any test imports Keras, in whatever order they come
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--specs", type=int, default=300, metavar="N", help="random layers in the C tests (default 300)")
     group.addoption("--target", default="", metavar="A,B", help="test only these targets")
     group.addoption("--update-golden", action="store_true", help="rewrite tests/data/golden")
+    group.addoption("--whole", action="store_true", help="long sweeps whole, of which a commit has a share")
     group.addoption("--alone", type=alone.share, metavar="K/N", help="each of a share of the tests in its own process")
 
 
@@ -55,6 +57,16 @@ def own_cache(
 def specs(request: pytest.FixtureRequest) -> int:
     """How many random layers a test of C takes."""
     return int(request.config.getoption("--specs"))
+
+
+@pytest.fixture(scope="session")
+def share(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """`share(items, parts)`: those of a long sweep whose turn it is at this commit; all of them with --whole."""
+
+    def taken(items: Sequence[Any], parts: int) -> Sequence[Any]:
+        return items if request.config.getoption("--whole") else rotation.share(items, parts, rotation.number())
+
+    return taken
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,12 @@ TURNED = ConvProblem(3000, 80, 96, 3, pad_left=1, pad_right=1, channels_last=Fal
 SHORT = ConvProblem(64, 8, 16, 3)
 
 
+@pytest.fixture
+def few_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a survey of each layer's plans."""
+    monkeypatch.setattr(core_fit, "FACTORS", (0.5, 2.0))
+
+
 def seen_on(core: Core) -> list[Observation]:
     """What would be measured of two layers on a machine that takes just what `core` says."""
     found = []
@@ -36,6 +42,7 @@ def seen_on(core: Core) -> list[Observation]:
     return found
 
 
+@pytest.mark.usefixtures("few_factors")
 def test_a_machine_that_keeps_to_its_row_needs_no_other() -> None:
     core = TARGETS["avx2"].core
     seen = seen_on(core)
@@ -47,6 +54,7 @@ def test_a_machine_that_keeps_to_its_row_needs_no_other() -> None:
     assert "estimate over cycles 1.00 in the median, 1.00 at worst, a factor of 1.00" in core_fit.summary(seen, core)
 
 
+@pytest.mark.usefixtures("few_factors")
 def test_the_figure_that_differs_is_found() -> None:
     core = TARGETS["avx2"].core
     slow = core_fit.changed(core, "moves", "transposed", 2 * core.moves.transposed)

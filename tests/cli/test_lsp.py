@@ -153,6 +153,7 @@ def span(line: int, start: int, end: int) -> dict[str, Any]:
 
 def test_a_session_begins_and_ends(own: Client) -> None:
     offered = own.server["capabilities"]
+    assert offered["positionEncoding"] == "utf-16"
     assert own.server["serverInfo"]["name"] == "gen-conv"
     assert all(offered[f"{name}Provider"] for name in ("hover", "definition", "documentFormatting"))
     assert "completionProvider" in offered

@@ -92,14 +92,16 @@ def write(found: Sequence[GeneratedSource], folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_gcc_makes_code_and_constants_only(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_gcc_makes_code_and_constants_only(
+    target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """Each file on its own, as the header's reader would compile it, without a warning; gcc's flow warnings need -O2.
 
     Of the same objects: what stands in each, and how much stack its functions take.
     """
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
     nm = need(cprogram.program, "nm", "binutils")
-    found = sources(target)
+    found = share(sources(target), 3)
     files = write(found, tmp_path)
     cprogram.compile_c((*tools.compiler, *cprogram.WARNINGS, *OPTIMISED, "-c", *files), folder=tmp_path)
     for source in found:
@@ -123,10 +125,10 @@ def holds_its_functions_alone(source: GeneratedSource, nm: str, folder: Path) ->
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_clang_has_no_warning(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """The same files; clang warns as it reads, before it optimises."""
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], "clang", run=False)
-    files = write(sources(target), tmp_path)
+    files = write(share(sources(target), 2), tmp_path)
     sysroot = ("-I/usr/aarch64-linux-gnu/include",) if "--target=aarch64-linux-gnu" in tools.compiler else ()
     words = (*tools.compiler, *sysroot, *cprogram.WARNINGS, "-ffp-contract=off", "-fsyntax-only", *files)
     cprogram.compile_c(words, folder=tmp_path)
@@ -140,11 +142,13 @@ def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None
 
 @pytest.mark.parametrize("accuracy", ["exact", "fast"])
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
-def test_pack_in_c_is_the_plans_pack(target: str, accuracy: Accuracy, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_pack_in_c_is_the_plans_pack(
+    target: str, accuracy: Accuracy, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """Every plan that has a pack function: numbers that are moved equal, transformed ones to their last digit."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = [*strategies.random_layers(24, 52, strategies.rewritten), *strategies.random_layers(24, 53)]
-    made = [one for one in trials.one_of_each(layers, TARGETS[target], 52, accuracy) if packs(one)]
+    made = [one for one in trials.one_of_each(share(layers, 2), TARGETS[target], 52, accuracy) if packs(one)]
     program, calls, expected, tables = Program([one.source for one in made], tools, tmp_path), [], [], []
     for number, one in enumerate(made):
         plan, x = one.source.plan, np.zeros(1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -48,10 +50,10 @@ def test_a_variables_loop_covers_it() -> None:
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2", "neon"])
-def test_a_pack_function_reads_the_whole_kernel_and_nothing_beside(target: str) -> None:
+def test_a_pack_function_reads_the_whole_kernel_and_nothing_beside(target: str, share: Callable[..., Any]) -> None:
     layers = [*strategies.random_layers(24, 11), *strategies.random_layers(24, 12, strategies.rewritten)]
     seen = 0
-    for kernel in trials.one_of_each(layers, TARGETS[target], seed=13):
+    for kernel in trials.one_of_each(share(layers, 3), TARGETS[target], seed=13):
         for pack in packs(kernel.source.plan) if kernel.source.plan.weights == "packed" else ():
             parts = [Pack("pack", "", part.plan, part.packing) for part in pack.packing.parts]
             for one in parts or [pack]:
@@ -65,7 +67,7 @@ def test_a_pack_function_reads_the_whole_kernel_and_nothing_beside(target: str) 
                     assert max(place.most for place in places) == math.prod(one.shape) - 1
                     assert all(place.fits(32) for place in places)
                 seen += 1
-    assert seen > 20
+    assert seen > 6
 
 
 def the_points_are_all_made_of_the_whole_kernel(pack: Pack) -> None:

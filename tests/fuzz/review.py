@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from tests.fuzz.clexer import tokens
 from tests.fuzz.emitted import emitted
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -63,6 +62,7 @@ LEFT_TO_RUN_TIME = {
     "minus a negative number": re.compile(r"[-+] -\d+(?![\d.])"),
     "a name in brackets": re.compile(r"(?<![\w)\]] )(?<![\w)\]])\((?:[a-z]\w*|\d+)\)(?! ?[\w({-])"),
 }
+WORD = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<![\w.])([A-Za-z_]\w*)')  # in a string there is none
 DEFINED = re.compile(r"^static (?:inline )?[^=;{\n]*?\b(\w+)\([^{;]*\)\n\{", re.MULTILINE)
 TABLE = re.compile(r"^static const \w+ (\w+)\[", re.MULTILINE)
 MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
@@ -84,12 +84,12 @@ def english(text: str, _: str) -> Iterator[tuple[str, str]]:
 def left_to_run_time(text: str, _: str) -> Iterator[tuple[str, str]]:
     """What is known when the file is written, and is computed when it runs."""
     bare = COMMENT.sub("", text)
-    somewhere = [(kind, pattern) for kind, pattern in LEFT_TO_RUN_TIME.items() if pattern.search(bare)]
-    for line in bare.splitlines():
-        if not line.startswith("#") and not line.endswith("\\"):
-            for kind, pattern in somewhere:
-                if pattern.search(line):
-                    yield kind, line.strip()
+    for kind, pattern in LEFT_TO_RUN_TIME.items():
+        for found in pattern.finditer(bare):
+            end = bare.find("\n", found.start())
+            line = bare[bare.rfind("\n", 0, found.start()) + 1 : end if end >= 0 else None]
+            if not line.startswith("#") and not line.endswith("\\"):
+                yield kind, line.strip()
 
 
 def unused(text: str, file: str) -> Iterator[tuple[str, str]]:
@@ -97,7 +97,7 @@ def unused(text: str, file: str) -> Iterator[tuple[str, str]]:
     if not file.endswith(".c"):
         return
     bare = COMMENT.sub("", text)
-    words = Counter(word for kind, word in tokens(bare) if kind == "word")
+    words = Counter(WORD.findall(bare))
     for kind, pattern in (("function", DEFINED), ("table", TABLE), ("macro", MACRO), ("type", TYPE)):
         for name, times in Counter(pattern.findall(bare)).items():
             if words[name] <= times:

@@ -22,11 +22,13 @@ pytestmark = pytest.mark.compiles
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_random_layers(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_random_layers(
+    target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """Half as many under emulation."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = list(strategies.random_layers(specs // 2 if tools.runner else specs, seed=1))
-    trials.run_all(layers, TARGETS[target], tools, tmp_path)
+    trials.run_all(share(layers, 2), TARGETS[target], tools, tmp_path)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -41,10 +43,13 @@ def test_wide_depthwise_layers(target: str, specs: int, need: Callable[..., Any]
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_random_plan_of_every_algorithm(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_random_plan_of_every_algorithm(
+    target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """Known weights and accuracy `fast`: direct plans still to the bit, transforms within their bound; half sliced."""
     tools, seen = need(cprogram.toolchain, TARGETS[target]), set()
     layers = list(strategies.random_layers(max(36, specs // (12 if tools.runner else 8)), 31, strategies.rewritten))
+    layers = [*share(layers, 2)]
     for seed, make in enumerate((strategies.separable, strategies.transposed, strategies.rowwise), 32):
         layers += strategies.random_layers(2, seed, make)
     for start in range(0, len(layers), trials.PER_PROGRAM // 6):
@@ -79,8 +84,10 @@ def test_recorded_answers(target: str, need: Callable[..., Any], tmp_path: Path)
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
-def test_same_bits_from_every_compiler_and_level(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
-    layers = list(strategies.random_layers(48, seed=2))
+def test_same_bits_from_every_compiler_and_level(
+    target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
+    layers = share(list(strategies.random_layers(48, seed=2)), 2)
     made = trials.kernels(layers, TARGETS[target])
     tried = [(i, trial) for i, kernel in enumerate(made) for trial in trials.trials(kernel, i)]
     calls = [trial.call(i) for i, trial in tried]

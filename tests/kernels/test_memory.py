@@ -53,10 +53,12 @@ def vector_steps(target: Target) -> range:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_length_up_to_three_vectors(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_every_length_up_to_three_vectors(
+    target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """Guard pages around every buffer, each call at both ends of its pages; the numbers are checked, too."""
     tools = need(cprogram.toolchain, TARGETS[target])
-    made = trials.kernels(awkward_layers(seed=4), TARGETS[target])
+    made = trials.kernels(share(awkward_layers(seed=4), 2), TARGETS[target])
     program = Program([kernel.source for kernel in made], tools, tmp_path)
     tried = []
     for number, kernel in enumerate(made):
@@ -69,13 +71,15 @@ def test_every_length_up_to_three_vectors(target: str, need: Callable[..., Any],
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_length_of_every_algorithm(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_every_length_of_every_algorithm(
+    target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """As above for a random plan of each; known lengths, too, for those that serve no other. A workspace of NaN."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = [replace(layer, free=layer.arguments["strides"] == 1) for layer in rewritten(20, seed=41)]
     strided = next(layer for layer in layers if not layer.free and layer.kind == "conv1d")
     layers += [replace(strided, steps=strided.steps + more) for more in range(9)]
-    made, tried = trials.one_of_each(layers, TARGETS[target], seed=41), []
+    made, tried = trials.one_of_each(share(layers, 2), TARGETS[target], seed=41), []
     for number, kernel in enumerate(made):
         arguments, steps = kernel.layer.arguments, [kernel.layer.steps]
         if kernel.layer.free:
@@ -159,10 +163,10 @@ def rewritten(count: int, seed: int) -> list[Layer]:
 
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_address_and_undefined_behaviour_sanitizers(
-    target: str, specs: int, need: Callable[..., Any], tmp_path: Path
+    target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
-    layers = list(strategies.random_layers(max(40, specs // 5), seed=5))
+    layers = share(list(strategies.random_layers(max(40, specs // 5), seed=5)), 2)
     flags = (*cprogram.LIGHT, *cprogram.SANITIZE)
     trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
     layers = rewritten(max(10, specs // 30), seed=42)
@@ -170,7 +174,7 @@ def test_address_and_undefined_behaviour_sanitizers(
         *strategies.random_layers(4, seed=45, make=strategies.separable),
         *strategies.random_layers(8, seed=46, make=strategies.rowwise),
     ]
-    made = trials.one_of_each(layers, TARGETS[target], seed=42)
+    made = trials.one_of_each(share(layers, 2), TARGETS[target], seed=42)
     flags = ("-O0", *cprogram.SANITIZE)  # instrumented codelets of a thousand statements are slow to optimise
     trials.try_all(made, tools, tmp_path, flags=flags, buffers="heap")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,13 +89,14 @@ def test_the_style(text: str, expected: str) -> None:
     assert formatted(expected) == expected
 
 
-def test_three_hundred_random_files_mean_the_same_and_keep_their_comments() -> None:
-    tried, findings = layouts.run(300, seed=0)
-    assert findings == []
-    assert tried > 290
-    texts = [reader.document(layouts.Scribe(seed).file()) for seed in range(300)]
-    assert sum(len(text.comments) for text in texts) > 1_000
-    assert sum(len(text.layers) for text in texts) > 100
+def test_random_files_mean_the_same_and_keep_their_comments(share: Callable[..., Any]) -> None:
+    for first in share(range(0, 300, 100), 3):
+        tried, findings = layouts.run(100, seed=first)
+        assert findings == []
+        assert tried > 95
+    texts = [reader.document(layouts.Scribe(seed).file()) for seed in range(50)]
+    assert sum(len(text.comments) for text in texts) > 170
+    assert sum(len(text.layers) for text in texts) > 15
 
 
 @pytest.mark.parametrize(

@@ -467,7 +467,7 @@ USES: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("use", "sentence"), USES, ids=[sentence[:30] for _, sentence in USES])
-@pytest.mark.parametrize("whose", ["ours", "theirs"])
+@pytest.mark.parametrize("whose", ["ours", pytest.param("theirs", marks=pytest.mark.live)])
 def test_a_wrong_use_is_told_in_keras_words(
     use: Any, sentence: str, whose: str, request: pytest.FixtureRequest
 ) -> None:

@@ -225,7 +225,7 @@ def test_pack_in_c_lays_codes_out(target: str, need: Callable[..., Any], tmp_pat
     tools = need(cprogram.toolchain, TARGETS[target].widening())
     made: list[GeneratedSource] = []
     calls, expected = [], []
-    for plan, steps in of_each(22, 4, target):
+    for plan, steps in of_each(22, 2, target):
         if packs(plan):
             codes = np.random.default_rng(len(made)).permutation(CODES)
             kernel = np.resize(codes, plan.problem.kernel_shape)
