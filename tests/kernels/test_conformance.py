@@ -28,7 +28,7 @@ def test_random_layers(
     """Half as many under emulation."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = list(strategies.random_layers(specs // 2 if tools.runner else specs, seed=1))
-    trials.run_all(share(layers, 2), TARGETS[target], tools, tmp_path)
+    trials.run_all(share(layers, 3), TARGETS[target], tools, tmp_path)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -49,11 +49,15 @@ def test_a_random_plan_of_every_algorithm(
     """Known weights and accuracy `fast`: direct plans still to the bit, transforms within their bound; half sliced."""
     tools, seen = need(cprogram.toolchain, TARGETS[target]), set()
     layers = list(strategies.random_layers(max(36, specs // (12 if tools.runner else 8)), 31, strategies.rewritten))
-    layers = [*share(layers, 2)]
     for seed, make in enumerate((strategies.separable, strategies.transposed, strategies.rowwise), 32):
         layers += strategies.random_layers(2, seed, make)
     for start in range(0, len(layers), trials.PER_PROGRAM // 6):
-        made = trials.one_of_each(layers[start : start + trials.PER_PROGRAM // 6], TARGETS[target], start)
+        drawn = trials.plans_of_each(layers[start : start + trials.PER_PROGRAM // 6], TARGETS[target], start, "fast")
+        by_algorithm: dict[str, list[Any]] = {}
+        for one in drawn:
+            by_algorithm.setdefault(one[1].algorithm.name, []).append(one)
+        taken = [one for each in by_algorithm.values() for one in share(each, min(3, len(each)))]
+        made = [trials.Kernel.planned(*one, "fast") for one in taken]
         trials.try_all(made, tools, tmp_path, start)
         seen |= {kernel.source.plan.algorithm.name for kernel in made}
     assert seen == set(ALGORITHMS)
