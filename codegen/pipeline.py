@@ -8,16 +8,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.emission import banner, render
+from codegen.emission import banner, render, stream_banner
+from codegen.emission import streams as emission_streams
 from codegen.emission.packing import packs, transforms
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
 from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
-from codegen.planning import planner
+from codegen.planning import planner, streams
 from codegen.planning.ask import PLAIN, Accuracy, Ask, Objective, Rigor, Weights
 from codegen.planning.plan import AnyRequest, KernelPlan, Request
+from codegen.planning.streams import StreamPlan
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
@@ -105,6 +107,25 @@ def emitted(
     baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
     head = banner.lines(spec, chosen)
     return render.render(chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside)
+
+
+def streamed(
+    spec: Spec, ask: Ask, arrays: Mapping[str, np.ndarray] | None = None, *, beside: Collection[str] = ()
+) -> GeneratedSource[StreamPlan]:
+    """spec → problem → plan of a stream → C text, in blocks as `ask.stream` says: as `emitted`.
+
+    Raises PlanError for a layer that cannot stream, with the reason and the way out.
+    """
+    if spec.own_activation is not None:
+        raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C")
+    checked(ask.numbers, spec.dtype)
+    try:
+        chosen = streams.planned(spec.problem, ask)
+    except PlanError as wrong:
+        raise PlanError(f"`{spec.name}`: {wrong}") from None
+    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = stream_banner.lines(spec, chosen)
+    return emission_streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
 
 
 def kernel_for(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate", threads: int = 1) -> Kernel:

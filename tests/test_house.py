@@ -100,7 +100,11 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
     "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
     "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
-    "ask": {"MOST_NOISE": "what a class promises", "MOST_THREADS": "what may be asked"},
+    "ask": {
+        "MOST_BLOCK": "what may be asked",
+        "MOST_NOISE": "what a class promises",
+        "MOST_THREADS": "what may be asked",
+    },
     "cost": {"WEIGHTS": "what an objective counts"},
     "error_bounds": {
         "OUTPUTS": "of a proof",

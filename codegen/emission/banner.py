@@ -57,10 +57,10 @@ def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
         ("memory", memory(plan)),
         ("size", size(plan)),
     )
-    return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(_parameters(spec))))
+    return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(parameters_told(spec))))
 
 
-def _parameters(spec: Spec) -> Iterator[tuple[str, str]]:
+def parameters_told(spec: Spec) -> Iterator[tuple[str, str]]:
     """The parameters that decide what is computed: the main ones, and those that differ from their default."""
     for name, known in parameters(type(spec)).items():
         if name == "name" or name.endswith(TRAINING_ONLY) or name.endswith("regularizer"):

@@ -80,16 +80,16 @@ def render(
     problem's shapes, for plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the
     function that packs them. `beside` are the names of all layers whose headers may be included together.
     """
-    context = _context(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
+    context = context_of(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
     if plan.weights == "baked":
         assert weights is not None
-        context.update(_tables(plan, weights))
+        context.update(tables(plan, weights))
     body, names = vectors.finished(_body(plan, name, context))
     context |= {"body": CText(body), "head": _head(plan).text(names)}
     found = packs(plan) if plan.weights == "packed" and with_pack else ()
     if with_pack and plan.weights == "packed" and not found:
         raise PlanError(f"{plan.algorithm.name} has no pack function in C: bake the weights, or take another plan")
-    context["packs_text"] = CText("\n\n".join(_pack(each, context) for each in found))
+    context["packs_text"] = CText("\n\n".join(pack_text(each, context) for each in found))
     context["packs"] = tuple((each, function(each, name)) for each in found)
     functions = _functions(plan, name, found)
     context["headers"] = written(sorted({"stddef.h", *headers(functions)}))
@@ -134,16 +134,16 @@ def piece(template: str, view: dict[str, Any]) -> CText:
     return CText(templates().get_template(template).render(written(view)))
 
 
-def _later(plan: AnyPlan) -> tuple[Stage, ...]:
+def later(plan: AnyPlan) -> tuple[Stage, ...]:
     """What follows the sums of the plan and of its parts, each once."""
     own = plan.problem.epilogue.later
-    return tuple(dict.fromkeys((*own, *(stage for part in plan.parts for stage in _later(part)))))
+    return tuple(dict.fromkeys((*own, *(stage for part in plan.parts for stage in later(part)))))
 
 
 def _head(plan: KernelPlan) -> Head:
     """What stands before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
-    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(_later(plan)))
+    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(later(plan)))
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
@@ -163,7 +163,7 @@ def within(plan: KernelPlan, name: str) -> str:
     from codegen.emission.registry import writer
 
     asked = plan.problem.steps is None and writer(plan).counts_outs
-    context = _context(plan, name) | {"counts": out_steps(name, "static") if asked else None}
+    context = context_of(plan, name) | {"counts": out_steps(name, "static") if asked else None}
     context["entry"] = CText(replace(entry(plan, name), linkage="static").declarator)
     context["body"] = _body(plan, name, context)
     return templates().get_template("inner.c.j2").render(context)
@@ -182,12 +182,12 @@ def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collecti
     return macros(name, meanings(plan) | told, beside)
 
 
-def _pack(pack: Pack, context: dict[str, Any], linkage: str = "") -> str:
+def pack_text(pack: Pack, context: dict[str, Any], linkage: str = "") -> str:
     """The text of one pack function; those of its parts, static ones, come first."""
     texts, calls = [], []
     for part in pack.packing.parts:
         one, name = Pack("pack", "", part.plan, part.packing), CText(f"{context['name']}_{part.word}")
-        texts.append(_pack(one, context | {"name": name}, "static"))
+        texts.append(pack_text(one, context | {"name": name}, "static"))
         calls.append(f"{function(one, name).call('kernel', offset('packed', part.at))};")
     looked_up = numbered(pack.plan.problem, pack.packing)
     points = pack.packing.points
@@ -207,18 +207,18 @@ def _pack(pack: Pack, context: dict[str, Any], linkage: str = "") -> str:
 def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
-    context = _context(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
+    context = context_of(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
     context["pointers"] = pointers(source.plan, source.name)
     context["packs"] = tuple(one for one in source.functions if one.name == f"{source.name}_pack")
     entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry
 
 
-def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
+def context_of(plan: KernelPlan, name: str) -> dict[str, Any]:
     """What every template of a kernel is given. Raises GenConvError for a plan or a name that may not reach C."""
     cformat.typed(plan)
     p = plan.problem
-    return _lengths(p) | {
+    return lengths_of(p) | {
         "p": p,
         "plan": plan,
         "name": cformat.identifier(name),
@@ -238,7 +238,7 @@ def _context(plan: KernelPlan, name: str) -> dict[str, Any]:
     }
 
 
-def _lengths(p: Problem) -> dict[str, Any]:
+def lengths_of(p: Problem) -> dict[str, Any]:
     """What is known of the numbers of steps, and the C of what is not."""
     outs = p.out_steps(p.steps) if p.steps is not None else 0
     walk = p.walk or p.stages[0]  # of several that walk over the steps only the numbers are printed
@@ -262,7 +262,7 @@ def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     return tuple(sorted(found, reverse=True))
 
 
-def _tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
+def tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
     p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
     kernel, *held = weights
     assert kernel is not None

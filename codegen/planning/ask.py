@@ -21,8 +21,10 @@ __all__ = [
     "Limits",
     "Objective",
     "Rigor",
+    "Stream",
     "Weights",
     "accuracy_named",
+    "clock_named",
     "objective_named",
     "rigor_named",
     "threads_asked",
@@ -43,7 +45,12 @@ Objective = Literal["speed", "size"]
 Rigor = Literal["estimate", "measure"]
 """FFTW's words: take the planner's first, or time the best few and keep the fastest as wisdom."""
 
+Clock = Literal["count", "rate"]
+"""When a stream's outputs come: each as soon as it is sure, and the rest at the flush; or at the rate of the input from
+the first step on, behind zeros for those that had to wait."""
+
 MOST_THREADS = 256
+MOST_BLOCK = 1 << 20  # steps
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,23 @@ class Limits:
         for name, most in (("flash", self.flash), ("ram", self.ram)):
             if most is not None and (not isinstance(most, Integral) or isinstance(most, bool) or most < 0):
                 raise UsageError(f"`{name}` must be a whole number of bytes, got {exactly(most)}")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Input that comes in blocks: of any number of steps, most often of `block`, which buffers are made for.
+
+    Raises UsageError for a number or a word that is none.
+    """
+
+    block: int = 64
+    clock: Clock = "count"
+
+    def __post_init__(self) -> None:
+        clock_named(self.clock)
+        if not isinstance(self.block, Integral) or isinstance(self.block, bool) or not 1 <= self.block <= MOST_BLOCK:
+            raise UsageError(f"`block` must be a whole number from 1 to {MOST_BLOCK:,}, got {exactly(self.block)}")
+        object.__setattr__(self, "block", int(self.block))
 
 
 @dataclass(frozen=True)
@@ -76,7 +100,7 @@ class Ask:
     objective: Objective = "speed"
     limits: Limits = Limits()
     sliced: bool = False
-    stream: None = None
+    stream: Stream | None = None
     annotate: bool = False
     likely: int | None = None
 
@@ -87,9 +111,9 @@ class Ask:
         objective_named(self.objective)
 
     def of_part(self) -> Ask:
-        """What is asked of a plan inside another: known weights lie packed; slices and limits are the outer one's."""
+        """What is asked of a plan inside another: known weights lie packed; slices, limits, blocks are the whole's."""
         weights: Weights = "argument" if self.weights == "argument" else "packed"
-        return replace(self, weights=weights, sliced=False, limits=Limits())
+        return replace(self, weights=weights, sliced=False, limits=Limits(), stream=None)
 
 
 def accuracy_named(word: str) -> Accuracy:
@@ -105,6 +129,11 @@ def objective_named(word: str) -> Objective:
 def rigor_named(word: str) -> Rigor:
     """The planning rigor of that name. Raises UsageError for another word."""
     return cast(Rigor, _word("rigor", word, get_args(Rigor)))
+
+
+def clock_named(word: str) -> Clock:
+    """The clock of that name. Raises UsageError for another word."""
+    return cast(Clock, _word("clock", word, get_args(Clock)))
 
 
 def _word(what: str, word: str, words: tuple[str, ...]) -> str:

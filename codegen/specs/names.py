@@ -20,11 +20,21 @@ SIZES = ("H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "OUT_FILTERS", "WORKS
 NUMBERS = ("KERNEL_NUMBERS", "DEPTHWISE_KERNEL_NUMBERS", "POINTWISE_KERNEL_NUMBERS")
 FUNCTIONS = ("out_steps", "slice", "pack", "pack_depthwise_kernel", "pack_pointwise_kernel")
 BACKWARD = ("z", "output", "input", "kernel", "H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "WORKSPACE_BYTES")
+STREAM = ("state", "reset", "prewarm", "process", "flush")
+STREAM_MACROS = ("LATENCY", "BLOCK", "MAX_OUT", "MAX_FLUSH", "STATE_NUMBERS", "DELAY")
 FILES = ("backward",)
 """A layer NAME may have further files, NAME_backward.c and .h."""
-MACROS = (*SIZES[1:], *NUMBERS, *(f"BACKWARD_{word}" for word in (*SIZES[1:5], "KERNEL_NUMBERS", "WORKSPACE_BYTES")))
+MACROS = (
+    *SIZES[1:],
+    *NUMBERS,
+    *STREAM_MACROS,
+    *(f"BACKWARD_{word}" for word in (*SIZES[1:5], "KERNEL_NUMBERS", "WORKSPACE_BYTES")),
+)
 """What follows NAME_ in the macros of a layer's headers, which are all in capitals."""
-SUFFIXES = (*SIZES, *NUMBERS, *FUNCTIONS, *FILES, *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")))
+SUFFIXES = (
+    *(*SIZES, *NUMBERS, *FUNCTIONS, *STREAM, *FILES),
+    *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")),
+)
 """What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""
 
 

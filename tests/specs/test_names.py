@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codegen import pipeline
-from codegen.emission.render import render
-from codegen.errors import SpecError, SpecErrors
+from codegen.emission.render import GeneratedSource, render
+from codegen.errors import PlanError, SpecError, SpecErrors
 from codegen.gradients import emit
 from codegen.language import reader
 from codegen.layers.kinds import Conv1D
 from codegen.planning import planner
-from codegen.planning.ask import Ask
+from codegen.planning.ask import Ask, Stream, clock_named
 from codegen.planning.plan import Request
+from codegen.planning.streams import StreamPlan
 from codegen.problem.targets import TARGETS
 from codegen.specs import names
+from codegen.specs.kinds import Spec
 from tests.support import cprogram, strategies
 from tests.support.cprogram import WARNINGS
 
@@ -69,8 +72,18 @@ def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
         spec = layer.spec(f"k{number}")
         source = pipeline.generate(spec, "avx2", packed=True, sliced=True, accuracy="fast")
         yield spec.name, source.files
+        if spec.padding != "same":
+            yield spec.name, streamed(spec).files
         if layer.kind == "conv1d" and not layer.free and layer.activation[0] not in strategies.ROWS:
             yield spec.name, emit.emitted(spec, Ask(TARGETS["avx2"])).files
+
+
+def streamed(spec: Spec) -> GeneratedSource[StreamPlan]:
+    """The layer in blocks, at the rate of its input where it can be."""
+    for clock in ("rate", "count"):
+        with suppress(PlanError):
+            return pipeline.streamed(spec, Ask(TARGETS["avx2"], stream=Stream(clock=clock_named(clock))))
+    raise AssertionError(spec)
 
 
 def test_the_suffixes_are_all_that_is_emitted() -> None:
@@ -80,7 +93,8 @@ def test_the_suffixes_are_all_that_is_emitted() -> None:
         (stem, header) = files[1]
         defined = set(re.findall(r"^#define (\w+)", header, re.MULTILINE))
         bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
-        defined |= set(re.findall(r"^(?:static inline ptrdiff_t|void) (\w+)\(", bare, re.MULTILINE))
+        defined |= set(re.findall(r"^(?:(?:static inline )?ptrdiff_t|void) (\w+)\(", bare, re.MULTILINE))
+        defined |= set(re.findall(r"^} (\w+);", bare, re.MULTILINE))
         capitals |= {word.removeprefix(name.upper()) for word in defined if word.startswith(name.upper())}
         defined = {word for word in defined if not word.startswith(name.upper())}
         found |= {word.removeprefix(name) for word in (*defined, stem.removesuffix(".h"))}

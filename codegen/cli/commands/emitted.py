@@ -21,7 +21,7 @@ BACKWARD = "_backward"
 _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
-_FACT = re.compile(r"(computes|forward|algorithm|input|kernel|work|memory|size|build) {2,}(\S.*)")
+_FACT = re.compile(r"(computes|stream|forward|algorithm|input|kernel|work|memory|size|build) {2,}(\S.*)")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Head:
             "--accuracy fast or wide": "direct's rounding error" in how,
             "--optimize size": "the fewest of all plans" in self.facts.get("size", ""),
             "--sliced": self.sliced,
+            "--stream": "stream" in self.facts,
         }
         return " ".join(option for option, was in given.items() if was)
 

@@ -16,6 +16,8 @@ from codegen.errors.suggest import closest
 if TYPE_CHECKING:
     from codegen.emission.render import GeneratedSource
     from codegen.gradients.emit import BackwardPlan
+    from codegen.planning.ask import Stream
+    from codegen.planning.streams import StreamPlan
     from codegen.specs.kinds import Spec
 
 __all__ = ["arguments", "run"]
@@ -28,6 +30,7 @@ DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
     planning.arguments(parser)
+    planning.of_stream(parser)
     parser.add_argument("-o", "--output", default="build", metavar="DIR", help="folder to write to; - prints (build)")
     parser.add_argument("--emit", type=emitters, default=("c",), metavar="WHAT", help=f"of {', '.join(EMITTERS)} (c)")
     parser.add_argument("--sliced", action="store_true", help="emit NAME_slice too: a part of the work, for threads")
@@ -59,10 +62,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
     if options.prune and (compare or printing):
         raise UsageError("--prune removes files: it goes neither with -o - nor with --check or --diff")
+    blocks = planning.stream_asked(options)
+    if blocks and (options.emit != ("c",) or options.wisdom or options.rigor == "measure"):
+        raise UsageError("--stream goes neither with --emit nor with --wisdom or --rigor measure: leave them out")
     specs = reading.specs(options)
     forward = "c" in options.emit or "pyext" in options.emit
-    sources = list(generated(specs, options, terminal)) if forward else []
+    sources = list(generated(specs, options, terminal)) if forward and not blocks else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
+    texts += [file for source in (streamed(specs, options, blocks) if blocks else ()) for file in source.files]
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
     _hold_distinct([name for name, _ in texts])
@@ -93,6 +100,22 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
             source = pipeline.emitted(spec, request.ask, arrays.get(spec.name), known=known, beside=names)
         terminal.detail(f"{spec.name}: {source.plan.describe()}")
         yield source
+
+
+def streamed(
+    specs: tuple[Spec, ...], options: argparse.Namespace, blocks: Stream
+) -> Iterator[GeneratedSource[StreamPlan]]:
+    """The C text of each layer for input in blocks."""
+    from codegen import pipeline
+
+    arrays, ask = reading.weights(options, specs), replace(planning.asked(options), stream=blocks)
+    if options.packed and arrays:
+        raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
+    names = [spec.name for spec in specs]
+    for spec in specs:
+        with reading.naming(options, spec.name):
+            given = replace(ask, weights="baked") if spec.name in arrays else ask
+            yield pipeline.streamed(spec, given, arrays.get(spec.name), beside=names)
 
 
 def backward(specs: Sequence[Spec], options: argparse.Namespace) -> Iterator[GeneratedSource[BackwardPlan]]:

@@ -14,11 +14,22 @@ from codegen.errors import ToolchainError, UsageError
 
 if TYPE_CHECKING:
     from codegen.machine.measure import Tell
-    from codegen.planning.ask import Accuracy, Ask, Objective, Rigor
+    from codegen.planning.ask import Accuracy, Ask, Objective, Rigor, Stream
     from codegen.planning.plan import Request
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "asked", "of_accuracy", "of_objective", "of_rigor", "of_storage", "requests_for", "wisdom_for"]
+__all__ = [
+    "arguments",
+    "asked",
+    "of_accuracy",
+    "of_objective",
+    "of_rigor",
+    "of_storage",
+    "of_stream",
+    "requests_for",
+    "stream_asked",
+    "wisdom_for",
+]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +40,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     of_rigor(parser)
     parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
     parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
+
+
+def of_stream(parser: argparse.ArgumentParser) -> None:
+    """What `generate` and `show` have for input that comes in blocks."""
+    parser.add_argument("--stream", action="store_true", help="for input in blocks: NAME_process, NAME_flush, a state")
+    parser.add_argument("--block", type=int, metavar="N", help="with --stream: the steps of most blocks (64)")
+    parser.add_argument(
+        "--clock", metavar="C", help="with --stream: count, or rate: outputs at the input's rate (count)"
+    )
+
+
+def stream_asked(options: argparse.Namespace) -> Stream | None:
+    """What the options say of blocks; None where none are asked for. Raises UsageError."""
+    from codegen.planning.ask import Stream
+
+    given = {name: getattr(options, name) for name in ("block", "clock") if getattr(options, name) is not None}
+    if given and not options.stream:
+        raise UsageError(f"--{next(iter(given))} says how a stream is cut: say --stream, too")
+    return Stream(**given) if options.stream else None
 
 
 def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Collection[str]) -> list[Request]:

@@ -1,0 +1,158 @@
+"""The calls between the functions of a stream's file, for the templates of templates/stream/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from codegen.emission import cformat, interface, lengths
+from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.ending import operand_names
+from codegen.emission.microkernel import index, offset
+from codegen.emission.stream_interface import Interface
+from codegen.planning.streams import StreamPlan
+
+__all__ = ["calls", "some"]
+
+
+def some(plan: StreamPlan) -> str:
+    """The C of whether not all outputs of a step may be the stream's; empty where they always are."""
+    if plan.walk.up == 1 or not plan.scratch_rows:
+        return ""
+    words = ["!x"] * (plan.most_flushed > 0) + ["state->skip > 0"] * (plan.skip > 0)
+    return " || ".join(words)
+
+
+def calls(plan: StreamPlan, face: Interface) -> dict[str, Any]:
+    """The calls between the functions, and what is declared for the file alone."""
+    p, walk, name = plan.problem, plan.walk, face.name
+    turned_in, turned_out = plan.turned
+    flushes = plan.most_flushed > 0
+    weights = tuple(one.name for one in face.weights)
+    steps_in = (Parameter("x_steps", "ptrdiff_t"),) * turned_in
+    columns = (Parameter("columns", "ptrdiff_t"),) * turned_out
+    most = (Parameter("most", "ptrdiff_t"),) * (walk.up > 1 and flushes)
+    blocks, rest = face.process, face.flush
+    if turned_out:
+        blocks = replace(blocks, name=f"{name}_blocks", parameters=(*blocks.parameters, *columns), linkage="static")
+        rest = replace(rest, name=f"{name}_rest", parameters=(*rest.parameters, *columns), linkage="static")
+    x, n = face.process.parameters[1:3]
+    parameters = (face.state, x, *steps_in, n, *most, *face.weights, face.process.parameters[-1], *columns)
+    push = CFunction(f"{name}_push", parameters, "ptrdiff_t", "static")
+    y_late = offset("y", (1 if turned_out else p.out_filters, "done"))
+
+    def pushed(x: str, x_steps: str, n: str, most_outs: str, y: str = "y") -> str:
+        given = [
+            "state",
+            x,
+            *[x_steps] * turned_in,
+            n,
+            *[most_outs] * len(most),
+            *weights,
+            y,
+            *["columns"] * turned_out,
+        ]
+        return f"{push.name}({', '.join(given)})"
+
+    rest_steps = _rest_steps(plan, name)
+    calls = {
+        "take": f"{name}_take(state, x, {'x_steps, ' if turned_in else ''}from, m)",
+        "blocks": pushed("x", "n", "n", cformat.times(walk.up, "n"), y_late if plan.lead else "y"),
+        "lead": pushed("NULL", "0", "state->lead", "0"),
+        "rest": pushed("NULL", "0", rest_steps, str(plan.rest)),
+        **_windows(plan, name, weights),
+        **_wrapped(plan, face, weights, rest_steps),
+    }
+    arguments = [one.name for one in rest.parameters if one.name != "state"]
+    return {
+        "calls": calls,
+        "push": push,
+        "blocks": blocks,
+        "rest": rest,
+        "unused": [] if flushes else arguments,
+        "out": _out(plan),
+        "outs_of_room": lengths.out_steps(walk),
+        "place": index((p.channels, f"({plan.history} + state->at)" if plan.history else "state->at")),
+        "padding": _padding(plan),
+    }
+
+
+def _windows(plan: StreamPlan, name: str, weights: Sequence[str]) -> dict[str, str]:
+    """Calls of the inner function: on a window, on one behind outputs that are late, on x itself."""
+    p, walk, h = plan.problem, plan.walk, plan.history
+    tables = (f"{name}_{label}" for label, _ in interface.kernels(plan.inner))
+    held = (f"{name}_{label}" for label in operand_names(plan.inner, name))
+    if plan.ask.weights == "baked":
+        weights = (*tables, *held)
+    space = offset("state->scratch", plan.scratch_rows * p.out_filters)
+    more = (space,) if plan.inner.has_workspace else ()
+
+    def call(x: str, steps: str, y: str) -> str:
+        return f"{name}_steps({', '.join((x, steps, *weights, y, *more))})"
+
+    if walk.up > 1:
+        return {"window": call(offset("state->history", (p.channels, "state->at")), index((1, "m"), h), "to")}
+    first = index((1, "state->at"), (-1, "state->ahead"), h)
+    rows = offset("state->history", (p.channels, cformat.grouped(first)))
+    late_out = offset(
+        "state->scratch" if plan.turned[1] else "y", (p.out_filters, "zeros" if plan.turned[1] else "(done + zeros)")
+    )
+    return {
+        "window": call(rows, _reached(walk.stride, "outs", walk.reach), _out(plan)),
+        "late_window": call(rows, _reached(walk.stride, "outs - zeros", walk.reach), late_out),
+        "direct": call("x", "n", "y"),
+    }
+
+
+def _out(plan: StreamPlan) -> str:
+    """Where outputs of a window are written."""
+    out = offset("y", (plan.problem.out_filters, "done"))
+    if plan.turned[1]:
+        return "state->scratch"
+    return f"some ? state->scratch : {out}" if some(plan) else out
+
+
+def _reached(stride: int, outs: str, reach: int) -> str:
+    """The steps that so many outputs read."""
+    return index((stride, cformat.grouped(outs) if stride > 1 else outs), reach - stride)
+
+
+def _wrapped(plan: StreamPlan, face: Interface, weights: Sequence[str], rest_steps: str) -> dict[str, str]:
+    """Calls in the public functions: of those that are handed the columns of y, or of each other."""
+    name, turned_out = face.name, plan.turned[1]
+    given = "".join(f", {one}" for one in weights)
+    blocks, rest = (f"{name}_blocks", f"{name}_rest") if turned_out else (f"{name}_process", f"{name}_flush")
+    columns = f", {name}_out_steps(steps)" if turned_out else ""
+    y = offset("y", (1 if turned_out else plan.problem.out_filters, "outs"))
+    coming = f"{name}_outs(state, {'state->lead + n' if plan.lead else 'n'})"
+    if plan.walk.up > 1:
+        left = f"{plan.rest} > state->skip ? {plan.rest} - state->skip : 0" if plan.skip else str(plan.rest)
+    else:
+        left = f"{name}_outs(state, {rest_steps})"
+    return {
+        "process": f"{blocks}(state, x, n{given}, y, {coming})",
+        "flush": f"{rest}(state{given}, y, {left})",
+        "whole_blocks": f"{blocks}(state, x, steps{given}, y{columns})",
+        "whole_rest": f"{rest}(state{given}, {y}{columns})",
+    }
+
+
+def _rest_steps(plan: StreamPlan, name: str) -> str:
+    """The zeros behind the last step that the flush takes in."""
+    p = plan.walk
+    if p.up > 1:
+        return str(-(-plan.rest // p.up))
+    if _padding(plan):
+        return f"{name}_behind(state)"
+    return str(p.pad_left + p.pad_right - plan.stage.left if p.centred else p.pad_right)
+
+
+def _padding(plan: StreamPlan) -> dict[str, Any] | None:
+    """The C of the zeros behind the last step, where they depend on the number of steps."""
+    p = plan.walk
+    if not p.centred or p.stride == 1 or not plan.most_flushed:
+        return None
+    left = plan.stage.left
+    steps = index((1, "state->ahead"), p.stride * (left + 1 + p.reach) - left - 1)
+    return {"past": f"({steps}) % {p.stride}", "most": p.pad_left + p.pad_right - left}

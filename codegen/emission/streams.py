@@ -1,0 +1,123 @@
+"""The C of a stream: a state, its ring of steps, and the functions that take blocks, around a plan for windows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from codegen.emission import cformat, lengths, render, vectors
+from codegen.emission.cfunction import headers
+from codegen.emission.heads import Head, values
+from codegen.emission.packing import packs
+from codegen.emission.render import GeneratedSource
+from codegen.emission.stream_calls import calls, some
+from codegen.emission.stream_interface import Interface, declared, stream_macros
+from codegen.errors import PlanError
+from codegen.planning.streams import StreamPlan
+
+if TYPE_CHECKING:
+    from codegen.emission.render import Arrays
+
+__all__ = ["source"]
+
+PARTS = ("kernel_head.c", "stream/stream.c", "stream/stream.h")
+
+
+def source(
+    plan: StreamPlan,
+    name: str,
+    *,
+    banner: Sequence[str] = (),
+    weights: Arrays | None = None,
+    beside: Collection[str] = (),
+) -> GeneratedSource[StreamPlan]:
+    """The .c and .h of the stream under the C identifier `name`: as `render.render`, of a plan for windows."""
+    cformat.typed(plan.inner)
+    cformat.typed(plan.problem)
+    name = cformat.identifier(name)
+    found = packs(plan.inner) if plan.ask.weights == "packed" else ()
+    if plan.ask.weights == "packed" and not found:
+        raise PlanError(
+            f"{plan.inner.algorithm.name} has no pack function in C: bake the weights, or take another plan"
+        )
+    face = Interface(plan, name)
+    body, names = vectors.finished(render.within(plan.inner, f"{name}_steps"))
+    texts = [render.pack_text(each, render.context_of(plan.inner, name)) for each in found]
+    view = _view(plan, face) | {"inner": body, "tables": (), "packs_text": "\n\n".join(texts)}
+    if weights is not None:
+        view |= render.tables(plan.inner, weights)
+    view |= {"head": _head(plan, names), "macros": stream_macros(plan, name, beside)}
+    made = render.filled(plan, name, PARTS, view, banner=banner)
+    return replace(made, functions=face.all, macros=view["macros"])
+
+
+def _head(plan: StreamPlan, names: frozenset[str]) -> cformat.CText:
+    """What stands before the functions, of which `names` are marked in the inner one's text."""
+    lanes, row = render.lanes_of(plan.inner), plan.inner.kernel_format
+    copied = (
+        {f"v{lanes[0]}_load", f"v{lanes[0]}_store"}
+        if lanes[:1] > (1,) and not plan.direct and _needed(plan)["copies"]
+        else set()
+    )
+    functions = values(render.later(plan.inner))
+    head = Head(plan.target, plan.problem.format, lanes, row if row.coded else None, functions)
+    return head.text(names | copied)
+
+
+def _view(plan: StreamPlan, face: Interface) -> dict[str, Any]:
+    """What all templates of a stream are given, but its inner function's text."""
+    p, walk, name = plan.problem, plan.walk, face.name
+    turned_in, turned_out = plan.turned
+    lanes = render.lanes_of(plan.inner)
+    return (
+        _lengths(plan)
+        | {
+            "name": name,
+            "c": p.format.c,
+            "p": p,
+            "walk": walk,
+            "lanes": lanes[0] if lanes else 1,
+            "direct": plan.direct,
+            "upsampled": walk.up > 1,
+            "turned_in": turned_in,
+            "turned_out": turned_out,
+            "leads": plan.lead > 0,
+            "delays": plan.delay > 0,
+            "skips": plan.skip > 0,
+            "flushes": plan.most_flushed > 0,
+            **_needed(plan),
+            "history": plan.history,
+            "ring": plan.ring,
+            "rows": plan.rows,
+            "piece": plan.piece,
+            "reach": walk.reach,
+            "stride": walk.stride,
+            "state_numbers": plan.state_numbers,
+            "scratch_numbers": plan.scratch_numbers,
+            "cleared": plan.history * p.channels,
+            "counts": [vars(count) for count in plan.counters],
+            "functions": face,
+            "declared": declared(plan, face),
+            "headers": headers(face.all),
+        }
+        | calls(plan, face)
+    )
+
+
+def _needed(plan: StreamPlan) -> dict[str, Any]:
+    """Of what is only written where something calls it."""
+    turned_in, turned_out = plan.turned
+    zeros, through = plan.most_flushed > 0 or plan.lead > 0, some(plan)
+    return {
+        "some": through,
+        "zeros": zeros,
+        "clears": zeros or plan.history > 0 or plan.delay > 0,
+        "copies": not turned_in or plan.history > 0 or bool(through and not turned_out),
+    }
+
+
+def _lengths(plan: StreamPlan) -> dict[str, str]:
+    """The C of the whole's output steps."""
+    _, padding = lengths.padding(plan.walk)
+    return {"room": lengths.room(plan.walk, padding), "out_steps": lengths.out_steps(plan.walk)}
