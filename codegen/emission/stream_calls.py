@@ -26,55 +26,54 @@ def some(plan: StreamPlan) -> str:
 
 def calls(plan: StreamPlan, face: Interface) -> dict[str, Any]:
     """The calls between the functions, and what is declared for the file alone."""
-    p, walk, name = plan.problem, plan.walk, face.name
-    turned_in, turned_out = plan.turned
-    flushes = plan.most_flushed > 0
-    weights = tuple(one.name for one in face.weights)
-    steps_in = (Parameter("x_steps", "ptrdiff_t"),) * turned_in
-    columns = (Parameter("columns", "ptrdiff_t"),) * turned_out
-    most = (Parameter("most", "ptrdiff_t"),) * (walk.up > 1 and flushes)
+    p, turned_out = plan.problem, plan.turned[1]
     blocks, rest = face.process, face.flush
     if turned_out:
-        blocks = replace(blocks, name=f"{name}_blocks", parameters=(*blocks.parameters, *columns), linkage="static")
-        rest = replace(rest, name=f"{name}_rest", parameters=(*rest.parameters, *columns), linkage="static")
-    x, n = face.process.parameters[1:3]
-    parameters = (face.state, x, *steps_in, n, *most, *face.weights, face.process.parameters[-1], *columns)
-    push = CFunction(f"{name}_push", parameters, "ptrdiff_t", "static")
-    y_late = offset("y", (1 if turned_out else p.out_filters, "done"))
-
-    def pushed(x: str, x_steps: str, n: str, most_outs: str, y: str = "y") -> str:
-        given = [
-            "state",
-            x,
-            *[x_steps] * turned_in,
-            n,
-            *[most_outs] * len(most),
-            *weights,
-            y,
-            *["columns"] * turned_out,
-        ]
-        return f"{push.name}({', '.join(given)})"
-
-    rest_steps = _rest_steps(plan, name)
-    calls = {
-        "take": f"{name}_take(state, x, {'x_steps, ' if turned_in else ''}from, m)",
-        "blocks": pushed("x", "n", "n", cformat.times(walk.up, "n"), y_late if plan.lead else "y"),
-        "lead": pushed("NULL", "0", "state->lead", "0"),
-        "rest": pushed("NULL", "0", rest_steps, str(plan.rest)),
-        **_windows(plan, name, weights),
-        **_wrapped(plan, face, weights, rest_steps),
-    }
+        columns, name = Parameter("columns", "ptrdiff_t"), face.name
+        blocks = replace(blocks, name=f"{name}_blocks", parameters=(*blocks.parameters, columns), linkage="static")
+        rest = replace(rest, name=f"{name}_rest", parameters=(*rest.parameters, columns), linkage="static")
     arguments = [one.name for one in rest.parameters if one.name != "state"]
     return {
-        "calls": calls,
-        "push": push,
+        "calls": _between(plan, face),
+        "push": _push(plan, face),
         "blocks": blocks,
         "rest": rest,
-        "unused": [] if flushes else arguments,
+        "unused": [] if plan.most_flushed else arguments,
         "out": _out(plan),
-        "outs_of_room": lengths.out_steps(walk),
+        "outs_of_room": lengths.out_steps(plan.walk),
         "place": index((p.channels, f"({plan.history} + state->at)" if plan.history else "state->at")),
         "padding": _padding(plan),
+    }
+
+
+def _push(plan: StreamPlan, face: Interface) -> CFunction:
+    """The function that takes further steps in."""
+    turned_in, turned_out = plan.turned
+    x, n = face.process.parameters[1:3]
+    steps_in = (Parameter("x_steps", "ptrdiff_t"),) * turned_in
+    most = (Parameter("most", "ptrdiff_t"),) * (plan.walk.up > 1 and plan.most_flushed > 0)
+    columns = (Parameter("columns", "ptrdiff_t"),) * turned_out
+    parameters = (face.state, x, *steps_in, n, *most, *face.weights, face.process.parameters[-1], *columns)
+    return CFunction(f"{face.name}_push", parameters, "ptrdiff_t", "static")
+
+
+def _between(plan: StreamPlan, face: Interface) -> dict[str, str]:
+    """The calls themselves."""
+    p, name, (turned_in, turned_out) = plan.problem, face.name, plan.turned
+    push, weights = _push(plan, face), tuple(one.name for one in face.weights)
+    late = offset("y", (1 if turned_out else p.out_filters, "done"))
+    rest_steps = _rest_steps(plan, name)
+
+    def pushed(**given: str) -> str:
+        return f"{push.name}({', '.join(given.get(one.name, one.name) for one in push.parameters)})"
+
+    return {
+        "take": f"{name}_take(state, x, {'x_steps, ' if turned_in else ''}from, m)",
+        "blocks": pushed(x_steps="n", most=cformat.times(plan.walk.up, "n"), y=late if plan.lead else "y"),
+        "lead": pushed(x="NULL", x_steps="0", n="state->lead", most="0"),
+        "rest": pushed(x="NULL", x_steps="0", n=rest_steps, most=str(plan.rest)),
+        **_windows(plan, name, weights),
+        **_wrapped(plan, face, weights, rest_steps),
     }
 
 
