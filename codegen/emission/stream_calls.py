@@ -122,7 +122,7 @@ def _wrapped(plan: StreamPlan, face: Interface, weights: Sequence[str], rest_ste
     name, turned_out = face.name, plan.turned[1]
     given = "".join(f", {one}" for one in weights)
     blocks, rest = (f"{name}_blocks", f"{name}_rest") if turned_out else (f"{name}_process", f"{name}_flush")
-    columns = f", {name}_out_steps(steps)" if turned_out else ""
+    columns = f", {face.outs}" if turned_out else ""
     y = offset("y", (1 if turned_out else plan.problem.out_filters, "outs"))
     coming = f"{name}_outs(state, {'state->lead + n' if plan.lead else 'n'})"
     if plan.walk.up > 1:

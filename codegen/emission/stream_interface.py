@@ -63,8 +63,13 @@ class Interface:
     def whole(self) -> CFunction:
         steps = Parameter("steps", "ptrdiff_t", "input steps, 0 or more")
         room = Parameter("workspace", "void *", f"room for a {self.name}_state, any content; aligned as one is")
-        y = self._y(f"{self.name}_out_steps(steps)")
+        y = self._y(self.outs)
         return CFunction(self.name, (self._x("steps"), steps, *self.weights, y, room))
+
+    @property
+    def outs(self) -> str:
+        """The C of the outputs of a whole input, the zeros in front of them counted."""
+        return f"{self.name}_out_steps(steps)" + (f" + {self.plan.delay}" if self.plan.delay else "")
 
     @property
     def out_steps(self) -> CFunction:
@@ -101,7 +106,7 @@ def declared(plan: StreamPlan, face: Interface) -> tuple[Declared, ...]:
             face.process, f"The outputs that come with `n` steps, {upper}_MAX_OUT(n) at most{first}: how many they are."
         ),
         Declared(face.flush, f"The rest, {upper}_MAX_FLUSH at most, and a reset: how many they are."),
-        Declared(face.whole, "All outputs of an input: a reset, one block, a flush."),
+        Declared(face.whole, f"All outputs of an input: a reset, one block, a flush{first}."),
         *(
             Declared(function(each, face.name), _packed(each))
             for each in packs(plan.inner)
