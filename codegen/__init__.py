@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         VerificationError,
         WeightsError,
     )
-    from codegen.interchange import from_keras, from_torch, keras_weights, to_torch_state
+    from codegen.interchange import from_keras, from_torch, keras_weights, read, to_torch_state
     from codegen.layers.blocks import map_blocks
     from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
     from codegen.layers.layer import Layer
@@ -63,6 +63,7 @@ __all__ = [
     "load",
     "map_blocks",
     "optimizers",
+    "read",
     "regularizers",
     "to_torch_state",
     "weights",
@@ -81,6 +82,7 @@ _HOMES = {
     "keras_weights": "interchange",
     "load": "layers.model",
     "map_blocks": "layers.blocks",
+    "read": "interchange",
     "to_torch_state": "interchange",
 }
 

@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from importlib import import_module
 from typing import NoReturn, TextIO, cast
 
-from codegen.cli.commands import COMMANDS
+from codegen.cli.commands import COMMANDS, MODULES
 from codegen.cli.terminal import OutputError, ReaderGone, Stream, Terminal, hold_descriptors
 from codegen.errors import GenConvError, SpecErrors, UsageError
 from codegen.errors.suggest import closest, expected
@@ -66,7 +66,7 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
     name = "generate"
     try:
         name, arguments = _command(arguments)
-        command = import_module(f"codegen.cli.commands.{name}")
+        command = import_module(f"codegen.cli.commands.{MODULES.get(name, name)}")
         parser = _parser(name, command.arguments)
         if not arguments and name == "generate":
             terminal.err.write(parser.format_help())

@@ -1,4 +1,7 @@
-"""Layers and weights from Keras and PyTorch, and back. Neither is imported: a live layer is read by its attributes."""
+"""Layers and weights from Keras and PyTorch, and back; models from files. No other library is imported.
+
+A live layer is read by its attributes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from codegen.interchange import convert, states
+from codegen.interchange.files import read
 from codegen.interchange.keras_layers import KERAS
 from codegen.interchange.torch_modules import TORCH
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["from_keras", "from_torch", "keras_weights", "to_torch_state"]
+__all__ = ["from_keras", "from_torch", "keras_weights", "read", "to_torch_state"]
 
 
 def from_keras(layer: Any, **options: Any) -> Any:

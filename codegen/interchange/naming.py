@@ -12,18 +12,26 @@ from codegen.specs import names
 ROOM = 6  # characters for a number that keeps long names apart
 
 
-def identifiers(theirs: Iterable[str]) -> list[str]:
-    """A name for each of `theirs`, in their order, no two alike whatever the case; those that may stay do.
+class Names:
+    """Names that are given one after another, no two alike whatever the case, none of them one of `words`."""
 
-    `features.0` becomes features_0, `0` layer_0, `float` layer_float, `größe` grosse, and an empty one layer.
-    """
-    claimed: set[str] = set()
-    found = []
-    for name in theirs:
-        word = next(word for word in _spellings(_plain(name)) if not claimed & _claims(word))
-        claimed |= _claims(word)
-        found.append(word)
-    return found
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self._claimed = {word.casefold() for word in words}
+
+    def fresh(self, theirs: str) -> str:
+        """A name for `theirs`, which stays as it is where it may.
+
+        `features.0` becomes features_0, `0` layer_0, `float` layer_float, `größe` grosse, and an empty one layer.
+        """
+        word = next(word for word in _spellings(_plain(theirs)) if not self._claimed & _claims(word))
+        self._claimed |= _claims(word)
+        return word
+
+
+def identifiers(theirs: Iterable[str]) -> list[str]:
+    """A name for each of `theirs`, in their order, as Names gives them."""
+    names_ = Names()
+    return [names_.fresh(name) for name in theirs]
 
 
 def _plain(name: str) -> str:

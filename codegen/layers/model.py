@@ -30,7 +30,8 @@ class Model(Mapping[str, Layer]):
     """A read-only mapping from names to layers, in order, each an attribute, too; and from names to models, its `nets`.
 
     A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
-    another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here.
+    another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here,
+    `notes` what else there is to know.
     """
 
     def __init__(
@@ -39,16 +40,18 @@ class Model(Mapping[str, Layer]):
         name: str = "",
         left_out: Mapping[str, str] | None = None,
         nets: Mapping[str, Net] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._layers, self._name = dict(found), name
         self.nets: Mapping[str, Net] = MappingProxyType(dict(nets or {}))
+        self.notes = notes
         self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
         self.origins: Mapping[str, Origin] = MappingProxyType(
             {name: layer.origin for name, layer in found.items() if layer.origin}
         )
 
-    def __reduce__(self) -> tuple[type[Model], tuple[dict[str, Layer], str, dict[str, str], dict[str, Net]]]:
-        return type(self), (self._layers, self._name, dict(self.left_out), dict(self.nets))
+    def __reduce__(self) -> tuple[type[Model], tuple[Any, ...]]:
+        return type(self), (self._layers, self._name, dict(self.left_out), dict(self.nets), self.notes)
 
     def __getitem__(self, name: str) -> Any:
         if name in self.nets:
@@ -73,6 +76,21 @@ class Model(Mapping[str, Layer]):
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._layers, *self.nets]
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """The output of the only model among its `nets`. Raises UsageError where there is none, or are several."""
+        if len(self.nets) != 1:
+            told = ", ".join(self.nets) or "none"
+            raise UsageError(f'`{self._name}` has the models {told}: call one of them, as in model["name"](x)')
+        return next(iter(self.nets.values()))(*inputs, **named)
+
+    def to_conv(self) -> str:
+        """The .conv text of its models and their layers, which `codegen.load` reads. Raises UsageError without any."""
+        from codegen.language import model_text
+
+        if not self.nets:
+            raise UsageError(f"`{self._name}` has layers and no model: there is nothing to write")
+        return model_text.text([net.graph for net in self.nets.values()], self.notes)
 
     def _others(self) -> dict[str, Part]:
         """The layers of its nets that are no convolutions."""

@@ -249,7 +249,7 @@ class TestBadInput:
             (["one.conv", "--rigor", "mesure"], 2, "unknown rigor `mesure`: did you mean `measure`? expected one of"),
             (["one.conv", "--emit", "C"], 2, "cannot emit `C`: did you mean `c`? expected a comma list"),
             (["shwo", "one.conv"], 2, "did you mean the command `gen-conv show`?"),
-            (["size", "one.conv"], 2, "no command of that name: there are show, verify, bench, warm, doctor"),
+            (["size", "one.conv"], 2, "no command of that name: there are show, verify, bench, warm, import, doctor"),
             (["help", "shwo"], 2, "no command `shwo`: did you mean `show`? expected one of show, verify"),
             (["one.conv", "-q", "-v"], 2, "not allowed with argument"),
             (["-q"], 2, "the following arguments are required: SPEC"),

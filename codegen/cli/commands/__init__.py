@@ -10,6 +10,7 @@ COMMANDS = {
     "verify": "compile, run, and compare with the float64 reference",
     "bench": "our kernels and their peers on the same layers, timed in one run",
     "warm": "the kernels of all layers compiled into the cache, several at a time",
+    "import": "a model of another tool as a .conv file and its weights",
     "doctor": "the compiler, target and cache that this machine offers",
     "explain": "the rule behind an error code, with a wrong and a right example",
     "new": "a commented .conv file to start from",
@@ -17,4 +18,6 @@ COMMANDS = {
     "lsp": "a language server for editors, over standard input and output",
 }
 
-__all__ = ["COMMANDS"]
+MODULES = {"import": "importing"}  # whose own name is a word of Python
+
+__all__ = ["COMMANDS", "MODULES"]
