@@ -16,7 +16,7 @@ from codegen.errors import PlanError
 from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
-from codegen.planning import planner, streams
+from codegen.planning import known_length, planner, streams
 from codegen.planning.ask import PLAIN, Accuracy, Ask, Objective, Rigor, Weights
 from codegen.planning.plan import AnyRequest, KernelPlan, Request
 from codegen.planning.streams import StreamPlan
@@ -160,6 +160,18 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
 
     plan = planner.answer(asked, choice)
     return loader.load_plan(plan.asked(sliced=threads > 1), _written, threads)
+
+
+def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None:
+    """A kernel for the length that `spec` knows, with the bits of `free`, which takes any; None where there is none.
+
+    With it comes where in the packed weights of `free` its own begin, None if it packs them, and how many there are.
+    """
+    found = known_length.with_bits_of(free.plan, spec.problem)
+    if found is None:
+        return None
+    kernel = compiled(Request(spec.problem, found.plan.ask), found.plan.key, getattr(free, "threads", 1))
+    return (kernel, found.place, found.numbers) if kernel.path is not None else None
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

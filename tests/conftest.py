@@ -47,6 +47,7 @@ def own_cache(
     """Nothing is compiled when a test begins: neither on the disk nor in this process."""
     isolation.forget()
     monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
+    monkeypatch.setenv("GENCONV_SPECIALIZE", "0")  # nothing compiles in the background but where a test is about it
     if "not compiles" in request.config.getoption("-m"):
         isolation.refuse_the_compiler(monkeypatch)
     elif not request.config.getoption("--alone"):

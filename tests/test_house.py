@@ -104,6 +104,8 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "MOST_BLOCK": "what may be asked",
         "MOST_NOISE": "what a class promises",
         "MOST_THREADS": "what may be asked",
+        "LENGTHS": "of a layer",
+        "MOST_LENGTHS": "may be asked",
     },
     "cost": {"WEIGHTS": "what an objective counts"},
     "error_bounds": {
@@ -112,6 +114,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "TABLE": "of a proof",
         "ROOM": "of a proof",
     },
+    "known_length": {"OTHER_LAYOUT": "of an estimate"},
     "planner": {"MOST_GROWN": "of tables"},
     "transforms.figures": {"FIGURES": "a table that a tool writes"},
     "transforms.figures_build": {

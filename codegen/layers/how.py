@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.ask import Ask, accuracy_named, objective_named, rigor_named, threads_asked
+from codegen.planning.ask import (
+    LENGTHS,
+    Ask,
+    accuracy_named,
+    lengths_asked,
+    objective_named,
+    rigor_named,
+    threads_asked,
+)
 from codegen.problem.targets import target_named
 
 __all__ = ["AS_USUAL", "How"]
@@ -24,10 +32,12 @@ class How:
     threads: int = 1
     storage: str = AS_COMPUTED
     optimize: str = "speed"
+    specialize: int = LENGTHS
 
     def __post_init__(self) -> None:
         target_named(self.target)
         object.__setattr__(self, "threads", threads_asked(self.threads))
+        object.__setattr__(self, "specialize", lengths_asked(self.specialize))
         rigor_named(self.rigor)
         _ = self.ask
 

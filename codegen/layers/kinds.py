@@ -34,7 +34,9 @@ class Conv1D(Layer):
     rigor="measure" times a few plans on this machine once (docs/planning.md). `threads` share each call, with the same
     bits for any number of them. `storage` float16 or bfloat16 halves the kernel's bytes: its weights are rounded to
     that, and sums stay float32 (docs/storage.md). optimize="size" takes the plan with the fewest bytes of code and
-    memory in place of the fastest. Raises SpecError or SpecErrors for what is wrong in the arguments.
+    memory in place of the fastest. Without a length, kernels for `specialize` lengths that come often are made in the
+    background, with the same bits (docs/performance.md); 0: none. Raises SpecError or SpecErrors for what is wrong in
+    the arguments.
     """
 
     kind = Conv1DSpec
@@ -70,6 +72,7 @@ class Conv1D(Layer):
         threads: int = 1,
         storage: str = "float32",
         optimize: str = "speed",
+        specialize: int = 4,
     ) -> None:
         _define(self, locals())
 
@@ -111,6 +114,7 @@ class DepthwiseConv1D(Layer):
         threads: int = 1,
         storage: str = "float32",
         optimize: str = "speed",
+        specialize: int = 4,
     ) -> None:
         _define(self, locals())
 
@@ -158,6 +162,7 @@ class SeparableConv1D(Layer):
         threads: int = 1,
         storage: str = "float32",
         optimize: str = "speed",
+        specialize: int = 4,
     ) -> None:
         _define(self, locals())
 
@@ -202,6 +207,7 @@ class Conv1DTranspose(Layer):
         threads: int = 1,
         storage: str = "float32",
         optimize: str = "speed",
+        specialize: int = 4,
     ) -> None:
         _define(self, locals())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from codegen.errors import ShapeError, SpecError
 from codegen.layers import penalties
 from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
-from codegen.layers.weighted import Weights
+from codegen.layers.lengths import Lengths, most_lengths
+from codegen.layers.weighted import Bound, Weights
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
 from codegen.numbers.storage import AS_COMPUTED, checked
@@ -42,13 +43,13 @@ class Layer(Face):
         self._hold(spec, checked(how.storage, spec.dtype))
         self._how = how
         self._dtype = np.dtype(spec.dtype)
-        self._easy: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._lengths: Lengths | None = None  # of a layer that takes any, once its kernel is compiled
         self._ready: Kernel | None = None  # once it is compiled; other weights take the same one
         self._plain = spec.own_activation is None and spec.activity_regularizer is None  # a call ends with its kernel
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: what the layer holds, apart from what it changes later; no kernel goes with it."""
-        return vars(self) | {"_once": dict(self._once), "_easy": {}, "_ready": None}
+        return vars(self) | {"_once": dict(self._once), "_lengths": None, "_ready": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -62,14 +63,15 @@ class Layer(Face):
         must fit exactly and share no memory with x. Raises ShapeError.
         """
         weights = self._weights or self._initial
-        if type(x) is NDARRAY and weights is not None and weights.run is not None:
-            shape = self._easy.get(x.shape)
-            if shape is not None and x.dtype is self._dtype and x.flags.num & READY == READY:
+        if type(x) is NDARRAY and weights is not None:
+            easy = weights.easy.get(x.shape)
+            if easy is not None and x.dtype is self._dtype and x.flags.num & READY == READY:
+                shape, run = easy
                 if out is None:
                     out = EMPTY(shape, self._dtype)
                 elif not self._fits(out, shape, x):
                     return self._checked(x, out, copy)
-                weights.run(x, out)
+                run(x, out)
                 return out
         return self._checked(x, out, copy)
 
@@ -85,14 +87,43 @@ class Layer(Face):
         shape = self._out_shape(problem, x.shape)
         y = np.empty(shape, self._dtype) if out is None else arrays.fitting(out, shape, self._dtype, x)
         if y.size:
-            self._bound().run(x, y)  # type: ignore[misc]  # _bound() leaves no None
+            self._run(x, y)
         if not self._plain:
             self._finish(y)
-        elif y.size:  # the short way is for what ends with its kernel
-            if len(self._easy) >= EASY_SHAPES:
-                self._easy.clear()
-            self._easy[x.shape] = shape
         return y
+
+    def _run(self, x: Array, y: Array) -> None:
+        """The kernel on checked arrays. From when no call of that length is counted, these go the short way."""
+        weights, free = self._bound()
+        lengths, steps = self._lengths, x.shape[1 if self._spec.channels_last else 2]
+        if lengths is not None:
+            lengths.met(steps)
+        bound = self._bound_for(weights, free, steps)
+        bound.run(x, y)
+        if self._plain and (lengths is None or lengths.settled(steps)):  # only what ends with its kernel
+            if len(weights.easy) >= EASY_SHAPES:
+                weights.easy.clear()
+            weights.easy[x.shape] = y.shape, bound.run
+            if lengths is not None and (lengths.kept(steps) is None) != (bound is free):
+                weights.easy.clear()  # another one serves this length meanwhile
+
+    def _bound_for(self, weights: Weights, free: Bound, steps: int) -> Bound:
+        """The kernel for that length with the weights that it reads, or the one for any."""
+        kept = self._lengths.kept(steps) if self._lengths is not None else None
+        if kept is None:
+            return free
+        made = weights.at.get(steps)
+        if made is None or made[0] is not kept:
+            bound = kept.bound(free, lambda: self.spec.problem_weights(weights.arrays)[0])
+            made = weights.at[steps] = kept, bound
+        return made[1]
+
+    def _look_again(self) -> None:
+        """Forget which kernel serves which length."""
+        for weights in (self._weights, self._initial):
+            if weights is not None:
+                weights.easy.clear()
+                weights.at.clear()
 
     def _finish(self, y: Array) -> None:
         """An activation of the user's own, in place, and the penalty of the output."""
@@ -118,8 +149,8 @@ class Layer(Face):
         x = arrays.taken(x, self._dtype, "never", self._axes, self.name)
         shape = self._out_shape(self._problem_for(x), x.shape)
         out = arrays.fitting(out, shape, self._dtype, x)
-        kernel, *packed = cast("tuple[Kernel, Array, Array | None]", self._bound().bound)
-        run = kernel.bind(x, out, *packed)
+        bound = self._bound_for(*self._bound(), x.shape[1 if self._spec.channels_last else 2])
+        run = bound.kernel.bind(x, out, bound.packed, bound.bias)
         if self._plain:
             return run
 
@@ -156,7 +187,7 @@ class Layer(Face):
             raise SpecError("E232", message, hint="give it gradient(z), dy/dz as an array of z's shape")
         if z is None:
             z = np.empty(shape, self._dtype)
-            self._bound().run(x, z)  # type: ignore[misc]  # _bound() leaves no None
+            self._bound()[1].run(x, z)
         return arrays.cast(slope(z), self._dtype, f"`{self.name}`: its activation's gradient")
 
     def __repr__(self) -> str:
@@ -201,13 +232,19 @@ class Layer(Face):
             found = self._ready = pipeline.compiled(*self._kernel_key)
         return found
 
-    def _bound(self) -> Weights:
-        """The weights with `bound` and `run` set. Two threads may both do it; either's answer serves."""
+    def _bound(self) -> tuple[Weights, Bound]:
+        """The weights, and the layer's kernel with them. Two threads may both bind it; either's answer serves."""
         weights = self._made()
-        if weights.run is None:
+        bound = weights.bound
+        if bound is None:
             kernel, bias = self.spec.problem_weights(weights.arrays)
             compiled = self._kernel
-            packed = compiled.pack(kernel)
-            weights.bound = compiled, packed, bias
-            weights.run = compiled.with_weights(packed, bias)
-        return weights
+            bound = weights.bound = Bound(compiled, compiled.pack(kernel), bias)
+            self._count_lengths(compiled)
+        return weights, bound
+
+    def _count_lengths(self, compiled: Kernel) -> None:
+        """Begin to, where a kernel for one length may come to serve beside the compiled one for any."""
+        if self._lengths is None and self.spec.steps is None and compiled.path is not None:
+            most = most_lengths(self._how.specialize)
+            self._lengths = Lengths(self, most) if most else None

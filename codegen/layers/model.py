@@ -163,13 +163,14 @@ def load(
     threads: int = 1,
     storage: str = "float32",
     optimize: str = "speed",
+    specialize: int = 4,
 ) -> Model:
     """The layers and models of a .conv file or text; `load(…)["net"](x)` calls the model `net`.
 
     `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
     path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
     LAYER/parameter for each; without it the initializers make them, and `seed` stands in for the seeds that they lack.
-    `target`, `accuracy`, `rigor`, `threads`, `storage` and `optimize` are each layer's, as in `Conv1D`.
+    `target`, `accuracy`, `rigor`, `threads`, `storage`, `optimize` and `specialize` are each layer's, as in `Conv1D`.
     Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
     """
     text, name = _text(source)
@@ -183,7 +184,7 @@ def load(
         if not isinstance(seed, Integral):
             raise UsageError(f"`seed` must be a whole number, got {plainly(seed)}")
         specs = tuple(by_layer.seeded(specs, int(seed)))
-    how = How(target, accuracy, rigor, threads, storage, optimize)
+    how = How(target, accuracy, rigor, threads, storage, optimize, specialize)
     parts = {spec.name: part_of(spec, how) for spec in specs}
     if weights is not None:
         for layer_name, arrays in by_layer.for_specs(weights, specs).items():

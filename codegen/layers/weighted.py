@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 import numpy as np
 
@@ -32,20 +33,38 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class Weights:
-    """A layer's arrays of one moment, and the kernel bound to them once it is needed; replaced, never changed.
+Run: TypeAlias = "Callable[[Array, Array], None]"  # of x and y
 
-    `bound` is that kernel with the arrays as it packed them: another plan's kernel could not read these.
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A kernel with the arrays as it packed them, which another plan's could not read; `run` calls it on x and y."""
+
+    kernel: Kernel
+    packed: Array
+    bias: Array | None
+    run: Run = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "run", self.kernel.with_weights(self.packed, self.bias))
+
+
+class Weights:
+    """A layer's arrays of one moment, and the kernels bound to them once they are needed; replaced, never changed.
+
+    `bound` takes what the layer does, `at` has more kernels for some lengths. `easy` are the shapes of inputs that need
+    no look any more: the shape of their outputs, and what runs.
     """
 
-    __slots__ = ("arrays", "bound", "run")
+    __slots__ = ("arrays", "at", "bound", "easy")
 
     def __init__(self, found: dict[str, Array]) -> None:
         for array in found.values():
             array.flags.writeable = False
         self.arrays = found
-        self.bound: tuple[Kernel, Array, Array | None] | None = None
-        self.run: Callable[[Array, Array], None] | None = None
+        self.bound: Bound | None = None
+        self.at: dict[int, tuple[object, Bound]] = {}
+        self.easy: dict[tuple[int, ...], tuple[tuple[int, ...], Run]] = {}
 
     def __reduce__(self) -> tuple[type[Weights], tuple[dict[str, Array]]]:
         """A copy has the arrays, read-only as these, and binds a kernel of its own once it needs one."""

@@ -17,7 +17,7 @@ from codegen.errors import ToolchainError
 from codegen.machine.ownership import Held
 from codegen.machine.work_folders import OUTPUT_BYTES
 
-__all__ = ["MEMORY_BYTES", "OUTPUT_BYTES", "run"]
+__all__ = ["MEMORY_BYTES", "OUTPUT_BYTES", "GivenUp", "give_up", "run"]
 
 POSIX = os.name == "posix"
 MEMORY_BYTES = 8 << 30  # of address space: gcc needs 0.1 GB for a kernel, zig maps far more than it uses
@@ -28,12 +28,30 @@ NAP_SECONDS = 0.00005  # the first of those that double, where its pipe is close
 LAST_LINES = 20
 
 
+class GivenUp(BaseException):
+    """Raised in a thread whose compilers are given up: no error of theirs, so that no other compiler is tried."""
+
+
+_given_up: set[int] = set()
+
+
+def give_up(thread: int) -> None:
+    """End what the thread of that identity compiles, or will: `run` raises GivenUp there. For Python's end."""
+    _given_up.add(thread)
+
+
+def _demand_wanted() -> None:
+    if threading.get_ident() in _given_up:
+        raise GivenUp
+
+
 def run(command: Sequence[str], *, seconds: float, folder: Held | None = None) -> str:
     """The end of what `command` prints; the command and all of its process group are gone when this returns or raises.
 
     The child has limits on its time, memory and files, no input, and messages in English. Raises ToolchainError with
     the command and its last lines if it fails or takes longer than `seconds`.
     """
+    _demand_wanted()
     environment = {**os.environ, "LC_ALL": "C"}
     if folder is not None:
         environment["TMPDIR"] = str(folder.inside)  # so that what a killed compiler leaves goes with the folder
@@ -95,6 +113,7 @@ def _watch(process: subprocess.Popen[bytes], tail: bytearray, seconds: float) ->
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while not _has_ended(process):
+            _demand_wanted()
             left = deadline - time.monotonic()
             if left <= 0:
                 return False

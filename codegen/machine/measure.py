@@ -23,13 +23,13 @@ from codegen.problem.targets import runs_here
 if TYPE_CHECKING:
     from codegen.problem.problem import Problem
 
-__all__ = ["Timing", "choice", "contenders", "measure"]
+__all__ = ["Timing", "choice", "contenders", "measure", "ratio"]
 
 NAME = "conv1d"  # the JIT's: a kernel that wins lies in the cache already
 MOST_CONTENDERS = 8
 MOST_OF_EACH = 4  # plans of one algorithm
 WORTH_A_TRY = 2.5  # times the lowest estimate: the model is not wrong by more
-ROUNDS = 12
+ROUNDS, COMPARED = 12, 5
 ROUND_SECONDS = 0.002  # of calls in a row, one at least: far above the clock's own steps
 WORTH_A_CHANGE = 0.98  # of the first plan's time: less is the machine's noise
 
@@ -111,6 +111,16 @@ def measure(request: Request, tell: Tell | None = None) -> list[Timing]:
     return [Timing(running[i][0], seconds / (WORTH_A_CHANGE if i == 0 else 1)) for seconds, i in found]
 
 
+def ratio(one: Callable[[], None], other: Callable[[], None], clock: Callable[[], float] = perf_counter) -> float:
+    """The time of a call of `one` over that of `other`: the least of some rounds, which they take in turns."""
+    least = [float("inf")] * 2
+    counts = [_calls(call, clock) for call in (one, other)]
+    for _ in range(COMPARED):
+        for i, call in enumerate((one, other)):
+            least[i] = min(least[i], _time(call, counts[i], clock))
+    return least[0] / max(least[1], 1e-12)
+
+
 def _ready(plan: KernelPlan) -> Callable[[], None] | None:
     """The kernel, bound to standard normal data; None where no compiler makes one."""
     problem = plan.problem
@@ -141,15 +151,15 @@ def _shape(problem: Problem, steps: int, lanes: int) -> tuple[int, int, int]:
     return (1, steps, lanes) if problem.channels_last else (1, lanes, steps)
 
 
-def _calls(call: Callable[[], None]) -> int:
+def _calls(call: Callable[[], None], clock: Callable[[], float] = perf_counter) -> int:
     """How many calls fill a round."""
     call()
-    return max(1, min(100_000, int(ROUND_SECONDS / max(1e-7, _time(call, 1)))))
+    return max(1, min(100_000, int(ROUND_SECONDS / max(1e-7, _time(call, 1, clock)))))
 
 
-def _time(call: Callable[[], None], calls: int) -> float:
+def _time(call: Callable[[], None], calls: int, clock: Callable[[], float] = perf_counter) -> float:
     """Seconds of one of so many calls in a row."""
-    start = perf_counter()
+    start = clock()
     for _ in repeat(None, calls):
         call()
-    return (perf_counter() - start) / calls
+    return (clock() - start) / calls

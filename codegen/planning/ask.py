@@ -13,6 +13,7 @@ from codegen.numbers.storage import AS_COMPUTED, checked
 from codegen.problem.targets import TARGETS, Target
 
 __all__ = [
+    "LENGTHS",
     "MOST_NOISE",
     "MOST_THREADS",
     "PLAIN",
@@ -25,6 +26,7 @@ __all__ = [
     "Weights",
     "accuracy_named",
     "clock_named",
+    "lengths_asked",
     "objective_named",
     "rigor_named",
     "threads_asked",
@@ -51,6 +53,8 @@ the first step on, behind zeros for those that had to wait."""
 
 MOST_THREADS = 256
 MOST_BLOCK = 1 << 20  # steps
+LENGTHS = 4  # for which a layer without one keeps kernels of their own
+MOST_LENGTHS = 64
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,14 @@ def threads_asked(count: int, what: str = "threads") -> int:
     """`count` if so many threads can share a call, or do `what` else. Raises UsageError for another number."""
     if not isinstance(count, Integral) or isinstance(count, bool) or not 1 <= count <= MOST_THREADS:
         raise UsageError(f"`{what}` must be a whole number from 1 to {MOST_THREADS}, got {exactly(count)}")
+    return int(count)
+
+
+def lengths_asked(count: int) -> int:
+    """`count` if a layer can keep kernels for so many lengths. Raises UsageError for another number."""
+    if not isinstance(count, Integral) or not 0 <= count <= MOST_LENGTHS:
+        told = f"`specialize` must be a whole number of lengths from 0 to {MOST_LENGTHS}, got {exactly(count)}"
+        raise UsageError(told)
     return int(count)
 
 

@@ -110,7 +110,10 @@ class Algorithm(Generic[S, P]):
     `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a
     field or a class gets another name.
     `layout(schedule)` is what of it decides how the kernel is packed, `order(plan)` what decides the order of its sums,
-    where these are not all.
+    where these are not all. `pads`: zeros of the padding are multiplied, although the order is that of another plan,
+    which leaves them out: with an infinite weight the bits differ.
+    `grid(plan)` are the outputs after which the way in which an output is summed up repeats, where not all have one.
+    `serving(plan, steps)` is which of several parts computes inputs of so many steps, and where its kernel begins.
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
     plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise.
@@ -130,10 +133,13 @@ class Algorithm(Generic[S, P]):
     lengths: Callable[[S], tuple[int, ...]] = _nothing
     layout: Callable[[S], Key] | None = None
     order: Callable[[KernelPlan[S, P]], Key] | None = None
+    grid: Callable[[KernelPlan[S, P]], int] | None = None
+    serving: Callable[[KernelPlan[S, P], int], tuple[AnyPlan, int]] | None = None
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps
     serves_outputs: bool = False  # stages that read a number for each output
+    pads: bool = False
     over_lengths: bool = False  # weighs several lengths, so that its plans come before those that are told for one
     serves_rows: bool = False  # activations of all filters of an output step together
 
@@ -236,6 +242,27 @@ class KernelPlan(Generic[S, P]):
         if self.algorithm.order:
             return self.algorithm.order(self)
         return (self.algorithm.name, self.algorithm.key(self.schedule), *(part.order for part in self.parts))
+
+    @property
+    def pads(self) -> bool:
+        """Whether zeros of the padding are multiplied where others of the same `order` leave them out."""
+        return self.algorithm.pads or any(part.pads for part in self.parts)
+
+    @property
+    def grid(self) -> int:
+        """The outputs after which the way to compute an output repeats; 1 where all are computed alike."""
+        of = self.algorithm.grid
+        return of(self) if of else 1
+
+    def cut_by(self, outs: int, whole: int | None) -> tuple[int, ...]:
+        """What chunks of `outs` of `whole` outputs add to `order`: nothing where they hold all, or whole tiles."""
+        return (outs,) if outs % self.grid and not (whole is not None and whole <= outs) else ()
+
+    @property
+    def outs(self) -> int | None:
+        """The outputs of a sample; None for a free length."""
+        steps = self.problem.steps
+        return None if steps is None else self.problem.out_steps(steps)
 
     @property
     def transforms(self) -> tuple[Key, ...]:

@@ -8,7 +8,8 @@ from math import gcd
 
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.tiling import Panel
-from codegen.planning.plan import Key
+from codegen.planning.plan import KernelPlan, Key
+from codegen.planning.transforms import named
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
 
@@ -60,6 +61,17 @@ def layout(schedule: Schedule) -> Key:
     """The transform, the panels, and the order of these and of points."""
     panels = tuple(panel.key for panel in schedule.panels)
     return schedule.transform, schedule.taps, schedule.parts, panels, schedule.by_points
+
+
+def order(plan: KernelPlan[Schedule]) -> Key:
+    """The transform of a tile, and how the products are summed up; not the blocks that the tiles go through."""
+    schedule = plan.schedule
+    return plan.algorithm.name, schedule.transform, schedule.taps, schedule.parts, schedule.chunks
+
+
+def grid(plan: KernelPlan[Schedule]) -> int:
+    """The outputs of a tile, over all phases of the dilation."""
+    return named(plan.schedule.transform, plan.schedule.taps).outputs * plan.problem.dilation
 
 
 def register_tiles(schedule: Schedule, free: bool) -> tuple[tuple[int, int], ...]:

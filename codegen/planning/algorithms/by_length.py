@@ -191,6 +191,13 @@ def places(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
     return tuple(found)
 
 
+def serving(plan: KernelPlan[Schedule], steps: int) -> tuple[AnyPlan, int]:
+    """The part that computes inputs of so many steps, and where its packed kernel begins."""
+    turn = sum(limit <= steps for limit in plan.schedule.limits)
+    i = plan.schedule.turn[turn]
+    return plan.parts[i], places(plan)[i]
+
+
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     schedule = plan.schedule
@@ -242,6 +249,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    serving=serving,
     turns=turns,
     lengths=lengths,
     over_lengths=True,

@@ -197,8 +197,18 @@ def layout(schedule: Schedule) -> Key:
 
 
 def order(plan: KernelPlan[Schedule]) -> Key:
-    """That of the inner plan."""
-    return plan.inner.order
+    """That of the inner plan, and where its chunks cut the tiles of a transform."""
+    cut = _cut(plan)
+    return (plan.algorithm.name, *cut, plan.inner.order) if cut else plan.inner.order
+
+
+def _cut(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
+    return () if plan.schedule.phases else plan.inner.cut_by(plan.schedule.outs, plan.outs)
+
+
+def grid(plan: KernelPlan[Schedule]) -> int:
+    """That of the inner plan, or a chunk's outputs where these cut it."""
+    return next(iter(_cut(plan)), plan.inner.grid)
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:
@@ -217,5 +227,7 @@ ALGORITHM = Algorithm(
     turns=turns,
     layout=layout,
     order=order,
+    grid=grid,
+    pads=True,
     problems=(ConvProblem, Chain),
 )

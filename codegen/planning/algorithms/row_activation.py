@@ -96,6 +96,11 @@ def key(schedule: Schedule) -> Key:
     return schedule.widths, schedule.apart
 
 
+def order(plan: KernelPlan[Schedule]) -> Key:
+    """That of the sums, and the vectors."""
+    return plan.algorithm.name, plan.schedule.widths, plan.inner.order
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The rows that are taken side by side."""
     return (schedule.widths[0],)
@@ -109,6 +114,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    order=order,
     turns=turns,
     problems=(ConvProblem, Chain),
     serves_upsampling=True,

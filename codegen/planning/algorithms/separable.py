@@ -188,6 +188,12 @@ def key(schedule: Schedule) -> Key:
     return schedule.outs, schedule.samples, schedule.whole
 
 
+def order(plan: KernelPlan[Schedule, Chain]) -> Key:
+    """Those of the stages, by direct sums; whether zeros of the padding are multiplied."""
+    padded = is_padded(plan.problem) and not plan.schedule.whole
+    return (plan.algorithm.name, padded, *(part.order for part in plan.parts))
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a chunk."""
     return (schedule.outs,)
@@ -201,6 +207,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    order=order,
     turns=turns,
     problems=(Chain,),
     serves_upsampling=True,

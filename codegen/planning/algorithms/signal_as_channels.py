@@ -127,6 +127,13 @@ def key(schedule: Schedule) -> Key:
     return schedule.width, schedule.rows
 
 
+def order(plan: KernelPlan[Schedule]) -> Key:
+    """The samples of a row, the order of the inner plan, and where its turns cut the tiles of a transform."""
+    schedule, inner = plan.schedule, plan.inner
+    whole = None if plan.outs is None else -(-plan.outs // schedule.width)
+    return (plan.algorithm.name, schedule.width, *inner.cut_by(schedule.rows, whole), inner.order)
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a row, and of all rows that are computed together."""
     return schedule.width, schedule.width * schedule.rows
@@ -145,6 +152,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    order=order,
     turns=turns,
     inner_outputs=inner_outputs,
 )

@@ -237,6 +237,17 @@ def key(schedule: Schedule) -> Key:
     return schedule.rows.key, schedule.chunk, schedule.inners
 
 
+def order(plan: KernelPlan[Schedule]) -> Key:
+    """The rows, the order of each part, and where chunks cut the tiles of a transform."""
+    schedule = plan.schedule
+    whole = None if plan.outs is None else schedule.rows.over(plan.outs)
+    parts = tuple(None if i is None else plan.parts[i] for i in schedule.inners)
+    sums: tuple[Key | None, ...] = tuple(
+        None if part is None else (*part.cut_by(schedule.chunk, whole), part.order) for part in parts
+    )
+    return plan.algorithm.name, schedule.rows.key, *sums
+
+
 def turns(schedule: Schedule) -> tuple[int, ...]:
     """The outputs of a row, and of a chunk of rows."""
     return schedule.rows.count, schedule.rows.count * schedule.chunk
@@ -255,6 +266,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    order=order,
     turns=turns,
     inner_outputs=inner_outputs,
     serves_upsampling=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
 from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers, transformed, turns
-from codegen.planning.algorithms.bilinear_schedule import Schedule, key, layout
+from codegen.planning.algorithms.bilinear_schedule import Schedule, grid, key, layout, order
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.phased import most_taps, phased
 from codegen.planning.transforms.toom_cook import toom_cook
@@ -46,5 +46,7 @@ ALGORITHM = Algorithm(
     key=key,
     turns=turns,
     layout=layout,
+    order=order,
+    grid=grid,
     transformed=transformed,
 )
