@@ -103,7 +103,7 @@ def measure(request: Request, tell: Tell | None = None) -> list[Timing]:
     for turn in range(ROUNDS if len(running) else 0):
         say("timing", len(plans) + turn, turns)
         for i, (_, call, calls) in enumerate(running):
-            best[i] = min(best[i], _time(call, calls))
+            best[i] = min(best[i], _time(call, calls, perf_counter))
     if best:
         best[0] *= WORTH_A_CHANGE
     found = sorted(zip(best, range(len(best)), strict=True))

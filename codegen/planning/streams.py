@@ -226,10 +226,9 @@ def planned(problem: Problem, ask: Ask) -> StreamPlan:
 
 def _window(problem: Problem, stage: StageState) -> Problem:
     """The problem of a window of steps, all of whose outputs are the stream's."""
-    inside = problem.inside(None)
     p = stage.problem
     if p.up == 1:
-        return inside
-    assert isinstance(inside, ConvProblem)
+        return problem.inside(None)
+    (alone,) = problem.stages  # a chain inserts no zeros
     before = p.reach + stage.held - 1 - stage.history * p.up
-    return replace(inside, pad_left=before, pad_right=p.up - 1 - stage.held)
+    return replace(alone.inside(None), pad_left=before, pad_right=p.up - 1 - stage.held)

@@ -22,7 +22,8 @@ KNOWN = (  # keywords of C99, directives, and what the compiler and the headers 
     "signed sizeof static struct switch typedef union unsigned void volatile while "
     "include define ifndef ifdef if elif else endif error defined "
     "ptrdiff_t size_t uint16_t uint32_t uint64_t int16_t int32_t stddef stdint arm_neon h __cplusplus C "
-    "biases depthwise pointwise depthwise_kernel pointwise_kernel"  # operands and stages
+    "biases depthwise pointwise depthwise_kernel pointwise_kernel "  # operands and stages
+    "zs dzs dys"  # rows of outputs on the way back
 )
 TEXTS = re.compile(r'"(C|memory||written for [\w ]+: needs [\w .=-]+)"')  # the strings of a kernel's file, all of them
 NUMBERED = re.compile(  # registers and vectors, a0_1, w3, v8_load; what a template ends with a type's letter or width

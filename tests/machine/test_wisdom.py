@@ -343,7 +343,7 @@ def test_the_fastest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
         return lambda: plan.key
 
     monkeypatch.setattr(measure, "_ready", ready)
-    monkeypatch.setattr(measure, "_time", lambda call, calls: seconds[call()])
+    monkeypatch.setattr(measure, "_time", lambda call, calls, clock: seconds[call()])
     assert [each.plan.key for each in measure.measure(REQUEST)][:2] == [plans[0].key, plans[2].key]
     seconds[plans[2].key] = 0.9
     best = measure.measure(REQUEST)[0]
