@@ -1,0 +1,90 @@
+"""How a kernel in assembly goes over the steps: rows of the input in a buffer, positions that read windows of it.
+
+With a dilation the positions fall into phases, each of which reads every dilation-th row: in the buffer these lie side
+by side, so that a window is one run of numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from codegen.problem.conv_problem import ConvProblem
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Of a problem of a known length, so many positions at a time. `line`: all rows of the buffer are neighbours."""
+
+    problem: ConvProblem
+    most_positions: int
+    line: bool = False
+
+    @property
+    def steps(self) -> int:
+        assert self.problem.steps is not None
+        return self.problem.steps
+
+    @property
+    def outs(self) -> int:
+        return self.problem.out_steps(self.steps)
+
+    @property
+    def left(self) -> int:
+        return self.problem.pads(self.steps)[0]
+
+    @property
+    def phases(self) -> int:
+        """Outputs between two neighbours of a phase, no more than there are."""
+        p = self.problem
+        return min(p.dilation // gcd(p.stride, p.dilation), self.outs)
+
+    @property
+    def row_step(self) -> int:
+        """Input steps between two rows of the buffer."""
+        return self.problem.dilation
+
+    @property
+    def stride(self) -> int:
+        """Rows of the buffer between the windows of two positions."""
+        p = self.problem
+        return p.stride // gcd(p.stride, p.dilation)
+
+    @property
+    def most(self) -> int:
+        """Positions of the first phase, which has the most."""
+        return -(-self.outs // self.phases)
+
+    @property
+    def cut(self) -> int:
+        """Phases from this one on have a position less; 0 where all have as many."""
+        return self.outs % self.phases
+
+    @property
+    def least(self) -> int:
+        """Positions of the phase that has the fewest."""
+        return self.outs // self.phases
+
+    @property
+    def positions(self) -> int:
+        return min(self.most_positions, self.least)
+
+    @property
+    def run(self) -> int:
+        """Numbers in a window."""
+        return self.problem.kernel_size * self.problem.group_channels
+
+    @property
+    def apart(self) -> bool:
+        """Whether windows share no row, so that each is filled by itself."""
+        return not self.line and self.stride >= self.problem.kernel_size
+
+    @property
+    def pitch(self) -> int:
+        """Numbers in the buffer from a position's window to the next one's."""
+        rows = self.problem.kernel_size if self.apart else self.stride
+        return rows * self.problem.group_channels
+
+    def rows(self, positions: int) -> int:
+        """Rows of the buffer that the windows of so many positions read."""
+        return self.problem.kernel_size + (positions - 1) * (self.pitch // self.problem.group_channels)
