@@ -17,6 +17,7 @@ class Dialect:
     registers leave. `flags` are the compiler's, `macros` what these make it define (the emitted #error asks for them),
     `cpu` the CPU flags that a machine must have to run the code, `machines` the `platform.machine()` names, none for
     all; `baseline`: each of these has it. `f16c`: float16 is widened by x86's F16C, which has a flag of its own.
+    `software` are the formats that the target computes in software, many times as slow.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Dialect:
     f16c: bool = False
     accumulators: int = 0
     baseline: bool = False
+    software: tuple[str, ...] = ()
 
     def widening(self) -> Dialect:
         """The dialect with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""
@@ -50,6 +52,7 @@ class Dialect:
 
 X86 = ("x86_64", "AMD64", "amd64")
 ARM = ("aarch64", "arm64", "ARM64")
+CORTEX = ("cortex-m",)  # of no operating system's own
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
@@ -87,6 +90,8 @@ DIALECTS: dict[str, Dialect] = {
             machines=X86,
             f16c=True,
         ),
+        Dialect("thumb", 0, 8, fma=False, accumulators=2, machines=CORTEX, software=("float32", "float64")),
+        Dialect("thumb_fpu", 0, 32, fma=False, accumulators=16, machines=CORTEX, software=("float64",)),
         Dialect("neon", 16, 32, fma=True, macros=("__ARM_NEON", "__aarch64__"), machines=ARM, baseline=True),
     )
 }

@@ -13,6 +13,7 @@ from codegen.errors.quoting import plainly
 from codegen.errors.suggest import expected
 from codegen.installed import forgetful, registering
 from codegen.problem.cores import CORES, Core
+from codegen.problem.cortex import CORTEX
 from codegen.problem.dialects import DIALECTS, Dialect
 
 
@@ -61,6 +62,13 @@ class Target:
         return self.dialect.lanes(dtype)
 
 
+def _cortex(name: str, dialect: str, *flags: str) -> Target:
+    """A Cortex-M as a cross compiler is told of it."""
+    core = f"cortex-{name}"
+    spelled = replace(DIALECTS[dialect], flags=(f"-mcpu={core}", "-mthumb", *flags))
+    return Target(core, spelled, CORTEX[core])
+
+
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
@@ -69,6 +77,12 @@ TARGETS: dict[str, Target] = {
         Target("avx2", DIALECTS["avx2"], CORES["x86"]),
         Target("avx512", DIALECTS["avx512"], CORES["x86_512"]),
         Target("neon", DIALECTS["neon"], CORES["arm"]),
+        _cortex("m0", "thumb", "-mfloat-abi=soft"),
+        _cortex("m3", "thumb", "-mfloat-abi=soft"),
+        _cortex("m4", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+        _cortex("m7", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+        _cortex("m33", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+        _cortex("m55", "thumb_fpu", "-mfloat-abi=hard"),
     )
 }
 

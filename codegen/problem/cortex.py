@@ -1,0 +1,105 @@
+"""Cortex-M: rows of cores that run in order, with code and tables in flash, and of which few have caches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+from codegen.problem.cores import KIB, Budget, Core, Memory, Moves, Pipeline, Rooms, Setup
+
+__all__ = ["CORTEX"]
+
+NO_CACHE = Memory(
+    levels=((inf, 0.0),),
+    line=32,
+    page=4096,
+    way=1 << 30,
+    ways=1 << 10,
+    crowded=1.0,
+    pitch=1 << 20,
+    near=1 << 30,
+    feed=8,
+    crowded_feed=8,
+    outer=1 << 30,
+    store_run=0.0,
+    streamed=1.0,
+    refetched=0.0,
+    fetched=1,
+)
+FEW_KIB = Rooms(
+    input=8 * KIB,
+    steps=(4, 64),
+    steps_along=64,
+    strip=(8 * KIB, 8 * KIB),
+    strip_row=512,
+    panels=(KIB, 2 * KIB),
+    run=4,
+    stages=(KIB, 2 * KIB),
+    whole=2 * KIB,
+    blocks=(2 * KIB, 4 * KIB),
+    large_blocks=(4 * KIB,),
+    far_weights=1 << 18,
+    rows=32,
+    signal=256,
+    dz=KIB,
+    x=2 * KIB,
+)
+M4 = Core(
+    name="cortex-m4",
+    source=(
+        "Arm DDI 0439B, tables 3-1 and 7-1: vmul, vadd 1 cycle, vfma 3, vldr 2, a taken branch 1 to 3 more. "
+        "Code and RAM without wait states, as from a flash accelerator and as QEMU counts"
+    ),
+    pipeline=Pipeline(
+        issue=1,
+        loads=0.5,
+        stores=0.5,
+        multiply_adds=((inf, 1.0),),
+        latency=2.0,
+        turn=4,
+        wide_load=((inf, 0.5),),
+        statements=2.0,
+        row_pass=120.0,
+    ),
+    setup=Setup(
+        tile=24, accumulator=2, border=30, transform=100, row=4, run=8, page=0, tap=6, divided_tap=16, call=100
+    ),
+    moves=Moves(copied=3.0, in_order=3.0, alone=6.0, transposed=6.0, gathered=4.0, split=0.0, scattered=2.0),
+    memory=NO_CACHE,
+    rooms=FEW_KIB,
+    budget=Budget(straight=64, taps=0, peeled=0, codelet=120, turn=4),
+)
+SOFT = replace(M4.pipeline, multiply_adds=((inf, 0.02),), latency=50.0, row_pass=2000.0)
+CORTEX: dict[str, Core] = {
+    core.name: core
+    for core in (
+        replace(
+            M4,
+            name="cortex-m0",
+            source="Arm DDI 0432C, table 3-1: ldr 2 cycles, a taken branch 3; libgcc's float routines, about 50 each",
+            pipeline=SOFT,
+            budget=replace(M4.budget, straight=8, turn=1),
+        ),
+        replace(
+            M4,
+            name="cortex-m3",
+            source="Arm DDI 0337I, table 3-1: ldr 2 cycles, a taken branch 1 to 3; libgcc's float routines, about 50",
+            pipeline=SOFT,
+            budget=replace(M4.budget, straight=8, turn=1),
+        ),
+        M4,
+        replace(
+            M4,
+            name="cortex-m7",
+            source="Arm DDI 0489F: two instructions a cycle, one for floats; code and data in its TCMs. Not fitted",
+            pipeline=replace(M4.pipeline, issue=2, loads=1, stores=1, latency=3.0),
+        ),
+        replace(M4, name="cortex-m33", source="the figures of `cortex-m4`, whose floating-point unit it shares: FPv5"),
+        replace(
+            M4,
+            name="cortex-m55",
+            source="Arm 101051: one load and one product in a cycle; else as `cortex-m4`. Not fitted",
+            pipeline=replace(M4.pipeline, loads=1, stores=1, latency=4.0),
+        ),
+    )
+}
