@@ -129,6 +129,7 @@ static void try(const char *name, void (*kernel)(const int8_t *, int8_t *, void 
     memset(xb, 0x33, sizeof xb), memset(yb, 0x33, sizeof yb), memset(wb, 0x33, sizeof wb);
     memcpy(in, x, numbers);
     tick[1] = 0xffffff, tick[2] = 0, tick[0] = 5;
+    while (!tick[2]) {{ }} /* until it counts */
     const uint32_t before = tick[2];
     kernel(in, out, room);
     const uint32_t after = tick[2];
