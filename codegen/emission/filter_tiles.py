@@ -122,24 +122,23 @@ class FilterTiles:
         words = (f"tap {span.first}" if len(taps) == 1 else f"taps {span.first} to {span.last - 1}") + rows
         channels = counted(self.channels, "channel")
         if form == "straight":
-            straight = {k: tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)) for k in taps}
-            return [Loop(f"tap {k}{rows} x {channels}", (), straight[k]) for k in taps]
+            steps = {k: tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)) for k in taps}
+            return [Loop(f"tap {k}{rows} x {channels}", (), steps[k]) for k in taps]
         if form == "fused":
-            first, last = span.first * self.channels, span.last * self.channels
-            each = self._each(last - first)
-            steps = tuple(self._step(tile, span, panel, 0, "i", on) for on in range(each))
-            return [Loop(f"{words} x {channels}: one contiguous run", (count_loop("i", first, last, each),), steps)]
+            head = count_loop("i", span.first * self.channels, span.last * self.channels)
+            step = self._step(tile, span, panel, 0, "i")
+            return [Loop(f"{words} x {channels}: one contiguous run", (head,), (step,))]
         if form == "nested":
             several = len(taps) > 1
             heads = [count_loop("k", span.first, span.last)] * several
-            channel, each = "c" if self.channels > 1 else 0, self._each(self.channels)
+            channel: int | str = 0
             if self.channels > 1:
-                heads.append(count_loop("c", 0, self.channels, each))
-            turn = tuple(
-                self._step(tile, span, panel, "k" if several else span.first, channel, on) for on in range(each)
-            )
+                heads.append(count_loop("c", 0, self.channels))
+                channel = "c"
+            step = self._step(tile, span, panel, "k" if several else span.first, channel)
+            turn: tuple[Step, ...] = (step,)
             if self.depthwise:  # no hold() between the two: what a row loads is the next tap's of the row before
-                turn = (Step(turn[0].loads, ()), Step((), turn[0].rows))
+                turn = (Step(step.loads, ()), Step((), step.rows))
             return [Loop(f"{words} x {channels}", tuple(heads), turn)]
         return [
             Loop(
@@ -183,23 +182,18 @@ class FilterTiles:
         words = f"{first}, {counted(len(reads), 'sample')}, each loaded once"
         return Loop(words, (), (weights, Step((), rows)))
 
-    def _each(self, count: int) -> int:
-        """Steps of a loop over `count` that one turn of it does: as many as the core's row says, and none left over."""
-        return next(each for each in range(self.plan.target.core.budget.turn, 0, -1) if count % each == 0)
-
-    def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str, on: int = 0) -> Step:
-        """The step of a tap and a channel, or of the channel `on` further."""
+    def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str) -> Step:
         problem = self.problem
         wide = panel.width if self.packed else problem.filters
         at = [_term(self.channels * wide, tap), _term(wide, channel)]
         spell = Spelling.of(self.plan, panel.lanes)
         columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
-        loads = tuple((f"w{i}", spell.weights(*at, o + on * wide)) for i, o in enumerate(columns))
+        loads = tuple((f"w{i}", spell.weights(*at, o)) for i, o in enumerate(columns))
         row_step = problem.channels
         x_at = [_term(problem.dilation * row_step, tap), _term(1, channel)]
         rows = []
         for r in range(span.top, span.bottom):
-            base = (r * problem.stride + tile.origin) * row_step + on
+            base = (r * problem.stride + tile.origin) * row_step
             if self.depthwise:
                 updates = tuple(
                     spell.update(accumulator(r, i), spell.load("x", *x_at, base + o), f"w{i}")

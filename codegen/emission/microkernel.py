@@ -190,6 +190,6 @@ def step_by(variable: str, step: int) -> str:
     return f"++{variable}" if step == 1 else f"{variable} += {step}"
 
 
-def count_loop(variable: str, first: int | str, last: int | str, step: int = 1) -> str:
-    """The head of a C loop over [first, last), `step` at a time."""
-    return f"for (ptrdiff_t {variable} = {first}; {variable} < {last}; {step_by(variable, step)})"
+def count_loop(variable: str, first: int | str, last: int | str) -> str:
+    """The head of a C loop over [first, last)."""
+    return f"for (ptrdiff_t {variable} = {first}; {variable} < {last}; ++{variable})"

@@ -169,8 +169,7 @@ class Budget:
     """How much code is worth its speed, and the memory that there is.
 
     Multiply-adds of a tile that is all unrolled (`straight`), taps of a tile with a loop over the channels each
-    (`taps`), multiply-adds in all border tiles of a block (`peeled`), statements of a transform's code (`codelet`),
-    steps of a tile's innermost loop that one turn of it does (`turn`).
+    (`taps`), multiply-adds in all border tiles of a block (`peeled`), statements of a transform's code (`codelet`).
     `flash` and `ram` are the bytes that the chip has, None for as many as are wanted.
     """
 
@@ -178,7 +177,6 @@ class Budget:
     taps: int
     peeled: int
     codelet: int
-    turn: int = 1
     flash: int | None = None
     ram: int | None = None
 

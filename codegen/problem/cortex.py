@@ -67,7 +67,7 @@ M4 = Core(
     moves=Moves(copied=3.0, in_order=3.0, alone=6.0, transposed=6.0, gathered=4.0, split=0.0, scattered=2.0),
     memory=NO_CACHE,
     rooms=FEW_KIB,
-    budget=Budget(straight=64, taps=0, peeled=0, codelet=120, turn=4),
+    budget=Budget(straight=64, taps=0, peeled=0, codelet=120),
 )
 SOFT = replace(M4.pipeline, multiply_adds=((inf, 0.02),), latency=50.0, row_pass=2000.0)
 CORTEX: dict[str, Core] = {
@@ -78,14 +78,14 @@ CORTEX: dict[str, Core] = {
             name="cortex-m0",
             source="Arm DDI 0432C, table 3-1: ldr 2 cycles, a taken branch 3; libgcc's float routines, about 50 each",
             pipeline=SOFT,
-            budget=replace(M4.budget, straight=8, turn=1),
+            budget=replace(M4.budget, straight=8),
         ),
         replace(
             M4,
             name="cortex-m3",
             source="Arm DDI 0337I, table 3-1: ldr 2 cycles, a taken branch 1 to 3; libgcc's float routines, about 50",
             pipeline=SOFT,
-            budget=replace(M4.budget, straight=8, turn=1),
+            budget=replace(M4.budget, straight=8),
         ),
         M4,
         replace(

@@ -56,6 +56,12 @@ def toolchain(target: Target, compiler: str = "gcc", *, run: bool = True) -> Too
         return Toolchain((program(compiler, compiler), *target.flags))
     if "x86_64" in target.machines:
         raise Missing(f"needs a CPU with {', '.join(target.cpu)}")
+    if "cortex-m" in target.machines:
+        if run:
+            raise Missing(f"needs a {target.name}: tests/support/firmware.py runs its code in QEMU")
+        gnu = program("arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
+        other = (program("clang", "clang"), "--target=arm-none-eabi", "-ffreestanding")
+        return Toolchain((*(other if compiler == "clang" else (gnu,)), *target.flags))
     if compiler == "clang":
         cross = (program("clang", "clang"), "--target=aarch64-linux-gnu")
     else:
