@@ -287,7 +287,7 @@ def test_the_targets_page_has_the_table_of_the_code() -> None:
     from codegen.problem.targets import TARGETS
 
     page = (ROOT / "docs" / "targets.md").read_text("utf-8")
-    rows = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*$", page, re.M)}
+    rows = {match[1]: match[0] for match in re.finditer(r"^\| `([\w-]+)` \|.*$", page, re.M)}
     assert set(rows) == {*TARGETS, "native"}
     for target in TARGETS.values():
         assert (" ".join(target.flags) or "none") in rows[target.name]
