@@ -121,7 +121,10 @@ def holds_its_functions_alone(source: GeneratedSource, nm: str, folder: Path) ->
     assert sorted(name for name, kind in symbols if kind == "T") == sorted(public)
     assert source.name in public
     assert {kind for _, kind in symbols} <= {"T", "t", "r", "R", "U"}
-    assert {name for name, kind in symbols if kind == "U"} <= {"memcpy", "memmove", "memset"}
+    asked = {name for name, kind in symbols if kind == "U"}
+    if source.plan.target.dialect.software:
+        asked = {name for name in asked if not name.startswith("__aeabi_")}  # libgcc's arithmetic
+    assert asked <= {"memcpy", "memmove", "memset"}
 
 
 @pytest.mark.parametrize("target", TARGETS)
