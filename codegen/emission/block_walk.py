@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.emission.cformat import ceil_over, times
+from codegen.emission.cformat import ceil_over, floor_over, grouped, times
 from codegen.emission.ending import copies, from_copies
 from codegen.emission.lengths import left_of, outs_of, steps_of
 from codegen.emission.microkernel import Spelling, count_loop, index, offset
@@ -32,8 +32,8 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "part": f"chunk / rounds{f' / {p.dilation}' if p.dilation > 1 else ''}",
         "last_group": p.groups - s.width,
         "places": (spectra, sums, wave, panel),
-        "held_up": s.held - 1,
-        "parts_up": s.parts + s.held - 2,
+        "columns": ceil_over("live", s.held),
+        "until": floor_over(index((1, "live"), s.parts + s.held - 2), s.held),
         "source_heads": [count_loop("source", 0, s.sources)] * (s.sources > 1),
         "filter_heads": [count_loop("o", 0, filters)] * (filters > 1),
         "source_x": _source(plan),
@@ -105,7 +105,7 @@ def _source(plan: KernelPlan[Schedule]) -> str:
         channel.append((1, f"source / {p.stride}" if p.stride > 1 else "source"))
     if p.channels_last or not channel:
         return offset("x", *channel)
-    return offset("x", (1, f"{steps_of(p)} * ({index(*channel)})"))
+    return offset("x", (1, f"{steps_of(p)} * {grouped(index(*channel))}"))
 
 
 def _sample(plan: KernelPlan[Schedule]) -> str:
@@ -134,7 +134,7 @@ def _output(plan: KernelPlan[Schedule]) -> str:
     filter_ += [(1, "o")] * (p.group_filters > 1)
     if p.channels_last or not filter_:
         return offset("y", (p.filters if p.channels_last else 1, "t"), *filter_)
-    return offset("y", (1, "t"), (1, f"{outs_of(p)} * ({index(*filter_)})"))
+    return offset("y", (1, "t"), (1, f"{outs_of(p)} * {grouped(index(*filter_))}"))
 
 
 def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:

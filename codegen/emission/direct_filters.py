@@ -10,7 +10,7 @@ from typing import Any
 
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import Border, joins, joins_at_some_length, padded
-from codegen.emission.cformat import grouped
+from codegen.emission.cformat import CText, grouped
 from codegen.emission.ending import handed
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
@@ -85,6 +85,13 @@ class BlockView:
     def all_calls(self) -> tuple[Call, ...]:
         """Of a fixed length: those of the border, then those of the tiles."""
         return (*(call for call in (self.left, self.right) if call), *self.calls)
+
+    @property
+    def chunks(self) -> CText:
+        """How many chunks of a free length there are."""
+        if self.chunk == 1:
+            return CText("last > first ? last - first : 0")
+        return CText(f"last - first < {self.chunk} ? last > first : (last - first) / {self.chunk}")
 
     @property
     def overlaps(self) -> bool:

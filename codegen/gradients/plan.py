@@ -110,7 +110,7 @@ def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]
     chunk = -(-outs // -(-outs // chunk)) if outs else 1
     for vectors in range(1, min(4, p.channels // lanes) + 1):
         taps, count = (
-            min(p.kernel_size, cost.rows_that_fit(vectors, target, lanes)),
+            min(p.kernel_size, max(1, cost.rows_that_fit(vectors, target, lanes))),
             -(-p.channels // (vectors * lanes)),
         )
         tiles = tiling.split(p.kernel_size, taps)

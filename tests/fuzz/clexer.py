@@ -25,7 +25,9 @@ KNOWN = (  # keywords of C99, directives, and what the compiler and the headers 
     "biases depthwise pointwise depthwise_kernel pointwise_kernel "  # operands and stages
     "zs dzs dys"  # rows of outputs on the way back
 )
-TEXTS = re.compile(r'"(C|memory||written for [\w ]+: needs [\w .=-]+)"')  # the strings of a kernel's file, all of them
+TEXTS = re.compile(  # the strings of a kernel's file, all of them
+    r'"(C|memory||fp-contract=off|written for [\w ]+: needs [\w .=-]+)"'
+)
 NUMBERED = re.compile(  # registers and vectors, a0_1, w3, v8_load; what a template ends with a type's letter or width
     r"[a-z]{1,8}\d+(_\d+)?|v\d+[a-z]?(_[a-z0-9_]+)?|vfmaq_f(32|64)"
     r"|__builtin_(fmaf?|ia32_(min|max)p[sd](256|512_mask)?)"

@@ -56,7 +56,7 @@ LEFT_TO_RUN_TIME = {
     "a product with 0": re.compile(r"(?<![\w.])0 \* \w|\w \* 0(?![\w.])"),
     "a quotient by 1": re.compile(r"[/%] 1(?![\w.])"),
     "a sum of constants": re.compile(rf"(?<![*/%] ){NUMBER} [-+] {NUMBER}(?! [*/%])"),
-    "a product of constants": re.compile(rf"{NUMBER} [*/%] {NUMBER}"),
+    "a product of constants": re.compile(rf"(?<!% ){NUMBER} [*/%] {NUMBER}"),
     "constants compared": re.compile(rf"(?<![-+*/%] ){NUMBER} (?:[<>]=?|[!=]=) {NUMBER}(?! [-+*/%])"),
     "a choice of two equals": re.compile(r"\? ([\w.]+) : \1(?![\w.]| [-+*/%])"),
     "minus a negative number": re.compile(r"[-+] -\d+(?![\d.])"),
