@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,6 +17,7 @@ from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
 from codegen.layers.weighted import Bound, Weights
+from codegen.layers.written import of_layers
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
 from codegen.numbers.storage import AS_COMPUTED, checked
@@ -209,6 +212,17 @@ class Layer(Face):
         from codegen.layers import notebook
 
         return notebook.of_layer(self, self.plan if self.built else None)
+
+    def emit(
+        self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
+    ) -> list[Path]:
+        """Write the layer's C into `folder`, with its weights as const tables or, not `baked`, as arguments.
+
+        `options` are those of `codegen.generate`, `storage` the layer's own without one. Files whose bytes are the same
+        are left alone, those that gen-conv did not write are replaced if `force` says so. Returns the files' paths.
+        Raises UsageError and PlanError, with nothing written, and ShapeError while the channels are not known.
+        """
+        return of_layers([self], folder, baked, force, options)
 
     def warm(self) -> None:
         """Make the kernel now, and bind the weights: the first call then only computes.
