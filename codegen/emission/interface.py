@@ -35,10 +35,14 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             Parameter(
                 "workspace",
                 "void *",
-                f"{workspace_size(plan)} bytes, any content; aligned to {p.item_bytes}, as a {c} is",
+                f"{workspace_size(plan)} bytes, any content; {_aligned(p)}",
             )
         )
     return tuple(found)
+
+
+def _aligned(p: Problem) -> str:
+    return "of any alignment" if p.item_bytes == 1 else f"aligned to {p.item_bytes}, as a {p.format.c} is"
 
 
 def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
@@ -46,7 +50,9 @@ def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
     names = plan.problem.kernel_names
     if len(names) == 1:
         return ((names[0], plan),)
-    if plan.parts and plan.inner.problem.kernel_names == names:
+    if not plan.parts:  # one text reads them all
+        return tuple((name, plan) for name in names)
+    if plan.inner.problem.kernel_names == names:
         return kernels(plan.inner)
     return tuple(zip(names, plan.parts, strict=True))
 
@@ -111,4 +117,6 @@ def meanings(plan: AnyPlan) -> dict[str, Meaning]:
         found["WORKSPACE_BYTES"] = Meaning(workspace_size(plan, "(ptrdiff_t)(steps)"), "steps")
     else:
         found["WORKSPACE_BYTES"] = Meaning(plan.workspace_bytes)
+    if p.format.whole:
+        found["WORKSPACE_ALIGN"] = Meaning(p.item_bytes)
     return found

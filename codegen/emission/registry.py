@@ -13,6 +13,7 @@ from codegen.emission import (
     depthwise,
     direct_filters,
     direct_steps,
+    integer,
     overlap_save,
     relayout,
     rolled,
@@ -47,6 +48,7 @@ WRITERS: dict[str, Writer[Any, Any]] = {
     "row_activation": row_activation.WRITER,
     "by_length": by_length.WRITER,
     "rolled": rolled.WRITER,
+    "integer": integer.WRITER,
 }
 
 

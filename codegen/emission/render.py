@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic
 
 from codegen.emission import cformat, lengths, vectors
@@ -18,6 +19,7 @@ from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import offset
 from codegen.emission.packing import Pack, function, numbered, packs
 from codegen.errors import PlanError
+from codegen.numbers import formats
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.epilogue import Stage
 from codegen.problem.problem import Problem
@@ -73,17 +75,19 @@ def render(
     weights: Arrays | None = None,
     with_pack: bool = False,
     beside: Collection[str] = (),
+    constants: Mapping[str, int | float] = MappingProxyType({}),
 ) -> GeneratedSource:
     """The .c and .h of `plan` under the C identifier `name`.
 
     `banner` are lines of plain text for the head of both files; `weights` the kernel and the epilogue's weights, in the
     problem's shapes, for plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the
-    function that packs them. `beside` are the names of all layers whose headers may be included together.
+    function that packs them. `beside` are the names of all layers whose headers may be included together, `constants`
+    further macros of the header by their suffix: whole numbers, and float32.
     """
     context = context_of(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
     if plan.weights == "baked":
         assert weights is not None
-        context.update(tables(plan, weights))
+        context.update(tables(plan, name, weights))
     body, names = vectors.finished(_body(plan, name, context))
     context |= {"body": CText(body), "head": _head(plan).text(names)}
     found = packs(plan) if plan.weights == "packed" and with_pack else ()
@@ -93,7 +97,7 @@ def render(
     context["packs"] = tuple((each, function(each, name)) for each in found)
     functions = _functions(plan, name, found)
     context["headers"] = written(sorted({"stddef.h", *headers(functions)}))
-    context["macros"] = _macros(plan, name, found, beside)
+    context["macros"] = _macros(plan, name, found, constants, beside)
     texts = [cformat.fold(templates().get_template(f"{part}.j2").render(context)) for part in PARTS]
     return _source(plan, name, texts, functions, context["macros"])
 
@@ -143,7 +147,8 @@ def later(plan: AnyPlan) -> tuple[Stage, ...]:
 def _head(plan: KernelPlan) -> Head:
     """What stands before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
-    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(later(plan)))
+    stages = () if p.format.whole else later(plan)  # an algorithm of whole numbers writes them itself
+    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(stages))
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
@@ -176,9 +181,13 @@ def _functions(plan: KernelPlan, name: str, found: Sequence[Pack]) -> tuple[CFun
     return (*counts, whole(plan, name), *(function(each, name) for each in found), *last)
 
 
-def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collection[str]) -> tuple[Macro, ...]:
+def _macros(
+    plan: KernelPlan, name: str, found: Sequence[Pack], constants: Mapping[str, int | float], beside: Collection[str]
+) -> tuple[Macro, ...]:
     """The macros of the header."""
     told = {pack.macro: Meaning(pack.count, told="of a packed kernel") for pack in found}
+    for word, value in constants.items():
+        told[word] = Meaning(value if isinstance(value, int) else cformat.literal(value, formats.row("float32")))
     return macros(name, meanings(plan) | told, beside)
 
 
@@ -262,7 +271,12 @@ def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
     return tuple(sorted(found, reverse=True))
 
 
-def tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
+def tables(plan: KernelPlan, name: str, weights: Arrays) -> dict[str, Any]:
+    from codegen.emission.registry import writer
+
+    own = writer(plan).tables
+    if own:
+        return {each: written(value) for each, value in own(plan, name, weights).items()}
     p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
     kernel, *held = weights
     assert kernel is not None

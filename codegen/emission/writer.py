@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -57,6 +57,7 @@ class PartPacking:
     packing: Packing
 
 
+Arrays = Sequence[Any]
 PackingOf = Callable[[AnyPlan], Packing | None]
 
 
@@ -79,7 +80,8 @@ class Writer(Generic[S, P]):
     `view(plan, name)` are the variables of `template`, a file of templates/, beside those of every kernel.
     `lanes(plan)` are the vector widths in use beside those of the plan's inner ones. `packing(plan, inner)` is how C
     packs the plan's one kernel, None where it cannot; `inner` tells it of the plan's inner ones. `inner` is what the
-    functions of the plan's inner ones compute, as their names end.
+    functions of the plan's inner ones compute, as their names end. `tables(plan, name, weights)` are variables that
+    depend on the weights where these are baked, and `tables` among them, in place of those of every kernel.
     """
 
     template: str
@@ -90,6 +92,8 @@ class Writer(Generic[S, P]):
     inner: tuple[str, ...] | Callable[[KernelPlan[S, P]], tuple[str, ...]] = ("inner",)
     counts_outs: bool = True  # the text asks NAME_out_steps for the outputs of a free length
     least_outs: Callable[[KernelPlan[S, P]], int] = _unknown  # the outputs that each call of an inner one has at least
+
+    tables: Callable[[KernelPlan[S, P], str, Arrays], dict[str, Any]] | None = None
 
     def words(self, plan: KernelPlan[S, P]) -> tuple[str, ...]:
         """`inner` of a plan."""

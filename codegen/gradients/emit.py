@@ -106,6 +106,10 @@ def written(
 def _served(spec: Spec) -> ConvProblem:
     """The spec's problem. Raises UsageError for a kind or an activation whose gradients are known in Python alone."""
     problem = spec.problem
+    if problem.format.whole:
+        raise UsageError(
+            f"`{spec.name}`: a layer of {spec.dtype} has no gradients: train it in float32, then quantise it"
+        )
     way = f"`{spec.name}`: the backward functions of a {{}} are not emitted; in Python, layer.gradients has them"
     if not isinstance(spec, Conv1DSpec | DepthwiseConv1DSpec) or not isinstance(problem, ConvProblem):
         raise UsageError(way.format(spec.kind))
