@@ -12,7 +12,7 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.errors import ShapeError, SpecError
-from codegen.layers import penalties
+from codegen.layers import codes, penalties
 from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
@@ -163,6 +163,17 @@ class Layer(Face):
 
         return whole
 
+    def quantize(self, x: Any) -> Array:
+        """The int8 codes of real numbers: clamp(round(x / input_scale) + input_zero_point), halves away from 0.
+
+        x of any shape. Raises SpecError for a layer of floats.
+        """
+        return codes.quantized(self._spec, x)
+
+    def dequantize(self, y: Any) -> Array:
+        """The real numbers that output codes stand for, float32: (y - output_zero_point) * output_scale."""
+        return codes.dequantized(self._spec, y)
+
     def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
         """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
 
@@ -250,7 +261,10 @@ class Layer(Face):
         """The weights, and the layer's kernel with them. Two threads may both bind it; either's answer serves."""
         weights = self._made()
         bound = weights.bound
-        if bound is None:
+        if bound is None and self.spec.problem.format.whole:
+            made = pipeline.kernel_of(self.spec, weights.arrays, self._how.ask, self._how.threads)
+            bound = weights.bound = Bound(made, None, None)
+        elif bound is None:
             kernel, bias = self.spec.problem_weights(weights.arrays)
             compiled = self._kernel
             bound = weights.bound = Bound(compiled, compiled.pack(kernel), bias)

@@ -1,0 +1,58 @@
+"""`gen-conv verify` of int8 layers: each output's code beside the definition's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from codegen.errors import ToolchainError, UsageError
+
+if TYPE_CHECKING:
+    from codegen.planning.ask import Ask
+    from codegen.specs.kinds import Spec
+
+__all__ = ["Codes", "compare"]
+
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Of `outputs` codes for random inputs, `wrong` differ from the definition's."""
+
+    layer: str
+    steps: int
+    wrong: int
+    outputs: int
+
+    @property
+    def ok(self) -> bool:
+        return not self.wrong
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON tells it."""
+        return {
+            "layer": self.layer, "steps": self.steps, "data": "codes", "wrong": self.wrong,
+            "outputs": self.outputs, "ok": self.ok,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        told = f"{self.wrong:,} of {self.outputs:,} outputs differ"
+        return f"{self.layer}  {self.steps} steps  codes: {told}  {'ok' if self.ok else 'WRONG'}"
+
+
+def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Codes]:
+    """The layer's kernel with its own weights, on random codes of its length or of a few. Raises UsageError."""
+    from codegen import pipeline
+    from codegen.machine import whole_kernel
+
+    if arrays is None:
+        raise UsageError(f"`{spec.name}`: a layer of int8 is verified with its weights: give --weights FILE")
+    kernel, held = pipeline.kernel_of(spec, arrays, ask), spec.problem_arrays(arrays)
+    if kernel.path is None:
+        raise ToolchainError(f"`{spec.name}` runs in NumPy, as no compiler made its kernel")
+    p = kernel.plan.problem
+    for steps in whole_kernel.lengths(p):
+        outputs = SAMPLES * p.out_steps(steps) * p.out_filters
+        yield Codes(spec.name, steps, whole_kernel.wrong_codes(kernel, held, steps, SAMPLES), outputs)
