@@ -21,6 +21,7 @@ from codegen.layers.net import Net, Part, adopt, agreeing, part_of
 from codegen.layers.origin import Origin, counted
 from codegen.layers.weights import by_layer
 from codegen.layers.written import content, of_layers
+from codegen.numbers.formats import WHOLE
 from codegen.specs.kinds import Spec
 
 __all__ = ["Model", "load"]
@@ -136,7 +137,8 @@ class Model(Mapping[str, Layer]):
         from codegen.machine import warming
 
         layers = list(self._layers.values())
-        kernels = dict.fromkeys(layer._kernel_key for layer in layers)
+        shared = [layer for layer in layers if layer.spec.dtype not in WHOLE]  # others have kernels of their own
+        kernels = dict.fromkeys(layer._kernel_key for layer in shared)
         with progress_.bar("compiling", len(kernels) + len(layers), progress) as tell:
             warming.make_all((partial(pipeline.compiled, *key) for key in kernels), jobs, tell)
             warming.make_all((layer._bound for layer in layers), jobs, lambda done: tell(len(kernels) + done))
