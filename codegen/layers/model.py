@@ -32,7 +32,7 @@ class Model(Mapping[str, Layer]):
 
     A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
     another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here,
-    `notes` what else there is to know.
+    `notes` what else there is to know, and `unread` why there is no model of the whole, where there is none.
     """
 
     def __init__(
@@ -42,8 +42,9 @@ class Model(Mapping[str, Layer]):
         left_out: Mapping[str, str] | None = None,
         nets: Mapping[str, Net] | None = None,
         notes: tuple[str, ...] = (),
+        unread: str = "",
     ) -> None:
-        self._layers, self._name = dict(found), name
+        self._layers, self._name, self.unread = dict(found), name, unread
         self.nets: Mapping[str, Net] = MappingProxyType(dict(nets or {}))
         self.notes = notes
         self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
@@ -52,7 +53,8 @@ class Model(Mapping[str, Layer]):
         )
 
     def __reduce__(self) -> tuple[type[Model], tuple[Any, ...]]:
-        return type(self), (self._layers, self._name, dict(self.left_out), dict(self.nets), self.notes)
+        rest = dict(self.left_out), dict(self.nets), self.notes, self.unread
+        return type(self), (self._layers, self._name, *rest)
 
     def __getitem__(self, name: str) -> Any:
         if name in self.nets:
@@ -80,6 +82,8 @@ class Model(Mapping[str, Layer]):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """The output of the only model among its `nets`. Raises UsageError where there is none, or are several."""
+        if self.unread:
+            raise UsageError(f"`{self._name}` is its layers alone: {self.unread}")
         if len(self.nets) != 1:
             told = ", ".join(self.nets) or "none"
             raise UsageError(f'`{self._name}` has the models {told}: call one of them, as in model["name"](x)')
