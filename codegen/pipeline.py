@@ -20,7 +20,6 @@ from codegen.planning import known_length, planner, streams
 from codegen.planning.ask import PLAIN, Accuracy, Ask, Objective, Rigor, Weights
 from codegen.planning.plan import AnyRequest, KernelPlan, Request
 from codegen.planning.streams import StreamPlan
-from codegen.problem import sums
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in thei
 def request(spec: Spec, ask: Ask) -> AnyRequest:
     """spec → problem, and what is asked of the planner. Raises UsageError for weights that cannot lie as is asked."""
     checked(ask.numbers, spec.dtype)
-    baked = spec.problem.format.whole  # their zero points are multiplied into the bias, and their sums proved
-    return Request(spec.problem, replace(ask, weights="baked") if baked else ask)
+    return Request(spec.problem, ask)
 
 
 def plan(spec: Spec, ask: Ask = PLAIN, known: Path | None = None) -> KernelPlan:
@@ -104,17 +102,11 @@ def emitted(
     if spec.own_activation is not None:
         way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C; {way}")
-    whole = spec.problem.format.whole
-    if whole and arrays is None:
-        raise PlanError(f"`{spec.name}`: int8 C has its weights as const tables: give --weights FILE, or `weights=`")
-    packed = ask.weights == "packed" and not whole
+    packed = ask.weights == "packed"
     chosen = (packed_plan if packed else plan)(spec, ask, known)
-    baked = spec.problem_arrays(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
-    head = banner.lines(spec, chosen, baked if whole else None)
-    constants = spec.constants if whole else {}
-    return render.render(
-        chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=constants
-    )
+    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = banner.lines(spec, chosen)
+    return render.render(chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside)
 
 
 def streamed(
@@ -158,19 +150,6 @@ def chosen(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate") -> tup
     ask = ask or Ask(target_named("native"), accuracy="fast")
     asked = request(spec, replace(ask, weights="packed"))
     return asked, measure.choice(asked, rigor)
-
-
-def kernel_of(spec: Spec, arrays: Mapping[str, np.ndarray], ask: Ask, threads: int = 1) -> Kernel:
-    """spec and weights → problem → plan → C text → machine code, of a layer whose weights are tables of its text.
-
-    `arrays` are the layer's by parameter, in Keras' shapes. Raises WeightsError where sums could pass int32.
-    """
-    from codegen.machine import whole_kernel
-
-    plan = planner.answer(request(spec, ask)).asked(sliced=threads > 1)
-    held = spec.problem_arrays(arrays)
-    sums.hold(plan.problem, held, spec.name)
-    return whole_kernel.load(render.render(plan, JIT_NAME, weights=held), held, plan.target, threads)
 
 
 @forgetful

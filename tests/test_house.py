@@ -49,7 +49,6 @@ SOLE = {  # who alone may import what
         "cli.commands.planning",
     },
     "platformdirs": {"machine.cache"},
-    "h5py": {"interchange.keras_graph.sources"},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 
@@ -97,12 +96,10 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "TOGETHER": "a share of a core's",
         "LOOP": "of its code",
     },
-    "algorithms.integer": {"BETWEEN": "of a workspace", "MOST_OUTPUTS": "of a workspace"},
     "algorithms.relayout": {"HALO": "a share of samples"},
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
     "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
     "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
-    "footprint.whole": {"REQUANTISED": "of its code", "FROM_BITS": "of its code"},
     "ask": {
         "MOST_BLOCK": "what may be asked",
         "MOST_NOISE": "what a class promises",
@@ -317,7 +314,6 @@ def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
         and node.end_lineno - node.lineno + 1 >= 40
-        and len(node.body) > 1  # one of a single statement is as long as its arguments are many
     }
     assert not long
     assert ast.get_docstring(parsed(path)), "a module says in its first line what it is for"

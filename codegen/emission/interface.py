@@ -22,7 +22,7 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
             shape += f"; {plan.storage} codes" if plan.kernel_format.coded else ""
             found.append(Parameter(label, f"const {stored(plan)} *", shape))
-    outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
+    outs = out_steps(name).call() if p.steps is None else str(p.out_steps(p.steps))
     for operand in p.epilogue.operands:
         if operand.lies == "output":
             shape = _shape(p, outs, p.filters, "output steps", "filters")
@@ -35,14 +35,10 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             Parameter(
                 "workspace",
                 "void *",
-                f"{workspace_size(plan)} bytes, any content; {_aligned(p)}",
+                f"{workspace_size(plan)} bytes, any content; aligned to {p.item_bytes}, as a {c} is",
             )
         )
     return tuple(found)
-
-
-def _aligned(p: Problem) -> str:
-    return "of any alignment" if p.item_bytes == 1 else f"aligned to {p.item_bytes}, as a {p.format.c} is"
 
 
 def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
@@ -50,9 +46,7 @@ def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
     names = plan.problem.kernel_names
     if len(names) == 1:
         return ((names[0], plan),)
-    if not plan.parts:  # one text reads them all
-        return tuple((name, plan) for name in names)
-    if plan.inner.problem.kernel_names == names:
+    if plan.parts and plan.inner.problem.kernel_names == names:
         return kernels(plan.inner)
     return tuple(zip(names, plan.parts, strict=True))
 
@@ -95,7 +89,7 @@ def entry(plan: AnyPlan, name: str) -> CFunction:
     return sliced(plan, name) if plan.sliced else whole(plan, name)
 
 
-def out_steps(name: str, linkage: str) -> CFunction:
+def out_steps(name: str, linkage: str = "") -> CFunction:
     """The function that tells the output steps of a free length."""
     return CFunction(f"{name}_out_steps", (Parameter("steps", "ptrdiff_t"),), "ptrdiff_t", linkage)
 
@@ -117,6 +111,4 @@ def meanings(plan: AnyPlan) -> dict[str, Meaning]:
         found["WORKSPACE_BYTES"] = Meaning(workspace_size(plan, "(ptrdiff_t)(steps)"), "steps")
     else:
         found["WORKSPACE_BYTES"] = Meaning(plan.workspace_bytes)
-    if p.format.whole:
-        found["WORKSPACE_ALIGN"] = Meaning(p.item_bytes)
     return found

@@ -13,7 +13,6 @@ from codegen.emission import (
     depthwise,
     direct_filters,
     direct_steps,
-    integer,
     overlap_save,
     relayout,
     rolled,
@@ -48,7 +47,6 @@ WRITERS: dict[str, Writer[Any, Any]] = {
     "row_activation": row_activation.WRITER,
     "by_length": by_length.WRITER,
     "rolled": rolled.WRITER,
-    "integer": integer.WRITER,
 }
 
 

@@ -69,7 +69,7 @@ class Interface:
     @property
     def outs(self) -> str:
         """The C of the outputs of a whole input, the zeros in front of them counted."""
-        return f"{self.name}_out_steps(steps)" + (f" + {self.plan.delay}" if self.plan.delay else "")
+        return self.out_steps.call() + (f" + {self.plan.delay}" if self.plan.delay else "")
 
     @property
     def out_steps(self) -> CFunction:

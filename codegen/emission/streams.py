@@ -46,7 +46,7 @@ def source(
     texts = [render.pack_text(each, render.context_of(plan.inner, name)) for each in found]
     view = _view(plan, face) | {"inner": body, "tables": (), "packs_text": "\n\n".join(texts)}
     if weights is not None:
-        view |= render.tables(plan.inner, name, weights)
+        view |= render.tables(plan.inner, weights)
     view |= {"head": _head(plan, names), "macros": stream_macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
     return replace(made, functions=face.all, macros=view["macros"])

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from codegen import pipeline
 from codegen.errors import ShapeError, SpecError
-from codegen.layers import codes, penalties
+from codegen.layers import penalties
 from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
 from codegen.layers.weighted import Bound, Weights
-from codegen.layers.written import of_layers
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
 from codegen.numbers.storage import AS_COMPUTED, checked
@@ -163,17 +160,6 @@ class Layer(Face):
 
         return whole
 
-    def quantize(self, x: Any) -> Array:
-        """The int8 codes of real numbers: clamp(round(x / input_scale) + input_zero_point), halves away from 0.
-
-        x of any shape. Raises SpecError for a layer of floats.
-        """
-        return codes.quantized(self._spec, x)
-
-    def dequantize(self, y: Any) -> Array:
-        """The real numbers that output codes stand for, float32: (y - output_zero_point) * output_scale."""
-        return codes.dequantized(self._spec, y)
-
     def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
         """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
 
@@ -224,17 +210,6 @@ class Layer(Face):
 
         return notebook.of_layer(self, self.plan if self.built else None)
 
-    def emit(
-        self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
-    ) -> list[Path]:
-        """Write the layer's C into `folder`, with its weights as const tables or, not `baked`, as arguments.
-
-        `options` are those of `codegen.generate`, `storage` the layer's own without one. Files whose bytes are the same
-        are left alone, those that gen-conv did not write are replaced if `force` says so. Returns the files' paths.
-        Raises UsageError and PlanError, with nothing written, and ShapeError while the channels are not known.
-        """
-        return of_layers([self], folder, baked, force, options)
-
     def warm(self) -> None:
         """Make the kernel now, and bind the weights: the first call then only computes.
 
@@ -261,10 +236,7 @@ class Layer(Face):
         """The weights, and the layer's kernel with them. Two threads may both bind it; either's answer serves."""
         weights = self._made()
         bound = weights.bound
-        if bound is None and self.spec.problem.format.whole:
-            made = pipeline.kernel_of(self.spec, weights.arrays, self._how.ask, self._how.threads)
-            bound = weights.bound = Bound(made, None, None)
-        elif bound is None:
+        if bound is None:
             kernel, bias = self.spec.problem_weights(weights.arrays)
             compiled = self._kernel
             bound = weights.bound = Bound(compiled, compiled.pack(kernel), bias)

@@ -12,7 +12,8 @@ from typing import Any
 
 from codegen import pipeline
 from codegen.errors import SpecErrors, UsageError
-from codegen.errors.quoting import plainly
+from codegen.errors.quoting import PATH, plainly
+from codegen.errors.source import MOST_BYTES
 from codegen.graph.calls import AnyLayer
 from codegen.language import reader
 from codegen.layers.how import How
@@ -20,8 +21,6 @@ from codegen.layers.layer import Layer
 from codegen.layers.net import Net, Part, adopt, agreeing, part_of
 from codegen.layers.origin import Origin, counted
 from codegen.layers.weights import by_layer
-from codegen.layers.written import content, of_layers
-from codegen.numbers.formats import WHOLE
 from codegen.specs.kinds import Spec
 
 __all__ = ["Model", "load"]
@@ -32,7 +31,7 @@ class Model(Mapping[str, Layer]):
 
     A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
     another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here,
-    `notes` what else there is to know, and `unread` why there is no model of the whole, where there is none.
+    `notes` what else there is to know.
     """
 
     def __init__(
@@ -42,9 +41,8 @@ class Model(Mapping[str, Layer]):
         left_out: Mapping[str, str] | None = None,
         nets: Mapping[str, Net] | None = None,
         notes: tuple[str, ...] = (),
-        unread: str = "",
     ) -> None:
-        self._layers, self._name, self.unread = dict(found), name, unread
+        self._layers, self._name = dict(found), name
         self.nets: Mapping[str, Net] = MappingProxyType(dict(nets or {}))
         self.notes = notes
         self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
@@ -53,8 +51,7 @@ class Model(Mapping[str, Layer]):
         )
 
     def __reduce__(self) -> tuple[type[Model], tuple[Any, ...]]:
-        rest = dict(self.left_out), dict(self.nets), self.notes, self.unread
-        return type(self), (self._layers, self._name, *rest)
+        return type(self), (self._layers, self._name, dict(self.left_out), dict(self.nets), self.notes)
 
     def __getitem__(self, name: str) -> Any:
         if name in self.nets:
@@ -82,8 +79,6 @@ class Model(Mapping[str, Layer]):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """The output of the only model among its `nets`. Raises UsageError where there is none, or are several."""
-        if self.unread:
-            raise UsageError(f"`{self._name}` is its layers alone: {self.unread}")
         if len(self.nets) != 1:
             told = ", ".join(self.nets) or "none"
             raise UsageError(f'`{self._name}` has the models {told}: call one of them, as in model["name"](x)')
@@ -96,12 +91,6 @@ class Model(Mapping[str, Layer]):
         if not self.nets:
             raise UsageError(f"`{self._name}` has layers and no model: there is nothing to write")
         return model_text.text([net.graph for net in self.nets.values()], self.notes)
-
-    def emit(
-        self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
-    ) -> list[Path]:
-        """Write the C of all layers into `folder`, as `Layer.emit` does of one, all or none; the files' paths."""
-        return of_layers(list(self._layers.values()), folder, baked, force, options)
 
     def _others(self) -> dict[str, Part]:
         """The layers of its nets that are no convolutions."""
@@ -141,8 +130,7 @@ class Model(Mapping[str, Layer]):
         from codegen.machine import warming
 
         layers = list(self._layers.values())
-        shared = [layer for layer in layers if layer.spec.dtype not in WHOLE]  # others have kernels of their own
-        kernels = dict.fromkeys(layer._kernel_key for layer in shared)
+        kernels = dict.fromkeys(layer._kernel_key for layer in layers)
         with progress_.bar("compiling", len(kernels) + len(layers), progress) as tell:
             warming.make_all((partial(pipeline.compiled, *key) for key in kernels), jobs, tell)
             warming.make_all((layer._bound for layer in layers), jobs, lambda done: tell(len(kernels) + done))
@@ -185,7 +173,7 @@ def load(
     `target`, `accuracy`, `rigor`, `threads`, `storage`, `optimize` and `specialize` are each layer's, as in `Conv1D`.
     Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
     """
-    text, name = content(source)
+    text, name = _text(source)
     document = reader.document(text, name)
     if document.diagnostics:
         raise SpecErrors(document.diagnostics)
@@ -203,6 +191,26 @@ def load(
             adopt(parts[layer_name], arrays)
     nets = {n: Net(graph, {word: parts[word] for word in graph.layers}, how) for n, graph in graphs.items()}
     return Model({n: part for n, part in parts.items() if isinstance(part, Layer)}, name, nets=nets)
+
+
+def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
+    """(text, what errors call it)"""
+    if isinstance(source, str) and ("{" in source or "\n" in source or "\r" in source):
+        return source, "<text>"
+    try:
+        path = Path(source)
+    except TypeError:
+        raise UsageError(f"source: got {plainly(source)}, expected the path of a .conv file, or its text") from None
+    shown = plainly(path, PATH)
+    try:
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES), str(path)
+    except IsADirectoryError:
+        raise UsageError(f"`{shown}` is a folder: name a .conv file in it") from None
+    except FileNotFoundError:
+        raise UsageError(f"no file `{shown}`; give the path of a .conv file, or its text") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, ...]:

@@ -142,7 +142,6 @@ class Algorithm(Generic[S, P]):
     pads: bool = False
     over_lengths: bool = False  # weighs several lengths, so that its plans come before those that are told for one
     serves_rows: bool = False  # activations of all filters of an output step together
-    whole: bool = False  # computes in whole numbers, and in no others
 
     def __repr__(self) -> str:
         return self.name
@@ -224,7 +223,7 @@ class KernelPlan(Generic[S, P]):
     def weight_bytes(self) -> int:
         """Bytes of all weights as they are stored, before any packing."""
         p = self.problem
-        return prod(p.kernel_shape) * self.kernel_format.bytes + p.epilogue_bytes
+        return prod(p.kernel_shape) * self.kernel_format.bytes + p.epilogue_numbers * p.item_bytes
 
     @property
     def layout(self) -> Key:

@@ -135,9 +135,6 @@ def why_not(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
 
 def _outside(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
-    if request.problem.format.whole != algorithm.whole:
-        words = "whole numbers", "floats"
-        return f"it computes in {words[not algorithm.whole]}, not in {words[algorithm.whole]}"
     if request.ask.numbers != AS_COMPUTED and algorithm.transformed:
         return f"it transforms its weights first, which would round them twice: not for {request.ask.numbers}"
     if request.problem.epilogue.of_outputs and not algorithm.serves_outputs:

@@ -203,8 +203,6 @@ def planned(problem: Problem, ask: Ask) -> StreamPlan:
             f"a stream has the bits of the whole in any blocks, which a transform of the class `{ask.accuracy}` has "
             "not: leave the accuracy at exact"
         )
-    if problem.format.whole:
-        raise PlanError("layers of int8 do not stream yet: leave --stream out")
     if ask.sliced:
         raise PlanError("a stream's blocks come one after the other, so that its work has no slices: leave out sliced")
     free = problem.at_length(None)

@@ -16,7 +16,6 @@ from codegen.layers.layer import Layer
 from codegen.layers.model import Model
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.problem import reference
-from codegen.specs import quantised
 from codegen.specs.kinds import KINDS
 
 pytestmark = pytest.mark.compiles
@@ -62,8 +61,7 @@ def test_the_signature_is_that_of_keras(cls: type[Layer], keras: dict[str, Any])
     assert list(by_place.items()) == list(keras.items())
     by_name = {name for name, spot in found.items() if spot.kind is spot.KEYWORD_ONLY}
     ours = {"target", "accuracy", "rigor", "threads", "storage", "optimize", "specialize"}
-    whole = {"rounding", *quantised.GRID, *quantised.SUMS}
-    assert by_name == {"name", "dtype", "trainable", "input_shape", *whole, *ours}
+    assert by_name == {"name", "dtype", "trainable", "input_shape", *ours}
     assert set(found) - ours == set(inspect.signature(cls.kind).parameters)
 
 

@@ -23,7 +23,7 @@ from codegen.numbers.storage import AS_COMPUTED, checked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.layers.weights.archive import Archive, Header
+    from codegen.layers.weights.archive import Archive
 
 __all__ = ["read", "save"]
 
@@ -42,55 +42,31 @@ def read(
     source: str | os.PathLike[str] | Mapping[str, Any],
     shapes: Mapping[str, Shape],
     dtype: str | Mapping[str, str] = "float32",
-    single: Collection[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """The arrays of `shapes`, in its order, new and C-contiguous, from a .npz or .safetensors file or a mapping.
 
-    Floats and whole numbers are converted to `dtype` (one for all, or one a name), as Keras does; to int8 and int32
-    only whole numbers that these hold. An array of `single` may be one number for all, of shape (). Raises WeightsError
+    Floats and whole numbers are converted to `dtype` (one for all, or one a name), as Keras does. Raises WeightsError
     for everything else: the message lists each array at fault, what was got and what is expected.
     """
     dtypes = {name: dtype if isinstance(dtype, str) else dtype[name] for name in shapes}
     if isinstance(source, Mapping):
-        return _filled(_from_mapping(source, shapes, dtypes, single), shapes)
+        return _from_mapping(source, shapes, dtypes)
     path = _path(source)
     with _opened(path, len(shapes)) as archive:
-        told = _telling(archive.header, shapes, dtypes, single)
-        _demand(plainly(path, PATH), shapes, archive.names, told)
-        return _filled({name: archive.read(name, dtypes[name]) for name in shapes}, shapes)
-
-
-def _telling(
-    header: Callable[[str], Header], shapes: Mapping[str, Shape], dtypes: Mapping[str, str], single: Collection[str]
-) -> Callable[[str], str | None]:
-    """What is wrong with an array by its header."""
-
-    def told(name: str) -> str | None:
-        found = header(name)
-        return found.told(() if name in single and found.shape == () else shapes[name], dtypes[name])
-
-    return told
-
-
-def _filled(found: dict[str, NDArray[Any]], shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
-    """The arrays, what is one number for all as often as it counts."""
-    import numpy as np
-
-    return {
-        name: array if array.shape == shapes[name] else np.full(shapes[name], array) for name, array in found.items()
-    }
+        _demand(plainly(path, PATH), shapes, archive.names, lambda name: archive.header(name).told(shapes[name]))
+        return {name: archive.read(name, dtypes[name]) for name in shapes}
 
 
 def save(
     path: str | os.PathLike[str], arrays: Mapping[str, Any], *, storage: str | Mapping[str, str] = AS_COMPUTED
 ) -> None:
-    """Write arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes.
+    """Write float arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes.
 
     With `storage` float16 or bfloat16 (one for all, or one a name) float32 arrays are rounded to that, to nearest even,
     and take half the bytes; bfloat16 is for .safetensors, as NumPy has no such type. float32 leaves all as they are.
     A file that is there stays whole until the new one is: it is replaced at once or not at all. Raises WeightsError for
-    another suffix, an array that is not float16, float32, float64, int8 or int32, and a name that no reader would take;
-    UsageError where the file cannot be written.
+    another suffix, an array that is not float16, float32 or float64, and a name that no reader would take; UsageError
+    where the file cannot be written.
     """
     path = _path(path)
     suffix = _suffix(path)
@@ -126,8 +102,8 @@ def _floats(name: str, array: Any, storage: str) -> NDArray[Any]:
     import numpy as np
 
     found = _array(name, array)
-    if found.dtype.str[1:] not in ("f2", "f4", "f8", "i1", "i4"):
-        raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64, int8 or int32")
+    if found.dtype.str[1:] not in ("f2", "f4", "f8"):
+        raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64")
     row = STORED.get(checked(storage))
     if row:
         if found.dtype != row.computed:
@@ -169,19 +145,18 @@ def _suffix(path: Path) -> str:
 
 
 def _from_mapping(
-    arrays: Mapping[str, Any], shapes: Mapping[str, Shape], dtypes: Mapping[str, str], single: Collection[str]
+    arrays: Mapping[str, Any], shapes: Mapping[str, Shape], dtypes: Mapping[str, str]
 ) -> dict[str, NDArray[Any]]:
     from codegen.layers.weights.archive import NUMBERS, Header
     from codegen.numbers.arrays import weight
 
     found = {name: _array(name, arrays[name]) for name in shapes if name in arrays}
 
-    def header(name: str) -> Header:
+    def told(name: str) -> str | None:
         array = found[name]
         kind = array.dtype.str[1:] if array.dtype.str[1:] in NUMBERS else None
-        return Header(kind, str(array.dtype), array.shape)
+        return Header(kind, str(array.dtype), array.shape).told(shapes[name])
 
-    told = _telling(header, shapes, dtypes, single)
     _demand("the weights given", shapes, [name if isinstance(name, str) else plainly(name) for name in arrays], told)
     return {name: weight(found[name], dtypes[name], name) for name in shapes}
 

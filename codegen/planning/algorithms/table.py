@@ -11,7 +11,6 @@ from codegen.planning.algorithms import (
     direct_filters,
     direct_steps,
     fft,
-    integer,
     overlap_save,
     relayout,
     rolled,
@@ -43,6 +42,5 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         row_activation.ALGORITHM,
         by_length.ALGORITHM,
         rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
-        integer.ALGORITHM,
     )
 }
