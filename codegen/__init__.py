@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
     from codegen.layers.layer import Layer
     from codegen.layers.model import Model, load
+    from codegen.layers.written import generate
 
 __all__ = [
     "Conv1D",
@@ -58,6 +59,7 @@ __all__ = [
     "constraints",
     "from_keras",
     "from_torch",
+    "generate",
     "initializers",
     "keras_weights",
     "load",
@@ -79,6 +81,7 @@ _HOMES = {
     "SeparableConv1D": "layers.kinds",
     "from_keras": "interchange",
     "from_torch": "interchange",
+    "generate": "layers.written",
     "keras_weights": "interchange",
     "load": "layers.model",
     "map_blocks": "layers.blocks",

@@ -20,13 +20,13 @@ from codegen.planning import known_length, planner, streams
 from codegen.planning.ask import PLAIN, Accuracy, Ask, Objective, Rigor, Weights
 from codegen.planning.plan import AnyRequest, KernelPlan, Request
 from codegen.planning.streams import StreamPlan
+from codegen.problem import sums
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     import numpy as np
 
     from codegen.machine.loader import Kernel
-    from codegen.machine.stream_library import StreamLibrary
     from codegen.specs.kinds import Spec
 
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
@@ -35,7 +35,8 @@ JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in thei
 def request(spec: Spec, ask: Ask) -> AnyRequest:
     """spec → problem, and what is asked of the planner. Raises UsageError for weights that cannot lie as is asked."""
     checked(ask.numbers, spec.dtype)
-    return Request(spec.problem, ask)
+    baked = spec.problem.format.whole  # their zero points are multiplied into the bias, and their sums proved
+    return Request(spec.problem, replace(ask, weights="baked") if baked else ask)
 
 
 def plan(spec: Spec, ask: Ask = PLAIN, known: Path | None = None) -> KernelPlan:
@@ -103,11 +104,17 @@ def emitted(
     if spec.own_activation is not None:
         way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C; {way}")
-    packed = ask.weights == "packed"
+    whole = spec.problem.format.whole
+    if whole and arrays is None:
+        raise PlanError(f"`{spec.name}`: int8 C has its weights as const tables: give --weights FILE, or `weights=`")
+    packed = ask.weights == "packed" and not whole
     chosen = (packed_plan if packed else plan)(spec, ask, known)
-    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
-    head = banner.lines(spec, chosen)
-    return render.render(chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside)
+    baked = spec.problem_arrays(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = banner.lines(spec, chosen, baked if whole else None)
+    constants = spec.constants if whole else {}
+    return render.render(
+        chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=constants
+    )
 
 
 def streamed(
@@ -117,35 +124,16 @@ def streamed(
 
     Raises PlanError for a layer that cannot stream, with the reason and the way out.
     """
-    chosen = stream_plan(spec, ask)
-    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
-    head = stream_banner.lines(spec, chosen)
-    return emission_streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
-
-
-def stream_plan(spec: Spec, ask: Ask) -> StreamPlan:
-    """spec → problem → plan of a stream. Raises PlanError for a layer that cannot stream, with the way out."""
     if spec.own_activation is not None:
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C")
     checked(ask.numbers, spec.dtype)
     try:
-        return streams.planned(spec.problem, ask)
+        chosen = streams.planned(spec.problem, ask)
     except PlanError as wrong:
         raise PlanError(f"`{spec.name}`: {wrong}") from None
-
-
-def stream_for(spec: Spec, ask: Ask) -> StreamLibrary:
-    """spec → problem → plan of a stream → C text → machine code, cached in memory and on disk; weights are packed."""
-    return compiled_stream(stream_plan(spec, replace(ask, weights="packed")))
-
-
-@forgetful
-@lru_cache(maxsize=128)
-def compiled_stream(plan: StreamPlan) -> StreamLibrary:
-    """The running stream of a plan."""
-    from codegen.machine import stream_library
-
-    return stream_library.load(plan, _written_stream)
+    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = stream_banner.lines(spec, chosen)
+    return emission_streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
 
 
 def kernel_for(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate", threads: int = 1) -> Kernel:
@@ -172,6 +160,19 @@ def chosen(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate") -> tup
     return asked, measure.choice(asked, rigor)
 
 
+def kernel_of(spec: Spec, arrays: Mapping[str, np.ndarray], ask: Ask, threads: int = 1) -> Kernel:
+    """spec and weights → problem → plan → C text → machine code, of a layer whose weights are tables of its text.
+
+    `arrays` are the layer's by parameter, in Keras' shapes. Raises WeightsError where sums could pass int32.
+    """
+    from codegen.machine import whole_kernel
+
+    plan = planner.answer(request(spec, ask)).asked(sliced=threads > 1)
+    held = spec.problem_arrays(arrays)
+    sums.hold(plan.problem, held, spec.name)
+    return whole_kernel.load(render.render(plan, JIT_NAME, weights=held), held, plan.target, threads)
+
+
 @forgetful
 @lru_cache(maxsize=512)
 def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
@@ -192,10 +193,6 @@ def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None
         return None
     kernel = compiled(Request(spec.problem, found.plan.ask), found.plan.key, getattr(free, "threads", 1))
     return (kernel, found.place, found.numbers) if kernel.path is not None else None
-
-
-def _written_stream(chosen: StreamPlan) -> str:
-    return emission_streams.jit_text(chosen, JIT_NAME)
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

@@ -14,6 +14,7 @@ from codegen.functions.registry import Registry, snake_case
 from codegen.layers import optimizers
 from codegen.layers.kinds import LAYERS
 from codegen.layers.layer import Layer
+from codegen.specs import quantised
 from codegen.specs.kinds import KINDS
 from codegen.specs.parameters import REQUIRED, Parameter, parameters
 
@@ -53,6 +54,9 @@ UPDATES = """\
 ε is 1e-7 and n the norm over `axis`, of which 0 are the taps; the norm of a filter needs `axis = [0, 1]`. A constraint
 is applied after an optimizer's update, and to trainable weights only.
 """
+NEW = "not in Keras"
+INT8 = (*quantised.GRID, *quantised.SUMS, "rounding", "depthwise_scale", "depthwise_zero_point")
+OF_INT8 = "[layers of int8](int8.md)"
 ARGUMENTS = {  # argument → how it differs from Keras, and why
     "name": "a C identifier, because the C function has it; without one `conv1d`, `conv1d_1`, …, as in Keras",
     "input_shape": "without the batch; with steps the kernel is compiled for that length, and takes no other",
@@ -65,11 +69,11 @@ ARGUMENTS = {  # argument → how it differs from Keras, and why
     "activation": "fused into the kernel; a callable of your own is applied by Python after it, and refused by the "
     "command line and for emission",
     "bias_initializer": "None is zeros, as Keras' documentation says; its code takes `glorot_uniform`",
-    "dtype": "of input, weights, sums and output alike; no mixed precision. `storage` keeps the kernel's weights in "
-    "fewer bits, and is no part of a config",
+    "dtype": "of input, weights, sums and output alike; no mixed precision but for int8's sums. `storage` keeps "
+    "the kernel's weights in fewer bits, and is no part of a config",
     "activity_regularizer": "no part of the emitted C",
+    **dict.fromkeys(INT8, f"{NEW}; {OF_INT8}"),
 }
-NEW = "not in Keras"
 METHODS = {
     "__call__": "`out=` writes in place, `copy=` refuses conversions; no `training=` and no masks, which Keras' "
     "convolutions ignore",
@@ -82,7 +86,7 @@ METHODS = {
     "losses": "numbers, where Keras has tensors",
     "gradients": "not in Keras, whose backends differentiate",
     **dict.fromkeys(("bind", "macs", "macs_per_step", "origin", "output_steps", "plan", "receptive_field"), NEW),
-    **dict.fromkeys(("spec", "storage", "warm"), NEW),
+    **dict.fromkeys(("dequantize", "quantize", "spec", "storage", "warm"), NEW),
 }
 ATTRIBUTES = {"origin": "What the layer was copied from, another library's layer or module; None where it was not"}
 INITIALIZERS = {

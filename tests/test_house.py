@@ -45,6 +45,7 @@ SOLE = {  # who alone may import what
         "layers.summary",
         "layers.progress",
         "cli.commands.show",
+        "cli.commands.size",
         "cli.commands.overview",
         "cli.commands.planning",
     },
@@ -54,6 +55,17 @@ HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs
 
 
 FIGURES = {  # module-level numbers of planning/ that stand for no machine: all others are a core's, in problem/cores.py
+    "algorithms.assembly": {"FARTHEST": "of instructions", "WORD": "of instructions"},
+    "assembly.cycles": {"RATES": "of a text", "NEIGHBOURS": "of a text", "FILLED": "of a text"},
+    "assembly.shape": {
+        "FARTHEST": "of instructions",
+        "LANES": "of instructions",
+        "FILTERS": "of a text",
+        "ROOM": "of a text",
+        "SLACK": "of a text",
+        "MOST_TAPS": "of a text",
+        "MOST_UNROLLED": "of a text",
+    },
     "algorithms.bilinear": {
         "MARGIN": "of the noise model",
         "MOST_CHUNKS": "of roundings",
@@ -96,10 +108,12 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "TOGETHER": "a share of a core's",
         "LOOP": "of its code",
     },
+    "algorithms.integer": {"BETWEEN": "of a workspace", "MOST_OUTPUTS": "of a workspace"},
     "algorithms.relayout": {"HALO": "a share of samples"},
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
     "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
     "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
+    "footprint.whole": {"REQUANTISED": "of its code", "FROM_BITS": "of its code"},
     "ask": {
         "MOST_BLOCK": "what may be asked",
         "MOST_NOISE": "what a class promises",
@@ -314,6 +328,7 @@ def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
         and node.end_lineno - node.lineno + 1 >= 40
+        and len(node.body) > 1  # one of a single statement is as long as its arguments are many
     }
     assert not long
     assert ast.get_docstring(parsed(path)), "a module says in its first line what it is for"

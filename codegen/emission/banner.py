@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from codegen import __version__
 from codegen.errors import counting
@@ -11,10 +12,16 @@ from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
 from codegen.planning.footprint import estimate
 from codegen.planning.plan import KernelPlan
+from codegen.problem import sums
 from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.problem.targets import Target
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = Sequence[np.ndarray | None]
 
 ALWAYS = ("input_shape", "filters", "kernel_size", "strides", "padding", "activation")
 TRAINING_ONLY = ("initializer", "regularizer", "constraint", "trainable")
@@ -46,18 +53,27 @@ def head(told: Told) -> tuple[str, ...]:
     return tuple(line for paragraph in paragraphs if paragraph for line in ("", *paragraph))[1:]
 
 
-def lines(spec: Spec, plan: KernelPlan) -> tuple[str, ...]:
-    """The banner of a layer's own file."""
+def lines(spec: Spec, plan: KernelPlan, weights: Arrays | None = None) -> tuple[str, ...]:
+    """The banner of a layer's own file. Of whole numbers the `weights` tell how large the sums become.
+
+    Raises WeightsError where int32 does not hold them.
+    """
     laid_out = [("kernel", spec.kernel_told)] if spec.kernel_told and plan.weights != "baked" else []
     facts = (
         ("computes", formula(plan.problem)),
         ("algorithm", plan.describe()),
         *laid_out,
         ("work", work(plan.problem)),
+        *([("sums", _proved(plan.problem, weights, spec.name))] if weights else []),
         ("memory", memory(plan)),
         ("size", size(plan)),
     )
     return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(parameters_told(spec))))
+
+
+def _proved(problem: Problem, weights: Arrays, layer: str) -> str:
+    most = sums.hold(problem, weights, layer)
+    return f"{most:,} at most for any input, as the weights prove; int32 holds {sums.MOST:,}"
 
 
 def parameters_told(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -98,7 +114,9 @@ def _sum(p: ConvProblem, kernel: str = "kernel", x: str = "x") -> str:
     over = "k" if alone else "k, c"
     if p.up > 1:
         over = f"{'' if alone else 'c, and '}the k whose sample is a multiple of {p.up},"
-    return f"sum over {over} of {kernel}[k, {0 if alone else 'c'}, f] * {x}[{_step(p)}, {channel}]"
+    read = f"{x}[{_step(p)}, {channel}]"
+    read = f"({read} {'-' if p.zero > 0 else '+'} {abs(p.zero)})" if p.zero else read
+    return f"sum over {over} of {kernel}[k, {0 if alone else 'c'}, f] * {read}"
 
 
 def _mixed(each: ConvProblem, kernel: str, mixing: str) -> str:
@@ -164,7 +182,7 @@ def weight_bytes(plan: KernelPlan) -> int:
     if plan.weights == "argument":
         return plan.weight_bytes
     p = plan.problem
-    return plan.packed_numbers * plan.kernel_format.bytes + p.epilogue_numbers * p.item_bytes
+    return plan.packed_numbers * plan.kernel_format.bytes + p.epilogue_bytes
 
 
 def workspace(plan: KernelPlan) -> str:

@@ -88,6 +88,8 @@ def literal(value: float, dtype: Format) -> CText:
 
 def _literal(value: float, dtype: Format) -> str:
     """The same as a plain string, for tables of millions."""
+    if dtype.whole and type(value) is int:
+        return str(value)
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, (int, float))):
         raise GenConvError(f"expected a number for the C text, got {repr(value)[:60]}")
     text = _shortest(value, dtype)

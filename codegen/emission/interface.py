@@ -22,7 +22,7 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
             shape += f"; {plan.storage} codes" if plan.kernel_format.coded else ""
             found.append(Parameter(label, f"const {stored(plan)} *", shape))
-    outs = out_steps(name).call() if p.steps is None else str(p.out_steps(p.steps))
+    outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
     for operand in p.epilogue.operands:
         if operand.lies == "output":
             shape = _shape(p, outs, p.filters, "output steps", "filters")
@@ -35,10 +35,23 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             Parameter(
                 "workspace",
                 "void *",
-                f"{workspace_size(plan)} bytes, any content; aligned to {p.item_bytes}, as a {c} is",
+                f"{workspace_size(plan)} bytes, any content; {_aligned(plan)}",
             )
         )
     return tuple(found)
+
+
+def alignment(plan: AnyPlan) -> int:
+    """Bytes that the workspace's address is a multiple of."""
+    p: Problem = plan.problem
+    return max(p.item_bytes, plan.algorithm.aligns)
+
+
+def _aligned(plan: AnyPlan) -> str:
+    p, bytes_ = plan.problem, alignment(plan)
+    if bytes_ == 1:
+        return "of any alignment"
+    return f"aligned to {bytes_}" + (f", as a {p.format.c} is" if bytes_ == p.item_bytes else "")
 
 
 def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
@@ -46,7 +59,9 @@ def kernels(plan: AnyPlan) -> tuple[tuple[str, AnyPlan], ...]:
     names = plan.problem.kernel_names
     if len(names) == 1:
         return ((names[0], plan),)
-    if plan.parts and plan.inner.problem.kernel_names == names:
+    if not plan.parts:  # one text reads them all
+        return tuple((name, plan) for name in names)
+    if plan.inner.problem.kernel_names == names:
         return kernels(plan.inner)
     return tuple(zip(names, plan.parts, strict=True))
 
@@ -89,7 +104,7 @@ def entry(plan: AnyPlan, name: str) -> CFunction:
     return sliced(plan, name) if plan.sliced else whole(plan, name)
 
 
-def out_steps(name: str, linkage: str = "") -> CFunction:
+def out_steps(name: str, linkage: str) -> CFunction:
     """The function that tells the output steps of a free length."""
     return CFunction(f"{name}_out_steps", (Parameter("steps", "ptrdiff_t"),), "ptrdiff_t", linkage)
 
@@ -111,4 +126,6 @@ def meanings(plan: AnyPlan) -> dict[str, Meaning]:
         found["WORKSPACE_BYTES"] = Meaning(workspace_size(plan, "(ptrdiff_t)(steps)"), "steps")
     else:
         found["WORKSPACE_BYTES"] = Meaning(plan.workspace_bytes)
+    if p.format.whole:
+        found["WORKSPACE_ALIGN"] = Meaning(alignment(plan))
     return found

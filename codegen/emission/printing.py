@@ -100,12 +100,8 @@ def _of(owner: object, value: Any) -> Any:
     if not _writes(type(owner).__module__):
         return value
     if ismethod(value):
-        return lambda *given, **named: written(value(*map(printed, given), **_printed(named)))
+        return lambda *arguments: written(value(*arguments))
     return written(value)
-
-
-def _printed(named: dict[str, Any]) -> dict[str, str]:
-    return {name: printed(value) for name, value in named.items()}
 
 
 @cache

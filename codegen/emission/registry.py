@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from codegen.emission import (
+    assembled,
     bilinear,
     by_length,
     depthwise,
     direct_filters,
     direct_steps,
+    integer,
     overlap_save,
     relayout,
     rolled,
@@ -47,6 +49,8 @@ WRITERS: dict[str, Writer[Any, Any]] = {
     "row_activation": row_activation.WRITER,
     "by_length": by_length.WRITER,
     "rolled": rolled.WRITER,
+    "integer": integer.WRITER,
+    "assembly": assembled.WRITER,
 }
 
 

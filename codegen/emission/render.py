@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic
 
 from codegen.emission import cformat, lengths, vectors
@@ -13,11 +14,14 @@ from codegen.emission.cfunction import CFunction, headers
 from codegen.emission.ending import pointers
 from codegen.emission.heads import Head, templates, values
 from codegen.emission.inner import inner_names, kernel_places
-from codegen.emission.interface import entry, kernels, meanings, out_steps, sliced, stored, whole
+from codegen.emission.interface import entry, meanings, out_steps, sliced, stored, whole
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import offset
-from codegen.emission.packing import Pack, function, numbered, packs, weight_function
+from codegen.emission.packing import Pack, function, numbered, packs
+from codegen.emission.weight_tables import tables
+from codegen.emission.writer import Beside
 from codegen.errors import PlanError
+from codegen.numbers import formats
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.epilogue import Stage
 from codegen.problem.problem import Problem
@@ -39,7 +43,9 @@ PARTS = ("kernel_head.c", "kernel.c", "kernel.h")  # the .c's head, the rest of 
 
 @dataclass(frozen=True)
 class GeneratedSource(Generic[Made]):
-    """The C of one plan: `files` are ((file name, text), …), the .c first; `digest` the sha256 of all their text.
+    """The C of one plan: `files` are ((file name, text), …), the .c, the .h, then what else belongs to it.
+
+    `digest` is the sha256 of all their text.
 
     `functions` and `macros` are the header's, in its order; in the .c the definitions follow the first `head`
     characters, which are its banner and the header's include.
@@ -73,17 +79,22 @@ def render(
     weights: Arrays | None = None,
     with_pack: bool = False,
     beside: Collection[str] = (),
+    constants: Mapping[str, int | float] = MappingProxyType({}),
 ) -> GeneratedSource:
     """The .c and .h of `plan` under the C identifier `name`.
 
     `banner` are lines of plain text for the head of both files; `weights` the kernel and the epilogue's weights, in the
     problem's shapes, for plans whose weights are baked. With `with_pack` a plan whose weights are packed brings the
-    function that packs them. `beside` are the names of all layers whose headers may be included together.
+    function that packs them. `beside` are the names of all layers whose headers may be included together, `constants`
+    further macros of the header by their suffix: whole numbers, and float32.
     """
     context = context_of(plan, name) | {"banner": tuple(map(cformat.comment, banner))}
+    added = None
     if plan.weights == "baked":
         assert weights is not None
-        context.update(tables(plan, weights))
+        context.update(tables(plan, name, weights))
+        added = _beside(plan, name, weights, banner)
+    context["instead"] = added.instead if added else None
     body, names = vectors.finished(_body(plan, name, context))
     context |= {"body": CText(body), "head": _head(plan).text(names)}
     found = packs(plan) if plan.weights == "packed" and with_pack else ()
@@ -93,9 +104,17 @@ def render(
     context["packs"] = tuple((each, function(each, name)) for each in found)
     functions = _functions(plan, name, found)
     context["headers"] = written(sorted({"stddef.h", *headers(functions)}))
-    context["macros"] = _macros(plan, name, found, beside)
+    context["macros"] = _macros(plan, name, found, constants, beside)
     texts = [cformat.fold(templates().get_template(f"{part}.j2").render(context)) for part in PARTS]
-    return _source(plan, name, texts, functions, context["macros"])
+    source = _source(plan, name, texts, functions, context["macros"])
+    return replace(source, files=(*source.files, (added.file, added.text))) if added else source
+
+
+def _beside(plan: KernelPlan, name: str, weights: Arrays, banner: Sequence[str]) -> Beside | None:
+    """The file that can take the place of NAME.c, if there is one."""
+    from codegen.emission.registry import writer
+
+    return writer(plan).beside(plan, name, weights, banner)
 
 
 def filled(
@@ -143,7 +162,8 @@ def later(plan: AnyPlan) -> tuple[Stage, ...]:
 def _head(plan: KernelPlan) -> Head:
     """What stands before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
-    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(later(plan)))
+    stages = () if p.format.whole else later(plan)  # an algorithm of whole numbers writes them itself
+    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(stages))
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
@@ -176,9 +196,13 @@ def _functions(plan: KernelPlan, name: str, found: Sequence[Pack]) -> tuple[CFun
     return (*counts, whole(plan, name), *(function(each, name) for each in found), *last)
 
 
-def _macros(plan: KernelPlan, name: str, found: Sequence[Pack], beside: Collection[str]) -> tuple[Macro, ...]:
+def _macros(
+    plan: KernelPlan, name: str, found: Sequence[Pack], constants: Mapping[str, int | float], beside: Collection[str]
+) -> tuple[Macro, ...]:
     """The macros of the header."""
     told = {pack.macro: Meaning(pack.count, told="of a packed kernel") for pack in found}
+    for word, value in constants.items():
+        told[word] = Meaning(value if isinstance(value, int) else cformat.literal(value, formats.row("float32")))
     return macros(name, meanings(plan) | told, beside)
 
 
@@ -190,15 +214,13 @@ def pack_text(pack: Pack, context: dict[str, Any], linkage: str = "") -> str:
         texts.append(pack_text(one, context | {"name": name}, "static"))
         calls.append(f"{function(one, name).call('kernel', offset('packed', part.at))};")
     looked_up = numbered(pack.plan.problem, pack.packing)
-    points, weight = pack.packing.points, weight_function(context["name"], stored(pack.plan))
+    points = pack.packing.points
     more = {
         "function": replace(function(pack, context["name"]), linkage=linkage),
         "packing": pack.packing,
         "part_calls": written(calls),
         "points": points,
-        "call": points.call.text(points.function(context["name"])) if points else None,
-        "weight": weight,
-        "moves": [(written(move.heads), written(move.text(weight))) for move in pack.packing.moves],
+        "call": points.call.text(f"{context['name']}_points") if points else None,
         "depth": 2 if pack.packing.groups else 1,
         "number_lines": written(looked_up[:-1]),
         "number_last": written("".join(looked_up[-1:])),
@@ -210,8 +232,7 @@ def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
     context = context_of(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
-    outs = out_steps(source.name).call() if p.steps is None else str(p.out_steps(p.steps))
-    context["pointers"] = pointers(source.plan, outs)
+    context["pointers"] = pointers(source.plan, source.name)
     context["packs"] = tuple(one for one in source.functions if one.name == f"{source.name}_pack")
     entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry
@@ -263,21 +284,3 @@ def lanes_of(plan: KernelPlan) -> tuple[int, ...]:
 
     found = set(writer(plan).lanes(plan)).union(*map(lanes_of, plan.parts))
     return tuple(sorted(found, reverse=True))
-
-
-def tables(plan: KernelPlan, weights: Arrays) -> dict[str, Any]:
-    p, dtype, stored_as = plan.problem, plan.problem.format, plan.kernel_format
-    kernel, *held = weights
-    assert kernel is not None
-    kernel = stored_as.encode(kernel)
-    given = p.stage_weights(kernel, None)
-    tables = []
-    for (label, part), (_, array, _) in zip(kernels(plan), given, strict=True):
-        packed = part.pack(array)
-        text = cformat.table(packed.tolist(), stored_as)
-        tables.append((CText(label), CText(stored(plan)), len(packed), text))
-    for operand, numbers in zip(p.epilogue.weights, held, strict=False):
-        assert numbers is not None
-        label = cformat.identifier(operand.name)
-        tables.append((label, CText(dtype.c), len(numbers), cformat.table(numbers.tolist(), dtype)))
-    return {"tables": tuple(tables)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from codegen.emission.cfunction import CFunction
+from codegen.emission.cformat import CText
 from codegen.emission.expressions import Place
 from codegen.emission.point_sums import Points
 from codegen.planning.plan import AnyPlan, KernelPlan, P, S
@@ -16,18 +16,16 @@ from codegen.planning.plan import AnyPlan, KernelPlan, P, S
 class Move:
     """Numbers of a kernel in the order in which they are stored: under the loops `heads` that of `place`.
 
-    Where it is `looked_up`, the packing's own function takes it from there, by this first tap, step and these phases.
+    `reads` is the C that takes it from there: an element, or a call of a function of the file.
     """
 
     heads: tuple[str, ...]
     place: Place
-    looked_up: tuple[int, ...] = ()
+    reads: str = "kernel[{place}]"
 
-    def text(self, weight: CFunction) -> str:
-        """The statement that stores a number; `weight` is that function."""
-        at = self.place.text
-        number = weight.of("kernel", *map(str, self.looked_up), at) if self.looked_up else f"kernel[{at}]"
-        return f"*packed++ = {number};"
+    @property
+    def value(self) -> str:
+        return self.reads.format(place=self.place.text)
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,16 @@ class PartPacking:
     packing: Packing
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A file beside NAME.c that holds its function where the preprocessor's condition `instead` is met."""
+
+    file: str
+    text: str
+    instead: CText
+
+
+Arrays = Sequence[Any]
 PackingOf = Callable[[AnyPlan], Packing | None]
 
 
@@ -68,6 +76,10 @@ def _no_lanes(plan: AnyPlan) -> set[int]:
 
 
 def _no_packing(plan: AnyPlan, inner: PackingOf) -> None:
+    return None
+
+
+def _nothing(plan: AnyPlan, name: str, weights: Arrays, banner: Sequence[str]) -> None:
     return None
 
 
@@ -82,7 +94,9 @@ class Writer(Generic[S, P]):
     `view(plan, name)` are the variables of `template`, a file of templates/, beside those of every kernel.
     `lanes(plan)` are the vector widths in use beside those of the plan's inner ones. `packing(plan, inner)` is how C
     packs the plan's one kernel, None where it cannot; `inner` tells it of the plan's inner ones. `inner` is what the
-    functions of the plan's inner ones compute, as their names end.
+    functions of the plan's inner ones compute, as their names end. `tables(plan, name, weights)` are variables that
+    depend on the weights where these are baked, and `tables` among them, in place of those of every kernel.
+    `beside(plan, name, weights, banner)` is a further file that such a plan can have.
     """
 
     template: str
@@ -93,6 +107,9 @@ class Writer(Generic[S, P]):
     inner: tuple[str, ...] | Callable[[KernelPlan[S, P]], tuple[str, ...]] = ("inner",)
     counts_outs: bool = True  # the text asks NAME_out_steps for the outputs of a free length
     least_outs: Callable[[KernelPlan[S, P]], int] = _unknown  # the outputs that each call of an inner one has at least
+
+    tables: Callable[[KernelPlan[S, P], str, Arrays], dict[str, Any]] | None = None
+    beside: Callable[[KernelPlan[S, P], str, Arrays, Sequence[str]], Beside | None] = _nothing
 
     def words(self, plan: KernelPlan[S, P]) -> tuple[str, ...]:
         """`inner` of a plan."""

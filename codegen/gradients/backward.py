@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.errors import ShapeError
+from codegen.errors import ShapeError, UsageError
 from codegen.gradients import reference
 from codegen.gradients.libraries import Backward
 from codegen.installed import forgetful
@@ -63,6 +63,10 @@ def backward(
     the activation, computed here where it is not given and is needed. Sums run over the batch. Without
     `ask` the fast kernels for this CPU are taken. Raises ShapeError.
     """
+    if spec.problem.format.whole:
+        raise UsageError(
+            f"`{spec.name}`: a layer of {spec.dtype} has no gradients: train it in float32, then quantise it"
+        )
     ask = ask or Ask(target_named("native"), "packed", "fast")
     found = way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
     plain = type(spec).problem_weights is Spec.problem_weights  # the problem's kernel is the layer's

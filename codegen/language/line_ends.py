@@ -28,6 +28,7 @@ def layout(tokens: list[Token]) -> Tokens:
     partners, stray = _partners(tokens)
     kept: list[Token] = []
     unclosed, lone = set(), set()
+    begins = ""  # the type of the token that begins the statement
     until = -1  # the position of the bracket that closes what is open
     for position, token in enumerate(tokens):
         if token.type == "_NL":
@@ -40,6 +41,10 @@ def layout(tokens: list[Token]) -> Tokens:
                 unclosed.add(len(kept))
         elif position in stray:
             lone.add(len(kept))
+        if not kept or kept[-1].type in ("_NL", "_LBRACE", "_RBRACE"):
+            begins = token.type
+        elif token.type == begins == "LET" and position > until and kept[-1].type in OPERANDS:
+            kept.append(token.update("_NL", ""))  # two of them may stand on a line
         kept.append(token)
     if kept and kept[-1].type != "_NL":
         kept.append(kept[-1].update("_NL", ""))

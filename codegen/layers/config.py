@@ -11,6 +11,8 @@ from codegen.errors.quoting import plainly
 from codegen.errors.suggest import closest
 from codegen.functions import configs, constraints, initializers, regularizers
 from codegen.functions.activations import layer_configs, serial
+from codegen.numbers import formats
+from codegen.specs import quantised
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
 
@@ -26,7 +28,8 @@ def keras_value(name: str, value: Any) -> Any:
 def of_spec(spec: Spec, trainable: bool) -> dict[str, Any]:
     """Keras' get_config(). The input's shape is no part of it. Raises SpecError for a callable without a name."""
     first = {"name": spec.name, "trainable": trainable, "dtype": _policy(spec.dtype)}
-    names = [name for name in parameters(type(spec)) if name != "input_shape" and name not in first]
+    ours = quantised.of(spec) if spec.dtype not in formats.WHOLE else ()
+    names = [name for name in parameters(type(spec)) if name not in ("input_shape", *first, *ours)]
     return first | {name: _written(name, getattr(spec, name)) for name in names}
 
 

@@ -35,8 +35,8 @@ class Conv1D(Layer):
     bits for any number of them. `storage` float16 or bfloat16 halves the kernel's bytes: its weights are rounded to
     that, and sums stay float32 (docs/storage.md). optimize="size" takes the plan with the fewest bytes of code and
     memory in place of the fastest. Without a length, kernels for `specialize` lengths that come often are made in the
-    background, with the same bits (docs/performance.md); 0: none. Raises SpecError or SpecErrors for what is wrong in
-    the arguments.
+    background, with the same bits (docs/performance.md); 0: none. dtype="int8" computes in whole numbers, and asks for
+    the scales and zero points of input and output. Raises SpecError or SpecErrors for what is wrong in the arguments.
     """
 
     kind = Conv1DSpec
@@ -66,6 +66,13 @@ class Conv1D(Layer):
         dtype: Any = None,
         trainable: bool = True,
         input_shape: InputShape | None = None,
+        input_scale: float | None = None,
+        input_zero_point: int | None = None,
+        output_scale: float | None = None,
+        output_zero_point: int | None = None,
+        rounding: str | None = None,
+        sum_scale: float | None = None,
+        sum_zero_point: int | None = None,
         target: str = "native",
         accuracy: str = "fast",
         rigor: str = "estimate",
@@ -108,6 +115,13 @@ class DepthwiseConv1D(Layer):
         dtype: Any = None,
         trainable: bool = True,
         input_shape: InputShape | None = None,
+        input_scale: float | None = None,
+        input_zero_point: int | None = None,
+        output_scale: float | None = None,
+        output_zero_point: int | None = None,
+        rounding: str | None = None,
+        sum_scale: float | None = None,
+        sum_zero_point: int | None = None,
         target: str = "native",
         accuracy: str = "fast",
         rigor: str = "estimate",
@@ -156,6 +170,15 @@ class SeparableConv1D(Layer):
         dtype: Any = None,
         trainable: bool = True,
         input_shape: InputShape | None = None,
+        input_scale: float | None = None,
+        input_zero_point: int | None = None,
+        output_scale: float | None = None,
+        output_zero_point: int | None = None,
+        rounding: str | None = None,
+        sum_scale: float | None = None,
+        sum_zero_point: int | None = None,
+        depthwise_scale: float | None = None,
+        depthwise_zero_point: int | None = None,
         target: str = "native",
         accuracy: str = "fast",
         rigor: str = "estimate",
@@ -201,6 +224,13 @@ class Conv1DTranspose(Layer):
         dtype: Any = None,
         trainable: bool = True,
         input_shape: InputShape | None = None,
+        input_scale: float | None = None,
+        input_zero_point: int | None = None,
+        output_scale: float | None = None,
+        output_zero_point: int | None = None,
+        rounding: str | None = None,
+        sum_scale: float | None = None,
+        sum_zero_point: int | None = None,
         target: str = "native",
         accuracy: str = "fast",
         rigor: str = "estimate",

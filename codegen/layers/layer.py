@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from codegen import pipeline
 from codegen.errors import ShapeError, SpecError
-from codegen.layers import penalties
+from codegen.layers import codes, penalties
 from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
 from codegen.layers.weighted import Bound, Weights
+from codegen.layers.written import of_layers
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
 from codegen.numbers.storage import AS_COMPUTED, checked
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.gradients.backward import Gradients
-    from codegen.layers.stream import Stream
     from codegen.machine.loader import Kernel
     from codegen.planning.plan import AnyRequest, KernelPlan
 
@@ -161,17 +163,16 @@ class Layer(Face):
 
         return whole
 
-    def stream(self, block: int = 64, batch: int = 1, *, clock: str = "count") -> Stream:
-        """The layer on input that comes in blocks, with its present weights and for `batch` samples side by side.
+    def quantize(self, x: Any) -> Array:
+        """The int8 codes of real numbers: clamp(round(x / input_scale) + input_zero_point), halves away from 0.
 
-        Blocks have any number of steps, most often `block`, and all outputs together the bits of the whole, those of
-        accuracy="exact". `clock` is "count" (each output as soon as it is sure) or "rate" (at the rate of the input,
-        behind zeros). Raises ShapeError while the channels are not known; PlanError for what cannot stream, with the
-        reason; ToolchainError where there is no compiler.
+        x of any shape. Raises SpecError for a layer of floats.
         """
-        from codegen.layers.stream import stream
+        return codes.quantized(self._spec, x)
 
-        return stream(self._demand_built(), self._made().arrays, self._how.ask, block, batch, clock)
+    def dequantize(self, y: Any) -> Array:
+        """The real numbers that output codes stand for, float32: (y - output_zero_point) * output_scale."""
+        return codes.dequantized(self._spec, y)
 
     def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
         """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
@@ -223,6 +224,17 @@ class Layer(Face):
 
         return notebook.of_layer(self, self.plan if self.built else None)
 
+    def emit(
+        self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
+    ) -> list[Path]:
+        """Write the layer's C into `folder`, with its weights as const tables or, not `baked`, as arguments.
+
+        `options` are those of `codegen.generate`, `storage` the layer's own without one. Files whose bytes are the same
+        are left alone, those that gen-conv did not write are replaced if `force` says so. Returns the files' paths.
+        Raises UsageError and PlanError, with nothing written, and ShapeError while the channels are not known.
+        """
+        return of_layers([self], folder, baked, force, options)
+
     def warm(self) -> None:
         """Make the kernel now, and bind the weights: the first call then only computes.
 
@@ -249,7 +261,10 @@ class Layer(Face):
         """The weights, and the layer's kernel with them. Two threads may both bind it; either's answer serves."""
         weights = self._made()
         bound = weights.bound
-        if bound is None:
+        if bound is None and self.spec.problem.format.whole:
+            made = pipeline.kernel_of(self.spec, weights.arrays, self._how.ask, self._how.threads)
+            bound = weights.bound = Bound(made, None, None)
+        elif bound is None:
             kernel, bias = self.spec.problem_weights(weights.arrays)
             compiled = self._kernel
             bound = weights.bound = Bound(compiled, compiled.pack(kernel), bias)

@@ -51,6 +51,7 @@ class ForLength:
         """It with a part of what the free kernel has packed, or with `kernel()` packed anew."""
         if self.place is None:
             return Bound(self.kernel, self.kernel.pack(kernel()), free.bias)
+        assert free.packed is not None  # of floats, whose weights are packed
         return Bound(self.kernel, free.packed.reshape(-1)[self.place : self.place + self.numbers], free.bias)
 
 

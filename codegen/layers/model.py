@@ -12,8 +12,7 @@ from typing import Any
 
 from codegen import pipeline
 from codegen.errors import SpecErrors, UsageError
-from codegen.errors.quoting import PATH, plainly
-from codegen.errors.source import MOST_BYTES
+from codegen.errors.quoting import plainly
 from codegen.graph.calls import AnyLayer
 from codegen.language import reader
 from codegen.layers.how import How
@@ -21,6 +20,7 @@ from codegen.layers.layer import Layer
 from codegen.layers.net import Net, Part, adopt, agreeing, part_of
 from codegen.layers.origin import Origin, counted
 from codegen.layers.weights import by_layer
+from codegen.layers.written import content, of_layers
 from codegen.specs.kinds import Spec
 
 __all__ = ["Model", "load"]
@@ -91,6 +91,12 @@ class Model(Mapping[str, Layer]):
         if not self.nets:
             raise UsageError(f"`{self._name}` has layers and no model: there is nothing to write")
         return model_text.text([net.graph for net in self.nets.values()], self.notes)
+
+    def emit(
+        self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
+    ) -> list[Path]:
+        """Write the C of all layers into `folder`, as `Layer.emit` does of one, all or none; the files' paths."""
+        return of_layers(list(self._layers.values()), folder, baked, force, options)
 
     def _others(self) -> dict[str, Part]:
         """The layers of its nets that are no convolutions."""
@@ -173,7 +179,7 @@ def load(
     `target`, `accuracy`, `rigor`, `threads`, `storage`, `optimize` and `specialize` are each layer's, as in `Conv1D`.
     Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
     """
-    text, name = _text(source)
+    text, name = content(source)
     document = reader.document(text, name)
     if document.diagnostics:
         raise SpecErrors(document.diagnostics)
@@ -191,26 +197,6 @@ def load(
             adopt(parts[layer_name], arrays)
     nets = {n: Net(graph, {word: parts[word] for word in graph.layers}, how) for n, graph in graphs.items()}
     return Model({n: part for n, part in parts.items() if isinstance(part, Layer)}, name, nets=nets)
-
-
-def _text(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
-    """(text, what errors call it)"""
-    if isinstance(source, str) and ("{" in source or "\n" in source or "\r" in source):
-        return source, "<text>"
-    try:
-        path = Path(source)
-    except TypeError:
-        raise UsageError(f"source: got {plainly(source)}, expected the path of a .conv file, or its text") from None
-    shown = plainly(path, PATH)
-    try:
-        with open(path, "rb") as file:
-            return file.read(MOST_BYTES), str(path)
-    except IsADirectoryError:
-        raise UsageError(f"`{shown}` is a folder: name a .conv file in it") from None
-    except FileNotFoundError:
-        raise UsageError(f"no file `{shown}`; give the path of a .conv file, or its text") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _row(name: str, spec: Spec, layer: Layer) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class Bound:
     """A kernel with the arrays as it packed them, which another plan's could not read; `run` calls it on x and y."""
 
     kernel: Kernel
-    packed: Array
+    packed: Array | None
     bias: Array | None
     run: Run = field(init=False)
 

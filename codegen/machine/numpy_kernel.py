@@ -29,12 +29,15 @@ class ReferenceKernel:
 
     plan: KernelPlan
     path: None = None
+    held: tuple[Array | None, ...] = ()  # the kernel and operands of a plan whose C has them as tables
 
     def pack(self, kernel: Array) -> Array:
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
         return self.plan.kernel_format.encode(kernel)
 
     def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
+        if kernel is None and self.held:
+            kernel, *operands = self.held  # type: ignore[assignment]  # the rest is a list now
         if kernel is None:
             raise GenConvError(
                 "without a compiler the weights are needed here: the C that has them baked in cannot run"

@@ -186,6 +186,7 @@ def _sizes(p: ConvProblem, depth_multiplier: int = 0) -> str:
         "depth_multiplier": (depth_multiplier, 0),
         "channels_last": (p.channels_last, True),
         "dtype": (p.dtype, "float32"),
+        "zero": (p.zero, 0),
     }
     told = sizes | {name: value for name, (value, usual) in others.items() if value != usual}
     absent = [stage for stage in BIASED.stages if stage not in p.epilogue.stages]

@@ -40,6 +40,10 @@ def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str, layer: str = "") -
     ready = found.dtype == dtype and found.flags.num & READY == READY
     if ready and (copy == "auto" or not _made_anew(x)):
         return found
+    if dtype.kind == "i" and first_lost(found, found.astype(dtype)) is not None:
+        raise ShapeError(
+            f"x: got {found.dtype} with numbers that are no {dtype}; layer.quantize(x) makes codes of them"
+        )
     if copy == "never":
         what = f"{found.dtype}" if found.dtype != dtype else "not contiguous, or not aligned"
         what = "made of what it was handed" if ready else what
@@ -138,12 +142,18 @@ def weight(found: Array, dtype: Any, name: str) -> Array:
     at = first_lost(found, made)
     if at is not None:
         place = tuple(map(int, np.unravel_index(at, found.shape)))
-        raise formats.beyond(name, place, found[place], str(made.dtype), np.finfo(made.dtype).max)
+        raise formats.beyond(name, place, found[place], str(made.dtype), formats.row(str(made.dtype)).largest)
     return made
 
 
 def first_lost(found: Array, made: Array) -> int | None:
-    """The flat index of the first finite number of `found` that is infinite in `made`, its cast to another type."""
+    """The flat index of the first finite number of `found` that is infinite in `made`, its cast to another type.
+
+    Of one cast to whole numbers the first that is another number there.
+    """
+    if made.dtype.kind == "i":
+        other = made != found
+        return int(other.argmax()) if other.any() else None
     if made.dtype.itemsize >= found.dtype.itemsize:
         return None
     lost = np.isinf(made) & np.isfinite(found)

@@ -38,6 +38,8 @@ class Format:
     numbers of that, `decode` numbers of codes. The C that widens them is templates/numbers/NAME.h.j2 or, where there is
     none, the target's own. `f16c`: on x86 it asks for F16C. `upper`: a code is the upper half of what it is widened to.
     `own` is NumPy's own type of such numbers, None where it has none, and `filed` safetensors' word for it.
+
+    A `whole` one holds whole numbers, of which sums are exact: kernels that compute in it are held to 0 bits.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Format:
     upper: bool = False
     own: str | None = None
     filed: str | None = None
+    whole: bool = False
 
     @property
     def coded(self) -> bool:
@@ -159,6 +162,17 @@ COMPUTED: dict[str, Format] = {
         ),
     )
 }
+WHOLE: dict[str, Format] = {
+    row.name: row
+    for row in (
+        Format(
+            "int8", "int8_t", 1, "int8", 0.0, 1.0, 127.0, exact_in="int64", word="signed char", own="int8", whole=True
+        ),
+        Format("int32", "int32_t", 4, "int32", 0.0, 1.0, 2.0**31 - 1, exact_in="int64", own="int32", whole=True),
+    )
+}
+"""int8 is what layers of whole numbers read and make; int32 are their sums, and what these are rescaled by."""
+
 STORED: dict[str, Format] = {
     row.name: row
     for row in (
@@ -195,6 +209,11 @@ STORED: dict[str, Format] = {
         ),
     )
 }
+
+
+def row(name: str) -> Format:
+    """The format of that name that is computed in. Raises KeyError for a name that is none."""
+    return COMPUTED[name] if name in COMPUTED else WHOLE[name]
 
 
 def registered(row: Format, texts: Mapping[str, str] = MappingProxyType({})) -> AbstractContextManager[None]:

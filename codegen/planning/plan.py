@@ -117,6 +117,7 @@ class Algorithm(Generic[S, P]):
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
     plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise.
+    `footprint(plan)` are the bytes of its code, tables left out, and of its stack, as they are estimated.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Algorithm(Generic[S, P]):
     order: Callable[[KernelPlan[S, P]], Key] | None = None
     grid: Callable[[KernelPlan[S, P]], int] | None = None
     serving: Callable[[KernelPlan[S, P], int], tuple[AnyPlan, int]] | None = None
+    footprint: Callable[[KernelPlan[S, P]], tuple[int, int]] | None = None  # where it is not told by pieces
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps
@@ -142,6 +144,8 @@ class Algorithm(Generic[S, P]):
     pads: bool = False
     over_lengths: bool = False  # weighs several lengths, so that its plans come before those that are told for one
     serves_rows: bool = False  # activations of all filters of an output step together
+    whole: bool = False  # computes in whole numbers, and in no others
+    aligns: int = 1  # bytes that the workspace is aligned to, where a number is smaller
 
     def __repr__(self) -> str:
         return self.name
@@ -223,7 +227,7 @@ class KernelPlan(Generic[S, P]):
     def weight_bytes(self) -> int:
         """Bytes of all weights as they are stored, before any packing."""
         p = self.problem
-        return prod(p.kernel_shape) * self.kernel_format.bytes + p.epilogue_numbers * p.item_bytes
+        return prod(p.kernel_shape) * self.kernel_format.bytes + p.epilogue_bytes
 
     @property
     def layout(self) -> Key:

@@ -68,7 +68,8 @@ def _within(known: Survey, ask: Ask) -> Survey:
     over = [plan for plan in known.found if plan.cost.refused(limits)]
     if not kept:
         nearest = min(over, key=lambda plan: plan.cost.beyond(limits))
-        raise PlanError(f"no plan fits; of the nearest, {nearest.describe()}: {nearest.cost.refused(limits)}")
+        way = f"--max-flash {nearest.cost.code_bytes} and --max-ram {nearest.cost.ram} let it in"
+        raise PlanError(f"no plan fits; of the nearest, {nearest.describe()}: {nearest.cost.refused(limits)}; {way}")
     reasons: dict[str, str] = {}
     for plan in sorted(over, key=lambda plan: plan.cost.beyond(limits)):
         reasons.setdefault(plan.algorithm.name, plan.cost.refused(limits) or "")
@@ -135,6 +136,9 @@ def why_not(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
 
 def _outside(algorithm: AnyAlgorithm, request: AnyRequest) -> str | None:
     """The reason why a whole family of algorithms does not look at the request, None where they do."""
+    if request.problem.format.whole != algorithm.whole:
+        words = "whole numbers", "floats"
+        return f"it computes in {words[not algorithm.whole]}, not in {words[algorithm.whole]}"
     if request.ask.numbers != AS_COMPUTED and algorithm.transformed:
         return f"it transforms its weights first, which would round them twice: not for {request.ask.numbers}"
     if request.problem.epilogue.of_outputs and not algorithm.serves_outputs:

@@ -214,11 +214,14 @@ class Chain(Shapes):
         return total
 
 
-def separable(whole: ConvProblem, multiplier: int) -> Chain:
-    """`whole` in two stages: each channel by itself into `multiplier` ones, without a bias; then one tap mixes them."""
+def separable(whole: ConvProblem, multiplier: int, ending: Epilogue | None = None, zero: int = 0) -> Chain:
+    """`whole` in two stages: each channel by itself into `multiplier` ones, without a bias; then one tap mixes them.
+
+    `ending` is what becomes of the first stage's sums, and `zero` what stands for 0 in them.
+    """
     between = whole.channels * multiplier
-    each = replace(whole, filters=between, groups=whole.channels, epilogue=Epilogue())
-    across = replace(whole.inside(None), channels=between, kernel_size=1, stride=1, dilation=1, up=1)
+    each = replace(whole, filters=between, groups=whole.channels, epilogue=ending or Epilogue())
+    across = replace(whole.inside(None), channels=between, kernel_size=1, stride=1, dilation=1, up=1, zero=zero)
     return Chain.of({"depthwise": each, "pointwise": across})
 
 

@@ -2,6 +2,8 @@
 
     y[t, f] = epilogue(sum over k, c of kernel[k, c, f] * x[t*stride + k*dilation - left(steps), group(f)*C/G + c])
 
+where x is the input less `zero`, 0 but for whole numbers.
+
 A tap outside the input is skipped. With `up` > 1 the x of this equation is the input with up - 1 zeros put between its
 steps (scipy.signal.upfirdn's word): transposed convolutions and the gradients of strided ones. Padding arithmetic lives
 here and nowhere else.
@@ -34,7 +36,8 @@ class ConvProblem(Shapes):
     (kernel_size, channels/groups, filters). `epilogue` is what becomes of the sums, a bias and an activation among it.
     `pad_left` and `pad_right` are zeros in samples. With `centred` they are its largest values and the total shrinks
     with the length: total = max(0, pad_left + pad_right - (steps - 1) % stride), total // 2 of it on the left.
-    `steps` are the input's own, before `up`; pads, stride and dilation count samples after it.
+    `steps` are the input's own, before `up`; pads, stride and dilation count samples after it. `zero` is what stands
+    for 0 in x: kernel weights multiply x - zero, and samples that are not there are `zero`.
     """
 
     told: ClassVar[str] = "one convolution"
@@ -53,6 +56,7 @@ class ConvProblem(Shapes):
     channels_last: bool = True
     dtype: str = "float32"
     epilogue: Epilogue = BIASED
+    zero: int = 0
 
     @property
     def reach(self) -> int:

@@ -17,7 +17,8 @@ class Dialect:
     registers leave. `flags` are the compiler's, `macros` what these make it define (the emitted #error asks for them),
     `cpu` the CPU flags that a machine must have to run the code, `machines` the `platform.machine()` names, none for
     all; `baseline`: each of these has it. `f16c`: float16 is widened by x86's F16C, which has a flag of its own.
-    `software` are the formats that the target computes in software, many times as slow.
+    `software` are the formats that the target computes in software, many times as slow. `assembly` names the
+    instructions for which whole numbers have kernels in assembly.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Dialect:
     accumulators: int = 0
     baseline: bool = False
     software: tuple[str, ...] = ()
+    assembly: str = ""
 
     def widening(self) -> Dialect:
         """The dialect with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""

@@ -31,7 +31,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Operand:
-    """An array that a stage reads beside the sums: an argument of the C function, of the problem's own format.
+    """An array that a stage reads beside the sums: an argument of the C function.
+
+    Its numbers are `held_in` the format of that name, or in the problem's own.
 
     `within` is its name in the functions that are handed their part of it, `several` that of copies of it side by side.
     `factor`: sums are multiplied by it; else it is of the sums' own size.
@@ -42,6 +44,7 @@ class Operand:
     within: str
     several: str
     factor: bool = False
+    held_in: str = ""
 
     @property
     def is_weight(self) -> bool:

@@ -76,7 +76,8 @@ def parted(
     Those that are not given are left out with their stages. Raises ShapeError for more operands than there are.
     """
     epilogue, count = problem.epilogue, len(problem.epilogue.operands)
-    given = [None if each is None else np.asarray(each, dtype) for each in operands[:count]]
+    types = [operand.held_in or dtype for operand in epilogue.operands]
+    given = [None if each is None else np.asarray(each, of) for each, of in zip(operands, types, strict=False)]
     if any(each is not None for each in operands[count:]):
         raise ShapeError(f"the problem's epilogue reads {count} arrays, got {len(operands)}")
     given += [None] * (count - len(given))
@@ -149,6 +150,7 @@ def _lost_behind(problem: ConvProblem, x: Array, error: Array, kernel: Array, fi
 def _sums(problem: ConvProblem, x: Array, kernel: Array, first: Array | None, dtype: str) -> Array:
     """first + Σ kernel·x, (batch, out steps, filters) of x in channels_last."""
     samples = np.asarray(x, dtype)
+    samples = samples - problem.zero if problem.zero else samples
     taps = np.asarray(kernel, dtype).reshape(problem.kernel_size, problem.group_channels, problem.groups, -1)
     batch, steps, _ = samples.shape
     outs, (left, _) = problem.out_steps(steps), problem.pads(steps)

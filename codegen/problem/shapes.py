@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from codegen.functions.activations import Activation
-from codegen.numbers.formats import COMPUTED, Format
+from codegen.numbers import formats
+from codegen.numbers.formats import Format
 from codegen.problem.epilogue import Epilogue, Operand
 from codegen.problem.stages import Bias, activation
 
@@ -34,11 +35,11 @@ class Shapes:
     @property
     def format(self: Lengths) -> Format:
         """The format of input, sums and output, and of the weights as they are computed with."""
-        return COMPUTED[self.dtype]
+        return formats.row(self.dtype)
 
     @property
     def item_bytes(self: Lengths) -> int:
-        return COMPUTED[self.dtype].bytes
+        return formats.row(self.dtype).bytes
 
     @property
     def bias(self: Lengths) -> bool:
@@ -70,6 +71,18 @@ class Shapes:
             outs = self.out_steps(steps)
             return (batch, outs, self.filters) if self.channels_last else (batch, self.filters, outs)
         return (operand.numbers(self.filters),)
+
+    def operand_format(self: Lengths, operand: Operand) -> Format:
+        """The format of its numbers."""
+        return formats.row(operand.held_in or self.dtype)
+
+    @property
+    def epilogue_bytes(self: Lengths) -> int:
+        """The bytes of all weights of the outputs' epilogue."""
+        return sum(
+            operand.numbers(self.filters) * formats.row(operand.held_in or self.dtype).bytes
+            for operand in self.epilogue.weights
+        )
 
     @property
     def epilogue_numbers(self: Lengths) -> int:

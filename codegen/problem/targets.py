@@ -62,10 +62,10 @@ class Target:
         return self.dialect.lanes(dtype)
 
 
-def _cortex(name: str, dialect: str, *flags: str) -> Target:
+def _cortex(name: str, dialect: str, *flags: str, assembly: str = "") -> Target:
     """A Cortex-M as a cross compiler is told of it."""
     core = f"cortex-{name}"
-    spelled = replace(DIALECTS[dialect], flags=(f"-mcpu={core}", "-mthumb", *flags))
+    spelled = replace(DIALECTS[dialect], flags=(f"-mcpu={core}", "-mthumb", *flags), assembly=assembly)
     return Target(core, spelled, CORTEX[core])
 
 
@@ -79,10 +79,10 @@ TARGETS: dict[str, Target] = {
         Target("neon", DIALECTS["neon"], CORES["arm"]),
         _cortex("m0", "thumb", "-mfloat-abi=soft"),
         _cortex("m3", "thumb", "-mfloat-abi=soft"),
-        _cortex("m4", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-        _cortex("m7", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        _cortex("m33", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        _cortex("m55", "thumb_fpu", "-mfloat-abi=hard"),
+        _cortex("m4", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", assembly="dsp"),
+        _cortex("m7", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16", assembly="dsp"),
+        _cortex("m33", "thumb_fpu", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16", assembly="dsp"),
+        _cortex("m55", "thumb_fpu", "-mfloat-abi=hard", assembly="helium"),
     )
 }
 

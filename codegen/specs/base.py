@@ -6,6 +6,7 @@ language, the help, the docs and "did you mean" read its fields.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from codegen.errors import Diagnostic, SpecError, SpecErrors, keras_messages
 from codegen.functions import activations, constraints, initializers, regularizers
 from codegen.functions.activations import Activation
-from codegen.numbers.formats import COMPUTED
+from codegen.numbers.formats import COMPUTED, WHOLE
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
 from codegen.problem.problem import Problem
 from codegen.problem.stages import ending
-from codegen.specs import names, rules
+from codegen.specs import names, quantised, rules
 from codegen.specs.parameters import (
     DTYPES_ELSEWHERE,
     REQUIRED,
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[Any]
+
+DTYPES: Mapping[str, object] = ChainMap({"int8": WHOLE["int8"]}, COMPUTED)  # type: ignore[arg-type]  # of one kind each
 
 Relation: TypeAlias = tuple[tuple[str, ...], Callable[[], Iterable[SpecError]]]
 """The fields that must be right for a rule between them to be looked at, and the rule."""
@@ -91,9 +95,22 @@ class Spec:
     activity_regularizer: Any = parameter(_ACTIVITY_REGULARIZER, "The output's penalty in training.", None)
     trainable: bool = parameter(flag, "Whether training changes the weights.", True)
     dtype: str = parameter(
-        row_of(COMPUTED, DTYPES_ELSEWHERE),
-        "The type of input, weights, sums and output.",
+        row_of(DTYPES, DTYPES_ELSEWHERE | quantised.RESERVED),
+        "The type of input, weights, sums and output; int8 with sums of int32.",
         "float32",
+    )
+    input_scale: float | None = parameter(quantised.scale, "int8: what one step of the input stands for.", None)
+    input_zero_point: int | None = parameter(quantised.zero_point, "int8: the input that stands for 0.0.", None)
+    output_scale: float | None = parameter(quantised.scale, "int8: what one step of the output stands for.", None)
+    output_zero_point: int | None = parameter(quantised.zero_point, "int8: the output that stands for 0.0.", None)
+    rounding: str | None = parameter(
+        quantised.rounding, "int8: double (TFLM, CMSIS-NN), single or fp32 (XNNPACK); None is double.", None
+    )
+    sum_scale: float | None = parameter(
+        quantised.scale, "int8: one step of the sums, where the activation is a table.", None
+    )
+    sum_zero_point: int | None = parameter(
+        quantised.zero_point, "int8: the sum that stands for 0.0, where the activation is a table.", None
     )
 
     def __post_init__(self) -> None:
@@ -114,7 +131,7 @@ class Spec:
             problem = self.problem
             for check in (rules.sizes, rules.halves, rules.phases):
                 errors += check(problem)
-            errors += rules.initializers_fit(self)
+            errors += rules.initializers_fit(self) if self.dtype in COMPUTED else ()
         if len(errors) == 1:
             raise errors[0]
         if errors or bad:
@@ -186,14 +203,46 @@ class Spec:
             centred=self.padding == "same" and self.strides > 1,
             channels_last=self.channels_last,
             dtype=self.dtype,
-            epilogue=ending(self.use_bias, self.activation if self.own_activation is None else activations.LINEAR),
+            epilogue=quantised.ending(self) if quantised.is_quantised(self) else self._ending(),
+            zero=self.input_zero_point or 0,
         )
         return problem if problem.steps is None else problem.at_length(problem.steps)
 
+    def _ending(self) -> Epilogue:
+        """What becomes of sums of floats."""
+        return ending(self.use_bias, self.activation if self.own_activation is None else activations.LINEAR)
+
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Keras' shapes: `kernel`, and `bias` if there is one. Raises SpecError E202 as lower() does."""
+        """Keras' shapes: `kernel`, and `bias` if there is one; of int8 each kernel's scale too.
+
+        Raises SpecError E202 as lower() does.
+        """
+        shapes = self._weight_shapes()
+        if not quantised.is_quantised(self):
+            return shapes
+        return quantised.weight_shapes(shapes, dict(zip(shapes, self._filters_of(), strict=False)))
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
         shapes = {"kernel": self._kernel_shape()}
         return {**shapes, "bias": (self._counts()[0],)} if self.use_bias else shapes
+
+    def _filters_of(self) -> tuple[int, ...]:
+        """The filters of each kernel, in the order of the weights."""
+        return (self._counts()[0],)
+
+    @property
+    def constants(self) -> dict[str, int | float]:
+        """What of a layer of int8 stands in its C header, by suffix."""
+        return {name.upper(): getattr(self, name) for name in quantised.GRID}
+
+    def weight_dtype(self, weight: str) -> str:
+        """The format of one of the weights."""
+        return quantised.weight_dtype(weight) if quantised.is_quantised(self) else self.dtype
+
+    @property
+    def grids(self) -> tuple[str, ...]:
+        """The scales and zero points that a layer of int8 has."""
+        return quantised.GRID
 
     def option_of(self, weight: str, what: str) -> str:
         """The field with the initializer, regularizer or constraint (`what`) of a weight; kinds name each as Keras."""
@@ -203,6 +252,13 @@ class Spec:
     def problem_weights(self, weights: Mapping[str, Array]) -> tuple[Array, Array | None]:
         """(kernel, bias or None) in the problem's shapes, from arrays in Keras' shapes."""
         return weights["kernel"].reshape(self.problem.kernel_shape), weights["bias"] if self.use_bias else None
+
+    def problem_arrays(self, weights: Mapping[str, Array]) -> tuple[Array | None, ...]:
+        """(kernel, what the epilogue reads…) in the problem's shapes, from arrays in Keras' shapes."""
+        kernel, bias = self.problem_weights(weights)
+        if not quantised.is_quantised(self):
+            return kernel, bias
+        return (kernel, *quantised.operands(self, weights, bias))
 
     def refusals(self) -> Iterator[SpecError]:
         """What Keras itself refuses in this layer, though it is computed here; E304 and E305."""
@@ -225,3 +281,7 @@ class Spec:
         where = ("input_shape", "data_format")
         yield where, partial(rules.channels_known, self)
         yield ("kernel_size", "strides", "dilation_rate", "padding", *where), partial(rules.fits, self)
+        said = ("dtype", *self.grids, *quantised.SUMS)
+        yield (*said, "rounding"), partial(quantised.stray, self)
+        yield said, partial(quantised.complete, self)
+        yield (*said, "activation"), partial(quantised.serves, self)

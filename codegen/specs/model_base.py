@@ -106,6 +106,10 @@ class ModelSpec:
         """Keras' shapes by Keras' names, in its order. Raises SpecError E202 where the channels are not known."""
         raise NotImplementedError
 
+    def weight_dtype(self, weight: str) -> str:
+        """The type of a weight: the layer's."""
+        return self.dtype
+
     def option_of(self, weight: str, what: str) -> str:
         """The field with the initializer of a weight."""
         return f"{weight}_{what}"

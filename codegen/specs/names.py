@@ -17,6 +17,7 @@ _SUFFIX = re.compile(r"(f|l|[fd][0-9]+x?)$")
 _OURS = re.compile(r"v[0-9]+[a-z]?(_\w+)?|hold|genconv\w*")  # an emitted file's vector types; the JIT's functions
 
 SIZES = ("H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "OUT_FILTERS", "WORKSPACE_BYTES")
+INT8 = ("WORKSPACE_ALIGN", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT")
 NUMBERS = ("KERNEL_NUMBERS", "DEPTHWISE_KERNEL_NUMBERS", "POINTWISE_KERNEL_NUMBERS")
 FUNCTIONS = ("out_steps", "slice", "pack", "pack_depthwise_kernel", "pack_pointwise_kernel")
 BACKWARD = ("z", "output", "input", "kernel", "H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "WORKSPACE_BYTES")
@@ -26,13 +27,14 @@ FILES = ("backward",)
 """A layer NAME may have further files, NAME_backward.c and .h."""
 MACROS = (
     *SIZES[1:],
+    *INT8,
     *NUMBERS,
     *STREAM_MACROS,
     *(f"BACKWARD_{word}" for word in (*SIZES[1:5], "KERNEL_NUMBERS", "WORKSPACE_BYTES")),
 )
 """What follows NAME_ in the macros of a layer's headers, which are all in capitals."""
 SUFFIXES = (
-    *(*SIZES, *NUMBERS, *FUNCTIONS, *STREAM, *FILES),
+    *(*SIZES, *INT8, *NUMBERS, *FUNCTIONS, *STREAM, *FILES),
     *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")),
 )
 """What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""

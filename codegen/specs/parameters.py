@@ -199,7 +199,7 @@ DTYPES_ELSEWHERE = {
     **{word: _STORED.format("float16") for word in ("float16", "half", "fp16", "f16", "mixed_float16")},
     **{word: _STORED.format("bfloat16") for word in ("bfloat16", "bf16", "mixed_bfloat16")},
     **dict.fromkeys(("double", "f64", "fp64"), "write dtype = float64"),
-    **dict.fromkeys(("float", "single", "f32", "fp32", "int8", "int16", "uint8", "int32"), "write dtype = float32"),
+    **dict.fromkeys(("float", "single", "f32", "fp32", "int16", "uint8", "int32"), "write dtype = float32"),
 }
 
 

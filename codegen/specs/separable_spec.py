@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError
 from codegen.problem.chain import Chain, separable
-from codegen.specs import rules
+from codegen.specs import quantised, rules
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Spec
 from codegen.specs.parameters import parameter, whole
 
@@ -39,11 +39,26 @@ class SeparableConv1DSpec(Spec):
     depthwise_constraint: Any = parameter(KERNEL_CONSTRAINT, "What holds the first kernel after an update.", None)
     pointwise_constraint: Any = parameter(KERNEL_CONSTRAINT, "What holds the second kernel after an update.", None)
 
+    depthwise_scale: float | None = parameter(quantised.scale, "int8: one step of what the first stage makes.", None)
+    depthwise_zero_point: int | None = parameter(
+        quantised.zero_point, "int8: what of the first stage stands for 0.0.", None
+    )
+
     def lower(self) -> Chain:
         """Channel by channel, without a bias; then a kernel of one tap mixes the channels."""
+        if quantised.is_quantised(self):
+            middle = quantised.between(self), quantised.grid(self, "depthwise").zero_point
+            return separable(self.convolution(), self.depth_multiplier, *middle)
         return separable(self.convolution(), self.depth_multiplier)
 
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+    @property
+    def grids(self) -> tuple[str, ...]:
+        return (*quantised.GRID, "depthwise_scale", "depthwise_zero_point")
+
+    def _filters_of(self) -> tuple[int, ...]:
+        return self._known_channels() * self.depth_multiplier, self.filters
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
         channels = self._known_channels()
         shapes: dict[str, tuple[int, ...]] = {
             "depthwise_kernel": (self.kernel_size, channels, self.depth_multiplier),

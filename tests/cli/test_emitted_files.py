@@ -13,8 +13,8 @@ import pytest
 
 import codegen
 from codegen.cli import main
-from codegen.cli.commands import emitted
 from codegen.layers import weights
+from codegen.machine import emitted
 
 Run = Callable[..., tuple[int, str, str]]
 LAYER = "conv1d {} {{ input_shape = (40, 8), filters = 16, kernel_size = 9, padding = same, activation = relu }}\n"

@@ -211,7 +211,7 @@ def test_completion_offers_what_fits(client: Client) -> None:
     )]  # fmt: skip
     assert client.words(4, 14) == ["valid", "same", "causal", "width"]
     client.open("defaults { dtype = f, activation = }")
-    assert client.words(0, 20) == ["float32", "float64"]
+    assert client.words(0, 20) == ["float32", "float64", "int8"]
     assert {"relu", "threshold", "glu", "None"} <= set(client.words(0, 35))
     client.open("let w = 1\nfor d in (1, ) { conv1d_transpose a[] { padding = , strides = 2 * , use_bias =\n")
     assert client.words(1, 13) == ["w", "d"]

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from codegen.emission.cortex import assembly
-from codegen.emission.cortex.assembly import Assembly
+from codegen.emission.cortex.assembly import assembly
 from codegen.emission.cortex.sums import Sums
+from codegen.planning.assembly.shape import shape
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.targets import TARGETS
 from tests.support import firmware
 
-WRITERS: dict[str, Callable[[Sums, str], Assembly | None]] = {
-    "cortex-m4": assembly.dsp,
-    "cortex-m7": assembly.dsp,
-    "cortex-m33": assembly.dsp,
-    "cortex-m55": assembly.helium,
-}
+CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 KWS = ConvProblem(98, 40, 64, 3, pad_left=1, pad_right=1)
 LAYERS = {
     "kws": KWS,
@@ -105,24 +100,26 @@ def _single(total: int, m: int, shift: int) -> int:
     return (total * m + (1 << (30 - shift))) >> (31 - shift)
 
 
-def case(name: str, sums: Sums, writer: Callable[[Sums, str], Assembly | None], rng: np.random.Generator) -> Any:
+def case(name: str, sums: Sums, core: str, rng: np.random.Generator) -> Any:
     """The firmware's case of a layer, None where the portable C serves it alone."""
-    made = writer(sums, name)
+    over = shape(TARGETS[core].dialect.assembly, sums.problem)
+    made = assembly(over, sums, name)
     if made is None:
         return None
     steps = sums.problem.steps
     assert steps is not None
     x = rng.integers(-128, 128, (steps, sums.problem.channels)).astype(np.int8)
-    return firmware.Case(name, made.text, made.workspace, x, reference(sums, x))
+    y = reference(sums, x)
+    return firmware.Case(name, ((f"{name}.S", made.text),), over.workspace, x, y.size, y)
 
 
 @pytest.mark.compiles
 @pytest.mark.parametrize("core", INSTRUCTIONS)
-def test_instructions_do_not_grow(core: str, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_instructions_do_not_grow(core: str, need: Callable[..., Any]) -> None:
     """Five layers of microcontrollers, rounded twice: 0 wrong outputs, and the table of what they execute."""
     rng = np.random.default_rng(1)
-    cases = [case(name, layer(rng, p, "double"), WRITERS[core], rng) for name, p in LAYERS.items()]
-    found = need(firmware.run, firmware.BOARDS[core], cases, tmp_path)
+    cases = [case(name, layer(rng, p, "double"), core, rng) for name, p in LAYERS.items()]
+    found = need(firmware.run, core, cases)
     assert {name: (one.wrong, one.outside) for name, one in found.items()} == dict.fromkeys(LAYERS, (0, 0))
     grown = {name: one.instructions / INSTRUCTIONS[core][name] for name, one in found.items()}
     assert {name: share for name, share in grown.items() if share > 1.02} == {}
@@ -141,8 +138,8 @@ def random_problem(rng: np.random.Generator) -> ConvProblem:
 
 
 @pytest.mark.compiles
-@pytest.mark.parametrize("core", WRITERS)
-def test_random_layers_are_right_to_the_bit(core: str, need: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("core", CORES)
+def test_random_layers_are_right_to_the_bit(core: str, need: Callable[..., Any]) -> None:
     """All three roundings, clamps, tables, factors above 1: nothing wrong, nothing outside the arrays."""
     rng = np.random.default_rng(7)
     cases = []
@@ -151,22 +148,23 @@ def test_random_layers_are_right_to_the_bit(core: str, need: Callable[..., Any],
         sums = layer(
             rng, random_problem(rng), rounding, table=number % 5 == 0, steep=number % 4 == 0, relu=number % 7 < 3
         )
-        cases.append(case(f"k{number}", sums, WRITERS[core], rng))
+        cases.append(case(f"k{number}", sums, core, rng))
     served = [one for one in cases if one]
     assert len(served) > 20
-    found = need(firmware.run, firmware.BOARDS[core], served, tmp_path)
+    found = need(firmware.run, core, served)
     assert {name: (one.wrong, one.outside) for name, one in found.items() if one.wrong or one.outside} == {}
 
 
 def test_the_same_layer_has_the_same_text() -> None:
-    texts = [assembly.dsp(layer(np.random.default_rng(3), KWS, "double"), "kws") for _ in range(2)]
+    over = shape("dsp", KWS)
+    texts = [assembly(over, layer(np.random.default_rng(3), KWS, "double"), "kws") for _ in range(2)]
     assert texts[0] == texts[1]
     assert texts[0] is not None
-    assert texts[0].workspace == 496
+    assert over.workspace == 496
 
 
 def test_sums_beyond_32_bits_are_left_to_c() -> None:
     """A bias that the doubled sum cannot hold."""
     given = layer(np.random.default_rng(3), KWS, "double")
     large = Sums(KWS, given.weights, given.bias + 2**30, 0, "double", given.multipliers, given.shifts, given.scales, 0)
-    assert assembly.dsp(large, "kws") is None
+    assert assembly(shape("dsp", KWS), large, "kws") is None

@@ -99,7 +99,9 @@ class Tally:
 def cases(seed: int) -> Iterator[Case]:
     """Kernels without end, the same on every machine; 132 of them have each algorithm, target and length together."""
     for number in count():
-        algorithm, target, length = (words[number % len(words)] for words in (tuple(ALGORITHMS), TARGETED, LENGTHS))
+        algorithm, target, length = (
+            words[number % len(words)] for words in (sorted(strategies.FLOATING), TARGETED, LENGTHS)
+        )
         case = _case(algorithm, target, length, np.random.default_rng((seed, number)))
         if case:
             yield case

@@ -227,7 +227,7 @@ class TestErrors:
             ("dtype = bf16", "--storage bfloat16"),
             ("dtype = double", "write dtype = float64"),
             ("dtype = flaot32", "write dtype = float32"),
-            ("dtype = banana", "write dtype = float32 or float64"),
+            ("dtype = banana", "write dtype = float32, float64 or int8"),
             ("data_format = last", "write data_format = channels_last or channels_first"),
         ],
     )

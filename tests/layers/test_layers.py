@@ -16,6 +16,7 @@ from codegen.layers.layer import Layer
 from codegen.layers.model import Model
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.problem import reference
+from codegen.specs import quantised
 from codegen.specs.kinds import KINDS
 
 pytestmark = pytest.mark.compiles
@@ -61,7 +62,8 @@ def test_the_signature_is_that_of_keras(cls: type[Layer], keras: dict[str, Any])
     assert list(by_place.items()) == list(keras.items())
     by_name = {name for name, spot in found.items() if spot.kind is spot.KEYWORD_ONLY}
     ours = {"target", "accuracy", "rigor", "threads", "storage", "optimize", "specialize"}
-    assert by_name == {"name", "dtype", "trainable", "input_shape", *ours}
+    whole = {"rounding", *quantised.GRID, *quantised.SUMS}
+    assert by_name == {"name", "dtype", "trainable", "input_shape", *whole, *ours}
     assert set(found) - ours == set(inspect.signature(cls.kind).parameters)
 
 

@@ -174,8 +174,8 @@ def test_what_a_built_layer_is_handed(place: str, use: Any) -> None:
 def test_unhashable_and_ambiguous_arguments_are_told_by_their_own_names() -> None:
     for make, told in [
         (lambda: codegen.Conv1D(1, 1, target={}), "unknown target `{}`: expected one of native, scalar"),  # type: ignore[arg-type]  # the test
-        (lambda: codegen.Conv1D(1, 1, dtype=np.array([1, 2])), "`dtype` must be float32 or float64, got [1 2]"),
-        (lambda: codegen.Conv1D(1, 1, dtype=0), "`dtype` must be float32 or float64, got 0"),
+        (lambda: codegen.Conv1D(1, 1, dtype=np.array([1, 2])), "`dtype` must be float32, float64 or int8, got [1 2]"),
+        (lambda: codegen.Conv1D(1, 1, dtype=0), "`dtype` must be float32, float64 or int8, got 0"),
         (
             lambda: codegen.Conv1D(1, 1, name=""),
             '`name` must start with a letter and hold letters, digits and _, 63 at most, got ""',

@@ -27,6 +27,7 @@ from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS, native
+from tests.support import strategies
 
 pytestmark = pytest.mark.compiles
 
@@ -324,4 +325,4 @@ def test_a_plans_repr_is_the_whole_plan(problem: ConvProblem, accuracy: Any) -> 
 
 def test_the_problems_here_have_a_plan_of_every_algorithm() -> None:
     asked = [Request(problem, Ask(TARGETS["avx2"], "packed", "wide")) for problem in PROBLEMS]
-    assert {plan.algorithm.name for each in asked for plan in planner.survey(each).found} == set(ALGORITHMS)
+    assert {plan.algorithm.name for each in asked for plan in planner.survey(each).found} == strategies.FLOATING

@@ -15,6 +15,7 @@ from codegen.planning.algorithms import (
     by_length,
     direct_filters,
     direct_steps,
+    integer,
     overlap_save_schedule,
     relayout,
     rolled,
@@ -27,11 +28,13 @@ from codegen.planning.algorithms import (
 from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.algorithms.tiling import Panel, Segment, Span, Starts, Tile
-from codegen.planning.ask import Ask
+from codegen.planning.ask import Ask, Weights
 from codegen.planning.plan import KernelPlan, Key, Request
 from codegen.problem import chain
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.stages import ending
+from codegen.problem.epilogue import Epilogue
+from codegen.problem.requantise import Requantise
+from codegen.problem.stages import Bias, ending
 from codegen.problem.targets import TARGETS
 
 AVX2 = TARGETS["avx2"]
@@ -52,6 +55,7 @@ PROBLEMS = {
     "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
     "by_length": replace(DENSE, steps=None),
     "rolled": DENSE,
+    "integer": replace(DENSE, dtype="int8", epilogue=Epilogue((Bias(), Requantise(0, -128, 127, "double")))),
 }
 
 PANEL = Panel(0, 2, 16, 17, 8, (0, 8))
@@ -100,12 +104,14 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "separable": (separable.Schedule(32, 34, False), (32, 34, False)),
     "row_activation": (row_activation.Schedule((8, 4, 1), True), ((8, 4, 1), True)),
     "rolled": (rolled.Schedule(8, False), (8, False)),
+    "integer": (integer.Schedule((integer.Tile(2, 1), integer.Tile(1, 4)), 3), (((2, 1), (1, 4)), 3)),
 }
 KEYS |= {"depthwise": KEYS["direct_filters"], "fft": KEYS["winograd"]}
 
 
 def plans(name: str) -> list[KernelPlan]:
-    found = planner.survey(Request(PROBLEMS[name], Ask(AVX2, "packed", "wide"))).found
+    weights: Weights = "baked" if PROBLEMS[name].format.whole else "packed"
+    found = planner.survey(Request(PROBLEMS[name], Ask(AVX2, weights, "wide"))).found
     return [plan for plan in found if plan.algorithm.name == name]
 
 

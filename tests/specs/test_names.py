@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from codegen import pipeline
@@ -23,7 +24,7 @@ from codegen.planning.plan import Request
 from codegen.planning.streams import StreamPlan
 from codegen.problem.targets import TARGETS
 from codegen.specs import names
-from codegen.specs.kinds import Spec
+from codegen.specs.kinds import Conv1DSpec, Spec
 from tests.support import cprogram, strategies
 from tests.support.cprogram import WARNINGS
 
@@ -76,6 +77,17 @@ def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
             yield spec.name, streamed(spec).files
         if layer.kind == "conv1d" and not layer.free and layer.activation[0] not in strategies.ROWS:
             yield spec.name, emit.emitted(spec, Ask(TARGETS["avx2"])).files
+    yield "whole", of_int8().files
+
+
+def of_int8() -> GeneratedSource:
+    """A layer of int8, which has its weights as tables."""
+    spec = Conv1DSpec(
+        name="whole", input_shape=(9, 2), filters=2, kernel_size=3, dtype="int8", input_scale=0.1, input_zero_point=1,
+        output_scale=0.1, output_zero_point=2, use_bias=False,
+    )  # fmt: skip
+    arrays = {"kernel": np.ones((3, 2, 2), np.int8), "kernel_scale": np.ones(2, np.float32)}
+    return pipeline.generate(spec, weights=arrays)
 
 
 def streamed(spec: Spec) -> GeneratedSource[StreamPlan]:

@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from codegen.planning.algorithms.table import ALGORITHMS
+
 Pick = Callable[[Sequence[Any]], Any]
+
+FLOATING = frozenset(name for name, algorithm in ALGORITHMS.items() if not algorithm.whole)
+"""The algorithms of layers of floats, which is what is drawn here."""
 
 EXACT = (("linear", {}), ("linear", {}), ("relu", {}), ("relu6", {}), ("leaky_relu", {"negative_slope": 0.25}))
 """Activations that are exact on small whole numbers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 COMMANDS = {
     "show": "shapes, cost and plan of each layer",
     "verify": "compile, run, and compare with the float64 reference",
+    "size": "bytes, instructions and cycles of each layer on a microcontroller",
     "bench": "our kernels and their peers on the same layers, timed in one run",
     "warm": "the kernels of all layers compiled into the cache, several at a time",
     "import": "a model of another tool as a .conv file and its weights",

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.cli.commands import emitted, planning, reading
+from codegen.cli.commands import planning, reading
 from codegen.cli.terminal import Terminal
 from codegen.errors import UsageError
 from codegen.errors.suggest import closest
+from codegen.machine import emitted
 
 if TYPE_CHECKING:
     from codegen.emission.render import GeneratedSource
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     texts += [file for source in (streamed(specs, options, blocks) if blocks else ()) for file in source.files]
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
-    _hold_distinct([name for name, _ in texts])
+    emitted.hold_distinct(name for name, _ in texts)
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
     if printing:
@@ -126,28 +127,15 @@ def backward(specs: Sequence[Spec], options: argparse.Namespace) -> Iterator[Gen
     return (emit.emitted(spec, ask, beside=names) for spec in specs)
 
 
-def _hold_distinct(names: Sequence[str]) -> None:
-    """Raises UsageError for two texts of one file name; case does not tell two files apart everywhere."""
-    seen: set[str] = set()
-    for name in names:
-        if name.casefold() in seen:
-            raise UsageError(f"two layers would be written to `{name}`: rename one of them")
-        seen.add(name.casefold())
-
-
 def _write(
     files: list[tuple[Path, bytes]], sources: list[GeneratedSource], options: argparse.Namespace, terminal: Terminal
 ) -> None:
-    from codegen.machine.files import prepare, state, write_all
+    from codegen.machine.files import prepare
 
-    for path, data in files:
-        state(path, data)  # raises for what is no file
-    if not options.force:
-        emitted.hold_foreign(files)
     prepare(Path(options.output))
     if files:
-        why = {path: emitted.reasons(path.read_bytes(), data) for path, data in files if path.exists()}
-        for (path, data), was in zip(files, write_all(files), strict=True):
+        why = {path: emitted.reasons(path.read_bytes(), data) for path, data in files if path.is_file()}
+        for (path, data), was in zip(files, emitted.write(files, force=options.force), strict=True):
             told = f" ({why[path]})" if was == "differs" and path in why else ""
             terminal.say(f"{WORDS[was]} {path}{told}")
             _report(terminal, path, data, state=was)

@@ -22,6 +22,7 @@ __all__ = [
     "arguments",
     "asked",
     "of_accuracy",
+    "of_limits",
     "of_objective",
     "of_rigor",
     "of_storage",
@@ -31,6 +32,8 @@ __all__ = [
     "wisdom_for",
 ]
 
+MOST_DIGITS = 12
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `generate` and `show` have."""
@@ -38,6 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     of_storage(parser)
     of_objective(parser)
     of_rigor(parser)
+    of_limits(parser)
     parser.add_argument("--wisdom", type=Path, metavar="FILE", help="take the plans that this file of wisdom names")
     parser.add_argument("--packed", action="store_true", help="kernels as an emitted NAME_pack lays them out: faster")
 
@@ -73,7 +77,7 @@ def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Coll
 
 def asked(options: argparse.Namespace) -> Ask:
     """What the options ask for; a command that has not all of them leaves the rest as usual."""
-    from codegen.planning.ask import PLAIN, Ask
+    from codegen.planning.ask import PLAIN, Ask, Limits
     from codegen.problem.targets import target_named
 
     given = vars(options)
@@ -83,6 +87,7 @@ def asked(options: argparse.Namespace) -> Ask:
         options.accuracy,
         given.get("storage", PLAIN.numbers),
         given.get("optimize", PLAIN.objective),
+        Limits(given.get("max_flash"), given.get("max_ram")),
         sliced=given.get("sliced", False),
     )
 
@@ -115,6 +120,21 @@ def of_objective(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="speed, or size: the fewest bytes of code and memory, by the estimates (default: speed)",
     )
+
+
+def of_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-flash", type=count_of_bytes, metavar="N", help="bytes of code and tables, or 16K, at most"
+    )
+    parser.add_argument("--max-ram", type=count_of_bytes, metavar="N", help="bytes of workspace and stack, at most")
+
+
+def count_of_bytes(text: str) -> int:
+    """A whole number of bytes, or of KiB with a K behind it."""
+    digits, k = text.removesuffix("K").removesuffix("k"), text[-1:] in ("K", "k")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of bytes: expected one such as 16384 or 16K")
+    return int(digits) * (1024 if k else 1)
 
 
 def of_rigor(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands import planning, reading
+from codegen.cli.commands import planning, reading, verify_codes
 from codegen.cli.terminal import Terminal
 from codegen.errors import ToolchainError, UsageError, VerificationError
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from codegen.machine.loader import CompiledKernel, Kernel
-    from codegen.planning.ask import Accuracy
+    from codegen.planning.ask import Accuracy, Ask
     from codegen.problem.problem import Problem
+    from codegen.problem.targets import Target
     from codegen.specs.kinds import Spec
 
 __all__ = ["arguments", "run"]
@@ -80,40 +81,55 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare every layer, then raise VerificationError if any output left its bound."""
-    from codegen import pipeline
-    from codegen.machine import compilers
-    from codegen.planning.ask import Ask
-    from codegen.planning.error_bounds import is_transform
-    from codegen.problem.targets import runs_here
+    from codegen.machine.boards import BOARDS
 
     ask = planning.asked(options)
-    target = ask.target
-    if not runs_here(target):
-        raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
+    on_board = ask.target.name in BOARDS
+    if not on_board:
+        _hold_here(ask.target)
     specs = reading.specs(options, tables=False)
     arrays = reading.weights(options, specs)
-    if compilers.find() is None:
-        raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
+    comparisons = verify_codes.on_board if on_board else _findings
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
-        kernel = pipeline.kernel_for(spec, ask)
-        if kernel.path is None:
-            raise ToolchainError(
-                f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers"
-            )
-        direct = pipeline.kernel_for(spec, Ask(target)) if is_transform(kernel.plan) else None
-        trial = Trial(spec, kernel, direct, options.accuracy)
         with reading.naming(options, spec.name):
-            for finding in compare(trial, arrays.get(spec.name)):
-                terminal.result(str(finding))
-                terminal.report["findings"].append(finding.plain())
-                wrong += [] if finding.ok else [finding]
+            for found in comparisons(spec, arrays.get(spec.name), ask):
+                terminal.result(str(found))
+                terminal.report["findings"].append(found.plain())
+                wrong += [] if found.ok else [found]
     if wrong:
         raise VerificationError(
             f"{len(wrong)} comparisons left their bound: {', '.join(dict.fromkeys(each.layer for each in wrong))}"
         )
     return 0
+
+
+def _hold_here(target: Target) -> None:
+    """Raises UsageError for a target that this machine cannot run, ToolchainError without a compiler."""
+    from codegen.machine import compilers
+    from codegen.problem.targets import runs_here
+
+    if not runs_here(target):
+        raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
+    if compilers.find() is None:
+        raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
+
+
+def _findings(spec: Spec, given: Mapping[str, Any] | None, ask: Ask) -> Iterator[Finding | verify_codes.Codes]:
+    """Each comparison of one layer; raises ToolchainError where no kernel was compiled."""
+    from codegen import pipeline
+    from codegen.planning.ask import Ask
+    from codegen.planning.error_bounds import is_transform
+
+    if spec.problem.format.whole:
+        yield from verify_codes.compare(spec, given, ask)
+        return
+    kernel = pipeline.kernel_for(spec, ask)
+    if kernel.path is None:
+        raise ToolchainError(f"`{spec.name}` runs in NumPy, as no compiler made a kernel that works on whole numbers")
+    direct = pipeline.kernel_for(spec, Ask(ask.target)) if is_transform(kernel.plan) else None
+    yield from compare(Trial(spec, kernel, direct, ask.accuracy), given)
 
 
 def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:

@@ -12,14 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from codegen.emission.cortex.dsp_pairs import GUARD, GUARD_FLOAT, POSITIONS, Load, Stored
-from codegen.emission.cortex.rows import FARTHEST, Rows, frame, halves, octets, told, words
+from codegen.emission.cortex.dsp_pairs import GUARD, GUARD_FLOAT, Load, Stored
+from codegen.emission.cortex.rows import Rows, frame, halves, octets, told, words
 from codegen.emission.cortex.scaling import Scaling, scaling
 from codegen.emission.cortex.sums import Sums
-from codegen.emission.cortex.walk import Walk
+from codegen.planning.assembly.shape import Shape
 
-MOST_TAPS = 64  # that are unrolled, each with its place in a register
-ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
 FRAME = (
     *("x", "y", "rows", "last", "weights", "weights_end", "filter", "filters"),
     *("block", "now", "left", "row", "phase", "groups"),
@@ -89,28 +87,23 @@ class View(Rows):
     table_held: bool
 
 
-def view(sums: Sums, name: str) -> View | None:
+def view(sums: Sums, over: Shape, name: str) -> View | None:
     """The view of a layer; None where its sums do not fit."""
     how = scaling(sums)
     if how is None:
         return None
-    walk, p = Walk(sums.problem, POSITIONS, line=True), sums.problem
-    apart = p.filters * walk.phases
-    count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, apart))
-    neighbours = walk.pitch == 1 and count == POSITIONS and p.kernel_size <= MOST_TAPS
-    chunk = min(walk.least, max(count, 1 + (ROOM // 2 - walk.run) // walk.pitch))
-    each, steps = _unrolled(walk.run)
-    pairs = p.kernel_size // 2 + 1
-    slack = 4 if neighbours else 8 * steps - 2 * walk.run
-    fields = told(sums, walk, name, 2, chunk, slack) | (_neighbours(p.kernel_size) if neighbours else _single())
+    walk, p, count, steps = over.walk, sums.problem, over.positions, over.steps
+    apart, pairs = p.filters * walk.phases, p.kernel_size // 2 + 1
+    tile = _neighbours(p.kernel_size) if over.neighbours else _single()
     return View(
-        **fields,
+        **told(sums, over, name),
+        **tile,
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
         slots=frame(FRAME),
         positions=count,
-        chunk=chunk,
-        last_bytes=2 * walk.pitch * (chunk - count),
+        chunk=over.held,
+        last_bytes=2 * walk.pitch * (over.held - count),
         stored=tuple(Stored(f"r{j}", j * apart) for j in range(count)),
         parameters_at=4 + 4 * pairs,
         parameter_bytes=4 * how.words,
@@ -121,11 +114,11 @@ def view(sums: Sums, name: str) -> View | None:
         window_bytes=8 * steps,
         sums_told="r0" if count == 1 else f"r0 to r{count - 1}",
         later_sums=tuple(f"r{j}" for j in range(1, count)),
-        unrolled=tuple(range(each)),
+        unrolled=tuple(range(over.each)),
         loads=tuple(_loads(count, 2 * walk.pitch)),
         table_held=how.table and not how.steep,
         aligned=4,
-        data=tuple(_data(sums, how, pairs if neighbours else 0, steps)),
+        data=tuple(_data(sums, how, pairs if over.neighbours else 0, steps)),
     )
 
 
@@ -136,13 +129,6 @@ def _neighbours(taps: int) -> dict[str, Any]:
 def _single() -> dict[str, Any]:
     quarters = (Quarter("r4", first=True), Quarter("r5", first=False))
     return {"tile": "cortex/dsp_single.j2", "params": "r10", "line": (), "pairs": quarters}
-
-
-def _unrolled(run: int) -> tuple[int, int]:
-    """(steps of four numbers that a turn makes, steps in all) of the fewest instructions."""
-    fours = -(-run // 4)
-    tries = [(each, -(-fours // each) * each) for each in range(1, 6)]
-    return min(tries, key=lambda one: 19 * one[1] + 2 * (one[1] // one[0]))
 
 
 def _line(taps: int) -> Iterator[Word]:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codegen.emission.cortex.rows import FARTHEST, Rows, frame, octets, told, words
+from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling, scaling
 from codegen.emission.cortex.sums import Sums
-from codegen.emission.cortex.walk import Walk
+from codegen.planning.assembly.shape import Shape
 
-POSITIONS = 4
-SLACK = 16  # bytes that the rolling copies beyond the rows
 FRAME = ("x", "y", "rows", "end", "weights", "weights_end", "block", "now", "left", "row", "phase", "groups")
 
 
@@ -71,32 +69,16 @@ class View(Rows):
     params: str = "r9"
 
 
-def positions(walk: Walk) -> int:
-    """Positions of a tile: as many of 4 as loads and stores reach."""
-    p = walk.problem
-    apart = max(2 * walk.pitch, p.filters * walk.phases)
-    return min(walk.positions, 1 + FARTHEST // apart)
-
-
-def unrolled(run: int) -> tuple[int, int]:
-    """(steps of two numbers that a turn makes, steps in all with those of weights 0) of the fewest instructions."""
-    pairs = -(-run // 2)
-    tries = [(each, -(-pairs // each) * each) for each in range(1, 9)]
-    return min(tries, key=lambda one: 15 * one[1] + 3 * (one[1] // one[0]))
-
-
-def view(sums: Sums, name: str) -> View | None:
+def view(sums: Sums, over: Shape, name: str) -> View | None:
     """The view of a layer; None where its sums do not fit."""
     how = scaling(sums)
     if how is None:
         return None
-    walk, p = Walk(sums.problem, POSITIONS), sums.problem
-    count = positions(walk)
-    each, steps = unrolled(walk.run)
+    walk, p, count, steps = over.walk, sums.problem, over.positions, over.steps
     odd, apart = p.group_filters % 2 == 1, p.filters * walk.phases
     tile = 8 + 4 * steps + 8 * how.words + 4 * odd
     return View(
-        **told(sums, walk, name, 2, count, max(SLACK, 4 * steps - 2 * walk.run)),
+        **told(sums, over, name),
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
         slots=frame(FRAME),
@@ -108,7 +90,7 @@ def view(sums: Sums, name: str) -> View | None:
         odd=odd,
         sums_told=f"r0 to r{2 * count - 1}",
         later_sums=tuple(_pair(j) for j in range(1, count)),
-        unrolled=tuple(range(each)),
+        unrolled=tuple(range(over.each)),
         loads=tuple(_loads(count, 2 * walk.pitch)),
         both=tuple(Filter(tuple(_stored(count, which, apart))) for which in (0, 1)),
         table_held=how.table and not how.steep,

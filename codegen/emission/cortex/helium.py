@@ -9,7 +9,6 @@ from codegen.emission.cortex.sums import Sums
 
 GUARD = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)"
 GUARD_FLOAT = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)"
-LANES = 16  # bytes of a vector
 EVEN = ("r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr")  # registers that hold sums
 
 

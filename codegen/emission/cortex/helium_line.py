@@ -10,16 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, LANES, Step, bounds, scaling
+from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, Step, bounds, scaling
 from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
-from codegen.emission.cortex.walk import Walk
+from codegen.planning.assembly.shape import LANES, Shape
 
 POSITIONS = 8
 MOST_UNROLLED = 6  # vectors of a window that are written out without a loop
 NEAREST = 127  # bytes that a load moves its pointer on by itself
-ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
 FRAME = (
     *("x", "y", "rows", "last", "weights", "weights_end", "filter", "filters"),
     *("block", "now", "left", "row", "phase", "groups"),
@@ -61,27 +60,25 @@ class View(Rows):
     highest: int
 
 
-def view(sums: Sums, name: str) -> View | None:
+def view(sums: Sums, over: Shape, name: str) -> View | None:
     """The view of a layer; None where its sums do not fit."""
     how = scaling(sums)
     if how is None:
         return None
-    walk, p = Walk(sums.problem, POSITIONS, line=True), sums.problem
-    count = walk.positions if walk.positions in (POSITIONS, *range(5)) else 4
-    apart, steps = p.filters * walk.phases, -(-walk.run // LANES)
+    walk, p, count, steps = over.walk, sums.problem, over.positions, over.steps
+    apart = p.filters * walk.phases
     turns = steps if steps > MOST_UNROLLED else 1
-    chunk = min(walk.least, max(count, 1 + (ROOM - LANES * steps) // walk.pitch))
     bounded, lowest, highest = bounds(how)
     vectors = ("q0", "q1") if count == POSITIONS else ("q0",)
     return View(
-        **told(sums, walk, name, 1, chunk, LANES * steps - walk.run),
+        **told(sums, over, name),
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
         slots=frame(FRAME),
         positions=count,
         fewer=count < 4,
-        chunk=chunk,
-        last_bytes=walk.pitch * (chunk - count),
+        chunk=over.held,
+        last_bytes=walk.pitch * (over.held - count),
         turns=turns,
         sums=EVEN[:count],
         sums_told=", ".join(EVEN[:count]),

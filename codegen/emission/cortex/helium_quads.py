@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, LANES, Step, bounds, scaling
-from codegen.emission.cortex.rows import FARTHEST, Rows, frame, octets, told, words
+from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, Step, bounds, scaling
+from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
-from codegen.emission.cortex.walk import Walk
+from codegen.planning.assembly.shape import FARTHEST, LANES, Shape
+from codegen.planning.assembly.shape import FILTERS as OF
 
-POSITIONS, FILTERS = 2, 4
-MOST_UNROLLED = 11  # steps that are written out without a loop
+FILTERS = OF["helium_quads"]
 FRAME = ("x", "y", "rows", "weights", "weights_end", "block", "left", "row", "phase", "groups")
 
 
@@ -36,19 +36,17 @@ class View(Rows):
     highest: int
 
 
-def view(sums: Sums, name: str) -> View | None:
+def view(sums: Sums, over: Shape, name: str) -> View | None:
     """The view of a layer; None where its sums do not fit."""
     how = scaling(sums)
     if how is None:
         return None
-    walk, p = Walk(sums.problem, POSITIONS), sums.problem
-    count, steps = walk.positions, -(-walk.run // LANES)
-    each = _unrolled(steps)
-    turns, rest = divmod(steps, each)
+    walk, p, count, steps = over.walk, sums.problem, over.positions, over.steps
+    turns, rest = divmod(steps, over.each)
     uneven = p.group_filters % FILTERS != 0
     tile = 16 + 64 * steps + 16 * len(how.each[0]) + 4 * uneven
     bounded, lowest, highest = bounds(how)
-    fields = told(sums, walk, name, 1, count, max(LANES, LANES * steps - walk.run))
+    fields = told(sums, over, name)
     return View(
         **fields,
         scaling=how,
@@ -62,7 +60,7 @@ def view(sums: Sums, name: str) -> View | None:
         uneven=uneven,
         sums_told=", ".join(EVEN[: FILTERS * count]),
         turns=turns,
-        body=tuple(_steps(each, count)),
+        body=tuple(_steps(over.each, count)),
         rest=tuple(_steps(rest, count)),
         bounded=bounded,
         lowest=lowest,
@@ -70,13 +68,6 @@ def view(sums: Sums, name: str) -> View | None:
         aligned=16,
         data=tuple(_data(sums, how, steps)),
     )
-
-
-def _unrolled(steps: int) -> int:
-    """Steps of a turn: all, or so many that few are left over."""
-    if steps <= MOST_UNROLLED:
-        return steps
-    return min(range(4, 9), key=lambda each: (steps % each, -each))
 
 
 def _steps(count: int, positions: int) -> Iterator[Step]:

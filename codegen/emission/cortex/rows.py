@@ -10,9 +10,8 @@ from typing import Any
 from codegen.emission.cformat import integer
 from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
-from codegen.emission.cortex.walk import Walk
-
-FARTHEST = 4095  # bytes from a register that a load or store reaches
+from codegen.planning.assembly.shape import FARTHEST, Shape
+from codegen.planning.assembly.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -110,21 +109,17 @@ class Rows:
     table_lines: tuple[str, ...]
 
 
-def told(sums: Sums, walk: Walk, name: str, item: int, held: int, slack: int) -> dict[str, Any]:
-    """The fields of `Rows` that a problem and its walk decide.
-
-    `item` are the bytes of a number in the buffer, `held` the positions whose rows are there at a time, `slack` the
-    bytes behind them that are read or written.
-    """
-    p, step = sums.problem, walk.row_step
-    size = walk.rows(held) * p.group_channels * item
+def told(sums: Sums, over: Shape, name: str) -> dict[str, Any]:
+    """The fields of `Rows` that a problem and its walk decide."""
+    walk, p, item = over.walk, sums.problem, over.item
+    step = walk.row_step
     return _input(sums, walk) | {
         "name": name,
         "taps": p.kernel_size,
-        "more_positions": walk.most - held,
-        "rows": walk.rows(held),
+        "more_positions": walk.most - over.held,
+        "rows": walk.rows(over.held),
         "buffer_row_bytes": item * p.group_channels,
-        "buffer_bytes": size,
+        "buffer_bytes": over.buffer_bytes,
         "words_only": item * p.group_channels % 4 == 0,
         "phases": walk.phases,
         "cut": walk.cut,
@@ -135,7 +130,7 @@ def told(sums: Sums, walk: Walk, name: str, item: int, held: int, slack: int) ->
         "position_bytes": p.filters * walk.phases,
         "skipped_steps": (walk.stride - p.kernel_size) * step,
         "apart": walk.apart,
-        "workspace": -(-(size + slack) // 4) * 4,
+        "workspace": over.workspace,
         "table_lines": tuple(octets(sums.table.tolist())) if sums.table is not None else (),
     }
 

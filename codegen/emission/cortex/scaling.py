@@ -36,7 +36,12 @@ class Scaling:
     @property
     def above(self) -> bool:
         """Whether results are held above a bound of their own."""
-        return self.low > -128 and not self.table
+        return self.low > -128 and not self.table and not self.rectified
+
+    @property
+    def rectified(self) -> bool:
+        """Whether nothing below the zero point is left, so that it is added to what was held above 0."""
+        return self.low == self.zero > -128 and not self.table
 
     @property
     def below(self) -> bool:
@@ -52,6 +57,12 @@ class Scaling:
 def zero_of(sums: Sums) -> int:
     """What is added to a scaled sum: its zero point, or the place of 0 in the table."""
     return sums.zero + 128 if sums.table is not None else sums.zero
+
+
+def _added(sums: Sums) -> int:
+    """What is added to a scaled sum with the half: its zero point, but where that follows."""
+    rectified = sums.table is None and sums.low == sums.zero > -128
+    return 0 if rectified else zero_of(sums)
 
 
 def scaling(sums: Sums) -> Scaling | None:
@@ -76,7 +87,7 @@ def _filters(sums: Sums) -> Iterable[tuple[int, int, int]]:
 
 def _double(sums: Sums) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] | None:
     """Doubled by the multiplication, whose high word is rounded; then shifted, halves away from zero."""
-    filters, zero = list(_filters(sums)), zero_of(sums)
+    filters, zero = list(_filters(sums)), _added(sums)
     steep = any(shift >= 0 for _, _, shift in filters)
     each: list[tuple[int, ...]] = []
     for bound, multiplier, shift in filters:
@@ -93,7 +104,7 @@ def _double(sums: Sums) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] |
 
 def _single(sums: Sums) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] | None:
     """The high word of the product, then shifted by at least 1 with a half added: one rounding in all."""
-    filters, zero = list(_filters(sums)), zero_of(sums)
+    filters, zero = list(_filters(sums)), _added(sums)
     before = max(0, *(shift + 2 for _, _, shift in filters))
     each: list[tuple[int, ...]] = []
     for bound, multiplier, shift in filters:

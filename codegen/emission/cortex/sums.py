@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from codegen.problem.requantise import Requantise
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from codegen.problem.conv_problem import ConvProblem
@@ -44,3 +49,29 @@ class Sums:
     def bounds(self) -> NDArray[np.int64]:
         """(filters,) what no sum of any input passes, whatever its sign."""
         return np.asarray(np.abs(self.bias) + 255 * np.abs(self.weights.astype(np.int64)).sum(axis=(0, 1)))
+
+
+def of_layer(p: ConvProblem, arrays: Sequence[NDArray[Any] | None]) -> Sums:
+    """The numbers of a layer whose `arrays` are the kernel and what the epilogue reads."""
+    kernel, *operands = arrays
+    ending = p.epilogue.stages[-1]
+    assert kernel is not None
+    assert isinstance(ending, Requantise)
+    named = dict(zip((one.name for one in p.epilogue.operands), operands, strict=True))
+    nothing = np.zeros(p.filters, np.int64)
+    bias, m, shift = (nothing if named.get(word) is None else named[word] for word in ("bias", "multiplier", "shift"))
+    factor = named.get("factor")
+    return Sums(
+        p,
+        kernel.astype(np.int8),
+        np.asarray(bias, np.int64),
+        p.zero,
+        ending.rounding,
+        np.broadcast_to(np.asarray(m, np.int64), p.filters),
+        np.broadcast_to(np.asarray(shift, np.int64), p.filters),
+        np.asarray(nothing if factor is None else factor, np.float32),
+        ending.zero_point,
+        ending.low,
+        ending.high,
+        np.asarray(ending.table, np.int8) if ending.table else None,
+    )

@@ -23,7 +23,7 @@ from codegen.numbers.storage import AS_COMPUTED, checked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.layers.weights.archive import Archive
+    from codegen.layers.weights.archive import Archive, Header
 
 __all__ = ["read", "save"]
 
@@ -42,19 +42,43 @@ def read(
     source: str | os.PathLike[str] | Mapping[str, Any],
     shapes: Mapping[str, Shape],
     dtype: str | Mapping[str, str] = "float32",
+    single: Collection[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """The arrays of `shapes`, in its order, new and C-contiguous, from a .npz or .safetensors file or a mapping.
 
-    Floats and whole numbers are converted to `dtype` (one for all, or one a name), as Keras does. Raises WeightsError
+    Floats and whole numbers are converted to `dtype` (one for all, or one a name), as Keras does; to int8 and int32
+    only whole numbers that these hold. An array of `single` may be one number for all, of shape (). Raises WeightsError
     for everything else: the message lists each array at fault, what was got and what is expected.
     """
     dtypes = {name: dtype if isinstance(dtype, str) else dtype[name] for name in shapes}
     if isinstance(source, Mapping):
-        return _from_mapping(source, shapes, dtypes)
+        return _filled(_from_mapping(source, shapes, dtypes, single), shapes)
     path = _path(source)
     with _opened(path, len(shapes)) as archive:
-        _demand(plainly(path, PATH), shapes, archive.names, lambda name: archive.header(name).told(shapes[name]))
-        return {name: archive.read(name, dtypes[name]) for name in shapes}
+        told = _telling(archive.header, shapes, dtypes, single)
+        _demand(plainly(path, PATH), shapes, archive.names, told)
+        return _filled({name: archive.read(name, dtypes[name]) for name in shapes}, shapes)
+
+
+def _telling(
+    header: Callable[[str], Header], shapes: Mapping[str, Shape], dtypes: Mapping[str, str], single: Collection[str]
+) -> Callable[[str], str | None]:
+    """What is wrong with an array by its header."""
+
+    def told(name: str) -> str | None:
+        found = header(name)
+        return found.told(() if name in single and found.shape == () else shapes[name], dtypes[name])
+
+    return told
+
+
+def _filled(found: dict[str, NDArray[Any]], shapes: Mapping[str, Shape]) -> dict[str, NDArray[Any]]:
+    """The arrays, what is one number for all as often as it counts."""
+    import numpy as np
+
+    return {
+        name: array if array.shape == shapes[name] else np.full(shapes[name], array) for name, array in found.items()
+    }
 
 
 def save(
@@ -145,18 +169,19 @@ def _suffix(path: Path) -> str:
 
 
 def _from_mapping(
-    arrays: Mapping[str, Any], shapes: Mapping[str, Shape], dtypes: Mapping[str, str]
+    arrays: Mapping[str, Any], shapes: Mapping[str, Shape], dtypes: Mapping[str, str], single: Collection[str]
 ) -> dict[str, NDArray[Any]]:
     from codegen.layers.weights.archive import NUMBERS, Header
     from codegen.numbers.arrays import weight
 
     found = {name: _array(name, arrays[name]) for name in shapes if name in arrays}
 
-    def told(name: str) -> str | None:
+    def header(name: str) -> Header:
         array = found[name]
         kind = array.dtype.str[1:] if array.dtype.str[1:] in NUMBERS else None
-        return Header(kind, str(array.dtype), array.shape).told(shapes[name])
+        return Header(kind, str(array.dtype), array.shape)
 
+    told = _telling(header, shapes, dtypes, single)
     _demand("the weights given", shapes, [name if isinstance(name, str) else plainly(name) for name in arrays], told)
     return {name: weight(found[name], dtypes[name], name) for name in shapes}
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codegen.errors import WeightsError
 from codegen.errors.quoting import NAME, PATH, plainly
-from codegen.numbers.formats import beyond
+from codegen.numbers.formats import WHOLE, beyond, row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,10 +47,12 @@ class Header:
         got = f"got {plainly(found)} bytes of numbers"
         return f"{got}, expected {plainly(self.bytes)} for {self.word} of shape {self.size}"
 
-    def told(self, expected: tuple[int, ...]) -> str | None:
-        """What is wrong with it where an array of shape `expected` is wanted, or None."""
+    def told(self, expected: tuple[int, ...], dtype: str = "float32") -> str | None:
+        """What is wrong with it where an array of shape `expected` is wanted, to be cast to `dtype`; or None."""
         if self.kind is None:
             return f"got type {self.word}, expected float16, float32, float64 or whole numbers"
+        if dtype in WHOLE and self.kind[0] not in "iu":
+            return f"got type {self.word}, expected {dtype}: `gen-conv quantize` makes int8 layers of float weights"
         if self.shape == expected:
             return None
         got = self.size if len(self.shape) <= 8 else f"one of {len(self.shape)} axes"
@@ -136,7 +138,7 @@ class Archive(ABC):
         header = self.header(name)
         shape = header.shape[::-1] if header.fortran else header.shape
         at = tuple(map(int, np.unravel_index(flat, shape)))
-        told = beyond(name, at[::-1] if header.fortran else at, number, str(dtype), np.finfo(dtype).max)
+        told = beyond(name, at[::-1] if header.fortran else at, number, str(dtype), row(str(dtype)).largest)
         return WeightsError(f"{plainly(self.path, PATH)}: {told}")
 
 

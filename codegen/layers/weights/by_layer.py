@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from codegen.errors import WeightsError
 from codegen.functions.initializers import Initializer, draws
 from codegen.layers import weights
+from codegen.numbers import formats
+from codegen.specs.quantised import SCALED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
+LEAST = -127  # of an int8 kernel
+TINY = 2.0**-126  # the least float32 that is not denormal
 # The fields of the kinds in the order in which Keras draws their seeds
 INITIALIZERS = (
     "kernel_initializer",
@@ -35,9 +39,27 @@ def for_specs(source: str | os.PathLike[str] | Mapping[str, Any], specs: Iterabl
     """The arrays of each layer by name and parameter, from a file or mapping of LAYER/parameter; see `weights.read`."""
     specs = tuple(specs)
     shapes = {f"{spec.name}/{name}": shape for spec in specs for name, shape in spec.weight_shapes().items()}
-    dtypes = {f"{spec.name}/{name}": spec.dtype for spec in specs for name in spec.weight_shapes()}
-    found = weights.read(source, shapes, dtypes)
+    dtypes = {f"{spec.name}/{name}": spec.weight_dtype(name) for spec in specs for name in spec.weight_shapes()}
+    single = {name for name in shapes if name.endswith(SCALED)}
+    found = weights.read(source, shapes, dtypes, single)
+    for spec in specs:
+        if spec.dtype in formats.WHOLE:
+            _hold_codes(spec, found)
     return {spec.name: {name: found[f"{spec.name}/{name}"] for name in spec.weight_shapes()} for spec in specs}
+
+
+def _hold_codes(spec: AnySpec, found: Mapping[str, NDArray[Any]]) -> None:
+    """Raises WeightsError for a weight of -128, and for a scale that is no positive number."""
+    import numpy as np
+
+    for name in spec.weight_shapes():
+        array, place = found[f"{spec.name}/{name}"], f"array `{spec.name}/{name}`"
+        if name.endswith("kernel") and array.min(initial=0) < LEAST:
+            at = list(map(int, np.argwhere(array < LEAST)[0]))
+            raise WeightsError(f"{place}: got -128 at {at}, expected -127 to 127: int8 kernels are symmetric")
+        if name.endswith(SCALED) and not (np.isfinite(array) & (array >= TINY)).all():
+            at = list(map(int, np.argwhere(~(np.isfinite(array) & (array >= TINY)))[0]))
+            raise WeightsError(f"{place}: got {array[tuple(at)]:g} at {at}, expected a positive float32, not denormal")
 
 
 def save(path: str | os.PathLike[str], held: Mapping[str, Mapping[str, Any]], storages: Mapping[str, str]) -> None:
@@ -58,6 +80,10 @@ def initial(specs: Iterable[AnySpec], *, seed: int | None = None, repeatable: bo
     """
     made: dict[str, Arrays] = {}
     for spec in specs if seed is None else seeded(specs, seed):
+        if spec.dtype in formats.WHOLE:
+            raise WeightsError(
+                f"`{spec.name}`: a layer of {spec.dtype} has no initial weights: give them with weights="
+            )
         made[spec.name] = {}
         for name, shape in spec.weight_shapes().items():
             initializer = getattr(spec, spec.option_of(name, "initializer"))

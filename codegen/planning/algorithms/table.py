@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from codegen.planning.algorithms import (
+    assembly,
     by_length,
     depthwise,
     direct_filters,
     direct_steps,
     fft,
+    integer,
     overlap_save,
     relayout,
     rolled,
@@ -42,5 +44,7 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         row_activation.ALGORITHM,
         by_length.ALGORITHM,
         rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
+        integer.ALGORITHM,
+        assembly.ALGORITHM,
     )
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from codegen.planning.footprint import rewritten, tiles
+from codegen.planning.footprint import rewritten, tiles, whole
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.footprint.rates import rates
 from codegen.planning.plan import AnyPlan
@@ -28,6 +28,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "row_activation": rewritten.of_rows,
     "by_length": rewritten.of_lengths,
     "rolled": rewritten.of_rolled,
+    "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
 WORD = 8  # bytes by which a stack grows
 SHORT, ALONE = 0.3, 0.8  # of an inner function that is called once, with a length too short for its tile, or another
@@ -35,12 +36,16 @@ SHORT, ALONE = 0.3, 0.8  # of an inner function that is called once, with a leng
 
 def code_bytes(plan: AnyPlan) -> int:
     """Bytes of code and of its constants, tables of weights left out: an estimate, for gcc -O2."""
+    if plan.algorithm.footprint:
+        return plan.algorithm.footprint(plan)[0]
     found = rates(plan.target)
     return round(found.code_base + found.code.dot(pieces(plan)))
 
 
 def stack_bytes(plan: AnyPlan) -> int:
     """Bytes of stack at the deepest: an estimate, for gcc -O2. Whole words."""
+    if plan.algorithm.footprint:
+        return plan.algorithm.footprint(plan)[1]
     found = rates(plan.target)
     return WORD * round((found.stack_base + found.stack.dot(pieces(plan))) / WORD)
 
@@ -52,7 +57,7 @@ def told(plan: AnyPlan) -> AnyPlan:
     p = plan.problem
     tables = 0
     if plan.weights == "baked":
-        tables = plan.packed_numbers * plan.kernel_format.bytes + p.bias * p.filters * p.item_bytes
+        tables = plan.packed_numbers * plan.kernel_format.bytes + p.epilogue_bytes
     cost = replace(plan.cost, code_bytes=code_bytes(plan) + tables, stack_bytes=stack_bytes(plan))
     return replace(plan, cost=cost)
 

@@ -6,22 +6,24 @@ The C names no path, so that a spec gives the same bytes wherever it lies: a fil
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.errors import UsageError
+from codegen.machine.files import State, state, write_all
 
-__all__ = ["Head", "hold_foreign", "left_over", "reasons", "unasked"]
+__all__ = ["Head", "hold_distinct", "hold_foreign", "left_over", "reasons", "unasked", "write"]
 
 HEAD_BYTES = 1 << 14  # more than a banner has
+KINDS = ("*.c", "*.h", "*.S")
 SHOWN = 3  # reasons, and files of an error
 BACKWARD = "_backward"
 _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
-_FACT = re.compile(r"(computes|stream|forward|algorithm|input|kernel|work|memory|size|build) {2,}(\S.*)")
+_FACT = re.compile(r"(computes|stream|forward|algorithm|input|kernel|work|sums|memory|size|build) {2,}(\S.*)")
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,28 @@ def _differences(before: Head, now: Head) -> Iterator[str]:
                 return
 
 
+def hold_distinct(names: Iterable[str]) -> None:
+    """Raises UsageError for two texts of one file name; case does not tell two files apart everywhere."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise UsageError(f"two layers would be written to `{name}`: rename one of them")
+        seen.add(name.casefold())
+
+
+def write(files: Sequence[tuple[Path, bytes]], *, force: bool = False) -> list[State]:
+    """Write each file whose bytes differ, all or none, and say what was found before.
+
+    Raises UsageError where a file would be replaced that gen-conv did not write, unless `force` says so, and for what
+    is no file.
+    """
+    for path, data in files:
+        state(path, data)  # raises for what is no file
+    if not force:
+        hold_foreign(files)
+    return write_all(files)
+
+
 def hold_foreign(files: Sequence[tuple[Path, bytes]]) -> None:
     """Raises UsageError where a file that gen-conv did not write would be replaced; an empty one holds nothing."""
     foreign = []
@@ -130,7 +154,7 @@ def unasked(folder: Path, layers: Collection[str], asked: Collection[Path]) -> l
 
 def _written(folder: Path) -> Iterator[tuple[Path, str]]:
     """Each file in `folder` that gen-conv wrote, and whose it is as its head says; what cannot be read is passed by."""
-    for path in sorted([*folder.glob("*.c"), *folder.glob("*.h")]):
+    for path in sorted(path for kind in KINDS for path in folder.glob(kind)):
         head = None
         with suppress(OSError):
             if path.is_file():

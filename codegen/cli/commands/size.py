@@ -1,0 +1,151 @@
+"""`gen-conv size SPEC --weights W --target cortex-m4`: what each layer takes on a microcontroller."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from codegen.cli.commands import planning, reading
+from codegen.cli.terminal import Terminal
+from codegen.errors import UsageError
+
+if TYPE_CHECKING:
+    from codegen.machine.board_figures import Figures
+    from codegen.specs.kinds import Spec
+
+__all__ = ["arguments", "run"]
+
+HEADINGS = ("layer", "instructions", "cycles", "code", "tables", "RAM", "scratch", "stack", "MACs")
+BAR = 24  # characters of the longest
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer on a target: `cycles` are estimated; the rest as board_figures.Figures has it."""
+
+    name: str
+    target: str
+    cycles: int
+    macs: int
+    figures: Figures
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON tells it."""
+        return {"name": self.name, "target": self.target, "cycles": self.cycles, "macs": self.macs} | asdict(
+            self.figures
+        )
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As HEADINGS say; what is estimated has a ~."""
+        f, about = self.figures, "" if self.figures.measured else "~"
+        ran = "" if f.instructions is not None else "~"
+        count = "-" if f.instructions is None else f"{f.instructions:,}"
+        flash = f"{about}{f.flash_code:,}", f"{about}{f.flash_tables:,}"
+        return (
+            self.name, count, f"~{self.cycles:,}", *flash, f"{ran}{f.ram:,}", f"{f.scratch:,}",
+            f"{ran}{f.stack:,}", f"{self.macs:,}",
+        )  # fmt: skip
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    reading.arguments(parser, target="cortex-m4")
+    planning.of_accuracy(parser)
+    planning.of_storage(parser)
+    planning.of_objective(parser)
+    planning.of_limits(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """A table for each target, of a line a layer and the totals."""
+    specs = reading.specs(options)
+    arrays = reading.weights(options, specs)
+    missing = [spec.name for spec in specs if spec.name not in arrays]
+    if missing:
+        raise UsageError(f"`{missing[0]}`: its tables are counted, too: give --weights FILE, or --init for any")
+    terminal.report["sizes"] = []
+    for number, target in enumerate(dict.fromkeys(options.target.split(","))):
+        rows = list(measured(specs, arrays, argparse.Namespace(**vars(options) | {"target": target})))
+        terminal.report["sizes"] += [row.plain() for row in rows]
+        if number:
+            terminal.result("")
+        draw(target, rows, terminal)
+    return 0
+
+
+def measured(specs: Sequence[Spec], arrays: Any, options: argparse.Namespace) -> Iterator[Row]:
+    """The figures of each layer. Raises UsageError for a target that is no microcontroller."""
+    from codegen import pipeline
+    from codegen.machine import board_figures, boards
+    from codegen.planning.algorithms import cost
+
+    ask = replace(planning.asked(options), weights="baked")
+    boards.board(ask.target)
+    for spec in specs:
+        with reading.naming(options, spec.name):
+            source = pipeline.emitted(spec, ask, arrays[spec.name])
+        p = source.plan.problem
+        macs = p.macs(cost.steps_told(p))
+        yield Row(spec.name, ask.target.name, round(source.plan.cost.cycles), macs, board_figures.figures(source))
+
+
+def draw(target: str, rows: Sequence[Row], terminal: Terminal) -> None:
+    """Aligned text, with bars of flash and cycles on a terminal."""
+    if terminal.json:
+        return
+    cells = [row.cells for row in rows] + ([_total(rows)] if len(rows) > 1 else [])
+    if terminal.out.isatty():
+        _on_terminal(target, rows, cells, terminal)
+    else:
+        table = [HEADINGS, *cells]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        terminal.result(target)
+        for first, *others in table:
+            line = (
+                first.ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
+            )
+            terminal.result("  ".join(line))
+    terminal.say(told(rows))
+
+
+def told(rows: Sequence[Row]) -> str:
+    """What the figures are."""
+    how = (
+        "flash as gcc compiles it with -O2" if rows[0].figures.measured else "flash estimated: no compiler for it here"
+    )
+    ran = all(row.figures.instructions is not None for row in rows)
+    more = "instructions and stack of a call in QEMU" if ran else "stack estimated where nothing ran"
+    return f"bytes; {how}; {more}; ~ is an estimate, and so are cycles"
+
+
+def _total(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The sums; the largest of what serves all layers in turn."""
+    f = [row.figures for row in rows]
+    counts = [one.instructions for one in f]
+    count = "-" if None in counts else f"{sum(one or 0 for one in counts):,}"
+    sums = [sum(row.cycles for row in rows), sum(one.flash_code for one in f), sum(one.flash_tables for one in f)]
+    most = [max(one.ram for one in f), max(one.scratch for one in f), max(one.stack for one in f)]
+    macs = sum(row.macs for row in rows)
+    return (f"{len(rows)} layers", count, f"~{sums[0]:,}", *(f"{one:,}" for one in (*sums[1:], *most, macs)))
+
+
+def _on_terminal(target: str, rows: Sequence[Row], cells: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
+    from rich.bar import Bar
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(target, style="bold"), title_justify="left")
+    for number, heading in enumerate((*HEADINGS, "flash", "cycles")):
+        table.add_column(heading, justify="right" if 0 < number < len(HEADINGS) else "left")
+    flash = [row.figures.flash_code + row.figures.flash_tables for row in rows]
+    cycles = [row.cycles for row in rows]
+    for number, (name, *others) in enumerate(cells):
+        bars = (
+            [Bar(max(of), 0, of[number], width=BAR) for of in (flash, cycles)] if number < len(rows) else [Text()] * 2
+        )
+        table.add_row(Text(name, style="cyan"), *map(Text, others), *bars)
+    Console(file=terminal.out).print(table)

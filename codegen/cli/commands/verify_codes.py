@@ -1,0 +1,79 @@
+"""`gen-conv verify` of int8 layers: each output's code beside the definition's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from codegen.errors import ToolchainError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from codegen.planning.ask import Ask
+    from codegen.specs.kinds import Spec
+
+__all__ = ["Codes", "compare", "on_board"]
+
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Of `outputs` codes for random inputs, `wrong` differ from the definition's."""
+
+    layer: str
+    steps: int
+    wrong: int
+    outputs: int
+
+    @property
+    def ok(self) -> bool:
+        return not self.wrong
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON tells it."""
+        return {
+            "layer": self.layer, "steps": self.steps, "data": "codes", "wrong": self.wrong,
+            "outputs": self.outputs, "ok": self.ok,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        told = f"{self.wrong:,} of {self.outputs:,} outputs differ"
+        return f"{self.layer}  {self.steps} steps  codes: {told}  {'ok' if self.ok else 'WRONG'}"
+
+
+def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Codes]:
+    """The layer's kernel with its own weights, on random codes of its length or of a few. Raises UsageError."""
+    from codegen import pipeline
+    from codegen.machine import whole_kernel
+
+    if arrays is None:
+        raise UsageError(f"`{spec.name}`: a layer of int8 is verified with its weights: give --weights FILE")
+    kernel, held = pipeline.kernel_of(spec, arrays, ask), spec.problem_arrays(arrays)
+    if kernel.path is None:
+        raise ToolchainError(f"`{spec.name}` runs in NumPy, as no compiler made its kernel")
+    p = kernel.plan.problem
+    for steps in whole_kernel.lengths(p):
+        outputs = SAMPLES * p.out_steps(steps) * p.out_filters
+        yield Codes(spec.name, steps, whole_kernel.wrong_codes(kernel, held, steps, SAMPLES), outputs)
+
+
+def on_board(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Codes]:
+    """The layer's firmware in an emulator, on random codes. Raises UsageError, or ToolchainError.
+
+    It writes nothing beside y and its workspace, or it is an error.
+    """
+    from codegen import pipeline
+    from codegen.machine import board_figures, firmware
+
+    if not spec.problem.format.whole or spec.problem.steps is None:
+        what = "a layer of int8" if not spec.problem.format.whole else "a length that is known"
+        raise UsageError(f"`{spec.name}`: on a microcontroller {what} is verified: `dtype = int8`, (steps, channels)")
+    if arrays is None:
+        raise UsageError(f"`{spec.name}`: a layer of int8 is verified with its weights: give --weights FILE")
+    source = pipeline.emitted(spec, ask, arrays)
+    case = board_figures.case(source, spec.problem_arrays(arrays))
+    found = firmware.run(ask.target, [case])[source.name]
+    if found.outside:
+        raise VerificationError(f"`{spec.name}` changed {found.outside} bytes that are not its own")
+    yield Codes(spec.name, spec.problem.steps, found.wrong, case.outputs)

@@ -1,0 +1,201 @@
+"""What `templates/integer.c.j2` prints: a function for each stage, the window's copy, and the walk over the outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.emission import lengths
+from codegen.emission.cformat import ceil_over, floor_over
+from codegen.emission.integer_stage import Plan, function, prefixes, stage, told_tap
+from codegen.emission.integer_tables import tables
+from codegen.emission.microkernel import index
+from codegen.emission.writer import Writer
+from codegen.planning.algorithms import integer
+
+
+def view(plan: Plan, name: str) -> dict[str, Any]:
+    """The template's variables beside those of every kernel."""
+    return Walk(plan, name).view()
+
+
+class Walk:
+    """Builds the view of one plan under one C name."""
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        self.plan, self.name, self.first = plan, name, plan.problem.stages[0]
+        self.prefixes = prefixes(plan, name)
+
+    def view(self) -> dict[str, Any]:
+        p, tiles = self.plan.problem, self.plan.schedule.tiles
+        parts = zip(p.stages, tiles, self.prefixes, strict=True)
+        gathers = integer.gathers(self.first)
+        return {
+            "stages": [
+                stage(one, tile, prefix, first=one is self.first, last=one is p.stages[-1])
+                for one, tile, prefix in parts
+            ],
+            "gathers": gathers,
+            "walks": gathers or len(p.stages) > 1,
+            "in_place": not integer.gathers_all(self.first),
+            "walk": self,
+            "outs_told": p.steps is None,
+            "left_told": self.first.centred and p.steps is None,
+        }
+
+    @property
+    def steps(self) -> str:
+        return lengths.steps_of(self.first)
+
+    @property
+    def outs(self) -> str:
+        return lengths.outs_of(self.first)
+
+    @property
+    def first_output(self) -> str:
+        return f"{self.outs} * slice / slices" if self.plan.sliced else "0"
+
+    @property
+    def end(self) -> str:
+        return f"{self.outs} * (slice + 1) / slices" if self.plan.sliced else self.outs
+
+    @property
+    def window_numbers(self) -> int:
+        return integer.taps(self.first) * self.first.channels if integer.gathers(self.first) else 0
+
+    @property
+    def zero(self) -> int:
+        return self.first.zero
+
+    @property
+    def window_head(self) -> str:
+        steps = "ptrdiff_t steps, " if self.first.steps is None else ""
+        return f"static void {self.name}_window(const int8_t *x, {steps}ptrdiff_t at, int8_t *window)"
+
+    @property
+    def window_call(self) -> str:
+        steps = "steps, " if self.first.steps is None else ""
+        return f"{self.name}_window(x, {steps}at, window)"
+
+    @property
+    def taps(self) -> int:
+        return integer.taps(self.first)
+
+    @property
+    def sample(self) -> str:
+        """The input step of a window's tap."""
+        p = self.first
+        return index((1, "at"), (integer.tap_step(p) * p.dilation // p.up, "k"))
+
+    @property
+    def read(self) -> str:
+        p = self.first
+        if p.channels_last or p.channels == 1:
+            return index((p.channels, "step"), (int(p.channels > 1), "c"))
+        return index((p.steps, "c"), (1, "step")) if p.steps is not None else "steps * c + step"
+
+    @property
+    def written(self) -> str:
+        p = self.first
+        return index((p.channels, "k"), (int(p.channels > 1), "c"))
+
+    @property
+    def far(self) -> str:
+        """Samples from a step of the input, not behind x, to the first tap of an output; with zeros between steps."""
+        return index((self.first.stride, "t"), self._behind * self.first.up - self.first.pad_left)
+
+    @property
+    def _behind(self) -> int:
+        """The steps that lie before x, so that no sample is counted below 0."""
+        return -(-self.first.pad_left // self.first.up)
+
+    @property
+    def at(self) -> str:
+        """The input step of a window's first tap."""
+        p = self.first
+        if p.up == 1:
+            return lengths.sample_of(p, "t")
+        first = index((1, "far"), p.up - 1) if p.dilation == 1 else f"far + {self.name}_first[residue]"
+        over = ceil_over("far", p.up) if p.dilation == 1 else floor_over(first, p.up)
+        return f"{over} - {self._behind}" if self._behind else over
+
+    @property
+    def inside(self) -> str:
+        """C for whether all of a window lies in x."""
+        p = self.first
+        before, after = p.pad_left > 0, p.pad_right > 0 or p.centred
+        tests = ["at >= 0"] * before + [f"{index((1, 'at'), p.reach)} <= {self.steps}"] * (after or before)
+        return " && ".join(tests)
+
+    @property
+    def fitting(self) -> str:
+        """C for the outputs from `t` on whose windows lie in x."""
+        p = self.first
+        room = f"{self.steps} - {p.reach} - at" if not self.steps.isdigit() else f"{int(self.steps) - p.reach} - at"
+        return f"{floor_over(room, p.stride)} + 1"
+
+    @property
+    def place(self) -> str:
+        """Where in x the window begins."""
+        return index((self.first.channels, "at"))
+
+    @property
+    def most(self) -> int:
+        return self.plan.schedule.outs
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The stages' calls for `now` outputs from `t` on."""
+        p, found = self.plan.problem, []
+        read = "from" if integer.gathers(self.first) else f"x + {index((self.first.channels, 'at'))}"
+        for number, prefix in enumerate(self.prefixes):
+            last = number + 1 == len(self.prefixes)
+            to = self.output("t") if last else f"between{number}"
+            arguments = [read, *(["residue"] * (number == 0 and self.first.up > 1))]
+            arguments += ["tap"] * (number == 0 and told_tap(self.first))
+            arguments += ["now"] + ["outs"] * (last and not p.channels_last and p.steps is None)
+            found.append(f"{function(prefix)}({', '.join((*arguments, to))});")
+            read = to
+        return tuple(found)
+
+    def output(self, t: str) -> str:
+        p = self.plan.problem
+        return f"y + {index((p.out_filters if p.channels_last else 1, t))}"
+
+    @property
+    def whole_call(self) -> str:
+        """The one call of a layer whose windows all lie in x."""
+        p = self.first
+        outs = "outs, " if not p.channels_last and p.steps is None else ""
+        if not self.plan.sliced:
+            return f"{function(self.name)}(x, {self.outs}, {outs}y);"
+        at = index((p.stride * p.channels, "first"))
+        return f"{function(self.name)}(x + {at}, end - first, {outs}{self.output('first')});"
+
+    @property
+    def buffers(self) -> tuple[tuple[str, int], ...]:
+        """What lies between the stages: its name and its place in the workspace."""
+        found, at = [], self.window_numbers
+        for number, one in enumerate(self.plan.problem.stages[1:]):
+            found.append((f"between{number}", at))
+            at += self.most * one.channels
+        return tuple(found)
+
+    @property
+    def channels(self) -> int:
+        return self.first.channels
+
+    @property
+    def far_tap(self) -> int:
+        return self.first.dilation * self.first.channels
+
+    @property
+    def told_tap(self) -> bool:
+        """Whether the distance of two taps is one thing in x and another in a window."""
+        return told_tap(self.first)
+
+    @property
+    def up(self) -> int:
+        return self.first.up
+
+
+WRITER = Writer(template="integer.c.j2", view=view, tables=tables)

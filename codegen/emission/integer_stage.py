@@ -1,0 +1,223 @@
+"""A stage of sums of whole numbers as a C function: its loops, its tile, what they read and write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.emission.cformat import times
+from codegen.emission.microkernel import index
+from codegen.errors import PlanError
+from codegen.planning.algorithms import integer
+from codegen.planning.algorithms.integer import Schedule, Tile
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
+from codegen.problem.requantise import LOWEST, Requantise
+
+Plan = KernelPlan[Schedule, Problem]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The window `x` that an output step reads, and where its outputs go, from what the function is given."""
+
+    x: str
+    y: str
+    window: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One of a tile: its variable, the window and the weights whose products it adds up, where it is stored."""
+
+    name: str
+    x: str
+    weights: str
+    filter: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One convolution as a function: `head` its declarator, `loops` those over groups and filters.
+
+    `inner` are the loops of the sums, `at_x` and `at_w` the places there. `steps` names further output steps of a tile.
+    """
+
+    prefix: str
+    head: str
+    told: str
+    rows: tuple[Row, ...]
+    turn: int
+    steps: tuple[tuple[str, int], ...]
+    loops: tuple[str, ...]
+    second: str
+    kernels: tuple[tuple[str, str], ...]
+    sums: tuple[Sum, ...]
+    inner: tuple[str, ...]
+    at_x: str
+    at_w: str
+    biased: bool
+    residue: str
+    ending: Requantise
+    looked_up: int
+    low: int
+    high: int
+    rounding: str
+
+
+def prefixes(plan: Plan, name: str) -> tuple[str, ...]:
+    """What the names of each stage's function and tables begin with."""
+    p = plan.problem
+    if len(p.stages) == 1:
+        return (name,)
+    return tuple(f"{name}_{label.removesuffix('_kernel')}" for label in p.kernel_names)
+
+
+def function(prefix: str) -> str:
+    """The name of a stage's function."""
+    return f"{prefix}_steps"
+
+
+def stage(p: ConvProblem, tile: Tile, prefix: str, *, first: bool, last: bool) -> Stage:
+    """The function of one stage. A `first` one reads the input or a window, a `last` one makes y.
+
+    Between the stages rows of all channels follow each other.
+    """
+    ending = p.epilogue.stages[-1]
+    if not isinstance(ending, Requantise):
+        raise PlanError("sums of whole numbers are requantised, and this layer's are not")
+    strided, between_steps = last and not p.channels_last, first and p.up > 1
+    rows = _rows(p, tile, first and integer.gathers_all(p), 1 if strided else p.filters)
+    inner, at_x, at_w = _inner(p, first)
+    return Stage(
+        prefix=prefix,
+        head=f"static void {function(prefix)}({', '.join(_parameters(p, first=first, strided=strided))})",
+        told=_told(tile),
+        rows=rows,
+        turn=tile.rows,
+        steps=tuple((f"t{r}", r) for r in range(1, tile.rows)),
+        loops=_loops(p, tile),
+        second=_second(p, tile),
+        kernels=_kernels(p, tile, prefix, between_steps),
+        sums=_sums(p, tile, rows, strided),
+        inner=inner,
+        at_x=at_x,
+        at_w=at_w,
+        biased=bool(p.zero) or p.bias,
+        residue=index((p.filters, "residue")) + " + " if between_steps else "",
+        ending=ending,
+        looked_up=ending.zero_point - LOWEST,
+        low=ending.low - ending.zero_point,
+        high=ending.high - ending.zero_point,
+        rounding=ending.rounding,
+    )
+
+
+def _parameters(p: ConvProblem, *, first: bool, strided: bool) -> list[str]:
+    found = ["const int8_t *x"]
+    found += ["ptrdiff_t residue"] * (first and p.up > 1)
+    found += ["ptrdiff_t tap"] * (first and told_tap(p))
+    found += ["ptrdiff_t count"]
+    return [*found, *(["ptrdiff_t outs"] * (strided and p.steps is None)), "int8_t *y"]
+
+
+def _kernels(p: ConvProblem, tile: Tile, prefix: str, between_steps: bool) -> tuple[tuple[str, str], ...]:
+    """Where the weights of the tile's filters lie."""
+    numbers = integer.taps(p) * p.group_channels
+    filters = f"({index((p.filters, 'residue'), (1, 'f'))})" if between_steps else "f"
+    found = [("w0", f"{prefix}_kernel + {index((numbers, filters))}")]
+    if tile.filters > 1:
+        step = str(numbers) if p.group_filters % 2 == 0 else times(numbers, "(other - f)")
+        found.append(("w1", f"w0 + {step}"))
+    return tuple(found)
+
+
+def _sums(p: ConvProblem, tile: Tile, rows: tuple[Row, ...], strided: bool) -> tuple[Sum, ...]:
+    filters = [("f", "w0"), ("other", "w1")][: tile.filters]
+    return tuple(
+        Sum(f"s{r}{f}", row.x, weights, at, _stored(p, row, at, strided))
+        for r, row in enumerate(rows)
+        for f, (at, weights) in enumerate(filters)
+    )
+
+
+def told_tap(p: ConvProblem) -> bool:
+    """Whether the distance of two taps is one thing in x and another in a window."""
+    return integer.gathers(p) and not integer.gathers_all(p) and p.dilation > 1
+
+
+def _told(tile: Tile) -> str:
+    words = f"{tile.rows} output steps" if tile.rows > 1 else "one output step"
+    return f"{words} of {tile.filters} filters" if tile.filters > 1 else f"{words} of one filter"
+
+
+def _rows(p: ConvProblem, tile: Tile, alone: bool, ahead: int) -> tuple[Row, ...]:
+    step = 0 if alone else p.stride * p.channels
+    found = []
+    for r in range(tile.rows):
+        t = "t" if r == 0 else f"t{r}"
+        window = "x" if alone else f"x + {index((step, t))}"
+        place = f"y + {index((ahead, t))}"
+        found.append(Row(f"x{r}", f"y{r}", window, place))
+    return tuple(found)
+
+
+def _stored(p: ConvProblem, row: Row, at: str, strided: bool) -> str:
+    if not strided or p.filters == 1:
+        return f"{row.y}[{at}]"
+    outs = "outs" if p.steps is None else str(p.out_steps(p.steps))
+    return f"{row.y}[{times(int(outs), at) if outs.isdigit() else f'{outs} * {at}'}]"
+
+
+def _loops(p: ConvProblem, tile: Tile) -> tuple[str, ...]:
+    """The loops over groups and over their filters, which `f` numbers all in one."""
+    if p.groups == 1 or p.group_filters == 1:
+        return (f"for (ptrdiff_t f = 0; f < {p.filters}; {_by(tile.filters)})",)
+    outer = f"for (ptrdiff_t g = 0; g < {p.groups}; ++g)"
+    start, end = index((p.group_filters, "g")), index((p.group_filters, "g"), p.group_filters)
+    return outer, f"for (ptrdiff_t f = {start}; f < {end}; {_by(tile.filters)})"
+
+
+def _by(step: int) -> str:
+    return "++f" if step == 1 else f"f += {step}"
+
+
+def _second(p: ConvProblem, tile: Tile) -> str:
+    """C for the tile's other filter: the same once more where their number is odd."""
+    if tile.filters == 1:
+        return ""
+    if p.group_filters % 2 == 0:
+        return "f + 1"
+    end = str(p.filters) if p.groups == 1 else index((p.group_filters, "g"), p.group_filters)
+    return f"f + 1 < {end} ? f + 1 : f"
+
+
+def _inner(p: ConvProblem, first: bool) -> tuple[tuple[str, ...], str, str]:
+    """The loops of a sum, and the places in the window and among the weights there."""
+    count, each = integer.taps(p), p.group_channels
+    channel = _channel(p)
+    if p.groups == 1 and (p.dilation == 1 or not first or integer.gathers_all(p) or count == 1):
+        total = count * each
+        return (f"for (ptrdiff_t i = 0; i < {total}; ++i)",), "i", "i"
+    tap = "tap" if first and told_tap(p) else str(p.channels * (1 if integer.gathers_all(p) else p.dilation))
+    at = index((int(tap), "k")) if tap.isdigit() else f"{tap} * k"
+    loops = [f"for (ptrdiff_t k = 0; k < {count}; ++k)"]
+    if each == 1:
+        return tuple(loops), _plus(channel, at), "k"
+    loops.append(f"for (ptrdiff_t c = 0; c < {each}; ++c)")
+    return tuple(loops), _plus(channel, at, "c"), index((each, "k"), (1, "c"))
+
+
+def _plus(*terms: str) -> str:
+    return " + ".join(term for term in terms if term)
+
+
+def _channel(p: ConvProblem) -> str:
+    """The first channel that a filter reads."""
+    if p.groups == 1:
+        return ""
+    if p.group_filters == 1:
+        return index((p.group_channels, "f"))
+    return index((p.group_channels, "g"))

@@ -1,0 +1,152 @@
+"""From Python to files: the C text of layers, of a .conv text or of what was made and trained here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codegen import pipeline
+from codegen.errors import UsageError
+from codegen.errors.quoting import PATH, plainly
+from codegen.errors.source import MOST_BYTES
+from codegen.errors.suggest import expected
+from codegen.language import reader
+from codegen.layers.weights import by_layer
+from codegen.machine import emitted, files
+from codegen.numbers.storage import AS_COMPUTED
+from codegen.planning.ask import PLAIN, Ask, accuracy_named, objective_named
+from codegen.problem.targets import target_named
+from codegen.specs.kinds import Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.layers.weighted import Held
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+__all__ = ["Wanted", "content", "generate", "of_layers"]
+
+EMITTED = ("c", "backward")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The words of `codegen.generate` for the text alone. Raises UsageError for an unknown one."""
+
+    target: str = "scalar"
+    accuracy: str = "exact"
+    storage: str = AS_COMPUTED
+    optimize: str = "speed"
+    packed: bool = False
+    sliced: bool = False
+    emit: str | Sequence[str] = "c"
+
+    def __post_init__(self) -> None:
+        words = self.emit.split(",") if isinstance(self.emit, str) else self.emit
+        words = tuple(word.strip() if isinstance(word, str) else plainly(word) for word in words)
+        for word in words:
+            if word not in EMITTED:
+                raise UsageError(f"cannot emit `{word}`: {expected(word, EMITTED)}")
+        object.__setattr__(self, "emit", words)
+        _ = self.ask
+
+    @property
+    def ask(self) -> Ask:
+        """What is asked of each layer whose weights are arguments of its C function."""
+        return Ask(
+            target_named(self.target),
+            "packed" if self.packed else "argument",
+            accuracy_named(self.accuracy),
+            self.storage,
+            objective_named(self.optimize),
+            sliced=self.sliced,
+        )
+
+    def texts(self, layers: Sequence[tuple[Spec, Arrays | None]]) -> dict[str, str]:
+        """File name → text of the layers, each with the arrays to be baked, None where they are arguments."""
+        from codegen.gradients import emit
+
+        if self.packed and any(arrays is not None for _, arrays in layers):
+            raise UsageError("packed=True is for kernels that are arguments: leave it out, or bake no weights")
+        ask, names = self.ask, [spec.name for spec, _ in layers]
+        made: list[tuple[str, str]] = []
+        for spec, arrays in layers if "c" in self.emit else ():
+            asked = ask if arrays is None else replace(ask, weights="baked")
+            made += pipeline.emitted(spec, asked, arrays, beside=names).files
+        for spec, _ in layers if "backward" in self.emit else ():
+            made += emit.emitted(spec, replace(ask, weights="argument", numbers=PLAIN.numbers), beside=names).files
+        emitted.hold_distinct(name for name, _ in made)
+        return dict(made)
+
+
+def generate(
+    source: Spec | str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    **options: Any,
+) -> dict[str, str]:
+    """The files of the layers of `source`, name → text: what `gen-conv` writes, byte for byte.
+
+    `source` is the path of a .conv file, its text, or a layer's `spec`. With `weights`, a .npz or .safetensors file or
+    a mapping with an array for each LAYER/parameter, they are const tables; without, arguments of the C functions.
+    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced` and `emit` ("c", "backward", or
+    "c,backward"), with the command's defaults. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option
+    or a value that there is not.
+    """
+    wanted = _wanted(options)
+    if isinstance(source, Spec):
+        specs: tuple[Spec, ...] = (source,)
+    else:
+        text, name = content(source)
+        specs = reader.read(text, name, baked=weights is not None)
+    if not specs:
+        raise UsageError("the text has models alone, which have no C yet")
+    held: Mapping[str, Arrays] = by_layer.for_specs(weights, specs) if weights is not None else {}
+    return wanted.texts([(spec, held.get(spec.name)) for spec in specs])
+
+
+def of_layers(
+    layers: Sequence[Held], folder: str | os.PathLike[str], baked: bool, force: bool, options: Mapping[str, Any]
+) -> list[Path]:
+    """The files of the layers, written into `folder` all or none; what `Layer.emit` says."""
+    wanted = _wanted({"storage": layers[0].storage, **options} if layers else options)
+    built = [(layer._demand_built(), layer._made().arrays if baked else None) for layer in layers]
+    try:
+        place = Path(folder)
+    except TypeError:
+        raise UsageError(f"folder: got {plainly(folder)}, expected a path") from None
+    texts = [(place / name, text.encode()) for name, text in wanted.texts(built).items()]
+    files.prepare(place)
+    emitted.write(texts, force=force)
+    return [path for path, _ in texts]
+
+
+def _wanted(options: Mapping[str, Any]) -> Wanted:
+    for word in options:
+        if word not in Wanted.__dataclass_fields__:
+            raise UsageError(f"unknown option `{word}`: {expected(word, tuple(Wanted.__dataclass_fields__))}")
+    return Wanted(**options)
+
+
+def content(source: str | os.PathLike[str]) -> tuple[str | bytes, str]:
+    """(text, what errors call it) of a .conv file, or of what is its text. Raises UsageError."""
+    if isinstance(source, str) and ("{" in source or "\n" in source or "\r" in source):
+        return source, "<text>"
+    try:
+        path = Path(source)
+    except TypeError:
+        raise UsageError(f"source: got {plainly(source)}, expected the path of a .conv file, or its text") from None
+    shown = plainly(path, PATH)
+    try:
+        with open(path, "rb") as file:
+            return file.read(MOST_BYTES), str(path)
+    except IsADirectoryError:
+        raise UsageError(f"`{shown}` is a folder: name a .conv file in it") from None
+    except FileNotFoundError:
+        raise UsageError(f"no file `{shown}`; give the path of a .conv file, or its text") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read `{shown}`: {getattr(error, 'strerror', None) or error}") from None

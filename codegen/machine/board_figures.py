@@ -1,0 +1,100 @@
+"""What a kernel costs on a microcontroller: measured by its compiler and an emulator where they are, else estimated."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.emission.render import GeneratedSource
+from codegen.machine import firmware
+from codegen.machine.boards import board
+from codegen.machine.firmware import Case, Outcome, Sizes
+from codegen.planning.footprint import estimate
+from codegen.problem import reference
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["Figures", "case", "estimated", "figures"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Bytes in flash, bytes of RAM while it runs: `ram` in all, `scratch` of workspace, `stack`; what a call executes.
+
+    `instructions` is None where nothing ran. `measured` tells of the bytes of flash, the instructions of the stack.
+    """
+
+    instructions: int | None
+    flash_code: int
+    flash_tables: int
+    ram: int
+    scratch: int
+    stack: int
+    measured: bool
+
+
+def figures(source: GeneratedSource, flags: Sequence[str] = firmware.FLAGS) -> Figures:
+    """Of the kernel of `source`, whose weights are const tables. Raises ToolchainError where a tool fails."""
+    plan, tools = source.plan, board(source.plan.target).tools
+    found, ran = estimated(source), None
+    if not all(map(shutil.which, (tools.compiler, tools.size))):
+        return found
+    taken = firmware.sizes(plan.target, source.files, flags)
+    if plan.problem.steps is not None and shutil.which(tools.emulator):
+        ran = firmware.run(plan.target, [_counted(source)], flags)[source.name]
+    return _told(found, taken, ran)
+
+
+def estimated(source: GeneratedSource) -> Figures:
+    """The same by the planner's estimates."""
+    plan = source.plan
+    tables = estimate.told(plan).cost.code_bytes - estimate.code_bytes(plan)
+    stack = estimate.stack_bytes(plan)
+    return Figures(
+        None, estimate.code_bytes(plan), tables, plan.workspace_bytes + stack, plan.workspace_bytes, stack, False
+    )
+
+
+def _told(found: Figures, taken: Sizes, ran: Outcome | None) -> Figures:
+    stack = ran.stack if ran else found.stack
+    count = ran.instructions if ran else None
+    return Figures(
+        count, taken.code, taken.tables, taken.ram + found.scratch + stack, found.scratch, stack, measured=True
+    )
+
+
+def _counted(source: GeneratedSource) -> Case:
+    """A call on random numbers whose outputs nobody compares."""
+    p = source.plan.problem
+    assert p.steps is not None
+    x = _random(p.in_shape(1, p.steps), p.format.whole)
+    return Case(source.name, source.files, source.plan.workspace_bytes, x.astype(p.format.array), _outputs(source))
+
+
+def case(source: GeneratedSource, arrays: Sequence[Array | None], seed: int = 0) -> Case:
+    """A call of an int8 kernel on random codes, with the definition's outputs to compare."""
+    p = source.plan.problem
+    kernel, *operands = arrays
+    assert kernel is not None
+    assert p.steps is not None
+    x = _random(p.in_shape(1, p.steps), whole=True, seed=seed).astype(np.int8)
+    y = reference.convolve(p, x, kernel, *operands, dtype="int64").astype(np.int8)
+    return Case(source.name, source.files, source.plan.workspace_bytes, x, _outputs(source), y)
+
+
+def _outputs(source: GeneratedSource) -> int:
+    p = source.plan.problem
+    assert p.steps is not None
+    return int(p.out_steps(p.steps) * p.out_filters)
+
+
+def _random(shape: Sequence[int], whole: bool, seed: int = 0) -> Array:
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.integers(-128, 128, shape) if whole else rng.standard_normal(shape))

@@ -1,0 +1,64 @@
+"""Kernels of int8 layers: their weights are const tables of their text, so each layer has one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.emission.render import GeneratedSource
+from codegen.errors import ToolchainError
+from codegen.machine import loader, self_test_inputs
+from codegen.machine.numpy_kernel import ReferenceKernel
+from codegen.problem import reference
+from codegen.problem.problem import Problem
+from codegen.problem.targets import Target
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["load", "wrong_codes"]
+
+
+def load(source: GeneratedSource, arrays: Sequence[Array | None], target: Target, threads: int = 1) -> loader.Kernel:
+    """The kernel of `source`, whose tables are `arrays`: the problem's kernel, and what its epilogue reads.
+
+    It has given the integers of the definition on inputs of all codes. Raises ToolchainError where it does not, or as
+    `loader.load` does; where no compiler works, NumPy answers.
+    """
+    kernel = loader.load(source, target, threads)
+    if kernel.path is None:
+        return ReferenceKernel(kernel.plan, held=tuple(arrays))
+    p = kernel.plan.problem
+    if not self_test_inputs.too_large(p):
+        for steps in lengths(p):
+            wrong = wrong_codes(kernel, arrays, steps)
+            if wrong:
+                told = f"{wrong} outputs of {steps} input steps differ from the definition"
+                raise ToolchainError(
+                    f"the compiled kernel {kernel.path} is wrong: {told}; `gen-conv doctor` tells more"
+                )
+    return kernel
+
+
+def lengths(p: Problem) -> list[int]:
+    """The fixed length; of a free one a few, from the first that gives an output on."""
+    if p.steps is not None:
+        return [p.steps]
+    shortest = next(steps for steps in range(1, p.reach + 2) if p.out_steps(steps) > 0)
+    return sorted({shortest, shortest + 1, p.reach + p.stride, p.reach + 37})
+
+
+def wrong_codes(kernel: loader.Kernel, arrays: Sequence[Array | None], steps: int, samples: int = 1) -> int:
+    """How many outputs for random codes differ from the definition's."""
+    p = kernel.plan.problem
+    x = np.random.default_rng(steps).integers(-128, 128, p.in_shape(samples, steps)).astype(np.int8)
+    first, *operands = arrays
+    assert first is not None
+    expected = reference.convolve(p, x, first, *operands, dtype="int64")
+    y = np.zeros(expected.shape, np.int8)
+    kernel.run(x, y, None, *[None] * len(operands))
+    return int(np.count_nonzero(y != expected))

@@ -1,0 +1,127 @@
+"""Shape: which kernel in assembly serves a problem, its tile, and what lies in its buffer; decided by the shape alone.
+
+Weights and scales decide nothing here, so that a plan can be made without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from codegen.planning.assembly.walk import Walk
+from codegen.problem.conv_problem import ConvProblem
+
+__all__ = ["FILTERS", "INSTRUCTIONS", "LANES", "MOST_UNROLLED", "Shape", "shape"]
+
+FARTHEST = 4095  # bytes from a register that a load or store reaches
+LANES = 16  # bytes of a vector of Helium
+FILTERS = {"dsp_pairs": 2, "dsp_line": 1, "helium_quads": 4, "helium_line": 1}  # of a tile
+ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
+SLACK = 16  # bytes that the rolling copies beyond the rows
+MOST_TAPS = 64  # that are unrolled over neighbours, each with its place in a register
+MOST_UNROLLED = 11  # steps of quads that are written out without a loop
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A `kernel` by its word, over the positions of `walk`.
+
+    A tile has `positions`; the rows of `held` positions lie in the buffer at a time, `item` bytes a number, with
+    `slack` bytes behind them that are read or written. A window is `steps` steps of numbers, `each` of which a turn of
+    the loop makes. `neighbours`: each position of a line reads the next sample of one channel.
+    """
+
+    kernel: str
+    walk: Walk
+    positions: int
+    held: int
+    item: int
+    slack: int
+    each: int
+    steps: int
+    neighbours: bool = False
+
+    @property
+    def problem(self) -> ConvProblem:
+        return self.walk.problem
+
+    @property
+    def buffer_bytes(self) -> int:
+        """Bytes of the rows."""
+        return self.walk.rows(self.held) * self.problem.group_channels * self.item
+
+    @property
+    def workspace(self) -> int:
+        """Bytes of workspace, whole words."""
+        return -(-(self.buffer_bytes + self.slack) // 4) * 4
+
+    @property
+    def filter_tiles(self) -> int:
+        """Tiles side by side, of all groups; the last one of a group may overlap its neighbour."""
+        return -(-self.problem.group_filters // FILTERS[self.kernel]) * self.problem.groups
+
+    @property
+    def blocks(self) -> int:
+        """Tiles one after the other, of all phases."""
+        return -(-self.walk.most // self.positions) * self.walk.phases
+
+
+def _turns(steps: int, most: int, step: int, turn: int) -> tuple[int, int]:
+    """(steps of a turn, steps in all with those of weights 0): the fewest instructions, so many a step and a turn."""
+    tries = [(each, -(-steps // each) * each) for each in range(1, most + 1)]
+    return min(tries, key=lambda one: step * one[1] + turn * (one[1] // one[0]))
+
+
+def _alone(p: ConvProblem) -> bool:
+    """Whether a channel is read by the filters of its group alone, of which each has no other."""
+    return p.group_channels == 1 < p.groups
+
+
+def _dsp_pairs(p: ConvProblem) -> Shape:
+    walk = Walk(p, 4)
+    count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
+    each, steps = _turns(-(-walk.run // 2), 8, step=15, turn=3)
+    return Shape("dsp_pairs", walk, count, count, 2, max(SLACK, 4 * steps - 2 * walk.run), each, steps)
+
+
+def _dsp_line(p: ConvProblem) -> Shape:
+    walk = Walk(p, 4, line=True)
+    count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
+    neighbours = walk.pitch == 1 and count == 4 and p.kernel_size <= MOST_TAPS
+    held = min(walk.least, max(count, 1 + (ROOM // 2 - walk.run) // walk.pitch))
+    each, steps = _turns(-(-walk.run // 4), 5, step=19, turn=2)
+    slack = 4 if neighbours else 8 * steps - 2 * walk.run
+    return Shape("dsp_line", walk, count, held, 2, slack, each, steps, neighbours)
+
+
+def _helium_quads(p: ConvProblem) -> Shape:
+    walk = Walk(p, 2)
+    steps = -(-walk.run // LANES)
+    each = steps if steps <= MOST_UNROLLED else min(range(4, 9), key=lambda one: (steps % one, -one))
+    slack = max(LANES, LANES * steps - walk.run)
+    return Shape("helium_quads", walk, walk.positions, walk.positions, 1, slack, each, steps)
+
+
+def _helium_line(p: ConvProblem) -> Shape:
+    walk = Walk(p, 8, line=True)
+    count = walk.positions if walk.positions in (8, *range(5)) else 4
+    steps = -(-walk.run // LANES)
+    held = min(walk.least, max(count, 1 + (ROOM - LANES * steps) // walk.pitch))
+    return Shape("helium_line", walk, count, held, 1, LANES * steps - walk.run, 1, steps)
+
+
+def _dsp(p: ConvProblem) -> Shape:
+    return _dsp_line(p) if p.group_filters == 1 or _alone(p) else _dsp_pairs(p)
+
+
+def _helium(p: ConvProblem) -> Shape:
+    return _helium_line(p) if p.group_filters < FILTERS["helium_quads"] or _alone(p) else _helium_quads(p)
+
+
+INSTRUCTIONS: dict[str, Callable[[ConvProblem], Shape]] = {"dsp": _dsp, "helium": _helium}
+"""The kernel for a problem of a known length, by the word of a dialect's instructions: Arm's DSP extension, Helium."""
+
+
+def shape(instructions: str, p: ConvProblem) -> Shape:
+    """How a problem of a known length is computed by these instructions."""
+    return INSTRUCTIONS[instructions](p)

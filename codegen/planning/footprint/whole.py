@@ -1,0 +1,39 @@
+"""The pieces of sums of whole numbers: a function for each stage, the copy of a window, the walk over the outputs."""
+
+from __future__ import annotations
+
+from codegen.numbers.rescaling import FIXED
+from codegen.planning.algorithms import integer
+from codegen.planning.algorithms.integer import Schedule, Tile
+from codegen.planning.footprint.pieces import NONE, Pieces
+from codegen.planning.plan import KernelPlan
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
+from codegen.problem.requantise import Requantise
+
+__all__ = ["of_integer"]
+
+REQUANTISED, FROM_BITS = 5, 8  # products as large as a sum and its rounding: of whole numbers, of a float's bits
+
+
+def of_integer(plan: KernelPlan[Schedule, Problem]) -> Pieces:
+    """All stages, and what calls them."""
+    p = plan.problem
+    total = NONE
+    for stage, tile in zip(p.stages, plan.schedule.tiles, strict=True):
+        total += _stage(stage, tile)
+    copied = integer.gathers(p.stages[0])
+    loops = 2 * int(copied) + int(copied or len(p.stages) > 1)
+    return total + Pieces(loops=loops, frees=int(p.steps is None))
+
+
+def _stage(p: ConvProblem, tile: Tile) -> Pieces:
+    ending = p.epilogue.stages[-1]
+    rounded = REQUANTISED if isinstance(ending, Requantise) and ending.rounding in FIXED else FROM_BITS
+    split = p.groups > 1 and p.group_filters > 1
+    nested = integer.taps(p) > 1 and p.group_channels > 1 and (p.groups > 1 or p.dilation > 1)
+    return Pieces(
+        loops=3 + int(split) + int(nested),
+        single_updates=rounded * tile.rows * tile.filters,
+        pointers=2 * tile.rows,
+    )

@@ -1,0 +1,137 @@
+"""Microcontrollers: what is emitted for them runs in QEMU, right to the bit by any compiler and at any level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen import pipeline
+from codegen.emission.render import GeneratedSource
+from codegen.errors import PlanError, ToolchainError, UsageError
+from codegen.language import reader
+from codegen.machine import board_figures, boards, firmware
+from codegen.planning.ask import Ask, Limits
+from codegen.problem.targets import TARGETS
+from codegen.specs.kinds import Spec
+from tests.support.firmware import Case, run
+
+CORES = tuple(boards.BOARDS)
+GRID = "dtype = int8, input_scale = 0.05, input_zero_point = 3, output_scale = 0.1, output_zero_point = -5"
+TEXT = f"""
+conv1d pairs {{ input_shape = (40, 12), filters = 9, kernel_size = 3, padding = same, activation = relu, {GRID} }}
+conv1d dilated {{ input_shape = (31, 5), filters = 6, kernel_size = 5, dilation_rate = 3, padding = causal,
+    rounding = fp32, {GRID} }}
+depthwise_conv1d line {{ input_shape = (50, 7), kernel_size = 9, padding = same, rounding = single, {GRID} }}
+conv1d table {{ input_shape = (30, 4), filters = 4, kernel_size = 4, strides = 3, activation = tanh, sum_scale = 0.03,
+    sum_zero_point = 2, {GRID} }}
+conv1d first {{ input_shape = (8, 20), data_format = channels_first, filters = 3, kernel_size = 4, {GRID} }}
+conv1d_transpose up {{ input_shape = (9, 4), filters = 3, kernel_size = 5, strides = 2, {GRID} }}
+separable_conv1d both {{ input_shape = (20, 6), filters = 5, kernel_size = 3, depthwise_scale = 0.2,
+    depthwise_zero_point = 1, {GRID} }}
+"""
+IN_ASSEMBLY = {"pairs", "dilated", "line", "table"}
+
+
+def specs() -> tuple[Spec, ...]:
+    return reader.read(TEXT, "boards.conv")
+
+
+def weights(spec: Spec, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Codes, scales that spread the outputs, biases."""
+    made = {"scale": lambda shape: rng.uniform(0.001, 0.004, shape).astype(np.float32)}
+    made["bias"] = lambda shape: rng.integers(-900, 900, shape).astype(np.int32)
+    codes = lambda shape: rng.integers(-127, 128, shape).astype(np.int8)  # noqa: E731  # as the others are
+    return {name: made.get(name.rpartition("_")[2], codes)(shape) for name, shape in spec.weight_shapes().items()}
+
+
+def sources(core: str) -> list[tuple[GeneratedSource, Case]]:
+    """Each layer's files for the core, and a call of it."""
+    rng, found = np.random.default_rng(11), []
+    for spec in specs():
+        arrays = weights(spec, rng)
+        source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
+        found.append((source, board_figures.case(source, spec.problem_arrays(arrays))))
+    return found
+
+
+def wrong(found: dict[str, firmware.Outcome]) -> dict[str, tuple[int, int]]:
+    return {name: (one.wrong, one.outside) for name, one in found.items() if one.wrong or one.outside}
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("core", CORES)
+def test_each_core_computes_the_definition(core: str, need: Callable[..., Any]) -> None:
+    """All kinds, both formats, three roundings, clamps and tables, in assembly where the core has it, else in C."""
+    made = sources(core)
+    in_assembly = {source.name for source, _ in made if source.files[-1][0].endswith(".S")}
+    assert in_assembly == (IN_ASSEMBLY if TARGETS[core].dialect.assembly else set())
+    found = need(run, core, [case for _, case in made])
+    assert len(found) == len(made)
+    assert wrong(found) == {}
+    assert max(one.stack for one in found.values()) <= 256
+
+
+LEVELS: tuple[tuple[str, Sequence[str], str], ...] = (
+    ("cortex-m4", ("-std=gnu11", "-O0"), ""),
+    ("cortex-m4", ("-std=gnu11", "-O3"), ""),
+    ("cortex-m55", ("-Os", "-ffreestanding"), ""),
+    ("cortex-m4", ("-Os", "-ffreestanding"), "clang"),
+    ("cortex-m55", ("-O2",), "clang"),
+    ("cortex-m0", ("-Os",), "clang"),
+)
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize(("core", "flags", "compiler"), LEVELS, ids=lambda one: str(one))
+def test_no_compiler_and_no_level_changes_a_bit(
+    core: str, flags: Sequence[str], compiler: str, need: Callable[..., Any]
+) -> None:
+    made = [case for source, case in sources(core)]
+    assert wrong(need(run, core, made, flags, compiler)) == {}
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
+def test_assembly_executes_as_much_at_any_level(core: str, need: Callable[..., Any]) -> None:
+    made = [case for source, case in sources(core) if source.name in IN_ASSEMBLY]
+    fast, small = (need(run, core, made, flags) for flags in (("-O2",), ("-Os", "-ffreestanding")))
+    assert {name: one.instructions for name, one in fast.items()} == pytest.approx(
+        {name: one.instructions for name, one in small.items()}, abs=8
+    )
+
+
+@pytest.mark.compiles
+def test_figures_are_measured_where_the_tools_are(need: Callable[..., Any]) -> None:
+    need(run, "cortex-m4", [sources("cortex-m4")[0][1]])
+    source = sources("cortex-m4")[0][0]
+    found, about = board_figures.figures(source), board_figures.estimated(source)
+    assert found.measured
+    assert found.instructions is not None
+    assert 20_000 < found.instructions < 40_000
+    assert 500 < found.flash_code < 1536
+    assert found.flash_code == pytest.approx(about.flash_code, rel=0.5)
+    assert found.ram == found.scratch + found.stack
+    assert found.stack == about.stack == 88
+    assert about.instructions is None
+
+
+def test_what_is_not_installed_is_told_and_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    source, case = sources("cortex-m4")[0]
+    with pytest.raises(ToolchainError, match="apt-get install gcc-arm-none-eabi"):
+        firmware.run(TARGETS["cortex-m4"], [case])
+    assert board_figures.figures(source) == board_figures.estimated(source)
+    with pytest.raises(UsageError, match="no microcontroller"):
+        boards.board(TARGETS["avx2"])
+
+
+def test_limits_say_what_is_over_and_what_would_fit() -> None:
+    spec, rng = specs()[0], np.random.default_rng(0)
+    arrays = weights(spec, rng)
+    ask = Ask(TARGETS["cortex-m4"], "baked", limits=Limits(ram=150))
+    assert pipeline.emitted(spec, ask, arrays).plan.algorithm.name == "integer"  # its stack and workspace are less
+    with pytest.raises(PlanError, match=r"\d more than the 100 allowed; --max-flash \d+ and --max-ram \d+ let it in"):
+        pipeline.emitted(spec, Ask(TARGETS["cortex-m4"], "baked", limits=Limits(flash=100)), arrays)
