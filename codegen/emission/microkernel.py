@@ -174,9 +174,10 @@ def starts(rows: int, vectors: int, first: Sequence[str]) -> tuple[tuple[tuple[s
 FIRST_SLICE, LAST_SLICE = "if (slice % slices == 0)", "if (slice == slices - 1)"  # each names both: none is unused
 
 
-def share(count: int) -> tuple[str, str]:
-    """The part [from, to) of `count` equal pieces of work that `slice` of `slices` does."""
-    return f"{count} * slice / slices", f"{count} * (slice + 1) / slices"
+def share(count: int | str) -> tuple[str, str]:
+    """The part [from, to) of `count` equal pieces of work, a number or a name, that `slice` of `slices` does."""
+    times = "" if count in (1, "1") else f"{count} * "
+    return f"{times}slice / slices", f"{times}(slice + 1) / slices"
 
 
 def chunk_loop(plan: AnyPlan) -> str:

@@ -9,7 +9,7 @@ from codegen.emission.border import padded
 from codegen.emission.cformat import braced, ceil_over, nest, times
 from codegen.emission.ending import Cell, Ending, operand_names
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import Spelling, count_loop, index, step_by
+from codegen.emission.microkernel import Spelling, count_loop, index, share, step_by
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.rolled import Schedule, tests_steps
 from codegen.planning.plan import KernelPlan
@@ -63,8 +63,7 @@ class RolledView:
         """The loops over the outputs, in the order in which they lie in y."""
         p, filters, wide = self.problem, self._filters(), self.schedule.lanes
         outs = lengths.outs_of(p)
-        slice_ = f"{outs} * slice / slices", f"{outs} * (slice + 1) / slices"
-        steps = [count_loop("t", *(slice_ if self.plan.sliced else ("0", outs)))]
+        steps = [count_loop("t", *(share(outs) if self.plan.sliced else ("0", outs)))]
         groups = [count_loop("g", 0, p.groups)] if p.groups > 1 and not self.schedule.alone else []
         name = "from" if filters % wide else "f"
         over = [f"for (ptrdiff_t {name} = 0; {name} < {filters}; {step_by(name, wide)})"] if filters > wide else []

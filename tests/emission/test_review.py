@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from codegen.emission.render import GeneratedSource
+from codegen.emission.render import GeneratedSource, render
 from codegen.machine.self_test_outputs import turns
-from codegen.planning.plan import KernelPlan
+from codegen.planning import planner
+from codegen.planning.ask import Ask
+from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
 from tests.fuzz import review
 from tests.support import cprogram, strategies, trials
@@ -52,6 +54,17 @@ FAULTS = (  # (what is wrong, as a .c might say it)
 @pytest.mark.parametrize(("kind", "text"), FAULTS, ids=[f"{i}-{kind}" for i, (kind, _) in enumerate(FAULTS)])
 def test_the_review_sees_faults(kind: str, text: str) -> None:
     assert kind in {found for check in review.CHECKS for found, _ in check(f"{text}\n", "k0.c")}
+
+
+def test_slices_of_a_single_output_step_read_well() -> None:
+    """A depthwise layer whose kernel is as long as its input, as the fewest bytes: the slices share one step."""
+    arguments = {"kernel_size": 4, "strides": 1, "dilation_rate": 1, "padding": "valid"}
+    layer = strategies.Layer("depthwise_conv1d", 257, 4, arguments)
+    found = planner.survey(Request(layer.spec("one").lower(), Ask(TARGETS["sse2"], objective="size"))).found
+    plan = next(plan for plan in found if plan.algorithm.name == "rolled")
+    code = render(plan.asked(sliced=True), "one").code
+    assert "for (ptrdiff_t t = slice / slices; t < (slice + 1) / slices; ++t)" in code
+    assert [found for check in review.CHECKS for found in check(code, "one.c")] == []
 
 
 def layers() -> list[strategies.Layer]:
