@@ -93,15 +93,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name == "live" and "not live" in config.getoption("-m") else None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def only_targets(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = [name for name in config.getoption("--target").split(",") if name]
     if wanted:
-        kept, left = [], []
-        for item in items:
-            parameters = getattr(getattr(item, "callspec", None), "params", {})
-            (kept if parameters.get("target", wanted[0]) in wanted else left).append(item)
-        config.hook.pytest_deselected(items=left)
-        items[:] = kept
+        parameters = [getattr(getattr(item, "callspec", None), "params", {}) for item in items]
+        kept = [one for one, given in zip(items, parameters, strict=True) if given.get("target", wanted[0]) in wanted]
+        deselect(config, items, kept)
+
+
+def deselect(config: pytest.Config, items: list[pytest.Item], kept: list[pytest.Item]) -> None:
+    """Leave `kept` of the items, and count the others as deselected."""
+    staying = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in staying])
+    items[:] = kept
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    only_targets(config, items)
+    if not config.getoption("--whole"):
+        deselect(config, items, rotation.in_turn(items, rotation.number()))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 
 import codegen
 from codegen.machine import cache, compilers, loader, self_test
-from tests.support import alone, isolation
+from tests.support import alone, isolation, rotation
 
 ROOT = Path(__file__).parent.parent
 LEANING = """
@@ -29,9 +31,9 @@ COMPILING = """
 import codegen
 import numpy as np
 import pytest
-def test_unmarked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
+def test_unMarked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
 @pytest.mark.compiles
-def test_marked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
+def test_Marked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
 """
 
 
@@ -97,6 +99,30 @@ def test_shares_are_numbered_from_one() -> None:
     for wrong in ("0/10", "11/10", "3", "a/b", "3/"):
         with pytest.raises(ArgumentTypeError, match="expected K/N with 1 <= K <= N"):
             alone.share(wrong)
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What `in_turn` asks of a test."""
+
+    nodeid: str
+    parts: int = 0
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        return getattr(pytest.mark, name)(self.parts).mark if self.parts else None
+
+
+def in_turn(items: Sequence[Marked], turn: int) -> list[Marked]:
+    return rotation.in_turn(items, turn)  # type: ignore[arg-type, return-value]  # as much of a test as it looks at
+
+
+def test_parameters_take_turns() -> None:
+    others, sweep = [Marked("a.py::one[x]"), Marked("a.py::two")], [Marked(f"a.py::sweep[{i}]", 3) for i in range(7)]
+    turns = [in_turn([*sweep[:4], *others, *sweep[4:]], turn) for turn in range(3)]
+    assert all(one in taken for taken in turns for one in others)
+    assert sorted(item.nodeid for taken in turns for item in taken if item in sweep) == [one.nodeid for one in sweep]
+    assert sorted(len(taken) - 2 for taken in turns) == [2, 2, 3]
+    assert [in_turn(sweep[:1], turn) for turn in range(3)] == [sweep[:1]] * 3  # asked for by its name
 
 
 def test_the_ci_runs_each_share_in_its_turn() -> None:

@@ -90,6 +90,7 @@ def write(found: Sequence[GeneratedSource], folder: Path) -> list[str]:
     return [source.files[0][0] for source in found]
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_gcc_makes_code_and_constants_only(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -126,6 +127,7 @@ def holds_its_functions_alone(source: GeneratedSource, nm: str, folder: Path) ->
     assert asked <= {"memcpy", "memmove", "memset"}
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """The same files; clang warns as it reads, before it optimises."""
@@ -142,6 +144,7 @@ def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None
     trials.try_all(every_algorithm("scalar"), tools, tmp_path, flags=())
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("accuracy", ["exact", "fast"])
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_pack_in_c_is_the_plans_pack(
@@ -179,6 +182,7 @@ def packs(kernel: Kernel) -> bool:
     return f"{kernel.source.name}_pack(" in kernel.source.header
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("accuracy", ["exact", "fast"])
 def test_packed_files_bring_what_they_need(accuracy: Accuracy, need: Callable[..., Any], tmp_path: Path) -> None:
     """`--packed`: a kernel and its pack function for every layer; packed by it in C, the kernel is right."""

@@ -120,6 +120,7 @@ def traced(source: GeneratedSource) -> GeneratedSource:
     return replace(source, files=((name, f"#include <stdio.h>\n{told}"), header))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_every_function_runs(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:

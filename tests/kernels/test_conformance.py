@@ -20,6 +20,7 @@ from tests.support.cprogram import Call, Program
 pytestmark = pytest.mark.compiles
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -30,6 +31,7 @@ def test_random_layers(
     trials.run_all(share(layers, 3), TARGETS[target], tools, tmp_path)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_wide_depthwise_layers(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """The text of most has a loop over strips of the channels."""
@@ -41,6 +43,7 @@ def test_wide_depthwise_layers(target: str, specs: int, need: Callable[..., Any]
     trials.try_all(made, tools, tmp_path)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_random_plan_of_every_algorithm(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -62,6 +65,7 @@ def test_a_random_plan_of_every_algorithm(
     assert seen == strategies.FLOATING
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_recorded_answers(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """Keras' layers and ONNX' cases: whole numbers equal, others within the bound of what the oracle said."""
@@ -86,6 +90,7 @@ def test_recorded_answers(target: str, need: Callable[..., Any], tmp_path: Path)
             assert (np.abs(y - one.y) <= allowed + options).all(), one.layer
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_same_bits_from_every_compiler_and_level(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -107,6 +112,7 @@ def test_same_bits_from_every_compiler_and_level(
             assert y.tobytes() == z.tobytes(), f"{first[0]} and {words} differ on {trial.kernel.source.plan.problem}"
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_nan_and_inf_stay_in_their_receptive_fields(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])

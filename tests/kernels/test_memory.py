@@ -52,6 +52,7 @@ def vector_steps(target: Target) -> range:
     return range(3 * max(4, target.vector_bytes // 4) + 3)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_length_up_to_three_vectors(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -70,6 +71,7 @@ def test_every_length_up_to_three_vectors(
     trials.run(program, tried)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_length_of_every_algorithm(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -99,6 +101,7 @@ def test_every_length_of_every_algorithm(
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_products_point_by_point(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """What layers of 256 channels have, on layers of few: several blocks, the next weights fetched ahead."""
@@ -161,6 +164,7 @@ def rewritten(count: int, seed: int) -> list[Layer]:
     return list(strategies.random_layers(count, seed, strategies.rewritten))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_address_and_undefined_behaviour_sanitizers(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -179,6 +183,7 @@ def test_address_and_undefined_behaviour_sanitizers(
     trials.try_all(made, tools, tmp_path, flags=flags, buffers="heap")
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_slices_in_threads_race_for_nothing(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """ThreadSanitizer watches four slices at the same time, each with a workspace of its own: no report."""
@@ -259,6 +264,7 @@ def test_the_harness_catches_what_is_planted(
         program.run([trial.call(0)])
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_the_least_alignment_is_enough(target: str, dtype: str, need: Callable[..., Any], tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Long sweeps in turn: each commit runs another share of one, `--whole` runs all of it."""
+"""Long sweeps in turn: each commit runs another share of one, `--whole` runs all of it.
+
+A share is one of a test's own loop (the fixture `share`), or of its parameters: `@pytest.mark.in_turn(2)`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
+from zlib import crc32
+
+import pytest
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,3 +33,20 @@ def number() -> int:
 def share(items: Sequence[T], parts: int, turn: int) -> Sequence[T]:
     """Every `parts`th of the items, those whose turn it is; all shares together have each item once."""
     return items[turn % parts :: parts]
+
+
+def in_turn(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
+    """Without the parameters whose turn it is not. A test that is asked for with one parameter alone runs with it.
+
+    Each test counts from a place of its own, so that a commit tries every target somewhere.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("in_turn"):
+            groups.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left: set[pytest.Item] = set()
+    for test, group in groups.items():
+        marker = group[0].get_closest_marker("in_turn")
+        if marker and len(group) > 1:
+            left |= set(group) - set(share(group, marker.args[0], turn + crc32(test.encode())))
+    return [item for item in items if item not in left]
