@@ -206,6 +206,7 @@ def test_the_portable_text_is_within_the_bound_with_the_smallest_compiler(need: 
         assert_within(activation, "float32", y)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("activation", PLAIN, ids=str)
 def test_fused_into_a_layer_it_is_within_the_bound(activation: Activation, need: Need) -> None:

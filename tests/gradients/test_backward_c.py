@@ -132,6 +132,7 @@ def run(layers: list[Layer], headers: list[str], folder: Path, tools: Toolchain)
     assert at == len(made)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_emitted_gradients_are_right_and_stay_inside_their_arrays(
     target: str, specs: int, need: Callable[..., Any], tmp_path: Path
@@ -141,6 +142,7 @@ def test_emitted_gradients_are_right_and_stay_inside_their_arrays(
     run(layers, emitted(layers, target, tmp_path, tools), tmp_path, tools)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", ["scalar", "avx2", "neon"])
 def test_emitted_gradients_compile_without_a_warning(

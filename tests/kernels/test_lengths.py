@@ -93,6 +93,7 @@ BY_LENGTH = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("name", BY_LENGTH)
 def test_a_kernel_of_several_parts_is_right_on_both_sides_of_each_threshold(name: str) -> None:

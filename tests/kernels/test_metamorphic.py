@@ -106,6 +106,7 @@ def same(found: tuple[Any, Any], expected: Any, allowed: Any = 0.0) -> None:
     assert (np.abs(y.astype(np.float64) - expected) <= own + allowed).all()
 
 
+@pytest.mark.in_turn(2)
 @both
 def test_linear_in_x_and_in_the_kernel(name: str, algorithm: str) -> None:
     run = Running(PROBLEMS[name], algorithm)
@@ -201,6 +202,7 @@ def test_groups_are_a_block_diagonal_kernel(groups: int, algorithm: str) -> None
     same(grouped(x, kernel, bias), *dense(x, whole, bias))
 
 
+@pytest.mark.in_turn(2)
 @both
 def test_causal_never_sees_the_future(name: str, algorithm: str) -> None:
     """A direct one to the last bit. A transform's rounding sees its own tile; its value does not."""

@@ -55,6 +55,7 @@ def trial(made: Kernel, number: int, steps: int, whole: bool) -> Trial:
     return Trial(made, replace(made.baked, x=given.x) if made.baked else given, whole)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_every_short_length(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """Whole numbers, so that nothing may differ; guard pages around every buffer, a workspace of NaN."""
@@ -70,6 +71,7 @@ def test_every_short_length(target: str, need: Callable[..., Any], tmp_path: Pat
     trials.run(program, tried)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_the_bits_of_the_direct_algorithms(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """Sums are in the same order: random numbers, whose sums round, come out the same for either objective."""

@@ -117,6 +117,7 @@ def as_computed(plan: KernelPlan) -> KernelPlan:
     return replace(plan.asked(numbers="float32"), parts=tuple(parts))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable[..., Any], tmp_path: Path) -> None:
@@ -202,6 +203,7 @@ def pairs(target: str, seed: int, count: int) -> tuple[list[GeneratedSource], li
     return sources, calls
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_sums_are_those_of_the_rounded_weights(
     target: str, need: Callable[..., Any], specs: int, tmp_path: Path
@@ -246,6 +248,7 @@ SMALL = (
 )
 
 
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
