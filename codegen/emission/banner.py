@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen import __version__
+from codegen.emission import board_facts
 from codegen.errors import counting
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
@@ -65,8 +66,10 @@ def lines(spec: Spec, plan: KernelPlan, weights: Arrays | None = None) -> tuple[
         *laid_out,
         ("work", work(plan.problem)),
         *([("sums", _proved(plan.problem, weights, spec.name))] if weights else []),
+        *board_facts.rounding(plan.problem),
         ("memory", memory(plan)),
         ("size", size(plan)),
+        *board_facts.facts(plan),
     )
     return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(parameters_told(spec))))
 

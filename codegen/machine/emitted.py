@@ -23,7 +23,11 @@ BACKWARD = "_backward"
 _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
-_FACT = re.compile(r"(computes|stream|forward|algorithm|input|kernel|work|sums|memory|size|build) {2,}(\S.*)")
+_FACTS = (
+    *("computes", "stream", "forward", "algorithm", "input", "kernel", "work", "sums", "rounding", "memory", "size"),
+    *("flash", "RAM", "cycles", "floats", "build"),
+)
+_FACT = re.compile(rf"({'|'.join(_FACTS)}) {{2,}}(\S.*)")
 
 
 @dataclass(frozen=True)

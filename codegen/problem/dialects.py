@@ -18,7 +18,8 @@ class Dialect:
     `cpu` the CPU flags that a machine must have to run the code, `machines` the `platform.machine()` names, none for
     all; `baseline`: each of these has it. `f16c`: float16 is widened by x86's F16C, which has a flag of its own.
     `software` are the formats that the target computes in software, many times as slow. `assembly` names the
-    instructions for which whole numbers have kernels in assembly.
+    instructions for which whole numbers have kernels in assembly. `bare`: there is no operating system, so that a
+    banner tells of flash, RAM and cycles.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Dialect:
     baseline: bool = False
     software: tuple[str, ...] = ()
     assembly: str = ""
+    bare: bool = False
 
     def widening(self) -> Dialect:
         """The dialect with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""
@@ -92,8 +94,8 @@ DIALECTS: dict[str, Dialect] = {
             machines=X86,
             f16c=True,
         ),
-        Dialect("thumb", 0, 8, fma=False, accumulators=2, machines=CORTEX, software=("float32", "float64")),
-        Dialect("thumb_fpu", 0, 32, fma=False, accumulators=16, machines=CORTEX, software=("float64",)),
+        Dialect("thumb", 0, 8, fma=False, accumulators=2, machines=CORTEX, software=("float32", "float64"), bare=True),
+        Dialect("thumb_fpu", 0, 32, fma=False, accumulators=16, machines=CORTEX, software=("float64",), bare=True),
         Dialect("neon", 16, 32, fma=True, macros=("__ARM_NEON", "__aarch64__"), machines=ARM, baseline=True),
     )
 }

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from codegen import pipeline
+from codegen.cli.main import main
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError, ToolchainError, UsageError
 from codegen.language import reader
 from codegen.machine import board_figures, boards, firmware
+from codegen.machine.emitted import Head
 from codegen.planning.ask import Ask, Limits
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Spec
@@ -135,3 +138,27 @@ def test_limits_say_what_is_over_and_what_would_fit() -> None:
     assert pipeline.emitted(spec, ask, arrays).plan.algorithm.name == "integer"  # its stack and workspace are less
     with pytest.raises(PlanError, match=r"\d more than the 100 allowed; --max-flash \d+ and --max-ram \d+ let it in"):
         pipeline.emitted(spec, Ask(TARGETS["cortex-m4"], "baked", limits=Limits(flash=100)), arrays)
+
+
+def test_the_banner_tells_flash_ram_cycles_and_rounding() -> None:
+    source = sources("cortex-m4")[0][0]
+    facts = Head.of(source.code.encode())
+    assert facts is not None
+    assert facts.facts["flash"] == "about 1,400 bytes: 1,000 of code, 378 of tables"
+    assert facts.facts["RAM"] == "about 250 bytes in a call: 160 of workspace, 88 of stack; 0 between calls"
+    assert facts.facts["cycles"] == "about 24,000, estimated for cortex-m4"
+    assert facts.facts["rounding"].startswith("double: ")
+    assert int(facts.facts["sums"].partition(" ")[0].replace(",", "")) < 2**31
+    assert "RAM" not in Head.of(pipeline.generate(float_layer()).code.encode()).facts  # type: ignore[union-attr]  # it has one
+
+
+def float_layer() -> Spec:
+    return reader.read("conv1d f { input_shape = (9, 4), filters = 4, kernel_size = 3 }", "f.conv")[0]
+
+
+def test_floats_without_a_unit_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.conv").write_text("conv1d f { input_shape = (9, 4), filters = 4, kernel_size = 3 }")
+    for core, told in (("cortex-m3", True), ("cortex-m4", False)):
+        assert main([str(tmp_path / "f.conv"), "--target", core, "-o", str(tmp_path / core)]) == 0
+        assert ("f: cortex-m3 computes float32 in software" in capsys.readouterr().err) is told
+        assert ("floats     cortex-m3 computes" in (tmp_path / core / "f.c").read_text()) is told

@@ -92,6 +92,7 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
     """The C text of each layer, in the files' order."""
     arrays = reading.weights(options, specs)
     from codegen import pipeline
+    from codegen.emission.board_facts import in_software
 
     requests = planning.requests_for(options, specs, arrays)
     known = planning.wisdom_for(options, requests, terminal)
@@ -100,6 +101,8 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
         with reading.naming(options, spec.name):
             source = pipeline.emitted(spec, request.ask, arrays.get(spec.name), known=known, beside=names)
         terminal.detail(f"{spec.name}: {source.plan.describe()}")
+        if slow := in_software(source.plan.target, source.plan.problem):
+            terminal.warn(f"{spec.name}: {slow}")
         yield source
 
 

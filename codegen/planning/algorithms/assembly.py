@@ -71,7 +71,8 @@ def describe(plan: Plan) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
     over = plan.schedule.shape
     tile = f"{counted(over.positions, 'step')} x {counted(FILTERS[over.kernel], 'filter')}"
-    return f"{plan.algorithm.name} for {plan.target.name}: {tile} at once; elsewhere {portable(plan).describe()}"
+    elsewhere = portable(plan).describe()
+    return f"{plan.algorithm.name} for {plan.target.name}: {tile} at once, in the .S; elsewhere {elsewhere}"
 
 
 def pack(plan: Plan, kernel: np.ndarray) -> np.ndarray:
