@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from codegen.machine.loader import Kernel
+    from codegen.machine.stream_library import StreamLibrary
     from codegen.specs.kinds import Spec
 
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
@@ -124,16 +125,35 @@ def streamed(
 
     Raises PlanError for a layer that cannot stream, with the reason and the way out.
     """
+    chosen = stream_plan(spec, ask)
+    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = stream_banner.lines(spec, chosen)
+    return emission_streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
+
+
+def stream_plan(spec: Spec, ask: Ask) -> StreamPlan:
+    """spec → problem → plan of a stream. Raises PlanError for a layer that cannot stream, with the way out."""
     if spec.own_activation is not None:
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C")
     checked(ask.numbers, spec.dtype)
     try:
-        chosen = streams.planned(spec.problem, ask)
+        return streams.planned(spec.problem, ask)
     except PlanError as wrong:
         raise PlanError(f"`{spec.name}`: {wrong}") from None
-    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
-    head = stream_banner.lines(spec, chosen)
-    return emission_streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
+
+
+def stream_for(spec: Spec, ask: Ask) -> StreamLibrary:
+    """spec → problem → plan of a stream → C text → machine code, cached in memory and on disk; weights are packed."""
+    return compiled_stream(stream_plan(spec, replace(ask, weights="packed")))
+
+
+@forgetful
+@lru_cache(maxsize=128)
+def compiled_stream(plan: StreamPlan) -> StreamLibrary:
+    """The running stream of a plan."""
+    from codegen.machine import stream_library
+
+    return stream_library.load(plan, _written_stream)
 
 
 def kernel_for(spec: Spec, ask: Ask | None = None, rigor: Rigor = "estimate", threads: int = 1) -> Kernel:
@@ -193,6 +213,10 @@ def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None
         return None
     kernel = compiled(Request(spec.problem, found.plan.ask), found.plan.key, getattr(free, "threads", 1))
     return (kernel, found.place, found.numbers) if kernel.path is not None else None
+
+
+def _written_stream(chosen: StreamPlan) -> str:
+    return emission_streams.jit_text(chosen, JIT_NAME)
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

@@ -49,8 +49,9 @@ def pages_with(language: str) -> list[Any]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the examples in it, as a reader stands in the checkout."""
+    """A folder with the examples in it, as a reader stands in the checkout, and a reader's model of Keras."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copy(ROOT / "tests" / "data" / "foreign" / "motion.keras", tmp_path)
     return tmp_path
 
 

@@ -50,6 +50,7 @@ SOLE = {  # who alone may import what
         "cli.commands.planning",
     },
     "platformdirs": {"machine.cache"},
+    "h5py": {"interchange.keras_graph.sources"},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 

@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 from codegen.emission import kernel_layouts, straight_line
+from codegen.emission.bilinear_functions import BilinearFunctions
 from codegen.emission.cformat import nest
-from codegen.emission.ending import Cell, Ending, operand_names, reads
+from codegen.emission.ending import Cell, Ending, reads
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -20,6 +21,7 @@ from codegen.emission.microkernel import (
     offset,
     starts,
     step_by,
+    tile_function,
 )
 from codegen.emission.tile_walk import walk
 from codegen.emission.writer import Writer
@@ -52,12 +54,11 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "channels": p.group_channels,
         "products": _all_products(plan, name),
         "transformed": schedule.tiles + schedule.parts - 1,
-        "counted": ", ptrdiff_t tiles" if p.steps is None else "",
+        "functions": BilinearFunctions.of(plan, name),
         "prefix": f"{name}_" if plan.weights == "baked" else "",
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
         "operands_read": reads(plan, panel.lanes, ((1, "f"),)),
-        "operand_names": operand_names(plan, name),
         "filter_vector": Spelling.of(plan, panel.lanes).type,
         "zeros_numbers": p.group_channels,
     }
@@ -73,15 +74,15 @@ def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     across, down = (size, panel.count * size) if schedule.by_points else (points * size, size)
     turns = ((across if many else 0, "j"), (down, row))
     kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
-    some = ", now" if p.steps is None else ""
+    function, some = BilinearFunctions.of(plan, name).products, ["now"] if p.steps is None else []
     u = offset(kernel, (total if p.groups > 1 else 0, "g"), *turns)
     m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points and many else 0, "j")]
     v, m_at = offset("v", (schedule.stride, "r")), offset("m", *m)
     heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * (schedule.by_points and many))
     if not schedule.ahead:
-        return nest(heads, f"{name}_products({v}, {u}, {m_at}{some});", 0)
+        return nest(heads, f"{function.of(v, u, m_at, *some)};", 0)
     after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"
-    lines = f"const {p.format.c} *const u = {u};\n\n{name}_products({v}, u, {after}, {m_at}{some});"
+    lines = f"const {p.format.c} *const u = {u};\n\n{function.of(v, 'u', after, m_at, *some)};"
     return nest((*heads[:-1], f"{heads[-1]} {{"), lines, 0) + "\n" + "    " * (len(heads) - 1) + "}"
 
 
@@ -99,9 +100,8 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
     bounds = [sums * i // schedule.chunks for i in range(schedule.chunks + 1)]
     for first, last in pairwise(bounds):
         at = 0
-        u = offset("u", first * schedule.width)
-        u += f", {offset('next', first * schedule.width)}" if schedule.ahead else ""
-        some = f", {last - first}" if schedule.chunks > 1 else ""
+        u = [offset(one, first * schedule.width) for one in ("u", "next")[: 1 + schedule.ahead]]
+        some = [str(last - first)] if schedule.chunks > 1 else []
         if free and first:
             calls.append("i = 0;")
         for count, size in tiles_that_run(schedule, plan.problem):
@@ -112,7 +112,7 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
             v = offset("v", (turn * schedule.pitch, "i"), at * schedule.pitch + first)
             m = offset("m", (turn * schedule.width, "i"), at * schedule.width)
             heads = [_as_many_as(size)] if free else [count_loop("i", 0, count)] * (count > 1)
-            calls += nest(heads, f"{gemm.name}({v}, {u}, {m}{some});", 0).split("\n")
+            calls += nest(heads, f"{gemm.function.of(v, *u, m, *some)};", 0).split("\n")
             at += 0 if free else count * size
     return gemms, calls
 
@@ -153,9 +153,8 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     comment = f"{counted(rows, 'tile')} x {counted(panel.width, 'filter')}, one point of the transform"
     comment += "; the next weights come into the second-level cache meanwhile" * schedule.ahead
     full_name = f"{name}_{'more' if more else 'gemm'}_{rows}x{panel.width}"
-    return Microkernel(
-        full_name, comment, spell.type, begin, shared, True, (loop,), stores, extra, ahead=schedule.ahead
-    )
+    function = tile_function(full_name, spell, *extra, ahead=schedule.ahead)
+    return Microkernel(function, comment, spell.type, begin, shared, True, (loop,), stores)
 
 
 def _over_channels(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:

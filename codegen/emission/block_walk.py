@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, floor_over, grouped, times
+from codegen.emission.cfunction import CFunction
 from codegen.emission.ending import copies, from_copies
 from codegen.emission.lengths import left_of, outs_of, steps_of
 from codegen.emission.microkernel import Spelling, count_loop, index, offset
+from codegen.emission.overlap_functions import OverlapFunctions
 from codegen.planning.algorithms.overlap_save_schedule import Schedule
 from codegen.planning.plan import KernelPlan
 
@@ -25,6 +27,7 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return {
         **_counts(plan),
         **_moves(plan),
+        **_calls(plan, name),
         "left_told": p.centred and p.steps is None,
         "dilated": p.dilation > 1,
         "grouped": grouped,
@@ -41,17 +44,27 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "spectra_at": offset("spectra", *[(s.size * 2 * s.pitch, "source")] * (s.sources > 1), (s.lanes, "v")),
         "weights": offset(f"{prefix}kernel", *[(filters * packed, "part")] * grouped, *[(packed, "o")] * (filters > 1)),
         "laid": [(copy, _of_lane(plan, copy.source)) for copy in copies(plan, name, panel, s.lanes)],
-        "operands": from_copies(plan, name, 0),
         "output": index((p.dilation * s.hop, "block"), *phase),
         "rest": ceil_over(f"{outs_of(p)} - t", p.dilation),
         "outs_now": outs_of(p),
         "steps_now": steps_of(p),
-        "y_at": _output(plan),
         "kept_rows": s.sources * s.size * 2,
         **_panels(plan),
         "kept": s.ahead > 0,
         "known": "known" if s.ahead else "0",
         "keep": _kept(plan),
+    }
+
+
+def _calls(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
+    """The static functions of the file, and those of their calls that are long."""
+    p = plan.problem
+    operands = tuple(one.name for one in p.epilogue.operands)
+    functions = OverlapFunctions(name, p.format.c, operands, _outs_apart(plan), _partial(plan))
+    return {
+        "functions": functions,
+        "to_outputs": functions.last.of("wave", *from_copies(plan, name, 0), "panel"),
+        "scattered": _scattered(plan, functions.scatter),
     }
 
 
@@ -137,6 +150,20 @@ def _output(plan: KernelPlan[Schedule]) -> str:
     return offset("y", (1, "t"), (1, f"{outs_of(p)} * {grouped(index(*filter_))}"))
 
 
+def _outs_apart(plan: KernelPlan[Schedule]) -> bool:
+    """Whether the outputs of several channels lie as far apart as there are outputs of each, which C alone knows."""
+    p = plan.problem
+    return p.steps is None and not p.channels_last and min(plan.schedule.width, p.groups) > 1
+
+
+def _scattered(plan: KernelPlan[Schedule], scatter: CFunction) -> str:
+    """The call that brings column j of half h to its places."""
+    s = plan.schedule
+    given = {"column": f"panel + ({times(s.column, 'h')} + {times(s.width, 'j')})", "y": _output(plan)}
+    skip = {"skip": "own_group - group"} if _partial(plan) else {}
+    return scatter.call(**given, **skip)
+
+
 def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
     """The lines that copy the numbers of a sample to its lanes, or zeros, and those of an output from there."""
     s, p = plan.schedule, plan.problem
@@ -162,7 +189,6 @@ def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
         "into": into,
         "zeros": [spell.store("to", (0,), spell.broadcast("0"))] if vector else zeros,
         "out": out,
-        "outs_apart": p.steps is None and not p.channels_last and live > 1,
     }
 
 

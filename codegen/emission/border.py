@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen.emission.cformat import ceil_over, grouped, times
+from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.lengths import left_of, sample_of, steps_of
 from codegen.emission.microkernel import Microkernel
 from codegen.planning.algorithms.tiling import interior
@@ -23,11 +24,10 @@ class Border:
     in samples from the first of the neighbours to the last. In C: `at` is the sample of output t's tap 0; `first` the
     first tap inside the input and `fit` how many taps from 0 on lie before its end, `far_first` and `far_fit` those of
     the last neighbour. Numbers from sample to sample `x_step`, from output to output `y_step`, from tap to tap
-    `tap_weights`. `reads` is what the epilogue reads. `handed` are the further arguments of the tiles, `own` those that
-    the border itself must be given.
+    `tap_weights`. `reads` is what the epilogue reads. `handed` are the further arguments of the tiles.
     """
 
-    name: str
+    function: CFunction
     one: Microkernel
     several: Microkernel | None
     size: int
@@ -46,8 +46,6 @@ class Border:
     tap_weights: int
     reads: tuple[Operand, ...]
     handed: tuple[str, ...]
-    lengths: tuple[str, ...]
-    own: tuple[str, ...]
 
     @property
     def outside(self) -> bool:
@@ -64,6 +62,12 @@ class Border:
     def weights(self) -> str:
         """The first tap's weights, counted in numbers from w; nothing where that is tap 0."""
         return f" + {times(self.tap_weights, 'first')}" if self.before else ""
+
+    @property
+    def weights_declared(self) -> str:
+        """How the pointer to the first tap's weights is declared."""
+        (w,) = (one for one in self.function.parameters if one.name == "w")
+        return replace(w, name="weights").declaration
 
     @property
     def first_weights(self) -> str:
@@ -83,14 +87,11 @@ class Border:
         return "".join(f" && {words}" for words in same)
 
     @property
-    def operands(self) -> tuple[str, ...]:
-        """The names of what the epilogue reads."""
-        return tuple(operand.within for operand in self.reads)
-
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """What the tile of output t is handed of it."""
-        return tuple(f"{one.within} + {self.out}" if one.lies == "output" else one.within for one in self.reads)
+    def calls(self) -> tuple[str, ...]:
+        """The calls of the tiles for output t: of the one, and of that of several if there is one."""
+        beside = (f"{one.within} + {self.out}" if one.lies == "output" else one.within for one in self.reads)
+        arguments = ("from", self.first_weights, *beside, f"y + {self.out}", *self.handed, self.taps)
+        return tuple(tile.function.of(*arguments) for tile in (self.one, self.several) if tile)
 
     @property
     def out(self) -> str:
@@ -111,11 +112,12 @@ class Border:
         x_step, y_step = (p.channels, p.filters) if p.channels_last else (1, 1)
         before, after = padded(p)
         steps, left = steps_of(p), left_of(p)
-        names = [word for word, used in ((steps, after or "steps" in handed), (left, True)) if used and word.isalpha()]
+        told = ((steps, after or "steps" in handed), (left, True))
+        lengths = [word for word, used in told if used and word.isalpha()]
         first, fit = _taps("at", steps, p.dilation)
         far_first, far_fit = _taps("far", steps, p.dilation)
         return cls(
-            name=name,
+            function=_function(name, edges[0].function, lengths, p, [word for word in handed if word != "steps"]),
             one=edges[0],
             several=edges[1] if len(edges) > 1 else None,
             size=size,
@@ -134,14 +136,23 @@ class Border:
             tap_weights=tap_weights,
             reads=p.epilogue.operands,
             handed=handed,
-            lengths=tuple(names),
-            own=tuple(word for word in handed if word != "steps"),
         )
 
-    def call(self, arrays: tuple[str, ...], own: Iterable[str], first: str, end: str) -> str:
-        """The call for the outputs from `first` to before `end`; `arrays` are x and all others, in their order."""
-        x, *others = arrays
-        return f"{self.name}({', '.join((x, *self.lengths, *others, *own, first, end))});"
+    def call(self, x: str, w: str, operands: tuple[str, ...], y: str, first: str, end: str) -> str:
+        """The call for the outputs from `first` to before `end`; `operands` are what the epilogue reads."""
+        read = {one.within: place for one, place in zip(self.reads, operands, strict=True)}
+        return f"{self.function.call(first, end, x=x, w=w, y=y, **read)};"
+
+
+def _function(name: str, tile: CFunction, lengths: list[str], p: ConvProblem, own: list[str]) -> CFunction:
+    """The border's function around a tile's: it is told `lengths` behind x, and at the end the outputs that it does.
+
+    `own` are further numbers that it hands on.
+    """
+    x, w = (replace(one, type=one.type.removesuffix("restrict")) for one in tile.parameters[:2])
+    operands = reads(p.format.c, *(one.within for one in p.epilogue.operands), alone=False)
+    last = (*writes(p.format.c, "y", alone=False), *numbers(*own, "t", "end"))
+    return static(name, x, *numbers(*lengths), w, *operands, *last, in_line=2 + len(lengths))
 
 
 def padded(p: ConvProblem) -> tuple[bool, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.ending import handed
-from codegen.emission.inner import inner_names
+from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
 from codegen.emission.writer import Packing, PackingOf, PartPacking, Writer
@@ -23,13 +23,13 @@ def words(plan: KernelPlan[Schedule]) -> tuple[str, ...]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, (kernel,) = plan.schedule, weight_names(plan, name)[:1]
-    at, names = places(plan), inner_names(plan, name, words(plan))
+    at, functions = places(plan), inner_functions(plan, name, words(plan), sliced=plan.sliced)
     sliced = ["slice", "slices"] * plan.sliced
     calls = []
     for i in schedule.turn:
         operands, spare = handed(plan, name, str, str), ["workspace"] * plan.parts[i].has_workspace
         given = ["x", "steps", offset(kernel, at[i]), *operands, "y", *spare, *sliced]
-        calls.append(f"{names[i]}{'_slice' * plan.sliced}({', '.join(given)});")
+        calls.append(f"{functions[i].of(*given)};")
     heads = [f"{'else ' * (i > 0)}if (steps < {limit})" for i, limit in enumerate(schedule.limits)]
     branches = [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]
     return {"branches": branches}

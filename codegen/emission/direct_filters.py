@@ -11,6 +11,7 @@ from typing import Any
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import Border, joins, joins_at_some_length, padded
 from codegen.emission.cformat import CText, grouped
+from codegen.emission.cfunction import CFunction
 from codegen.emission.ending import handed
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
@@ -136,12 +137,12 @@ class FiltersView:
         if edges:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
             border = Border.of(f"{self.name}_border_{tag}", edges, block.rows, self.problem, tap_weights, ())
-        calls = tuple(self._call(block, segment, names[segment.tile], base) for segment in block.segments)
+        calls = tuple(self._call(block, segment, tiles[segment.tile].function, base) for segment in block.segments)
         heads, weights, lane = self._place(block, base)
         x, y = offset("x", *self._x_lane(block.panel)), offset("y", *lane)
         chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
         left, right = (
-            self._border_call(border, side, heads, (x, weights, *self._beside(lane), y))
+            self._border_call(border, side, heads, (x, weights, self._beside(lane), y))
             for side in zip((FIRST_SLICE, LAST_SLICE), ends, strict=True)
         )
         strips, heads = self._strips(block.panel, heads)
@@ -149,7 +150,7 @@ class FiltersView:
         x_at = offset(x, (self.problem.channels, grouped(lengths.sample_of(self.problem, at))))
         step = (self.problem.filters, at)
         arguments = (x_at, weights, *self._beside(lane, step), offset(y, step))
-        tile = f"{tiles[0].name}({', '.join(arguments)});" if tiles else ""
+        tile = f"{tiles[0].function.of(*arguments)};" if tiles else ""
         return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, tile)
 
     def _border_ends(self) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
@@ -177,7 +178,7 @@ class FiltersView:
         border: Border | None,
         side: tuple[str, tuple[str, str] | None],
         heads: tuple[str, ...],
-        arrays: tuple[str, ...],
+        arrays: tuple[str, str, tuple[str, ...], str],
     ) -> Call | None:
         """The border's call for one side; `arrays` are x, the weights, what the epilogue reads, and y."""
         word, ends = side
@@ -186,7 +187,7 @@ class FiltersView:
         first, end = ends
         skipped = "taps in the padding are skipped"
         told = f"{_outputs(int(first), int(end))}: {skipped}" if end.isdigit() else ""
-        return Call(told, (word,) * self.plan.sliced + heads, border.call(arrays, (), first, end))
+        return Call(told, (word,) * self.plan.sliced + heads, border.call(*arrays, first, end))
 
     def _strips(self, panel: Panel, heads: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The loops around all steps and those inside them, where a strip of the blocks is walked at a time."""
@@ -231,7 +232,7 @@ class FiltersView:
         """What the epilogue reads of the filters from `lane` on, of their outputs so much further on."""
         return handed(self.plan, self.name, lambda one: offset(one, *lane), lambda one: offset(one, *lane, *output))
 
-    def _call(self, block: Block, segment: Segment, name: str, base: int) -> Call:
+    def _call(self, block: Block, segment: Segment, tile: CFunction, base: int) -> Call:
         problem, rows = self.problem, block.tiles[segment.tile].rows
         heads, weights, lane = self._place(block, base)
         steps = problem.steps
@@ -259,7 +260,7 @@ class FiltersView:
         arguments = (x, weights, *self._beside(lane, *step), offset("y", *lane, *step))
         end_step = segment.start + segment.count * rows - 1
         comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
-        return Call(comment, heads, f"{name}({', '.join(arguments)});")
+        return Call(comment, heads, f"{tile.of(*arguments)};")
 
 
 WRITER = Writer(template="direct_filters.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_groups)

@@ -21,6 +21,7 @@ from codegen.emission.microkernel import (
     index,
     offset,
     step_by,
+    tile_function,
 )
 from codegen.emission.step_walk import Walk, joins, walk
 from codegen.emission.writer import Writer
@@ -78,13 +79,12 @@ def _statements(
             plan, name, lambda one: offset(one, (int(several), "f")), lambda one: offset(offset(one, out), *more)
         )
 
-    own = border.own if border else ()
     if found.before and border:
-        yield border.call((x, weights, *beside(), y), own, *found.before)
+        yield border.call(x, weights, beside(), y, *found.before)
     if found.tiles and tile:
         yield from _tile_calls(plan, found, tile, (x, weights, y), beside, build.names)
     if found.after and border:
-        yield border.call((x, weights, *beside(), y), own, *found.after)
+        yield border.call(x, weights, beside(), y, *found.after)
 
 
 def _tile_calls(
@@ -109,7 +109,7 @@ def _tile_calls(
         if at.isdigit():
             sample, step = int(at) * p.stride - p.pad_left, int(at)
         arguments = (offset(x, sample), weights, *beside(step), offset(y, step), *more)
-        return f"{tile.name}({', '.join(arguments)});"
+        return f"{tile.function.of(*arguments)};"
 
     if found.once:
         yield call(first)
@@ -212,18 +212,8 @@ class _Tiles:
         start = tuple(tuple((accumulator(r, i), first[r]) for i in range(vectors)) for r in rows)
         shared = tuple(f"x{i}" for i in range(vectors))
         extra = self.names + (("taps",) if counted else ())
-        return Microkernel(
-            f"{self.name}_{tag}",
-            comment,
-            ending.spell.type,
-            start,
-            shared,
-            True,
-            (loop,),
-            output.lines(ending),
-            extra,
-            ending.spell.stored,
-        )
+        function = tile_function(f"{self.name}_{tag}", ending.spell, *extra, operands=ending.names)
+        return Microkernel(function, comment, ending.spell.type, start, shared, True, (loop,), output.lines(ending))
 
     def _y(self, row: int) -> tuple[int | tuple[int, str], ...]:
         return ((row, "outs"),) if self.free else (row * int(self.outs),)

@@ -54,10 +54,12 @@ class Pointer:
     numbers: str
 
 
-def pointers(plan: AnyPlan, name: str) -> tuple[Pointer, ...]:
-    """Those of the operands that are arguments: in the block's own field or, in their order, behind the block."""
+def pointers(plan: AnyPlan, outs: str) -> tuple[Pointer, ...]:
+    """Those of the operands that are arguments: in the block's own field or, in their order, behind the block.
+
+    `outs` is the C of the output steps.
+    """
     p, behind, found = plan.problem, 0, []
-    outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
     for one in p.epilogue.operands:
         place = f"call->{one.name}"
         if one.name != OF_THE_BLOCK:

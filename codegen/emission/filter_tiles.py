@@ -16,6 +16,7 @@ from codegen.emission.microkernel import (
     index,
     offset,
     starts,
+    tile_function,
 )
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
@@ -101,18 +102,9 @@ class FilterTiles:
         shared = tuple(dict.fromkeys(name for loop in loops for step in loop.steps for name, _ in step.loads))
         begin = starts(rows, len(panel.offsets), first)
         broadcasts = any(row.broadcast for loop in loops for step in loop.steps for row in step.rows)
-        return Microkernel(
-            name,
-            comment,
-            ending.spell.type,
-            begin,
-            shared,
-            broadcasts,
-            loops,
-            output.lines(ending),
-            extra,
-            ending.spell.stored,
-        )
+        function = tile_function(name, ending.spell, *extra, operands=ending.names)
+        lines = output.lines(ending)
+        return Microkernel(function, comment, ending.spell.type, begin, shared, broadcasts, loops, lines)
 
     def _span(self, tile: Tile, span: Span, panel: Panel) -> list[Loop]:
         taps, form = range(span.first, span.last), self.schedule.form

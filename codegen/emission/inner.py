@@ -1,11 +1,12 @@
-"""What a kernel that is rewritten to others knows of them in C: their functions' names, the size of their weights."""
+"""What a kernel that is rewritten to others knows of them in C: their functions, the size of their weights."""
 
 from __future__ import annotations
 
 from itertools import accumulate
 from math import prod
 
-from codegen.emission.interface import kernels
+from codegen.emission.cfunction import CFunction
+from codegen.emission.interface import entry, kernels
 from codegen.planning.plan import AnyPlan
 
 
@@ -15,6 +16,12 @@ def inner_names(plan: AnyPlan, name: str, words: tuple[str, ...]) -> tuple[str, 
     if count > len(words):
         words = tuple(f"{words[0]}_{number}" for number in range(1, count + 1))
     return tuple(f"{name}_{word}" for word in words[:count])
+
+
+def inner_functions(plan: AnyPlan, name: str, words: tuple[str, ...], *, sliced: bool = False) -> tuple[CFunction, ...]:
+    """The functions of `plan.parts`, each of all of its work or, `sliced`, of a slice of it."""
+    parts = (part.asked(sliced=sliced) for part in plan.parts)
+    return tuple(map(entry, parts, inner_names(plan, name, words)))
 
 
 def kernel_places(plan: AnyPlan) -> tuple[tuple[str, int], ...]:

@@ -22,7 +22,7 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             shape = kernel_shape(part) if plan.weights == "argument" else "as packed"
             shape += f"; {plan.storage} codes" if plan.kernel_format.coded else ""
             found.append(Parameter(label, f"const {stored(plan)} *", shape))
-    outs = f"{name}_out_steps(steps)" if p.steps is None else str(p.out_steps(p.steps))
+    outs = out_steps(name).call() if p.steps is None else str(p.out_steps(p.steps))
     for operand in p.epilogue.operands:
         if operand.lies == "output":
             shape = _shape(p, outs, p.filters, "output steps", "filters")
@@ -104,7 +104,7 @@ def entry(plan: AnyPlan, name: str) -> CFunction:
     return sliced(plan, name) if plan.sliced else whole(plan, name)
 
 
-def out_steps(name: str, linkage: str) -> CFunction:
+def out_steps(name: str, linkage: str = "") -> CFunction:
     """The function that tells the output steps of a free length."""
     return CFunction(f"{name}_out_steps", (Parameter("steps", "ptrdiff_t"),), "ptrdiff_t", linkage)
 

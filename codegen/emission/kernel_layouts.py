@@ -36,8 +36,7 @@ def by_parts(plan: KernelPlan[upsampled.Schedule], inner: PackingOf) -> Packing 
         found = inner(plan.parts[i]) if i is not None else Packing(())
         if found is None or found.points or found.parts or found.tap_step or found.groups:
             return None
-        looked_up = f"weight(kernel, {part.tap}, {part.step}, {part.phases}, {{place}})"
-        moves += [replace(move, reads=looked_up) for move in found.moves]
+        moves += [replace(move, looked_up=(part.tap, part.step, part.phases)) for move in found.moves]
     return Packing(tuple(moves), tap_step=schedule.rows.tap_step)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen.emission.cformat import times
+from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.vectors import spelled
 from codegen.planning.plan import AnyPlan
 
@@ -136,12 +137,10 @@ class Microkernel:
     """One static C function that computes a register tile.
 
     `start` are the accumulators' first values row by row, `stores` the statements that end it.
-    `extra` are further ptrdiff_t arguments, such as the number of taps of a tile at a border; `stored` is the C type of
-    the weights where they are not stored as they are computed with. `ahead`: it is told the `next` weights to fetch.
     `written` are places in y whose cache lines are fetched before all else, line by line of C.
     """
 
-    name: str
+    function: CFunction
     comment: str
     type: str
     start: tuple[tuple[tuple[str, str], ...], ...]
@@ -149,15 +148,30 @@ class Microkernel:
     broadcasts: bool
     loops: tuple[Loop, ...]
     stores: tuple[str, ...]
-    extra: tuple[str, ...] = ()
-    stored: str | None = None
-    ahead: bool = False
     written: tuple[tuple[str, ...], ...] = ()
 
     @property
     def reads(self) -> bool:
         """Whether it reads x and w: a tile whose taps all lie in the padding has its bias alone."""
         return bool(self.loops)
+
+
+def tile_function(
+    name: str,
+    spell: Spelling,
+    *extra: str,
+    operands: Sequence[str] = (),
+    ahead: bool = False,
+) -> CFunction:
+    """The function of a register tile: x and w are multiplied, what the epilogue reads follows, and y is written.
+
+    `extra` are further numbers, such as the count of the taps of a tile at a border. `ahead`: it is told the `next`
+    weights to fetch.
+    """
+    told = reads(spell.c, "next", alone=False) if ahead else ()
+    beside = (*told, *reads(spell.c, *operands))
+    arrays = (*reads(spell.c, "x"), *reads(spell.stored or spell.c, "w"), *beside, *writes(spell.c, "y"))
+    return static(name, *arrays, *numbers(*extra), in_line=2)
 
 
 def accumulator(row: int, vector: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.emission.cformat import grouped, times
-from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static
 from codegen.emission.interface import kernels, stored
 from codegen.emission.microkernel import index
 from codegen.emission.writer import Packing
@@ -57,6 +57,16 @@ def function(pack: Pack, name: str) -> CFunction:
     """The pack function of the layer `name`."""
     c = stored(pack.plan)
     return CFunction(f"{name}_{pack.function}", (Parameter("kernel", f"const {c} *"), Parameter("packed", f"{c} *")))
+
+
+def weight_function(name: str, c: str) -> CFunction:
+    """The function that looks up a number of a part's kernel, in the order in which it is packed."""
+    return static(
+        f"{name}_weight",
+        *reads(c, "kernel", alone=False),
+        *numbers("tap", "step", "phases", "n"),
+        returns=c,
+    )
 
 
 def packing(plan: KernelPlan) -> Packing | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 from codegen.emission.cformat import CText, braced, literal, times
+from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.expressions import Place, Variable
 from codegen.emission.microkernel import index
 from codegen.numbers.formats import COMPUTED
@@ -35,10 +36,10 @@ class Call:
     target: Place
     first: str = ""
 
-    def text(self, function: str) -> CText:
+    def text(self, function: CFunction) -> CText:
         """The call of `function`."""
-        given = (self.source.in_array("kernel"), self.target.in_array("packed"), *[self.first] * bool(self.first))
-        return CText(f"{function}({', '.join(given)});")
+        first = (self.first,) if self.first else ()
+        return CText(f"{function.of(self.source.in_array('kernel'), self.target.in_array('packed'), *first)};")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ class Points:
     parts: bool
     c: str
     call: Call
+
+    def function(self, kernel: str) -> CFunction:
+        """The function of the kernel of that name."""
+        first = numbers("first") if self.parts else ()
+        arrays = (*reads(self.c, "kernel", alone=False), *writes(self.c, "packed", alone=False))
+        return static(f"{kernel}_points", *arrays, *first)
 
     @property
     def count(self) -> int:

@@ -100,8 +100,12 @@ def _of(owner: object, value: Any) -> Any:
     if not _writes(type(owner).__module__):
         return value
     if ismethod(value):
-        return lambda *arguments: written(value(*arguments))
+        return lambda *given, **named: written(value(*map(printed, given), **_printed(named)))
     return written(value)
+
+
+def _printed(named: dict[str, Any]) -> dict[str, str]:
+    return {name: printed(value) for name, value in named.items()}
 
 
 @cache

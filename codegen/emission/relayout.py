@@ -7,7 +7,8 @@ from typing import Any
 
 from codegen.emission import kernel_layouts
 from codegen.emission.cformat import ceil_over, times
-from codegen.emission.inner import inner_names
+from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
+from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
 from codegen.emission.vectors import spelled
@@ -42,6 +43,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     arguments = ["rows", *["count"] * free, *weight_names(plan, name), "sums"]
     if inner.has_workspace:
         arguments.append(f"rows + {here + there}")
+    (function,) = inner_functions(plan, name, INNER)
     phases = min(p.stages[0].dilation, p.out_steps(p.steps)) if p.steps is not None else 0
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
     return {
@@ -58,8 +60,43 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
-        "call": f"{inner_names(plan, name, INNER)[0]}({', '.join(arguments)});",
+        "call": f"{function.of(*arguments)};",
+        "functions": Functions(name, p.format.c),
     }
+
+
+def turn_function(name: str, c: str) -> CFunction:
+    """The function that turns a square of numbers about its diagonal."""
+    return static(name, *reads(c, "from"), *numbers("step"), *writes(c, "to"), *numbers("to_step"))
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The static functions of the kernel `name` of numbers `c`."""
+
+    name: str
+    c: str
+
+    def turn(self, side: str) -> CFunction:
+        """A square of so many numbers a side."""
+        return turn_function(f"{self.name}_turn_{side}", self.c)
+
+    @property
+    def rows(self) -> CFunction:
+        """Samples of each channel to rows of all channels."""
+        counted = numbers("steps", "count")
+        return static(f"{self.name}_rows", *reads(self.c, "x"), *counted, *writes(self.c, "rows"))
+
+    @property
+    def columns(self) -> CFunction:
+        """Rows of all filters to outputs of each filter."""
+        to = (*writes(self.c, "y"), *numbers("outs"))
+        return static(f"{self.name}_columns", *reads(self.c, "rows"), *numbers("count"), *to)
+
+    @property
+    def panel(self) -> CFunction:
+        """Samples as rows, zeros where there are none."""
+        return panel_function(self.name, self.c, "rows", alone=False)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, meanings, out_steps, sliced, stored, whole
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import offset
-from codegen.emission.packing import Pack, function, numbered, packs
+from codegen.emission.packing import Pack, function, numbered, packs, weight_function
 from codegen.emission.weight_tables import tables
 from codegen.emission.writer import Beside
 from codegen.errors import PlanError
@@ -214,13 +214,15 @@ def pack_text(pack: Pack, context: dict[str, Any], linkage: str = "") -> str:
         texts.append(pack_text(one, context | {"name": name}, "static"))
         calls.append(f"{function(one, name).call('kernel', offset('packed', part.at))};")
     looked_up = numbered(pack.plan.problem, pack.packing)
-    points = pack.packing.points
+    points, weight = pack.packing.points, weight_function(context["name"], stored(pack.plan))
     more = {
         "function": replace(function(pack, context["name"]), linkage=linkage),
         "packing": pack.packing,
         "part_calls": written(calls),
         "points": points,
-        "call": points.call.text(f"{context['name']}_points") if points else None,
+        "call": points.call.text(points.function(context["name"])) if points else None,
+        "weight": weight,
+        "moves": [(written(move.heads), written(move.text(weight))) for move in pack.packing.moves],
         "depth": 2 if pack.packing.groups else 1,
         "number_lines": written(looked_up[:-1]),
         "number_last": written("".join(looked_up[-1:])),
@@ -232,7 +234,8 @@ def jit_text(source: GeneratedSource) -> str:
     """One C translation unit for the JIT: the header, the kernel and the exported entry of the fixed signature."""
     p = source.plan.problem
     context = context_of(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
-    context["pointers"] = pointers(source.plan, source.name)
+    outs = out_steps(source.name).call() if p.steps is None else str(p.out_steps(p.steps))
+    context["pointers"] = pointers(source.plan, outs)
     context["packs"] = tuple(one for one in source.functions if one.name == f"{source.name}_pack")
     entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import kernel_layouts
-from codegen.emission.inner import inner_names
+from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
+from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import offset
 from codegen.emission.vectors import spelled
@@ -30,19 +31,45 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     steps = ["steps"] * (p.steps is None)
     spare = ["workspace"] * inner.has_workspace
     arguments = ["x", *steps, *weight_names(plan, name), "sums" if schedule.apart else "y", *spare]
-    blocks = _blocks(p, schedule, name)
+    blocks, (function,) = _blocks(p, schedule, name), inner_functions(plan, name, INNER)
     wide = [segment.lanes for block in blocks for segment in block.segments if segment.lanes > 1]
     return {
-        "call": f"{inner_names(plan, name, INNER)[0]}({', '.join(arguments)});",
+        "call": f"{function.of(*arguments)};",
         "apart": schedule.apart,
         "sums_at": offset("", sums_at(plan) // p.item_bytes),
         "passes": f"rows/{p.epilogue.row_stage.function}.c.j2",
         "blocks": blocks,
-        "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else wide,
-        "compared": wide if p.channels_last and not schedule.apart else [],
+        "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else _of_lanes(lane_sum, name, wide),
+        "compared": _of_lanes(lane_most, name, wide) if p.channels_last and not schedule.apart else [],
         "half": p.out_filters,
-        "half_of": {n: n // 2 for n in wide},
     }
+
+
+@dataclass(frozen=True)
+class OfLanes:
+    """A function of all lanes of a vector; `half` as many as these."""
+
+    function: CFunction
+    lanes: int
+
+    @property
+    def half(self) -> int:
+        return self.lanes // 2
+
+
+def lane_sum(kernel: str, lanes: int) -> CFunction:
+    """The sum of all lanes."""
+    return static(f"{kernel}_sum_{lanes}", Parameter("x", spelled(lanes)), returns=spelled(1))
+
+
+def lane_most(kernel: str, lanes: int) -> CFunction:
+    """The largest of all lanes and `most`."""
+    given = Parameter("x", spelled(lanes)), Parameter("most", spelled(1))
+    return static(f"{kernel}_most_{lanes}", *given, returns=spelled(1))
+
+
+def _of_lanes(function: Callable[[str, int], CFunction], kernel: str, widths: Iterable[int]) -> tuple[OfLanes, ...]:
+    return tuple(OfLanes(function(kernel, lanes), lanes) for lanes in widths)
 
 
 def _counts(p: ConvProblem) -> bool:
@@ -52,13 +79,16 @@ def _counts(p: ConvProblem) -> bool:
 
 def _blocks(p: ConvProblem, schedule: Schedule, name: str) -> tuple[Block, ...]:
     """One function that takes a row of channels_last; or one for each width, that takes as many rows side by side."""
+    c, sums = p.format.c, reads(p.format.c, "sums") if schedule.apart else ()
     if p.channels_last:
-        return (Block(f"{name}_row", False, tuple(_along_row(p.out_filters, schedule.widths)), p.filters),)
+        function = static(f"{name}_row", *sums, *writes(c, "y"))
+        return (Block(function, False, tuple(_along_row(p.out_filters, schedule.widths)), p.filters),)
     head, gate = f"for (ptrdiff_t f = 0; f < {p.out_filters}; ++f)", f"step * (f + {p.out_filters})"
-    return tuple(
-        Block(f"{name}_rows_{width}", True, (Segment(width, head, "step * f", gate, 0, True),), width * p.filters)
-        for width in schedule.widths
-    )
+    found = []
+    for width in schedule.widths:
+        function = static(f"{name}_rows_{width}", *sums, *writes(c, "y"), *numbers("step"))
+        found.append(Block(function, True, (Segment(width, head, "step * f", gate, 0, True),), width * p.filters))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -85,10 +115,26 @@ class Segment:
 class Block:
     """A static function that takes one row, or as many rows as a vector has lanes (`several`)."""
 
-    name: str
+    function: CFunction
     several: bool
     segments: tuple[Segment, ...]
     numbers: int  # that it takes in all
+
+    def call(self, sums: str, y: str) -> str:
+        """The call for a row, or for several, of which these are the places."""
+        given = {"sums": sums, "y": y, "step": "outs"}
+        return f"{self.function.of(*(given[one.name] for one in self.function.parameters))};"
+
+    @property
+    def logarithm(self) -> CFunction:
+        """The logarithm of numbers from 1 on, lane by lane."""
+        vector = spelled(self.lanes)
+        return CFunction(f"{self.function.name}_log", (Parameter("x", vector),), vector, "static inline")
+
+    @property
+    def logarithms(self) -> str:
+        """That of `sum` in every lane."""
+        return self.logarithm.of(f"{spelled(self.lanes, '_set1')}(sum)")
 
     @property
     def lanes(self) -> int:
@@ -111,7 +157,7 @@ class Block:
 
     def left(self, kernel: str) -> str:
         """The count of all lanes."""
-        return f"{kernel}_sum_{self.lanes}(count)" if self.lanes > 1 else "count"
+        return lane_sum(kernel, self.lanes).of("count") if self.lanes > 1 else "count"
 
     def larger(self, a: str, b: str) -> str:
         """The larger of two numbers that are known of a row; a where one is NaN."""
@@ -125,7 +171,7 @@ class Block:
             return [f"const {self.type} most = most{self.lanes};"]
         lines = [f"{spelled(1)} most = y[0];"]
         for n in (segment.lanes for segment in self.segments):
-            larger = f"{kernel}_most_{n}(most{n}, most)" if n > 1 else "most1 > most ? most1 : most"
+            larger = lane_most(kernel, n).of(f"most{n}", "most") if n > 1 else "most1 > most ? most1 : most"
             lines.append(f"most = {larger};")
         return lines
 
@@ -134,7 +180,7 @@ class Block:
         if self.several:
             return f"{name}{self.lanes}"
         widths = (segment.lanes for segment in self.segments)
-        terms = [f"{kernel}_sum_{n}({name}{n})" if n > 1 else f"{name}1" for n in widths]
+        terms = [lane_sum(kernel, n).of(f"{name}{n}") if n > 1 else f"{name}1" for n in widths]
         return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
 
 

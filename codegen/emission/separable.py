@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, times
+from codegen.emission.cfunction import panel_function
 from codegen.emission.ending import handed
-from codegen.emission.inner import inner_names
+from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import chunk_loop, index, offset
 from codegen.emission.writer import Writer
@@ -41,12 +42,12 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     names, out = [buffer.name for buffer in buffers], offset("y", step)
     kernels, operands = weight_names(plan, name), handed(plan, name, str, lambda one: offset(one, step))
     alike, calls = schedule.whole or chunks_are_alike(p, schedule), []
-    for i, (function, part) in enumerate(zip(inner_names(plan, name, p.names), plan.parts, strict=True)):
+    for i, (function, part) in enumerate(zip(inner_functions(plan, name, p.names), plan.parts, strict=True)):
         x = names[i - 1] if i else "x" if schedule.whole else "in"
         given = kernels[i], *(operands if i == len(names) else ())
         counted = [] if alike else ["now" if i else "count"]
         arguments = [x, *counted, *given, [*names, out][i], *[spare] * part.has_workspace]
-        calls.append(f"{function}({', '.join(arguments)});")
+        calls.append(f"{function.of(*arguments)};")
     return {
         "schedule": schedule,
         "padded": is_padded(p) and not schedule.whole,
@@ -62,6 +63,7 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
         "count": index((p.stride, "now"), p.reach - p.stride),
         "counted": str(schedule.samples) if alike else "count",
         "calls": tuple(calls),
+        "panel_function": panel_function(name, p.format.c),
     }
 
 

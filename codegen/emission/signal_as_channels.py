@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.cformat import ceil_over
+from codegen.emission.cfunction import numbers, reads, static, writes
 from codegen.emission.ending import copies, from_copies
-from codegen.emission.inner import inner_names
+from codegen.emission.inner import inner_functions
 from codegen.emission.microkernel import index
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.signal_as_channels import Schedule, copied
@@ -21,21 +22,21 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     extra, free = (inner.problem.kernel_size - 1) * schedule.width, p.steps is None
     sums = schedule.rows * schedule.width
     samples = sums + extra
-    behind = samples + sums + schedule.width * copied(p)
+    (function,), c = inner_functions(plan, name, INNER), p.format.c
+    counted = [f"count + {inner.problem.kernel_size - 1}"] if free else []
+    kernel = f"{name}_kernel" if plan.weights == "baked" else "kernel"
+    spare = [f"rows + {samples + sums + schedule.width * copied(p)}"] if inner.has_workspace else []
     return {
-        "inner": inner_names(plan, name, INNER)[0],
+        "call": f"{function.of('rows', *counted, kernel, *from_copies(plan, name, 0), 'sums', *spare)};",
+        "moved": static(f"{name}_copy", *reads(c, "from"), *writes(c, "to"), *numbers("count")),
         "width": schedule.width,
         "samples": samples,
         "filled": "filled" if free else str(samples),
         "sums": sums,
         "rows_now": ceil_over("(to - from)", schedule.width),
         "count": index((schedule.width, "count"), extra) if free else str(samples),
-        "counted": f"count + {inner.problem.kernel_size - 1}, " if free else "",
         "chunks": ceil_over("outs", sums) if p.steps is None else -(-p.out_steps(p.steps) // sums),
         "copies": copies(plan, name, samples + sums, schedule.width),
-        "operands": from_copies(plan, name, 0),
-        "inner_workspace": f"rows + {behind}" if inner.has_workspace else "",
-        "prefix": f"{name}_" if plan.weights == "baked" else "",
     }
 
 

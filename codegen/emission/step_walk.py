@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from codegen.emission import border
 from codegen.emission.border import padded
 from codegen.emission.cformat import counted, times
+from codegen.emission.interface import out_steps
 from codegen.emission.lengths import first_whole, last_whole, padding
 from codegen.emission.microkernel import chunk_loop
 from codegen.planning.algorithms.direct_steps import Schedule
@@ -105,7 +106,7 @@ def _free(plan: KernelPlan, schedule: Schedule, name: str) -> Walk:
     """Chunks of a length that is known when it runs."""
     p, size = plan.problem, _size(schedule)
     (before, after), few = padded(p), schedule.width > max(1, plan.least_outs)
-    opening = [f"const ptrdiff_t outs = {name}_out_steps(steps);"]
+    opening = [f"const ptrdiff_t outs = {out_steps(name).call()};"]
     if p.centred:
         opening.append(f"const ptrdiff_t left = {padding(p)[0]};")
     if after:

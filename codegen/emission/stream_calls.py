@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from codegen.emission import cformat, interface, lengths
-from codegen.emission.cfunction import CFunction, Parameter
 from codegen.emission.ending import operand_names
 from codegen.emission.microkernel import index, offset
+from codegen.emission.stream_functions import StreamFunctions
 from codegen.emission.stream_interface import Interface
 from codegen.planning.streams import StreamPlan
 
@@ -26,18 +24,11 @@ def some(plan: StreamPlan) -> str:
 
 def calls(plan: StreamPlan, face: Interface) -> dict[str, Any]:
     """The calls between the functions, and what is declared for the file alone."""
-    p, turned_out = plan.problem, plan.turned[1]
-    blocks, rest = face.process, face.flush
-    if turned_out:
-        columns, name = Parameter("columns", "ptrdiff_t"), face.name
-        blocks = replace(blocks, name=f"{name}_blocks", parameters=(*blocks.parameters, columns), linkage="static")
-        rest = replace(rest, name=f"{name}_rest", parameters=(*rest.parameters, columns), linkage="static")
-    arguments = [one.name for one in rest.parameters if one.name != "state"]
+    p, inside = plan.problem, StreamFunctions(face)
+    arguments = [one.name for one in inside.rest.parameters if one.name != "state"]
     return {
-        "calls": _between(plan, face),
-        "push": _push(plan, face),
-        "blocks": blocks,
-        "rest": rest,
+        "calls": _between(plan, inside),
+        "inside": inside,
         "unused": [] if plan.most_flushed else arguments,
         "out": _out(plan),
         "outs_of_room": lengths.out_steps(plan.walk),
@@ -46,40 +37,30 @@ def calls(plan: StreamPlan, face: Interface) -> dict[str, Any]:
     }
 
 
-def _push(plan: StreamPlan, face: Interface) -> CFunction:
-    """The function that takes further steps in."""
-    turned_in, turned_out = plan.turned
-    x, n = face.process.parameters[1:3]
-    steps_in = (Parameter("x_steps", "ptrdiff_t"),) * turned_in
-    most = (Parameter("most", "ptrdiff_t"),) * (plan.walk.up > 1 and plan.most_flushed > 0)
-    columns = (Parameter("columns", "ptrdiff_t"),) * turned_out
-    parameters = (face.state, x, *steps_in, n, *most, *face.weights, face.process.parameters[-1], *columns)
-    return CFunction(f"{face.name}_push", parameters, "ptrdiff_t", "static")
-
-
-def _between(plan: StreamPlan, face: Interface) -> dict[str, str]:
+def _between(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
     """The calls themselves."""
-    p, name, (turned_in, turned_out) = plan.problem, face.name, plan.turned
-    push, weights = _push(plan, face), tuple(one.name for one in face.weights)
+    p, (_, turned_out) = plan.problem, plan.turned
     late = offset("y", (1 if turned_out else p.out_filters, "done"))
-    rest_steps = _rest_steps(plan, name)
+    rest_steps = _rest_steps(plan, inside)
 
     def pushed(**given: str) -> str:
-        return f"{push.name}({', '.join(given.get(one.name, one.name) for one in push.parameters)})"
+        names = {one.name for one in inside.push.parameters}
+        return inside.push.call(**{name: value for name, value in given.items() if name in names})
 
     return {
-        "take": f"{name}_take(state, x, {'x_steps, ' if turned_in else ''}from, m)",
+        "take": inside.take.call("m"),
         "blocks": pushed(x_steps="n", most=cformat.times(plan.walk.up, "n"), y=late if plan.lead else "y"),
         "lead": pushed(x="NULL", x_steps="0", n="state->lead", most="0"),
         "rest": pushed(x="NULL", x_steps="0", n=rest_steps, most=str(plan.rest)),
-        **_windows(plan, name, weights),
-        **_wrapped(plan, face, weights, rest_steps),
+        **_windows(plan, inside),
+        **_wrapped(plan, inside, rest_steps),
     }
 
 
-def _windows(plan: StreamPlan, name: str, weights: Sequence[str]) -> dict[str, str]:
+def _windows(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
     """Calls of the inner function: on a window, on one behind outputs that are late, on x itself."""
-    p, walk, h = plan.problem, plan.walk, plan.history
+    p, walk, h, name = plan.problem, plan.walk, plan.history, inside.face.name
+    weights = tuple(one.name for one in inside.face.weights)
     tables = (f"{name}_{label}" for label, _ in interface.kernels(plan.inner))
     held = (f"{name}_{label}" for label in operand_names(plan.inner, name))
     if plan.ask.weights == "baked":
@@ -88,7 +69,7 @@ def _windows(plan: StreamPlan, name: str, weights: Sequence[str]) -> dict[str, s
     more = (space,) if plan.inner.has_workspace else ()
 
     def call(x: str, steps: str, y: str) -> str:
-        return f"{name}_steps({', '.join((x, steps, *weights, y, *more))})"
+        return inside.steps.of(x, steps, *weights, y, *more)
 
     if walk.up > 1:
         return {"window": call(offset("state->history", (p.channels, "state->at")), index((1, "m"), h), "to")}
@@ -117,33 +98,34 @@ def _reached(stride: int, outs: str, reach: int) -> str:
     return index((stride, cformat.grouped(outs) if stride > 1 else outs), reach - stride)
 
 
-def _wrapped(plan: StreamPlan, face: Interface, weights: Sequence[str], rest_steps: str) -> dict[str, str]:
+def _wrapped(plan: StreamPlan, inside: StreamFunctions, rest_steps: str) -> dict[str, str]:
     """Calls in the public functions: of those that are handed the columns of y, or of each other."""
-    name, turned_out = face.name, plan.turned[1]
-    given = "".join(f", {one}" for one in weights)
-    blocks, rest = (f"{name}_blocks", f"{name}_rest") if turned_out else (f"{name}_process", f"{name}_flush")
-    columns = f", {face.outs}" if turned_out else ""
+    turned_out = plan.turned[1]
+
+    def columns(counted: str) -> dict[str, str]:
+        return {"columns": counted} if turned_out else {}
+
     y = offset("y", (1 if turned_out else plan.problem.out_filters, "outs"))
-    coming = f"{name}_outs(state, {'state->lead + n' if plan.lead else 'n'})"
+    coming = inside.outs.call("state->lead + n" if plan.lead else "n")
     if plan.walk.up > 1:
         left = f"{plan.rest} > state->skip ? {plan.rest} - state->skip : 0" if plan.skip else str(plan.rest)
     else:
-        left = f"{name}_outs(state, {rest_steps})"
+        left = inside.outs.call(rest_steps)
     return {
-        "process": f"{blocks}(state, x, n{given}, y, {coming})",
-        "flush": f"{rest}(state{given}, y, {left})",
-        "whole_blocks": f"{blocks}(state, x, steps{given}, y{columns})",
-        "whole_rest": f"{rest}(state{given}, {y}{columns})",
+        "process": inside.blocks.call(**columns(coming)),
+        "flush": inside.rest.call(**columns(left)),
+        "whole_blocks": inside.blocks.call(n="steps", **columns(inside.face.outs)),
+        "whole_rest": inside.rest.call(y=y, **columns(inside.face.outs)),
     }
 
 
-def _rest_steps(plan: StreamPlan, name: str) -> str:
+def _rest_steps(plan: StreamPlan, inside: StreamFunctions) -> str:
     """The zeros behind the last step that the flush takes in."""
     p = plan.walk
     if p.up > 1:
         return str(-(-plan.rest // p.up))
     if _padding(plan):
-        return f"{name}_behind(state)"
+        return inside.behind.call()
     return str(p.pad_left + p.pad_right - plan.stage.left if p.centred else p.pad_right)
 
 

@@ -51,6 +51,11 @@ class Interface:
         return CFunction(f"{self.name}_prewarm", (self.state,))
 
     @property
+    def starts(self) -> dict[str, CFunction]:
+        """The functions that begin a stream, by their words."""
+        return {"reset": self.reset, "prewarm": self.prewarm}
+
+    @property
     def process(self) -> CFunction:
         found = (self.state, self._x("n"), Parameter("n", "ptrdiff_t", "steps, 0 or more"), *self.weights, self._y(""))
         return CFunction(f"{self.name}_process", found, "ptrdiff_t")
@@ -69,7 +74,7 @@ class Interface:
     @property
     def outs(self) -> str:
         """The C of the outputs of a whole input, the zeros in front of them counted."""
-        return f"{self.name}_out_steps(steps)" + (f" + {self.plan.delay}" if self.plan.delay else "")
+        return self.out_steps.call() + (f" + {self.plan.delay}" if self.plan.delay else "")
 
     @property
     def out_steps(self) -> CFunction:

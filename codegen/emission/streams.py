@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, lengths, render, vectors
 from codegen.emission.cfunction import headers
+from codegen.emission.ending import pointers
 from codegen.emission.heads import Head, values
+from codegen.emission.inner import kernel_places
+from codegen.emission.interface import stored
 from codegen.emission.packing import packs
 from codegen.emission.render import GeneratedSource
 from codegen.emission.stream_calls import calls, some
@@ -20,7 +23,7 @@ from codegen.planning.streams import StreamPlan
 if TYPE_CHECKING:
     from codegen.emission.render import Arrays
 
-__all__ = ["source"]
+__all__ = ["jit_text", "source"]
 
 PARTS = ("kernel_head.c", "stream/stream.c", "stream/stream.h")
 
@@ -32,13 +35,14 @@ def source(
     banner: Sequence[str] = (),
     weights: Arrays | None = None,
     beside: Collection[str] = (),
+    with_pack: bool = True,
 ) -> GeneratedSource[StreamPlan]:
     """The .c and .h of the stream under the C identifier `name`: as `render.render`, of a plan for windows."""
     cformat.typed(plan.inner)
     cformat.typed(plan.problem)
     name = cformat.identifier(name)
-    found = packs(plan.inner) if plan.ask.weights == "packed" else ()
-    if plan.ask.weights == "packed" and not found:
+    found = packs(plan.inner) if plan.ask.weights == "packed" and with_pack else ()
+    if plan.ask.weights == "packed" and with_pack and not found:
         raise PlanError(
             f"{plan.inner.algorithm.name} has no pack function in C: bake the weights, or take another plan"
         )
@@ -51,6 +55,27 @@ def source(
     view |= {"head": _head(plan, names), "macros": stream_macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
     return replace(made, functions=face.all, macros=view["macros"])
+
+
+def jit_text(plan: StreamPlan, name: str) -> str:
+    """One C translation unit for the JIT: the header, the stream and the exported entries of templates/stream/abi.h."""
+    made, face, p = source(plan, name, with_pack=False), Interface(plan, name), plan.problem
+    within = calls(plan, face)["inside"]
+    view = {
+        "p": p,
+        "name": name,
+        "c": p.format.c,
+        "w": stored(plan.inner),
+        "kernels": kernel_places(plan.inner),
+        "pointers": pointers(plan.inner, name),
+        "columns": plan.turned[1],
+        "starts": [{"word": word, "call": one.call("state + sample")} for word, one in face.starts.items()],
+        "blocks": [
+            {"word": "process", "reads": True, "call": within.blocks.call()},
+            {"word": "flush", "reads": False, "call": within.rest.call()},
+        ],
+    }
+    return made.header + made.code[made.head :] + render.fill("stream/jit.c.j2", view)
 
 
 def _head(plan: StreamPlan, names: frozenset[str]) -> cformat.CText:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen.emission.inner import inner_names
+from codegen.emission.cfunction import numbers, panel_function, reads, static, writes
+from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
@@ -21,6 +22,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     if inner.workspace_bytes:
         arguments.append(f"rows + {panel_bytes(inner.problem, plan.target.core) // p.item_bytes}")
     arguments += ["slice", "slices"] if plan.sliced else []
+    (function,), c = inner_functions(plan, name, INNER, sliced=plan.sliced), p.format.c
     left = p.pads(p.steps)[0]
     return {
         "schedule": schedule,
@@ -29,7 +31,9 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
-        "call": f"{inner_names(plan, name, INNER)[0]}{'_slice' if plan.sliced else ''}({', '.join(arguments)});",
+        "call": f"{function.of(*arguments)};",
+        "panel_function": panel_function(name, c),
+        "phase": static(f"{name}_phase", *reads(c, "x", alone=False), *numbers("at"), *writes(c, "row")),
     }
 
 

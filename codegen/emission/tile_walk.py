@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission.bilinear_functions import BilinearFunctions
 from codegen.emission.cformat import ceil_over, times
+from codegen.emission.ending import operand_names
 from codegen.emission.microkernel import chunk_loop, count_loop, index, offset, step_by
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.algorithms.tiling import Panel
@@ -23,7 +25,6 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
     in_loop = free or chunks > 1 or plan.sliced
     first = index((advance * schedule.tiles if in_loop else 0, "chunk"))
     here = [(p.group_filters if p.groups > 1 else 0, "g"), *_block_of(panel)]
-    products = (schedule.tiles * panel.width if schedule.by_points and panel.count > 1 else 0, "j")
     return {
         "dilated": dilated,
         "advance": advance,
@@ -38,7 +39,7 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
         "start_told": dilated and in_loop,
         "start": "start" if dilated and in_loop else first,
         "next_sample": step_by("at", p.dilation),
-        "next": f"t = {name}_next(t, phases)" if dilated else step_by("t", advance),
+        "next": f"t = {BilinearFunctions.of(plan, name).next.call()}" if dilated else step_by("t", advance),
         "x": offset("x", (p.group_channels if p.groups > 1 else 0, "g")),
         "first_sample": f"{times(p.stride, 't')} - left" if free else index((p.stride, "t"), -p.pad_left),
         "steps_now": "steps" if free else str(p.steps),
@@ -46,11 +47,19 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
         "later": index((1, "at"), _later(schedule.written, p.dilation, advance)),
         "fetched": [offset("y", (p.filters, "later"), *here, at) for at in _lines(plan)] if schedule.written else [],
         "panels": [count_loop("j", 0, panel.count)] * (panel.count > 1),
-        "vectors": [
-            (offset("m", products, (panel.width, "i"), i * panel.lanes), index(*here, o))
-            for i, o in enumerate(panel.offsets)
-        ],
+        "vectors": _vectors(plan, name, here),
     }
+
+
+def _vectors(plan: KernelPlan[Schedule], name: str, here: list[int | tuple[int, str]]) -> list[str]:
+    """The calls that bring tile i's products to its outputs, for each vector of the filters from `here` on."""
+    schedule, (panel,) = plan.schedule, plan.schedule.panels
+    inverse, operands = BilinearFunctions.of(plan, name).inverse, operand_names(plan, name)
+    products = (schedule.tiles * panel.width if schedule.by_points and panel.count > 1 else 0, "j")
+    return [
+        inverse.of(offset("m", products, (panel.width, "i"), i * panel.lanes), *operands, "row", index(*here, o))
+        for i, o in enumerate(panel.offsets)
+    ]
 
 
 def _later(tiles: int, dilation: int, advance: int) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from codegen.emission import kernel_layouts
 from codegen.emission.cformat import floor_over, grouped, nest, times
+from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
 from codegen.emission.ending import Cell, Ending, copies, from_copies
-from codegen.emission.inner import inner_names
+from codegen.emission.inner import inner_functions
+from codegen.emission.interface import stored
 from codegen.emission.microkernel import Spelling, count_loop, index, offset
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.output_phases import Part
@@ -28,11 +31,44 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return InterleavedView(plan, name).view()
 
 
+@dataclass(frozen=True)
+class Functions:
+    """The static functions of the kernel `name` of numbers `c`, the kernel's of `stored`."""
+
+    name: str
+    c: str
+    stored: str
+
+    @property
+    def lay(self) -> CFunction:
+        """A part's kernel in the order of its inner function."""
+        counted = numbers("tap", "step", "phases", "taps")
+        return static(f"{self.name}_lay", *reads(self.stored, "kernel"), *counted, *writes(self.stored, "to"))
+
+    @property
+    def panel(self) -> CFunction:
+        """The samples of a chunk."""
+        return panel_function(self.name, self.c)
+
+    @property
+    def put_run(self) -> CFunction:
+        """Neighbouring numbers to y."""
+        counted = numbers("count", "at", "end")
+        return static(f"{self.name}_put", *reads(self.c, "from"), *counted, *writes(self.c, "y"))
+
+    @property
+    def put_phases(self) -> CFunction:
+        """Phases of the sums to y."""
+        counted = numbers("phases", "t", "now", "outs")
+        return static(f"{self.name}_put", *reads(self.c, "sums"), *counted, *writes(self.c, "y"))
+
+
 class InterleavedView:
     """Builds the view of one plan under one C name."""
 
     def __init__(self, plan: KernelPlan[Schedule], name: str) -> None:
         self.plan, self.name, self.problem, self.schedule = plan, name, plan.problem, plan.schedule
+        self.functions = Functions(name, plan.problem.format.c, stored(plan))
         self.rows, self.free = plan.schedule.rows, plan.problem.steps is None
         self.prefix = f"{name}_" if plan.weights == "baked" else ""
         self.runs = self.problem.channels_last and self.problem.groups == 1
@@ -57,6 +93,8 @@ class InterleavedView:
             "lay": self.lay,
             "lay_heads": lay_heads,
             "lay_text": lay_text,
+            "functions": self.functions,
+            "panel_function": self.functions.panel,
             "put_heads": put_heads,
             "put_text": put_text,
             "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
@@ -139,8 +177,8 @@ class InterleavedView:
         lines, at, p = list[str](), 0, self.problem
         for part in self.rows.parts if self.lay else ():
             if part.taps:
-                numbers = f"{part.tap}, {part.step}, {part.phases}, {part.taps}"
-                lines.append(f"{self.name}_lay(kernel, {numbers}, {offset('laid', at)});")
+                told = map(str, (part.tap, part.step, part.phases, part.taps))
+                lines.append(f"{self.functions.lay.of('kernel', *told, offset('laid', at))};")
                 at += part.taps * part.phases * p.group_channels * p.filters
         for copy, part in product(self.copies, self.rows.parts):
             group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
@@ -158,14 +196,15 @@ class InterleavedView:
         lines = self._still(part) if i is None else self._computed(number, part, i)
         if not self.runs:
             place = index((self.rows.count, "from"), part.first - self.rows.shift)
-            return [*lines, f"{self.name}_put(sums, {part.phases}, {place}, now, outs, y);"]
-        end = f"{times(p.filters, 'outs')}, y);"
+            return [*lines, f"{self.functions.put_phases.call(phases=str(part.phases), t=place)};"]
+        put, end = self.functions.put_run, times(p.filters, "outs")
         if self.direct:
             count, at = times(self.rows.count * p.filters, "now"), times(p.filters, grouped(self.first_out))
-            return [*lines, "if (!whole)", f"    {self.name}_put(sums, {count}, {at}, {end}"]
+            return [*lines, "if (!whole)", f"    {put.of('sums', count, at, end, 'y')};"]
         size = part.phases * p.filters
         place = index((self.rows.count, "(from + i)"), part.first - self.rows.shift)
-        text = f"{self.name}_put(sums + {times(size, 'i')}, {size}, {times(p.filters, grouped(place))}, {end}"
+        at = times(p.filters, grouped(place))
+        text = f"{put.of(offset('sums', (size, 'i')), str(size), at, end, 'y')};"
         return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
 
     def _computed(self, number: int, part: Part, i: int) -> list[str]:
@@ -175,12 +214,12 @@ class InterleavedView:
         count = index((rows.stride, "now"), reach - rows.stride) if self.free else str(inner.problem.steps)
         lines, x = [], offset("in", ahead * p.channels)
         if not p.channels_last:
-            lines, x = [f"{self.name}_panel(x, steps, {offset('at', ahead)}, {count}, panel);"], "panel"
+            lines, x = [f"{self.functions.panel.call(at=offset('at', ahead), count=count)};"], "panel"
         arguments = [x, *[count] * self.free, self._kernel_of(number)]
         arguments += [*from_copies(self.plan, self.name, part.first * p.filters), "to" if self.direct else "sums"]
         if inner.has_workspace:
             arguments.append(f"sums + {self.sums + self.copied}")
-        return [*lines, f"{inner_names(self.plan, self.name, INNER)[i]}({', '.join(arguments)});"]
+        return [*lines, f"{inner_functions(self.plan, self.name, INNER)[i].of(*arguments)};"]
 
     def _kernel_of(self, number: int) -> str:
         before = [i for i in self.schedule.inners[:number] if i is not None]

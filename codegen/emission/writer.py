@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from codegen.emission.cformat import CText
+from codegen.emission.cfunction import CFunction
 from codegen.emission.expressions import Place
 from codegen.emission.point_sums import Points
 from codegen.planning.plan import AnyPlan, KernelPlan, P, S
@@ -16,16 +17,18 @@ from codegen.planning.plan import AnyPlan, KernelPlan, P, S
 class Move:
     """Numbers of a kernel in the order in which they are stored: under the loops `heads` that of `place`.
 
-    `reads` is the C that takes it from there: an element, or a call of a function of the file.
+    Where it is `looked_up`, the packing's own function takes it from there, by this first tap, step and these phases.
     """
 
     heads: tuple[str, ...]
     place: Place
-    reads: str = "kernel[{place}]"
+    looked_up: tuple[int, ...] = ()
 
-    @property
-    def value(self) -> str:
-        return self.reads.format(place=self.place.text)
+    def text(self, weight: CFunction) -> str:
+        """The statement that stores a number; `weight` is that function."""
+        at = self.place.text
+        number = weight.of("kernel", *map(str, self.looked_up), at) if self.looked_up else f"kernel[{at}]"
+        return f"*packed++ = {number};"
 
 
 @dataclass(frozen=True)

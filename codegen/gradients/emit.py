@@ -8,8 +8,9 @@ from itertools import chain
 from typing import Any
 
 from codegen.emission import banner, cformat, render, vectors
-from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.cfunction import CFunction, Parameter, reads, static, writes
 from codegen.emission.heads import Head, slopes
+from codegen.emission.interface import entry
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import count_loop, index
 from codegen.emission.render import GeneratedSource
@@ -125,16 +126,20 @@ def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
     front, back = input_gradients.zero_taps(p, p.steps or 0)
     inner = parts.input.problem
     functions = Functions.of(parts, name)
-    begun = "".join(f"{one.name}, " for one in p.epilogue.start.operands)
+    begun = tuple(one.name for one in p.epilogue.start.operands)
     return output | {
         "parts": parts,
         "sample": functions.output,
         "functions": functions,
         **_texts(parts, name, output | {"sample": functions.output}, kernel),
         "has_output": bool(p.epilogue.stages),
-        "forward_arguments": f"x, kernel, {begun}z" + ", workspace" * _needs_space(parts.forward),
+        "forward_call": _inner_call(parts.forward, f"{name}_linear", "x", "kernel", *begun, "z", space="workspace"),
         "kernel_plan": parts.kernel,
-        "inner_arguments": "dz, turned, dx" + f", turned + {parts.turned_numbers}" * _needs_space(parts.input),
+        "of_kernel": kernel["functions"],
+        "turn": static(f"{name}_turn", *reads(p.format.c, "kernel"), *writes(p.format.c, "turned")),
+        "input_call": _inner_call(
+            parts.input, f"{name}_of_turned", "dz", "turned", "dx", space=f"turned + {parts.turned_numbers}"
+        ),
         "front_numbers": front * inner.group_channels * inner.filters,
         **_turn(p, front),
         "back_from": (front + p.kernel_size) * inner.group_channels * inner.filters,
@@ -224,9 +229,12 @@ def _terms(*terms: tuple[int, str]) -> list[int | tuple[int, str]]:
     return [factor * int(name) if name.isdigit() else (factor, name) for factor, name in terms]
 
 
-def _needs_space(plan: KernelPlan | None) -> bool:
-    """Whether the plan's function takes a workspace."""
-    return plan is not None and plan.workspace_bytes > 0
+def _inner_call(plan: KernelPlan | None, name: str, *arguments: str, space: str) -> str:
+    """The call of a plan's static function, with the workspace that it may need; nothing without a plan."""
+    if plan is None:
+        return ""
+    spare = (space,) if plan.has_workspace else ()
+    return entry(plan, name).of(*arguments, *spare)
 
 
 def _shape(p: ConvProblem, steps: int, lanes: int, words: str) -> str:

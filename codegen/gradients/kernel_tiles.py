@@ -7,6 +7,7 @@ from typing import Any
 
 from codegen.emission import render
 from codegen.emission.cformat import ceil_over, floor_over
+from codegen.emission.cfunction import CFunction
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -18,23 +19,15 @@ from codegen.emission.microkernel import (
     index,
     offset,
     starts,
+    tile_function,
 )
 from codegen.emission.relayout import Turn
 from codegen.errors.counting import counted
+from codegen.gradients.kernel_functions import KernelFunctions, Rows
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
 
 __all__ = ["text", "view"]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The loop over channels, and the tile that it calls at these places in x and in the sums."""
-
-    tile: str
-    heads: tuple[str, ...]
-    x: str
-    sums: str
 
 
 @dataclass(frozen=True)
@@ -54,10 +47,10 @@ class Taps:
 
 @dataclass(frozen=True)
 class Block:
-    """The functions of panels of one width: `single` covers one tap, `taps` all."""
+    """The functions of panels of one width: `one_tap` covers one tap by `single`, `all_taps` all by `taps`."""
 
-    tag: str
-    width: int
+    one_tap: CFunction
+    all_taps: CFunction
     tiles: tuple[Microkernel, ...]
     single: tuple[Rows, ...]
     taps: tuple[Taps, ...]
@@ -83,6 +76,7 @@ class KernelTiles:
         self.dz_filter = 1 if last else self.outs
         self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.steps)
         self.sum_row = p.filters if plan.direct else plan.padded
+        self.functions = KernelFunctions(name, self.spell.c, plan.packed)
 
     def blocks(self) -> tuple[Block, ...]:
         return tuple(self._block(panels) for panels in self.plan.panels)
@@ -99,7 +93,9 @@ class KernelTiles:
             at += count * size
         single = self._rows(made, 1, panels.vectors, step) if self.edges or any(t.step == 1 for t in taps) else ()
         tiles = tuple(made.values())
-        return Block(str(width), width, tiles, single, tuple(taps), step, *self._places(panels, width))
+        one_tap, all_taps = self.functions.one_tap(width), self.functions.all_taps(width)
+        places = self._places(panels, width)
+        return Block(one_tap, all_taps, tiles, single, tuple(taps), step, *places)
 
     def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str]:
         """The loops around a panel, and in them its first filter and the calls."""
@@ -124,8 +120,8 @@ class KernelTiles:
     ) -> tuple[tuple[str, ...], str, str, str, str]:
         """The loops but the last, that one opened, the lane, and the calls that pack and that add up."""
         packed = self.plan.packed
-        pack = f"{self.name}_pack({dz}, from, to, {wide}, {width}, panel);" if packed else ""
-        call = f"{self.name}_taps_{width}({x}, {'panel' if packed else dz}, {sums}, from, to);"
+        pack = f"{self.functions.pack.call(dz=dz, wide=wide, width=str(width))};" if packed else ""
+        call = f"{self.functions.all_taps(width).call(x=x, dz='panel' if packed else dz, sums=sums)};"
         return heads[:-1], heads[-1] + " {" if heads else "{", lane, pack, call
 
     @property
@@ -139,10 +135,11 @@ class KernelTiles:
         found, at = [], 0
         for count, size in tiling.split(self.problem.group_channels, self.plan.channels):
             tile = self._tile(taps, size, vectors, step)
-            made.setdefault(tile.name, tile)
+            made.setdefault(tile.function.name, tile)
             heads = (f"for (ptrdiff_t c = {at}; c < {at + count * size}; c += {size})",) if count > 1 else ()
             c = "c" if count > 1 else str(at)
-            found.append(Rows(tile.name, heads, *(self._channel(step, c) for step in (self.x_channel, self.sum_row))))
+            x, sums = (self._channel(step, c) for step in (self.x_channel, self.sum_row))
+            found.append(Rows(tile.function, heads, x, sums))
             at += count * size
         return tuple(found)
 
@@ -172,7 +169,7 @@ class KernelTiles:
         zero = (spell.broadcast("0"),) * vectors
         loop = Loop("the outputs", (count_loop("t", 0, "count"),), (Step(loads, tuple(rows)),))
         return Microkernel(
-            f"{self.name}_{tag}",
+            tile_function(f"{self.name}_{tag}", spell, "count"),
             f"{words}, summed over `count` outputs and added to y",
             spell.type,
             starts(len(cells), vectors, zero),
@@ -180,7 +177,6 @@ class KernelTiles:
             self.broadcasts,
             (loop,),
             tuple(stores),
-            ("count",),
         )
 
     def _row(self, row: int, k: int, c: int, shared: tuple[str, ...]) -> Row:
@@ -244,6 +240,7 @@ def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
             "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
             "lane": plan.lanes,
             "blocks": tiles.blocks(),
+            "functions": tiles.functions,
             "edges": tiles.edges,
             "outs": tiles.outs,
         }

@@ -130,6 +130,10 @@ class Builder:
             raise misfit(f"two layers are named `{layer.name}`", "choose another name for one of them")
         return self.add(Call(known), value)
 
+    def layer(self, name: str) -> AnyLayer:
+        """The layer of that name that was called, its channels known."""
+        return self._layers[name]
+
     def function(self, name: str, *values: Value, **options: Any) -> Value:
         """One of FUNCTIONS on values, with its options; those of UNARY and activations, too."""
         if name in UNARY:

@@ -5,7 +5,7 @@ A live layer is read by its attributes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from codegen.interchange import convert, states
@@ -24,16 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["from_keras", "from_torch", "keras_weights", "read", "to_torch_state"]
 
 
-def from_keras(layer: Any, **options: Any) -> Any:
-    """The Layer of a built Keras layer, or the Model of all 1-D convolutions in a Keras model; weights are copied.
+def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any:
+    """The Layer of a built Keras layer, or the Model of a Keras model; weights are copied.
 
+    A Sequential or functional model is called on (batch, steps, channels) and has `to_conv`; as a mapping it holds its
+    1-D convolutions. What is in it and not known here leaves these alone: `model.unread` lists why, and a call raises
+    it. `skip` names parts, by path, name or class, that pass their input on.
     `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that stand in for what is found; a bias
     that `use_bias=True` adds is zeros. The layers of a model are named by their paths (`model.origins`,
     `codegen.interchange.naming`) and take the number of steps that they have there, where the model's Input tells it
     and `input_shape=None` does not leave it free; what is no 1-D convolution is listed in `model.left_out`. Raises
     ConversionError with each that cannot be, why, and the way out.
     """
-    return convert.converted(KERAS, TORCH, layer, options)
+    return convert.converted(KERAS, TORCH, layer, options, skip)
 
 
 def from_torch(module: Any, **options: Any) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from codegen.errors import ConversionError, GenConvError
 from codegen.interchange import naming
+from codegen.interchange.assembled import assembled
+from codegen.interchange.ledger import Ledger
 from codegen.interchange.library import Library
 from codegen.layers import kinds
+from codegen.layers.how import How
 from codegen.layers.layer import Layer
 from codegen.layers.model import Model
 from codegen.layers.origin import Origin, counted, shown
@@ -16,6 +20,8 @@ from codegen.layers.weights import by_layer
 from codegen.specs.kinds import KINDS, Spec
 
 ALONE = ("name", "input_shape")  # options that only one layer can have
+HOW = tuple(field.name for field in fields(How))
+OF_GRAPHS = (*HOW, "dtype", "input_shape")  # options that the whole has, too
 LENGTHS = ("kernel_size", "strides", "padding", "output_padding", "dilation_rate")  # that change a layer's output steps
 WAYS = {  # words in the name of a class → what to do about it
     "Norm": "fold it into the convolution before it, or apply it to that layer's output",
@@ -26,8 +32,18 @@ WAYS = {  # words in the name of a class → what to do about it
 }
 
 
-def converted(library: Library, other: Library, found: Any, options: Mapping[str, Any]) -> Layer | Model:
-    """A Layer for a convolution, a Model for anything that holds some. Raises ConversionError."""
+def converted(
+    library: Library,
+    other: Library,
+    found: Any,
+    options: Mapping[str, Any],
+    skip: Collection[str] = (),
+    example: Any = None,
+) -> Layer | Model:
+    """A Layer for a convolution, a Model for anything that holds some, or whose graph can be read.
+
+    Raises ConversionError.
+    """
     if not library.owns(found):
         got = f"got {type(found).__module__}.{type(found).__name__}, expected {library.article}"
         way = f"; codegen.from_{other.word} takes it" if other.owns(found) else ""
@@ -36,10 +52,30 @@ def converted(library: Library, other: Library, found: Any, options: Mapping[str
     free = options.get("input_shape", ...) is None or not options.keys().isdisjoint(LENGTHS)
     options = {name: value for name, value in options.items() if name != "input_shape" or value is not None}
     if kind is None:
-        return _model(library, found, options, free)
+        return _whole(library, found, options, free, Ledger(skip), example)
     name = library.name(found)
     ours = naming.identifiers([name])[0] if name else None
     return _layer(library, found, Origin(library.word, kind, name), ours, options)
+
+
+def _whole(library: Library, found: Any, options: Mapping[str, Any], free: bool, ledger: Ledger, example: Any) -> Model:
+    """A Model with the graph of the whole, where that can be read; else of its convolutions alone, with the reason."""
+    own = [word for word in options if word not in OF_GRAPHS]
+    try:
+        if own:
+            raise ConversionError(f"`{own[0]}` stands in for what is found, which the whole does not take")
+        drawing = library.graph(found, ledger, options.get("dtype"), free, example)
+    except ConversionError as error:
+        if ledger.skip:
+            raise
+        return _model(library, found, options, free, {}, str(error))
+    how = How(**{word: value for word, value in options.items() if word in HOW})
+    graph, names = drawing
+    name = library.name(found) or type(found).__name__
+    if not any(library.kind(part) for _, part, _ in _walk(library, found, "", set())):
+        return assembled(graph, name, how)
+    layers = _model(library, found, options, free, names, "")
+    return assembled(graph, name, how, dict(layers), layers.left_out)
 
 
 def _layer(
@@ -78,10 +114,13 @@ def _biased(spec: Spec, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {"bias": np.zeros(spec.weight_shapes()["bias"]), **kept} if spec.use_bias else kept
 
 
-def _model(library: Library, found: Any, options: Mapping[str, Any], free: bool) -> Model:
+def _model(
+    library: Library, found: Any, options: Mapping[str, Any], free: bool, names: Mapping[str, str], unread: str
+) -> Model:
     """All 1-D convolutions in it, each once, in its order. Raises one ConversionError for all that cannot be.
 
-    Each is made for the number of steps that it has in the model, where that is known and not to be left `free`.
+    Each is made for the number of steps that it has in the model, where that is known and not to be left `free`. Their
+    names are those that the whole has for their paths; `unread` tells why there is none.
     """
     left_out: dict[str, str] = {}
     parts: dict[str, Any] = {}
@@ -92,13 +131,14 @@ def _model(library: Library, found: Any, options: Mapping[str, Any], free: bool)
         elif type(part).__name__ not in library.ignored:
             left_out[path] = type(part).__name__
     if not parts:
-        raise ConversionError(_why_none(library, found, left_out))
+        raise ConversionError(_why_none(library, found, left_out, unread))
     alone = [word for word in ALONE if word in options]
     if alone:
         told = f"got `{alone[0]}`, which is one layer's; convert the layer by itself to give it"
         raise ConversionError(f"from_{library.word}: {told}")
-    made, wrong = {}, []
-    for name, (path, part) in zip(naming.identifiers(parts), parts.items(), strict=True):
+    made, wrong, fresh = {}, [], naming.Names(names.values())
+    for path, part in parts.items():
+        name = names.get(path) or fresh.fresh(path)
         try:
             origin = Origin(library.word, str(library.kind(part)), path)
             made[name] = _layer(library, part, origin, name, options, lengths[path])
@@ -107,7 +147,7 @@ def _model(library: Library, found: Any, options: Mapping[str, Any], free: bool)
     if wrong:
         raise ConversionError("\n  ".join([f"{len(wrong)} layers:", *wrong]) if len(wrong) > 1 else wrong[0])
     _log(library, made, left_out)
-    return Model(made, library.name(found) or type(found).__name__, left_out)
+    return Model(made, library.name(found) or type(found).__name__, left_out, unread=unread)
 
 
 def _walk(library: Library, found: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any, int | None]]:
@@ -128,12 +168,13 @@ def _walk(library: Library, found: Any, path: str, seen: set[int]) -> Iterator[t
         yield from inner or [(below, child, one)]
 
 
-def _why_none(library: Library, found: Any, left_out: Mapping[str, str]) -> str:
+def _why_none(library: Library, found: Any, left_out: Mapping[str, str], unread: str) -> str:
     kind = type(found).__name__
     if not left_out:
         way = next((way for word, way in WAYS.items() if word in kind), f"expected {library.article}")
         return f"{library.word} {kind} is no 1-D convolution: {way}"
-    return f"{library.word} {kind} holds no 1-D convolution, only {counted(left_out)}; expected {library.article}"
+    told = f"{library.word} {kind} holds no 1-D convolution, only {counted(left_out)}; expected {library.article}"
+    return f"{told}; as a whole: {unread}" if unread else told
 
 
 def _log(library: Library, made: Mapping[str, Layer], left_out: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from codegen.errors import ConversionError, SpecError
 from codegen.functions import activations
 from codegen.functions.activations import layer_configs
 from codegen.functions.registry import Call
+from codegen.interchange.keras_graph import live
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
 from codegen.layers.config import TABLES
 from codegen.specs import kinds
@@ -144,6 +145,7 @@ KERAS = Library(
     children=_children,
     name=lambda layer: str(layer.name),
     read=_read,
+    graph=live.drawn,
     ignored=("InputLayer",),
     steps=_steps,
 )

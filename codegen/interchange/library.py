@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
+from codegen.interchange.ledger import Ledger
+from codegen.interchange.sketch import Imported
 from codegen.numbers.formats import COMPUTED, STORED
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ class Library:
     `owns` tells whether an object is one of its layers, `kind` the class there of a 1-D convolution (None for anything
     else), `children` the layers directly in one with their names, `name` a layer's own. `read(layer, given)` raises
     ConversionError for what cannot be; it leaves alone the arguments that are `given` by the caller. `steps` are the
-    numbers of input steps, None for a free one, at the places where a layer stands in a graph of layers.
+    numbers of input steps, None for a free one, at the places where a layer stands in a graph of layers. `graph(found,
+    ledger, dtype, free, example)` draws the whole, and tells the names of its layers by their paths; `free`: for any
+    number of steps.
     """
 
     word: str
@@ -45,6 +49,7 @@ class Library:
     children: Callable[[Any], Iterable[tuple[str, Any]]]
     name: Callable[[Any], str]
     read: Callable[[Any, Collection[str]], Found]
+    graph: Callable[[Any, Ledger, str | None, bool, Any], tuple[Imported, Mapping[str, str]]]
     ignored: Collection[str] = ()  # classes that are no loss: a model's inputs
     steps: Callable[[Any], Collection[int | None]] = lambda layer: ()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
+from codegen.interchange.ledger import Ledger
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
+from codegen.interchange.sketch import Imported
 from codegen.interchange.states import turned
 
 if TYPE_CHECKING:
@@ -84,6 +86,12 @@ def _transposed(module: Any, given: Collection[str], arguments: dict[str, Any], 
     return Found("conv1d_transpose", module.in_channels, arguments, arrays)
 
 
+def _drawn(
+    module: Any, ledger: Ledger, dtype: str | None, free: bool, example: Any
+) -> tuple[Imported, Mapping[str, str]]:
+    raise ConversionError("graphs of PyTorch are not read yet")
+
+
 READERS: dict[str, Callable[[Any, Collection[str], dict[str, Any], dict[str, Array]], Found]] = {
     "Conv1d": _convolution,
     "ConvTranspose1d": _transposed,
@@ -98,4 +106,5 @@ TORCH = Library(
     children=_children,
     name=lambda module: "",
     read=_read,
+    graph=_drawn,
 )

@@ -10,7 +10,7 @@ from codegen.functions.activations import Activation
 from codegen.graph.calls import AnyLayer
 from codegen.specs.parameters import parameters
 
-__all__ = ["Family", "blocks", "families"]
+__all__ = ["Family", "blocks", "families", "told"]
 
 Fields = dict[str, object]
 NUMBERED = re.compile(r"(.*[A-Za-z0-9])_(0|[1-9][0-9]{0,3})")
@@ -72,12 +72,16 @@ def blocks(layers: Mapping[str, AnyLayer], known: Sequence[Family]) -> str:
     lines, drawn = [], set()
     for name, layer in layers.items():
         if name not in inside:
-            fields = [(field, _shown(value)) for field, value in _fields(layer).items()]
-            lines.append(_block(layer.kind, name, fields))
+            lines.append(_block(layer.kind, name, told(layer).items()))
         elif name in first and (count := len(first[name].names)) not in drawn:
             drawn.add(count)
             lines += _loop(count, counts[count])
     return "\n".join(lines)
+
+
+def told(layer: AnyLayer) -> dict[str, str]:
+    """The text of what differs from the default, by name; of the input's shape none."""
+    return {field: _shown(value) for field, value in _fields(layer).items()}
 
 
 def _loop(count: int, members: Iterable[Family]) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.gradients.backward import Gradients
+    from codegen.layers.stream import Stream
     from codegen.machine.loader import Kernel
     from codegen.planning.plan import AnyRequest, KernelPlan
 
@@ -173,6 +174,18 @@ class Layer(Face):
     def dequantize(self, y: Any) -> Array:
         """The real numbers that output codes stand for, float32: (y - output_zero_point) * output_scale."""
         return codes.dequantized(self._spec, y)
+
+    def stream(self, block: int = 64, batch: int = 1, *, clock: str = "count") -> Stream:
+        """The layer on input that comes in blocks, with its present weights and for `batch` samples side by side.
+
+        Blocks have any number of steps, most often `block`, and all outputs together the bits of the whole, those of
+        accuracy="exact". `clock` is "count" (each output as soon as it is sure) or "rate" (at the rate of the input,
+        behind zeros). Raises ShapeError while the channels are not known; PlanError for what cannot stream, with the
+        reason; ToolchainError where there is no compiler.
+        """
+        from codegen.layers.stream import stream
+
+        return stream(self._demand_built(), self._made().arrays, self._how.ask, block, batch, clock)
 
     def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
         """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.

@@ -21,6 +21,7 @@ from codegen.layers.net import Net, Part, adopt, agreeing, part_of
 from codegen.layers.origin import Origin, counted
 from codegen.layers.weights import by_layer
 from codegen.layers.written import content, of_layers
+from codegen.numbers.formats import WHOLE
 from codegen.specs.kinds import Spec
 
 __all__ = ["Model", "load"]
@@ -31,7 +32,7 @@ class Model(Mapping[str, Layer]):
 
     A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
     another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here,
-    `notes` what else there is to know.
+    `notes` what else there is to know, and `unread` why there is no model of the whole, where there is none.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class Model(Mapping[str, Layer]):
         left_out: Mapping[str, str] | None = None,
         nets: Mapping[str, Net] | None = None,
         notes: tuple[str, ...] = (),
+        unread: str = "",
     ) -> None:
-        self._layers, self._name = dict(found), name
+        self._layers, self._name, self.unread = dict(found), name, unread
         self.nets: Mapping[str, Net] = MappingProxyType(dict(nets or {}))
         self.notes = notes
         self.left_out: Mapping[str, str] = MappingProxyType(dict(left_out or {}))
@@ -51,7 +53,8 @@ class Model(Mapping[str, Layer]):
         )
 
     def __reduce__(self) -> tuple[type[Model], tuple[Any, ...]]:
-        return type(self), (self._layers, self._name, dict(self.left_out), dict(self.nets), self.notes)
+        rest = dict(self.left_out), dict(self.nets), self.notes, self.unread
+        return type(self), (self._layers, self._name, *rest)
 
     def __getitem__(self, name: str) -> Any:
         if name in self.nets:
@@ -79,6 +82,8 @@ class Model(Mapping[str, Layer]):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """The output of the only model among its `nets`. Raises UsageError where there is none, or are several."""
+        if self.unread:
+            raise UsageError(f"`{self._name}` is its layers alone: {self.unread}")
         if len(self.nets) != 1:
             told = ", ".join(self.nets) or "none"
             raise UsageError(f'`{self._name}` has the models {told}: call one of them, as in model["name"](x)')
@@ -136,7 +141,8 @@ class Model(Mapping[str, Layer]):
         from codegen.machine import warming
 
         layers = list(self._layers.values())
-        kernels = dict.fromkeys(layer._kernel_key for layer in layers)
+        shared = [layer for layer in layers if layer.spec.dtype not in WHOLE]  # others have kernels of their own
+        kernels = dict.fromkeys(layer._kernel_key for layer in shared)
         with progress_.bar("compiling", len(kernels) + len(layers), progress) as tell:
             warming.make_all((partial(pipeline.compiled, *key) for key in kernels), jobs, tell)
             warming.make_all((layer._bound for layer in layers), jobs, lambda done: tell(len(kernels) + done))

@@ -1,4 +1,4 @@
-"""Writes `_abi.py`, the Python side of both abi.h in templates/: `python -m codegen.machine.abi_build`.
+"""Writes `_abi.py`, the Python side of each abi.h in templates/: `python -m codegen.machine.abi_build`.
 
 Out-of-line ABI mode: cffi parses the C once, here, so that loading a kernel needs no parser, no Python headers and no
 setuptools.
@@ -13,11 +13,11 @@ from codegen.installed import folder
 
 __all__ = ["declarations", "write"]
 
-HEADERS = ("abi.h", "gradients/abi.h")
+HEADERS = ("abi.h", "gradients/abi.h", "stream/abi.h")
 
 
 def declarations() -> str:
-    """The C declarations of both without comments."""
+    """The C declarations of all without comments."""
     texts = [(folder("templates") / name).read_text("utf-8") for name in HEADERS]
     return re.sub(r"/\*.*?\*/", "", "\n".join(texts), flags=re.DOTALL)
 

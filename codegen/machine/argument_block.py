@@ -14,13 +14,14 @@ import numpy as np
 from codegen.emission.ending import OF_THE_BLOCK
 from codegen.machine._abi import ffi
 from codegen.planning.plan import KernelPlan
+from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-__all__ = ["BYTES", "Block", "Held", "Holder", "blocks", "grown", "holder", "point"]
+__all__ = ["BYTES", "Block", "Held", "Holder", "blocks", "grown", "holder", "on_lines", "point"]
 
 BYTES = ffi.typeof("char[]")
 CALL, POINTERS, NULL = ffi.typeof("genconv_call_v1 *"), ffi.typeof("void *[]"), ffi.NULL
@@ -83,3 +84,11 @@ def grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     start = -memory.ctypes.data % CACHE_LINE
     block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, behind, workspace
+
+
+def on_lines(numbers: int, dtype: np.dtype[Any], target: Target) -> Array:
+    """Zeros from the start of a cache line on, so that no vector of them lies on two lines."""
+    line = target.core.memory.line
+    room = np.zeros(numbers * dtype.itemsize + line, np.uint8)
+    start = -room.ctypes.data % line
+    return room[start : start + numbers * dtype.itemsize].view(dtype)

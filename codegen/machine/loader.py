@@ -15,7 +15,7 @@ from codegen.emission.render import GeneratedSource, jit_text
 from codegen.errors import ShapeError
 from codegen.machine import linking, self_test, thread_pool
 from codegen.machine._abi import ffi
-from codegen.machine.argument_block import BYTES, Block, Held, Holder, blocks, grown, holder, point
+from codegen.machine.argument_block import BYTES, Block, Held, Holder, blocks, grown, holder, on_lines, point
 from codegen.machine.making import Making, compiled, known, loaded
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
@@ -64,21 +64,14 @@ class CompiledKernel:
             return kernel
         if not self.packs:
             made = self.plan.pack(kernel)
-            packed = self._lines(made.size, made.dtype)
+            packed = on_lines(made.size, made.dtype, self.plan.target)
             packed[...] = made.ravel()
             return packed
         if kernel.shape != self.plan.problem.kernel_shape:
             raise ShapeError(f"kernel: got shape {kernel.shape}, expected {self.plan.problem.kernel_shape}")
-        packed = self._lines(self.plan.packed_numbers, kernel.dtype) if out is None else out
+        packed = on_lines(self.plan.packed_numbers, kernel.dtype, self.plan.target) if out is None else out
         self._library.genconv_pack_v1(ffi.from_buffer(BYTES, kernel), ffi.from_buffer(BYTES, packed, True))
         return packed
-
-    def _lines(self, numbers: int, dtype: np.dtype[Any]) -> Array:
-        """Room for so many numbers from the start of a cache line on, so that no vector of weights lies on two."""
-        line = self.plan.target.core.memory.line
-        room = np.empty(numbers * dtype.itemsize + line, np.uint8)
-        start = -room.ctypes.data % line
-        return room[start : start + numbers * dtype.itemsize].view(dtype)
 
     def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
         """Compute `y` from `x`, batch first; `kernel` as `pack` made it, `operands` the epilogue's, such as a bias.

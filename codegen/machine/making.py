@@ -23,7 +23,8 @@ Made = TypeVar("Made")
 class Making(Generic[Made]):
     """What it takes to make a plan's library: its C text, when needed, and the proof of a fresh one.
 
-    `open(plan, path, library, threads)` is what is made of an opened library, whose function is `entry`.
+    `open(plan, path, library, threads)` is what is made of an opened library, whose function is `entry`. `alone` says
+    that nothing else, no NumPy, can do its work.
     """
 
     plan: Any
@@ -31,6 +32,7 @@ class Making(Generic[Made]):
     prove: Callable[[Made, compilers.Compiler], None]
     open: Callable[[Any, Path, Any, int], Made]
     entry: str = "genconv_run_v1"
+    alone: bool = False
 
 
 Try = Callable[[Making[Made], compilers.Compiler, int], Made]  # with a compiler, for so many threads
@@ -39,7 +41,8 @@ Try = Callable[[Making[Made], compilers.Compiler, int], Made]  # with a compiler
 def loaded(making: Making[Made], target: Target, threads: int, attempt: Try[Made]) -> Made | None:
     """What `attempt` makes with the first compiler that can; else None, with one warning.
 
-    Raises ToolchainError if this CPU lacks what the target needs, or if the compiler that the user configured fails.
+    Raises ToolchainError if this CPU lacks what the target needs, if the compiler that the user configured fails, or if
+    all do and nothing else can do the work.
     """
     if not runs_here(target):
         needs = ", ".join(target.cpu or target.machines)
@@ -57,6 +60,8 @@ def loaded(making: Making[Made], target: Target, threads: int, attempt: Try[Made
         except OSError as error:
             why = f"no folder for compiled code can be had: {error}"
             break
+    if making.alone:
+        raise ToolchainError(why)
     cache.warn_once(f"layers run in NumPy, slowly, as {why}")
     return None
 

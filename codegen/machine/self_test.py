@@ -64,7 +64,7 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
         for threads in (THREADS if plan.sliced else (1,))
     ]
     for tried in self_test_inputs.trials(plan, weights):
-        expected = _expected(p, tried, weights)
+        right = expected(p, tried, weights)
         for way in ways:
             y = self_test_inputs.array(p.out_shape(len(tried.x), tried.steps), p.dtype)
             outs = y if p.channels_last else y.swapaxes(1, 2)
@@ -74,7 +74,7 @@ def prove(kernel: Fresh, compiler: Compiler) -> None:
             for each in workspaces:
                 each[...] = self_test_inputs.UNWRITTEN
             call()
-            _same(outs[:, tried.at], expected, tried, compiler)
+            same(outs[:, tried.at], right, tried, compiler)
             if not all(map(self_test_inputs.margins_are_whole, (y, *workspaces))):
                 raise refusal(f"it writes beside its arrays, given {tried.steps} steps", compiler)
 
@@ -100,7 +100,7 @@ def packs_rightly(kernel: Fresh, compiler: Compiler) -> None:
         raise refusal("it writes beside the packed kernel", compiler)
 
 
-def _expected(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
+def expected(p: Problem, tried: Trial, weights: Weights) -> tuple[Array, Array]:
     """(what the outputs `tried.at` are, how far a right kernel may be off), each (samples, outputs, filters).
 
     On whole numbers an exact epilogue makes no error. Others of float64 are computed with more digits; where NumPy has
@@ -177,9 +177,9 @@ def _windows(x: Array, found: Array, place: Array) -> Array:
     return np.asarray(window)
 
 
-def _same(found: Array, expected: tuple[Array, Array], tried: Trial, compiler: Compiler) -> None:
+def same(found: Array, wanted: tuple[Array, Array], tried: Trial, compiler: Compiler) -> None:
     """Raises ToolchainError where an output is farther from what it should be than a right kernel's."""
-    exact, allowed = expected
+    exact, allowed = wanted
     with np.errstate(invalid="ignore", over="ignore"):
         right = (np.abs(found - exact) <= allowed) | (found == exact)
         if not right.all():  # what may be beyond the dtype's largest number may be an infinity

@@ -39,6 +39,7 @@ __all__ = [
     "between_margins",
     "margins_are_whole",
     "too_large",
+    "trial",
     "trials",
     "whole",
 ]
@@ -138,6 +139,13 @@ def trials(plan: KernelPlan, weights: Weights) -> Iterator[Trial]:
         with suppress(MemoryError, OSError):
             x = _inputs(p, steps, at, weights.most, scales)
             yield Trial(x, weights.operands(p, len(x), steps), steps, at, scales)
+
+
+def trial(p: Problem, steps: int, weights: Weights) -> Trial:
+    """A length all of whose outputs are looked at."""
+    scales, at = np.array(_factors(p)) * weights.scale, np.arange(p.out_steps(steps))
+    x = _inputs(p, steps, at, weights.most, scales)
+    return Trial(x, weights.operands(p, len(x), steps), steps, at, scales)
 
 
 def _factors(p: Problem) -> tuple[int, ...]:

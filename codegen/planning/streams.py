@@ -143,13 +143,18 @@ class StreamPlan:
         behind = p.pad_left + p.pad_right - self.stage.left if p.centred else p.pad_right
         return self.rest if p.up > 1 else max(0, -(-behind // p.stride))
 
-    @property
+    @cached_property
     def most_of_steps(self) -> tuple[int, int, int]:
         """(a, b, c): n steps have at most (a * n + b) / c outputs, if n is not 0."""
         p = self.walk
         if p.up > 1:
             return p.up, 0, 1
         return 1, max(p.stride - 1, self.stage.left - p.reach + p.stride), p.stride
+
+    def most(self, steps: int) -> int:
+        """The most outputs of a block."""
+        by, more, over = self.most_of_steps
+        return (by * steps + more) // over if steps > 0 else 0
 
     @cached_property
     def counters(self) -> tuple[Counter, ...]:

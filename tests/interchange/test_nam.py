@@ -192,8 +192,8 @@ def test_what_cannot_be_read(tmp_path: Path, case: str) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no file"):
         codegen.read(tmp_path / "no.nam")
-    with pytest.raises(UsageError, match="from_keras"):
-        codegen.read("net.keras")
+    with pytest.raises(UsageError, match="from_torch"):
+        codegen.read("net.pt")
     (tmp_path / "folder.nam").mkdir()
     with pytest.raises(UsageError, match="folder"):
         codegen.read(tmp_path / "folder.nam")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 
 import codegen
 from codegen import pipeline
+from codegen.cli import main
 from codegen.errors import GenConvError, ShapeError, SpecErrors, UsageError, WeightsError
 from codegen.language import reader
+from codegen.machine import whole_kernel
 from codegen.specs.kinds import Spec
 
 RECORDED = Path(__file__).parent.parent / "data" / "int8_tflite.npz"
@@ -162,8 +165,6 @@ def test_every_kind_and_layout_gives_the_codes_of_the_definition() -> None:
             drawn = rng.uniform(0.001, 0.02, shape) if kind == "float32" else rng.integers(-127, 128, shape)
             weights[f"{spec.name}/{name}"] = drawn.astype(kind)
     model = codegen.load(text, weights=weights)
-    from codegen.machine import whole_kernel
-
     for spec in specs:
         layer: Any = model[spec.name]
         held = spec.problem_arrays({name: weights[f"{spec.name}/{name}"] for name in spec.weight_shapes()})
@@ -199,6 +200,38 @@ def test_the_c_stands_alone(tmp_path: Path) -> None:
     subprocess.run(["gcc", "-std=c99", "-Os", "-ffreestanding", "-c", "a.c", "-o", "a.o"], cwd=tmp_path, check=True)
     undefined = subprocess.run(["nm", "-u", "a.o"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert undefined.strip() == ""
+
+
+@pytest.mark.compiles
+def test_verify_counts_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, weights, _, _ = _recorded("f", "fp32")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "q.conv").write_text(text)
+    np.savez("q.npz", **weights)
+    assert main.main(["verify", "q.conv", "--weights", "q.npz"]) == 0
+    assert "0 of 4,864 outputs differ  ok" in capsys.readouterr().out
+    assert main.main(["verify", "q.conv"]) == 2
+    assert "give --weights FILE" in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_kernel, "wrong_codes", lambda *given: 0 if len(given) == 3 else 7)
+        assert main.main(["verify", "q.conv", "--weights", "q.npz", "--json"]) == 3
+    (first, *_) = json.loads(capsys.readouterr().out)["findings"]
+    assert (first["wrong"], first["ok"], first["data"]) == (7, False, "codes")
+
+
+@pytest.mark.compiles
+def test_models_are_warmed_and_saved(tmp_path: Path) -> None:
+    text, weights, x, y = _recorded("f", "double")
+    model = codegen.load(text, weights=weights)
+    model.warm()
+    for name in ("q.npz", "q.safetensors"):
+        model.save_weights(tmp_path / name)
+        again = codegen.load(text, weights=tmp_path / name)
+        assert all(np.array_equal(one, other) for one, other in zip(again.f.weights, model.f.weights, strict=True))
+        assert again.f.kernel.dtype == np.int8
+    assert np.array_equal(model.f(x), y)
 
 
 def _one(**changed: Any) -> Any:

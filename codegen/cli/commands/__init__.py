@@ -11,6 +11,7 @@ COMMANDS = {
     "size": "bytes, instructions and cycles of each layer on a microcontroller",
     "bench": "our kernels and their peers on the same layers, timed in one run",
     "warm": "the kernels of all layers compiled into the cache, several at a time",
+    "quantize": "layers of int8 from layers of floats and samples of their input",
     "import": "a model of another tool as a .conv file and its weights",
     "doctor": "the compiler, target and cache that this machine offers",
     "explain": "the rule behind an error code, with a wrong and a right example",

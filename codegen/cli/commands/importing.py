@@ -12,8 +12,11 @@ __all__ = ["arguments", "run"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a model: .nam")
+    parser.add_argument("file", metavar="FILE", help="a model: .nam, .keras, .h5")
     parser.add_argument("-o", "--output", metavar="NAME.conv", help="the file to write (default: FILE's stem)")
+    parser.add_argument(
+        "--skip", action="append", default=[], metavar="PART", help="a part, by name or class, that passes its input on"
+    )
     parser.add_argument("--force", action="store_true", help="write over files that are there")
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")
 
@@ -23,7 +26,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from codegen import interchange
     from codegen.machine import files
 
-    model = interchange.read(options.file)
+    model = interchange.read(options.file, skip=options.skip)
     path = Path(options.output or f"{Path(options.file).stem}.conv")
     if path.suffix != ".conv":
         raise UsageError(f"`{path}`: expected a name that ends in .conv")

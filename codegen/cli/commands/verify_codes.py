@@ -32,10 +32,9 @@ class Codes:
 
     def plain(self) -> dict[str, Any]:
         """As JSON tells it."""
-        return {
-            "layer": self.layer, "steps": self.steps, "data": "codes", "wrong": self.wrong,
-            "outputs": self.outputs, "ok": self.ok,
-        }  # fmt: skip
+        unknown = dict.fromkeys(("error", "rms", "most_rms"))
+        told = {"layer": self.layer, "steps": self.steps, "data": "codes", "outputs": self.outputs, "ok": self.ok}
+        return {**told, **unknown, "bound": 0, "unbounded": 0, "wrong": self.wrong}
 
     def __str__(self) -> str:
         told = f"{self.wrong:,} of {self.outputs:,} outputs differ"

@@ -7,7 +7,7 @@ from functools import partial
 
 from codegen.cli.commands import planning, reading
 from codegen.cli.terminal import Terminal
-from codegen.errors import ToolchainError
+from codegen.errors import ToolchainError, UsageError
 
 __all__ = ["arguments", "run"]
 
@@ -31,6 +31,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs = reading.specs(options, tables=False)
     if compilers.find() is None:
         raise ToolchainError("no C compiler was found, so nothing can be compiled: `gen-conv doctor` tells more")
+    whole = next((spec.name for spec in specs if spec.problem.format.whole), None)
+    if whole:
+        raise UsageError(f"`{whole}`: kernels of int8 hold their weights: in Python, model.warm() makes them")
     how = How(options.target, options.accuracy, "estimate", options.threads, options.storage)
     kernels = dict.fromkeys((*pipeline.chosen(spec, how.ask), how.threads) for spec in specs)
     place = cache.describe()

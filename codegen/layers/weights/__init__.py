@@ -84,13 +84,13 @@ def _filled(found: dict[str, NDArray[Any]], shapes: Mapping[str, Shape]) -> dict
 def save(
     path: str | os.PathLike[str], arrays: Mapping[str, Any], *, storage: str | Mapping[str, str] = AS_COMPUTED
 ) -> None:
-    """Write float arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes.
+    """Write arrays as .npz or .safetensors, by the path's suffix: same arrays, same bytes.
 
     With `storage` float16 or bfloat16 (one for all, or one a name) float32 arrays are rounded to that, to nearest even,
     and take half the bytes; bfloat16 is for .safetensors, as NumPy has no such type. float32 leaves all as they are.
     A file that is there stays whole until the new one is: it is replaced at once or not at all. Raises WeightsError for
-    another suffix, an array that is not float16, float32 or float64, and a name that no reader would take; UsageError
-    where the file cannot be written.
+    another suffix, an array that is not float16, float32, float64, int8 or int32, and a name that no reader would take;
+    UsageError where the file cannot be written.
     """
     path = _path(path)
     suffix = _suffix(path)
@@ -126,8 +126,8 @@ def _floats(name: str, array: Any, storage: str) -> NDArray[Any]:
     import numpy as np
 
     found = _array(name, array)
-    if found.dtype.str[1:] not in ("f2", "f4", "f8"):
-        raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64")
+    if found.dtype.str[1:] not in ("f2", "f4", "f8", "i1", "i4"):
+        raise WeightsError(f"array `{name}`: got {found.dtype}, expected float16, float32 or float64, int8 or int32")
     row = STORED.get(checked(storage))
     if row:
         if found.dtype != row.computed:

@@ -134,7 +134,7 @@ def dump(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
     for name, array in ordered:
         span = [end, end + array.nbytes]
-        word = "BF16" if array.dtype.kind == "u" else f"F{8 * array.itemsize}"
+        word = "BF16" if array.dtype.kind == "u" else f"{array.dtype.kind.upper()}{8 * array.itemsize}"
         table[name] = {"dtype": word, "shape": list(array.shape), "data_offsets": span}
         end = span[1]
     head = json.dumps(table, separators=(",", ":")).encode("utf-8")

@@ -1,0 +1,78 @@
+"""The static functions around the tiles of a kernel's gradient, as values: declared and called by these alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen.emission import relayout
+from codegen.emission.cformat import CText
+from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
+
+__all__ = ["KernelFunctions", "Rows"]
+
+
+@dataclass(frozen=True)
+class KernelFunctions:
+    """Those of the gradient `name` of numbers `c`; where dz is `packed` a panel holds it."""
+
+    name: str
+    c: str
+    packed: bool
+
+    @property
+    def first(self) -> CFunction:
+        """The first output whose tap k lies inside the input."""
+        return static(f"{self.name}_first", *numbers("k"), returns="ptrdiff_t")
+
+    @property
+    def end(self) -> CFunction:
+        """The one behind the last."""
+        return static(f"{self.name}_end", *numbers("k"), returns="ptrdiff_t")
+
+    def one_tap(self, width: int) -> CFunction:
+        """Tap k of all channels for panels of so many filters."""
+        arrays = (*reads(self.c, "x", "dz", alone=False), *writes(self.c, "sums", alone=False))
+        return static(f"{self.name}_tap_{width}", *arrays, *numbers("k", "from", "first", "end"), in_line=5)
+
+    def all_taps(self, width: int) -> CFunction:
+        """All taps and channels."""
+        arrays = (*reads(self.c, "x", "dz", alone=False), *writes(self.c, "sums", alone=False))
+        return static(f"{self.name}_taps_{width}", *arrays, *numbers("from", "to"))
+
+    @property
+    def turn(self) -> CFunction:
+        """A square of numbers about its diagonal."""
+        return relayout.turn_function(f"{self.name}_turn", self.c)
+
+    @property
+    def pack(self) -> CFunction:
+        """Filters of some outputs to a panel."""
+        counted = numbers("from", "to", "wide", "width")
+        return static(f"{self.name}_pack", *reads(self.c, "dz"), *counted, *writes(self.c, "panel"))
+
+    @property
+    def sample(self) -> CFunction:
+        """A sample's products to the sums."""
+        panel = ("panel",) if self.packed else ()
+        arrays = (*reads(self.c, "x", "dz", alone=False), *writes(self.c, "sums", *panel, alone=False))
+        return static(f"{self.name}_sample", *arrays)
+
+    @property
+    def flush(self) -> CFunction:
+        """The sums to the gradient."""
+        arrays = (*reads(self.c, "sums", alone=False), *writes(self.c, "dkernel", alone=False))
+        return static(f"{self.name}_flush", *arrays)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The loop over channels, and the tile that it calls so far on in x and in the sums."""
+
+    tile: CFunction
+    heads: tuple[str, ...]
+    x: str
+    sums: str
+
+    def call(self, dz: str, sums: str) -> CText:
+        """The call for outputs first to end, whose dz is there, with sums from a place on."""
+        return CText(f"{self.tile.of(f'at{self.x}', dz, f'{sums}{self.sums}', 'end - first')};")

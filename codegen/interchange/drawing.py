@@ -1,0 +1,228 @@
+"""Drawing: what all graphs of arrays share, whoever made them: arithmetic, slices, sums along axes, layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from codegen.errors import ConversionError
+from codegen.functions import activations
+from codegen.interchange.sketch import Sketch
+from codegen.interchange.tensors import Tensor, axis_of
+from codegen.specs.kinds import DepthwiseConv1DSpec, Spec
+from codegen.specs.model_kinds import Dense, ModelSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+__all__ = ["Drawing", "Operand"]
+
+Operand: TypeAlias = "Tensor | Array | int | float"
+REDUCED = {"mean": "global_average_pool", "max": "global_max_pool"}
+END = 2**31 - 1  # what stands for the end of an axis
+
+
+class Drawing:
+    """A sketch that is drawn in tensors. What cannot be raises ConversionError, or SpecError as the graph does."""
+
+    def __init__(self, sketch: Sketch) -> None:
+        self.sketch = sketch
+        self.names: dict[str, str] = {}  # of layers, by those that they have there
+        self._known: dict[str, Spec | ModelSpec] = {}
+
+    def call(self, word: str, x: Tensor, **options: Any) -> Tensor:
+        """A function of the graph by its word, on the value; the axes stay."""
+        return x.of(self.sketch.builder.function(word, x.value, **options))
+
+    def layer(
+        self, kind: type[Spec | ModelSpec], name: str, x: Tensor, arrays: Mapping[str, Array], **fields: Any
+    ) -> Tensor:
+        """A layer with weights on the value; the axes stay. One that was there shares its weights."""
+        if name in self._known:
+            return x.of(self.sketch.builder.call(self._known[name], x.value))
+        made = self.sketch.layer(kind, name, x.value, arrays, **fields)
+        *_, held = self.sketch.weights
+        self.names[name] = held
+        self._known[name] = self.sketch.builder.layer(held)
+        return x.of(made)
+
+    def ordered(self, x: Tensor, wanted: str) -> Tensor:
+        """The same numbers with axes in that order, where the batch, steps and channels may be told so."""
+        if x.axes == wanted:
+            return x
+        if sorted(x.axes) == sorted(wanted):
+            if x.steps == 1 or x.channels == 1:  # one axis of numbers: it may be called either
+                steps, channels = x.channels, x.size("t")
+                if channels is None:
+                    raise ConversionError(f"gets {x}, expected {Tensor(x.value, wanted)}; transpose it")
+                made = self.sketch.builder.function("reshape", x.value, steps=steps, channels=channels)
+                return Tensor(made, wanted)
+            raise ConversionError(f"gets {x}, expected {Tensor(x.value, wanted)}; transpose it")
+        bare = "".join(letter for letter in x.axes if letter != "1")
+        if sorted(bare) == sorted(wanted) and len(x.axes) == len(wanted):
+            return Tensor(x.value, wanted)
+        raise ConversionError(f"gets an array {x}, expected {Tensor(x.value, wanted)}")
+
+    def activation(self, activation: Any, x: Tensor, axis: int = -1, **options: Any) -> Tensor:
+        """An activation of the table by name; one that takes all channels together is along the axis of those."""
+        found = activations.get(activation)
+        if activations.row(found).rowwise and x.axes[axis_of(axis, len(x.axes))] != "c":
+            raise ConversionError(f"takes {found.name} along axis {axis} of {x}, expected the channels")
+        if "f" in x.axes and activations.row(found).rowwise:
+            raise ConversionError(f"takes {found.name} of {x}, expected the channels of each step")
+        return x.of(self.sketch.builder.activation(activation, x.value, **options))
+
+    def binary(self, operator: str, one: Operand, other: Operand, name: str = "constant") -> Tensor:
+        """Arithmetic of two tensors, or of one and numbers: one for all, or one for each channel."""
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            return self._both(operator, one, other)
+        if isinstance(one, Tensor):
+            return self._with_numbers(operator, one, other, name, first=False)
+        if not isinstance(other, Tensor):
+            raise ConversionError(f"`{operator}` of two constants")
+        return self._with_numbers(operator, other, one, name, first=True)
+
+    def _both(self, operator: str, one: Tensor, other: Tensor) -> Tensor:
+        long, short = (one, other) if len(one.axes) >= len(other.axes) else (other, one)
+        shown = "1" * (len(long.axes) - len(short.axes)) + short.axes
+        axes = ""
+        for here, there in zip(long.axes, shown, strict=True):
+            if here != there and "1" not in (here, there):
+                alone = [letter for x, letter in ((long, here), (short, there)) if x.size(letter) == 1]
+                if not alone:
+                    raise ConversionError(f"`{operator}` of {one} and {other}, whose axes differ")
+                there = here if alone[0] == there else there
+                here = there
+            axes += there if here == "1" else here
+        if len(set(axes) - {"1"}) != len(axes.replace("1", "")) or axes[:1] not in ("n", "t"):
+            raise ConversionError(f"`{operator}` of {one} and {other}, whose axes differ")
+        values = [one.value, other.value]
+        counts = [value.shape.channels for value in values]
+        if 1 in counts and counts[0] != counts[1]:
+            at = counts.index(1)
+            values[at] = self.sketch.builder.function("repeat", values[at], channels=max(counts))
+        return Tensor(self.sketch.builder.arithmetic(operator, *values), axes)
+
+    def _with_numbers(self, operator: str, x: Tensor, numbers: Any, name: str, *, first: bool) -> Tensor:
+        import numpy as np
+
+        array = np.asarray(numbers)
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise ConversionError(f"`{operator}` with {array.dtype} numbers, expected finite floats")
+        if array.size == 1:
+            value, pair = float(array.reshape(())), x.value
+            made = self.sketch.builder.arithmetic(operator, *((value, pair) if first else (pair, value)))
+            return x.of(made)
+        each = self._each_channel(x, array)
+        if operator in ("max", "min"):
+            raise ConversionError(f"`{operator}` with a number for each channel, expected one for all")
+        ones, rest = np.ones_like(each), None
+        if operator == "+":
+            scale, rest = ones, each
+        elif operator == "-":
+            scale, rest = (-ones, each) if first else (ones, -each)
+        elif operator == "*":
+            scale = each
+        else:
+            scale, x = (each, self.binary("/", 1.0, x)) if first else (1 / each, x)
+        return self.scaled(name, x, scale, rest)
+
+    def scaled(self, name: str, x: Tensor, scale: Array, shift: Array | None = None) -> Tensor:
+        """Each channel times a number of its own, and one more added."""
+        if x.channels == 1 and len(scale) > 1:
+            x = self.call("repeat", x, channels=len(scale))
+        arrays = {"kernel": scale.astype(self.sketch.builder.dtype).reshape(1, -1, 1)}
+        if shift is not None:
+            arrays["bias"] = shift.astype(self.sketch.builder.dtype)
+        return self.layer(DepthwiseConv1DSpec, name, x, arrays, kernel_size=1, use_bias=shift is not None)
+
+    def _each_channel(self, x: Tensor, array: Array) -> Array:
+        """The numbers along the channels. Raises ConversionError where they go along another axis, too."""
+        import numpy as np
+
+        padded = array.reshape((1,) * max(0, len(x.axes) - array.ndim) + array.shape)
+        long = [at for at, size in enumerate(padded.shape) if size != 1]
+        if len(long) != 1 or padded.ndim != len(x.axes) or x.axes[long[0]] != "c":
+            raise ConversionError(f"has constants of shape {array.shape} with {x}, expected one, or one a channel")
+        return np.ascontiguousarray(array.reshape(-1))
+
+    def dense(self, name: str, x: Tensor, kernel: Array, bias: Array | None = None, **fields: Any) -> Tensor:
+        """A Dense over the last axis; the kernel is (inputs, units), in the order of that axis."""
+        letter = x.axes[-1]
+        if letter == "f":
+            steps = x.value.shape.known_steps
+            if kernel.shape[0] != steps * x.channels:
+                raise ConversionError(f"has {kernel.shape[0]} inputs, and there are {steps * x.channels}")
+            kernel = kernel.reshape(x.channels, steps, -1).swapaxes(0, 1).reshape(kernel.shape)
+        if letter in "tf" and (letter == "f" or x.channels == 1):
+            x = Tensor(self.sketch.builder.function("flatten", x.value), x.axes[:-1] + "c")
+        elif letter == "1" and "c" not in x.axes and x.channels == 1:
+            x = Tensor(x.value, x.axes[:-1] + "c")
+        elif letter != "c":
+            raise ConversionError(f"goes over the last axis of {x}, expected the channels; transpose it")
+        arrays = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+        return self.layer(Dense, name, x, arrays, units=kernel.shape[1], use_bias=bias is not None, **fields)
+
+    def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
+        """Channels side by side."""
+        first = tensors[0]
+        if any(one.axes != first.axes for one in tensors) or first.axes[axis_of(axis, len(first.axes))] != "c":
+            told = " and ".join(dict.fromkeys(str(one) for one in tensors))
+            raise ConversionError(f"joins {told} along axis {axis}; only channels are joined")
+        if len(tensors) == 1:
+            return first
+        return first.of(self.sketch.builder.function("concat", *(one.value for one in tensors)))
+
+    def sliced(self, x: Tensor, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Tensor:
+        """A part of the channels or of the steps, as Python slices them."""
+        letter = x.axes[axis_of(axis, len(x.axes))]
+        start = None if start is not None and (start == 0 or start <= -END) else start
+        stop = None if stop is not None and stop >= END else stop
+        if step not in (None, 1):
+            raise ConversionError(f"takes each {step}th number of an axis, expected a step of 1")
+        if start is None and stop is None:
+            return x
+        if letter == "c":
+            return x.of(self.sketch.builder.slice(x.value, start, stop))
+        if letter != "t":
+            raise ConversionError(f"takes a part of axis {axis} of {x}, expected channels or steps")
+        if start == -1 and stop is None:
+            return self.call("last", x)
+        left, right = self._cropped(x, start or 0, stop)
+        return self.call("crop", x, left=left, right=right) if left or right else x
+
+    def _cropped(self, x: Tensor, start: int, stop: int | None) -> tuple[int, int]:
+        """(left, right): steps that a slice leaves out. Raises ConversionError where they depend on the length."""
+        steps = x.steps
+        if steps is not None:
+            first, last, _ = slice(start, stop).indices(steps)
+            if last <= first:
+                raise ConversionError(f"takes the steps {start} to {stop} of {steps}, which are none")
+            return first, steps - last
+        if start < 0 or (stop is not None and stop > 0):
+            raise ConversionError(f"takes the steps {start} to {stop} of any number; give the input a length")
+        return start, -(stop or 0)
+
+    def picked(self, x: Tensor, axis: int, index: int) -> Tensor:
+        """One place along an axis, which is gone."""
+        at = axis_of(axis, len(x.axes))
+        size = x.size(x.axes[at])
+        if size is None and index not in (0, -1):
+            raise ConversionError(f"takes place {index} of any number of steps; give the input a length")
+        if size == 1 and index in (0, -1):
+            return x.squeezed([at])
+        if size is None and index == 0:
+            raise ConversionError("takes the first of any number of steps; give the input a length")
+        made = self.sliced(x, at, index, None if index == -1 else index + 1)
+        return Tensor(made.value, made.axes[:at] + made.axes[at + 1 :])
+
+    def reduced(self, how: str, x: Tensor, axes: Sequence[int], *, keep: bool) -> Tensor:
+        """The mean or the largest over all steps."""
+        found = sorted(axis_of(axis, len(x.axes)) for axis in axes)
+        letters = [x.axes[at] for at in found]
+        if [letter for letter in letters if letter != "1"] != ["t"]:
+            raise ConversionError(f"takes the {how} of {x} along axis {list(axes)}, expected the steps")
+        made = self.call(REDUCED[how], x)
+        return made if keep else Tensor(made.value, "".join(a for at, a in enumerate(x.axes) if at not in found))

@@ -1,0 +1,273 @@
+"""A model's config to a graph: its layers one after another, models in it, calls that share weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from codegen.errors import ConversionError
+from codegen.errors.quoting import NAME, exactly, plainly
+from codegen.functions.registry import snake_case
+from codegen.interchange.drawing import Drawing
+from codegen.interchange.keras_graph.operations import OPERATIONS
+from codegen.interchange.keras_graph.part import Arrays, Part, Ref, arguments, ref_of
+from codegen.interchange.keras_graph.parts import PARTS
+from codegen.interchange.ledger import Ledger
+from codegen.interchange.sketch import Imported, Sketch
+from codegen.interchange.stranger import Item
+from codegen.interchange.tensors import Tensor
+
+__all__ = ["MODELS", "drawn", "is_model"]
+
+MODELS = ("Functional", "Model", "Sequential")
+MOST_LAYERS = 1_024
+MOST_INSIDE = 16  # models in models
+LENGTHENED = ("Reshape", "ExpandDims")  # what a vector that is a signal goes to first
+WAY = "replace it, or leave it out with skip=[{0}]"
+
+
+def is_model(item: Item) -> bool:
+    """Whether a config is that of a model with a graph."""
+    return isinstance(item.value, dict) and item.value.get("class_name") in MODELS
+
+
+def drawn(
+    item: Item, source: Arrays, ledger: Ledger, *, dtype: str | None = None, free: bool = False
+) -> tuple[Imported, Mapping[str, str]]:
+    """The model of a config, and its layers' names by their paths; `free`: whatever number of steps.
+
+    Raises ConversionError with all that cannot be read.
+    """
+    config = item["config"]
+    given = config.get("name")
+    sketch = Sketch("model", dtype=dtype or _dtype(config))
+    sketch.builder.name = sketch.names.fresh("net" if given is None else given.word())
+    walk = Walk(Drawing(sketch), source, ledger, free)
+    with ledger.at(sketch.builder.name, item["class_name"].word()):
+        for name, value in _outputs(walk, walk.model(item, (), "", None)):
+            if value is not None:
+                sketch.builder.output(name, value.value)
+    ledger.settle()
+    notes = [*sketch.notes, *(f"{path}, {kind}, is left out" for path, kind in ledger.skipped.items())]
+    graph = sketch.graph()
+    made = Imported({graph.name: graph}, sketch.weights, f"keras {item['class_name'].word()}", tuple(notes))
+    return made, {path: name for path, name in walk.drawing.names.items() if name in sketch.weights}
+
+
+def _dtype(config: Item) -> str:
+    """float64 where all layers compute in it."""
+    found = set()
+    for layer in config["layers"]:
+        inner = layer["config"].get("dtype")
+        if inner is not None:
+            found.add(inner.value if isinstance(inner.value, str) else inner["config"]["name"].word())
+    return "float64" if found == {"float64"} else "float32"
+
+
+def _outputs(walk: Walk, made: Sequence[tuple[str, Tensor | None]]) -> list[tuple[str, Tensor | None]]:
+    """The outputs by name: y, or by their layers' where there are several."""
+    if len(made) == 1:
+        return [("y", made[0][1])]
+    return [(walk.drawing.sketch.names.fresh(name), value) for name, value in made]
+
+
+Made = list[tuple[str, "Tensor | None"]]
+
+
+class Walk:
+    """One walk over a model and the models in it."""
+
+    def __init__(self, drawing: Drawing, source: Arrays, ledger: Ledger, free: bool) -> None:
+        self.drawing, self.source, self.ledger, self.free = drawing, source, ledger, free
+
+    def model(self, item: Item, path: tuple[str, ...], group: str, given: Sequence[Tensor | None] | None) -> Made:
+        """(layer, tensor) of its outputs; None for what hangs on something unreadable. `given` are its inputs."""
+        if len(path) > MOST_INSIDE:
+            raise item.wrong(f"is more than {MOST_INSIDE} models deep")
+        layers = list(item["config"]["layers"])
+        if not 1 <= len(layers) <= MOST_LAYERS:
+            raise item.wrong(f"has {len(layers)} layers, expected 1 to {MOST_LAYERS:,}")
+        groups = _groups(layers, group)
+        if item["class_name"].value == "Sequential":
+            return self._chain(item, layers, groups, path, given)
+        return self._graph(item, layers, groups, path, given)
+
+    def _chain(
+        self,
+        item: Item,
+        layers: Sequence[Item],
+        groups: Sequence[str],
+        path: tuple[str, ...],
+        given: Sequence[Tensor | None] | None,
+    ) -> Made:
+        if given is None:
+            shape = _first_shape(item, layers)
+            value: Tensor | None = self._input("x", shape, [layer["class_name"].value for layer in layers])
+        else:
+            value = given[0]
+        name = ""
+        for layer, place in zip(layers, groups, strict=True):
+            name = layer["config"]["name"].word()
+            if layer["class_name"].value == "InputLayer":
+                continue
+            made = self._called(layer, (*path, name), place, [value], {})
+            value = made[0] if made else None
+        return [(name, value)]
+
+    def _graph(
+        self,
+        item: Item,
+        layers: Sequence[Item],
+        groups: Sequence[str],
+        path: tuple[str, ...],
+        given: Sequence[Tensor | None] | None,
+    ) -> Made:
+        made = dict[Ref, Tensor | None]()
+        by_name = {_name(layer): layer for layer in layers}
+        for i, ref in enumerate(inputs := _refs(item["config"]["input_layers"])):
+            if given is not None:
+                made[ref] = given[i] if i < len(given) else None
+            elif ref.layer in by_name:
+                readers = [layer["class_name"].value for layer in layers if _reads(layer, ref.layer)]
+                name = "x" if len(inputs) == 1 else self.drawing.sketch.names.fresh(ref.layer)
+                made[ref] = self._input(name, by_name[ref.layer]["config"], readers)
+        waiting = [
+            (Ref(name, number, 0), layer, place, call)
+            for (name, layer), place in zip(by_name.items(), groups, strict=True)
+            for number, call in enumerate(layer["inbound_nodes"])
+            if layer["class_name"].value != "InputLayer"
+        ]
+        while waiting:
+            left = [one for one in waiting if not self._taken(*one, path, made)]
+            if len(left) == len(waiting):
+                raise item.wrong(f"`{plainly(left[0][0].layer, NAME)}` reads a tensor that no layer makes")
+            waiting = left
+        outputs = _refs(item["config"]["output_layers"])
+        if absent := [one.layer for one in outputs if one not in made]:
+            raise item.wrong(f"has the output `{plainly(absent[0], NAME)}`, which no layer makes")
+        return [(one.layer, made[one]) for one in outputs]
+
+    def _taken(
+        self, at: Ref, layer: Item, group: str, call: Item, path: tuple[str, ...], made: dict[Ref, Tensor | None]
+    ) -> bool:
+        """Whether all that a call reads is there; what it makes is then added to `made`."""
+        missing: list[Ref] = []
+        args, kwargs = arguments(call, lambda ref: _found(made, ref, missing))
+        if not missing:
+            for number, value in enumerate(self._called(layer, (*path, at.layer), group, args, kwargs)):
+                made[Ref(at.layer, at.call, number)] = value
+        return not missing
+
+    def _called(
+        self, layer: Item, path: tuple[str, ...], group: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> list[Tensor | None]:
+        """What a layer makes; [None] after a report, and where its input hangs on something unreadable."""
+        kind = layer["class_name"].word()
+        part = Part(kind, layer["config"], path, group, self.source, args, kwargs)
+        lost = _lost(args)
+        if self.ledger.skips(part.name, kind, path[-1]):
+            return [None if lost else part.inputs[0]]
+        if is_model(layer):
+            return [value for _, value in self.model(layer, path, group, [None] if lost else part.inputs)]
+        with self.ledger.at(part.name, kind):
+            draw = _reader(layer, part)
+            if not lost:
+                made = draw(self.drawing, part)
+                return list(made) if isinstance(made, list) else [made]
+        return [None]
+
+    def _input(self, name: str, config: Item, readers: Sequence[object]) -> Tensor:
+        """An input from its InputLayer's config: (batch, steps, channels), or (batch, numbers)."""
+        shape = config.get("batch_shape") or config["batch_input_shape"]
+        sizes = list(shape)
+        if len(sizes) == 3:
+            steps = None if self.free or sizes[1].value is None else sizes[1].whole()
+            return Tensor(self.drawing.sketch.builder.input(name, steps, sizes[2].whole()), "ntc")
+        if len(sizes) != 2:
+            raise shape.wrong(f"expected (batch, steps, channels) or (batch, channels), got {exactly(shape.value)}")
+        if sizes[1].value is None or (readers and all(kind in LENGTHENED for kind in readers)):
+            steps = None if sizes[1].value is None else sizes[1].whole()
+            return Tensor(self.drawing.sketch.builder.input(name, steps, 1), "nt")
+        return Tensor(self.drawing.sketch.builder.input(name, 1, sizes[1].whole()), "nc")
+
+
+def _reader(layer: Item, part: Part) -> Callable[[Drawing, Part], Tensor | list[Tensor]]:
+    """What draws that class. Raises ConversionError for one that is not known."""
+    module = layer.get("module")
+    home = "keras" if module is None else str(module.value)
+    table = OPERATIONS if ".ops" in home else PARTS
+    if layer.get("module") is None and part.kind in OPERATIONS and not (part.kind in PARTS and _listed(part)):
+        table = OPERATIONS  # as older files do not say which it is
+    registered = layer.get("registered_name")
+    own = home.split(".")[0] not in ("keras", "tf_keras") or (registered is not None and ">" in str(registered.value))
+    if part.kind in table and not own:
+        return table[part.kind]
+    what = "is a class of somebody's own" if own else "is not known here"
+    raise ConversionError(f"{what}; {WAY.format(exactly(part.name, NAME))}")
+
+
+def _listed(part: Part) -> bool:
+    """Whether its tensors are given in a list, as layers take several."""
+    return bool(part.args) and isinstance(part.args[0], list)
+
+
+def _first_shape(item: Item, layers: Sequence[Item]) -> Item:
+    """A config with the input's shape, of a Sequential. Raises ConversionError for one that was never built."""
+    first = layers[0]["config"]
+    if "batch_shape" in first or "batch_input_shape" in first:
+        return first
+    built = item["config"].get("build_input_shape") or item["config"].get("batch_input_shape")
+    if built is None:
+        raise item.wrong("is not built: nothing is known of its input; give it an Input, or call model.build")
+    sizes = [one.value for one in built]
+    if len(sizes) == 3 and sizes[0] is not None:  # of an array that it was called on
+        sizes[1] = None
+    return Item({"batch_shape": sizes}, built.place)
+
+
+def _groups(layers: Sequence[Item], group: str) -> list[str]:
+    """Where a .keras file has the weights of each layer: by classes, counted."""
+    found, counts = [], dict[str, int]()
+    for layer in layers:
+        module = layer.get("module")
+        if module is not None and ".ops" in str(module.value):
+            found.append("")
+            continue
+        word = snake_case(layer["class_name"].word())
+        count = counts.get(word, 0)
+        counts[word] = count + 1
+        found.append(f"{group}/layers/{word}{f'_{count}' if count else ''}".lstrip("/"))
+    return found
+
+
+def _name(layer: Item) -> str:
+    return (layer if "name" in layer else layer["config"])["name"].word()
+
+
+def _refs(item: Item) -> list[Ref]:
+    """The tensors of input_layers and output_layers: one, a list, or by names."""
+    if isinstance(item.value, dict):
+        return [ref for word in item.value for ref in _refs(item[word])]
+    whole = list(item)
+    if whole and isinstance(whole[0].value, str):
+        return [ref_of(item)]
+    return [ref for one in whole for ref in _refs(one)]
+
+
+def _reads(layer: Item, name: str) -> bool:
+    """Whether a layer reads what a layer of that name makes."""
+    found = list[Ref]()
+    for call in layer["inbound_nodes"]:
+        arguments(call, lambda ref: _found({}, ref, found))
+    return name in {ref.layer for ref in found}
+
+
+def _found(made: Mapping[Ref, Tensor | None], ref: Ref, missing: list[Ref]) -> Tensor | None:
+    if ref not in made:
+        missing.append(ref)
+    return made.get(ref)
+
+
+def _lost(args: Any) -> bool:
+    """Whether a tensor among the arguments could not be made: None stands in its place at the top, or in a list."""
+    return any(one is None or (isinstance(one, list) and None in one) for one in args[:1])

@@ -1,0 +1,174 @@
+"""The layers of Keras that have weights, each by its config. Source: keras/src/layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from codegen.errors import ConversionError
+from codegen.functions import activations
+from codegen.functions.activations import layer_configs
+from codegen.interchange.drawing import Drawing
+from codegen.interchange.keras_graph.part import Part
+from codegen.interchange.stranger import Item
+from codegen.interchange.tensors import Tensor, axis_of
+from codegen.specs import kinds
+from codegen.specs.kinds import Spec
+from codegen.specs.model_kinds import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Dense,
+    GroupNormalization,
+    LayerNormalization,
+    ModelSpec,
+    PReLU,
+)
+from codegen.specs.parameters import parameters
+
+__all__ = ["SEQUENCE", "WEIGHTED", "Draw", "activation_of"]
+
+Draw: TypeAlias = Callable[[Drawing, Part], "Tensor | list[Tensor]"]
+LEFT = ("name", "input_shape", "dtype", "trainable", "data_format", "activity_regularizer")  # that no graph needs
+SEQUENCE = "ntc"
+LEAST_DEVIATION = 1e-7  # what Normalization divides by at least
+TINY = 1e-30  # for an epsilon that is none
+
+
+def words(kind: type[Spec | ModelSpec], config: Item) -> dict[str, Any]:
+    """The parameters of a kind that the config tells, without those of training."""
+    made = {}
+    for name in parameters(kind):
+        found = config.get(name)
+        if found is None or name in LEFT or name.endswith(("_initializer", "_regularizer", "_constraint")):
+            continue
+        made[name] = activation_of(found) if name.endswith("activation") else _plain(found.value)
+    return made
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def activation_of(item: Item) -> Any:
+    """The activation that a config means. Raises SpecError."""
+    return activations.get(layer_configs.meant(item.value))
+
+
+def convolution(kind: type[Spec]) -> Draw:
+    """What draws a kind of convolutions."""
+
+    def draw(drawing: Drawing, part: Part) -> Tensor:
+        layout = part.config.get("data_format")
+        x = part.one
+        if layout is not None and layout.value == "channels_first":
+            raise ConversionError("is channels_first; build the model with data_format='channels_last'")
+        x = drawing.ordered(x, SEQUENCE)
+        fields = words(kind, part.config)
+        names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
+        return drawing.layer(kind, part.name, x, part.arrays(*names), **fields)
+
+    return draw
+
+
+def weighted(kind: type[ModelSpec]) -> Draw:
+    """What draws a layer with weights over the last axis."""
+
+    def draw(drawing: Drawing, part: Part) -> Tensor:
+        x, fields = part.one, words(kind, part.config)
+        if x.axes[-1] != "c":
+            raise ConversionError(f"goes over the last axis of {x}, expected the channels")
+        names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
+        return drawing.layer(kind, part.name, x, part.arrays(*names), **fields)
+
+    return draw
+
+
+def _dense(drawing: Drawing, part: Part) -> Tensor:
+    fields = words(Dense, part.config)
+    bias = fields.pop("use_bias", True)
+    held = part.arrays(*(("kernel", "bias") if bias else ("kernel",)))
+    fields.pop("units", None)
+    return drawing.dense(part.name, part.one, held["kernel"], held.get("bias"), **fields)
+
+
+def _normalized(kind: type[ModelSpec]) -> Draw:
+    """A normalization, whose axis must be that of the channels."""
+    draw = weighted(kind)
+
+    def drawn(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
+        axis, x = part.config.get("axis"), part.one
+        axes = [one.whole(-8, 8) for one in axis] if axis is not None and axis.is_list else None
+        last = axes or [-1 if axis is None else axis.whole(-8, 8)]
+        if [axis_of(one, len(x.axes)) for one in last] != [len(x.axes) - 1]:
+            raise ConversionError(f"has axis={last}, expected -1, the channels")
+        rms = part.config.get("rms_scaling")
+        if rms is not None and rms.value:
+            raise ConversionError("has rms_scaling=True, expected False")
+        return draw(drawing, part)
+
+    return drawn
+
+
+def _grouped(drawing: Drawing, part: Part) -> Tensor:
+    groups, x = part.config["groups"].whole(-1), part.one
+    fields = words(GroupNormalization, part.config) | {"groups": x.channels if groups == -1 else groups}
+    names = [word for word, held in (("gamma", "scale"), ("beta", "center")) if fields.get(held, True)]
+    value = drawing.ordered(x, SEQUENCE)
+    return drawing.layer(GroupNormalization, part.name, value, part.arrays(*names), **fields)
+
+
+def _standardized(drawing: Drawing, part: Part) -> Tensor:
+    """keras.layers.Normalization: less a mean, over a deviation that is not too small."""
+    import numpy as np
+
+    x = part.one
+    mean, variance = part.config.get("mean"), part.config.get("variance")
+    if mean is None or variance is None:
+        held = part.arrays("mean", "variance")
+        pair = held["mean"], held["variance"]
+    else:
+        pair = mean.numbers(), variance.numbers()
+    wide = (x.channels,)
+    least = LEAST_DEVIATION**2
+    arrays = {"moving_mean": np.broadcast_to(pair[0].reshape(-1), wide)}
+    arrays["moving_variance"] = np.maximum(np.broadcast_to(pair[1].reshape(-1), wide), least)
+    arrays = {word: array.astype(drawing.sketch.builder.dtype) for word, array in arrays.items()}
+    if (invert := part.config.get("invert")) is not None and invert.value:
+        raise ConversionError("has invert=True, expected False")
+    return drawing.layer(BatchNormalization, part.name, x, arrays, epsilon=TINY, scale=False, center=False)
+
+
+def _recurrent(kind: type[ModelSpec]) -> Draw:
+    def draw(drawing: Drawing, part: Part) -> Tensor:
+        for word in ("go_backwards", "return_state", "stateful"):
+            found = part.config.get(word)
+            if found is not None and found.value:
+                raise ConversionError(f"has {word}=True, expected False")
+        x, fields = part.one, words(kind, part.config)
+        x = drawing.ordered(x, SEQUENCE)
+        names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
+        made = drawing.layer(kind, part.name, x, part.arrays(*names), **fields)
+        return made if fields.get("return_sequences") else Tensor(made.value, "nc")
+
+    return draw
+
+
+def _prelu(drawing: Drawing, part: Part) -> Tensor:
+    x, alpha = part.one, part.arrays("alpha")["alpha"]
+    if alpha.size not in (1, x.channels):
+        raise ConversionError(f"has slopes of shape {alpha.shape}, expected shared_axes=[1]: one for each channel")
+    return drawing.layer(PReLU, part.name, x, {"alpha": alpha.reshape(-1)}, shared=alpha.size == 1 < x.channels)
+
+
+WEIGHTED: dict[str, Draw] = {
+    **{kind.keras: convolution(kind) for kind in kinds.KINDS.values()},
+    "Dense": _dense,
+    "BatchNormalization": _normalized(BatchNormalization),
+    "LayerNormalization": _normalized(LayerNormalization),
+    "GroupNormalization": _grouped,
+    "Normalization": _standardized,
+    "LSTM": _recurrent(LSTM),
+    "GRU": _recurrent(GRU),
+    "PReLU": _prelu,
+}

@@ -1,0 +1,174 @@
+"""Stream: a layer on input that comes in blocks, with the bits of the whole in any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen import pipeline
+from codegen.errors import ShapeError, UsageError
+from codegen.errors.quoting import exactly
+from codegen.numbers import arrays
+from codegen.planning import stream_states
+from codegen.planning.ask import Ask, clock_named
+from codegen.planning.ask import Stream as Blocks
+from codegen.specs.kinds import Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["Stream", "stream"]
+
+MOST_BATCH = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a stream is made of: a definition and its weights, what is asked, the samples that stream side by side."""
+
+    spec: Spec
+    weights: dict[str, Array]
+    ask: Ask
+    batch: int
+
+
+class Stream:
+    """A layer in blocks: called on one it gives the outputs that come with it, `flush` gives the rest of the whole's.
+
+    The weights are those of when it was made. One thread at a time calls it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._library = library = pipeline.stream_for(source.spec, source.ask)
+        kernel, bias = source.spec.problem_weights(source.weights)
+        self._states = library.states(source.batch)
+        self._block = library.begun(self._states, library.pack(kernel), (bias,) if bias is not None else ())
+        self._axis = library.axis  # of the steps
+        self._dtype = np.dtype(source.spec.dtype)
+        self.reset()
+
+    def __call__(self, x: Any) -> Array:
+        """The outputs that come with the steps of x, batch first and in x's order of axes: none, or several.
+
+        x (batch, steps, channels), or (batch, channels, steps) for channels_first, of any number of steps. Raises
+        ShapeError.
+        """
+        x = self._taken(x, "auto")
+        y = self._room(self.most(x.shape[self._axis]))
+        return self._first(y, self._block.process(x, y))
+
+    def flush(self) -> Array:
+        """The outputs that the whole still has, and a reset."""
+        y = self._room(self._library.plan.most_flushed)
+        return self._first(y, self._block.flush(y))
+
+    def reset(self) -> None:
+        """As before the first step: zeros came before it, as in Keras."""
+        self._block.reset()
+
+    def prewarm(self) -> None:
+        """As after endless silence."""
+        self._block.prewarm()
+
+    def bind(self, x: Array, y: Array) -> Callable[[], int]:
+        """A function of no arguments that takes what `x` then holds and writes `y`: the cheapest way to call.
+
+        It answers how many output steps it wrote, at most those of `y`, which must be `most(steps of x)`. Raises
+        ShapeError.
+        """
+        x = self._taken(x, "never")
+        shape = self._shape(self._library.plan.most(x.shape[self._axis]))
+        y = arrays.fitting(y, shape, self._dtype, x)
+        block = self._library.begun(self._states, *self._block.weights)
+        return block.bound(x, y)
+
+    def most(self, steps: int) -> int:
+        """The most output steps of a block of so many."""
+        return self._library.plan.most(steps)
+
+    @property
+    def latency(self) -> int:
+        """Input steps that an output waits for beyond its own."""
+        return self._library.plan.state.latency
+
+    @property
+    def delay(self) -> int:
+        """Zeros in front of the outputs: none with the clock `count`."""
+        return self._library.plan.delay
+
+    @property
+    def state(self) -> bytes:
+        """All that is kept, a sample's C struct after the other: setting it goes on from there.
+
+        Raises UsageError for bytes that no stream of this layer, block and batch has.
+        """
+        return self._states.tobytes()
+
+    @state.setter
+    def state(self, kept: bytes) -> None:
+        plan = self._library.plan
+        if not isinstance(kept, (bytes, bytearray, memoryview)) or len(kept) != self._states.size:
+            got = f"{len(kept):,} bytes" if isinstance(kept, (bytes, bytearray, memoryview)) else exactly(kept)
+            raise UsageError(f"`state`: got {got}, expected {self._states.size:,} bytes, as `state` of it gives them")
+        found = np.frombuffer(kept, np.uint8)
+        for one in found.reshape(self._source.batch, -1):
+            stream_states.check(plan, one)
+        self._states[...] = found
+
+    def __reduce__(self) -> tuple[Callable[..., Stream], tuple[Source, bytes]]:
+        return _restored, (self._source, self.state)
+
+    def __copy__(self) -> Stream:
+        return _restored(self._source, self.state)
+
+    def __deepcopy__(self, memo: object) -> Stream:
+        return _restored(self._source, self.state)
+
+    def __repr__(self) -> str:
+        blocks, kept = self._source.ask.stream, self._library.state_bytes
+        assert blocks is not None
+        told = f"block={blocks.block}, batch={self._source.batch}, latency={self.latency}"
+        return f"<stream of {self._source.spec.name}: {told}, {kept:,} bytes of state>"
+
+    def _taken(self, given: Any, copy: str) -> Array:
+        spec = self._source.spec
+        axes = "(batch, steps, channels)" if spec.channels_last else "(batch, channels, steps)"
+        x = arrays.taken(given, self._dtype, copy, axes, spec.name)
+        wanted = (self._source.batch, spec.channels)
+        if (len(x), x.shape[3 - self._axis]) != wanted:
+            told = f"{axes} of {wanted[0]} sample{'s' * (wanted[0] > 1)} and {wanted[1]} channels"
+            raise ShapeError(f"`{spec.name}`: a block has shape {x.shape}, expected {told}")
+        return x
+
+    def _shape(self, outs: int) -> tuple[int, int, int]:
+        filters, batch = self._library.plan.problem.out_filters, self._source.batch
+        return (batch, outs, filters) if self._axis == 1 else (batch, filters, outs)
+
+    def _room(self, outs: int) -> Array:
+        return np.empty(self._shape(outs), self._dtype)
+
+    def _first(self, y: Array, outs: int) -> Array:
+        """The first output steps of y."""
+        return y[:, :outs] if self._axis == 1 else y[:, :, :outs]
+
+
+def _restored(source: Source, state: bytes) -> Stream:
+    found = Stream(source)
+    found.state = state
+    return found
+
+
+def stream(spec: Spec, weights: dict[str, Array], ask: Ask, block: int, batch: int, clock: str) -> Stream:
+    """The stream of a layer. Raises UsageError for a wrong number or word, PlanError for what cannot stream."""
+    if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MOST_BATCH:
+        raise UsageError(f"`batch` must be a whole number from 1 to {MOST_BATCH:,}, got {exactly(batch)}")
+    blocks = Blocks(block, clock_named(clock))
+    return Stream(
+        Source(spec, weights, Ask(ask.target, "packed", "exact", ask.numbers, ask.objective, stream=blocks), batch)
+    )

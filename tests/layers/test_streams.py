@@ -1,0 +1,144 @@
+"""Streams of layers in Python: the bits of the whole in any blocks, and a state that can be kept."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.errors import PlanError, ShapeError, ToolchainError, UsageError
+from codegen.layers.layer import Layer
+from codegen.layers.stream import Stream
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SHAPE = (2, 50, 3)
+
+
+def voice() -> codegen.Conv1D:
+    """A layer that looks 4 steps ahead."""
+    given = {"filters": 5, "kernel_size": 4, "dilation_rate": 3, "activation": "tanh", "accuracy": "exact"}
+    return codegen.Conv1D(name="voice", padding="same", input_shape=(None, 3), **given)
+
+
+def noise(shape: Sequence[int] = SHAPE) -> Array:
+    return np.random.default_rng(1).standard_normal(shape).astype("float32")
+
+
+def in_blocks(stream: Stream, x: Array, cuts: Sequence[int], axis: int = 1) -> Array:
+    return np.concatenate([*map(stream, np.split(x, cuts, axis=axis)), stream.flush()], axis=axis)
+
+
+LAYERS: tuple[Layer, ...] = (
+    voice(),
+    codegen.Conv1D(4, 3, strides=2, padding="causal", groups=2, input_shape=(None, 6), accuracy="exact", name="b"),
+    codegen.DepthwiseConv1D(5, padding="causal", input_shape=(None, 3), accuracy="exact", dtype="float64", name="c"),
+    codegen.SeparableConv1D(4, 3, padding="same", input_shape=(None, 3), accuracy="exact", name="d"),
+    codegen.Conv1DTranspose(3, 5, strides=2, input_shape=(None, 2), accuracy="exact", name="e"),
+)
+
+
+@pytest.mark.compiles
+def test_any_blocks_of_each_kind_have_the_bits_of_the_layer() -> None:
+    rng = np.random.default_rng(2)
+    for layer in LAYERS:
+        x = rng.standard_normal((2, 50, layer.spec.channels)).astype(layer.dtype)
+        stream, whole = layer.stream(block=8, batch=2), layer(x)
+        for cuts in ([], list(range(1, 50)), np.sort(rng.integers(0, 51, 6)).tolist()):
+            found = in_blocks(stream, x, cuts)
+            assert found.dtype == whole.dtype
+            assert found.tobytes() == whole.tobytes(), (layer.name, cuts)
+
+
+@pytest.mark.compiles
+def test_channels_first_and_at_the_rate_of_the_input() -> None:
+    layer = codegen.Conv1D(4, 3, padding="same", data_format="channels_first", input_shape=(3, None), name="first")
+    x = noise((2, 3, 40))
+    stream = layer.stream(block=8, batch=2, clock="rate")
+    assert (stream.latency, stream.delay) == (1, 1)
+    parts = [stream(part) for part in np.split(x, [1, 9, 10], axis=2)]
+    assert [part.shape for part in parts] == [(2, 4, 1), (2, 4, 8), (2, 4, 1), (2, 4, 30)]
+    found = np.concatenate([*parts, stream.flush()], axis=2)
+    assert not found[:, :, :1].any()
+    assert np.allclose(found[:, :, 1:], layer(x), atol=1e-5)
+
+
+@pytest.mark.compiles
+def test_a_state_is_kept_and_goes_on_elsewhere() -> None:
+    layer, x = voice(), noise()
+    stream = layer.stream(batch=2)
+    stream(x[:, :20])
+    state, rest = stream.state, stream(x[:, 20:])
+    others = layer.stream(batch=2)
+    others.state = state
+    again = [others, *(copy.copy(others), copy.deepcopy(others), pickle.loads(pickle.dumps(others)))]
+    for other in again:
+        assert other.state == state
+        assert other(x[:, 20:]).tobytes() == rest.tobytes()
+    for wrong in (state[:-1], b"\x7f" * len(state), "text"):
+        with pytest.raises(UsageError, match=r"`state`: "):
+            stream.state = wrong  # type: ignore[assignment]
+    assert stream(x[:, :1]).shape == (2, 1, 5)
+
+
+@pytest.mark.compiles
+def test_reset_forgets_and_prewarm_is_much_silence() -> None:
+    layer, x = voice(), noise()
+    stream, whole = layer.stream(batch=2), layer(x)
+    stream(np.full_like(x, np.nan))
+    stream.reset()
+    assert in_blocks(stream, x, [7]).tobytes() == whole.tobytes()
+    silent = layer.stream(batch=2)
+    silent(np.zeros((2, 200, 3), "float32"))
+    stream.prewarm()
+    assert stream(x).tobytes() == silent(x).tobytes()
+
+
+@pytest.mark.compiles
+def test_a_bound_stream_reads_and_writes_the_same_arrays() -> None:
+    layer = codegen.Conv1D(5, 4, padding="causal", input_shape=(None, 3), accuracy="exact", name="bound")
+    stream, x = layer.stream(block=10, batch=2), noise()
+    block, y = np.empty((2, 10, 3), "float32"), np.empty((2, 10, 5), "float32")
+    run, found = stream.bind(block, y), []
+    for part in np.split(x, 5, axis=1):
+        block[...] = part
+        assert run() == 10
+        found.append(y.copy())
+    assert np.concatenate(found, axis=1).tobytes() == layer(x).tobytes()
+    with pytest.raises(ShapeError, match=r"out: .*\(2, 10, 5\)"):
+        stream.bind(block, np.empty((2, 9, 5), "float32"))
+
+
+@pytest.mark.compiles
+def test_what_is_handed_over_is_looked_at() -> None:
+    stream = voice().stream(batch=2)
+    assert repr(stream).startswith("<stream of voice: block=64, batch=2, latency=5, ")
+    for shape in ((1, 4, 3), (2, 4, 4)):
+        with pytest.raises(ShapeError, match=r"expected \(batch, steps, channels\) of 2 samples and 3 channels"):
+            stream(np.zeros(shape, "float32"))
+    assert stream(np.zeros((2, 0, 3))).shape == (2, 0, 5)
+    for wrong in ({"batch": 0}, {"block": 0}, {"clock": "tick"}):
+        with pytest.raises(UsageError):
+            voice().stream(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_has_no_stream_says_why() -> None:
+    strided = codegen.Conv1D(2, 5, strides=3, padding="same", input_shape=(None, 2), name="strided")
+    with pytest.raises(PlanError, match=r"`strided`.*give padding = "):
+        strided.stream()
+    with pytest.raises(ShapeError, match="does not know its input's channels"):
+        codegen.Conv1D(2, 5).stream()
+    own = codegen.Conv1D(2, 5, input_shape=(None, 2), activation=np.tanh, name="own")
+    with pytest.raises(PlanError, match="is Python's and has no C"):
+        own.stream()
+
+
+def test_without_a_compiler_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codegen.machine.compilers.chain", lambda: iter(()))
+    layer = codegen.Conv1D(2, 5, input_shape=(None, 2), target="scalar", name="alone")
+    with pytest.raises(ToolchainError, match="no C compiler was found; install gcc or clang"):
+        layer.stream(block=3)

@@ -1,0 +1,124 @@
+"""Whole models of Keras by from_keras beside Keras itself; needs the `live` extra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.graph import reference
+from tests.live import models
+
+torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
+keras = pytest.importorskip("keras", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.live]
+
+
+def assert_alike(model: Any, theirs: Any, x: Any) -> None:
+    """In float64 from the same weights, within the roundings of Keras' float32."""
+    (net,) = model.nets.values()
+    made = reference.run(net.graph, {"x": x}, net.weights).values()
+    found = theirs(x)
+    for ours, each in zip(made, found if isinstance(found, (list, tuple)) else [found], strict=True):
+        expected = each.detach().numpy()
+        assert np.abs(ours.reshape(expected.shape) - expected).max() < 1e-5 * np.sqrt((expected**2).mean())
+
+
+@pytest.mark.parametrize("name", models.KERAS)
+def test_models_are_read_live(name: str) -> None:
+    make, shape = models.KERAS[name]
+    theirs = models.filled(make(keras))
+    x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    model = codegen.from_keras(theirs, target="scalar")
+    assert not model.unread
+    assert_alike(model, theirs, x)
+    assert_alike(codegen.load(model.to_conv(), weights=(held := weights_of(model))), theirs, x)
+    assert len(held) == len(theirs.weights)
+
+
+def weights_of(model: Any) -> dict[str, Any]:
+    (net,) = model.nets.values()
+    return {f"{layer}/{word}": array for layer, arrays in net.weights.items() for word, array in arrays.items()}
+
+
+def test_a_live_model_is_called() -> None:
+    theirs = models.filled(models.keras_cnn(keras))
+    x = np.random.default_rng(1).normal(size=(2, 64, 6)).astype(np.float32)
+    model = codegen.from_keras(theirs)
+    assert [layer.spec.steps for layer in model.values()] == [64, 32, 32, 16, 11]
+    np.testing.assert_allclose(model(x)[:, 0], theirs(x).detach().numpy(), rtol=1e-4, atol=1e-6)
+    assert model.left_out["classes"] == "Dense"
+
+
+def one(*stack: Any, shape: tuple[int | None, ...] = (12, 4)) -> Any:
+    return keras.Sequential([keras.Input(shape), *stack])
+
+
+L: Any = keras.layers
+SINGLE: dict[str, Any] = {
+    "transposed": lambda: one(L.Conv1DTranspose(3, 4, strides=2, padding="same")),
+    "flat": lambda: one(L.Flatten(), L.Dense(3, "tanh")),
+    "gru before": lambda: one(L.GRU(3, reset_after=False)),
+    "lstm": lambda: one(L.LSTM(3, return_sequences=True, activation="softsign", use_bias=False)),
+    "group": lambda: one(L.GroupNormalization(2)),
+    "instance": lambda: one(L.GroupNormalization(-1, scale=False)),
+    "layer": lambda: one(L.LayerNormalization(center=False)),
+    "standard": lambda: one(L.Normalization(mean=[1, 2, 3, 4], variance=[1, 0, 0.5, 2])),
+    "rescaled": lambda: one(L.Rescaling(0.5, offset=1.0)),
+    "crop": lambda: one(L.Cropping1D((2, 3)), L.UpSampling1D(3)),
+    "pools": lambda: one(L.MaxPooling1D(3, strides=2, padding="same"), L.AveragePooling1D(2, strides=1)),
+    "largest": lambda: one(L.GlobalMaxPooling1D(), L.Softmax()),
+    "lengthened": lambda: one(L.Reshape((20, 1)), L.Conv1D(2, 3), shape=(20,)),
+    "reshaped": lambda: one(L.Reshape((6, 8)), L.Conv1D(2, 3)),
+    "repeated": lambda: one(L.Dense(3), L.RepeatVector(5), L.Conv1D(2, 3), shape=(6,)),
+    "activations": lambda: one(L.ReLU(negative_slope=0.1, threshold=0.5), L.LeakyReLU(), L.Activation("hard_silu")),
+    "prelu": lambda: one(L.PReLU(shared_axes=[1]), L.PReLU(shared_axes=[1, 2])),
+    "noise": lambda: one(L.GaussianNoise(1.0), L.Dropout(0.5), L.ActivityRegularization(), L.Dense(2)),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_layers_by_themselves(name: str) -> None:
+    theirs = models.filled(SINGLE[name]())
+    x = np.random.default_rng(2).normal(size=(2, *theirs.input_shape[1:])).astype(np.float32)
+    model = codegen.from_keras(theirs)
+    (net,) = model.nets.values()
+    steps = net.graph.shapes[net.graph.inputs[0][1]].steps
+    made = reference.run(net.graph, {"x": x.reshape(2, steps, -1)}, net.weights)["y"]
+    expected = theirs(x).detach().numpy()
+    assert np.abs(made.reshape(expected.shape) - expected).max() < 1e-5 * np.sqrt((expected**2).mean())
+
+
+def test_operations_on_tensors() -> None:
+    x = keras.Input((20, 6))
+    ops = keras.ops
+    a, b = x[:, :, :3], x[:, 2:-1, 3:]
+    z = ops.concatenate([ops.maximum(a[:, 2:-1], b), ops.clip(b, -0.5, 0.75), ops.square(b) / 2.0], axis=-1)
+    z = ops.sqrt(ops.absolute(1.0 - z)) + ops.sigmoid(-z) * ops.exp(ops.tanh(z)) + ops.gelu(z, approximate=False)
+    pooled = ops.mean(z, axis=1, keepdims=True) * z - ops.expand_dims(ops.max(z, axis=1), 1)
+    theirs = keras.Model(x, [pooled, ops.softmax(z, axis=-1), z[:, -1]])
+    given = np.random.default_rng(2).normal(size=(2, 20, 6)).astype(np.float32)
+    assert_alike(codegen.from_keras(theirs), theirs, given)
+
+
+class Own(keras.layers.Layer):
+    """A layer of somebody's own."""
+
+    def call(self, x: Any) -> Any:
+        return x * 2
+
+
+def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
+    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.Bidirectional(L.LSTM(2), name="both"))
+    model = codegen.from_keras(theirs)
+    assert list(model) == ["stem"]
+    assert not model.nets
+    told = r"`mine`: Own is a class of somebody's own; replace it, or leave it out with skip=\['mine'\]"
+    with pytest.raises(codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: Bidirectional is not"):
+        model(np.zeros((1, 12, 4), "f4"))
+    assert len(codegen.from_keras(one(L.Conv1D(4, 3), Own(name="mine")), skip=["mine"]).nets) == 1
+    with pytest.raises(codegen.ConversionError, match="`both`"):
+        codegen.from_keras(theirs, skip=["mine"])
