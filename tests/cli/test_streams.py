@@ -61,6 +61,7 @@ def shell(line: str, cwd: Path, stdin: str = LAYER) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("words", "to", "number"),
     [(words, ">&-", errno.EBADF) for words in TELLING] + [(words, ">/dev/full", errno.ENOSPC) for words in FULL],
@@ -69,6 +70,7 @@ def test_an_output_that_takes_nothing_is_an_error_of_its_own(place: Path, words:
     assert shell(f"gen-conv {words} {to}", place) == (2, "", UNWRITABLE.format(os.strerror(number)))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("to", [">&-", ">/dev/full"])
 def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> None:
     assert shell(f"gen-conv one.conv -q {to}", place) == (0, "", "")
@@ -78,6 +80,7 @@ def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> 
     assert shell(f"gen-conv bad.conv {to}", place)[0] == 1
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("to", ["2>&- <&-", "2>/dev/full"])
 def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> None:
     for words, code in {"nowhere.conv": 2, "bad.conv": 1, "": 2, "one.conv --no-such": 2}.items():
@@ -88,6 +91,7 @@ def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> 
         assert "gen-conv:" not in (place / "build" / name).read_text()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> None:
     for words in ("-", "verify -"):
@@ -98,6 +102,7 @@ def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> N
     assert shell(f"gen-conv one.conv -q {source}", place) == (0, "", "")
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("words", ["- -o -", "show -", "- --json"])
 def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) -> None:
     (place / "many.conv").write_text(
@@ -113,6 +118,7 @@ def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) ->
 class TestReadOnce:
     """Standard input, FIFOs and what a shell makes of <(…) give their text once."""
 
+    @pytest.mark.in_turn(2)
     @pytest.mark.parametrize(
         ("path", "emit"), [("-", "backward"), ("/dev/stdin", "c,backward"), ("-", "c,pyext,backward")]
     )
@@ -123,6 +129,7 @@ class TestReadOnce:
         found = {path.name for path in (place / emit).iterdir() if path.suffix in (".c", ".h")}
         assert found == set().union(*(wanted[word] for word in emit.split(",")))
 
+    @pytest.mark.in_turn(2)
     @pytest.mark.parametrize("words", ["{} -q --emit c,backward", "show {}", "verify {} --target scalar"])
     def test_a_fifo(self, place: Path, words: str) -> None:
         os.mkfifo(place / "fifo")

@@ -90,6 +90,7 @@ def tiles_told(plan: KernelPlan) -> list[str]:
     return found
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", ["scalar", "avx2", "neon"])
 def test_the_tile_in_the_banner_is_the_emitted_one(target: str, share: Callable[..., Any]) -> None:
     told = 0

@@ -481,6 +481,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_costs_little_work(name: str) -> None:
     """Counted in calls of functions, Python's own among them: 6 million are some 2 s."""
