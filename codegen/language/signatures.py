@@ -31,6 +31,7 @@ STARTS = {
 }
 ONNX = ("an ONNX model", "read its weights with the onnx package, into an .npz, and write the layers in a .conv file")
 TFLITE = ("a LiteRT model (.tflite)", "go from the Keras model that it was made of: codegen.from_keras(model)")
+JSON = ("JSON, as neural amp models (.nam) are", "`gen-conv import FILE` reads a .nam")
 ZIP = ("a zip archive", BY_HAND)
 LOOKED_AT = 4_096
 
@@ -46,4 +47,6 @@ def of(data: bytes) -> tuple[str, str] | None:
         return "a safetensors file", AS_WEIGHTS
     if head[:1] == b"\x08" and head[2:3] in (b"\x12", b":"):  # ir_version, then producer_name or graph
         return ONNX
+    if head.lstrip()[:1] == b"{" and head.lstrip()[1:].lstrip()[:1] == b'"':
+        return JSON
     return next((kind for start, kind in STARTS.items() if head.startswith(start)), None)

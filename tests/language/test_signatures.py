@@ -31,6 +31,11 @@ CASES = {
     "net.pt": (zipped("net/data.pkl", "net/version"), "a PyTorch file", "codegen.from_torch("),
     "old.pt": (b"\x80\x02\x8a\x0al\xfc\x9cF", "a pickle", "codegen.from_torch("),
     "net.onnx": (b"\x08\x07\x12\x07pytorch\x1a\x05", "an ONNX model", "onnx package"),
+    "amp.nam": (
+        b'{\n  "version": "0.5.0", "architecture": "WaveNet"}',
+        "JSON, as neural amp models",
+        "gen-conv import",
+    ),
     "net.tflite": (b"\x1c\0\0\0TFL3\x14\0", "a LiteRT model", "codegen.from_keras("),
     "any.zip": (zipped("readme.txt"), "a zip archive", "gen-conv new NAME"),
     "wide.conv": ("conv1d a { }".encode("utf-16"), "text in UTF-16", "save it as UTF-8"),
