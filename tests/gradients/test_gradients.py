@@ -101,6 +101,7 @@ CURVES = ("linear", "relu", "tanh", "silu", "gelu", "softplus")
 ROWS = tuple(("conv1d", name) for name in ("softmax", "log_softmax", "sparsemax", "glu"))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize(("kind", "activation"), [*zip(LAYERS, CURVES, strict=True), *ROWS])
 def test_gradients_are_the_slopes_of_the_loss(kind: str, activation: str, data_format: str) -> None:
@@ -141,6 +142,7 @@ GLU: dict[str, Callable[..., codegen.Layer]] = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("kind", GLU)

@@ -205,6 +205,7 @@ def test_the_reference_and_its_bound_go_through_the_stages() -> None:
         reference.convolve(problem, x, kernel, rest, np.ones(1), np.ones(2), np.ones(2))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
@@ -305,6 +306,7 @@ def gradients(p: Problem, target: str, dy: Array, x: Array, kernel: Array, *oper
     return dx, dkernel.reshape(p.kernel_shape), *others
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize("target", ["scalar", "avx2"])

@@ -174,6 +174,7 @@ def test_odd_names_compile_and_link(need: Callable[..., Any], tmp_path: Path) ->
     assert [subprocess.run([tmp_path / one], check=False).returncode for one in ("c", "cxx")] == [0, 0]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_every_word_of_the_c_may_name_a_layer_or_is_refused(
