@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from codegen.graph.calls import AnyLayer
 from codegen.interchange.sketch import Imported
 from codegen.layers.how import How
 from codegen.layers.layer import Layer
@@ -22,7 +23,8 @@ def assembled(
     left_out: Mapping[str, str] | None = None,
 ) -> Model:
     """The Model; `layers` are those that were made already, with their weights. Raises WeightsError."""
-    specs = {name: layer for graph in found.graphs.values() for name, layer in graph.layers.items()}
+    specs: dict[str, AnyLayer] = {layer.name: layer for layer in found.chain}
+    specs |= {name: layer for graph in found.graphs.values() for name, layer in graph.layers.items()}
     made = dict(layers or {})
     parts = {name: made.get(name) or part_of(layer, how) for name, layer in specs.items()}
     rest = {name: arrays for name, arrays in found.weights.items() if name not in made}

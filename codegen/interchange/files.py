@@ -15,6 +15,7 @@ from codegen.interchange.ledger import Ledger
 from codegen.interchange.nam import reader as nam
 from codegen.interchange.sketch import Imported
 from codegen.interchange.stranger import LARGEST_JSON, bytes_of, json_of
+from codegen.interchange.tflite import chain as tflite
 from codegen.layers.how import How
 from codegen.layers.model import Model
 
@@ -27,12 +28,13 @@ ELSEWHERE = {  # what is not read from its file -> the way from there
 
 
 def read(path: str | os.PathLike[str], *, skip: Collection[str] = (), **options: Any) -> Model:
-    """The Model in a file of another tool: a .nam, a .keras or .h5 of a whole model.
+    """The Model in a file of another tool: a .nam, a .keras or .h5 of a whole model, a .tflite of int8.
 
-    Its `nets` are called on (batch, steps, channels), and so is a Model with one of them. `skip` names parts, by path,
-    name or class, that pass their input on. `options` are those of `codegen.load`: target, accuracy, rigor, threads,
-    storage, optimize. Raises UsageError for a file that is not there, ConversionError for one that is none, is damaged,
-    or asks for what is not known here: all such parts at once, each with its place and a way out.
+    Its `nets` are called on (batch, steps, channels), and so is a Model with one of them; a .tflite has layers alone.
+    `skip` names parts, by path, name or class, that pass their input on. `options` are those of `codegen.load`: target,
+    accuracy, rigor, threads, storage, optimize. Raises UsageError for a file that is not there, ConversionError for one
+    that is none, is damaged, or asks for what is not known here: all such parts at once, each with its place and a way
+    out.
     """
     how = How(**options)
     shown, suffix = plainly(path, PATH), Path(path).suffix.lower()
@@ -62,4 +64,5 @@ READERS: dict[str, Callable[[Path, str, Ledger], Imported]] = {
     ".keras": keras.zipped,
     ".h5": keras.hdf5,
     ".hdf5": keras.hdf5,
+    ".tflite": tflite.read,
 }

@@ -26,12 +26,16 @@ WORDS = ("model", "input", "output", "let", "for", "in", "defaults", "range")
 
 @dataclass(frozen=True)
 class Imported:
-    """What a file or a live model holds: graphs by name, the weights of all their layers, what a reader should know."""
+    """What a file or a live model holds: graphs by name, the weights of all their layers, what a reader should know.
+
+    `chain` are the layers of a file that has no graph but one after the other.
+    """
 
     graphs: Mapping[str, Graph]
     weights: Mapping[str, Mapping[str, Array]]
     origin: str
     notes: tuple[str, ...] = ()
+    chain: tuple[Spec, ...] = ()
 
 
 def layer_names() -> Names:

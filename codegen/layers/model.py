@@ -90,9 +90,14 @@ class Model(Mapping[str, Layer]):
         return next(iter(self.nets.values()))(*inputs, **named)
 
     def to_conv(self) -> str:
-        """The .conv text of its models and their layers, which `codegen.load` reads. Raises UsageError without any."""
-        from codegen.language import model_text
+        """The .conv text of its models and their layers, or of layers of int8, which `codegen.load` reads.
 
+        Raises UsageError where there are neither.
+        """
+        from codegen.language import model_text, quantised_text
+
+        if not self.nets and self._layers and all(layer.spec.dtype in WHOLE for layer in self._layers.values()):
+            return quantised_text.text([layer.spec for layer in self._layers.values()], self.notes)
         if not self.nets:
             raise UsageError(f"`{self._name}` has layers and no model: there is nothing to write")
         return model_text.text([net.graph for net in self.nets.values()], self.notes)

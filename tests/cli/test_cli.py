@@ -249,7 +249,7 @@ class TestBadInput:
             (["one.conv", "--rigor", "mesure"], 2, "unknown rigor `mesure`: did you mean `measure`? expected one of"),
             (["one.conv", "--emit", "C"], 2, "cannot emit `C`: did you mean `c`? expected a comma list"),
             (["shwo", "one.conv"], 2, "did you mean the command `gen-conv show`?"),
-            (["weigh", "one.conv"], 2, "no command of that name: there are show, verify, size, bench, warm, import"),
+            (["weigh", "one.conv"], 2, "no command of that name: there are show, verify, size, bench, warm, quantize"),
             (["size", "one.conv"], 2, "its tables are counted, too: give --weights FILE, or --init for any"),
             (
                 ["size", "one.conv", "--init", "--seed", "1", "--target", "avx2"],

@@ -12,7 +12,7 @@ __all__ = ["arguments", "run"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a model: .nam, .keras, .h5")
+    parser.add_argument("file", metavar="FILE", help="a model: .nam, .keras, .h5, .tflite")
     parser.add_argument("-o", "--output", metavar="NAME.conv", help="the file to write (default: FILE's stem)")
     parser.add_argument(
         "--skip", action="append", default=[], metavar="PART", help="a part, by name or class, that passes its input on"
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     path = Path(options.output or f"{Path(options.file).stem}.conv")
     if path.suffix != ".conv":
         raise UsageError(f"`{path}`: expected a name that ends in .conv")
-    weights = path.with_suffix(".safetensors")
+    weights = path.with_suffix(".safetensors" if model.nets else ".npz")
     for one in (path, weights):
         if one.exists() and not options.force:
             raise UsageError(

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             made.append(each)
             terminal.result(_told(each))
     note = f"int8, by gen-conv quantize: the ranges are {options.range}'s."
-    text = quantised_text.text([(each.spec, each.feeds) for each in made], [note])
+    text = quantised_text.text([each.spec for each in made], [note])
     arrays = {each.spec.name: each.arrays for each in made}
     by_layer.save(paths[1], arrays, dict.fromkeys(arrays, AS_COMPUTED))
     files.write_all([(paths[0], text.encode("utf-8"))])
