@@ -38,7 +38,7 @@ def share(items: Sequence[T], parts: int, turn: int) -> Sequence[T]:
 def in_turn(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
     """Without the parameters whose turn it is not. A test that is asked for with one parameter alone runs with it.
 
-    Each test counts from a place of its own, so that a commit tries every target somewhere.
+    In an order of chance, each test from a place of its own: a commit tries every target and every layout somewhere.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -48,5 +48,6 @@ def in_turn(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
     for test, group in groups.items():
         marker = group[0].get_closest_marker("in_turn")
         if marker and len(group) > 1:
-            left |= set(group) - set(share(group, marker.args[0], turn + crc32(test.encode())))
+            mixed = sorted(group, key=lambda item: crc32(item.nodeid.encode()))
+            left |= set(group) - set(share(mixed, marker.args[0], turn + crc32(test.encode())))
     return [item for item in items if item not in left]
