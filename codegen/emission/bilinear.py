@@ -9,6 +9,7 @@ from codegen.emission import kernel_layouts, straight_line
 from codegen.emission.bilinear_functions import BilinearFunctions
 from codegen.emission.cformat import nest
 from codegen.emission.ending import Cell, Ending, reads
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -69,16 +70,18 @@ def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     schedule, p = plan.schedule, plan.problem
     transform, (panel,) = named(schedule.transform, schedule.taps), schedule.panels
     size, points = schedule.parts * p.group_channels * panel.width, len(transform.distinct)
-    many = panel.count > 1
-    row = "r" if points == transform.points else _shared_row(transform)
+    group, j = Variable.counted("g", p.groups), Variable.counted("j", panel.count)
+    r = Variable.counted("r", transform.points)
+    row = r if points == transform.points else Variable(_shared_row(transform), points - 1)
     across, down = (size, panel.count * size) if schedule.by_points else (points * size, size)
-    turns = ((across if many else 0, "j"), (down, row))
     kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
     function, some = BilinearFunctions.of(plan, name).products, ["now"] if p.steps is None else []
-    u = offset(kernel, (total if p.groups > 1 else 0, "g"), *turns)
-    m = [(schedule.out_stride, "r"), (schedule.tiles * panel.width if schedule.by_points and many else 0, "j")]
-    v, m_at = offset("v", (schedule.stride, "r")), offset("m", *m)
-    heads = (count_loop("r", 0, transform.points), *(count_loop("j", 0, panel.count),) * (schedule.by_points and many))
+    products = schedule.tiles * panel.width
+    u_place = Place.of((total, group), (across, j), (down, row)).inside(p.groups * total, range(size))
+    m_place = Place.of((schedule.out_stride, r), (products if schedule.by_points else 0, j))
+    m_place.inside(transform.points * schedule.out_stride, range(products))
+    u, v, m_at = u_place.in_array(kernel), Place.of((schedule.stride, r)).in_array("v"), m_place.in_array("m")
+    heads = (r.loop, *(j.loop,) * (schedule.by_points and bool(j.most)))
     if not schedule.ahead:
         return nest(heads, f"{function.of(v, u, m_at, *some)};", 0)
     after = f"u + {size} == {kernel} + {p.groups * total} ? {kernel} : u + {size}"

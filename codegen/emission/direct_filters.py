@@ -5,6 +5,7 @@ Serves `direct_filters` (an input number is broadcast to a row) and `depthwise` 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +14,16 @@ from codegen.emission.border import Border, joins, joins_at_some_length, padded
 from codegen.emission.cformat import CText, grouped
 from codegen.emission.cfunction import CFunction
 from codegen.emission.ending import handed
+from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.filter_tiles import FilterTiles
-from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
+from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
 
-Lane = list[int | tuple[int, str]]
+Lane = list[Part]
 
 
 def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class FiltersView:
             border = Border.of(f"{self.name}_border_{tag}", edges, block.rows, self.problem, tap_weights, ())
         calls = tuple(self._call(block, segment, tiles[segment.tile].function, base) for segment in block.segments)
         heads, weights, lane = self._place(block, base)
-        x, y = offset("x", *self._x_lane(block.panel)), offset("y", *lane)
+        x, y = Place.of(*self._x_lane(block.panel)).in_array("x"), Place.of(*lane).in_array("y")
         chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
         left, right = (
             self._border_call(border, side, heads, (x, weights, self._beside(lane), y))
@@ -147,9 +149,10 @@ class FiltersView:
         )
         strips, heads = self._strips(block.panel, heads)
         at = "at" if block.rows > 1 else "t"
-        x_at = offset(x, (self.problem.channels, grouped(lengths.sample_of(self.problem, at))))
-        step = (self.problem.filters, at)
-        arguments = (x_at, weights, *self._beside(lane, step), offset(y, step))
+        sample = Variable(grouped(lengths.sample_of(self.problem, at)), FAR)
+        step = (self.problem.filters, Variable(at, FAR))
+        x_at, y_at = Place.of((self.problem.channels, sample)).in_array(x), Place.of(step).in_array(y)
+        arguments = (x_at, weights, *self._beside(lane, step), y_at)
         tile = f"{tiles[0].function.of(*arguments)};" if tiles else ""
         return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, tile)
 
@@ -200,37 +203,35 @@ class FiltersView:
         outer = f"for (ptrdiff_t strip = 0; strip < {panel.count}; strip += {blocks})"
         return (outer,), (count_loop("j", "strip", end),)
 
-    def _lane(self, panel: Panel) -> list[int | tuple[int, str]]:
-        """The first filter of block j of group g."""
-        group = (self.filters if self.groups > 1 else 0, "g")
-        if panel.even:
-            return [group, (panel.step, "j"), panel.first]
-        return [group, (1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last - panel.first})"), panel.first]
+    @property
+    def _group(self) -> Variable:
+        return Variable.counted("g", self.groups)
 
-    def _x_lane(self, panel: Panel) -> list[int | tuple[int, str]]:
+    def _lane(self, panel: Panel) -> Lane:
+        """The first filter of block j of group g."""
+        return [(self.filters, self._group), *kernel_layouts.panel_block(panel), panel.first]
+
+    def _x_lane(self, panel: Panel) -> Lane:
         """The first input channel of block j of group g."""
-        if self.depthwise:
-            return self._lane(panel)
-        return [(self.channels if self.groups > 1 else 0, "g")]
+        return self._lane(panel) if self.depthwise else [(self.channels, self._group)]
 
     def _place(self, block: Block, base: int) -> tuple[tuple[str, ...], str, Lane]:
         """The loops over groups and blocks, and inside them the argument for w, and the first filter."""
-        panel, heads = block.panel, []
-        if self.groups > 1:
-            heads.append(count_loop("g", 0, self.groups))
-        if panel.count > 1:
-            heads.append(count_loop("j", 0, panel.count))
-        lane = where = self._lane(panel)
+        panel, p = block.panel, self.problem
+        j = Variable.counted("j", panel.count)
+        heads = tuple(variable.loop for variable in (self._group, j) if variable.most)
+        lane, numbers = self._lane(panel), math.prod(p.kernel_shape)
+        where, taken = Place.of(*lane), (self._rows_of_weights - 1) * p.filters + panel.covered
         if self.packed:
-            turn = panel.width * self._rows_of_weights if panel.count > 1 else 0
-            where = [(self._group_weights if self.groups > 1 else 0, "g"), (turn, "j"), base]
+            taken, numbers = panel.width * self._rows_of_weights, self.groups * self._group_weights
+            where = Place.of((self._group_weights, self._group), (taken, j), base)
         prefix = f"{self.name}_" if self.plan.weights == "baked" else ""
-        weights = offset(f"{prefix}kernel", *where)
-        return tuple(heads), weights, lane
+        return heads, where.inside(numbers, range(taken)).in_array(f"{prefix}kernel"), lane
 
-    def _beside(self, lane: Lane, *output: int | tuple[int, str]) -> tuple[str, ...]:
+    def _beside(self, lane: Lane, *output: Part) -> tuple[str, ...]:
         """What the epilogue reads of the filters from `lane` on, of their outputs so much further on."""
-        return handed(self.plan, self.name, lambda one: offset(one, *lane), lambda one: offset(one, *lane, *output))
+        filters, outputs = Place.of(*lane), Place.of(*lane, *output)
+        return handed(self.plan, self.name, filters.in_array, outputs.in_array)
 
     def _call(self, block: Block, segment: Segment, tile: CFunction, base: int) -> Call:
         problem, rows = self.problem, block.tiles[segment.tile].rows
@@ -252,15 +253,31 @@ class FiltersView:
             heads += (count_loop("t", first, last),)
         elif self.plan.sliced:
             heads = (FIRST_SLICE if 2 * segment.start < problem.out_steps(steps) else LAST_SLICE, *heads)
-        turn = rows if segment.count > 1 else 0
-        sample = max(0, segment.start * problem.stride - problem.pads(steps)[0])
-        x_turn = (turn * problem.stride * problem.channels, "t")
-        x = offset("x", *self._x_lane(block.panel), x_turn, sample * problem.channels)
-        step = (turn * problem.filters, "t"), segment.start * problem.filters
-        arguments = (x, weights, *self._beside(lane, *step), offset("y", *lane, *step))
+        t, sample = (
+            Variable.counted("t", segment.count),
+            max(0, segment.start * problem.stride - problem.pads(steps)[0]),
+        )
+        x_step = (rows * problem.stride * problem.channels, t), sample * problem.channels
+        x = Place.of(*self._x_lane(block.panel), *x_step)
+        step = (rows * problem.filters, t), segment.start * problem.filters
+        y = Place.of(*lane, *step)
+        x.inside(steps * problem.channels, self._read(block, segment))
+        y.inside(problem.out_steps(steps) * problem.filters, range((rows - 1) * problem.filters + block.panel.covered))
+        arguments = (x.in_array("x"), weights, *self._beside(lane, *step), y.in_array("y"))
         end_step = segment.start + segment.count * rows - 1
         comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
         return Call(comment, heads, f"{tile.of(*arguments)};")
+
+    def _read(self, block: Block, segment: Segment) -> range:
+        """The numbers of x that a tile reads, from the first to the last, counted from the place that it is handed."""
+        p, tile = self.problem, block.tiles[segment.tile]
+        across = block.panel.covered if self.depthwise else self.channels
+        samples = [
+            row * p.stride + tap * p.dilation + tile.origin
+            for span in tile.spans
+            for row, tap in ((span.top, span.first), (span.bottom - 1, span.last - 1))
+        ]
+        return range(min(samples) * p.channels, max(samples) * p.channels + across) if samples else range(0)
 
 
 WRITER = Writer(template="direct_filters.c.j2", view=view, lanes=lanes, packing=kernel_layouts.by_groups)

@@ -9,6 +9,7 @@ from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
 from codegen.emission.cformat import grouped
 from codegen.emission.ending import Ending, Output, handed
+from codegen.emission.expressions import FAR, Part, Place, Variable, block
 from codegen.emission.lengths import sample_of
 from codegen.emission.microkernel import (
     Loop,
@@ -18,8 +19,6 @@ from codegen.emission.microkernel import (
     Step,
     accumulator,
     count_loop,
-    index,
-    offset,
     step_by,
     tile_function,
 )
@@ -63,20 +62,22 @@ def _statements(
     schedule, p = plan.schedule, plan.problem
     starts, many = schedule.starts, p.groups > 1
     several = many or len(starts) > 1
+    group, f = Variable.counted("g", p.groups), Variable("f", p.filters - schedule.rows)
     if several:
-        yield f"const ptrdiff_t f = {index((p.group_filters if many else 0, 'g'), *kernel_layouts.block_of(starts))};"
+        first = Place.of((p.group_filters, group), *block(starts.count, starts.step, starts.last))
+        yield f"const ptrdiff_t f = {first.inside(p.filters, range(schedule.rows)).text};"
     prefix = f"{name}_" if plan.weights == "baked" else ""
-    x = offset("x", (p.group_channels * many, f"{build.steps} * g"))
+    channels = (p.group_channels, Variable("steps * g", FAR)) if many else 0
+    out: Part = (1, Variable("outs * f", FAR)) if several else 0
     if p.steps is not None:
-        x = offset("x", (p.group_channels * p.steps * many, "g"))
-    weights = offset(f"{prefix}kernel", *build.weights_at(several))
-    out = (int(several), "outs * f") if build.free else (int(build.outs) * several, "f")
-    y = offset("y", out)
+        channels, out = (p.group_channels * p.steps, group), (int(build.outs), f)
+    x, y = Place.of(channels).in_array("x"), Place.of(out).in_array("y")
+    weights = build.weights_at(group, f).in_array(f"{prefix}kernel")
 
-    def beside(*more: int | tuple[int, str]) -> tuple[str, ...]:
+    def beside(*more: Part) -> tuple[str, ...]:
         """The operands for the outputs so much further on."""
         return handed(
-            plan, name, lambda one: offset(one, (int(several), "f")), lambda one: offset(offset(one, out), *more)
+            plan, name, Place.of((1, f)).in_array, lambda one: Place.of(*more).in_array(Place.of(out).in_array(one))
         )
 
     if found.before and border:
@@ -92,7 +93,7 @@ def _tile_calls(
     found: Walk,
     tile: Microkernel,
     arrays: tuple[str, str, str],
-    beside: Callable[[int | tuple[int, str]], tuple[str, ...]],
+    beside: Callable[[Part], tuple[str, ...]],
     more: tuple[str, ...],
 ) -> Iterator[str]:
     """The loop over the tiles of a chunk; the last one overlaps its neighbour where it must.
@@ -104,11 +105,11 @@ def _tile_calls(
     (first, end), width = found.tiles, schedule.width
 
     def call(at: str) -> str:
-        sample: int | tuple[int, str] = (1, grouped(sample_of(p, at)))
-        step: int | tuple[int, str] = (1, at)
+        sample: Part = (1, Variable(grouped(sample_of(p, at)), FAR))
+        step: Part = (1, Variable(at, FAR))
         if at.isdigit():
             sample, step = int(at) * p.stride - p.pad_left, int(at)
-        arguments = (offset(x, sample), weights, *beside(step), offset(y, step), *more)
+        arguments = (Place.of(sample).in_array(x), weights, *beside(step), Place.of(step).in_array(y), *more)
         return f"{tile.function.of(*arguments)};"
 
     if found.once:
@@ -163,12 +164,14 @@ class _Tiles:
         """One step, and where these are `joined` one vector of steps that have the same taps, counted at run time."""
         return tuple(self._edge(lanes) for lanes in (1, *[self.schedule.lanes] * joined))
 
-    def weights_at(self, several: bool) -> list[int | tuple[int, str]]:
-        """Where the weights of block j of group g lie; in Keras' shape those of filter f, where there are `several`."""
+    def weights_at(self, group: Variable, f: Variable) -> Place:
+        """Where the weights of block j of a group lie; in Keras' shape those of filter f."""
+        p, rows, starts = self.problem, self.schedule.rows, len(self.schedule.starts)
         if not self.packed:
-            return [(int(several), "f")]
-        turn, starts = self.problem.terms * self.schedule.rows, len(self.schedule.starts)
-        return [(turn * starts if self.problem.groups > 1 else 0, "g"), (turn if starts > 1 else 0, "j")]
+            return Place.of((1, f)).inside(p.terms * p.filters, range((p.terms - 1) * p.filters + rows))
+        turn = p.terms * rows
+        place = Place.of((turn * starts, group), (turn, Variable.counted("j", starts)))
+        return place.inside(turn * starts * p.groups, range(turn))
 
     def _edge(self, lanes: int) -> Microkernel:
         heads: tuple[str, ...] = (count_loop("k", 0, "taps"),)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.emission.cformat import CText
+from codegen.emission.cformat import CText, times
 from codegen.emission.microkernel import count_loop, index, offset
+from codegen.errors import GenConvError
 
-__all__ = ["Place", "Variable"]
+__all__ = ["FAR", "Part", "Place", "Variable", "block"]
+
+FAR = 1 << 62  # as far as a variable goes that nothing but the running C bounds
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class Variable:
         return count_loop(self.name, 0, self.most + 1)
 
 
+Part = int | tuple[int, Variable]
+
+
 @dataclass(frozen=True)
 class Place:
     """A sum of (factor, variable) terms and a constant, in C without zeros and factors of 1."""
@@ -36,7 +42,7 @@ class Place:
     constant: int = 0
 
     @classmethod
-    def of(cls, *parts: int | tuple[int, Variable]) -> Place:
+    def of(cls, *parts: Part) -> Place:
         """The sum of the parts; a variable that is always 0 adds nothing."""
         terms = tuple(part for part in parts if not isinstance(part, int) and part[0] and part[1].most)
         return cls(terms, sum(part for part in parts if isinstance(part, int)))
@@ -54,6 +60,16 @@ class Place:
         limit = 1 << (bits - 1)
         return all(-limit <= one < limit for one in (self.least, self.most))
 
+    def inside(self, numbers: int, reach: range = range(1)) -> Place:
+        """Itself, as the first of an array's `numbers`, of which those so far on are read or written.
+
+        Raises GenConvError where one of them may lie outside, for a value of the variables.
+        """
+        first, last = self.least + reach.start, self.most + reach.stop - 1
+        if reach and not 0 <= first <= last < numbers:
+            raise GenConvError(f"`{self.text}` reaches from {first} to {last} of {numbers} numbers")
+        return self
+
     @property
     def text(self) -> CText:
         return CText(index(self.constant, *((factor, variable.name) for factor, variable in self.terms)))
@@ -61,3 +77,12 @@ class Place:
     def in_array(self, pointer: str) -> CText:
         """The pointer to the place."""
         return CText(offset(pointer, self.constant, *((factor, variable.name) for factor, variable in self.terms)))
+
+
+def block(count: int, step: int, last: int) -> list[Part]:
+    """Where block j begins of `count`, `step` apart from 0 on; the last one, at `last`, may overlap its neighbour."""
+    if count == 1:
+        return []
+    if last == step * (count - 1):
+        return [(step, Variable.counted("j", count))]
+    return [(1, Variable(f"(j < {count - 1} ? {times(step, 'j')} : {last})", last))]

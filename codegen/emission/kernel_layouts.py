@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from codegen.emission.cformat import times
-from codegen.emission.expressions import Place, Variable
+from codegen.emission.expressions import Part, Place, Variable, block
 from codegen.emission.point_sums import Call, Points, held_channels
 from codegen.emission.writer import Move, Packing, PackingOf
 from codegen.planning.algorithms import bilinear_schedule, direct_filters, direct_steps, tiling, upsampled
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import named
-
-Parts = list[int | tuple[int, Variable]]
 
 MOST_TABLE = 1 << 14  # numbers of a transform's matrix that are worth a table in a C file
 
@@ -56,11 +54,12 @@ def _by_blocks(plan: KernelPlan[direct_filters.Schedule], groups: int, terms: in
     alone = len(schedule.blocks) == 1
     group, row = Variable.counted("g", groups), Variable.counted("i", terms)
     moves: list[Move] = []
-    for block in schedule.blocks:
-        panel = block.panel
+    for panel in (one.panel for one in schedule.blocks):
         loops = [*([group] if alone else []), Variable.counted("j", panel.count), row]
         loops.append(Variable.counted("l", panel.width))
-        where = Place.of((p.filters, row), (p.group_filters, group), *_block(panel), (1, _lane(panel)), panel.first)
+        where = Place.of(
+            (p.filters, row), (p.group_filters, group), *panel_block(panel), (1, _lane(panel)), panel.first
+        )
         moves.append(Move(_heads(loops), where))
     return Packing(tuple(moves), groups=0 if alone or groups == 1 else groups)
 
@@ -81,38 +80,13 @@ def by_steps(plan: KernelPlan[direct_steps.Schedule], inner: PackingOf) -> Packi
     loops = {name: Variable.counted(name, count) for name, count in counts.items()}
     apart = {"k": p.group_channels * p.filters, "c": p.filters, "g": p.group_filters}
     places = [(factor, loops[name]) for name, factor in apart.items()]
-    where = Place.of(*places, *_started(starts), (1, loops["r"]))
+    where = Place.of(*places, *block(starts.count, starts.step, starts.last), (1, loops["r"]))
     return Packing((Move(_heads(loops.values()), where),))
 
 
-def _started(starts: tiling.Starts) -> Parts:
-    """The first filter of block j of a group."""
-    first, *rest = block_of(starts)
-    assert not rest
-    if isinstance(first, int):
-        return [first]
-    factor, name = first
-    return [(factor, Variable.counted(name, len(starts)) if name == "j" else Variable(name, starts[-1]))]
-
-
-def block_of(starts: tiling.Starts) -> list[int | tuple[int, str]]:
-    """The first filter of block j of a group, as `index` takes it."""
-    if len(starts) == 1:
-        return [starts[0]]
-    step = starts[1] - starts[0]
-    if starts[-1] == step * (len(starts) - 1):
-        return [(step, "j")]
-    return [(1, f"(j < {len(starts) - 1} ? {times(step, 'j')} : {starts[-1]})")]
-
-
-def _block(panel: tiling.Panel) -> Parts:
+def panel_block(panel: tiling.Panel) -> list[Part]:
     """The first filter of block j, counted from the panel's."""
-    if panel.count == 1:
-        return []
-    if panel.even:
-        return [(panel.step, Variable.counted("j", panel.count))]
-    last = panel.last - panel.first
-    return [(1, Variable(f"(j < {panel.count - 1} ? {times(panel.step, 'j')} : {last})", last))]
+    return block(panel.count, panel.step, panel.last - panel.first)
 
 
 def _heads(loops: Iterable[Variable]) -> tuple[str, ...]:
@@ -132,10 +106,10 @@ def transformed(plan: KernelPlan[bilinear_schedule.Schedule], inner: PackingOf) 
     g, j, part, c = (Variable.counted(name, count) for name, count in counts.items())
     row = p.group_channels * panel.width  # numbers of a point, for one part and one block of filters
     stride = row * parts * (panel.count if schedule.by_points else 1)
-    block = row * parts * (1 if schedule.by_points else points)
+    of_block = row * parts * (1 if schedule.by_points else points)
     tap = p.group_channels * p.filters
-    source = Place.of((taps * tap, part), (held * p.filters, c), (p.group_filters, g), *_block(panel), panel.first)
-    target = Place.of((row * parts * panel.count * points, g), (block, j), (row, part), (held * panel.width, c))
+    source = Place.of((taps * tap, part), (held * p.filters, c), (p.group_filters, g), *panel_block(panel), panel.first)
+    target = Place.of((row * parts * panel.count * points, g), (of_block, j), (row, part), (held * panel.width, c))
     call = Call(_heads((g, j, part, c)), source, target, times(taps, "part") if parts > 1 else "")
     matrix = tuple(tuple(map(float, one[:taps])) for one in transform.weights[list(transform.distinct)])
     made = Points(matrix, panel, held, (tap, p.filters), p.kernel_size, stride, parts > 1, p.format.c, call)

@@ -7,9 +7,10 @@ from typing import Any
 from codegen.emission.bilinear_functions import BilinearFunctions
 from codegen.emission.cformat import ceil_over, times
 from codegen.emission.ending import operand_names
+from codegen.emission.expressions import FAR, Part, Place, Variable
+from codegen.emission.kernel_layouts import panel_block
 from codegen.emission.microkernel import chunk_loop, count_loop, index, offset, step_by
 from codegen.planning.algorithms.bilinear_schedule import Schedule
-from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform
 
@@ -24,7 +25,7 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
     a_phase = ceil_over(ceil_over("outs", p.dilation), transform.outputs)
     in_loop = free or chunks > 1 or plan.sliced
     first = index((advance * schedule.tiles if in_loop else 0, "chunk"))
-    here = [(p.group_filters if p.groups > 1 else 0, "g"), *_block_of(panel)]
+    here: list[Part] = [(p.group_filters, Variable.counted("g", p.groups)), *panel_block(panel), panel.first]
     return {
         "dilated": dilated,
         "advance": advance,
@@ -45,21 +46,28 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
         "steps_now": "steps" if free else str(p.steps),
         "outs_now": "outs" if free else str(outs),
         "later": index((1, "at"), _later(schedule.written, p.dilation, advance)),
-        "fetched": [offset("y", (p.filters, "later"), *here, at) for at in _lines(plan)] if schedule.written else [],
+        "fetched": [
+            Place.of((p.filters, Variable("later", FAR)), *here, at).in_array("y")
+            for at in (_lines(plan) if schedule.written else ())
+        ],
         "panels": [count_loop("j", 0, panel.count)] * (panel.count > 1),
         "vectors": _vectors(plan, name, here),
     }
 
 
-def _vectors(plan: KernelPlan[Schedule], name: str, here: list[int | tuple[int, str]]) -> list[str]:
+def _vectors(plan: KernelPlan[Schedule], name: str, here: list[Part]) -> list[str]:
     """The calls that bring tile i's products to its outputs, for each vector of the filters from `here` on."""
     schedule, (panel,) = plan.schedule, plan.schedule.panels
     inverse, operands = BilinearFunctions.of(plan, name).inverse, operand_names(plan, name)
-    products = (schedule.tiles * panel.width if schedule.by_points and panel.count > 1 else 0, "j")
-    return [
-        inverse.of(offset("m", products, (panel.width, "i"), i * panel.lanes), *operands, "row", index(*here, o))
-        for i, o in enumerate(panel.offsets)
-    ]
+    i, j = Variable.counted("i", schedule.tiles), Variable.counted("j", panel.count)
+    block = schedule.tiles * panel.width if schedule.by_points else 0
+    calls = []
+    for number, o in enumerate(panel.offsets):
+        products = Place.of((block, j), (panel.width, i), number * panel.lanes)
+        products.inside(schedule.out_stride, range(panel.lanes))
+        filters = Place.of(*here, o).inside(plan.problem.filters, range(panel.lanes))
+        calls.append(inverse.of(products.in_array("m"), *operands, "row", filters.text))
+    return calls
 
 
 def _later(tiles: int, dilation: int, advance: int) -> int:
@@ -71,12 +79,3 @@ def _lines(plan: KernelPlan[Schedule]) -> list[int]:
     """Numbers of a panel's row, from its first on: one at least in each cache line, wherever these begin."""
     (panel,), line = plan.schedule.panels, plan.target.core.memory.line // plan.problem.item_bytes
     return list(dict.fromkeys([*range(0, panel.covered, line), panel.covered - 1]))
-
-
-def _block_of(panel: Panel) -> list[int | tuple[int, str]]:
-    """The first filter of panel j of a group."""
-    if panel.count == 1:
-        return [panel.last]
-    if panel.even:
-        return [panel.first, (panel.step, "j")]
-    return [(1, f"(j < {panel.count - 1} ? {panel.step} * j : {panel.last})")]

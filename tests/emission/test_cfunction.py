@@ -48,4 +48,5 @@ def test_templates_declare_and_call_functions_by_their_values() -> None:
         for path in paths
     }
     macros = {"gradients/turn.c.j2"}  # NAME_pick is a macro of the preprocessor
-    assert {path for path, calls in found.items() if calls} == macros
+    others = {"integer_stage.c.j2", "firmware/main.c.j2"}  # of layers of int8, and a program around a kernel
+    assert {path for path, calls in found.items() if calls} == macros | others

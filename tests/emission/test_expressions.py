@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from codegen.emission.expressions import Place, Variable
+from codegen.emission import render
+from codegen.emission.expressions import Place, Variable, block
 from codegen.emission.packing import Pack, packs
+from codegen.errors import GenConvError
+from codegen.language import reader
+from codegen.planning import planner
+from codegen.planning.algorithms import direct_filters
+from codegen.planning.ask import Ask
 from codegen.problem.targets import TARGETS
 from tests.support import strategies, trials
 
@@ -43,6 +50,41 @@ def test_knows_what_holds_it() -> None:
     assert not Place.of((1 << 28, Variable("i", 7)), 1 << 28).fits(32)
     assert Place.of((-1, Variable("i", 1 << 15))).fits(16)
     assert not Place.of((-1, Variable("i", 1 << 15)), -1).fits(16)
+
+
+def test_knows_whether_it_lies_inside_an_array() -> None:
+    place = Place.of((4, ROW), (-1, LANE), 2)  # from 0 to 38
+    assert place.inside(39) is place
+    assert place.inside(42, range(4)) is place
+    assert Place.of((4, ROW), -8).inside(37, range(8, 9)).least == -8  # the first that is read is 8 further on
+    assert Place.of((4, ROW), -8).inside(0, range(0)).most == 28  # nothing is read
+    for wrong, numbers, reach in ((place, 38, range(1)), (place, 41, range(4)), (Place.of((1, LANE), -1), 9, range(1))):
+        with pytest.raises(GenConvError, match=f"of {numbers} numbers"):
+            wrong.inside(numbers, reach)
+
+
+def test_blocks_begin_where_they_are() -> None:
+    assert block(1, 8, 0) == []
+    assert Place.of(*block(3, 8, 16)) == Place.of((8, LANE))
+    assert Place.of(*block(3, 8, 13)).text == "(j < 2 ? 8 * j : 13)"
+    assert Place.of(*block(3, 8, 13)).most == 13
+
+
+@pytest.mark.parametrize("wrong", ["filters", "outputs"])
+def test_a_walk_beside_its_arrays_is_refused(wrong: str) -> None:
+    """A plan whose block of filters, or whose last run of outputs, lies too far on."""
+    (spec,) = reader.read("conv1d wrong {\n filters = 12\n kernel_size = 3\n input_shape = (40, 5)\n}\n")
+    plan = planner.plan(spec.problem, Ask(TARGETS["avx2"]))
+    assert isinstance(plan.schedule, direct_filters.Schedule)
+    (one,) = plan.schedule.blocks
+    panel, segment = one.panel, one.segments[-1]
+    far = {
+        "filters": replace(one, panel=replace(panel, first=panel.first + 1, last=panel.last + 1)),
+        "outputs": replace(one, segments=(*one.segments[:-1], replace(segment, start=segment.start + 1))),
+    }
+    render.render(plan, "right")
+    with pytest.raises(GenConvError, match=r"reaches from \d+ to \d+ of \d+ numbers"):
+        render.render(replace(plan, schedule=replace(plan.schedule, blocks=(far[wrong],))), "wrong")
 
 
 def test_a_variables_loop_covers_it() -> None:
