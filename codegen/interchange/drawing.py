@@ -45,11 +45,16 @@ class Drawing:
         made = self.sketch.layer(kind, name, x.value, arrays, **fields)
         *_, held = self.sketch.weights
         self.names[name] = held
-        self._known[name] = self.sketch.builder.layer(held)
+        self._known[name] = spec = self.sketch.builder.layer(held)
+        for word, shape in spec.weight_shapes().items():
+            if word in arrays and arrays[word].shape != shape:
+                raise ConversionError(f"has `{word}` of shape {arrays[word].shape}, expected {shape}")
         return x.of(made)
 
     def ordered(self, x: Tensor, wanted: str) -> Tensor:
         """The same numbers with axes in that order, where the batch, steps and channels may be told so."""
+        if "n" not in x.axes and "1" in x.axes:
+            x = Tensor(x.value, x.axes.replace("1", "n", 1))
         if x.axes == wanted:
             return x
         if sorted(x.axes) == sorted(wanted):

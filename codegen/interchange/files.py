@@ -13,6 +13,7 @@ from codegen.interchange.assembled import assembled
 from codegen.interchange.keras_graph import files as keras
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.nam import reader as nam
+from codegen.interchange.onnx_graph import walk as onnx
 from codegen.interchange.sketch import Imported
 from codegen.interchange.stranger import LARGEST_JSON, bytes_of, json_of
 from codegen.interchange.tflite import chain as tflite
@@ -28,7 +29,7 @@ ELSEWHERE = {  # what is not read from its file -> the way from there
 
 
 def read(path: str | os.PathLike[str], *, skip: Collection[str] = (), **options: Any) -> Model:
-    """The Model in a file of another tool: a .nam, a .keras or .h5 of a whole model, a .tflite of int8.
+    """The Model in a file of another tool: a .nam, a .onnx, a .keras or .h5 of a whole model, a .tflite of int8.
 
     Its `nets` are called on (batch, steps, channels), and so is a Model with one of them; a .tflite has layers alone.
     `skip` names parts, by path, name or class, that pass their input on. `options` are those of `codegen.load`: target,
@@ -65,4 +66,5 @@ READERS: dict[str, Callable[[Path, str, Ledger], Imported]] = {
     ".h5": keras.hdf5,
     ".hdf5": keras.hdf5,
     ".tflite": tflite.read,
+    ".onnx": onnx.read,
 }

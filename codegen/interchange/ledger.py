@@ -44,6 +44,11 @@ class Ledger:
     def _keep(self, place: str, kind: str, told: str) -> None:
         self.wrong.setdefault(plainly(place, NAME), f"{plainly(kind, NAME)} {told}")
 
+    def took(self, other: Ledger) -> None:
+        """Notes what another walk over the same model skipped."""
+        self._used |= other._used
+        self.skipped |= other.skipped
+
     def settle(self) -> None:
         """Raises ConversionError with all that is wrong, UsageError for words of `skip` that no part has."""
         if self.wrong:

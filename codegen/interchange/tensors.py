@@ -108,6 +108,8 @@ class Tensor:
         Raises ConversionError for a shape that is neither of one axis, nor of two.
         """
         wanted = list(sizes)
+        if len(wanted) == 1:
+            return self._as_one()
         if not wanted or wanted[0] not in (1, -1, 0) or "n" not in self.axes[:1]:
             raise ConversionError(f"gives {self} the shape {wanted}; expected one that leaves the batch first")
         inner = [0 if size == 0 else size for size in wanted[1:]]
@@ -123,6 +125,13 @@ class Tensor:
                     flat = flat.unsqueezed(place + 1)
             return flat
         return self._as_two(inner)
+
+    def _as_one(self) -> Tensor:
+        """Its numbers along one axis, where only one has several."""
+        spread = [letter for letter in self.axes if self.size(letter) != 1] or ["t"]
+        if len(spread) > 1:
+            raise ConversionError(f"joins the batch of {self} with other axes")
+        return Tensor(self.value, spread[0])
 
     def _as_two(self, inner: Sequence[int]) -> Tensor:
         known = [self.size(letter) for letter in self.axes[1:]]
