@@ -88,6 +88,13 @@ def _same(call: Call) -> Tensor:
     return call.tensor()
 
 
+def _dropout(call: Call) -> Tensor:
+    training = call.maybe(2, "a mode")
+    if training is not None and training.any():
+        raise ConversionError("is that of training; export the model for inference")
+    return call.tensor()
+
+
 ELEMENTWISE: dict[str, Draw] = {
     "Add": _between("+"),
     "Sum": _between("+"),
@@ -121,6 +128,6 @@ ELEMENTWISE: dict[str, Draw] = {
     "Softmax": _softmax("softmax"),
     "LogSoftmax": _softmax("log_softmax"),
     "Identity": _same,
-    "Dropout": _same,
+    "Dropout": _dropout,
     "Cast": _same,
 }

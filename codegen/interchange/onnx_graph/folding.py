@@ -24,6 +24,8 @@ def folded(call: Call) -> Array:
     """The node's constant. Raises ConversionError where its inputs do not fit, or it would be too large."""
     try:
         made = FOLDED[call.node.kind](call)
+    except ConversionError:
+        raise
     except (ValueError, TypeError, IndexError, ZeroDivisionError, MemoryError):
         raise ConversionError("of constants that do not fit") from None
     if made.size > LARGEST:
@@ -121,13 +123,19 @@ def _transposed(call: Call) -> Array:
 def _gathered(call: Call) -> Array:
     import numpy as np
 
-    return np.asarray(np.take(call.constant(0, "data"), call.constant(1, "indices"), axis=call.axis(0)))
+    data, indices, axis = call.constant(0, "data"), call.constant(1, "indices"), call.axis(0)
+    if data.size // max(1, data.shape[axis]) * indices.size > LARGEST:
+        raise ConversionError("of constants that are too large")
+    return np.asarray(np.take(data, indices, axis=axis))
 
 
 def _joined(call: Call) -> Array:
     import numpy as np
 
-    return np.concatenate([np.atleast_1d(one) for one in _all(call)], axis=call.axis(0))
+    found = _all(call)
+    if sum(one.size for one in found) > LARGEST:
+        raise ConversionError("of constants that are too large")
+    return np.concatenate([np.atleast_1d(one) for one in found], axis=call.axis(0))
 
 
 def _cast(call: Call) -> Array:

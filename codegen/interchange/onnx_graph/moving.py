@@ -48,9 +48,10 @@ def _split(call: Call) -> list[Tensor | None]:
     size = x.size(call.letter(x, axis))
     sizes = call.listed(1, "split")
     if sizes is None:
-        if size is None or size % count:
-            raise ConversionError(f"cuts {x} into {count} parts of other sizes")
-        sizes = [size // count] * count
+        if size is None:
+            raise ConversionError(f"cuts {x} into {count} parts of a free number of steps")
+        each = -(-size // count)
+        sizes = [min(each, size - at * each) for at in range(count)]
     found: list[Tensor | None] = []
     at = 0
     for one in sizes:

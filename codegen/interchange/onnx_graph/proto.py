@@ -87,7 +87,7 @@ def _node(data: memoryview) -> Node:
     attributes = dict(_attribute(one) for one in _messages(found, 5))
     kind, domain, name = (wire.text(found.get(number, ())) for number in (4, 7, 3))
     outputs = _texts(found, 2)
-    return Node(kind, domain, name or next(iter(outputs), kind), _texts(found, 1), outputs, attributes)
+    return Node(kind, domain, name or next(filter(None, outputs), kind), _texts(found, 1), outputs, attributes)
 
 
 def _attribute(data: memoryview) -> tuple[str, Any]:

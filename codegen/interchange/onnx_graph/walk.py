@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["imported", "read"]
 
 LARGEST = 1 << 30  # bytes of a file
+MOST_FOLDED = 1 << 24  # numbers of constants that are computed from others
 DOMAINS = ("", "ai.onnx", "com.microsoft")
 NODES: dict[str, Draw] = {**ELEMENTWISE, **MOVING, **LAYERS, **RECURRENT}
 STATES = {"LSTM": (5, 6), "GRU": (5,), "CausalConvWithState": (3,)}  # inputs that are what a stream keeps
@@ -60,8 +61,8 @@ def imported(found: Model, name: str, ledger: Ledger) -> Imported:
     matrices = any(node.kind in ("Gemm", "MatMul") and node.inputs[0] in _names(found.inputs) for node in found.nodes)
     flat = ("nc", "nt") if matrices else ("nt", "nc")
     styles = [Style(three, two) for two, three in product(flat, ("nct", "ntc"))]
-    recurrent = any(node.kind in RECURRENT for node in found.nodes)
-    styles += [Style("nct", "nt", framed=True)] * recurrent
+    if any(node.kind in RECURRENT for node in found.nodes):
+        styles += [Style("tnc", "nt"), Style("nct", "nt", framed=True)]
     best: Walk | None = None
     for style in styles:
         walk = Walk(found, name, Ledger(ledger.skip), style)
@@ -89,6 +90,8 @@ class Walk:
     ledger: Ledger
     style: Style
     values: dict[str, Any] = field(default_factory=dict)  # tensors, constants, None for what hangs on something wrong
+
+    folded: int = 0
 
     def __post_init__(self) -> None:
         doubles = [one for one in self.model.constants.values() if one.dtype.kind == "f" and one.size > 1]
@@ -157,7 +160,10 @@ class Walk:
                 self.values[node.outputs[0]] = call.tensor()
             return
         if node.kind in FOLDED and not lost and not any(isinstance(one, Tensor) for one in inputs):
-            self.values[node.outputs[0]] = folded(call)
+            self.values[node.outputs[0]] = constant = folded(call)
+            self.folded += constant.size
+            if self.folded > MOST_FOLDED:
+                raise ConversionError(f"is one constant too many: {MOST_FOLDED:,} numbers are held")
             return
         if (node.kind not in NODES and node.kind not in PRODUCTS) or node.domain not in DOMAINS:
             raise ConversionError(f"is not known here; {WAY.format(exactly(node.name, NAME))}")
