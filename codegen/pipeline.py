@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING
 
 from codegen.emission import banner, render, stream_banner
 from codegen.emission import streams as emission_streams
+from codegen.emission.models import banner as model_banner
+from codegen.emission.models import source as model_source
 from codegen.emission.packing import packs, transforms
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
+from codegen.graph.graph import Graph
+from codegen.graph.plans import model_plan
+from codegen.graph.plans.model_plan import ModelPlan
 from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from codegen.machine.loader import Kernel
+    from codegen.machine.model_library import CompiledModel
     from codegen.machine.stream_library import StreamLibrary
     from codegen.specs.kinds import Spec
 
@@ -201,6 +207,38 @@ def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
 
     plan = planner.answer(asked, choice)
     return loader.load_plan(plan.asked(sliced=threads > 1), _written, threads)
+
+
+def model_emitted(
+    graph: Graph,
+    ask: Ask,
+    arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    *,
+    beside: Collection[str] = (),
+) -> GeneratedSource[ModelPlan]:
+    """graph → plan → C text of one function. `arrays` are those of all layers, where they are to be baked.
+
+    Raises PlanError for what has no C.
+    """
+    chosen = model_plan.planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
+    head = model_banner.lines(graph, chosen)
+    return model_source.source(chosen, graph.name, banner=head, weights=arrays, beside=beside)
+
+
+@forgetful
+@lru_cache(maxsize=64)
+def compiled_model(graph: Graph, ask: Ask) -> CompiledModel | None:
+    """The running model, its weights one packed array; None where nothing can compile it.
+
+    Raises PlanError for what has no C.
+    """
+    from codegen.machine import model_library
+
+    return model_library.load(graph, model_plan.planned(graph, replace(ask, weights="packed")), _model_written)
+
+
+def _model_written(chosen: ModelPlan) -> str:
+    return model_source.jit_text(model_source.source(chosen, JIT_NAME))
 
 
 def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None:

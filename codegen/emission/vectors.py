@@ -7,12 +7,12 @@ So a text itself tells what must be declared before it, whatever has been made o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from codegen.problem.targets import Target
 
-__all__ = ["NOTHING", "Wanted", "finished", "marked", "spelled", "wanted"]
+__all__ = ["NOTHING", "Wanted", "finished", "marked", "renamed", "spelled", "wanted"]
 
 BEGIN, END = "\x01", "\x02"
 _PRINTED = r"\{\{ [\w.]+ \}\}"
@@ -75,6 +75,17 @@ def spelled(lanes: int, word: str = "") -> str:
 def marked(template: str) -> str:
     """The text of a template in which each name of the spelling is marked, what is printed in it included."""
     return _IN_A_TEMPLATE.sub(lambda found: f"{BEGIN}{found[0]}{END}", template)
+
+
+def renamed(text: str, words: Mapping[str, str]) -> str:
+    """The text in which each marked name `vN_word` has another word in its place, as `words` tells."""
+    first, *rest = text.split(BEGIN)
+    kept = [first]
+    for part in rest:
+        name, _, after = part.partition(END)
+        word = name.lstrip("v").lstrip("0123456789")
+        kept.append(f"{BEGIN}{name.removesuffix(word)}{words.get(word, word)}{END}{after}" if word else BEGIN + part)
+    return "".join(kept)
 
 
 def finished(text: str) -> tuple[str, frozenset[str]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.errors import ShapeError, WeightsError
+from codegen import pipeline
+from codegen.errors import PlanError, ShapeError, WeightsError
 from codegen.graph.calls import AnyLayer, Call
 from codegen.graph.graph import Graph, Input
 from codegen.layers import kinds
@@ -15,11 +18,14 @@ from codegen.layers.how import AS_USUAL, How
 from codegen.layers.layer import Layer
 from codegen.layers.weights import by_layer
 from codegen.numbers import arrays
+from codegen.numbers.storage import AS_COMPUTED
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import ModelSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from codegen.machine.model_library import CompiledModel
 
     Array = NDArray[Any]
 
@@ -49,13 +55,14 @@ class Part:
 
 
 class Net:
-    """A model that is called on (batch, steps, channels); convolutions run as compiled kernels.
+    """A model that is called on (batch, steps, channels); it runs as one compiled function.
 
     `graph` is what it computes. Several inputs are given in their order or by name; several outputs come as a dict.
     """
 
     def __init__(self, graph: Graph, parts: Mapping[str, Layer | Part], how: How = AS_USUAL) -> None:
         self.graph, self._parts, self._how = graph, dict(parts), how
+        self._held: tuple[list[Array], Array] | None = None  # the weights, and the same packed
 
     @classmethod
     def of(cls, graph: Graph, weights: Mapping[str, Any] | None = None, how: How = AS_USUAL) -> Net:
@@ -94,9 +101,49 @@ class Net:
         batches = {len(x) for x in given.values()}
         if len(batches) != 1:
             raise ShapeError(f"`{self.name}`: got inputs of {sorted(batches)} samples, expected as many of each")
+        if (compiled := self._compiled) is not None:
+            found = self._computed(compiled, list(given.values()))
+            return next(iter(found.values())) if len(found) == 1 else found
         rows = [self._sample({name: x[i] for name, x in given.items()}) for i in range(batches.pop())]
         found = {name: np.stack([row[at] for row in rows]) for name, at in self.graph.outputs}
         return next(iter(found.values())) if len(found) == 1 else found
+
+    @cached_property
+    def _compiled(self) -> CompiledModel | None:
+        """The model in machine code; None where nothing can compile it, and for what has no C."""
+        try:
+            return pipeline.compiled_model(self.graph, replace(self._how.ask, numbers=AS_COMPUTED))
+        except PlanError:
+            return None
+
+    def _packed(self, compiled: CompiledModel) -> Array:
+        """All weights as the compiled model reads them, packed anew where one was replaced."""
+        arrays = [array for part in self._parts.values() for array in held(part).values()]
+        known, packed = self._held or ([], None)
+        if packed is None or len(known) != len(arrays) or any(a is not b for a, b in zip(known, arrays, strict=True)):
+            packed = compiled.pack(self.weights)
+            self._held = arrays, packed
+        return packed
+
+    def _computed(self, compiled: CompiledModel, inputs: list[Array]) -> dict[str, Array]:
+        free = [x.shape[1] for x, (_, at) in zip(inputs, self.graph.inputs, strict=True) if self._is_free(at)]
+        if len(set(free)) > 1:
+            raise ShapeError(f"`{self.name}`: got inputs of {sorted(set(free))} steps, expected as many of each")
+        steps = compiled.plan.out_steps(free[0] if free else 0)
+        found = {}
+        for (name, at), outs in zip(self.graph.outputs, steps, strict=True):
+            found[name] = np.empty((len(inputs[0]), outs, self.graph.shapes[at].channels), self.graph.dtype)
+        compiled.run([np.ascontiguousarray(x) for x in inputs], list(found.values()), self._packed(compiled))
+        return found
+
+    def _is_free(self, at: int) -> bool:
+        return self.graph.shapes[at].steps is None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without what is compiled, which is made again."""
+        return {name: value for name, value in vars(self).items() if name not in ("_compiled", "_held")} | {
+            "_held": None
+        }
 
     def _given(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Array]:
         names, graph = [name for name, _ in self.graph.inputs], self.graph

@@ -1,0 +1,44 @@
+"""The head of a model's file: its nodes, the work of a call, the memory that it takes."""
+
+from __future__ import annotations
+
+from codegen.emission import banner
+from codegen.errors.counting import counted
+from codegen.graph.graph import Graph
+from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.plans.stages import Convolved
+
+__all__ = ["lines"]
+
+
+def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
+    """The banner of a model."""
+    nodes = [f"{name} = {told}  {shape}" for name, told, shape in graph.told()]
+    facts = (
+        ("computes", f"{counted(len(plan.stages), 'stage')} for {counted(len(nodes), 'value')}, one after the other"),
+        ("work", work(plan)),
+        ("memory", memory(plan)),
+    )
+    return banner.head(banner.Told(graph.name, "a model", plan.target, facts, [_parted(node) for node in nodes]))
+
+
+def _parted(node: str) -> tuple[str, str]:
+    name, _, rest = node.partition(" = ")
+    return name, rest
+
+
+def work(plan: ModelPlan) -> str:
+    """The multiply-adds of a call, or of those layers an output step where the length is free."""
+    kernels = [stage.plan.problem for stage in plan.stages if isinstance(stage, Convolved)]
+    if plan.free:
+        return f"{sum(p.products for p in kernels):,} multiply-adds of an output step of each layer"
+    return f"{sum(p.macs(p.steps or 0) for p in kernels):,} multiply-adds a call, a frame where there are frames"
+
+
+def memory(plan: ModelPlan) -> str:
+    """Bytes of weights and workspace."""
+    item = plan.format.bytes
+    where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
+    each = f" and {plan.workspace.each * item:,} an input step" if plan.workspace.each else ""
+    room = f"{plan.workspace.numbers * item:,} bytes{each} of workspace"
+    return f"{plan.weight_numbers * item:,} bytes of weights ({where}), {room}, nothing allocated"

@@ -1,0 +1,174 @@
+"""The stages that are no loop of a program: kernels, rows that move, windows, normalizations, recurrent layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codegen.emission import cformat, lengths
+from codegen.emission.inner import kernel_places
+from codegen.emission.interface import parameters
+from codegen.emission.microkernel import offset
+from codegen.emission.models.widths import along, blocks
+from codegen.emission.models.written import Surroundings, Written
+from codegen.emission.render import later, piece, within
+from codegen.graph.plans.stages import Convolved, Gathered, Normalized, Pooled, Recurrent, Summary
+from codegen.problem.stages import Activated
+
+__all__ = ["convolved", "gathered", "normalized", "pooled", "recurrent", "summary"]
+
+
+def convolved(stage: Convolved, around: Surroundings) -> Written:
+    """The kernel of a plan; its arguments in their fixed order."""
+    plan, p = stage.plan, stage.plan.problem
+    kernel, *others = (around.tables[table] for table in stage.tables)
+    given = {"x": around.at(stage.x), "steps": around.rows(stage.x), "y": around.at(stage.y)}
+    given |= {label: offset(kernel, at) for label, at in kernel_places(plan)}
+    operands = [*others, *map(around.at, stage.added)]
+    given |= {one.name: value for one, value in zip(p.epilogue.operands, operands, strict=True)}
+    if stage.spare is not None:
+        given["workspace"] = around.spare(stage.spare)
+    called = [one.activation for one in later(plan) if isinstance(one, Activated)]
+    for activation in called:
+        around.words.word(activation)
+
+    def text(name: str) -> str:
+        return around.words.renamed(within(plan, name), called)
+
+    arguments = tuple(given[one.name] for one in parameters(plan, "unnamed"))
+    return Written((Convolved, plan), "sums", text, arguments, stage.x.frames)
+
+
+def _of_one(stage: Any, around: Surroundings) -> dict[str, Any]:
+    """What all their templates are given."""
+    return {
+        "c": around.c,
+        "dtype": around.plan.format,
+        "told": cformat.comment(stage.told),
+        "stride": stage.x.stride,
+        "out_stride": stage.y.stride,
+        "channels": stage.x.channels,
+        "segments": along(stage.y.channels, around.lanes),
+    }
+
+
+def _moving(stage: Any, around: Surroundings) -> tuple[str, ...]:
+    """The arguments x, steps, y, outs."""
+    return around.at(stage.x), around.rows(stage.x), around.at(stage.y), around.rows(stage.y)
+
+
+_FROM = {
+    "pad": (),
+    "last": ("(void)t;",),
+    "upsample": ("(void)steps;",),
+    "replicate": ("from = from < 0 ? 0 : from >= steps ? steps - 1 : from;",),
+    "reflect": (
+        "while (steps > 1 && (from < 0 || from >= steps))",
+        "    from = from < 0 ? -from : 2 * (steps - 1) - from;",
+        "from = steps > 1 ? from : 0;",
+    ),
+}
+
+
+def gathered(stage: Gathered, around: Surroundings) -> Written:
+    """Rows of x as rows of y."""
+    at = {"last": "steps - 1", "upsample": f"t / {stage.size}"}
+    before = f"t - {stage.left}" if stage.left else "t"
+    view = _of_one(stage, around) | {
+        "from": at.get(stage.word, before),
+        "lines": _FROM[stage.word],
+        "still": stage.word in at,
+    }
+    view_key = (stage.word, stage.left, stage.size, stage.x.stride, stage.y.stride, stage.x.channels)
+
+    def text(name: str) -> str:
+        return piece(f"model/{'padded' if stage.word == 'pad' else 'gathered'}.c.j2", view | {"name": name})
+
+    return Written((Gathered, view_key), stage.word, text, _moving(stage, around), stage.x.frames)
+
+
+def pooled(stage: Pooled, around: Surroundings) -> Written:
+    """The largest or the mean of windows of rows."""
+    p = stage.window
+    count = str(p.kernel_size) if stage.count_padding else "(to - from)"
+    view = _of_one(stage, around) | {
+        "windows": True,
+        "left": lengths.padding(p)[0],
+        "hop": p.stride,
+        "size": p.kernel_size,
+        "mean": stage.word == "average",
+        "count": count,
+    }
+    key = (Pooled, stage.word, p, stage.count_padding, stage.x.stride, stage.y.stride)
+
+    def text(name: str) -> str:
+        return piece("model/pooled.c.j2", view | {"name": name})
+
+    return Written(key, stage.word, text, _moving(stage, around), stage.x.frames)
+
+
+def summary(stage: Summary, around: Surroundings) -> Written:
+    """The largest or the mean of all rows."""
+    view = _of_one(stage, around) | {"windows": False, "mean": stage.word == "average", "count": "(to - from)"}
+    key = (Summary, stage.word, stage.x.channels, stage.x.stride, stage.y.stride)
+
+    def text(name: str) -> str:
+        return piece("model/pooled.c.j2", view | {"name": name})
+
+    return Written(key, stage.word, text, _moving(stage, around), stage.x.frames)
+
+
+def normalized(stage: Normalized, around: Surroundings) -> Written:
+    """A normalization by what it sees itself."""
+    names = [name for name, held in (("gamma", stage.scale), ("beta", stage.center)) if held]
+    view = _of_one(stage, around) | {
+        "weights": names,
+        "scale": stage.scale,
+        "center": stage.center,
+        "epsilon": stage.epsilon,
+        "width": stage.x.channels // stage.groups if stage.groups else 0,
+    }
+    sizes = (stage.x.channels, stage.x.stride, stage.y.stride)
+    key = (Normalized, stage.epsilon, stage.scale, stage.center, stage.groups, sizes)
+
+    def text(name: str) -> str:
+        word = "grouped" if stage.groups else "normalized"
+        return piece(f"model/{word}.c.j2", view | {"name": name})
+
+    tables = (around.tables[table] for table in stage.tables)
+    arguments = (around.at(stage.x), *tables, around.at(stage.y), around.rows(stage.x))
+    return Written(key, "normalized", text, arguments, stage.x.frames)
+
+
+def recurrent(stage: Recurrent, around: Surroundings) -> Written:
+    """The steps of a recurrent layer."""
+    layer, units, lanes = stage.layer, stage.layer.units, around.lanes
+    wide, after = layer.gates * units, bool(getattr(layer, "reset_after", True))
+    initial = ["initial_h", "initial_c"][: 1 + (layer.gates == 4)] if layer.initial_state else []
+    two = layer.gates == 3 and after and layer.use_bias
+    view = _of_one(stage, around) | {
+        "weights": ["recurrent_kernel", *initial, *["inner_bias"] * two],
+        "initial": bool(initial),
+        "units": units,
+        "twice": 2 * units,
+        "thrice": 3 * units,
+        "wide": wide,
+        "after": after,
+        "starts": "inner_bias" if two else None,
+        "reset": f"*const reset = room + {units}, ",
+        "sequences": layer.return_sequences,
+        "gate": around.words.word(layer.recurrent_activation),
+        "activation": around.words.word(layer.activation),
+        "segments": along(units, lanes),
+        "blocks": blocks(0, wide if after else 2 * units, lanes),
+        "last_blocks": blocks(2 * units, wide, lanes),
+    }
+    key = (Recurrent, layer.kind, units, after, two, bool(initial), layer.return_sequences, stage.y.stride)
+    acts = (layer.activation, layer.recurrent_activation)
+
+    def text(name: str) -> str:
+        return piece(f"model/{layer.kind}.c.j2", view | {"name": name})
+
+    tables = (around.tables[table] for table in stage.tables)
+    assert stage.spare is not None
+    arguments = (around.at(stage.x), *tables, around.at(stage.y), around.rows(stage.x), around.spare(stage.spare))
+    return Written((key, acts), layer.kind, text, arguments)

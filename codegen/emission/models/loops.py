@@ -1,0 +1,156 @@
+"""Loops over numbers, each by itself: a program of the plan as statements on vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from codegen.emission import cformat
+from codegen.emission.microkernel import index
+from codegen.emission.models.widths import Segment, along
+from codegen.emission.models.written import Surroundings, Written
+from codegen.emission.render import piece
+from codegen.emission.vectors import spelled
+from codegen.functions import activations
+from codegen.functions.activations import Activation
+from codegen.graph.plans.stages import Each, Instruction
+
+__all__ = ["each"]
+
+EXP = activations.get("exponential")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One loop: its head, and its statements."""
+
+    head: str
+    lines: tuple[str, ...]
+
+
+def each(stage: Each, around: Surroundings) -> Written:
+    """A loop over all numbers in one go where they lie so, else over the channels of each row."""
+    flat = stage.flat
+    strides = tuple(0 if one.still else one.place.stride for one in stage.operands)
+    key = (Each, stage.program, flat, None if flat else (strides, stage.y.stride, stage.y.channels))
+    operands = [around.at(operand.place) for operand in stage.operands]
+    tables = [around.tables[table] for table in stage.tables]
+    y = around.at(stage.y)
+    frames = None if flat else stage.y.frames
+    length = around.numbers(stage.y) if flat else around.rows(stage.y)
+    arguments = (*operands, *tables, y, length)
+
+    def text(name: str) -> str:
+        pointers = [f"x{i}" for i in range(len(operands))] + [f"w{i}" for i in range(len(tables))]
+        view: dict[str, Any] = {"name": name, "c": around.c, "told": cformat.comment(stage.told), "pointers": pointers}
+        if flat:
+            turns = [_flat(stage, around, lanes) for lanes in {around.lanes[0]: 0, 1: 0}]
+            return piece("model/flat.c.j2", view | {"turns": [vars(turn) for turn in turns]})
+        turns = [_across(stage, around, segment) for segment in along(stage.y.channels, around.lanes)]
+        moved = [f"x{i} += {stride};" for i, stride in enumerate(strides) if stride]
+        view |= {"turns": [vars(turn) for turn in turns], "moved": [*moved, f"y += {stage.y.stride};"]}
+        return piece("model/rows.c.j2", view)
+
+    return Written(key, "each", text, arguments, frames)
+
+
+def _flat(stage: Each, around: Surroundings, lanes: int) -> Turn:
+    head = "for (; i < numbers; ++i)" if lanes == 1 else f"for (; i + {lanes} <= numbers; i += {lanes})"
+    return Turn(head, tuple(_Program(stage, around, lanes, "i").lines()))
+
+
+def _across(stage: Each, around: Surroundings, segment: Segment) -> Turn:
+    return Turn(segment.head, tuple(_Program(stage, around, segment.lanes, "c").lines()))
+
+
+@dataclass(frozen=True)
+class _Program:
+    """The statements for vectors of `lanes` numbers from the place `at` on."""
+
+    stage: Each
+    around: Surroundings
+    lanes: int
+    at: str
+
+    def lines(self) -> list[str]:
+        vector, found = spelled(self.lanes), list[str]()
+        for number, one in enumerate(self.stage.program):
+            value = _SPELLINGS.get(one.word, _infix)(self, one)
+            found.append(f"const {vector} t{number} = {value};")
+        last = len(self.stage.program) - 1
+        found.append(f"{self.spell('store')}({index_of('y', self.at)}, t{last});")
+        return found
+
+    def spell(self, word: str) -> str:
+        return spelled(self.lanes, f"_{word}")
+
+
+def index_of(pointer: str, at: str) -> str:
+    return f"{pointer} + {index((1, at))}"
+
+
+def _infix(program: _Program, one: Instruction) -> str:
+    left, right = one.of
+    return f"t{left} {one.word} t{right}"
+
+
+def _read(program: _Program, one: Instruction) -> str:
+    return f"{program.spell('load')}({index_of(f'x{one.value}', program.at)})"
+
+
+def _spread(program: _Program, one: Instruction) -> str:
+    return f"{program.spell('set1')}(*x{one.value})"
+
+
+def _weight(program: _Program, one: Instruction) -> str:
+    return f"{program.spell('load')}({index_of(f'w{one.value}', program.at)})"
+
+
+def _shared(program: _Program, one: Instruction) -> str:
+    return f"{program.spell('set1')}(*w{one.value})"
+
+
+def _number(program: _Program, one: Instruction) -> str:
+    assert isinstance(one.value, (int, float))
+    return f"{program.spell('set1')}({cformat.literal(float(one.value), program.around.plan.format)})"
+
+
+def _called(word: str) -> Callable[[_Program, Instruction], str]:
+    def spelling(program: _Program, one: Instruction) -> str:
+        return f"{program.spell(word)}({', '.join(f't{at}' for at in one.of)})"
+
+    return spelling
+
+
+def _where(program: _Program, one: Instruction) -> str:
+    x, above, below = one.of
+    zero = f"{program.spell('set1')}({cformat.literal(0.0, program.around.plan.format)})"
+    return f"{program.spell('where')}({zero}, t{x}, t{above}, t{below})"
+
+
+def _activation(program: _Program, one: Instruction) -> str:
+    assert isinstance(one.value, Activation)
+    return f"{program.spell(program.around.words.word(one.value))}(t{one.of[0]})"
+
+
+def _exponential(program: _Program, one: Instruction) -> str:
+    return f"{program.spell(program.around.words.word(EXP))}(t{one.of[0]})"
+
+
+_SPELLINGS: dict[str, Callable[[_Program, Instruction], str]] = {
+    "read": _read,
+    "spread": _spread,
+    "weight": _weight,
+    "shared": _shared,
+    "number": _number,
+    "max": _called("larger"),
+    "min": _called("smaller"),
+    "scaled": _called("fma"),
+    "sqrt": _called("root"),
+    "abs": _called("abs"),
+    "log": _called("log"),
+    "where": _where,
+    "activation": _activation,
+    "exp": _exponential,
+}

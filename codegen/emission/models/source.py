@@ -1,0 +1,219 @@
+"""A model's plan → text: one function in one .c file, and its .h; and the text that Python compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from codegen.emission import cformat, render, vectors
+from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.heads import Head, templates
+from codegen.emission.macros import Macro, Meaning, macros
+from codegen.emission.microkernel import index
+from codegen.emission.models import kernels, lengths, loops
+from codegen.emission.models.words import Words
+from codegen.emission.models.written import Surroundings, Written
+from codegen.emission.render import GeneratedSource
+from codegen.graph.plans import stages
+from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.plans.place import Buffer
+from codegen.specs import names
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["jit_text", "source"]
+
+PARTS = ("kernel_head.c", "model/model.c", "model/model.h")
+RESERVED = {"steps", "weights", "workspace", "room", "f"}
+WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
+    stages.Each: loops.each,
+    stages.Convolved: kernels.convolved,
+    stages.Gathered: kernels.gathered,
+    stages.Pooled: kernels.pooled,
+    stages.Summary: kernels.summary,
+    stages.Normalized: kernels.normalized,
+    stages.Recurrent: kernels.recurrent,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A call of a stage's function, what it makes in words, and the loop over frames around it."""
+
+    told: str
+    call: str
+    loop: str | None
+
+
+def source(
+    plan: ModelPlan,
+    name: str,
+    *,
+    banner: Sequence[str] = (),
+    weights: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    beside: Collection[str] = (),
+) -> GeneratedSource[ModelPlan]:
+    """The .c and .h of a plan under the C identifier `name`; `weights` by layer and parameter, to be baked."""
+    name = cformat.identifier(name)
+    for kernel in plan.kernels:
+        cformat.typed(kernel)
+    view = _view(plan, name, weights) | {"macros": _macros(plan, name, beside)}
+    made = render.filled(plan, name, PARTS, view, banner=banner)
+    return replace(made, functions=(_whole(plan, name, _arguments(plan)),))
+
+
+def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]] | None) -> dict[str, Any]:
+    arguments = _arguments(plan)
+    words = Words(plan.target, plan.format, _lanes(plan))
+    around = Surroundings(plan, name, words, arguments, _tables(plan, name, baked=weights is not None))
+    texts, lines = _stages(around)
+    body, used = vectors.finished("\n\n".join(texts))
+    own, used = words.declared(used)
+    head = Head(plan.target, plan.format, _lanes(plan))
+    return {
+        "name": name,
+        "c": plan.format.c,
+        "head": "\n".join(part for part in (head.text(used), own) if part.strip()),
+        "functions": body,
+        "tables": [] if weights is None else _baked(plan, name, weights),
+        "lines": [vars(line) for line in lines],
+        "variables": lengths.statements(plan, name),
+        "rules": [vars(rule) for rule in lengths.rules(plan)],
+        "out_steps": _out_steps(plan, name, arguments),
+        "whole": _whole(plan, name, arguments),
+        "has_workspace": plan.workspace.at(1) > 0,
+    }
+
+
+def _lanes(plan: ModelPlan) -> tuple[int, ...]:
+    found = set(plan.target.dialect.lanes(plan.dtype)).union(*map(render.lanes_of, plan.kernels))
+    return tuple(sorted(found, reverse=True))
+
+
+def _stages(around: Surroundings) -> tuple[list[str], list[Line]]:
+    """The static functions, each once, and the calls."""
+    known: dict[Hashable, str] = {}
+    counts: dict[str, int] = {}
+    texts, lines = list[str](), list[Line]()
+    for stage in around.plan.stages:
+        written = WRITERS[type(stage)](stage, around)
+        if written.key not in known:
+            counts[written.word] = counts.get(written.word, 0) + 1
+            known[written.key] = f"{around.name}_{written.word}_{counts[written.word]}"
+            texts.append(written.text(known[written.key]).strip("\n"))
+        frames = written.frames
+        loop = None if frames is None else f"for (ptrdiff_t f = 0; f < {around.count(frames)}; ++f)"
+        call = f"{known[written.key]}({', '.join(written.arguments)});"
+        lines.append(Line(cformat.comment(stage.told), call, loop))
+    return texts, lines
+
+
+def _arguments(plan: ModelPlan) -> dict[int, str]:
+    """The names of the arguments that are inputs and outputs, by their buffers."""
+    found: dict[int, str] = {}
+    for kind, letter in (("input", "x"), ("output", "y")):
+        for order, (at, buffer) in enumerate(plan.of_kind(kind)):
+            free = buffer.name not in RESERVED | set(found.values()) and _is_plain(buffer.name)
+            found[at] = buffer.name if free else f"{letter}_{order}_"
+    return found
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name may stand in C as it is."""
+    return bool(cformat.IDENTIFIER.fullmatch(name)) and names.taken(name) is None
+
+
+def _tables(plan: ModelPlan, name: str, *, baked: bool) -> dict[Any, str]:
+    if not baked:
+        return {table: f"weights + {at}" if at else "weights" for table, at in plan.tables.items()}
+    found: dict[Any, str] = {}
+    for number, table in enumerate(plan.tables):
+        word = cformat.identifier(f"{name}_{table.label}")
+        found[table] = f"{word}_{number}" if word in found.values() else word
+    return found
+
+
+def _baked(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]]) -> list[tuple[Any, ...]]:
+    found = []
+    for table, label in _tables(plan, name, baked=True).items():
+        numbers = table.made(weights, plan.dtype).tolist()
+        found.append((label, table.numbers, cformat.table(numbers, plan.format)))
+    return found
+
+
+def _whole(plan: ModelPlan, name: str, arguments: Mapping[int, str]) -> CFunction:
+    """The function of a whole input."""
+    c, found = plan.format.c, list[Parameter]()
+    for at, buffer in plan.of_kind("input"):
+        found.append(Parameter(arguments[at], f"const {c} *", _shape(plan, name, buffer)))
+    if plan.free:
+        found.append(Parameter("steps", "ptrdiff_t", "input steps, 0 or more"))
+    if plan.ask.weights != "baked":
+        found.append(Parameter("weights", f"const {c} *", f"{plan.weight_numbers:,} numbers, as Python packs them"))
+    for at, buffer in plan.of_kind("output"):
+        found.append(Parameter(arguments[at], f"{c} *", _shape(plan, name, buffer)))
+    if plan.workspace.at(1) > 0:
+        size = index((plan.format.bytes * plan.workspace.each, "steps"), plan.format.bytes * plan.workspace.numbers)
+        told = f"{size} bytes, any content; aligned to {plan.format.bytes}, as a {c} is"
+        found.append(Parameter("workspace", "void *", told))
+    return CFunction(name, tuple(found))
+
+
+def _shape(plan: ModelPlan, name: str, buffer: Buffer) -> str:
+    rows = buffer.rows
+    if rows is None:
+        return ""
+    steps = str(rows.known) if rows.known is not None else lengths.out_steps(plan, name, rows.number)
+    return f"({steps}, {buffer.channels}): steps, channels"
+
+
+def _out_steps(plan: ModelPlan, name: str, arguments: Mapping[int, str]) -> list[tuple[str, str]]:
+    """(function, C) of the steps of each output that are not known."""
+    found = [(at, buffer.rows) for at, buffer in plan.of_kind("output") if buffer.rows and buffer.rows.known is None]
+    alone = len(list(plan.of_kind("output"))) == 1
+    return [
+        (
+            f"{name}_out_steps" if alone else f"{name}_{arguments[at]}_steps",
+            lengths.out_steps(plan, name, rows.number),
+        )
+        for at, rows in found
+    ]
+
+
+def _macros(plan: ModelPlan, name: str, beside: Collection[str]) -> tuple[Macro, ...]:
+    size, each = (plan.format.bytes * count for count in (plan.workspace.numbers, plan.workspace.each))
+    room = Meaning(index((each, "(ptrdiff_t)(steps)"), size), "steps") if each else Meaning(size)
+    found = {"WORKSPACE_BYTES": room}
+    if plan.ask.weights != "baked":
+        found["WEIGHTS"] = Meaning(plan.weight_numbers, told="numbers")
+    return tuple(replace(one, old=None) for one in macros(name, found, beside))
+
+
+def jit_text(made: GeneratedSource[ModelPlan]) -> str:
+    """One C translation unit for the JIT: the header, the model and the exported entry of the fixed signature."""
+    plan, name = made.plan, made.name
+    arguments = _arguments(plan)
+    ports = {}
+    for kind in ("input", "output"):
+        ports[kind] = [(arguments[at], _numbers(plan, name, buffer)) for at, buffer in plan.of_kind(kind)]
+    view = {
+        "c": plan.format.c,
+        "inputs": ports["input"],
+        "outputs": ports["output"],
+        "free": plan.free,
+        "packed": plan.ask.weights != "baked",
+        "has_workspace": plan.workspace.at(1) > 0,
+        "whole": _whole(plan, name, arguments),
+    }
+    entry = templates().get_template("model/jit.c.j2").render(cformat.written(view))
+    return made.header + made.code[made.head :] + entry
+
+
+def _numbers(plan: ModelPlan, name: str, buffer: Buffer) -> str:
+    rows = buffer.rows
+    assert rows is not None
+    if rows.known is not None:
+        return str(rows.known * buffer.channels)
+    return f"{buffer.channels} * {lengths.out_steps(plan, name, rows.number)}"

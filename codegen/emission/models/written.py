@@ -1,0 +1,84 @@
+"""What is written of a stage: a static function, which alike stages share, and its call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from codegen.emission.microkernel import index, offset
+from codegen.emission.models.words import Words
+from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.plans.place import Count, Place
+from codegen.graph.plans.tables import Table
+
+__all__ = ["Surroundings", "Written"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """`text(name)` is the static function, the same for all of that `key`; `word` ends its name.
+
+    The call has `arguments`, for each of `frames` if there are such.
+    """
+
+    key: Hashable
+    word: str
+    text: Callable[[str], str]
+    arguments: tuple[str, ...]
+    frames: Count | None = None
+
+
+@dataclass
+class Surroundings:
+    """What the stages of a model's file know of it: the names of its arguments, tables and lengths."""
+
+    plan: ModelPlan
+    name: str
+    words: Words
+    arguments: dict[int, str]
+    tables: dict[Table, str] = field(default_factory=dict)
+
+    @property
+    def c(self) -> str:
+        """The C type of a number."""
+        return self.plan.format.c
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """The vector widths of loops, widest first; the last is 1."""
+        return self.plan.target.dialect.lanes(self.plan.dtype)
+
+    def count(self, count: Count) -> str:
+        """A number of steps in C."""
+        if count.known is not None:
+            return str(count.known)
+        return "steps" if count.number == 0 else f"n{count.number}"
+
+    def at(self, place: Place) -> str:
+        """A pointer to the first number of a place, of the frame f."""
+        frame = (place.frame_stride, "f") if place.frames is not None else 0
+        if place.buffer in self.arguments:
+            return offset(self.arguments[place.buffer], frame, place.first)
+        return offset("room", *self._room(place.buffer), frame, place.first)
+
+    def _room(self, buffer: int) -> tuple[int | tuple[int, str], ...]:
+        start = self.plan.at[buffer]
+        assert start is not None
+        return (start.numbers, (start.each, "steps"))
+
+    def spare(self, buffer: int) -> str:
+        """A pointer to a buffer of a stage's own."""
+        return offset("room", *self._room(buffer))
+
+    def rows(self, place: Place) -> str:
+        """The rows of a place."""
+        return self.count(place.rows)
+
+    def numbers(self, place: Place) -> str:
+        """All numbers of a flat place."""
+        known, channels = place.rows.known, place.channels
+        if place.frames is None:
+            return index((channels, self.count(place.rows))) if known is None else str(known * channels)
+        assert known is not None
+        count = place.frames.known
+        return index((known * channels, self.count(place.frames))) if count is None else str(count * known * channels)

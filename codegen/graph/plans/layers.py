@@ -1,0 +1,156 @@
+"""The layers with weights as stages, convolutions and dense ones with what follows their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from codegen.errors import PlanError
+from codegen.functions import activations
+from codegen.functions.activations import Activation
+from codegen.graph.calls import Call
+from codegen.graph.elementwise import Activate
+from codegen.graph.plans.place import Place, Size
+from codegen.graph.plans.stages import Convolved, Normalized, Recurrent
+from codegen.graph.plans.tables import Bias, Kernel, Ones, Own, Table
+from codegen.graph.plans.walk import Walk
+from codegen.planning import planner
+from codegen.planning.plan import AnyPlan, Request
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
+from codegen.problem.stages import ending
+from codegen.specs.kinds import KINDS, Spec
+from codegen.specs.model_kinds import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Dense,
+    GroupNormalization,
+    LayerNormalization,
+)
+
+__all__ = ["LAYERS", "convolved", "of_rows"]
+
+
+def planned(run: Walk, problem: Problem, x: Place) -> AnyPlan:
+    """The plan of a problem for as many steps as x has."""
+    return planner.answer(Request(problem.at_length(x.rows.known), run.ask.of_part()))
+
+
+def convolved(run: Walk, at: int, behind: Sequence[int] = ()) -> Place:
+    """A convolution or a dense layer, its activation or the nodes `behind` its sums in the same kernel."""
+    call = run.graph.nodes[at].op
+    assert isinstance(call, Call)
+    layer, norm, then = call.layer, None, activations.LINEAR
+    if layer.dtype != run.graph.dtype:
+        raise PlanError(f"`{layer.name}` is {layer.dtype}, and the model {run.graph.dtype}: a model has one dtype in C")
+    for one in behind:
+        op = run.graph.nodes[one].op
+        if isinstance(op, Activate):
+            then = op.activation
+        elif isinstance(op, Call) and isinstance(op.layer, BatchNormalization):
+            norm = op.layer
+    last = behind[-1] if behind else at
+    problem = _problem(layer)
+    if behind:
+        problem = problem.with_epilogue(ending(problem.bias or norm is not None, then))
+    x = run.in_rows(at)
+    plan = planned(run, problem, x)
+    tables: tuple[Table, ...] = (Kernel(plan, layer, norm),)
+    if plan.problem.bias:
+        tables += (Bias(layer, plan.problem.filters, norm),)
+    told = run.told(at) if not behind else "; ".join(run.told(one) for one in (at, *behind))
+    return _kernel(run, at, last, x, plan, tables, told)
+
+
+def _kernel(run: Walk, at: int, last: int, x: Place, plan: AnyPlan, tables: tuple[Table, ...], told: str) -> Place:
+    """The kernel of the node `at`, whose sums end as the node `last`."""
+    y = run.target(last)
+    if not y.flat:  # a kernel writes rows one behind the other
+        shape = run.graph.shapes[last]
+        y = run.dense(shape, run.buffer("own", shape))
+    run.stages.append(Convolved(y=y, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told))
+    return y
+
+
+def _problem(layer: Any) -> Problem:
+    if isinstance(layer, Spec):
+        if layer.own_activation is not None:
+            raise PlanError(f"`{layer.name}`: the activation {layer.own_activation!r} is Python's and has no C")
+        problem: Problem = layer.problem.at_length(None)
+        return problem
+    return _pointwise(layer.known_channels, layer.units, layer.use_bias, layer.activation, layer.dtype)
+
+
+def _pointwise(channels: int, filters: int, bias: bool, activation: Activation, dtype: str) -> ConvProblem:
+    """One tap on each step."""
+    return ConvProblem(None, channels, filters, 1, dtype=dtype, epilogue=ending(bias, activation))
+
+
+def of_rows(run: Walk, at: int, activation: Activation) -> Place:
+    """An activation of whole rows: behind sums that are the input."""
+    x = run.in_rows(at)
+    problem = _pointwise(x.channels, x.channels, False, activation, run.graph.dtype)
+    plan = planned(run, replace(problem, groups=x.channels), x)
+    return _kernel(run, at, at, x, plan, (Ones(plan),), run.told(at))
+
+
+def _layer(run: Walk, at: int) -> Any:
+    call = run.graph.nodes[at].op
+    assert isinstance(call, Call)
+    return call.layer
+
+
+def _normalized(run: Walk, at: int) -> Place:
+    layer: LayerNormalization | GroupNormalization = _layer(run, at)
+    x, y = run.of(at), run.target(at)
+    tables = tuple(Own(layer, name) for name in layer.weight_shapes())
+    groups = layer.groups if isinstance(layer, GroupNormalization) else None
+    spare = None if groups is None else run.room(Size(2 * x.channels))
+    run.stages.append(
+        Normalized(
+            y=y,
+            x=x,
+            tables=tables,
+            spare=spare,
+            told=run.told(at),
+            epsilon=layer.epsilon,
+            scale=layer.scale,
+            center=layer.center,
+            groups=groups,
+        )
+    )
+    return y
+
+
+def _recurrent(run: Walk, at: int) -> Place:
+    """The kernel's part of all steps in one go, then step by step what depends on the one before."""
+    layer: LSTM | GRU = _layer(run, at)
+    x, wide = run.in_rows(at), layer.gates * layer.units
+    two = isinstance(layer, GRU) and layer.reset_after and layer.use_bias
+    problem = _pointwise(x.channels, wide, layer.use_bias, activations.LINEAR, layer.dtype)
+    plan = planned(run, problem, x)
+    tables: tuple[Table, ...] = (Kernel(plan, layer),)
+    if layer.use_bias:
+        tables += (Bias(layer, wide, row=0 if two else None),)
+    given = run.graph.shapes[run.graph.nodes[at].inputs[0]].with_channels(wide)
+    z = run.dense(given, run.buffer("own", given))
+    told = f"the kernel of {layer.name} on each step"
+    run.stages.append(Convolved(y=z, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told))
+    own: tuple[Table, ...] = (Own(layer, "recurrent_kernel"),)
+    own += tuple(Own(layer, name) for name in layer.weight_shapes() if name.startswith("initial"))
+    own += (Bias(layer, wide, row=1),) * two
+    y, kept = run.target(at), run.room(Size(wide + 3 * layer.units))
+    run.stages.append(Recurrent(y=y, x=z, layer=layer, tables=own, spare=kept, told=run.told(at)))
+    return y
+
+
+LAYERS: dict[type, Callable[[Any, int], Place]] = {
+    **dict.fromkeys(KINDS.values(), convolved),
+    Dense: convolved,
+    LayerNormalization: _normalized,
+    GroupNormalization: _normalized,
+    LSTM: _recurrent,
+    GRU: _recurrent,
+}

@@ -1,0 +1,150 @@
+"""Stages: what a model's function does one after the other, each as a frozen record of places and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from codegen.functions.activations import Activation
+from codegen.graph.plans.place import Place
+from codegen.graph.plans.tables import Table
+from codegen.planning.plan import AnyPlan
+from codegen.problem.conv_problem import ConvProblem
+from codegen.specs.model_kinds import GRU, LSTM
+
+__all__ = [
+    "Convolved",
+    "Each",
+    "Gathered",
+    "Instruction",
+    "Normalized",
+    "Operand",
+    "Pooled",
+    "Recurrent",
+    "Stage",
+    "Summary",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What all have: the place `y` that is written, `tables` that are read, `spare` a buffer of its own, `told`."""
+
+    y: Place
+    tables: tuple[Table, ...] = ()
+    spare: int | None = None
+    told: str = ""
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        """The places that it reads."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfOne(Stage):
+    """A stage that reads one place."""
+
+    x: Place
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        return (self.x,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolved(OfOne):
+    """A kernel of its own: `plan` on x, whose rows lie one behind the other. `added` is what its epilogue reads."""
+
+    plan: AnyPlan
+    added: tuple[Place, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        return (self.x, *self.added)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """`word` of earlier instructions with the numbers `of`; `value` is what else it needs.
+
+    read, spread: the operand with the number `value`, of its own channel or of its first; weight, number: a table with
+    that number, a constant; + - * / max min; scaled: a product and a sum; where: the third for a negative first, else
+    the second; activation: `value` on one; sqrt, abs, exp, log.
+    """
+
+    word: str
+    of: tuple[int, ...] = ()
+    value: float | int | Activation | None = None
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A place that is read; `still`: its one row goes with each."""
+
+    place: Place
+    still: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Each(Stage):
+    """A `program` on each number by itself; its last instruction is what is written."""
+
+    operands: tuple[Operand, ...]
+    program: tuple[Instruction, ...]
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        return tuple(operand.place for operand in self.operands)
+
+    @property
+    def flat(self) -> bool:
+        """Whether all lies in one order, so that rows make no difference."""
+        words = {one.word for one in self.program}
+        return (
+            words.isdisjoint({"spread", "weight"})
+            and self.y.flat
+            and all(not one.still and one.place.flat and one.place.like(self.y) for one in self.operands)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered(OfOne):
+    """Rows of x as rows of y: `word` is pad, reflect, replicate (with `left` more before), upsample by `size`, last."""
+
+    word: Literal["pad", "reflect", "replicate", "upsample", "last"]
+    left: int = 0
+    size: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled(OfOne):
+    """The largest or the mean of windows of rows; `window` has their size, stride and padding."""
+
+    word: Literal["max", "average"]
+    window: ConvProblem
+    count_padding: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(OfOne):
+    """The largest or the mean of all rows."""
+
+    word: Literal["max", "average"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalized(OfOne):
+    """(x - mean) / sqrt(variance + epsilon) · gamma + beta, of each row, or of `groups` of channels over all rows."""
+
+    epsilon: float
+    scale: bool
+    center: bool
+    groups: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrent(OfOne):
+    """The steps of a recurrent layer, of what its kernel made of its input, the bias in it."""
+
+    layer: LSTM | GRU

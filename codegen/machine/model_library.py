@@ -1,0 +1,177 @@
+"""A model's compiled library: its call, its workspace, and the self-test of a fresh one against NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from codegen.graph import reference
+from codegen.graph.calls import AnyLayer
+from codegen.graph.graph import Graph
+from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.shape import PROBES
+from codegen.machine._abi import ffi
+from codegen.machine.argument_block import BYTES, CACHE_LINE, CALL, NULL, POINTERS
+from codegen.machine.compilers import Compiler
+from codegen.machine.making import Making, known, loaded
+from codegen.machine.self_test import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["CompiledModel", "load"]
+
+TRIED_STEPS = 3  # more than the fewest that leave an output, of a model for any number
+MOST_NUMBERS = 1 << 22  # of all values of a model that is tried, and multiplications for 64 of them
+NEAR = 2.0**10  # roundings that a right model may be off, in parts of the largest output
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledModel:
+    """A model in machine code; `path` is its library. May be called by many threads at once; the GIL is released."""
+
+    plan: ModelPlan
+    path: Path
+    _library: Any = field(repr=False)  # kept: closing it would unmap the code
+    _idle: list[Any] = field(default_factory=list, init=False, repr=False)  # one workspace a running call
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a compiled model belongs to its process: pickle the net, which makes it again")
+
+    def pack(self, weights: Mapping[str, Mapping[str, Array]]) -> Array:
+        """The array of all weights, of arrays by layer and parameter in Keras' shapes."""
+        made = _lines(self.plan.weight_numbers, np.dtype(self.plan.dtype))
+        self.plan.packed(weights, made)
+        return made
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], weights: Array) -> None:
+        """Compute the outputs of a batch, C-contiguous arrays in the model's order; sizes are the caller's care."""
+        block = ffi.new(CALL)
+        given, made = (self._pointers(arrays, write) for arrays, write in ((inputs, False), (outputs, True)))
+        block.x, block.y = ffi.cast("void *", given), ffi.cast("void *", made)
+        block.kernel = ffi.from_buffer(BYTES, weights) if weights.size else NULL
+        block.batch, block.steps = len(inputs[0]), self._steps(inputs)
+        workspace = self._workspace(self.plan.workspace_bytes(block.steps))
+        if workspace is not None:
+            block.workspace = ffi.from_buffer(BYTES, workspace)
+        self._library.genconv_run_v1(block)
+        if workspace is not None:
+            self._idle.append(workspace)
+
+    def _pointers(self, arrays: Sequence[Array], write: bool) -> Any:
+        return ffi.new(POINTERS, [ffi.from_buffer(BYTES, one, write) for one in arrays])
+
+    def _steps(self, inputs: Sequence[Array]) -> int:
+        """The steps of the inputs that have any number."""
+        free = [buffer.rows is not None and buffer.rows.known is None for _, buffer in self.plan.of_kind("input")]
+        return next((x.shape[1] for x, any_number in zip(inputs, free, strict=True) if any_number), 0)
+
+    def _workspace(self, size: int) -> Array | None:
+        if not size:
+            return None
+        try:
+            held: Array = self._idle.pop()
+            if held.size >= size:
+                return held
+        except IndexError:
+            pass
+        return _lines(size, np.dtype(np.uint8), 0x7F)
+
+
+def _lines(numbers: int, dtype: np.dtype[Any], value: int = 0) -> Array:
+    """An array that begins with a cache line."""
+    memory = np.full(numbers * dtype.itemsize + CACHE_LINE, value, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + numbers * dtype.itemsize].view(dtype)
+
+
+def load(graph: Graph, plan: ModelPlan, write: Callable[[ModelPlan], str]) -> CompiledModel | None:
+    """The library of a graph's plan, whose C text `write` makes of it; None where nothing can compile it."""
+
+    def prove(made: CompiledModel, compiler: Compiler) -> None:
+        _prove(graph, made, compiler)
+
+    text = lru_cache(maxsize=1)(lambda: write(plan))
+    return loaded(Making(plan, text, prove, _opened), plan.target, 1, known)
+
+
+def _opened(plan: ModelPlan, path: Path, library: Any, threads: int) -> CompiledModel:
+    return CompiledModel(plan, path, library)
+
+
+def _prove(graph: Graph, made: CompiledModel, compiler: Compiler) -> None:
+    """Compare a fresh model with NumPy on random numbers. Raises ToolchainError where they differ by more than rounds.
+
+    How much that is, NumPy tells, which computes once in the model's own type and once in float64.
+    """
+    steps = _steps_tried(graph)
+    numbers = sum(_numbers(shape, steps) for shape in graph.shapes)
+    products = sum(shape[0] * shape[-1] for shape in graph.weight_shapes().values()) if numbers else 0
+    if steps is None or numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
+        return
+    random = np.random.default_rng(0)
+    weights = {layer.name: _weights(random, layer) for layer in graph.layers.values()}
+    given = {}
+    for name, at in graph.inputs:
+        shape = graph.shapes[at]
+        rows = shape.steps if shape.steps is not None else steps
+        given[name] = random.standard_normal((2, rows, shape.channels)).astype(made.plan.dtype)
+    with np.errstate(all="ignore"):
+        wide = reference.run(graph, given, weights)
+        narrow = reference.run(graph, given, weights, made.plan.dtype)
+    outputs = [np.empty(wide[name].shape, made.plan.dtype) for name, _ in graph.outputs]
+    made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
+    for (name, _), found in zip(graph.outputs, outputs, strict=True):
+        _near(name, found, wide[name], narrow[name], compiler)
+
+
+def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
+    """Weights whose sums stay of the size of what is summed; variances are positive."""
+    found: dict[str, Array] = {}
+    for name, shape in layer.weight_shapes().items():
+        drawn: Array = random.standard_normal(shape) / max(1, math.prod(shape[:-1])) ** 0.5
+        found[name] = (np.abs(drawn) + 0.5 if "variance" in name else drawn).astype(layer.dtype)
+    return found
+
+
+def _steps_tried(graph: Graph) -> int | None:
+    """The steps of a trial: the model's, or a few more than leave an output of each value; None for none."""
+    known: int | None = graph.steps
+    if known is not None:
+        return known
+    for place, steps in enumerate(PROBES):
+        if all(shape.lengths[place] and (not shape.frames or shape.frames[place]) for shape in graph.shapes):
+            return steps + TRIED_STEPS
+    return None
+
+
+def _numbers(shape: Any, steps: int | None) -> int:
+    """About as many numbers as a value has."""
+    known = shape.steps if shape.steps is not None else int(shape.rate * (steps or 0))
+    frames = 1 if shape.frames is None else int(shape.rate * (steps or 0)) + 1
+    return int((known + 1) * shape.channels * frames)
+
+
+def _near(name: str, found: Array, wide: Array, narrow: Array, compiler: Compiler) -> None:
+    """Raises ToolchainError where an output is farther off than many roundings."""
+    if not wide.size:
+        return
+    with np.errstate(all="ignore"):
+        size = np.nanmax(np.abs(np.where(np.isfinite(wide), wide, 0)))
+        off = np.nanmax(np.abs(np.where(np.isfinite(wide), narrow - wide, 0)))
+        allowed = NEAR * np.finfo(found.dtype).eps * size + 64 * np.nan_to_num(off)
+        right = (np.abs(found - wide) <= allowed) | ~np.isfinite(wide) | ~np.isfinite(narrow)
+    if not right.all():
+        at = tuple(np.argwhere(~right)[0])
+        shown = f"`{name}` at {tuple(map(int, at[1:]))} is {found[at]}, should be {wide[at]}"
+        raise refusal(f"of a model: {shown}", compiler)
