@@ -13,6 +13,7 @@ from codegen import pipeline
 from codegen.errors import PlanError, ShapeError, WeightsError
 from codegen.graph.calls import AnyLayer, Call
 from codegen.graph.graph import Graph, Input
+from codegen.graph.plans import model_plan
 from codegen.layers import kinds
 from codegen.layers.how import AS_USUAL, How
 from codegen.layers.layer import Layer
@@ -138,6 +139,17 @@ class Net:
 
     def _is_free(self, at: int) -> bool:
         return self.graph.shapes[at].steps is None
+
+    def pack(self, target: str = "scalar", accuracy: str = "exact") -> Array:
+        """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.
+
+        Raises PlanError for a model that has no C.
+        """
+        how = replace(self._how, target=target, accuracy=accuracy, storage=AS_COMPUTED)
+        plan = model_plan.planned(self.graph, how.ask)
+        made = np.empty(plan.weight_numbers, self.graph.dtype)
+        plan.packed(self.weights, made)
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without what is compiled, which is made again."""

@@ -146,12 +146,11 @@ def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
 
 def _steps_tried(graph: Graph) -> int | None:
     """The steps of a trial: the model's, or a few more than leave an output of each value; None for none."""
-    known: int | None = graph.steps
-    if known is not None:
-        return known
+    if graph.steps is not None:
+        return int(graph.steps)
     for place, steps in enumerate(PROBES):
         if all(shape.lengths[place] and (not shape.frames or shape.frames[place]) for shape in graph.shapes):
-            return steps + TRIED_STEPS
+            return int(steps) + TRIED_STEPS
     return None
 
 

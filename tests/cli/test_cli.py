@@ -602,7 +602,7 @@ class TestEndings:
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError("a wheel came off")
 
-        monkeypatch.setattr(reader, "read", broken)
+        monkeypatch.setattr(reader, "document", broken)
         code, out, err = run("one.conv")
         assert (code, out) == (70, "")
         assert "RuntimeError: a wheel came off" in err
@@ -620,7 +620,7 @@ class TestEndings:
         def broken(*_: object, **__: object) -> None:
             raise BrokenPipeError(32, "Broken pipe")
 
-        monkeypatch.setattr(reader, "read", broken)
+        monkeypatch.setattr(reader, "document", broken)
         code, _, err = run("one.conv")
         assert (code, "BrokenPipeError" in err) == (70, True)
 
@@ -630,7 +630,7 @@ class TestEndings:
         def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(reader, "read", interrupted)
+        monkeypatch.setattr(reader, "document", interrupted)
         assert run("one.conv") == (130, "", "gen-conv: interrupted\n")
 
     def test_no_word_at_all_prints_the_help(self, run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,18 @@ from codegen.errors.suggest import closest
 from codegen.machine import emitted
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from codegen.emission.render import GeneratedSource
     from codegen.gradients.emit import BackwardPlan
+    from codegen.graph.calls import AnyLayer
+    from codegen.graph.graph import Graph
+    from codegen.graph.plans.model_plan import ModelPlan
     from codegen.planning.ask import Stream
     from codegen.planning.streams import StreamPlan
     from codegen.specs.kinds import Spec
+
+    Arrays = Mapping[str, Mapping[str, np.ndarray]]
 
 __all__ = ["arguments", "run"]
 
@@ -66,11 +73,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     blocks = planning.stream_asked(options)
     if blocks and (options.emit != ("c",) or options.wisdom or options.rigor == "measure"):
         raise UsageError("--stream goes neither with --emit nor with --wisdom or --rigor measure: leave them out")
-    specs = reading.specs(options)
+    specs, graphs = reading.definitions(options)
+    _hold_for_models(graphs, options)
+    arrays = reading.weights(options, layers_of(specs, graphs))
     forward = "c" in options.emit or "pyext" in options.emit
-    sources = list(generated(specs, options, terminal)) if forward and not blocks else []
+    sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
-    texts += [file for source in (streamed(specs, options, blocks) if blocks else ()) for file in source.files]
+    texts += [file for source in (streamed(specs, arrays, options, blocks) if blocks else ()) for file in source.files]
+    texts += [file for source in models(graphs, specs, arrays, options) for file in source.files]
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
     emitted.hold_distinct(name for name, _ in texts)
@@ -81,16 +91,58 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         for name, text in texts:
             _report(terminal, Path(name), text.encode(), text=text)
     elif compare:
-        return _compare(files, specs, options, terminal)
+        return _compare(files, _names(specs, graphs), options, terminal)
     else:
         _write(files, sources, options, terminal)
-        _tidy(specs, options, terminal)
+        _tidy(_names(specs, graphs), options, terminal)
     return 0
 
 
-def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Terminal) -> Iterator[GeneratedSource]:
+def layers_of(specs: Sequence[Spec], graphs: Sequence[Graph]) -> tuple[AnyLayer, ...]:
+    """All layers whose weights are read, those of models alone among them, each once.
+
+    Raises WeightsError where two models give one layer other channels.
+    """
+    from codegen.layers.net import agreeing
+
+    found = agreeing({graph.name: graph for graph in graphs})
+    return tuple((found | {spec.name: spec for spec in specs}).values())
+
+
+def _names(specs: Sequence[Spec], graphs: Sequence[Graph]) -> list[str]:
+    """What files are named after."""
+    return [*(spec.name for spec in specs), *(graph.name for graph in graphs)]
+
+
+def _hold_for_models(graphs: Sequence[Graph], options: argparse.Namespace) -> None:
+    """Raises UsageError for what is asked of models and cannot be had."""
+    if not graphs:
+        return
+    told = f"the model `{graphs[0].name}`"
+    if options.stream:
+        raise UsageError(f"{told} has no stream in C yet: leave --stream, or take the model out of the file")
+    if options.emit != ("c",):
+        raise UsageError(f"{told} is emitted as C alone: leave --emit out, or take the model out of the file")
+    if options.storage != "float32":
+        raise UsageError(f"the weights of {told} lie as they are computed with: leave --storage out")
+
+
+def models(
+    graphs: Sequence[Graph], specs: Sequence[Spec], arrays: Arrays, options: argparse.Namespace
+) -> Iterator[GeneratedSource[ModelPlan]]:
+    """The C text of each model."""
+    from codegen import pipeline
+
+    ask, names = planning.asked(options), _names(specs, graphs)
+    for graph in graphs:
+        with reading.naming(options, graph.name):
+            yield pipeline.model_emitted(graph, replace(ask, sliced=False), arrays or None, beside=names)
+
+
+def generated(
+    specs: tuple[Spec, ...], arrays: Arrays, options: argparse.Namespace, terminal: Terminal
+) -> Iterator[GeneratedSource]:
     """The C text of each layer, in the files' order."""
-    arrays = reading.weights(options, specs)
     from codegen import pipeline
     from codegen.emission.board_facts import in_software
 
@@ -107,12 +159,12 @@ def generated(specs: tuple[Spec, ...], options: argparse.Namespace, terminal: Te
 
 
 def streamed(
-    specs: tuple[Spec, ...], options: argparse.Namespace, blocks: Stream
+    specs: tuple[Spec, ...], arrays: Arrays, options: argparse.Namespace, blocks: Stream
 ) -> Iterator[GeneratedSource[StreamPlan]]:
     """The C text of each layer for input in blocks."""
     from codegen import pipeline
 
-    arrays, ask = reading.weights(options, specs), replace(planning.asked(options), stream=blocks)
+    ask = replace(planning.asked(options), stream=blocks)
     if options.packed and arrays:
         raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
     names = [spec.name for spec in specs]
@@ -151,9 +203,9 @@ def _write(
             _report(terminal, path, path.read_bytes())
 
 
-def _tidy(specs: Sequence[Spec], options: argparse.Namespace, terminal: Terminal) -> None:
+def _tidy(names: Sequence[str], options: argparse.Namespace, terminal: Terminal) -> None:
     """Tell of the files of layers that are gone, or remove them."""
-    left = emitted.left_over(Path(options.output), [spec.name for spec in specs])
+    left = emitted.left_over(Path(options.output), names)
     if options.prune:
         for path in left:
             try:
@@ -172,7 +224,7 @@ def _named(options: argparse.Namespace) -> str:
 
 
 def _compare(
-    files: list[tuple[Path, bytes]], specs: Sequence[Spec], options: argparse.Namespace, terminal: Terminal
+    files: list[tuple[Path, bytes]], layers: Sequence[str], options: argparse.Namespace, terminal: Terminal
 ) -> int:
     """1 if a file is missing, differs, or is left over of a layer that is gone."""
     from codegen.machine.files import state
@@ -187,7 +239,7 @@ def _compare(
             terminal.say(f"{DRIFT[found]} {path}" + (f": {more['reason']}" if more else ""))
         elif found != "unchanged":
             terminal.result(_difference(path, data.decode()))
-    folder, layers = Path(options.output), [spec.name for spec in specs]
+    folder = Path(options.output)
     left = emitted.left_over(folder, layers)
     for path in left:
         if options.diff:

@@ -6,7 +6,7 @@ import argparse
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,11 @@ from codegen.errors.source import MOST_BYTES
 from codegen.errors.suggest import closest
 
 if TYPE_CHECKING:
+    from codegen.graph.calls import AnyLayer
+    from codegen.graph.graph import Graph
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "content", "files", "naming", "specs", "weights"]
+__all__ = ["arguments", "content", "definitions", "files", "naming", "specs", "weights"]
 
 
 def arguments(parser: argparse.ArgumentParser, *, target: str) -> None:
@@ -48,7 +50,15 @@ def seed(text: str) -> int:
 
 
 def specs(options: argparse.Namespace, *, tables: bool = True) -> tuple[Spec, ...]:
-    """The layers of all files, in their order; each file is read once, as a pipe gives its text only once.
+    """The layers of all files as `definitions` reads them. Raises UsageError where there are models alone."""
+    found, _ = definitions(options, tables=tables)
+    if not found:
+        raise UsageError("these files have models alone, and this command is for layers: `gen-conv SPEC` emits both")
+    return found
+
+
+def definitions(options: argparse.Namespace, *, tables: bool = True) -> tuple[tuple[Spec, ...], tuple[Graph, ...]]:
+    """The layers and the models of all files, in their order; each file is read once, as a pipe gives its text once.
 
     `tables`: weights that are given become const tables in C, which not every kernel may be. Raises SpecErrors with all
     that is wrong in the files, UsageError for two files with a layer of one name.
@@ -63,23 +73,22 @@ def specs(options: argparse.Namespace, *, tables: bool = True) -> tuple[Spec, ..
 
     baked = tables and bool(options.weights or options.init)
     texts = [(path, content(path)) for path in options.specs]
-    found: list[tuple[str, Spec]] = []
+    layers: list[tuple[str, Spec]] = []
+    models: list[tuple[str, Graph]] = []
     wrong: list[Diagnostic] = []
     for path, text in texts:
         name = "<stdin>" if path == "-" else path
-        try:
-            found += [(name, spec) for spec in reader.read(text, name, strict_keras=options.strict_keras, baked=baked)]
-        except SpecErrors as errors:
-            wrong += errors.diagnostics
+        read = reader.document(text, name, strict_keras=options.strict_keras, baked=baked)
+        wrong += read.diagnostics
+        layers += [(name, layer.spec) for layer in read.layers]
+        models += [(name, model.graph) for model in read.models]
     if wrong:
         raise SpecErrors(wrong)
-    if not found:
-        raise UsageError("these files have models alone, which have no C yet: in Python codegen.load(FILE)[NAME](x)")
-    _hold_names(found)
-    return tuple(spec for _, spec in found)
+    _hold_names([*layers, *models])
+    return tuple(spec for _, spec in layers), tuple(graph for _, graph in models)
 
 
-def _hold_names(found: list[tuple[str, Spec]]) -> None:
+def _hold_names(found: Sequence[tuple[str, Spec | Graph]]) -> None:
     """Raises UsageError where layers of two files would be written to the same file; case does not tell two apart."""
     places: dict[str, str] = {}
     for path, spec in found:
@@ -141,7 +150,7 @@ def _beside(path: str, *suffixes: str) -> str | None:
     return os.path.join(folder, known[near]) if near else None
 
 
-def weights(options: argparse.Namespace, layers: tuple[Spec, ...]) -> Mapping[str, Mapping[str, Any]]:
+def weights(options: argparse.Namespace, layers: Sequence[AnyLayer]) -> Mapping[str, Mapping[str, Any]]:
     """Each layer's arrays by name, checked against the specs; empty where the weights are to be C arguments.
 
     Raises UsageError for a file that cannot be read, WeightsError for one that does not fit.

@@ -10,21 +10,18 @@ from codegen.graph.plans.stages import Convolved
 
 __all__ = ["lines"]
 
+MOST_TOLD = 48  # values that a banner lists; of more the calls in the file tell
+
 
 def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
     """The banner of a model."""
-    nodes = [f"{name} = {told}  {shape}" for name, told, shape in graph.told()]
+    nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
     facts = (
         ("computes", f"{counted(len(plan.stages), 'stage')} for {counted(len(nodes), 'value')}, one after the other"),
         ("work", work(plan)),
         ("memory", memory(plan)),
     )
-    return banner.head(banner.Told(graph.name, "a model", plan.target, facts, [_parted(node) for node in nodes]))
-
-
-def _parted(node: str) -> tuple[str, str]:
-    name, _, rest = node.partition(" = ")
-    return name, rest
+    return banner.head(banner.Told(graph.name, "a model", plan.target, facts, nodes if len(nodes) <= MOST_TOLD else ()))
 
 
 def work(plan: ModelPlan) -> str:

@@ -185,10 +185,23 @@ def _out_steps(plan: ModelPlan, name: str, arguments: Mapping[int, str]) -> list
 def _macros(plan: ModelPlan, name: str, beside: Collection[str]) -> tuple[Macro, ...]:
     size, each = (plan.format.bytes * count for count in (plan.workspace.numbers, plan.workspace.each))
     room = Meaning(index((each, "(ptrdiff_t)(steps)"), size), "steps") if each else Meaning(size)
-    found = {"WORKSPACE_BYTES": room}
+    found = _sizes(plan) | {"WORKSPACE_BYTES": room}
     if plan.ask.weights != "baked":
         found["WEIGHTS"] = Meaning(plan.weight_numbers, told="numbers")
     return tuple(replace(one, old=None) for one in macros(name, found, beside))
+
+
+def _sizes(plan: ModelPlan) -> dict[str, Meaning]:
+    """Steps where they are known, and channels, of a model with one input and one output."""
+    ports = [[buffer for _, buffer in plan.of_kind(kind)] for kind in ("input", "output")]
+    if [len(one) for one in ports] != [1, 1]:
+        return {}
+    found = {}
+    for (port,), steps, channels in zip(ports, ("STEPS", "OUT_STEPS"), ("CHANNELS", "FILTERS"), strict=True):
+        if port.rows is not None and port.rows.known is not None:
+            found[steps] = Meaning(port.rows.known)
+        found[channels] = Meaning(port.channels)
+    return found
 
 
 def jit_text(made: GeneratedSource[ModelPlan]) -> str:

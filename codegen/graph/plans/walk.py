@@ -6,6 +6,7 @@ from typing import Any
 
 from codegen.errors import PlanError
 from codegen.graph import steps
+from codegen.graph.elementwise import Arithmetic
 from codegen.graph.graph import Graph
 from codegen.graph.op import Op
 from codegen.graph.plans import program
@@ -160,10 +161,11 @@ class Walk:
         return f"{self._names[at]} = {self._written_out(at)}"
 
     def _written_out(self, at: int) -> str:
-        node, inside = self.graph.nodes[at], self.joined.inside
-        return node.op.told(
-            [f"({self._written_out(one)})" if one in inside else self._names[one] for one in node.inputs]
-        )
+        node, names = self.graph.nodes[at], list[str]()
+        for one in node.inputs:
+            text = self._written_out(one) if one in self.joined.inside else self._names[one]
+            names.append(f"({text})" if " " in text and isinstance(node.op, Arithmetic) else text)
+        return node.op.told(names)
 
     def each(self, at: int) -> Place:
         """The loop of a node that takes each number by itself."""

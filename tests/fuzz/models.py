@@ -1,0 +1,67 @@
+"""Random graphs in C against their definition in float64: floats near, whole numbers the same.
+
+python -m tests.fuzz.models COUNT SEED [TARGET]
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from codegen import pipeline
+from codegen.errors import GenConvError
+from codegen.graph import reference
+from codegen.planning.ask import Ask
+from codegen.problem.targets import target_named
+from tests.support import graphs
+
+STEPS = (23, 5, 64)
+NEAR, ROUNDINGS = 1e-5, 30  # in parts of the largest output; times what NumPy is off in the model's own type
+
+
+def run(count: int, seed: int, target: str = "native") -> list[str]:
+    """What is wrong with so many graphs, half of them of whole numbers."""
+    found = []
+    for number in range(seed, seed + count):
+        try:
+            found += tried(number, exact=bool(number % 2), target=target)
+        except GenConvError as error:
+            found.append(f"{number}: {error}")
+    return found
+
+
+def tried(seed: int, *, exact: bool, target: str) -> list[str]:
+    """What is wrong with one."""
+    graph, found = graphs.graph(seed, exact=exact), list[str]()
+    weights = graphs.weights(graph, seed, exact=exact)
+    made = pipeline.compiled_model(graph, Ask(target_named(target), "packed", "exact"))
+    if made is None:
+        return [f"{seed}: nothing can compile it"]
+    for steps in STEPS:
+        given = graphs.inputs(graph, seed, steps, exact=exact)
+        with np.errstate(all="ignore"):
+            wide = reference.run(graph, given, weights)
+            narrow = reference.run(graph, given, weights, graph.dtype)
+        if made.plan.out_steps(steps) != tuple(wide[name].shape[1] for name, _ in graph.outputs):
+            return [f"{seed}: {made.plan.out_steps(steps)} steps of {steps}"]
+        outputs = [np.empty(wide[name].shape, graph.dtype) for name, _ in graph.outputs]
+        made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
+        for (name, _), y in zip(graph.outputs, outputs, strict=True):
+            size = np.abs(wide[name]).max(initial=0)
+            off, rounds = (np.abs(one - wide[name]).max(initial=0) for one in (y, narrow[name]))
+            right = off == 0 if exact and size < graphs.LARGEST else off <= NEAR * size + ROUNDINGS * rounds
+            if not right:
+                found.append(f"{seed}: `{name}` of {steps} steps is off by {off:.3g} of {size:.3g}")
+    return found
+
+
+def main() -> int:
+    """The command."""
+    wrong = run(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4])
+    print("\n".join(wrong) or "nothing found")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

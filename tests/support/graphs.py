@@ -1,0 +1,211 @@
+"""Random graphs: any of the ops on any of the values, in floats or in whole numbers that stay exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codegen.errors import SpecError
+from codegen.graph.builder import Builder, Value
+from codegen.graph.graph import Graph
+from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec
+from codegen.specs.model_kinds import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Dense,
+    GroupNormalization,
+    LayerNormalization,
+    PReLU,
+)
+
+Array = np.ndarray[Any, Any]
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "softplus", "elu", "leaky_relu", "hard_sigmoid", "silu", "relu6")
+LARGEST = 1 << 22  # of whole numbers, whose sums are then exact in float32
+
+
+@dataclass
+class Drawing:
+    """A graph that grows by random ops; `exact`: by those alone that keep whole numbers whole."""
+
+    random: np.random.Generator
+    builder: Builder
+    exact: bool
+    layers: int = 0
+
+    def pick(self, *of: Any) -> Any:
+        return of[int(self.random.integers(len(of)))]
+
+    def number(self, first: int, last: int) -> int:
+        return int(self.random.integers(first, last + 1))
+
+    def name(self, word: str) -> str:
+        self.layers += 1
+        return f"{word}_{self.layers}"
+
+    def convolution(self, x: Value) -> Value:
+        kind = self.pick(Conv1DSpec, Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Conv1DTransposeSpec)
+        size, stride = self.number(1, 5), self.pick(1, 1, 1, 2, 3)
+        options: dict[str, Any] = {"kernel_size": size, "strides": stride, "use_bias": self.pick(True, False)}
+        if kind is DepthwiseConv1DSpec:
+            options["depth_multiplier"] = self.number(1, 2)
+        else:
+            options["filters"] = self.number(1, 18)
+        paddings = ("valid", "same") if kind is Conv1DTransposeSpec else ("valid", "same", "causal")
+        options["padding"] = self.pick(*paddings)
+        if kind is Conv1DSpec and stride == 1:
+            options["dilation_rate"] = self.number(1, 4)
+        if not self.exact:
+            options["activation"] = self.pick(None, None, *ACTIVATIONS)
+        return self.builder.call(kind(name=self.name("conv"), **options), x)
+
+    def dense(self, x: Value) -> Value:
+        activation = None if self.exact else self.pick(None, "softmax", "tanh")
+        return self.builder.call(Dense(name=self.name("dense"), units=self.number(1, 20), activation=activation), x)
+
+    def normalization(self, x: Value) -> Value:
+        channels = x.shape.channels
+        groups = self.pick(*(n for n in (1, 2, 3, channels) if channels % n == 0))
+        options = {"center": self.pick(True, False), "scale": self.pick(True, False), "epsilon": 1e-2}
+        kinds: list[Callable[[], Any]] = [
+            lambda: BatchNormalization(name=self.name("norm"), **options),
+            lambda: LayerNormalization(name=self.name("norm"), **options),
+            lambda: GroupNormalization(name=self.name("norm"), groups=groups, **options),
+            lambda: PReLU(name=self.name("slopes"), shared=self.pick(True, False)),
+        ]
+        return self.builder.call(self.pick(*kinds)(), x)
+
+    def recurrent(self, x: Value) -> Value:
+        options = {
+            "units": self.number(1, 19),
+            "return_sequences": self.pick(True, True, False),
+            "use_bias": self.pick(True, False),
+            "initial_state": self.pick(True, False),
+        }
+        if self.pick(True, False):
+            return self.builder.call(LSTM(name=self.name("lstm"), **options), x)
+        return self.builder.call(GRU(name=self.name("gru"), reset_after=self.pick(True, False), **options), x)
+
+    def arithmetic(self, x: Value, others: list[Value]) -> Value:
+        b, sign = self.builder, self.pick("+", "-", "max", "min", *(() if self.exact else ("*",)))
+        alike = [y for y in others if y.shape.alike(x.shape) or y.shape.is_one or x.shape.is_one]
+        y = self.pick(*(alike or [x]))
+        count = min(x.shape.channels, y.shape.channels)
+        return b.arithmetic(sign, x[-count:], y[:count])
+
+    def number_by_number(self, x: Value) -> Value:
+        b = self.builder
+        if self.exact:
+            return self.pick(
+                lambda: x * 2, lambda: 3 - x, lambda: b.function("abs", x), lambda: b.function("relu", x)
+            )()
+        ways = [
+            lambda: b.function(self.pick(*ACTIVATIONS), x),
+            lambda: b.activation("leaky_relu", x, negative_slope=self.pick(0.1, 0.3)),
+            lambda: b.function("sqrt", b.function("abs", x)),
+            lambda: b.function("log", b.function("abs", x) + 0.5),
+            lambda: b.function("exp", b.function("tanh", x)),
+            lambda: 1 / (x * x + 1),
+            lambda: b.function("glu", x[: x.shape.channels // 2 * 2]) if x.shape.channels > 1 else x,
+            lambda: b.function(self.pick("softmax", "log_softmax"), x),
+        ]
+        return self.pick(*ways)()
+
+    def channels(self, x: Value, others: list[Value]) -> Value:
+        b, count = self.builder, x.shape.channels
+        alike = [y for y in others if y.shape.alike(x.shape)]
+        start = self.number(0, count - 1)
+        ways = [
+            lambda: x[start : self.number(start + 1, count)],
+            lambda: b.function("concat", x, self.pick(*(alike or [x])), x * 2),
+            lambda: b.function("widen", x, channels=count + self.number(0, 5)),
+            lambda: b.function("repeat", x[start : start + 1], channels=self.number(1, 9)),
+        ]
+        return self.pick(*ways)()
+
+    def steps(self, x: Value) -> Value:
+        b, size = self.builder, self.number(1, 4)
+        pads = {"left": self.number(0, 3), "right": self.number(0, 3)}
+        pool = {"size": size, "strides": self.pick(None, 1, 2), "padding": self.pick("valid", "same")}
+        ways = [
+            lambda: b.function("max_pool", x, **pool),
+            lambda: b.function("global_max_pool", x),
+            lambda: b.function("last", x),
+            lambda: b.function("upsample", x, size=size),
+            lambda: b.function(self.pick("pad", "reflect", "replicate"), x, **pads),
+            lambda: b.function("crop", x, **pads),
+            lambda: b.function("flatten", x) if x.shape.steps and x.shape.steps < 9 else x,
+        ]
+        if not self.exact:
+            ways.append(lambda: b.function("average_pool", x, count_padding=self.pick(True, False), **pool))
+            ways.append(lambda: b.function("global_average_pool", x))
+        return self.pick(*ways)()
+
+    def framed(self, x: Value) -> Value:
+        if x.shape.frames is not None or x.shape.is_one:
+            return x
+        b = self.builder
+        frames = b.function("frames", x, size=self.number(3, 8), hop=self.number(1, 9))
+        made = self.pick(self.convolution, self.number_by_number, lambda y: b.function("reflect", y, left=2))(frames)
+        return b.function("join", self.pick(lambda y: y, lambda y: b.function("flatten", y))(made))
+
+    def grown(self, count: int) -> None:
+        """So many ops, each of a value that is there."""
+        b = self.builder
+        values = [Value(b, at) for at in range(len(b.nodes))]
+        ops: list[Any] = [self.convolution, self.convolution, self.number_by_number, self.number_by_number, self.steps]
+        ops += [self.framed, self.dense]
+        ops += [] if self.exact else [self.normalization, self.recurrent]
+        more = [self.arithmetic, self.channels]
+        while len(values) < count:
+            x = self.pick(*values[-3:], *values)
+            op = self.pick(*ops, *more, *more)
+            before = len(b.nodes), len(b.shapes)
+            try:
+                made = op(x, values) if op in more else op(x)
+            except SpecError:
+                del b.nodes[before[0] :], b.shapes[before[1] :]
+                continue
+            if made.shape.frames is None and made.shape.channels <= 64:
+                values.append(made)
+        for number, value in enumerate(values[-3:]):
+            b.output(f"y{number}", value)
+
+
+def graph(seed: int, *, exact: bool = False, count: int = 14, dtype: str = "float32") -> Graph:
+    """The random graph of a seed, of one input of any number of steps or of a known one, or of two."""
+    random = np.random.default_rng(seed)
+    drawing = Drawing(random, Builder(f"random_{seed}", dtype), exact)
+    steps = None if random.integers(2) else int(random.integers(9, 40))
+    for word in ("x", "c")[: 1 + int(random.integers(4) == 0)]:
+        drawing.builder.input(word, steps, drawing.number(1, 9))
+    drawing.grown(count)
+    return drawing.builder.graph().alive()
+
+
+def weights(found: Graph, seed: int, *, exact: bool = False) -> dict[str, dict[str, Array]]:
+    """Arrays for the layers of a graph: of the size that keeps sums as large as what is summed, or small and whole."""
+    random, held = np.random.default_rng(seed), {}
+    for layer in found.layers.values():
+        held[layer.name] = {name: _array(random, name, shape, exact) for name, shape in layer.weight_shapes().items()}
+    return held
+
+
+def _array(random: np.random.Generator, name: str, shape: tuple[int, ...], exact: bool) -> Array:
+    if exact:
+        return random.integers(-2, 3, shape).astype("f")
+    made = random.standard_normal(shape) / np.sqrt(max(1, np.prod(shape[:-1])))
+    return (np.abs(made) + 0.5 if "variance" in name else made).astype("f")
+
+
+def inputs(found: Graph, seed: int, steps: int, *, exact: bool = False, batch: int = 2) -> dict[str, Array]:
+    """Arrays for the inputs, of so many steps where these have any number."""
+    random, held = np.random.default_rng(seed), {}
+    for name, at in found.inputs:
+        shape = found.shapes[at]
+        size = (batch, shape.steps if shape.steps is not None else steps, shape.channels)
+        held[name] = (random.integers(-3, 4, size) if exact else random.standard_normal(size)).astype(found.dtype)
+    return held
