@@ -17,6 +17,11 @@ def outs_of(p: ConvProblem) -> str:
     return "outs" if p.steps is None else str(p.out_steps(p.steps))
 
 
+def times_outs(p: ConvProblem, place: str) -> str:
+    """The output steps times a place, or the place alone where there is one."""
+    return f"outs * {place}" if p.steps is None else times(p.out_steps(p.steps), place)
+
+
 def left_of(p: ConvProblem) -> str:
     """The zeros before the input: a number, or the variable of a padding that depends on the length."""
     return "left" if p.centred and p.steps is None else str(p.pads(p.steps or 0)[0])

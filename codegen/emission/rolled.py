@@ -97,7 +97,7 @@ class RolledView:
         p, at = self.problem, self._filter()
         if p.channels_last:
             return [(p.filters, "t"), *at]
-        return [(1, f"{lengths.outs_of(p)} * {_sum(index(*at))}"), (1, "t")] if index(*at) != "0" else [(1, "t")]
+        return [(1, lengths.times_outs(p, _sum(index(*at)))), (1, "t")] if index(*at) != "0" else [(1, "t")]
 
     def _taps(self) -> str:
         """The loops over what is summed up, and the sum."""

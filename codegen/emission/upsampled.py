@@ -164,13 +164,12 @@ class InterleavedView:
         if p.channels_last:
             sums = f"{times(p.filters, 'phases')} * i + {from_lane}"
             return (phases, inside, *group, filters), f"y[{times(p.filters, f'({at})')} + {lane}] = sums[{sums}];"
-        pitch = "now" if self.free else str(self.schedule.chunk)
-        return (
-            *group,
-            filters,
-            phases,
-            inside,
-        ), f"y[outs * {grouped(lane)} + ({at})] = sums[{pitch} * {grouped(from_lane)} + i];"
+        sums = f"{self._row_of_sums(grouped(from_lane))} + i"
+        return (*group, filters, phases, inside), f"y[outs * {grouped(lane)} + ({at})] = sums[{sums}];"
+
+    def _row_of_sums(self, number: str) -> str:
+        """Where the sums of one filter and phase begin in channels_first: a chunk's rows behind those before."""
+        return f"now * {number}" if self.free else times(self.schedule.chunk, number)
 
     def _prepared(self) -> list[str]:
         """The statements before the first chunk: the kernel laid out, what the epilogue reads for every phase."""
@@ -240,8 +239,7 @@ class InterleavedView:
         rows, lanes_ = count_loop("i", 0, "now"), count_loop("j", 0, size)
         if p.channels_last:
             return nest([rows, lanes_], f"sums[{times(size, 'i')} + j] = {value};", 0).split("\n")
-        pitch = "now" if self.free else str(self.schedule.chunk)
-        return nest([lanes_, rows], f"sums[{pitch} * j + i] = {value};", 0).split("\n")
+        return nest([lanes_, rows], f"sums[{self._row_of_sums('j')} + i] = {value};", 0).split("\n")
 
 
 WRITER = Writer(template="upsampled.c.j2", view=view, inner=INNER, lanes=lanes, packing=kernel_layouts.by_parts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import render
-from codegen.emission.cformat import ceil_over, floor_over
+from codegen.emission.cformat import CText, ceil_over, floor_over, grouped
 from codegen.emission.cfunction import CFunction
 from codegen.emission.microkernel import (
     Loop,
@@ -261,12 +261,13 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
     width = plan.panels[0].vectors * plan.lanes
     assert p.steps is not None
     left = p.pads(p.steps)[0]
+    tap_at = index((p.dilation, "k"), -left)
     return {
         "left": left,
         "in_numbers": p.steps * p.channels,
         "out_numbers": outs * p.filters,
         "x_at": index((p.stride * tiles.x_time, "first"), (p.dilation * tiles.x_time, "k"), -left * tiles.x_time),
-        "tap_at": index((p.dilation, "k"), -left),
+        "tap_at": tap_at,
         "dz_time": p.filters,
         "sum_tap": tiles.sum_row * p.group_channels,
         "dkernel_at": index((p.filters, "k"), (p.group_filters, "c"), (int(p.group_filters > 1), "m")),
@@ -277,7 +278,7 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
         "first_tap": ceil_over("-at", p.stride),
         "end_tap": floor_over("room", p.stride) + " + 1",
-        "room": p.steps - 1,
+        "room": CText(f"{p.steps - 1} - {grouped(tap_at)}"),
     }
 
 

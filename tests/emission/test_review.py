@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from codegen.emission.render import GeneratedSource, render
+from codegen.gradients import emit
 from codegen.machine.self_test_outputs import turns
 from codegen.planning import planner
 from codegen.planning.ask import Ask
@@ -56,15 +57,52 @@ def test_the_review_sees_faults(kind: str, text: str) -> None:
     assert kind in {found for check in review.CHECKS for found, _ in check(f"{text}\n", "k0.c")}
 
 
+def reviewed(code: str) -> list[str]:
+    """What the review finds in a .c."""
+    return [f"{kind}: {shown}" for check in review.CHECKS for kind, shown in check(code, "one.c")]
+
+
+def layer(kind: str, channels: int, steps: int, **arguments: Any) -> strategies.Layer:
+    return strategies.Layer(kind, channels, steps, {"strides": 1, "padding": "valid", **arguments})
+
+
+def plans_of(made: strategies.Layer, target: str, algorithm: str, ask: Ask) -> list[KernelPlan]:
+    found = planner.survey(Request(made.spec("one").lower(), replace(ask, target=TARGETS[target]))).found
+    return [plan for plan in found if plan.algorithm.name == algorithm]
+
+
 def test_slices_of_a_single_output_step_read_well() -> None:
     """A depthwise layer whose kernel is as long as its input, as the fewest bytes: the slices share one step."""
-    arguments = {"kernel_size": 4, "strides": 1, "dilation_rate": 1, "padding": "valid"}
-    layer = strategies.Layer("depthwise_conv1d", 257, 4, arguments)
-    found = planner.survey(Request(layer.spec("one").lower(), Ask(TARGETS["sse2"], objective="size"))).found
-    plan = next(plan for plan in found if plan.algorithm.name == "rolled")
+    (plan, *_) = plans_of(layer("depthwise_conv1d", 257, 4, kernel_size=4), "sse2", "rolled", Ask(TARGETS["sse2"]))
     code = render(plan.asked(sliced=True), "one").code
     assert "for (ptrdiff_t t = slice / slices; t < (slice + 1) / slices; ++t)" in code
-    assert [found for check in review.CHECKS for found in check(code, "one.c")] == []
+    assert reviewed(code) == []
+
+
+def test_chunks_of_one_row_of_sums_read_well() -> None:
+    """Few steps that become many: the sums of channels_first lie a number apart."""
+    arguments = {"filters": 17, "kernel_size": 3, "strides": 8, "dilation_rate": 2, "padding": "same"}
+    made = layer("conv1d_transpose", 4, 10, **arguments, output_padding=7, data_format="channels_first")
+    plans = plans_of(made, "cortex-m55", "upsampled", Ask(TARGETS["cortex-m55"], "packed", "wide"))
+    texts = [render(plan, "one").code for plan in plans]
+    assert any("sums[j + i]" in text for text in texts)
+    assert [found for text in texts for found in reviewed(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (
+            layer("conv1d", 1, 16, filters=1, kernel_size=8, padding=(1, 9), data_format="channels_first"),
+            "        sums += k;\n",
+        ),
+        (layer("depthwise_conv1d", 264, 4, kernel_size=2, padding="same"), " room = 3 - k;\n"),
+    ],
+)
+def test_gradients_of_few_taps_and_channels_read_well(made: strategies.Layer, line: str) -> None:
+    code = emit.emitted(made.spec("one"), Ask(TARGETS["cortex-m3"])).files[0][1]
+    assert line in code
+    assert reviewed(code) == []
 
 
 def layers() -> list[strategies.Layer]:
