@@ -16,6 +16,7 @@ from codegen.machine.files import State, state, write_all
 
 __all__ = ["Head", "hold_distinct", "hold_foreign", "left_over", "reasons", "unasked", "write"]
 
+WRITTEN = b"written by gen-conv"
 HEAD_BYTES = 1 << 14  # more than a banner has
 KINDS = ("*.c", "*.h", "*.S")
 SHOWN = 3  # reasons, and files of an error
@@ -137,12 +138,17 @@ def hold_foreign(files: Sequence[tuple[Path, bytes]]) -> None:
     foreign = []
     for path, data in files:
         old = path.read_bytes() if path.is_file() else b""
-        if old.strip() and old != data and Head.of(old) is None:
+        if old.strip() and old != data and Head.of(old) is None and not _ours(path, old):
             foreign.append(f"`{path}`")
     if foreign:
         more = f" and {len(foreign) - SHOWN} more" if foreign[SHOWN:] else ""
         told = f"{', '.join(foreign[:SHOWN])}{more}: not written by gen-conv, so not overwritten"
         raise UsageError(f"{told}; choose another folder with -o, another name for the layer, or say --force")
+
+
+def _ours(path: Path, data: bytes) -> bool:
+    """Whether a build system's file says that gen-conv wrote it."""
+    return path.suffix not in (".c", ".h", ".S") and WRITTEN in data[:HEAD_BYTES]
 
 
 def left_over(folder: Path, layers: Collection[str]) -> list[Path]:

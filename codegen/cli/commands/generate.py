@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["arguments", "run"]
 
-EMITTERS = ("c", "pyext", "backward")
+EMITTERS = ("c", "pyext", "backward", "cmake", "arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack")
+WRAPPED = EMITTERS[3:]
 WORDS = {"missing": "wrote", "differs": "rewrote", "unchanged": "unchanged"}
 DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 
@@ -76,13 +77,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs, graphs = reading.definitions(options)
     _hold_for_models(graphs, options)
     arrays = reading.weights(options, layers_of(specs, graphs))
-    forward = "c" in options.emit or "pyext" in options.emit
+    wrappers = [word for word in options.emit if word in WRAPPED]
+    forward = {"c", "pyext", *wrappers} & set(options.emit)
     sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
     texts += [file for source in (streamed(specs, arrays, options, blocks) if blocks else ()) for file in source.files]
     texts += [file for source in models(graphs, specs, arrays, options) for file in source.files]
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
+    texts += [file for word in wrappers for file in wrapped(word, sources)]
     emitted.hold_distinct(name for name, _ in texts)
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
@@ -174,6 +177,13 @@ def streamed(
             yield pipeline.streamed(spec, given, arrays.get(spec.name), beside=names)
 
 
+def wrapped(word: str, sources: Sequence[GeneratedSource]) -> tuple[tuple[str, str], ...]:
+    """The files of a build system round the layers."""
+    from codegen import exports
+
+    return exports.files(word, sources)
+
+
 def backward(specs: Sequence[Spec], options: argparse.Namespace) -> Iterator[GeneratedSource[BackwardPlan]]:
     """The C text of each layer's gradients."""
     from codegen.gradients import emit
@@ -187,7 +197,8 @@ def _write(
 ) -> None:
     from codegen.machine.files import prepare
 
-    prepare(Path(options.output))
+    for folder in dict.fromkeys((Path(options.output), *(path.parent for path, _ in files))):
+        prepare(folder)
     if files:
         why = {path: emitted.reasons(path.read_bytes(), data) for path, data in files if path.is_file()}
         for (path, data), was in zip(files, emitted.write(files, force=options.force), strict=True):

@@ -63,7 +63,8 @@ class Shape:
     @property
     def blocks(self) -> int:
         """Tiles one after the other, of all phases."""
-        return -(-self.walk.most // self.positions) * self.walk.phases
+        walk, long = self.walk, self.walk.cut or self.walk.phases
+        return long * -(-walk.most // self.positions) + (walk.phases - long) * -(-walk.least // self.positions)
 
 
 def _turns(steps: int, most: int, step: int, turn: int) -> tuple[int, int]:
