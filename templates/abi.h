@@ -9,3 +9,6 @@ void genconv_run_v1(const genconv_call_v1 *call);
 
 /* A kernel of Keras' shape, laid out as genconv_run_v1 reads it; of libraries that pack themselves. */
 void genconv_pack_v1(const void *kernel, void *packed);
+
+/* The same of one part, by its number, where parts for several lengths each have a packed kernel of their own. */
+void genconv_pack_part_v1(const void *kernel, void *packed, ptrdiff_t part);

@@ -237,8 +237,18 @@ def jit_text(source: GeneratedSource) -> str:
     outs = out_steps(source.name).call() if p.steps is None else str(p.out_steps(p.steps))
     context["pointers"] = pointers(source.plan, outs)
     context["packs"] = tuple(one for one in source.functions if one.name == f"{source.name}_pack")
+    context["pack_parts"] = written(_part_packs(source) if context["packs"] else ())
     entry = templates().get_template("jit.c.j2").render(context)
     return source.header + source.code[source.head :] + entry
+
+
+def _part_packs(source: GeneratedSource) -> tuple[str, ...]:
+    """Calls of the functions that pack one part each, where parts serve by the length."""
+    if not source.plan.algorithm.serving:
+        return ()
+    (whole,), w = packs(source.plan), stored(source.plan)
+    parts = [(Pack("pack", "", part.plan, part.packing), f"{source.name}_{part.word}") for part in whole.packing.parts]
+    return tuple(function(*part).call(f"(const {w} *)kernel", f"({w} *)packed") for part in parts)
 
 
 def context_of(plan: KernelPlan, name: str) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import numpy as np
 from codegen import pipeline
 from codegen.errors import ShapeError, SpecError
 from codegen.layers import codes, penalties
+from codegen.layers.bound import Bound, Weights, baked, bound
 from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
-from codegen.layers.weighted import Bound, Weights
 from codegen.layers.written import of_layers
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
@@ -98,8 +98,9 @@ class Layer(Face):
 
     def _run(self, x: Array, y: Array) -> None:
         """The kernel on checked arrays. From when no call of that length is counted, these go the short way."""
-        weights, free = self._bound()
-        lengths, steps = self._lengths, x.shape[1 if self._spec.channels_last else 2]
+        steps = x.shape[1 if self._spec.channels_last else 2]
+        weights, free = self._bound(steps)
+        lengths = self._lengths
         if lengths is not None:
             lengths.met(steps)
         bound = self._bound_for(weights, free, steps)
@@ -153,8 +154,9 @@ class Layer(Face):
         x = arrays.taken(x, self._dtype, "never", self._axes, self.name)
         shape = self._out_shape(self._problem_for(x), x.shape)
         out = arrays.fitting(out, shape, self._dtype, x)
-        bound = self._bound_for(*self._bound(), x.shape[1 if self._spec.channels_last else 2])
-        run = bound.kernel.bind(x, out, bound.packed, bound.bias)
+        steps = x.shape[1 if self._spec.channels_last else 2]
+        bound = self._bound_for(*self._bound(steps), steps)
+        run = bound.kernel.bind(x, out, bound.packed, bound.bias, place=bound.place)
         if self._plain:
             return run
 
@@ -214,7 +216,7 @@ class Layer(Face):
             raise SpecError("E232", message, hint="give it gradient(z), dy/dz as an array of z's shape")
         if z is None:
             z = np.empty(shape, self._dtype)
-            self._bound()[1].run(x, z)
+            self._bound(x.shape[1 if self._spec.channels_last else 2])[1].run(x, z)
         return arrays.cast(slope(z), self._dtype, f"`{self.name}`: its activation's gradient")
 
     def __repr__(self) -> str:
@@ -254,7 +256,9 @@ class Layer(Face):
         Raises ShapeError while the channels are not known.
         """
         self._demand_built()
-        self._bound()
+        plan = self._bound(0)[1].kernel.plan
+        for steps in plan.algorithm.lengths(plan.schedule):
+            self._bound(steps)
 
     @property
     def _kernel_key(self) -> tuple[AnyRequest, str | None, int]:
@@ -270,19 +274,22 @@ class Layer(Face):
             found = self._ready = pipeline.compiled(*self._kernel_key)
         return found
 
-    def _bound(self) -> tuple[Weights, Bound]:
-        """The weights, and the layer's kernel with them. Two threads may both bind it; either's answer serves."""
+    def _bound(self, steps: int) -> tuple[Weights, Bound]:
+        """The weights, and the layer's kernel with what of them it reads for inputs of so many steps.
+
+        Two threads may both bind it; either's answer serves.
+        """
         weights = self._made()
-        bound = weights.bound
-        if bound is None and self.spec.problem.format.whole:
-            made = pipeline.kernel_of(self.spec, weights.arrays, self._how.ask, self._how.threads)
-            bound = weights.bound = Bound(made, None, None)
-        elif bound is None:
-            kernel, bias = self.spec.problem_weights(weights.arrays)
-            compiled = self._kernel
-            bound = weights.bound = Bound(compiled, compiled.pack(kernel), bias)
-            self._count_lengths(compiled)
-        return weights, bound
+        if self.spec.problem.format.whole:
+            return weights, baked(weights, self.spec, self._how)
+        kernel = self._kernel
+        part = kernel.serving(steps)
+        found = weights.bound.get(part.place if part else 0)
+        if found is None:
+            found = bound(kernel, weights, self.spec, part)
+            weights.bound[found.place] = found
+            self._count_lengths(kernel)
+        return weights, found
 
     def _count_lengths(self, compiled: Kernel) -> None:
         """Begin to, where a kernel for one length may come to serve beside the compiled one for any."""

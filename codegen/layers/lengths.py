@@ -18,13 +18,13 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.errors import UsageError
-from codegen.layers.weighted import Bound
+from codegen.layers.bound import Bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.layers.bound import Weights
     from codegen.layers.how import How
-    from codegen.layers.weighted import Weights
     from codegen.machine.loader import Kernel
     from codegen.specs.kinds import Spec
 
@@ -52,7 +52,8 @@ class ForLength:
         if self.place is None:
             return Bound(self.kernel, self.kernel.pack(kernel()), free.bias)
         assert free.packed is not None  # of floats, whose weights are packed
-        return Bound(self.kernel, free.packed.reshape(-1)[self.place : self.place + self.numbers], free.bias)
+        start = self.place - free.place
+        return Bound(self.kernel, free.packed.reshape(-1)[start : start + self.numbers], free.bias)
 
 
 def most_lengths(asked: int) -> int:
@@ -73,7 +74,7 @@ class Caller(Protocol):
     @property
     def spec(self) -> Spec: ...
 
-    def _bound(self) -> tuple[Weights, Bound]: ...
+    def _bound(self, steps: int) -> tuple[Weights, Bound]: ...
 
     def _look_again(self) -> None: ...
 
@@ -139,7 +140,7 @@ def _faster(layer: Caller, steps: int) -> ForLength | None:
     """A kernel for inputs of so many steps, if it was seen to be faster than the one for any length."""
     from codegen.machine import measure  # imported before, with the kernel for any length
 
-    weights, free = layer._bound()
+    weights, free = layer._bound(steps)
     last, channels = layer.spec.channels_last, layer.spec.channels
     spec = layer.spec.build((steps, channels) if last else (channels, steps))
     problem = spec.problem

@@ -131,9 +131,10 @@ class Model(Mapping[str, Layer]):
         found = by_layer.for_specs(source, [*specs, *(part.spec for part in others.values())])
         for name, part in others.items():
             part.adopt(found.pop(name))
+        lasting = not isinstance(source, Mapping)
         rounded = {name: self._layers[name]._held(arrays).arrays for name, arrays in found.items()}
         for name, arrays in rounded.items():
-            self._layers[name]._adopt(arrays)
+            self._layers[name]._adopt(arrays, lasting)
 
     def warm(self, progress: bool | None = None, jobs: int | None = None) -> None:
         """Make all kernels now, and bind the weights: the first calls then only compute.
@@ -150,7 +151,7 @@ class Model(Mapping[str, Layer]):
         kernels = dict.fromkeys(layer._kernel_key for layer in shared)
         with progress_.bar("compiling", len(kernels) + len(layers), progress) as tell:
             warming.make_all((partial(pipeline.compiled, *key) for key in kernels), jobs, tell)
-            warming.make_all((layer._bound for layer in layers), jobs, lambda done: tell(len(kernels) + done))
+            warming.make_all((layer.warm for layer in layers), jobs, lambda done: tell(len(kernels) + done))
 
     def _repr_html_(self) -> str:
         """The model as a notebook shows it."""
@@ -205,7 +206,7 @@ def load(
     parts = {spec.name: part_of(spec, how) for spec in specs}
     if weights is not None:
         for layer_name, arrays in by_layer.for_specs(weights, specs).items():
-            adopt(parts[layer_name], arrays)
+            adopt(parts[layer_name], arrays, lasting=not isinstance(weights, Mapping))
     nets = {n: Net(graph, {word: parts[word] for word in graph.layers}, how) for n, graph in graphs.items()}
     return Model({n: part for n, part in parts.items() if isinstance(part, Layer)}, name, nets=nets)
 

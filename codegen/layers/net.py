@@ -204,12 +204,12 @@ def held(part: Layer | Part) -> dict[str, Array]:
     return part.arrays if isinstance(part, Part) else part._made().arrays
 
 
-def adopt(part: Layer | Part, found: dict[str, Array]) -> None:
-    """Gives a part arrays of the right shapes."""
+def adopt(part: Layer | Part, found: dict[str, Array], lasting: bool = False) -> None:
+    """Gives a part arrays of the right shapes, `lasting` ones from a file."""
     if isinstance(part, Part):
         part.adopt(found)
     else:
-        part._adopt(found)
+        part._adopt(found, lasting)
 
 
 def agreeing(graphs: Mapping[str, Graph]) -> dict[str, AnyLayer]:

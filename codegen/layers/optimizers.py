@@ -28,8 +28,8 @@ from codegen.numbers import arrays
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.layers.bound import Weights
     from codegen.layers.layer import Layer
-    from codegen.layers.weighted import Weights
 
     Array = NDArray[Any]
 

@@ -6,15 +6,15 @@ A layer may be used by many threads at once, without a lock: what is made late i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
 from codegen.errors import ShapeError, WeightsError, keras_messages
 from codegen.errors.quoting import plainly
+from codegen.layers.bound import Weights, kept_weights
 from codegen.layers.origin import Origin
 from codegen.layers.weights import by_layer
 from codegen.numbers import arrays
@@ -25,50 +25,11 @@ from codegen.specs.parameters import LARGEST
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.machine.loader import Kernel
     from codegen.problem.problem import Problem
 
     Array = NDArray[Any]
 
 Shape = tuple[int | None, ...]
-
-
-Run: TypeAlias = "Callable[[Array, Array], None]"  # of x and y
-
-
-@dataclass(frozen=True, eq=False)
-class Bound:
-    """A kernel with the arrays as it packed them, which another plan's could not read; `run` calls it on x and y."""
-
-    kernel: Kernel
-    packed: Array | None
-    bias: Array | None
-    run: Run = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "run", self.kernel.with_weights(self.packed, self.bias))
-
-
-class Weights:
-    """A layer's arrays of one moment, and the kernels bound to them once they are needed; replaced, never changed.
-
-    `bound` takes what the layer does, `at` has more kernels for some lengths. `easy` are the shapes of inputs that need
-    no look any more: the shape of their outputs, and what runs.
-    """
-
-    __slots__ = ("arrays", "at", "bound", "easy")
-
-    def __init__(self, found: dict[str, Array]) -> None:
-        for array in found.values():
-            array.flags.writeable = False
-        self.arrays = found
-        self.bound: Bound | None = None
-        self.at: dict[int, tuple[object, Bound]] = {}
-        self.easy: dict[tuple[int, ...], tuple[tuple[int, ...], Run]] = {}
-
-    def __reduce__(self) -> tuple[type[Weights], tuple[dict[str, Array]]]:
-        """A copy has the arrays, read-only as these, and binds a kernel of its own once it needs one."""
-        return Weights, (self.arrays,)
 
 
 class Held:
@@ -191,7 +152,7 @@ class Held:
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Replace them by those of a file that holds these and no more. Raises WeightsError, with nothing changed."""
-        self._adopt(by_layer.for_specs(path, (self._demand_built(),))[self.name])
+        self._adopt(by_layer.for_specs(path, (self._demand_built(),))[self.name], lasting=not isinstance(path, Mapping))
 
     def count_params(self) -> int:
         """The number of weights, bias included. Raises ShapeError while the layer is not built."""
@@ -212,14 +173,21 @@ class Held:
     def _axes(self) -> str:
         return "(batch, steps, channels)" if self._spec.channels_last else "(batch, channels, steps)"
 
-    def _adopt(self, found: dict[str, Array]) -> Weights:
-        """Take arrays that were made for this layer and checked; what it now holds."""
-        self._weights = weights = self._held(found)
+    def _adopt(self, found: dict[str, Array], lasting: bool = False) -> Weights:
+        """Take arrays that were made for this layer and checked, `lasting` ones from a file; what it now holds."""
+        self._weights = weights = self._lasting(found) if lasting else self._held(found)
         return weights
 
-    def _held(self, found: dict[str, Array]) -> Weights:
-        """The arrays as the kernel computes with them: all but the bias rounded to the storage. Raises WeightsError."""
-        return Weights(stored(found, self._storage, self.name))
+    def _held(self, found: dict[str, Array], named: str | None = None) -> Weights:
+        """The arrays as the kernel computes with them: all but the bias rounded to the storage. Raises WeightsError.
+
+        `named` is what names the arrays in other processes, too.
+        """
+        return Weights(stored(found, self._storage, self.name), f"{named} {self._storage}" if named else None)
+
+    def _lasting(self, found: dict[str, Array]) -> Weights:
+        """The same of arrays that other processes will have, too: they are kept, and what is kept is mapped."""
+        return kept_weights(self._held(found).arrays)
 
     def _demand_built(self) -> Spec:
         if not self.built:
@@ -232,7 +200,7 @@ class Held:
         weights = self._weights or self._initial
         if weights is None:
             spec = self._demand_built()
-            weights = self._initial = self._once.setdefault("made", self._held(by_layer.initial((spec,))[spec.name]))
+            weights = self._initial = self._once.setdefault("made", self._held(*by_layer.kept_initial(spec)))
         return weights
 
     def _problem(self, channels: int) -> Problem:

@@ -113,7 +113,7 @@ def describe() -> Description:
     """Where the cache is and what it holds; raises nothing."""
     try:
         with folder() as place:
-            sizes = [entry.stat().st_size for entry in place.inside.glob("*.so")]
+            sizes = [entry.stat().st_size for entry in place.inside.iterdir() if entry.suffix in pruning.ENTRIES]
             problem = None if os.access(place.inside, os.W_OK) else "it cannot be written to"
             return Description(place.path, len(sizes), sum(sizes), problem)
     except (OSError, UsageError) as error:
@@ -200,14 +200,18 @@ def _verified(path: Path, recipe: Recipe[Library]) -> bool:
 
 
 @contextmanager
-def written(place: Path, data: bytes) -> Iterator[Path]:
-    """`data` on the disk under a name that nobody else uses, gone at the end unless it was renamed."""
+def written(place: Path, *data: bytes | memoryview, flushed: bool = True) -> Iterator[Path]:
+    """`data` in a file under a name that nobody else uses, gone at the end unless it was renamed.
+
+    It is on the disk, or unless it is to be `flushed`, will be when the system sees fit.
+    """
     descriptor, name = tempfile.mkstemp(suffix=".tmp", dir=place)
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(data)
             file.flush()
-            os.fsync(descriptor)
+            if flushed:
+                os.fsync(descriptor)
         yield Path(name)
     finally:
         with suppress(OSError):

@@ -43,10 +43,10 @@ def opened(path: Path, compiler: Compiler, entry: str) -> Any:
     return library
 
 
-def packs(library: Any) -> bool:
-    """Whether an opened library lays its kernel out itself."""
+def packs(library: Any, entry: str = "genconv_pack_v1") -> bool:
+    """Whether an opened library lays its kernel out itself; by `entry`."""
     try:
-        library.genconv_pack_v1  # noqa: B018  # looked up for its error
+        getattr(library, entry)
     except (AttributeError, ffi.error):
         return False
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from codegen.machine.argument_block import BYTES, Block, Held, Holder, blocks, g
 from codegen.machine.making import Making, compiled, known, loaded
 from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
+from codegen.planning.serving import Serving
 from codegen.problem.targets import Target
 
 if TYPE_CHECKING:
@@ -56,21 +57,34 @@ class CompiledKernel:
     def __deepcopy__(self, memo: object) -> CompiledKernel:
         return self
 
-    def pack(self, kernel: Array, out: Array | None = None) -> Array:
-        """`kernel`, of the problem's shape, as `run` wants it; in `out` where the library packs. Raises ShapeError."""
+    def serving(self, steps: int | None) -> Serving | None:
+        """The part that computes inputs of so many steps, whose kernel alone then need be packed; None where all is."""
+        of = self.plan.algorithm.serving if self.plan.weights == "packed" else None
+        return of(self.plan, steps) if of and steps is not None else None
+
+    def pack(self, kernel: Array, out: Array | None = None, part: Serving | None = None) -> Array:
+        """`kernel`, of the problem's shape, as `run` wants it; in `out` where the library packs. Raises ShapeError.
+
+        With `part` it is that of the part alone, whose place comes before it for `with_weights` and `bind`.
+        """
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
         kernel = self.plan.kernel_format.encode(kernel)
         if self.plan.weights != "packed":
             return kernel
+        own = part.plan if part else self.plan
         if not self.packs:
-            made = self.plan.pack(kernel)
+            made = own.pack(kernel)
             packed = on_lines(made.size, made.dtype, self.plan.target)
             packed[...] = made.ravel()
             return packed
         if kernel.shape != self.plan.problem.kernel_shape:
             raise ShapeError(f"kernel: got shape {kernel.shape}, expected {self.plan.problem.kernel_shape}")
-        packed = on_lines(self.plan.packed_numbers, kernel.dtype, self.plan.target) if out is None else out
-        self._library.genconv_pack_v1(ffi.from_buffer(BYTES, kernel), ffi.from_buffer(BYTES, packed, True))
+        packed = on_lines(own.packed_numbers, kernel.dtype, self.plan.target) if out is None else out
+        arrays = ffi.from_buffer(BYTES, kernel), ffi.from_buffer(BYTES, packed, True)
+        if part:
+            self._library.genconv_pack_part_v1(*arrays, part.number)
+        else:
+            self._library.genconv_pack_v1(*arrays)
         return packed
 
     def run(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
@@ -81,29 +95,52 @@ class CompiledKernel:
         """
         self._call(x, y, self._hold(kernel, operands))
 
-    def with_weights(self, kernel: Array | None, *operands: Array | None) -> Callable[[Array, Array], None]:
-        """`run` with fixed weights, as a function of (x, y): a third of its cost is spared."""
-        pointers, call = self._hold(kernel, operands), self._call
+    def with_weights(
+        self, kernel: Array | None, *operands: Array | None, place: int = 0
+    ) -> Callable[[Array, Array], None]:
+        """`run` with fixed weights, as a function of (x, y): a third of its cost is spared.
+
+        With `place` the kernel is that of a part alone: all inputs must have lengths that the part serves.
+        """
+        pointers, call = self._pointers(kernel, operands, place), self._call
 
         def run(x: Array, y: Array) -> None:
             call(x, y, pointers)
 
+        run.__dict__["keeps"] = kernel
         return run
 
-    def check(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
-        """Raise ShapeError unless `run` could take these."""
+    def _pointers(self, kernel: Array | None, operands: Sequence[Array | None], place: int) -> Held:
+        """Where a call finds the kernel, which begins `place` numbers later than the plan's would, and the operands.
+
+        With a place, the pointers do not keep the kernel.
+        """
+        first, *others = self._hold(kernel, operands)
+        if place and kernel is not None:
+            first = first - place * kernel.itemsize
+        return (first, *others)
+
+    def check(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None, place: int = 0) -> None:
+        """Raise ShapeError unless `run` could take these, of a `place` what serves the steps of x."""
         p = self.plan.problem
         numbers = self.plan.packed_numbers if self.plan.weights == "packed" else math.prod(p.kernel_shape)
+        serving = self.serving(steps_of(p, x) if x.ndim == 3 else None)
+        if serving and place == serving.place and kernel is not None and kernel.size != numbers:
+            numbers = serving.plan.packed_numbers
+        elif place:
+            raise ShapeError(f"`kernel`: got one that is packed for inputs of other lengths than {x.shape}")
         check(self.plan, x, y, kernel, operands, numbers)
 
-    def bind(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> Callable[[], None]:
+    def bind(
+        self, x: Array, y: Array, kernel: Array | None, *operands: Array | None, place: int = 0
+    ) -> Callable[[], None]:
         """A function of no arguments that computes `y` from what `x` then holds, as cheaply as Python can call C.
 
         It keeps the arrays alive. It has one workspace: threads that call at once bind each for itself.
         Raises ShapeError.
         """
-        self.check(x, y, kernel, *operands)
-        calls, kept, pointers = [], [], self._hold(kernel, operands)
+        self.check(x, y, kernel, *operands, place=place)
+        calls, kept, pointers = [], [], self._pointers(kernel, operands, place)
         for owner in blocks(self.plan, self.threads, steps_of(self.plan.problem, x)):
             block, _, workspace = owner
             point(owner, pointers)

@@ -31,7 +31,10 @@ class ReferenceKernel:
     path: None = None
     held: tuple[Array | None, ...] = ()  # the kernel and operands of a plan whose C has them as tables
 
-    def pack(self, kernel: Array) -> Array:
+    def serving(self, steps: int | None) -> None:
+        return None
+
+    def pack(self, kernel: Array, out: None = None, part: None = None) -> Array:
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
         return self.plan.kernel_format.encode(kernel)
 
@@ -45,13 +48,17 @@ class ReferenceKernel:
         taps = self.plan.kernel_format.decode(kernel)
         y[...] = reference.convolve(self.plan.problem, x, taps, *operands)
 
-    def with_weights(self, kernel: Array | None, *operands: Array | None) -> Callable[[Array, Array], None]:
+    def with_weights(
+        self, kernel: Array | None, *operands: Array | None, place: int = 0
+    ) -> Callable[[Array, Array], None]:
         return lambda x, y: self.run(x, y, kernel, *operands)
 
-    def check(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> None:
+    def check(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None, place: int = 0) -> None:
         check(self.plan, x, y, kernel, operands, math.prod(self.plan.problem.kernel_shape))
 
-    def bind(self, x: Array, y: Array, kernel: Array | None, *operands: Array | None) -> Callable[[], None]:
+    def bind(
+        self, x: Array, y: Array, kernel: Array | None, *operands: Array | None, place: int = 0
+    ) -> Callable[[], None]:
         self.check(x, y, kernel, *operands)
         return lambda: self.run(x, y, kernel, *operands)
 

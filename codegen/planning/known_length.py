@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from codegen.errors import PlanError
 from codegen.planning import planner
 from codegen.planning.plan import AnyPlan, Request
+from codegen.planning.serving import Serving
 from codegen.problem.problem import Problem
 
 __all__ = ["AtLength", "with_bits_of"]
@@ -36,8 +37,8 @@ def with_bits_of(free: AnyPlan, problem: Problem) -> AtLength | None:
     steps = problem.steps
     assert steps is not None
     serving = free.algorithm.serving
-    part, place = serving(free, steps) if serving else (free, 0)
-    part = replace(part, problem=problem)
+    own = serving(free, steps) if serving else Serving(free)
+    part = replace(own.plan, problem=problem)
     try:
         known = planner.survey(Request(problem, free.asked(sliced=False).ask))
     except PlanError:
@@ -46,7 +47,7 @@ def with_bits_of(free: AnyPlan, problem: Problem) -> AtLength | None:
     best = min(alike, key=lambda plan: plan.cost.cycles * _weight(part, plan), default=None)
     if best is None:
         return None
-    return AtLength(best, place if best.layout == part.layout else None, best.packed_numbers)
+    return AtLength(best, own.place if best.layout == part.layout else None, best.packed_numbers)
 
 
 def _makes_the_bits_of(part: AnyPlan, plan: AnyPlan) -> bool:

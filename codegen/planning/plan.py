@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from typing_extensions import TypeVar  # for the default, which that of `typing` has from Python 3.13 on
 
+    from codegen.planning.serving import Serving
     from codegen.planning.transforms.normwise import Blockwise
     from codegen.planning.transforms.transform import Transform
 
@@ -108,12 +109,11 @@ class Algorithm(Generic[S, P]):
     `candidates(request, best_of_each)` are its plans, the best guess first; an algorithm that rewrites the problem asks
     `best_of_each` for the plans of the other one. `describe`, `pack` and `packed_numbers` are the plan's, see there.
     `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a
-    field or a class gets another name.
-    `layout(schedule)` is what of it decides how the kernel is packed, `order(plan)` what decides the order of its sums,
-    where these are not all. `pads`: zeros of the padding are multiplied, although the order is that of another plan,
-    which leaves them out: with an infinite weight the bits differ.
+    field or a class gets another name. `layout(schedule)` is what of it decides how the kernel is packed, `order(plan)`
+    what decides the order of its sums, where these are not all. `pads`: zeros of the padding are multiplied, although
+    the order is that of another plan, which leaves them out: with an infinite weight the bits differ.
     `grid(plan)` are the outputs after which the way in which an output is summed up repeats, where not all have one.
-    `serving(plan, steps)` is which of several parts computes inputs of so many steps, and where its kernel begins.
+    `serving(plan, steps)` is which of several parts computes inputs of so many steps, with a packed kernel of its own.
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
     plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise.
@@ -135,7 +135,7 @@ class Algorithm(Generic[S, P]):
     layout: Callable[[S], Key] | None = None
     order: Callable[[KernelPlan[S, P]], Key] | None = None
     grid: Callable[[KernelPlan[S, P]], int] | None = None
-    serving: Callable[[KernelPlan[S, P], int], tuple[AnyPlan, int]] | None = None
+    serving: Callable[[KernelPlan[S, P], int], Serving] | None = None
     footprint: Callable[[KernelPlan[S, P]], tuple[int, int]] | None = None  # where it is not told by pieces
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes

@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 __all__ = [
     "STFT", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer",
     "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomInitializer", "RandomNormal", "RandomUniform",
-    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "deserialize", "get",
+    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "deserialize", "drawn", "get",
     "serialize",
 ]  # fmt: skip
 
 PLAIN = (Zeros, Ones, Constant, Identity, STFT)
 RANDOM = (RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Orthogonal)
 NAMED = (GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal)
+SETTLED = {*PLAIN, *RANDOM, *NAMED} - {Orthogonal}
 SHORT = {"normal": "RandomNormal", "uniform": "RandomUniform", "zero": "Zeros", "one": "Ones"}
 LONG = {f"{name}Initializer": name for name in ("Identity", "Orthogonal", "STFT")}
 PYTORCH = {
@@ -62,6 +63,19 @@ def get(value: object) -> Initializer | Callable[[tuple[int, ...], str], NDArray
     if hasattr(value, "__array__") and not callable(value):
         return Constant(value)  # type: ignore[arg-type]  # its check takes arrays
     return REGISTRY.get(value)
+
+
+def drawn(value: object, shape: tuple[int, ...], dtype: str) -> str | None:
+    """What names the array that an initializer makes of this shape, in every process; None where nothing does.
+
+    So it is for one without a seed, one of the user's own, one that holds an array, and one that asks LAPACK.
+    """
+    if type(value) not in SETTLED or not isinstance(value, Initializer) or not value.deterministic:
+        return None
+    config = value.get_config()
+    if not all(each is None or isinstance(each, str | int | float) for each in config.values()):
+        return None
+    return f"{type(value).__name__} {sorted(config.items())} {shape} {dtype}"
 
 
 def serialize(value: object) -> dict[str, Any] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import WeightsError
-from codegen.functions.initializers import Initializer, draws
+from codegen.functions.initializers import Initializer, drawn, draws
 from codegen.layers import weights
 from codegen.numbers import formats
 from codegen.specs.quantised import SCALED
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     AnySpec = Spec | ModelSpec
 
-    Arrays = dict[str, NDArray[Any]]
+Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 
 LEAST = -127  # of an int8 kernel
 TINY = 2.0**-126  # the least float32 that is not denormal
@@ -80,10 +81,7 @@ def initial(specs: Iterable[AnySpec], *, seed: int | None = None, repeatable: bo
     """
     made: dict[str, Arrays] = {}
     for spec in specs if seed is None else seeded(specs, seed):
-        if spec.dtype in formats.WHOLE:
-            raise WeightsError(
-                f"`{spec.name}`: a layer of {spec.dtype} has no initial weights: give them with weights="
-            )
+        _demand_initial(spec)
         made[spec.name] = {}
         for name, shape in spec.weight_shapes().items():
             initializer = getattr(spec, spec.option_of(name, "initializer"))
@@ -92,6 +90,32 @@ def initial(specs: Iterable[AnySpec], *, seed: int | None = None, repeatable: bo
                 raise WeightsError(f"{message}; give it one, as in seed=7, or say --seed N")
             made[spec.name][name] = _made(spec, name, initializer, shape)
     return made
+
+
+def _demand_initial(spec: AnySpec) -> None:
+    if spec.dtype in formats.WHOLE:
+        raise WeightsError(f"`{spec.name}`: a layer of {spec.dtype} has no initial weights: give them with weights=")
+
+
+def kept_initial(spec: AnySpec) -> tuple[Arrays, str | None]:
+    """What the initializers make for a layer, read from the cache where it was made before; and what names all of it.
+
+    The name is None where another process would make other values.
+    """
+    import numpy as np
+
+    from codegen.machine import kept
+
+    _demand_initial(spec)
+    made: Arrays = {}
+    names: list[str | None] = []
+    for name, shape in spec.weight_shapes().items():
+        initializer = getattr(spec, spec.option_of(name, "initializer"))
+        told = drawn(initializer, shape, spec.dtype)
+        named = kept.named("drawn", np.__version__, told) if told else None
+        made[name] = kept.array(named, shape, spec.dtype, partial(_made, spec, name, initializer, shape))
+        names.append(named)
+    return made, None if None in names else " ".join(map(str, names))
 
 
 def seeded(specs: Iterable[AnySpec], seed: int) -> Iterator[AnySpec]:

@@ -15,6 +15,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
+from codegen.planning.serving import Serving
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -191,11 +192,11 @@ def places(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def serving(plan: KernelPlan[Schedule], steps: int) -> tuple[AnyPlan, int]:
-    """The part that computes inputs of so many steps, and where its packed kernel begins."""
-    turn = sum(limit <= steps for limit in plan.schedule.limits)
-    i = plan.schedule.turn[turn]
-    return plan.parts[i], places(plan)[i]
+def serving(plan: KernelPlan[Schedule], steps: int) -> Serving:
+    """The part that computes inputs of so many steps."""
+    i = plan.schedule.turn[sum(limit <= steps for limit in plan.schedule.limits)]
+    at = places(plan)
+    return Serving(plan.parts[i], at[i], sorted(set(at)).index(at[i]))
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
