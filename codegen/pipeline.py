@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.emission import banner, render, stream_banner
+from codegen.emission import banner, golden, render, stream_banner
 from codegen.emission import streams as emission_streams
 from codegen.emission.models import banner as model_banner
 from codegen.emission.models import source as model_source
@@ -122,6 +122,14 @@ def emitted(
     return render.render(
         chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=constants
     )
+
+
+def tested(spec: Spec, forward: GeneratedSource, arrays: Mapping[str, np.ndarray] | None) -> GeneratedSource:
+    """NAME_test.c and .h: golden vectors of the layer that `forward` is the C of. Raises PlanError for floats."""
+    facts = (("computes", banner.formula(forward.plan.problem)),)
+    what = f"golden vectors of a {spec.kind}"
+    told = banner.Told(f"{spec.name}_test", what, forward.plan.target, facts, tuple(banner.parameters_told(spec)))
+    return golden.source(forward, spec.problem_arrays(arrays) if arrays else (), banner.head(told))
 
 
 def streamed(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Wanted", "content", "generate", "of_layers"]
 
-EMITTED = ("c", "backward")
+EMITTED = ("c", "backward", "test")
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,11 @@ class Wanted:
             raise UsageError("packed=True is for kernels that are arguments: leave it out, or bake no weights")
         ask, names = self.ask, [spec.name for spec, _ in layers]
         made: list[tuple[str, str]] = []
-        for spec, arrays in layers if "c" in self.emit else ():
+        for spec, arrays in layers if {"c", "test"} & {*self.emit} else ():
             asked = ask if arrays is None else replace(ask, weights="baked")
-            made += pipeline.emitted(spec, asked, arrays, beside=names).files
+            source = pipeline.emitted(spec, asked, arrays, beside=names)
+            made += source.files if "c" in self.emit else ()
+            made += pipeline.tested(spec, source, arrays).files if "test" in self.emit else ()
         for spec, _ in layers if "backward" in self.emit else ():
             made += emit.emitted(spec, replace(ask, weights="argument", numbers=PLAIN.numbers), beside=names).files
         emitted.hold_distinct(name for name, _ in made)
@@ -93,8 +95,8 @@ def generate(
 
     `source` is the path of a .conv file, its text, or a layer's `spec`. With `weights`, a .npz or .safetensors file or
     a mapping with an array for each LAYER/parameter, they are const tables; without, arguments of the C functions.
-    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced` and `emit` ("c", "backward", or
-    "c,backward"), with the command's defaults. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option
+    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced` and `emit` ("c", "backward", "test",
+    or several), with the command's defaults. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option
     or a value that there is not.
     """
     wanted = _wanted(options)

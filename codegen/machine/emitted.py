@@ -20,7 +20,7 @@ WRITTEN = b"written by gen-conv"
 HEAD_BYTES = 1 << 14  # more than a banner has
 KINDS = ("*.c", "*.h", "*.S")
 SHOWN = 3  # reasons, and files of an error
-BACKWARD = "_backward"
+FURTHER = ("_backward", "_test")  # files of a layer
 _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
@@ -33,7 +33,7 @@ _FACT = re.compile(rf"({'|'.join(_FACTS)}) {{2,}}(\S.*)")
 
 @dataclass(frozen=True)
 class Head:
-    """What the banner of a file says: `layer` is NAME, or NAME_backward for the gradients' file."""
+    """What the banner of a file says: `layer` is NAME, or NAME_backward and NAME_test for further files of it."""
 
     layer: str
     version: str
@@ -153,12 +153,12 @@ def _ours(path: Path, data: bytes) -> bool:
 
 def left_over(folder: Path, layers: Collection[str]) -> list[Path]:
     """The files that gen-conv wrote into `folder` for layers that are none of `layers`."""
-    return [path for path, layer in _written(folder) if not {layer, layer.removesuffix(BACKWARD)} & set(layers)]
+    return [path for path, layer in _written(folder) if not _owners(layer) & set(layers)]
 
 
 def unasked(folder: Path, layers: Collection[str], asked: Collection[Path]) -> list[Path]:
     """The files that gen-conv wrote into `folder` for `layers`, but for those that are asked for: gradients."""
-    written = [path for path, layer in _written(folder) if {layer, layer.removesuffix(BACKWARD)} & set(layers)]
+    written = [path for path, layer in _written(folder) if _owners(layer) & set(layers)]
     return [path for path in written if path not in asked]
 
 
@@ -172,3 +172,8 @@ def _written(folder: Path) -> Iterator[tuple[Path, str]]:
                     head = Head.of(file.read(HEAD_BYTES))
         if head and head.layer == path.stem:
             yield path, head.layer
+
+
+def _owners(layer: str) -> set[str]:
+    """The layers whose file may be called so."""
+    return {layer, *(layer.removesuffix(word) for word in FURTHER)}

@@ -23,8 +23,9 @@ FUNCTIONS = ("out_steps", "slice", "pack", "pack_depthwise_kernel", "pack_pointw
 BACKWARD = ("z", "output", "input", "kernel", "H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "WORKSPACE_BYTES")
 STREAM = ("state", "reset", "prewarm", "process", "flush")
 STREAM_MACROS = ("LATENCY", "BLOCK", "MAX_OUT", "MAX_FLUSH", "STATE_NUMBERS", "DELAY")
-FILES = ("backward",)
-"""A layer NAME may have further files, NAME_backward.c and .h."""
+FILES = ("backward", "test")
+"""A layer NAME may have further files, NAME_backward.c and .h, NAME_test.c and .h."""
+TEST = ("self_test", "test_H")
 MACROS = (
     *SIZES[1:],
     *INT8,
@@ -34,7 +35,7 @@ MACROS = (
 )
 """What follows NAME_ in the macros of a layer's headers, which are all in capitals."""
 SUFFIXES = (
-    *(*SIZES, *INT8, *NUMBERS, *FUNCTIONS, *STREAM, *FILES),
+    *(*SIZES, *INT8, *NUMBERS, *FUNCTIONS, *STREAM, *FILES, *TEST),
     *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")),
 )
 """What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""

@@ -203,6 +203,38 @@ def test_the_c_stands_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.compiles
+def test_golden_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The self-test says 0 of the kernel, 1 of one with another table, between arrays of the sizes that are told."""
+    texts = [_recorded(name, "double")[0] for name in "bf"]
+    weights = {name: array for one in "bf" for name, array in _recorded(one, "double")[1].items()}
+    monkeypatch.chdir(tmp_path)
+    Path("q.conv").write_text("\n".join(texts))
+    np.savez("q.npz", **weights)
+    assert main.main(["q.conv", "--weights", "q.npz", "--emit", "c,test", "-o", "."]) == 0
+    assert main.main(["q.conv", "--weights", "q.npz", "--emit", "test", "-o", "alone"]) == 0
+    assert (tmp_path / "alone" / "b_test.c").read_bytes() == (tmp_path / "b_test.c").read_bytes()
+    main_c = '#include "b_test.h"\n#include "f_test.h"\nstatic signed char y[512], w[512];\n'
+    Path("main.c").write_text(main_c + "int main(void) { return b_self_test(y, w) + 2 * f_self_test(y); }\n")
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-O1"]
+    for changed, expected in (("", 0), ("b", 1), ("f", 2)):
+        if changed:
+            text = Path(f"{changed}.c").read_text()
+            spoilt = text.replace("return (int8_t)(value", "return (int8_t)(1 + value")
+            assert spoilt != text
+            Path(f"{changed}.c").write_text(spoilt)
+        sources = [f"{one}{end}.c" for one in "bf" for end in ("", "_test")]
+        subprocess.run(["gcc", *strict, "main.c", *sources, "-o", "main"], cwd=tmp_path, check=True)
+        assert subprocess.run(["./main"], cwd=tmp_path, check=False).returncode == expected
+        if changed:
+            Path(f"{changed}.c").write_text(text)
+    texts_of = codegen.generate("q.conv", weights="q.npz", emit="c,test")
+    assert texts_of["f_test.c"] == Path("f_test.c").read_text()
+    Path("g.conv").write_text("conv1d g { input_shape = (4, 1), filters = 1, kernel_size = 1 }")
+    assert main.main(["g.conv", "--init", "--seed", "1", "--emit", "test"]) == 1
+    assert "golden vectors are of int8" in capsys.readouterr().err
+
+
+@pytest.mark.compiles
 def test_verify_counts_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

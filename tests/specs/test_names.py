@@ -77,17 +77,19 @@ def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
             yield spec.name, streamed(spec).files
         if layer.kind == "conv1d" and not layer.free and layer.activation[0] not in strategies.ROWS:
             yield spec.name, emit.emitted(spec, Ask(TARGETS["avx2"])).files
-    yield "whole", of_int8().files
+    for source in of_int8():
+        yield "whole", source.files
 
 
-def of_int8() -> GeneratedSource:
-    """A layer of int8, which has its weights as tables."""
+def of_int8() -> tuple[GeneratedSource, GeneratedSource]:
+    """A layer of int8, which has its weights as tables, and its golden vectors."""
     spec = Conv1DSpec(
         name="whole", input_shape=(9, 2), filters=2, kernel_size=3, dtype="int8", input_scale=0.1, input_zero_point=1,
         output_scale=0.1, output_zero_point=2, use_bias=False,
     )  # fmt: skip
     arrays = {"kernel": np.ones((3, 2, 2), np.int8), "kernel_scale": np.ones(2, np.float32)}
-    return pipeline.generate(spec, weights=arrays)
+    source = pipeline.generate(spec, weights=arrays)
+    return source, pipeline.tested(spec, source, arrays)
 
 
 def streamed(spec: Spec) -> GeneratedSource[StreamPlan]:
@@ -105,7 +107,7 @@ def test_the_suffixes_are_all_that_is_emitted() -> None:
         (stem, header) = files[1]
         defined = set(re.findall(r"^#define (\w+)", header, re.MULTILINE))
         bare = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
-        defined |= set(re.findall(r"^(?:(?:static inline )?ptrdiff_t|void) (\w+)\(", bare, re.MULTILINE))
+        defined |= set(re.findall(r"^(?:(?:static inline )?ptrdiff_t|void|int) (\w+)\(", bare, re.MULTILINE))
         defined |= set(re.findall(r"^} (\w+);", bare, re.MULTILINE))
         capitals |= {word.removeprefix(name.upper()) for word in defined if word.startswith(name.upper())}
         defined = {word for word in defined if not word.startswith(name.upper())}

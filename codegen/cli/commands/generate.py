@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["arguments", "run"]
 
-EMITTERS = ("c", "pyext", "backward", "cmake", "arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack")
-WRAPPED = EMITTERS[3:]
+EMITTERS = ("c", "pyext", "backward", "test", "cmake", "arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack")
+WRAPPED = EMITTERS[4:]
 WORDS = {"missing": "wrote", "differs": "rewrote", "unchanged": "unchanged"}
 DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     _hold_for_models(graphs, options)
     arrays = reading.weights(options, layers_of(specs, graphs))
     wrappers = [word for word in options.emit if word in WRAPPED]
-    forward = {"c", "pyext", *wrappers} & set(options.emit)
+    forward = {"c", "pyext", "test", *wrappers} & set(options.emit)
     sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
     texts += [file for source in (streamed(specs, arrays, options, blocks) if blocks else ()) for file in source.files]
@@ -86,6 +86,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
     texts += [file for word in wrappers for file in wrapped(word, sources)]
+    tests = tested(specs, sources, arrays) if "test" in options.emit else ()
+    texts += [file for source in tests for file in source.files]
     emitted.hold_distinct(name for name, _ in texts)
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
@@ -190,6 +192,13 @@ def backward(specs: Sequence[Spec], options: argparse.Namespace) -> Iterator[Gen
 
     ask, names = replace(planning.asked(options), weights="argument"), [spec.name for spec in specs]
     return (emit.emitted(spec, ask, beside=names) for spec in specs)
+
+
+def tested(specs: Sequence[Spec], sources: Sequence[GeneratedSource], arrays: Arrays) -> Iterator[GeneratedSource]:
+    """The golden vectors of each layer."""
+    from codegen import pipeline
+
+    return (pipeline.tested(spec, one, arrays.get(spec.name)) for spec, one in zip(specs, sources, strict=True))
 
 
 def _write(
