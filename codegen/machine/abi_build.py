@@ -13,7 +13,7 @@ from codegen.installed import folder
 
 __all__ = ["declarations", "write"]
 
-HEADERS = ("abi.h", "gradients/abi.h", "stream/abi.h")
+HEADERS = ("abi.h", "gradients/abi.h", "stream/abi.h", "causal/abi.h")
 
 
 def declarations() -> str:

@@ -1,0 +1,188 @@
+"""The C of ONNX' CausalConvWithState: NAME_causal.c and .h, in its own signature (x, past, y, present)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from codegen.emission import banner, cformat, render, vectors
+from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
+from codegen.emission.heads import Head, values
+from codegen.emission.macros import Meaning, macros
+from codegen.emission.microkernel import index, offset
+from codegen.emission.render import GeneratedSource
+from codegen.errors.counting import counted
+from codegen.planning.causal import CausalPlan
+
+if TYPE_CHECKING:
+    from codegen.emission.render import Arrays
+    from codegen.specs.kinds import Spec
+
+__all__ = ["head", "jit_text", "source"]
+
+PARTS = ("kernel_head.c", "causal/causal.c", "causal/causal.h")
+
+
+def source(
+    plan: CausalPlan,
+    layer: str,
+    *,
+    banner: Sequence[str] = (),
+    weights: Arrays | None = None,
+    beside: Collection[str] = (),
+) -> GeneratedSource[CausalPlan]:
+    """The .c and .h under LAYER_causal; `weights` are the kernel (taps, 1, channels) and the bias, to be baked."""
+    name = cformat.identifier(f"{layer}_causal")
+    view = _view(plan, name) | {"tables": _tables(plan, weights) if weights is not None else ()}
+    _, names = vectors.finished(render.piece("causal/causal.c.j2", view | {"head": ""}))
+    lanes = tuple(sorted({plan.lanes, 1}, reverse=True))
+    top = Head(plan.target, plan.problem.format, lanes, None, values(plan.problem.epilogue.later)).text(names)
+    told = {"CHANNELS": Meaning(plan.problem.channels), "KEPT": Meaning(plan.kept, told="steps of past and present")}
+    view |= {"head": top, "macros": macros(name, told, beside)}
+    return render.filled(plan, name, PARTS, view, banner=banner)
+
+
+def jit_text(plan: CausalPlan, layer: str) -> str:
+    """One C translation unit for the JIT: header, function and the exported entry of templates/causal/abi.h."""
+    made, p = source(plan, layer), plan.problem
+    view = _view(plan, made.name) | {"biased": p.bias, "numbers": plan.kept * p.channels}
+    return made.header + made.code[made.head :] + render.fill("causal/jit.c.j2", view)
+
+
+def head(spec: Spec, plan: CausalPlan) -> tuple[str, ...]:
+    """The banner's lines."""
+    p = plan.problem
+    facts = (
+        ("computes", f"{banner.formula(p)}; x, y as (channels, steps)"),
+        ("algorithm", plan.describe()),
+        ("work", f"{p.kernel_size * p.channels:,} multiply-adds a step"),
+        ("memory", f"{plan.kept * p.channels * p.item_bytes:,} bytes of past"),
+    )
+    what = f"ONNX' CausalConvWithState of a {spec.kind}"
+    told = tuple(banner.parameters_told(spec))
+    return banner.head(banner.Told(f"{spec.name}_causal", what, plan.target, facts, told))
+
+
+def _view(plan: CausalPlan, name: str) -> dict[str, Any]:
+    """What the templates of templates/causal/ are given."""
+    p, n, kept = plan.problem, plan.lanes, plan.kept
+    functions = _functions(plan, name)
+    sums = {one: functions[f"sums{one}"] for one in (n, 1) if one == n or kept}
+    return {
+        "p": p,
+        "name": name,
+        "c": p.format.c,
+        "n": n,
+        "channels": p.channels,
+        "kept": kept,
+        "keeps": kept > 0,
+        "several": n > 1,
+        "least": plan.least,
+        "room": plan.room,
+        "most_sums": plan.least * n,
+        "taps": [{"number": tap, "x": offset("x", tap)} for tap in range(p.kernel_size)],
+        "sums": [{"lanes": one, "several": one > 1, "function": function} for one, function in sums.items()],
+        "olds": [_old(tap, kept) for tap in range(kept)],
+        "first": f"t - {kept}" if kept else "t",
+        **_calls(plan, functions),
+    }
+
+
+def _old(tap: int, kept: int) -> dict[str, Any]:
+    """The step that a tap reads of those before, where it lies, and what comes in its place."""
+    following = f"kept{tap + 1}" if tap + 1 < kept else "now"
+    return {"number": tap, "before": f"before[{tap}]", "place": index((kept, "c"), tap), "next": following}
+
+
+def _functions(plan: CausalPlan, name: str) -> dict[str, CFunction]:
+    """The functions of the file."""
+    p = plan.problem
+    c, n, taps, start = p.format.c, plan.lanes, reads(p.format.c, "taps", alone=False), Parameter("start", p.format.c)
+    x, baked = reads(c, "x", alone=False), plan.ask.weights == "baked"
+    found = {
+        f"sums{one}": CFunction(
+            f"{name}_sums{one}", (*x, *taps, start), vectors.spelled(one), "static inline"
+        )
+        for one in (n, 1)
+    }
+    row = (*reads(c, "x"), *numbers("steps"), *reads(c, "before"), *reads(c, "taps"), start, *writes(c, "y"))
+    found["row"] = static(f"{name}_row", *(row if plan.kept else (*row[:2], *row[3:])))
+    held = () if baked else (*reads(c, "kernel", alone=False), *reads(c, "bias", alone=False) * p.bias)
+    few = (*numbers("first"), *x, *numbers("steps"), *reads(c, "past", alone=False), *numbers("apart"), *held)
+    found["few"] = static(f"{name}_few", *few, *writes(c, "y", "present", alone=False))
+    found["one"] = static(
+        f"{name}_one", *(one for one in found["few"].parameters if one.name != "steps")
+    )
+    found["whole"] = CFunction(name, _parameters(plan))
+    return found
+
+
+def _parameters(plan: CausalPlan) -> tuple[Parameter, ...]:
+    """The arguments of the header's function."""
+    p, kept = plan.problem, plan.kept
+    c, (channels, taps) = p.format.c, (p.channels, p.kernel_size)
+    held = [Parameter("kernel", f"const {c} *", f"({channels}, 1, {taps})")]
+    if p.bias:
+        held.append(Parameter("bias", f"const {c} *", f"({channels})"))
+    return (
+        Parameter("x", f"const {c} *", f"({channels}, steps)"),
+        Parameter("steps", "ptrdiff_t", "1 or more"),
+        Parameter("past", f"const {c} *", f"({channels}, {kept}), or NULL for zeros"),
+        *(held if plan.ask.weights != "baked" else ()),
+        Parameter("y", f"{c} *", f"({channels}, steps)"),
+        Parameter("present", f"{c} *", f"({channels}, {kept})"),
+    )
+
+
+def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
+    """The functions, and the calls between them."""
+    p, n, kept, name = plan.problem, plan.lanes, plan.kept, functions["whole"].name
+    prefix = f"{name}_" if plan.ask.weights == "baked" else ""
+    taps = offset(f"{prefix}kernel", (p.kernel_size, "c"))
+    start = f"{prefix}bias[c]" if p.bias else "0"
+    before = "past + apart * c"
+    row = functions["row"].call(x="x + steps * c", taps=taps, start=start, y="y + steps * c")
+    if kept:
+        row = functions["row"].call(x="x + steps * c", before=before, taps=taps, start=start, y="y + steps * c")
+
+    def ended(value: str) -> str:
+        for stage in p.epilogue.later:
+            value = f"{vectors.spelled(n, f'_{stage.function}')}({value})"
+        return value
+
+    several = functions[f"sums{n}"]
+    return {
+        "functions": functions,
+        "row": functions["row"],
+        "few": functions["few"] if kept and n > 1 else None,
+        "whole": functions["whole"],
+        "one": functions["one"],
+        "count": counted(n, "channel"),
+        "ragged": p.channels % n > 0,
+        "last": f"first + {n} < {p.channels} ? first + {n} : {p.channels}" if p.channels % n else f"first + {n}",
+        "ended": {
+            "window": ended(several.of("window + t", "taps", "start")),
+            "rest": ended(several.of("window", "taps", "start")),
+            "x": ended(several.of(f"x + t - {kept}" if kept else "x + t", "taps", "start")),
+            "one": ended(f"{vectors.spelled(n, '_load')}(sums)"),
+            "sums": ended(f"{vectors.spelled(n, '_load')}(sums + {cformat.times(n, 't')})"),
+        },
+        "calls": {
+            "row": row,
+            "few": functions["few"].call(first="c"),
+            "one": functions["one"].call(first="c"),
+            "taps": taps,
+            "start": start,
+            "sum": functions["sums1"].of("window + t", taps, start),
+        },
+    }
+
+
+def _tables(plan: CausalPlan, weights: Arrays) -> tuple[Any, ...]:
+    """The kernel and the bias as tables: (label, type, count, values)."""
+    kernel, *held = weights
+    assert kernel is not None
+    p = plan.problem
+    rows = kernel.reshape(p.kernel_size, p.channels).T.ravel()
+    named = [("kernel", rows), *(("bias", each) for each in held if each is not None)]
+    return tuple((label, p.format.c, len(one), cformat.table(one.tolist(), p.format)) for label, one in named)
