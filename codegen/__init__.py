@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from codegen.interchange import from_keras, from_torch, keras_weights, read, to_torch_state
     from codegen.layers.blocks import map_blocks
+    from codegen.layers.causal import causal_conv_with_state
     from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
     from codegen.layers.layer import Layer
     from codegen.layers.model import Model, load
@@ -56,6 +57,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "activations",
+    "causal_conv_with_state",
     "constraints",
     "from_keras",
     "from_torch",
@@ -79,6 +81,7 @@ _HOMES = {
     "Layer": "layers.layer",
     "Model": "layers.model",
     "SeparableConv1D": "layers.kinds",
+    "causal_conv_with_state": "layers.causal",
     "from_keras": "interchange",
     "from_torch": "interchange",
     "generate": "layers.written",

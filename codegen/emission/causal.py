@@ -3,27 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import banner, cformat, render, vectors
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
 from codegen.emission.heads import Head, values
-from codegen.emission.macros import Meaning, macros
+from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index, offset
 from codegen.emission.render import GeneratedSource
+from codegen.errors import PlanError
 from codegen.errors.counting import counted
-from codegen.planning.causal import CausalPlan
+from codegen.planning.ask import Ask
+from codegen.planning.causal import CausalPlan, planned
 
 if TYPE_CHECKING:
     from codegen.emission.render import Arrays
     from codegen.specs.kinds import Spec
 
-__all__ = ["head", "jit_text", "source"]
+__all__ = ["emitted", "of_spec", "written"]
 
+JIT_NAME = "conv1d"
 PARTS = ("kernel_head.c", "causal/causal.c", "causal/causal.h")
 
 
-def source(
+def of_spec(spec: Spec, ask: Ask) -> CausalPlan:
+    """spec → problem → plan. Raises PlanError for a layer that is no CausalConvWithState."""
+    if spec.own_activation is not None:
+        raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C")
+    try:
+        return planned(spec.problem, ask)
+    except PlanError as wrong:
+        raise PlanError(f"`{spec.name}`: {wrong}") from None
+
+
+def emitted(
+    spec: Spec, ask: Ask, weights: Arrays | None = None, *, beside: Collection[str] = ()
+) -> GeneratedSource[CausalPlan]:
+    """spec → problem → plan → C text; `weights` are the problem's, to be baked. Raises PlanError as `of_spec` does.
+
+    `beside` are the names of all layers whose headers may be included together.
+    """
+    plan = of_spec(spec, ask)
+    return _source(plan, spec.name, banner=_head(spec, plan), weights=weights, beside=beside)
+
+
+def written(plan: CausalPlan) -> str:
+    """One C translation unit for the JIT: header, function and the exported entry of templates/causal/abi.h."""
+    made, p = _source(plan, JIT_NAME), plan.problem
+    view = _view(plan, made.name) | {"biased": p.bias, "numbers": plan.kept * p.channels}
+    return made.header + made.code[made.head :] + render.fill("causal/jit.c.j2", view)
+
+
+def _source(
     plan: CausalPlan,
     layer: str,
     *,
@@ -37,19 +69,11 @@ def source(
     _, names = vectors.finished(render.piece("causal/causal.c.j2", view | {"head": ""}))
     lanes = tuple(sorted({plan.lanes, 1}, reverse=True))
     top = Head(plan.target, plan.problem.format, lanes, None, values(plan.problem.epilogue.later)).text(names)
-    told = {"CHANNELS": Meaning(plan.problem.channels), "KEPT": Meaning(plan.kept, told="steps of past and present")}
-    view |= {"head": top, "macros": macros(name, told, beside)}
+    view |= {"head": top, "macros": _macros(plan, layer, beside)}
     return render.filled(plan, name, PARTS, view, banner=banner)
 
 
-def jit_text(plan: CausalPlan, layer: str) -> str:
-    """One C translation unit for the JIT: header, function and the exported entry of templates/causal/abi.h."""
-    made, p = source(plan, layer), plan.problem
-    view = _view(plan, made.name) | {"biased": p.bias, "numbers": plan.kept * p.channels}
-    return made.header + made.code[made.head :] + render.fill("causal/jit.c.j2", view)
-
-
-def head(spec: Spec, plan: CausalPlan) -> tuple[str, ...]:
+def _head(spec: Spec, plan: CausalPlan) -> tuple[str, ...]:
     """The banner's lines."""
     p = plan.problem
     facts = (
@@ -61,6 +85,14 @@ def head(spec: Spec, plan: CausalPlan) -> tuple[str, ...]:
     what = f"ONNX' CausalConvWithState of a {spec.kind}"
     told = tuple(banner.parameters_told(spec))
     return banner.head(banner.Told(f"{spec.name}_causal", what, plan.target, facts, told))
+
+
+def _macros(plan: CausalPlan, layer: str, beside: Collection[str]) -> tuple[Macro, ...]:
+    told = {
+        "CAUSAL_CHANNELS": Meaning(plan.problem.channels),
+        "CAUSAL_KEPT": Meaning(plan.kept, told="steps of each channel in past and present"),
+    }
+    return tuple(replace(one, old=None) for one in macros(layer, told, beside))
 
 
 def _view(plan: CausalPlan, name: str) -> dict[str, Any]:
@@ -100,9 +132,7 @@ def _functions(plan: CausalPlan, name: str) -> dict[str, CFunction]:
     c, n, taps, start = p.format.c, plan.lanes, reads(p.format.c, "taps", alone=False), Parameter("start", p.format.c)
     x, baked = reads(c, "x", alone=False), plan.ask.weights == "baked"
     found = {
-        f"sums{one}": CFunction(
-            f"{name}_sums{one}", (*x, *taps, start), vectors.spelled(one), "static inline"
-        )
+        f"sums{one}": CFunction(f"{name}_sums{one}", (*x, *taps, start), vectors.spelled(one), "static inline")
         for one in (n, 1)
     }
     row = (*reads(c, "x"), *numbers("steps"), *reads(c, "before"), *reads(c, "taps"), start, *writes(c, "y"))
@@ -110,9 +140,7 @@ def _functions(plan: CausalPlan, name: str) -> dict[str, CFunction]:
     held = () if baked else (*reads(c, "kernel", alone=False), *reads(c, "bias", alone=False) * p.bias)
     few = (*numbers("first"), *x, *numbers("steps"), *reads(c, "past", alone=False), *numbers("apart"), *held)
     found["few"] = static(f"{name}_few", *few, *writes(c, "y", "present", alone=False))
-    found["one"] = static(
-        f"{name}_one", *(one for one in found["few"].parameters if one.name != "steps")
-    )
+    found["one"] = static(f"{name}_one", *(one for one in found["few"].parameters if one.name != "steps"))
     found["whole"] = CFunction(name, _parameters(plan))
     return found
 
@@ -154,7 +182,7 @@ def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
     return {
         "functions": functions,
         "row": functions["row"],
-        "few": functions["few"] if kept and n > 1 else None,
+        "few": functions["few"] if kept else None,
         "whole": functions["whole"],
         "one": functions["one"],
         "count": counted(n, "channel"),

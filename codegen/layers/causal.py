@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen import pipeline
+from codegen.emission import causal
 from codegen.errors import ShapeError, UsageError
 from codegen.errors.quoting import plainly
+from codegen.functions import activations
 from codegen.installed import forgetful
 from codegen.numbers import arrays
 from codegen.planning.ask import Ask
@@ -81,9 +82,11 @@ def _library(channels: int, taps: int, dtype: str, activation: str, biased: bool
         kernel_size=taps,
         padding="causal",
         use_bias=biased,
-        activation=activation,
+        activation=activations.get(activation),
         dtype=dtype,
         data_format="channels_first",
         input_shape=(channels, None),
     )
-    return pipeline.causal_for(spec, Ask(target_named("native")))
+    from codegen.machine import causal_library
+
+    return causal_library.load(causal.of_spec(spec, Ask(target_named("native"))))

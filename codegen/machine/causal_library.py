@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.emission import causal
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, NULL
 from codegen.machine.compilers import Compiler
@@ -59,12 +59,9 @@ class CausalLibrary:
         self._library.genconv_causal_v1(block)
 
 
-def load(plan: CausalPlan, write: Callable[[CausalPlan], str]) -> CausalLibrary:
-    """The library of `plan`, whose C text `write` makes of nothing but the plan.
-
-    Raises ToolchainError where nothing can compile it.
-    """
-    text = lru_cache(maxsize=1)(lambda: write(plan))
+def load(plan: CausalPlan) -> CausalLibrary:
+    """The library of `plan`, from the cache or compiled. Raises ToolchainError where nothing can compile it."""
+    text = lru_cache(maxsize=1)(lambda: causal.written(plan))
     found = loaded(Making(plan, text, _prove, CausalLibrary.opened, ENTRY, alone=True), plan.target, 1, known)
     assert found is not None
     return found

@@ -20,7 +20,7 @@ WRITTEN = b"written by gen-conv"
 HEAD_BYTES = 1 << 14  # more than a banner has
 KINDS = ("*.c", "*.h", "*.S")
 SHOWN = 3  # reasons, and files of an error
-FURTHER = ("_backward", "_test")  # files of a layer
+FURTHER = ("_backward", "_test", "_causal")  # files of a layer
 _BANNER = re.compile(r"/\*\r?\n(.*?)^ \*/", re.S | re.M)
 _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
@@ -33,7 +33,7 @@ _FACT = re.compile(rf"({'|'.join(_FACTS)}) {{2,}}(\S.*)")
 
 @dataclass(frozen=True)
 class Head:
-    """What the banner of a file says: `layer` is NAME, or NAME_backward and NAME_test for further files of it."""
+    """What the banner of a file says: `layer` is NAME, or NAME_backward, NAME_test or NAME_causal for its further files."""
 
     layer: str
     version: str

@@ -72,5 +72,7 @@ def planned(problem: Problem, ask: Ask) -> CausalPlan:
     if any(stage.operands for stage in p.epilogue.later) or p.epilogue.rowwise:
         raise PlanError("ONNX' CausalConvWithState ends with an activation of each number by itself")
     if ask.weights == "packed" or ask.numbers != AS_COMPUTED:
-        raise PlanError("ONNX' CausalConvWithState reads its weights as ONNX has them: neither packed nor in half the bytes")
+        raise PlanError(
+            "ONNX' CausalConvWithState reads its weights as ONNX has them: neither packed nor in half the bytes"
+        )
     return CausalPlan(p, ask)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.cli.commands import planning, reading
+from codegen.cli.commands import in_blocks, planning, reading
 from codegen.cli.terminal import Terminal
 from codegen.errors import UsageError
 from codegen.errors.suggest import closest
@@ -22,16 +22,14 @@ if TYPE_CHECKING:
     from codegen.graph.calls import AnyLayer
     from codegen.graph.graph import Graph
     from codegen.graph.plans.model_plan import ModelPlan
-    from codegen.planning.ask import Stream
-    from codegen.planning.streams import StreamPlan
     from codegen.specs.kinds import Spec
 
     Arrays = Mapping[str, Mapping[str, np.ndarray]]
 
 __all__ = ["arguments", "run"]
 
-EMITTERS = ("c", "pyext", "backward", "test", "cmake", "arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack")
-WRAPPED = EMITTERS[4:]
+WRAPPED = ("cmake", "arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack")
+EMITTERS = ("c", "pyext", "backward", "test", "causal-conv", *WRAPPED)
 WORDS = {"missing": "wrote", "differs": "rewrote", "unchanged": "unchanged"}
 DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 
@@ -81,13 +79,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     forward = {"c", "pyext", "test", *wrappers} & set(options.emit)
     sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
-    texts += [file for source in (streamed(specs, arrays, options, blocks) if blocks else ()) for file in source.files]
+    in_parts = in_blocks.streamed(specs, arrays, options, blocks) if blocks else ()
+    texts += [file for source in in_parts for file in source.files]
     texts += [file for source in models(graphs, specs, arrays, options) for file in source.files]
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
     texts += [file for word in wrappers for file in wrapped(word, sources)]
     tests = tested(specs, sources, arrays) if "test" in options.emit else ()
     texts += [file for source in tests for file in source.files]
+    with_state = in_blocks.causal(specs, arrays, options) if "causal-conv" in options.emit else ()
+    texts += [file for source in with_state for file in source.files]
     emitted.hold_distinct(name for name, _ in texts)
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
@@ -161,22 +162,6 @@ def generated(
         if slow := in_software(source.plan.target, source.plan.problem):
             terminal.warn(f"{spec.name}: {slow}")
         yield source
-
-
-def streamed(
-    specs: tuple[Spec, ...], arrays: Arrays, options: argparse.Namespace, blocks: Stream
-) -> Iterator[GeneratedSource[StreamPlan]]:
-    """The C text of each layer for input in blocks."""
-    from codegen import pipeline
-
-    ask = replace(planning.asked(options), stream=blocks)
-    if options.packed and arrays:
-        raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
-    names = [spec.name for spec in specs]
-    for spec in specs:
-        with reading.naming(options, spec.name):
-            given = replace(ask, weights="baked") if spec.name in arrays else ask
-            yield pipeline.streamed(spec, given, arrays.get(spec.name), beside=names)
 
 
 def wrapped(word: str, sources: Sequence[GeneratedSource]) -> tuple[tuple[str, str], ...]:
