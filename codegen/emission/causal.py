@@ -173,12 +173,6 @@ def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
     if kept:
         row = functions["row"].call(x="x + steps * c", before=before, taps=taps, start=start, y="y + steps * c")
 
-    def ended(value: str) -> str:
-        for stage in p.epilogue.later:
-            value = f"{vectors.spelled(n, f'_{stage.function}')}({value})"
-        return value
-
-    several = functions[f"sums{n}"]
     return {
         "functions": functions,
         "row": functions["row"],
@@ -188,13 +182,7 @@ def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
         "count": counted(n, "channel"),
         "ragged": p.channels % n > 0,
         "last": f"first + {n} < {p.channels} ? first + {n} : {p.channels}" if p.channels % n else f"first + {n}",
-        "ended": {
-            "window": ended(several.of("window + t", "taps", "start")),
-            "rest": ended(several.of("window", "taps", "start")),
-            "x": ended(several.of(f"x + t - {kept}" if kept else "x + t", "taps", "start")),
-            "one": ended(f"{vectors.spelled(n, '_load')}(sums)"),
-            "sums": ended(f"{vectors.spelled(n, '_load')}(sums + {cformat.times(n, 't')})"),
-        },
+        "ended": _ended(plan, functions[f"sums{n}"]),
         "calls": {
             "row": row,
             "few": functions["few"].call(first="c"),
@@ -204,6 +192,23 @@ def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
             "sum": functions["sums1"].of("window + t", taps, start),
         },
     }
+
+
+def _ended(plan: CausalPlan, several: CFunction) -> dict[str, str]:
+    """Vectors of outputs: what the activation makes of sums, by where these come from."""
+    n, kept = plan.lanes, plan.kept
+    load = vectors.spelled(n, "_load")
+    found = {
+        "window": several.of("window + t", "taps", "start"),
+        "rest": several.of("window", "taps", "start"),
+        "x": several.of(f"x + t - {kept}" if kept else "x + t", "taps", "start"),
+        "one": f"{load}(sums)",
+        "sums": f"{load}(sums + {cformat.times(n, 't')})",
+    }
+    for stage in plan.problem.epilogue.later:
+        activation = vectors.spelled(n, f"_{stage.function}")
+        found = {word: f"{activation}({value})" for word, value in found.items()}
+    return found
 
 
 def _tables(plan: CausalPlan, weights: Arrays) -> tuple[Any, ...]:
