@@ -122,6 +122,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "LENGTHS": "of a layer",
         "MOST_LENGTHS": "may be asked",
     },
+    "causal": {"MOST_TAPS": "of its code"},
     "cost": {"WEIGHTS": "what an objective counts"},
     "error_bounds": {
         "OUTPUTS": "of a proof",
