@@ -33,7 +33,7 @@ _FACT = re.compile(rf"({'|'.join(_FACTS)}) {{2,}}(\S.*)")
 
 @dataclass(frozen=True)
 class Head:
-    """What the banner of a file says: `layer` is NAME, or NAME_backward, NAME_test or NAME_causal for its further files."""
+    """What the banner of a file says: `layer` is NAME, or NAME_backward and so on for its further files."""
 
     layer: str
     version: str

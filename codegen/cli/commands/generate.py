@@ -63,12 +63,7 @@ def emitters(text: str) -> tuple[str, ...]:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Generate every layer before the first file is touched; 1 for drift under --check, else 0."""
     compare, printing = options.check or options.diff, options.output == "-"
-    if (compare or printing) and "pyext" in options.emit:
-        raise UsageError("--emit pyext compiles a file: it goes neither with -o - nor with --check or --diff")
-    if compare and printing:
-        raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
-    if options.prune and (compare or printing):
-        raise UsageError("--prune removes files: it goes neither with -o - nor with --check or --diff")
+    _hold_for_files(options, compare, printing)
     blocks = planning.stream_asked(options)
     if blocks and (options.emit != ("c",) or options.wisdom or options.rigor == "measure"):
         raise UsageError("--stream goes neither with --emit nor with --wisdom or --rigor measure: leave them out")
@@ -102,6 +97,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         _write(files, sources, options, terminal)
         _tidy(_names(specs, graphs), options, terminal)
     return 0
+
+
+def _hold_for_files(options: argparse.Namespace, compare: bool, printing: bool) -> None:
+    """Raises UsageError for what goes with files that are written alone."""
+    if (compare or printing) and "pyext" in options.emit:
+        raise UsageError("--emit pyext compiles a file: it goes neither with -o - nor with --check or --diff")
+    if compare and printing:
+        raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
+    if options.prune and (compare or printing):
+        raise UsageError("--prune removes files: it goes neither with -o - nor with --check or --diff")
 
 
 def layers_of(specs: Sequence[Spec], graphs: Sequence[Graph]) -> tuple[AnyLayer, ...]:
