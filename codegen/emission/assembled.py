@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen.emission import integer
-from codegen.emission.cortex.assembly import assembly
-from codegen.emission.cortex.sums import of_layer
 from codegen.emission.integer_tables import tables
 from codegen.emission.writer import Arrays, Beside, Writer
 from codegen.planning.algorithms.assembly import Plan, portable
@@ -20,6 +18,9 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
 
 def beside(plan: Plan, name: str, weights: Arrays, banner: Sequence[str]) -> Beside | None:
     """NAME.S; None where sums are too large for it, so that the C serves alone."""
+    from codegen.emission.cortex.assembly import assembly  # late: they need NumPy, which C without weights does not
+    from codegen.emission.cortex.sums import of_layer
+
     made = assembly(plan.schedule.shape, of_layer(plan.problem, weights), name, banner)
     return Beside(f"{name}.S", made.text, made.guard) if made else None
 

@@ -9,7 +9,6 @@ from codegen.emission import cformat, render
 from codegen.emission.cfunction import CFunction, headers
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
-from codegen.problem import reference
 from codegen.problem.problem import Problem
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def source(forward: GeneratedSource, arrays: Arrays, banner: Sequence[str]) -> G
     Raises PlanError for a layer of floats, whose last bits are its target's, and for one of too many codes.
     """
     import numpy as np
+
+    from codegen.problem import reference
 
     p, name = forward.plan.problem, forward.name
     if not p.format.whole:

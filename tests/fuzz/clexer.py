@@ -26,7 +26,7 @@ KNOWN = (  # keywords of C99, directives, and what the compiler and the headers 
     "zs dzs dys"  # rows of outputs on the way back
 )
 TEXTS = re.compile(  # the strings of a kernel's file, all of them
-    r'"(C|memory||fp-contract=off|written for [\w ]+: needs [\w .=-]+)"'
+    r'"(C|memory||fp-contract=off|no-tree-vectorize|written for [\w ]+: needs [\w .=-]+)"'
 )
 NUMBERED = re.compile(  # registers and vectors, a0_1, w3, v8_load; what a template ends with a type's letter or width
     r"[a-z]{1,8}\d+(_\d+)?|v\d+[a-z]?(_[a-z0-9_]+)?|vfmaq_f(32|64)"
@@ -51,13 +51,17 @@ def tokens(text: str) -> list[tuple[str, str]]:
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Every word that the templates, the modules that write C and the targets have in their own texts, and C's."""
-    texts = [path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.j2")]
+    """Every word that the templates, the modules that write C and the targets have in their own texts, and C's.
+
+    Firmware is a program, which may say more than a layer.
+    """
+    texts = [path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.j2") if path.parent.name != "firmware"]
     for folder in ("emission", "gradients"):
         for path in (ROOT / "codegen" / folder).glob("*.py"):
             tree = ast.parse(path.read_text("utf-8"))
-            constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-            texts += [value for value in constants if isinstance(value, str)]
+            docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+            constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs]
+            texts += [one.value for one in constants if isinstance(one.value, str)]
     texts += [KNOWN, *(macro for target in TARGETS.values() for macro in target.widening().macros)]
     return frozenset(word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text))
 

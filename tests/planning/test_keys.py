@@ -11,6 +11,7 @@ import pytest
 from codegen.functions import activations
 from codegen.planning import planner
 from codegen.planning.algorithms import (
+    assembly,
     bilinear_schedule,
     by_length,
     direct_filters,
@@ -29,6 +30,7 @@ from codegen.planning.algorithms.output_phases import Part, Rows
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.algorithms.tiling import Panel, Segment, Span, Starts, Tile
 from codegen.planning.ask import Ask, Weights
+from codegen.planning.assembly.shape import shape
 from codegen.planning.plan import KernelPlan, Key, Request
 from codegen.problem import chain
 from codegen.problem.conv_problem import ConvProblem
@@ -40,6 +42,7 @@ from codegen.problem.targets import TARGETS
 AVX2 = TARGETS["avx2"]
 DENSE = ConvProblem(98, 40, 64, 3, pad_left=1, pad_right=1)
 FIRST = replace(DENSE, channels_last=False)
+WHOLE = replace(DENSE, dtype="int8", epilogue=Epilogue((Bias(), Requantise(0, -128, 127, "double"))))
 PROBLEMS = {
     "direct_filters": DENSE,
     "direct_steps": FIRST,
@@ -55,8 +58,11 @@ PROBLEMS = {
     "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
     "by_length": replace(DENSE, steps=None),
     "rolled": DENSE,
-    "integer": replace(DENSE, dtype="int8", epilogue=Epilogue((Bias(), Requantise(0, -128, 127, "double")))),
+    "integer": WHOLE,
+    "assembly": WHOLE,
 }
+SERVED = {"assembly": TARGETS["cortex-m4"]}  # the others are planned for AVX2
+DERIVED = {"shape"}  # of assembly's schedules: the problem decides it
 
 PANEL = Panel(0, 2, 16, 17, 8, (0, 8))
 FILTERS = direct_filters.Schedule(
@@ -69,6 +75,7 @@ FILTERS = direct_filters.Schedule(
 )
 BILINEAR = bilinear_schedule.Schedule("F(4,3)", 3, 1, 24, 6, (PANEL,), 4, 1008, 1040, 40, 2, True, False)
 ROWS = Rows(2, 1, 3, 4, 5, (Part(0, 2, 1, -1, 3, -2),))
+INTEGER = integer.Schedule((integer.Tile(2, 1), integer.Tile(1, 4)), 3)
 KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of the algorithm: on purpose only
     "direct_filters": (
         FILTERS,
@@ -104,14 +111,18 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "separable": (separable.Schedule(32, 34, False), (32, 34, False)),
     "row_activation": (row_activation.Schedule((8, 4, 1), True), ((8, 4, 1), True)),
     "rolled": (rolled.Schedule(8, False), (8, False)),
-    "integer": (integer.Schedule((integer.Tile(2, 1), integer.Tile(1, 4)), 3), (((2, 1), (1, 4)), 3)),
+    "integer": (INTEGER, (((2, 1), (1, 4)), 3)),
+    "assembly": (
+        assembly.Schedule("dsp", shape("dsp", WHOLE), INTEGER),
+        ("dsp", "dsp_pairs", (((2, 1), (1, 4)), 3)),
+    ),
 }
 KEYS |= {"depthwise": KEYS["direct_filters"], "fft": KEYS["winograd"]}
 
 
 def plans(name: str) -> list[KernelPlan]:
     weights: Weights = "baked" if PROBLEMS[name].format.whole else "packed"
-    found = planner.survey(Request(PROBLEMS[name], Ask(AVX2, weights, "wide"))).found
+    found = planner.survey(Request(PROBLEMS[name], Ask(SERVED.get(name, AVX2), weights, "wide"))).found
     return [plan for plan in found if plan.algorithm.name == name]
 
 
@@ -158,7 +169,7 @@ def test_names_in_the_code_do_not_matter(name: str) -> None:
 def changed(value: Any) -> Iterator[Any]:
     """`value` with one number, flag or word changed, for each field of each dataclass in it."""
     if is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
+        for each in (one for one in fields(value) if one.name not in DERIVED):
             yield from (replace(value, **{each.name: other}) for other in changed(getattr(value, each.name)))
     elif isinstance(value, tuple):
         for i, one in enumerate(value):

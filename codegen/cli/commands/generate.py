@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from codegen.emission.render import GeneratedSource
     from codegen.gradients.emit import BackwardPlan
-    from codegen.graph.calls import AnyLayer
     from codegen.graph.graph import Graph
     from codegen.graph.plans.model_plan import ModelPlan
     from codegen.specs.kinds import Spec
@@ -69,7 +68,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--stream goes neither with --emit nor with --wisdom or --rigor measure: leave them out")
     specs, graphs = reading.definitions(options)
     _hold_for_models(graphs, options)
-    arrays = reading.weights(options, layers_of(specs, graphs))
+    arrays = reading.weights(options, reading.layers_of(specs, graphs))
     wrappers = [word for word in options.emit if word in WRAPPED]
     forward = {"c", "pyext", "test", *wrappers} & set(options.emit)
     sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
@@ -107,17 +106,6 @@ def _hold_for_files(options: argparse.Namespace, compare: bool, printing: bool) 
         raise UsageError("--check and --diff compare with files: name their folder with -o DIR, not -o -")
     if options.prune and (compare or printing):
         raise UsageError("--prune removes files: it goes neither with -o - nor with --check or --diff")
-
-
-def layers_of(specs: Sequence[Spec], graphs: Sequence[Graph]) -> tuple[AnyLayer, ...]:
-    """All layers whose weights are read, those of models alone among them, each once.
-
-    Raises WeightsError where two models give one layer other channels.
-    """
-    from codegen.layers.net import agreeing
-
-    found = agreeing({graph.name: graph for graph in graphs})
-    return tuple((found | {spec.name: spec for spec in specs}).values())
 
 
 def _names(specs: Sequence[Spec], graphs: Sequence[Graph]) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from codegen.graph.graph import Graph
     from codegen.specs.kinds import Spec
 
-__all__ = ["arguments", "content", "definitions", "files", "naming", "specs", "weights"]
+__all__ = ["arguments", "content", "definitions", "files", "layers_of", "naming", "specs", "weights"]
 
 
 def arguments(parser: argparse.ArgumentParser, *, target: str) -> None:
@@ -148,6 +148,19 @@ def _beside(path: str, *suffixes: str) -> str | None:
         known = {os.path.splitext(name)[0]: name for name in names}
     near = closest(wanted, known)
     return os.path.join(folder, known[near]) if near else None
+
+
+def layers_of(specs: Sequence[Spec], graphs: Sequence[Graph]) -> tuple[AnyLayer, ...]:
+    """All layers whose weights are read, those of models alone among them, each once.
+
+    Raises WeightsError where two models give one layer other channels.
+    """
+    if not graphs:
+        return tuple(specs)
+    from codegen.layers.net import agreeing
+
+    found = agreeing({graph.name: graph for graph in graphs})
+    return tuple((found | {spec.name: spec for spec in specs}).values())
 
 
 def weights(options: argparse.Namespace, layers: Sequence[AnyLayer]) -> Mapping[str, Mapping[str, Any]]:
