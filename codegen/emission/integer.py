@@ -38,6 +38,7 @@ class Walk:
             "walks": gathers or len(p.stages) > 1,
             "in_place": not integer.gathers_all(self.first),
             "walk": self,
+            "spare": self.plan.has_workspace and not integer.room(p, self.plan.schedule),
             "outs_told": p.steps is None,
             "left_told": self.first.centred and p.steps is None,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from codegen.machine.emitted import Head
 from codegen.planning.ask import Ask, Limits
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Spec
+from tests.support.cprogram import WARNINGS, compile_c, program
 from tests.support.firmware import Case, run
 
 CORES = tuple(boards.BOARDS)
@@ -162,3 +164,19 @@ def test_floats_without_a_unit_are_warned_of(tmp_path: Path, capsys: pytest.Capt
         assert main([str(tmp_path / "f.conv"), "--target", core, "-o", str(tmp_path / core)]) == 0
         assert ("f: cortex-m3 computes float32 in software" in capsys.readouterr().err) is told
         assert ("floats     cortex-m3 computes" in (tmp_path / core / "f.c").read_text()) is told
+
+
+@pytest.mark.compiles
+def test_the_same_files_compile_on_a_host_without_a_warning(tmp_path: Path, need: Callable[..., Any]) -> None:
+    """There the assembly holds nothing and the C all."""
+    gcc = need(program, "gcc", "gcc")
+    for source, _ in sources("cortex-m55"):
+        for name, text in source.files:
+            (tmp_path / name).write_text(text)
+    files = sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".c", ".S"))
+    assert sum(name.endswith(".S") for name in files) == len(IN_ASSEMBLY)
+    for name in files:
+        compile_c((gcc, *WARNINGS, "-O1", "-c", name, "-o", f"{name}.o"), folder=tmp_path)
+    told = subprocess.run(["nm", "-A", *(f"{name}.o" for name in files)], cwd=tmp_path, capture_output=True, text=True)
+    defined = {line.split(":")[0] for line in told.stdout.splitlines() if " T " in line}
+    assert defined == {f"{name}.o" for name in files if name.endswith(".c")}
