@@ -211,9 +211,9 @@ def kernel_of(spec: Spec, arrays: Mapping[str, np.ndarray], ask: Ask, threads: i
 @lru_cache(maxsize=512)
 def compiled(asked: Request, choice: str | None, threads: int = 1) -> Kernel:
     """The running kernel of the planner's first plan, or of the one whose key is `choice`."""
-    from codegen.machine import loader
+    from codegen.machine import answers, loader
 
-    plan = planner.answer(asked, choice)
+    plan = answers.answer(asked, choice)
     return loader.load_plan(plan.asked(sliced=threads > 1), _written, threads)
 
 

@@ -14,25 +14,26 @@ __all__ = ["ENTRIES", "limit_bytes", "prune"]
 LIBRARY = ".so"
 ENTRIES = (LIBRARY, ".weights")  # and arrays that were kept
 MOST_MB = "1024"  # without GENCONV_CACHE_MAX_MB
-STALE_SECONDS = {".tmp": 3600.0, ".alias": 30 * 86400.0}  # left by a killed process; unused for a month
+MONTH = 30 * 86400.0
+STALE_SECONDS = {".tmp": 3600.0, ".alias": MONTH, ".plan": MONTH}  # left by a killed process; unused
 
 
 def prune(place: Path) -> None:
     """Remove what killed processes left and, above GENCONV_CACHE_MAX_MB, the entries longest unused, arrays first."""
     entries = []
-    for path in place.iterdir():
+    for entry in os.scandir(place):
         with suppress(OSError):
-            status = path.stat()
-            if path.suffix in ENTRIES:
-                entries.append((path.suffix == LIBRARY, status.st_mtime, status.st_size, path))
-            elif status.st_mtime < time.time() - STALE_SECONDS.get(path.suffix, float("inf")):
-                path.unlink()
+            status, suffix = entry.stat(), os.path.splitext(entry.name)[1]
+            if suffix in ENTRIES:
+                entries.append((suffix == LIBRARY, status.st_mtime, status.st_size, entry.path))
+            elif status.st_mtime < time.time() - STALE_SECONDS.get(suffix, float("inf")):
+                os.unlink(entry.path)
     total, limit = sum(size for _, _, size, _ in entries), limit_bytes()
     for _, _, size, path in sorted(entries)[:-1]:
         if total <= limit:
             break
         with suppress(OSError):
-            path.unlink()
+            os.unlink(path)
             total -= size
 
 
