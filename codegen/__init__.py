@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         VerificationError,
         WeightsError,
     )
-    from codegen.interchange import from_keras, from_torch, keras_weights, read, to_torch_state
+    from codegen.interchange import accelerate, from_keras, from_torch, keras_weights, read, to_torch, to_torch_state
     from codegen.layers.blocks import map_blocks
     from codegen.layers.causal import causal_conv_with_state
     from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
@@ -56,6 +56,7 @@ __all__ = [
     "VerificationError",
     "WeightsError",
     "__version__",
+    "accelerate",
     "activations",
     "causal_conv_with_state",
     "constraints",
@@ -69,6 +70,7 @@ __all__ = [
     "optimizers",
     "read",
     "regularizers",
+    "to_torch",
     "to_torch_state",
     "weights",
     "wisdom",
@@ -81,6 +83,7 @@ _HOMES = {
     "Layer": "layers.layer",
     "Model": "layers.model",
     "SeparableConv1D": "layers.kinds",
+    "accelerate": "interchange",
     "causal_conv_with_state": "layers.causal",
     "from_keras": "interchange",
     "from_torch": "interchange",
@@ -89,6 +92,7 @@ _HOMES = {
     "load": "layers.model",
     "map_blocks": "layers.blocks",
     "read": "interchange",
+    "to_torch": "interchange",
     "to_torch_state": "interchange",
 }
 

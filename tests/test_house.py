@@ -33,6 +33,7 @@ ORDER = (  # of the rooms: each line imports only from lines below it, never wit
     "installed",
 )
 FACES = {"__main__", "activations", "constraints", "initializers", "optimizers", "regularizers", "weights", "wisdom"}
+TIMED = ("bench.peers.pytorch", "bench.peers.pytorch_compiled", "bench.training", "bench.backward")
 SOLE = {  # who alone may import what
     "lark": {"language.parser"},
     "pygls": {"cli.language_server"},
@@ -51,6 +52,7 @@ SOLE = {  # who alone may import what
     },
     "platformdirs": {"machine.cache"},
     "h5py": {"interchange.keras_graph.sources"},
+    "torch": {"interchange.torch_ops", "interchange.torch_layers", *TIMED},
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 

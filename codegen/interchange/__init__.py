@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from codegen.errors import UsageError
 from codegen.interchange import convert, states
 from codegen.interchange.files import read
 from codegen.interchange.keras_layers import KERAS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["from_keras", "from_torch", "keras_weights", "read", "to_torch_state"]
+__all__ = ["accelerate", "from_keras", "from_torch", "keras_weights", "read", "to_torch", "to_torch_state"]
 
 
 def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any:
@@ -45,6 +46,38 @@ def from_torch(module: Any, **options: Any) -> Any:
     Layers are channels_first as their modules are, unless data_format="channels_last" is given; else as `from_keras`.
     """
     return convert.converted(TORCH, KERAS, module, options)
+
+
+def to_torch(held: Layer | Model) -> Any:
+    """The layer as a torch.nn.Module, a model's layers as a ModuleDict; weights are copied, and torch is imported.
+
+    Its parameters have the names and layouts of the torch module that it stands for (`state_dict` goes both ways);
+    autograd, torch.compile(fullgraph=True) and torch.export follow it, in float32 and float64 on the CPU. Raises
+    ConversionError for what cannot be a module, with the way out, and UsageError where PyTorch is not installed.
+    """
+    made = _torch_layers("to_torch")
+    return made.module_of(held) if not isinstance(held, Mapping) else made.modules_of(held)
+
+
+def accelerate(module: Any, skip: Collection[str] = (), **options: Any) -> dict[str, str]:
+    """Replace each Conv1d and ConvTranspose1d below a torch module, in place, by one that gen-conv computes.
+
+    Parameters stay the same objects, so that optimizers and state dicts go on as before. `skip` are paths that are left
+    alone, with all below them; `options` arguments of `codegen.Conv1D` (accuracy, threads, …). Returns the path of each
+    convolution that was left, with the reason. Raises ConversionError for what is no module, or a convolution alone.
+    """
+    left: dict[str, str] = _torch_layers("accelerate").accelerated(module, skip, options)
+    return left
+
+
+def _torch_layers(asker: str) -> Any:
+    try:
+        from codegen.interchange import torch_layers
+    except ModuleNotFoundError as missing:
+        if missing.name != "torch":
+            raise
+        raise UsageError(f"{asker} needs PyTorch: pip install torch") from None
+    return torch_layers
 
 
 def to_torch_state(held: Layer | Model) -> dict[str, Array]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.layers.layer import Layer
+    from codegen.specs.kinds import Spec
 
     Array = NDArray[Any]
 
@@ -24,13 +27,21 @@ def by_channel(kernel: Array) -> Array:
     return kernel.transpose(1, 2, 0).reshape(channels * multiplier, 1, taps)
 
 
-WEIGHTS: dict[str, dict[str, tuple[str, Callable[[Array], Array]]]] = {  # kind → weight → its name there, its layout
+def from_channels(kernel: Array, multiplier: int) -> Array:
+    """`by_channel` undone."""
+    filters, _, taps = kernel.shape
+    return kernel.reshape(filters // multiplier, multiplier, taps).transpose(2, 0, 1)
+
+
+WEIGHTS: dict[
+    str, dict[str, tuple[str, Callable[[Array], Array] | None]]
+] = {  # kind → weight → its name there, its layout
     "conv1d": {"kernel": ("weight", turned)},
     "depthwise_conv1d": {"kernel": ("weight", by_channel)},
     "separable_conv1d": {
         "depthwise_kernel": ("depthwise.weight", by_channel),
         "pointwise_kernel": ("pointwise.weight", turned),
-        "bias": ("pointwise.bias", lambda bias: bias),
+        "bias": ("pointwise.bias", None),
     },
     "conv1d_transpose": {"kernel": ("weight", turned)},
 }
@@ -38,11 +49,27 @@ WEIGHTS: dict[str, dict[str, tuple[str, Callable[[Array], Array]]]] = {  # kind 
 
 def of(layer: Layer) -> dict[str, Array]:
     """One layer's arrays, new and contiguous, by PyTorch's names."""
-    known = WEIGHTS[layer.spec.kind]
+    return laid_out(layer.spec.kind, layer._made().arrays)
+
+
+def laid_out(kind: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """A layer's arrays, new and contiguous, by PyTorch's names and in its layout, in the layer's order."""
+    known = WEIGHTS[kind]
     found = {}
-    for name, array in layer._made().arrays.items():
-        theirs, layout = known.get(name, (name, lambda same: same))
-        found[theirs] = layout(array).copy()
+    for name, array in arrays.items():
+        theirs, layout = known.get(name, (name, None))
+        found[theirs] = np.array(layout(array) if layout else array, order="C")
+    return found
+
+
+def taken_back(spec: Spec, given: Sequence[Array]) -> dict[str, Array]:
+    """Arrays in PyTorch's layout, in the layer's order, as the layer's own: `laid_out` undone."""
+    known = WEIGHTS[spec.kind]
+    found = {}
+    for (name, shape), array in zip(spec.weight_shapes().items(), given, strict=True):
+        layout = known.get(name, (name, None))[1]
+        made = array if layout is None else from_channels(array, shape[2]) if layout is by_channel else turned(array)
+        found[name] = np.ascontiguousarray(made)
     return found
 
 

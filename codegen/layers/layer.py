@@ -86,6 +86,7 @@ class Layer(Face):
         return out.flags.num & WRITABLE == WRITABLE and not np.may_share_memory(out, x)
 
     def _checked(self, x: Any, out: Array | None, copy: Copy) -> Array:
+        given, out = (x, out), arrays.memory_of(out)
         x = arrays.taken(x, self._dtype, copy, self._axes, self.name)
         problem = self._problem_for(x)
         shape = self._out_shape(problem, x.shape)
@@ -94,7 +95,7 @@ class Layer(Face):
             self._run(x, y)
         if not self._plain:
             self._finish(y)
-        return y
+        return arrays.as_given(*given, y)
 
     def _run(self, x: Array, y: Array) -> None:
         """The kernel on checked arrays. From when no call of that length is counted, these go the short way."""

@@ -91,6 +91,24 @@ def found_in(value: Any, name: str, wrong: type[GenConvError], expected: str = f
     return found
 
 
+def is_tensor(value: Any) -> bool:
+    """Whether it is a tensor of PyTorch, which has been imported then."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, getattr(torch, "Tensor", ()))
+
+
+def as_given(x: Any, out: Any, y: Array) -> Array:
+    """`out` if it was given, and was filled; else y, as a tensor on its memory where x was one."""
+    found: Array = out if out is not None else sys.modules["torch"].from_numpy(y) if is_tensor(x) else y
+    return found
+
+
+def memory_of(value: Any) -> Any:
+    """The array on a tensor's memory, whatever else as it is: a tensor without one is refused where it is used."""
+    plain = is_tensor(value) and value.device.type == "cpu" and not value.requires_grad
+    return value.numpy() if plain else value
+
+
 def _plain(value: Any) -> Array:
     """By DLPack; by NumPy's own ways where that fails, as its word on the reason is the clearer one."""
     if hasattr(value, "__dlpack__") and not isinstance(value, (np.ndarray, np.generic)):

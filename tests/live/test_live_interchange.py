@@ -223,8 +223,8 @@ def test_a_tree_of_pytorch_modules_computes_the_same_by_our_layers() -> None:
     assert model.left_out == {"1.norm": "BatchNorm1d"}
     x = torch.randn(2, 3, 64)
     with torch.no_grad():
-        stem = torch.from_numpy(model.layer_0(x))
-        deep = torch.relu(net[1].norm(stem + torch.from_numpy(model.layer_1_conv(stem))))
+        stem = model.layer_0(x)
+        deep = torch.relu(net[1].norm(stem + model.layer_1_conv(stem)))
         np.testing.assert_allclose(model.layer_1_up(deep), net(x), rtol=1e-4, atol=1e-5)
 
 
