@@ -406,6 +406,14 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert not set(HEAVY) & set(loaded.split())
 
 
+def test_every_search_for_faults_is_in_the_release_script() -> None:
+    from tests.fuzz.release import SEARCHES
+
+    modules = (ROOT / "tests" / "fuzz").glob("*.py")
+    written = {path.stem for path in modules if re.search(r"^def run\(count: int, seed: int", path.read_text(), re.M)}
+    assert written == {search.module for search in SEARCHES}
+
+
 @each(zip(sorted((ROOT / "tests").rglob("test_*.py"))))
 def test_no_test_asserts_on_seconds(path: Path) -> None:
     """A machine may be busy: what makes a thing fast is asserted, not how long it took."""

@@ -20,15 +20,15 @@ STEPS = (23, 5, 64)
 NEAR, ROUNDINGS = 1e-5, 30  # in parts of the largest output; times what NumPy is off in the model's own type
 
 
-def run(count: int, seed: int, target: str = "native") -> list[str]:
-    """What is wrong with so many graphs, half of them of whole numbers."""
-    found = []
+def run(count: int, seed: int, target: str = "native") -> tuple[int, list[str]]:
+    """`count` graphs, half of them of whole numbers; (tried, findings)."""
+    found = list[str]()
     for number in range(seed, seed + count):
         try:
             found += tried(number, exact=bool(number % 2), target=target)
         except GenConvError as error:
             found.append(f"{number}: {error}")
-    return found
+    return count, found
 
 
 def tried(seed: int, *, exact: bool, target: str) -> list[str]:
@@ -58,7 +58,7 @@ def tried(seed: int, *, exact: bool, target: str) -> list[str]:
 
 def main() -> int:
     """The command."""
-    wrong = run(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4])
+    _, wrong = run(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:4])
     print("\n".join(wrong) or "nothing found")
     return bool(wrong)
 

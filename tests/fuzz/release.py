@@ -47,6 +47,7 @@ SEARCHES = (
         1_000,
         "gradients of random layers on cold caches, beside their definition: a crash, a wrong number",
     ),
+    Search("models", 500, "random graphs of layers as one C function, beside their definition: a wrong number"),
     Search("bounds", 200, "inputs sought that bring a transform nearest to its bound: an output beyond it"),
     Search("layouts", 10_000, "definitions in every layout through `gen-conv fmt`: another meaning, a lost comment"),
     Search("mutants", 500, "C with one token changed: a kernel that is wrong and passes the self-test"),
