@@ -30,11 +30,8 @@ def lanes(plan: KernelPlan[Schedule]) -> set[int]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    lanes_in, lanes_out = schedule.lanes_in, schedule.lanes_out
-    if p.steps is not None:  # no square fits into fewer samples, or outputs
-        lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1
-        lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
-    sides = sorted({lanes_in, lanes_out} - {1})
+    sides = _sides(plan)
+    squares = {side.lanes for side in sides}
     here, there = (
         panel_bytes(numbers, p, plan.target.core) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
@@ -48,21 +45,47 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
     return {
         "schedule": schedule,
-        "turns": tuple(Turn.of(side, p.item_bytes, f"v{side}_pick") for side in sides),
+        "turns": tuple(Turn.of(side, p.item_bytes, f"v{side}_pick") for side in sorted(squares - {1})),
         "word": {4: "int", 8: "long long"}[p.item_bytes],
-        "sides": {"in": Side(lanes_in, p.channels), "out": Side(lanes_out, p.filters)},
+        "sides": dict(zip(("in", "out"), sides, strict=True)),
+        "single": is_single(plan),
+        "padded": is_padded(plan),
         "chunks": ceil_over("outs", schedule.outs) if free else chunks,
         "here": here,
         "in_run": schedule.length * p.channels,
         "out_run": schedule.outs * p.filters,
         "phases": phases,
         "dilation": p.stages[0].dilation,
+        "from_sample": 0 if p.steps is None else -p.pads(p.steps)[0],
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
         "call": f"{function.of(*arguments)};",
         "functions": Functions(name, p.format.c),
     }
+
+
+def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
+    """The panel of samples and that of outputs. No square fits into fewer of them than it has rows."""
+    schedule, p = plan.schedule, plan.problem
+    lanes_in, lanes_out = schedule.lanes_in, schedule.lanes_out
+    if p.steps is not None:
+        lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1
+        lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
+    single = is_single(plan)
+    return Side(lanes_in, p.channels, single and not is_padded(plan)), Side(lanes_out, p.filters, single)
+
+
+def is_single(plan: KernelPlan[Schedule]) -> bool:
+    """Whether one chunk is all of the work."""
+    p, schedule = plan.problem, plan.schedule
+    return p.steps is not None and not plan.sliced and not schedule.phases and p.out_steps(p.steps) <= schedule.outs
+
+
+def is_padded(plan: KernelPlan[Schedule]) -> bool:
+    """Whether a chunk may read where the input has no samples."""
+    p = plan.problem
+    return not is_single(plan) or p.pads(p.steps or 0)[0] > 0 or plan.schedule.length > (p.steps or 0)
 
 
 def turn_function(name: str, c: str) -> CFunction:
@@ -103,11 +126,13 @@ class Functions:
 class Side:
     """A panel's rows of `numbers`, moved in squares of `lanes` by `lanes` or, where `square` is not, one by one.
 
-    `last` begins the last square.
+    `last` begins the last square, which overlaps its neighbour unless squares are `even`. `surely`: there are always as
+    many rows as a square has.
     """
 
     lanes: int
     numbers: int
+    surely: bool
 
     @property
     def square(self) -> bool:
@@ -116,6 +141,10 @@ class Side:
     @property
     def last(self) -> int:
         return self.numbers - self.lanes
+
+    @property
+    def even(self) -> bool:
+        return self.numbers % self.lanes == 0
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from codegen.emission import relayout
 from codegen.emission.cformat import CText
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
+from codegen.emission.microkernel import index, step_by
 
-__all__ = ["KernelFunctions", "Rows"]
+__all__ = ["KernelFunctions", "Rows", "Taps"]
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,23 @@ class Rows:
     def call(self, dz: str, sums: str) -> CText:
         """The call for outputs first to end, whose dz is there, with sums from a place on."""
         return CText(f"{self.tile.of(f'at{self.x}', dz, f'{sums}{self.sums}', 'end - first')};")
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Taps [first, end), `step` at a time, by `rows` where an output has all of these."""
+
+    first: int
+    end: int
+    step: int
+    rows: tuple[Rows, ...]
+
+    @property
+    def next(self) -> str:
+        """On to the next ones."""
+        return step_by("k", self.step)
+
+    @property
+    def last(self) -> str:
+        """The last of the taps from k on."""
+        return index((1, "k"), self.step - 1)

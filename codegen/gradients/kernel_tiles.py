@@ -23,26 +23,11 @@ from codegen.emission.microkernel import (
 )
 from codegen.emission.relayout import Turn
 from codegen.errors.counting import counted
-from codegen.gradients.kernel_functions import KernelFunctions, Rows
+from codegen.gradients.kernel_functions import KernelFunctions, Rows, Taps
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
 
 __all__ = ["text", "view"]
-
-
-@dataclass(frozen=True)
-class Taps:
-    """Taps [first, end), `step` at a time, by `rows` where an output has all of these."""
-
-    first: int
-    end: int
-    step: int
-    rows: tuple[Rows, ...]
-
-    @property
-    def last(self) -> str:
-        """The last of the taps from k on."""
-        return index((1, "k"), self.step - 1)
 
 
 @dataclass(frozen=True)
@@ -73,6 +58,7 @@ class KernelTiles:
         assert p.steps is not None
         self.spell = Spelling(plan.lanes, plan.target.vector_bytes == 0, p.format.c)
         self.outs = p.out_steps(p.steps)
+        self.chunked = plan.chunk < self.outs
         self.dz_filter = 1 if last else self.outs
         self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.steps)
         self.sum_row = p.filters if plan.direct else plan.padded
@@ -111,7 +97,7 @@ class KernelTiles:
         x, sums = offset("x", (p.group_channels * self.x_channel * many, "g")), offset("sums", (group_sums * many, "g"))
         dz = offset("dz", group_dz, (self.dz_filter, "f"))
         if not plan.packed:
-            dz = offset("dz", (p.filters, "from"), group_dz, (1, "f"))
+            dz = offset("dz", (p.filters * self.chunked, "from"), group_dz, (1, "f"))
         lane = index((width * (panels.count > 1), "j"), panels.first)
         return self._calls(heads, lane, width, wide, x, dz, f"{sums} + f")
 
@@ -120,8 +106,9 @@ class KernelTiles:
     ) -> tuple[tuple[str, ...], str, str, str, str]:
         """The loops but the last, that one opened, the lane, and the calls that pack and that add up."""
         packed = self.plan.packed
-        pack = f"{self.functions.pack.call(dz=dz, wide=wide, width=str(width))};" if packed else ""
-        call = f"{self.functions.all_taps(width).call(x=x, dz='panel' if packed else dz, sums=sums)};"
+        ends = {} if self.chunked else {"from": "0", "to": str(self.outs)}
+        pack = f"{self.functions.pack.call(dz=dz, wide=wide, width=str(width), **ends)};" if packed else ""
+        call = f"{self.functions.all_taps(width).call(x=x, dz='panel' if packed else dz, sums=sums, **ends)};"
         return heads[:-1], heads[-1] + " {" if heads else "{", lane, pack, call
 
     @property
@@ -204,7 +191,11 @@ class ChannelTiles(KernelTiles):
         if p.channels % width:
             lane = f"j < {panels.count - 1} ? {width} * j : {p.channels - width}"
         many = p.group_filters > 1
-        dz = offset("dz", (p.group_filters, "f"), (1, "m")) if many else offset("dz", (p.filters, "from"), (1, "f"))
+        dz = (
+            offset("dz", (p.group_filters, "f"), (1, "m"))
+            if many
+            else offset("dz", (p.filters * self.chunked, "from"), (1, "f"))
+        )
         sums = offset("sums", (p.kernel_size * plan.padded * many, "m"), (width * (panels.count > 1), "j"))
         return self._calls(heads, lane, width, str(width), "x + f", dz, sums)
 
@@ -242,6 +233,7 @@ def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
             "blocks": tiles.blocks(),
             "functions": tiles.functions,
             "edges": tiles.edges,
+            "chunks": [f"for (ptrdiff_t from = 0; from < {tiles.outs}; from += {plan.chunk})"] * tiles.chunked,
             "outs": tiles.outs,
         }
     )

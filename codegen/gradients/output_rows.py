@@ -102,10 +102,12 @@ def _rows(plan: OutputGradientPlan, name: str) -> CFunction:
 
 def _handed(plan: OutputGradientPlan) -> Iterator[str]:
     """The arguments of a call of `_rows` in the function of one sample."""
-    along, at = plan.along_time, times(plan.width, "from")
+    turns = _turns(plan)
 
     def part(name: str) -> str:
-        return f"{name}s + {at}" if along else f"{name} + at"
+        if not plan.along_time:
+            return f"{name} + {'at' if turns > CHUNK else 'f'}"
+        return f"{name}s + {times(plan.width, 'from')}" if turns > CHUNK else f"{name}s"
 
     operands = later_operands(plan)
     if plan.curved:
@@ -118,7 +120,13 @@ def _handed(plan: OutputGradientPlan) -> Iterator[str]:
         yield from (part(f"d{one.name}") for one in operands if one.lies == "output")
     if plan.problem.epilogue.weights:
         yield "sums"
-    yield "count"
+    yield "count" if turns > CHUNK else str(turns)
+
+
+def _turns(plan: OutputGradientPlan) -> int:
+    """The rows that there are in all, each of them of as many numbers as the plan is wide."""
+    outs = plan.problem.out_steps(plan.problem.steps or 0)
+    return outs // plan.width if plan.along_time else outs
 
 
 def _vectors(plan: OutputGradientPlan) -> Iterator[Vector]:
@@ -190,6 +198,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "whole": whole,
         "has_rows": bool(whole) or not plan.along_time,
         "chunk": CHUNK,
+        "chunks": [f"for (ptrdiff_t from = 0; from < {_turns(plan)}; from += {CHUNK})"] * (_turns(plan) > CHUNK),
         "tail_loop": count_loop("t", whole * plan.width, outs),
         "panels": -(-p.filters // plan.width),
         **_filters(plan),

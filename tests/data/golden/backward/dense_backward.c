@@ -277,18 +277,13 @@ static void dense_backward_rows(const float *restrict z, const float *restrict d
 /* One sample; what belongs to the bias is added to dbias. */
 void dense_backward_output(const float *z, const float *dy, float *dz, float *dbias)
 {
-    for (ptrdiff_t from = 0; from < 12; from += 256) {
-        const ptrdiff_t count = 12 - from < 256 ? 12 - from : 256;
+    for (ptrdiff_t j = 0; j < 2; ++j) {
+        const ptrdiff_t f = 4 * j;
+        float sums[4];
 
-        for (ptrdiff_t j = 0; j < 2; ++j) {
-            const ptrdiff_t f = 4 * j;
-            const ptrdiff_t at = 8 * from + f;
-            float sums[4];
-
-            dense_backward_rows(z + at, dy + at, dz + at, sums, count);
-            for (ptrdiff_t i = 0; i < 4; ++i)
-                dbias[f + i] += sums[i];
-        }
+        dense_backward_rows(z + f, dy + f, dz + f, sums, 12);
+        for (ptrdiff_t i = 0; i < 4; ++i)
+            dbias[f + i] += sums[i];
     }
 }
 
@@ -633,7 +628,7 @@ static void dense_backward_kernel_tap_2(const float *x, const float *dz, float *
 /* All taps and channels, summed over the outputs [from, to). */
 static void dense_backward_kernel_taps_2(const float *x, const float *dz, float *sums, ptrdiff_t from, ptrdiff_t to)
 {
-    for (ptrdiff_t k = 0; k < 3; k += 1) {
+    for (ptrdiff_t k = 0; k < 3; ++k) {
         const ptrdiff_t before = dense_backward_kernel_first(k), after = dense_backward_kernel_end(k);
         const ptrdiff_t first = before > from ? before : from, end = after < to ? after : to;
 
@@ -644,14 +639,10 @@ static void dense_backward_kernel_taps_2(const float *x, const float *dz, float 
 /* Adds one sample's products to `sums`. */
 static void dense_backward_kernel_sample(const float *x, const float *dz, float *sums)
 {
-    for (ptrdiff_t from = 0; from < 12; from += 12) {
-        const ptrdiff_t to = from + 12 < 12 ? from + 12 : 12;
+    for (ptrdiff_t j = 0; j < 4; ++j) {
+        const ptrdiff_t f = 2 * j;
 
-        for (ptrdiff_t j = 0; j < 4; ++j) {
-            const ptrdiff_t f = 2 * j;
-
-            dense_backward_kernel_taps_2(x, dz + 8 * from + f, sums + f, from, to);
-        }
+        dense_backward_kernel_taps_2(x, dz + f, sums + f, 0, 12);
     }
 }
 

@@ -249,69 +249,33 @@ static void turned_turn_4(const float *restrict from, ptrdiff_t step, float *res
 /* `count` neighbouring samples of each channel become rows of all channels. */
 static void turned_rows(const float *restrict x, ptrdiff_t steps, ptrdiff_t count, float *restrict rows)
 {
-    for (ptrdiff_t from = 0; from < 8 && count >= 4; from += 4) {
-        const ptrdiff_t c = from < 4 ? from : 4; /* the last ones overlap */
-
+    for (ptrdiff_t c = 0; c < 8; c += 4)
         for (ptrdiff_t i = 0; i < count; i += 4) {
-            const ptrdiff_t t = count - i < 4 ? count - 4 : i;
+            const ptrdiff_t t = count - i < 4 ? count - 4 : i; /* the last one overlaps */
+
             turned_turn_4(x + (steps * c + t), steps, rows + (8 * t + c), 8);
         }
-    }
-    if (count >= 4)
-        return;
-    for (ptrdiff_t c = 0; c < 8; ++c)
-        for (ptrdiff_t t = 0; t < count; ++t)
-            rows[8 * t + c] = x[steps * c + t];
 }
 
 /* Rows of all filters become `count` neighbouring outputs of each filter. */
 static void turned_columns(const float *restrict rows, ptrdiff_t count, float *restrict y, ptrdiff_t outs)
 {
-    for (ptrdiff_t from = 0; from < 8 && count >= 4; from += 4) {
-        const ptrdiff_t f = from < 4 ? from : 4;
-
+    for (ptrdiff_t f = 0; f < 8; f += 4)
         for (ptrdiff_t i = 0; i < count; i += 4) {
-            const ptrdiff_t t = count - i < 4 ? count - 4 : i;
+            const ptrdiff_t t = count - i < 4 ? count - 4 : i; /* the last one overlaps */
+
             turned_turn_4(rows + (8 * t + f), 8, y + (outs * f + t), outs);
         }
-    }
-    if (count >= 4)
-        return;
-    for (ptrdiff_t f = 0; f < 8; ++f)
-        for (ptrdiff_t t = 0; t < count; ++t)
-            y[outs * f + t] = rows[8 * t + f];
-}
-
-/* Samples at to at + count - 1 as rows; zeros outside the input. */
-static void turned_panel(const float *x, ptrdiff_t steps, ptrdiff_t at, ptrdiff_t count, float *rows)
-{
-    const ptrdiff_t before = at < 0 ? -at : 0, first = before < count ? before : count;
-    const ptrdiff_t rest = steps - at < count ? steps - at : count, last = rest > first ? rest : first;
-
-    for (ptrdiff_t i = 0; i < 8 * first; ++i)
-        rows[i] = 0;
-    if (last > first)
-        turned_rows(x + (at + first), steps, last - first, rows + 8 * first);
-    for (ptrdiff_t i = 8 * last; i < 8 * count; ++i)
-        rows[i] = 0;
 }
 
 void turned(const float *x, const float *kernel, const float *bias, float *y, void *workspace)
 {
-    const ptrdiff_t steps = 40, outs = 40, left = 0;
-    const ptrdiff_t chunks = 1;
     float *const rows = (float *)workspace; /* (40, 8): samples, channels */
     float *const sums = rows + 320; /* (40, 8): outputs, filters */
 
-    for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
-        const ptrdiff_t from = 40 * chunk; /* the chunk's first output */
-        const ptrdiff_t now = outs - from < 40 ? outs - from : 40;
-        const ptrdiff_t count = 40; /* samples that these read */
-
-        turned_panel(x, steps, from - left, count, rows);
-        turned_channels_last(rows, kernel, bias, sums);
-        turned_columns(sums, now, y + from, outs);
-    }
+    turned_rows(x, 40, 40, rows);
+    turned_channels_last(rows, kernel, bias, sums);
+    turned_columns(sums, 40, y, 40);
 }
 
 void turned_pack(const float *kernel, float *packed)

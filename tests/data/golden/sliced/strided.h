@@ -53,9 +53,8 @@ void strided(
     float *y); /* (strided_out_steps(steps), 6): output steps, filters */
 
 /*
- * Slice `slice` of `slices` equal parts of the same work, 0 <= slice < slices: run each once, in any order, at the
- * same
- * time or not. The outputs are the same bits for any number of slices.
+ * Slice `slice` of `slices` equal parts of the same work, 0 <= slice < slices: run each once, in any order, at
+ * the same time or not. The outputs are the same bits for any number of slices.
  */
 void strided_slice(const float *x, ptrdiff_t steps, const float *kernel, const float *bias, float *y,
     ptrdiff_t slice, ptrdiff_t slices);
