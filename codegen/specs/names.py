@@ -25,7 +25,7 @@ STREAM = ("state", "reset", "prewarm", "process", "flush")
 STREAM_MACROS = ("LATENCY", "BLOCK", "MAX_OUT", "MAX_FLUSH", "STATE_NUMBERS", "DELAY")
 FILES = ("backward", "test", "causal")
 """A layer NAME may have further files: NAME_backward.c and .h, NAME_test.c and .h, NAME_causal.c and .h."""
-CAUSAL = ("H", "CHANNELS", "KEPT")
+CAUSAL = ("CHANNELS", "KEPT")
 TEST = ("self_test", "test_H")
 MACROS = (
     *SIZES[1:],
@@ -33,14 +33,13 @@ MACROS = (
     *NUMBERS,
     *STREAM_MACROS,
     *(f"BACKWARD_{word}" for word in (*SIZES[1:5], "KERNEL_NUMBERS", "WORKSPACE_BYTES")),
-    *(f"CAUSAL_{word}" for word in CAUSAL[1:]),
+    *(f"CAUSAL_{word}" for word in CAUSAL),
 )
 """What follows NAME_ in the macros of a layer's headers, which are all in capitals."""
 SUFFIXES = (
     *(*SIZES, *INT8, *NUMBERS, *FUNCTIONS, *STREAM, *FILES, *TEST),
     *(f"backward_{word}" for word in (*BACKWARD, "KERNEL_NUMBERS")),
     "causal_H",
-    *(f"CAUSAL_{word}" for word in CAUSAL[1:]),
 )
 """What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from codegen import pipeline
+from codegen.emission import causal
 from codegen.emission.render import GeneratedSource, render
 from codegen.errors import PlanError, SpecError, SpecErrors
 from codegen.gradients import emit
@@ -24,7 +25,7 @@ from codegen.planning.plan import Request
 from codegen.planning.streams import StreamPlan
 from codegen.problem.targets import TARGETS
 from codegen.specs import names
-from codegen.specs.kinds import Conv1DSpec, Spec
+from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 from tests.support import cprogram, strategies
 from tests.support.cprogram import WARNINGS
 
@@ -77,6 +78,8 @@ def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
             yield spec.name, streamed(spec).files
         if layer.kind == "conv1d" and not layer.free and layer.activation[0] not in strategies.ROWS:
             yield spec.name, emit.emitted(spec, Ask(TARGETS["avx2"])).files
+    mixed = DepthwiseConv1DSpec(name="mixed", kernel_size=4, padding="causal", input_shape=(None, 3))
+    yield "mixed", causal.emitted(mixed, Ask(TARGETS["avx2"])).files
     for source in of_int8():
         yield "whole", source.files
 
