@@ -45,7 +45,9 @@ def in_software(target: Target, problem: Problem) -> str:
     name = problem.format.name
     if not target.dialect.bare or name not in target.dialect.software:
         return ""
-    return f"{target.name} computes {name} in software, some fifty cycles an operation: int8 is many times as fast"
+    return (
+        f"{target.name} computes {name} in software, fifty to a hundred cycles an operation: int8 is many times as fast"
+    )
 
 
 def rounding(problem: Problem) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import COMMANDS
-from codegen.errors import Diagnostic, SpecErrors, UsageError, WeightsError
+from codegen.errors import Diagnostic, PlanError, SpecErrors, UsageError, WeightsError
 from codegen.errors.source import MOST_BYTES
 from codegen.errors.suggest import closest
 
@@ -187,9 +187,14 @@ def weights(options: argparse.Namespace, layers: Sequence[AnyLayer]) -> Mapping[
 
 @contextmanager
 def naming(options: argparse.Namespace, layer: str = "") -> Iterator[None]:
-    """A WeightsError of what stands inside tells the file and the layer, as it may know the array alone."""
+    """A WeightsError of what stands inside tells the file and the layer, as it may know the array alone; a PlanError
+    the layer.
+    """
     try:
         yield
+    except PlanError as wrong:
+        told = str(wrong)
+        raise PlanError(told if f"`{layer}`" in told or not layer else f"`{layer}`: {told}") from None
     except WeightsError as wrong:
         told = str(wrong)
         place = f"layer `{layer}`: " if layer and f"`{layer}" not in told else ""

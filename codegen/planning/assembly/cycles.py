@@ -1,4 +1,7 @@
-"""Cycles, bytes of code and of stack that a kernel in assembly takes: one row for each, estimated."""
+"""Cycles, bytes of code and of stack that a kernel in assembly takes: one row for each, estimated.
+
+Instructions are counted in the templates; what each takes is the core's, codegen/problem/cortex.py with its sources.
+"""
 
 from __future__ import annotations
 
