@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands import overview, planning, reading
+from codegen.cli.commands import overview, planning, reading, show_streams
 from codegen.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from codegen.planning.ask import Objective
+    from codegen.planning.ask import Ask, Objective
     from codegen.planning.plan import KernelPlan, Request
     from codegen.specs.kinds import Spec
 
@@ -24,6 +25,7 @@ LEAST = {"speed": "the lowest estimate", "size": "the fewest bytes of code and m
 def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
     planning.arguments(parser)
+    planning.of_stream(parser)
     parser.add_argument("--why", action="store_true", help="tell all of each layer's plan, and why it is no other")
 
 
@@ -33,6 +35,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     specs = reading.specs(options)
     baked = reading.weights(options, specs)
+    blocks = planning.stream_asked(options)
+    if blocks:
+        return _streams(specs, set(baked), replace(planning.asked(options), stream=blocks), terminal)
     terminal.report["layers"] = []
     asked = planning.requests_for(options, specs, baked)
     known = planning.wisdom_for(options, asked, terminal)
@@ -59,6 +64,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         if number:
             terminal.result("")
         _draw(title, rows, terminal)
+    return 0
+
+
+def _streams(specs: Sequence[Spec], baked: Collection[str], ask: Ask, terminal: Terminal) -> int:
+    """What each layer is in blocks."""
+    terminal.report["streams"] = []
+    for number, spec in enumerate(specs):
+        plan = show_streams.planned(spec, ask, spec.name in baked)
+        terminal.report["streams"].append(show_streams.facts(spec, plan))
+        if number:
+            terminal.result("")
+        _draw(f"{spec.name} (a stream of a {spec.kind}, {plan.problem.dtype})", show_streams.rows(plan), terminal)
     return 0
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands import planning, reading, verify_codes
+from codegen.cli.commands import planning, reading, verify_codes, verify_streams
 from codegen.cli.terminal import Terminal
 from codegen.errors import ToolchainError, UsageError, VerificationError
 
@@ -77,19 +77,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.of_accuracy(parser)
     planning.of_storage(parser)
     planning.of_objective(parser)
+    planning.of_stream(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare every layer, then raise VerificationError if any output left its bound."""
     from codegen.machine.boards import BOARDS
 
-    ask = planning.asked(options)
+    ask = replace(planning.asked(options), stream=planning.stream_asked(options))
     on_board = ask.target.name in BOARDS
     if not on_board:
         _hold_here(ask.target)
     specs = reading.specs(options, tables=False)
     arrays = reading.weights(options, specs)
-    comparisons = verify_codes.on_board if on_board else _findings
+    comparisons = verify_codes.on_board if on_board else verify_streams.compare if ask.stream else _findings
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
