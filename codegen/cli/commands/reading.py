@@ -36,7 +36,10 @@ def files(parser: argparse.ArgumentParser, *, target: str) -> None:
     parser.set_defaults(weights=None, init=False, seed=None)
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=".conv files; - reads standard input")
     parser.add_argument(
-        "--target", default=target, metavar="T", help=f"scalar, sse2, avx2, avx512, neon or native (default: {target})"
+        "--target",
+        default=target,
+        metavar="T",
+        help=f"scalar, sse2, avx2, avx512, neon, cortex-m0 to m55, native (default: {target})",
     )
     parser.add_argument("--strict-keras", action="store_true", help="refuse what Keras itself refuses")
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")
