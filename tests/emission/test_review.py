@@ -89,18 +89,32 @@ def test_chunks_of_one_row_of_sums_read_well() -> None:
     assert [found for text in texts for found in reviewed(text)] == []
 
 
+def test_a_packed_kernel_of_one_number_reads_well() -> None:
+    made = layer("conv1d", 1, 8, filters=1, kernel_size=1)
+    (plan, *_) = plans_of(made, "scalar", "direct_filters", Ask(TARGETS["scalar"], "packed"))
+    header = render(plan, "one", with_pack=True).header
+    assert "Lays a kernel (1, 1, 1) out as one reads it: 1 number, once for all calls." in header
+    assert list(review.english(header, "one.h")) == []
+
+
 @pytest.mark.parametrize(
-    ("made", "line"),
+    ("made", "target", "line"),
     [
         (
             layer("conv1d", 1, 16, filters=1, kernel_size=8, padding=(1, 9), data_format="channels_first"),
+            "cortex-m3",
             "        sums += k;\n",
         ),
-        (layer("depthwise_conv1d", 264, 4, kernel_size=2, padding="same"), " room = 3 - k;\n"),
+        (layer("depthwise_conv1d", 264, 4, kernel_size=2, padding="same"), "cortex-m3", " room = 3 - k;\n"),
+        (
+            layer("depthwise_conv1d", 5, 7, kernel_size=7, strides=4, data_format="channels_first"),
+            "neon",
+            " = dz[f + t];\n",
+        ),
     ],
 )
-def test_gradients_of_few_taps_and_channels_read_well(made: strategies.Layer, line: str) -> None:
-    code = emit.emitted(made.spec("one"), Ask(TARGETS["cortex-m3"])).files[0][1]
+def test_gradients_of_few_taps_and_channels_read_well(made: strategies.Layer, target: str, line: str) -> None:
+    code = emit.emitted(made.spec("one"), Ask(TARGETS[target])).files[0][1]
     assert line in code
     assert reviewed(code) == []
 
