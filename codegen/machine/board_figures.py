@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["Figures", "case", "estimated", "figures"]
+__all__ = ["Figures", "case", "counted", "estimated", "figures"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def figures(source: GeneratedSource, flags: Sequence[str] = firmware.FLAGS) -> F
         return found
     taken = firmware.sizes(plan.target, source.files, flags)
     if plan.problem.steps is not None and shutil.which(tools.emulator):
-        ran = firmware.run(plan.target, [_counted(source)], flags)[source.name]
+        ran = firmware.run(plan.target, [counted(source)], flags)[source.name]
     return _told(found, taken, ran)
 
 
@@ -70,7 +70,7 @@ def _told(found: Figures, taken: Sizes, ran: Outcome | None) -> Figures:
     )
 
 
-def _counted(source: GeneratedSource) -> Case:
+def counted(source: GeneratedSource) -> Case:
     """A call on random numbers whose outputs nobody compares."""
     p = source.plan.problem
     assert p.steps is not None

@@ -56,9 +56,10 @@ def layer(
     zero = int(rng.integers(-128, 128))
     codes = rng.integers(-128, 128, 256).astype(np.int8) if table else None
     low = zero if relu and not table else -128
+    high = min(127, zero + 70) if relu and not table and zero % 2 else 127
     bias, entry = rng.integers(-2000, 2000, p.filters), int(rng.integers(-128, 128))
     return Sums(
-        p, weights, bias, entry, rounding, pairs[:, 0], pairs[:, 1], factors.astype(np.float32), zero, low, 127, codes
+        p, weights, bias, entry, rounding, pairs[:, 0], pairs[:, 1], factors.astype(np.float32), zero, low, high, codes
     )
 
 

@@ -180,3 +180,47 @@ def test_the_same_files_compile_on_a_host_without_a_warning(tmp_path: Path, need
     told = subprocess.run(["nm", "-A", *(f"{name}.o" for name in files)], cwd=tmp_path, capture_output=True, text=True)
     defined = {line.split(":")[0] for line in told.stdout.splitlines() if " T " in line}
     assert defined == {f"{name}.o" for name in files if name.endswith(".c")}
+
+
+FIVE = """
+conv1d kws { input_shape = (98, 40), filters = 64, kernel_size = 3, padding = same }
+conv1d har { input_shape = (128, 9), filters = 64, kernel_size = 5 }
+conv1d ecg { input_shape = (256, 32), filters = 32, kernel_size = 16, padding = same }
+conv1d tcn { input_shape = (128, 25), filters = 25, kernel_size = 7, padding = causal, dilation_rate = 4 }
+depthwise_conv1d depthwise { input_shape = (98, 64), kernel_size = 9, padding = same }
+"""
+COMPILED = {  # instructions of what arm-none-eabi-gcc 12.2 -O2 makes of C: float32, and codes without assembly
+    ("cortex-m4", "float32"): {
+        "kws": 2_042_865,
+        "har": 983_905,
+        "ecg": 11_377_195,
+        "tcn": 1_399_775,
+        "depthwise": 155_325,
+    },
+    ("cortex-m3", "int8"): {
+        "kws": 3_134_665,
+        "har": 1_290_605,
+        "ecg": 17_118_540,
+        "tcn": 2_209_460,
+        "depthwise": 616_740,
+    },
+}
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize(("core", "dtype"), COMPILED)
+def test_compiled_layers_execute_no_more_than_before(core: str, dtype: str, need: Callable[..., Any]) -> None:
+    compiler = need(program, "arm-none-eabi-gcc", "gcc-arm-none-eabi picolibc-arm-none-eabi")
+    version = subprocess.run([compiler, "-dumpversion"], capture_output=True, text=True, check=True).stdout
+    if not version.startswith("12."):
+        pytest.skip(f"the table is for arm-none-eabi-gcc 12, and this is {version.strip()}")
+    text = FIVE if dtype == "float32" else FIVE.replace(" }", f", {GRID} }}")
+    rng, cases = np.random.default_rng(1), []
+    for spec in reader.read(text, "five"):
+        arrays = weights(spec, rng)
+        if dtype == "float32":
+            arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+        source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
+        cases.append(board_figures.counted(source))
+    found = {name: one.instructions for name, one in need(run, core, cases, ("-std=c99", "-O2")).items()}
+    assert {name: count for name, count in found.items() if count > 1.02 * COMPILED[core, dtype][name]} == {}

@@ -18,7 +18,9 @@ class Scaling:
     """Of the DSP extension: ((acc << before) * multiplier >> 32, rounded or not, + half) >> shift, then clamped.
 
     `each` holds (multiplier, half, shift) of a filter, with `steep` scales also (before, after): shifts of the sum and
-    of the product. `away`: halves are rounded away from zero. In `float` each is (scale's bits, 0, 0).
+    of the product. `away`: halves are rounded away from zero. In `float` each is (scale's bits, 0, 0). Where nothing
+    below the zero point is left, `lift` is added last, saturated, to what is held to [-128, 127], or to [0, 127] where
+    the zero point is no less than 0.
     """
 
     each: tuple[tuple[int, ...], ...]
@@ -32,16 +34,32 @@ class Scaling:
     low: int = -128
     high: int = 127
     table: bool = False
+    lift: int | None = None
 
     @property
     def above(self) -> bool:
         """Whether results are held above a bound of their own."""
-        return self.low > -128 and not self.table and not self.rectified
+        return self.low > -128 and not self.table and not self.rectified and not self.clipped
 
     @property
     def rectified(self) -> bool:
         """Whether nothing below the zero point is left, so that it is added to what was held above 0."""
-        return self.low == self.zero > -128 and not self.table
+        return self.low == self.zero > -128 and not self.table and not self.clipped
+
+    @property
+    def clipped(self) -> bool:
+        """Whether all that is left to do is to add `lift`."""
+        return self.lift is not None
+
+    @property
+    def positive(self) -> bool:
+        """Whether the zero point is no less than 0."""
+        return self.zero >= 0
+
+    @property
+    def lifted(self) -> bool:
+        """Whether there is something to add, a word of each filter's parameters."""
+        return bool(self.lift)
 
     @property
     def below(self) -> bool:
@@ -51,7 +69,7 @@ class Scaling:
     @property
     def words(self) -> int:
         """Words of a filter's parameters."""
-        return 5 if self.steep else 1 if self.float else 3
+        return 5 if self.steep else 1 if self.float else 3 + self.lifted
 
 
 def zero_of(sums: Sums) -> int:
@@ -59,10 +77,18 @@ def zero_of(sums: Sums) -> int:
     return sums.zero + 128 if sums.table is not None else sums.zero
 
 
-def _added(sums: Sums) -> int:
-    """What is added to a scaled sum with the half: its zero point, but where that follows."""
+def _added(sums: Sums, lift: int | None) -> int:
+    """What is added to a scaled sum with the half: its zero point, but where that or more follows."""
     rectified = sums.table is None and sums.low == sums.zero > -128
-    return 0 if rectified else zero_of(sums)
+    return (0 if lift is None else sums.zero - lift) if rectified else zero_of(sums)
+
+
+def _lift(sums: Sums) -> int | None:
+    """What is added last, saturated; None where more than that is to be done."""
+    steep = sums.rounding == "double" and any(shift >= 0 for _, _, shift in _filters(sums))
+    if steep or sums.table is not None or sums.high < 127 or not sums.low == sums.zero > -128:
+        return None
+    return sums.zero if sums.zero >= 0 else 128 + sums.zero
 
 
 def scaling(sums: Sums) -> Scaling | None:
@@ -72,11 +98,13 @@ def scaling(sums: Sums) -> Scaling | None:
         bits = (int(one) for one in np.asarray(sums.scales, np.float32).view(np.int32))
         reached = (sums.bounds * np.asarray(sums.scales, np.float64)).max()
         return Scaling(tuple((one,) for one in bits), float=True, wide=bool(reached >= 2**30), **ends)  # type: ignore[arg-type]  # of `ends` each has its type
-    found = (_double if sums.rounding == "double" else _single)(sums)
+    lift = _lift(sums)
+    found = (_double if sums.rounding == "double" else _single)(sums, _added(sums, lift))
     if found is None:
         return None
     each, more = found
-    return Scaling(tuple(each), **more, **ends)  # type: ignore[arg-type]  # as above
+    each = [(*one, lift) for one in each] if lift else each
+    return Scaling(tuple(each), lift=lift, **more, **ends)  # type: ignore[arg-type]  # as above
 
 
 def _filters(sums: Sums) -> Iterable[tuple[int, int, int]]:
@@ -85,9 +113,9 @@ def _filters(sums: Sums) -> Iterable[tuple[int, int, int]]:
         yield int(bound), int(multiplier), int(shift) if multiplier else -1
 
 
-def _double(sums: Sums) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] | None:
+def _double(sums: Sums, zero: int) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] | None:
     """Doubled by the multiplication, whose high word is rounded; then shifted, halves away from zero."""
-    filters, zero = list(_filters(sums)), _added(sums)
+    filters = list(_filters(sums))
     steep = any(shift >= 0 for _, _, shift in filters)
     each: list[tuple[int, ...]] = []
     for bound, multiplier, shift in filters:
@@ -102,9 +130,9 @@ def _double(sums: Sums) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] |
     return each, {"before": 1, "rounded": True, "away": True, "steep": steep}
 
 
-def _single(sums: Sums) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] | None:
+def _single(sums: Sums, zero: int) -> tuple[list[tuple[int, ...]], dict[str, int | bool]] | None:
     """The high word of the product, then shifted by at least 1 with a half added: one rounding in all."""
-    filters, zero = list(_filters(sums)), _added(sums)
+    filters = list(_filters(sums))
     before = max(0, *(shift + 2 for _, _, shift in filters))
     each: list[tuple[int, ...]] = []
     for bound, multiplier, shift in filters:
