@@ -151,8 +151,8 @@ def _equation(p: ConvProblem, total: str, y: str = "y") -> str:
 def work(p: Problem) -> str:
     """Multiply-adds of one sample, or of one output step where the length is free."""
     if p.steps is None:
-        return f"{p.products:,} multiply-adds an output step"
-    return f"{p.macs(p.steps):,} multiply-adds a call"
+        return f"{counting.separated(p.products, 'multiply-add')} an output step"
+    return f"{counting.separated(p.macs(p.steps), 'multiply-add')} a call"
 
 
 def memory(plan: KernelPlan) -> str:

@@ -13,7 +13,7 @@ from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index, offset
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
-from codegen.errors.counting import counted
+from codegen.errors.counting import counted, separated
 from codegen.planning.ask import Ask
 from codegen.planning.causal import CausalPlan, planned
 
@@ -79,7 +79,7 @@ def _head(spec: Spec, plan: CausalPlan) -> tuple[str, ...]:
     facts = (
         ("computes", f"{banner.formula(p)}; x, y as (channels, steps)"),
         ("algorithm", plan.describe()),
-        ("work", f"{p.kernel_size * p.channels:,} multiply-adds a step"),
+        ("work", f"{separated(p.kernel_size * p.channels, 'multiply-add')} a step"),
         ("memory", f"{plan.kept * p.channels * p.item_bytes:,} bytes of past"),
     )
     what = f"ONNX' CausalConvWithState of a {spec.kind}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.emission import banner
-from codegen.errors.counting import counted
+from codegen.errors.counting import counted, separated
 from codegen.planning.streams import StreamPlan
 from codegen.specs.kinds import Spec
 
@@ -46,7 +46,7 @@ def work(plan: StreamPlan) -> str:
     p = plan.problem
     activations = sum(stage.out_filters for stage in p.stages if stage.epilogue.later)
     more = f" and {counted(activations, 'activation')}" if activations else ""
-    return f"{p.products:,} multiply-adds{more} an output step"
+    return f"{separated(p.products, 'multiply-add')}{more} an output step"
 
 
 def moved(plan: StreamPlan) -> str:

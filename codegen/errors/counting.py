@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "counted", "ordinal", "plural"]
+__all__ = ["about", "counted", "ordinal", "plural", "separated"]
 
 ENDS = {1: "st", 2: "nd", 3: "rd"}
 
@@ -15,6 +15,11 @@ def plural(number: int, noun: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 step`, `2 steps`."""
     return f"{number} {plural(number, noun)}"
+
+
+def separated(number: int, noun: str) -> str:
+    """`1 byte`, `12,544 bytes`."""
+    return f"{number:,} {plural(number, noun)}"
 
 
 def ordinal(number: int) -> str:

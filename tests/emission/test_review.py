@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from codegen.emission import banner
 from codegen.emission.render import GeneratedSource, render
 from codegen.gradients import emit
 from codegen.machine.self_test_outputs import turns
@@ -90,9 +91,10 @@ def test_chunks_of_one_row_of_sums_read_well() -> None:
 
 
 def test_a_packed_kernel_of_one_number_reads_well() -> None:
-    made = layer("conv1d", 1, 8, filters=1, kernel_size=1)
+    made = layer("conv1d", 1, 1, filters=1, kernel_size=1)
     (plan, *_) = plans_of(made, "scalar", "direct_filters", Ask(TARGETS["scalar"], "packed"))
-    header = render(plan, "one", with_pack=True).header
+    header = render(plan, "one", banner=banner.lines(made.spec("one"), plan), with_pack=True).header
+    assert " * work       1 multiply-add a call\n" in header
     assert "Lays a kernel (1, 1, 1) out as one reads it: 1 number, once for all calls." in header
     assert list(review.english(header, "one.h")) == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.emission import banner
-from codegen.errors.counting import counted
+from codegen.errors.counting import counted, separated
 from codegen.graph.graph import Graph
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.stages import Convolved
@@ -28,8 +28,9 @@ def work(plan: ModelPlan) -> str:
     """The multiply-adds of a call, or of those layers an output step where the length is free."""
     kernels = [stage.plan.problem for stage in plan.stages if isinstance(stage, Convolved)]
     if plan.free:
-        return f"{sum(p.products for p in kernels):,} multiply-adds of an output step of each layer"
-    return f"{sum(p.macs(p.steps or 0) for p in kernels):,} multiply-adds a call, a frame where there are frames"
+        return f"{separated(sum(p.products for p in kernels), 'multiply-add')} of an output step of each layer"
+    macs = sum(p.macs(p.steps or 0) for p in kernels)
+    return f"{separated(macs, 'multiply-add')} a call, a frame where there are frames"
 
 
 def memory(plan: ModelPlan) -> str:
