@@ -12,7 +12,7 @@ from codegen.emission.heads import templates
 from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
 
-__all__ = ["WRAPPERS", "Wrapper", "files"]
+__all__ = ["WRAPPERS", "Wrapper", "files", "umbrella"]
 
 STEPS = 64  # of an input of a free length, in the example
 WORD = 8  # bytes of a number of the example's workspace, which aligns it
@@ -106,12 +106,28 @@ class View:
     bare: bool
 
 
+@dataclass(frozen=True)
+class Umbrella:
+    """A header of the name `stem`, and those that it includes."""
+
+    stem: CText
+    version: CText
+    headers: tuple[CText, ...]
+
+
 def files(word: str, sources: Sequence[GeneratedSource]) -> tuple[tuple[str, str], ...]:
     """((path, text), …) below a folder of the wrapper's name. Raises UsageError for weights that are arguments."""
     wrapper, view = WRAPPERS[word], _view(sources, word)
     inside = [(f"{wrapper.sources}/{name}", text) for source in sources for name, text in source.files]
     texts = ((path, templates().get_template(f"exports/{name}.j2").render({"v": view})) for path, name in wrapper.texts)
     return tuple((f"{word}/{path}", text) for path, text in (*inside, *texts))
+
+
+def umbrella(name: str, headers: Sequence[str]) -> str:
+    """The text of a header NAME.h that includes others, in their order."""
+    stem = cformat.identifier(name.removesuffix(".h"))
+    view = Umbrella(stem, CText(__version__), tuple(map(CText, headers)))
+    return templates().get_template("exports/umbrella.h.j2").render({"v": view})
 
 
 def _view(sources: Sequence[GeneratedSource], word: str) -> View:

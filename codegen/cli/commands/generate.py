@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.cli.commands import in_blocks, planning, reading
+from codegen.cli.commands import building, drift, in_blocks, planning, reading
 from codegen.cli.terminal import Terminal
 from codegen.errors import UsageError
 from codegen.errors.suggest import closest
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from codegen.gradients.emit import BackwardPlan
     from codegen.graph.graph import Graph
     from codegen.graph.plans.model_plan import ModelPlan
+    from codegen.planning.ask import Stream
     from codegen.specs.kinds import Spec
 
     Arrays = Mapping[str, Mapping[str, np.ndarray]]
@@ -30,7 +31,6 @@ __all__ = ["arguments", "run"]
 WRAPPED = ("cmake", "arduino", "platformio", "zephyr", "esp-idf", "cmsis-pack")
 EMITTERS = ("c", "pyext", "backward", "test", "causal-conv", *WRAPPED)
 WORDS = {"missing": "wrote", "differs": "rewrote", "unchanged": "unchanged"}
-DRIFT = {"missing": "missing", "differs": "differs", "unchanged": "up to date"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
     parser.add_argument("--force", action="store_true", help="overwrite files that gen-conv did not write, too")
     parser.add_argument("--prune", action="store_true", help="remove gen-conv's files of layers that no SPEC has")
+    building.arguments(parser)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
 
 
@@ -63,12 +64,45 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Generate every layer before the first file is touched; 1 for drift under --check, else 0."""
     compare, printing = options.check or options.diff, options.output == "-"
     _hold_for_files(options, compare, printing)
+    building.hold(options)
     blocks = planning.stream_asked(options)
     if blocks and (options.emit != ("c",) or options.wisdom or options.rigor == "measure"):
         raise UsageError("--stream goes neither with --emit nor with --wisdom or --rigor measure: leave them out")
     specs, graphs = reading.definitions(options)
     _hold_for_models(graphs, options)
     arrays = reading.weights(options, reading.layers_of(specs, graphs))
+    specs, graphs = building.prefixed((specs, graphs), options.prefix or "")
+    arrays = building.renamed(arrays, specs, options.prefix or "")
+    texts, sources = _texts((specs, graphs), arrays, options, blocks, terminal)
+    emitted.hold_distinct(name for name, _ in texts)
+    names = [*_names(specs, graphs), *([Path(options.header).stem] if options.header else [])]
+    files = [(Path(options.output) / name, text.encode()) for name, text in texts]
+    terminal.report["files"] = []
+    if options.list_outputs:
+        terminal.result(building.listed(files))
+    elif printing:
+        terminal.result("\n".join(text for _, text in texts))
+        for name, text in texts:
+            drift.report(terminal, Path(name), text.encode(), text=text)
+    elif compare:
+        return drift.compare(files, names, options, terminal)
+    else:
+        _write(files, sources, options, terminal)
+        _tidy(names, options, terminal)
+        for path in building.written(options, files):
+            terminal.say(f"wrote {path}")
+    return 0
+
+
+def _texts(
+    found: tuple[tuple[Spec, ...], tuple[Graph, ...]],
+    arrays: Arrays,
+    options: argparse.Namespace,
+    blocks: Stream | None,
+    terminal: Terminal,
+) -> tuple[list[tuple[str, str]], list[GeneratedSource]]:
+    """((file name, text), …) of all that is asked for, and the layers' own sources."""
+    specs, graphs = found
     wrappers = [word for word in options.emit if word in WRAPPED]
     forward = {"c", "pyext", "test", *wrappers} & set(options.emit)
     sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
@@ -83,19 +117,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     texts += [file for source in tests for file in source.files]
     with_state = in_blocks.causal(specs, arrays, options) if "causal-conv" in options.emit else ()
     texts += [file for source in with_state for file in source.files]
-    emitted.hold_distinct(name for name, _ in texts)
-    files = [(Path(options.output) / name, text.encode()) for name, text in texts]
-    terminal.report["files"] = []
-    if printing:
-        terminal.result("\n".join(text for _, text in texts))
-        for name, text in texts:
-            _report(terminal, Path(name), text.encode(), text=text)
-    elif compare:
-        return _compare(files, _names(specs, graphs), options, terminal)
-    else:
-        _write(files, sources, options, terminal)
-        _tidy(_names(specs, graphs), options, terminal)
-    return 0
+    texts += [building.umbrella(options.header, texts)] if options.header else []
+    return texts, sources
 
 
 def _hold_for_files(options: argparse.Namespace, compare: bool, printing: bool) -> None:
@@ -191,14 +214,14 @@ def _write(
         for (path, data), was in zip(files, emitted.write(files, force=options.force), strict=True):
             told = f" ({why[path]})" if was == "differs" and path in why else ""
             terminal.say(f"{WORDS[was]} {path}{told}")
-            _report(terminal, path, data, state=was)
+            drift.report(terminal, path, data, state=was)
     if "pyext" in options.emit:
         from codegen.machine import extension_module
 
         for source in sources:
             path = extension_module.build(source, Path(options.output))
             terminal.say(f"built {path}")
-            _report(terminal, path, path.read_bytes())
+            drift.report(terminal, path, path.read_bytes())
 
 
 def _tidy(names: Sequence[str], options: argparse.Namespace, terminal: Terminal) -> None:
@@ -213,57 +236,10 @@ def _tidy(names: Sequence[str], options: argparse.Namespace, terminal: Terminal)
             terminal.say(f"removed {path}")
         terminal.report["removed"] = [str(path) for path in left]
     elif left:
-        terminal.say(f"left over {', '.join(map(str, left))}: of no layer of {_named(options)}; --prune removes them")
+        terminal.say(
+            f"left over {', '.join(map(str, left))}: of no layer of {drift.named(options)}; --prune removes them"
+        )
     terminal.report["left_over"] = [str(path) for path in left if not options.prune]
-
-
-def _named(options: argparse.Namespace) -> str:
-    return " or ".join("standard input" if path == "-" else path for path in options.specs)
-
-
-def _compare(
-    files: list[tuple[Path, bytes]], layers: Sequence[str], options: argparse.Namespace, terminal: Terminal
-) -> int:
-    """1 if a file is missing, differs, or is left over of a layer that is gone."""
-    from codegen.machine.files import state
-
-    drift = False
-    for path, data in files:
-        found = state(path, data)
-        drift |= found != "unchanged"
-        more = {"reason": emitted.reasons(path.read_bytes(), data)} if found == "differs" else {}
-        _report(terminal, path, data, state=found, **more)
-        if not options.diff:
-            terminal.say(f"{DRIFT[found]} {path}" + (f": {more['reason']}" if more else ""))
-        elif found != "unchanged":
-            terminal.result(_difference(path, data.decode()))
-    folder = Path(options.output)
-    left = emitted.left_over(folder, layers)
-    for path in left:
-        if options.diff:
-            terminal.result(_difference(path, None))
-        else:
-            terminal.say(f"left over {path}: of no layer of {_named(options)}")
-    for path in emitted.unasked(folder, layers, [path for path, _ in files]):
-        terminal.warn(f"not checked {path}: --emit c,backward compares it too")
-    terminal.report["left_over"] = list(map(str, left))
-    return int(drift or bool(left))
-
-
-def _difference(path: Path, text: str | None) -> str:
-    """The unified diff from the file on disk to `text`, to nothing if that is None."""
-    from difflib import unified_diff
-
-    old = path.read_bytes().decode(errors="replace") if path.exists() else ""
-    before, after = str(path) if path.exists() else "/dev/null", "/dev/null" if text is None else str(path)
-    return "".join(unified_diff(old.splitlines(True), (text or "").splitlines(True), before, after))
-
-
-def _report(terminal: Terminal, path: Path, data: bytes, **more: str) -> None:
-    import hashlib
-
-    found = {"path": str(path), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    terminal.report["files"].append(found | more)
 
 
 class _Version(argparse.Action):

@@ -38,16 +38,39 @@ conv1d {name} {{
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the layer's name, a C identifier; the file is NAME.conv")
+    told = "the layer's name, a C identifier; the file is NAME.conv; or gen_conv.cmake, gen_conv.mk: for your build"
+    parser.add_argument("name", metavar="NAME", help=told)
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    if Path(options.name).suffix in (".cmake", ".mk"):
+        return _of_build(Path(options.name), terminal)
     path = Path(options.name if options.name.endswith(".conv") else f"{options.name}.conv")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", path.stem):
         raise UsageError(f"`{path.stem}` cannot name a layer: expected letters, digits and _, a letter first")
     text = STARTER.format(name=path.stem)
     _check(text, path)
+    _write(path, text)
+    terminal.say(f"wrote {path}; `gen-conv {path}` makes C of it")
+    terminal.report["path"] = str(path)
+    return 0
+
+
+def _of_build(path: Path, terminal: Terminal) -> int:
+    """A file for CMake or Make. Raises UsageError for another name."""
+    from codegen import exports
+
+    if path.name not in exports.BUILD_FILES:
+        raise UsageError(f"no file `{path.name}` for builds: there are {' and '.join(exports.BUILD_FILES)}")
+    _write(path, exports.build_file(path.name))
+    terminal.say(f"wrote {path}; its head says how it is used")
+    terminal.report["path"] = str(path)
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file. Raises UsageError where there is one."""
     try:
         with open(path, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -55,9 +78,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError(f"`{path}` is there already and stays as it is: choose another name") from None
     except OSError as error:
         raise UsageError(f"cannot write `{path}`: {error.strerror}") from None
-    terminal.say(f"wrote {path}; `gen-conv {path}` makes C of it")
-    terminal.report["path"] = str(path)
-    return 0
 
 
 def _check(text: str, path: Path) -> None:

@@ -1,0 +1,124 @@
+"""What a build system asks of `gen-conv SPEC`: what it reads and writes, a stamp, names of its own, one header."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from codegen.errors import UsageError
+
+if TYPE_CHECKING:
+    from codegen.graph.graph import Graph
+    from codegen.specs.kinds import Spec
+
+    Layers = tuple[tuple[Spec, ...], tuple[Graph, ...]]
+
+__all__ = ["arguments", "hold", "listed", "prefixed", "renamed", "umbrella", "written"]
+
+Held = TypeVar("Held")
+
+MOST_PREFIX = 64
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ESCAPED = re.compile(r"([\s#\\])")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prefix", type=prefix, metavar="P", help="begin the names of all that is emitted")
+    parser.add_argument("--header", type=header, metavar="NAME.h", help="write a header that includes all others, too")
+    parser.add_argument("--depfile", type=Path, metavar="FILE", help="write what was read, as a rule of Make")
+    parser.add_argument(
+        "--stamp", type=Path, metavar="FILE", help="write this file last, whether others changed or not"
+    )
+    parser.add_argument("--list-outputs", action="store_true", help="print the files' paths alone, and write none")
+
+
+def prefix(text: str) -> str:
+    """What may begin a name in C. Raises ArgumentTypeError."""
+    if len(text) > MOST_PREFIX or not _PREFIX.fullmatch(text):
+        told = f"`{text[:MOST_PREFIX]}` begins no name in C: expected a letter, then letters, digits and _"
+        raise argparse.ArgumentTypeError(told)
+    return text
+
+
+def header(text: str) -> str:
+    """The file name of a header. Raises ArgumentTypeError."""
+    if not _PREFIX.fullmatch(text.removesuffix(".h")) or not text.endswith(".h") or len(text) > MOST_PREFIX:
+        raise argparse.ArgumentTypeError(f"`{text[:MOST_PREFIX]}`: expected the name of a header alone, as in layers.h")
+    return text
+
+
+def hold(options: argparse.Namespace) -> None:
+    """Raises UsageError for what goes with files that are written alone."""
+    elsewhere = options.output == "-" or options.check or options.diff
+    for word in ("depfile", "stamp", "list_outputs"):
+        if getattr(options, word) and elsewhere:
+            shown = word.replace("_", "-")
+            raise UsageError(f"--{shown} is of files that are written: leave out --check, --diff and -o -")
+    if options.list_outputs and (options.depfile or options.stamp or options.prune):
+        raise UsageError("--list-outputs writes nothing: leave out --depfile, --stamp and --prune")
+    if options.list_outputs and "pyext" in options.emit:
+        raise UsageError("--emit pyext names its file by the Python that compiles it: leave out --list-outputs")
+
+
+def prefixed(found: Layers, word: str) -> Layers:
+    """The layers and models with names that begin so. Raises SpecError for a name that C cannot have."""
+    if not word:
+        return found
+    layers, models = found
+    return (
+        tuple(replace(spec, name=f"{word}{spec.name}") for spec in layers),
+        tuple(replace(graph, name=f"{word}{graph.name}") for graph in models),
+    )
+
+
+def renamed(arrays: Mapping[str, Held], layers: Sequence[Spec], word: str) -> dict[str, Held]:
+    """What is known of layers by name, once their names have begun so; of others as it is."""
+    own = {spec.name.removeprefix(word) for spec in layers}
+    return {f"{word}{name}" if name in own else name: held for name, held in arrays.items()}
+
+
+def umbrella(name: str, texts: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """(name, text) of a header that includes those among the files. Raises UsageError where there is none."""
+    from codegen import exports
+
+    inside = [file for file, _ in texts if file.endswith(".h") and "/" not in file]
+    if not inside:
+        raise UsageError(f"--header {name}: no header is written that it could include")
+    return name, exports.umbrella(name, inside)
+
+
+def listed(files: Sequence[tuple[Path, bytes]]) -> str:
+    """The paths, a line each."""
+    return "".join(f"{path}\n" for path, _ in files)
+
+
+def written(options: argparse.Namespace, files: Sequence[tuple[Path, bytes]]) -> Iterator[Path]:
+    """Write the rule, and then the stamp; the paths of what was written."""
+    from codegen import __version__
+    from codegen.machine.files import prepare, write_all
+
+    if options.depfile:
+        prepare(options.depfile.parent)
+        write_all([(options.depfile, _rule(options, [path for path, _ in files]).encode())])
+        yield options.depfile
+    if options.stamp:
+        prepare(options.stamp.parent)
+        write_all([(options.stamp, f"gen-conv {__version__}\n".encode())])
+        options.stamp.touch()  # a build system looks at its time alone
+        yield options.stamp
+
+
+def _rule(options: argparse.Namespace, outputs: Sequence[Path]) -> str:
+    """Of the stamp where there is one, as its time is that of the last run; else of all files."""
+    read = [*(path for path in options.specs if path != "-"), options.weights, options.wisdom]
+    inputs = " ".join(_escaped(str(path)) for path in read if path)
+    targets = [options.stamp] if options.stamp else outputs
+    return f"{' '.join(_escaped(str(path)) for path in targets)}: {inputs}\n"
+
+
+def _escaped(path: str) -> str:
+    return _ESCAPED.sub(r"\\\1", path).replace("$", "$$")
