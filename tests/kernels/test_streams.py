@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,150 +11,27 @@ import numpy as np
 import pytest
 
 from codegen import pipeline
-from codegen.errors import PlanError, SpecError
-from codegen.planning.ask import Ask, Stream, clock_named
-from codegen.planning.streams import StreamPlan
+from codegen.errors import PlanError
+from codegen.planning.ask import Ask, Stream
 from codegen.problem.targets import target_named
-from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Spec
-from tests.support.cprogram import WARNINGS, Missing, compile_c, program
+from codegen.specs.kinds import Conv1DSpec
+from tests.fuzz import streams as fuzz
+from tests.support.cprogram import Missing, compile_c, program
+from tests.support.stream_layers import Drawn, library
 
 pytestmark = pytest.mark.compiles
 
 LAYERS = 24
-EDGE = 4  # outputs behind those that are told, which nothing writes
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A layer, its weights, the plan of its stream, and the library that holds it."""
-
-    spec: Spec
-    weights: dict[str, Array]
-    plan: StreamPlan
-    library: Any
-
-    def call(self, word: str, *arguments: Any) -> int:
-        """What NAME_word answers."""
-        function = getattr(self.library, f"{self.spec.name}{word}")
-        function.restype = ctypes.c_ssize_t
-        given = [ctypes.c_void_p(one.ctypes.data) if isinstance(one, np.ndarray) else one for one in arguments]
-        return int(function(*[ctypes.c_ssize_t(one) if isinstance(one, int) else one for one in given]))
-
-    @property
-    def arguments(self) -> list[Array]:
-        """The weights as the C takes them; none where they are baked."""
-        if self.plan.ask.weights == "baked":
-            return []
-        kernel, bias = self.spec.problem_weights(self.weights)
-        parts = self.plan.problem.stage_weights(kernel, bias)
-        return [np.ascontiguousarray(part) for _, part, _ in parts] + ([] if bias is None else [bias])
-
-    def rows(self, y: Array, outs: int) -> Array:
-        """Outputs in the order of time. The room behind them is untouched."""
-        filters = self.plan.problem.out_filters
-        assert (y[outs * filters :] == 777).all()
-        found = y[: outs * filters]
-        return found.reshape(outs, filters) if self.plan.problem.channels_last else found.reshape(filters, outs).T
-
-    def room(self, outs: int) -> Array:
-        return np.full((outs + EDGE) * self.plan.problem.out_filters, 777, self.spec.dtype)
-
-    def state(self) -> Array:
-        return np.full(self.call("_size"), 0x7F, np.uint8)
-
-    def block(self, state: Array, x: Array) -> Array:
-        """The outputs of steps (steps, channels)."""
-        y, x = self.room(self.call("_most", len(x))), self.laid(x)
-        steps = x.shape[0 if self.plan.problem.channels_last else 1]
-        return self.rows(y, self.call("_process", state, x, steps, *self.arguments, y))
-
-    def flush(self, state: Array) -> Array:
-        y = self.room(self.call("_most_flushed"))
-        return self.rows(y, self.call("_flush", state, *self.arguments, y))
-
-    def stream(self, x: Array, blocks: list[int]) -> Array:
-        """All outputs of x in these blocks."""
-        state, parts = self.state(), np.split(x, np.cumsum(blocks)[:-1])
-        self.call("_reset", state)
-        return np.concatenate([*[self.block(state, part) for part in parts], self.flush(state)])
-
-    def whole(self, x: Array) -> Array:
-        outs = self.plan.problem.out_steps(len(x)) + self.plan.delay
-        y = self.room(outs)
-        self.call("", self.laid(x), len(x), *self.arguments, y, self.state())
-        return self.rows(y, outs)
-
-    def laid(self, x: Array) -> Array:
-        return np.ascontiguousarray(x if self.plan.problem.channels_last else x.T)
-
-
-def drawn(rng: np.random.Generator, name: str) -> Spec:
-    """A layer of any kind. Raises SpecError for one that there is not."""
-    size, stride, groups = (int(rng.choice(of)) for of in ((1, 2, 3, 4, 5, 8), (1, 1, 2, 3, 5), (1, 1, 2)))
-    dilation = int(rng.choice([1, 2, 7])) if stride == 1 else 1
-    channels, last, reach = groups * int(rng.choice([1, 3, 8])), bool(rng.integers(2)), dilation * (size - 1) + 1
-    pads = int(rng.integers(0, reach + 3)), int(rng.integers(0, reach + 3))
-    given: dict[str, Any] = {
-        "name": name,
-        "kernel_size": size,
-        "strides": stride,
-        "dilation_rate": dilation,
-        "padding": ("causal", "same", "valid", pads)[int(rng.integers(4))],
-        "input_shape": (None, channels) if last else (channels, None),
-        "data_format": "channels_last" if last else "channels_first",
-        "dtype": str(rng.choice(["float32", "float32", "float64"])),
-        "use_bias": bool(rng.integers(2)),
-        "activation": str(rng.choice(["linear", "relu", "tanh"])),
-    }
-    kind, filters = int(rng.integers(5)), groups * int(rng.choice([1, 3, 9]))
-    if kind == 0:
-        return DepthwiseConv1DSpec(depth_multiplier=int(rng.integers(1, 3)), **given)
-    if kind == 1:
-        return SeparableConv1DSpec(filters=filters, **given)
-    if kind == 2:
-        cropped = (min(pads[0], reach - 1), min(pads[1], reach - 1))
-        padding = cropped if isinstance(given["padding"], tuple) else given["padding"].replace("causal", "same")
-        return Conv1DTransposeSpec(filters=filters, **given | {"padding": padding})
-    return Conv1DSpec(filters=filters, groups=groups, **given)
 
 
 @pytest.fixture(scope="module")
 def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Drawn]:
-    """Streams of random layers, their weights baked or arguments, of both clocks, in one library."""
+    """Streams of random layers, their weights baked, packed or arguments, of both clocks, in one library."""
     try:
         program("gcc", "gcc")
     except Missing as missing:
         pytest.skip(str(missing))
-    rng, folder, made = np.random.default_rng(3), tmp_path_factory.mktemp("streams"), []
-    while len(made) < LAYERS:
-        name = f"k{len(made)}"
-        try:
-            spec, baked = drawn(rng, name), bool(rng.integers(2))
-            blocks = Stream(int(rng.choice([1, 4, 16, 64])), clock_named(str(rng.choice(["count", "count", "rate"]))))
-            weights = {key: rng.standard_normal(n).astype(spec.dtype) for key, n in spec.weight_shapes().items()}
-            ask = Ask(target_named("scalar"), "baked" if baked else "argument", stream=blocks)
-            source = pipeline.streamed(spec, ask, weights if baked else None)
-        except (PlanError, SpecError):
-            continue
-        (folder / f"{name}.c").write_text(source.code + _figures(name))
-        (folder / f"{name}.h").write_text(source.header)
-        made.append((spec, weights, source.plan))
-    names = [f"{spec.name}.c" for spec, _, _ in made]
-    flags = ("-std=c99", "-O1", "-ffp-contract=off", *WARNINGS, "-Wno-missing-prototypes", "-shared", "-fPIC")
-    compile_c(["gcc", *flags, *names, "-o", "all.so"], folder)
-    library = ctypes.CDLL(str(folder / "all.so"))
-    return [Drawn(*one, library) for one in made]
-
-
-def _figures(name: str) -> str:
-    """Functions that tell what the header does."""
-    big = name.upper()
-    return (
-        f"ptrdiff_t {name}_size(void);\nptrdiff_t {name}_size(void) {{ return sizeof({name}_state); }}\n"
-        f"ptrdiff_t {name}_most(ptrdiff_t n);\nptrdiff_t {name}_most(ptrdiff_t n) {{ return {big}_MAX_OUT(n); }}\n"
-        f"ptrdiff_t {name}_most_flushed(void);\nptrdiff_t {name}_most_flushed(void) {{ return {big}_MAX_FLUSH; }}\n"
-    )
+    return library(np.random.default_rng(3), LAYERS, tmp_path_factory.mktemp("streams"))
 
 
 def test_any_split_has_the_bits_of_the_whole(layers: list[Drawn]) -> None:
@@ -216,6 +91,12 @@ def test_a_state_is_its_bytes_and_a_reset_forgets(layers: list[Drawn]) -> None:
         one.call("_reset", state)
         one.block(state, np.zeros((one.plan.state.settled, x.shape[1]), x.dtype))
         assert one.block(copy, x).tobytes() == one.block(state, x).tobytes(), one.spec
+
+
+def test_random_layers_between_guard_pages(layers: list[Drawn]) -> None:
+    """A share of the fuzzer's, for all targets of this machine, in a process of its own."""
+    assert layers
+    assert fuzz.run(8, seed=5) == (8, [])
 
 
 def test_an_object_holds_nothing_of_the_c_library(need: Callable[..., Any], tmp_path: Path) -> None:
