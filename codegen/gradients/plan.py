@@ -135,9 +135,9 @@ def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradient
 
 def _shapes(problem: ConvProblem, most: int) -> Iterator[tuple[int, int]]:
     """(taps, channels) of tiles with at most `most` rows: all channels of several taps, or a share of one tap's."""
-    for parts in range(1, problem.group_channels + 1):
-        channels = -(-problem.group_channels // parts)
-        if channels <= most:
+    for channels in range(min(most, problem.group_channels), 0, -1):
+        parts = -(-problem.group_channels // channels)
+        if -(-problem.group_channels // parts) == channels:  # a share of all, evened out
             yield min(problem.kernel_size, most // channels), channels
             if channels * 2 < most:
                 return

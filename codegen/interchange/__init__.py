@@ -6,10 +6,11 @@ A live layer is read by its attributes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from codegen.errors import UsageError
-from codegen.interchange import convert, states
+from codegen.interchange import convert, states, torch_modules
 from codegen.interchange.files import read
 from codegen.interchange.keras_layers import KERAS
 from codegen.interchange.torch_modules import TORCH
@@ -40,12 +41,18 @@ def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any
     return convert.converted(KERAS, TORCH, layer, options, skip)
 
 
-def from_torch(module: Any, **options: Any) -> Any:
+def from_torch(module: Any, *, steps: int | None = None, **options: Any) -> Any:
     """The Layer of a Conv1d or ConvTranspose1d, or the Model of all of them in a module; weights are copied.
 
     Layers are channels_first as their modules are, unless data_format="channels_last" is given; else as `from_keras`.
+    With `steps` each is made for the length that it has where the module's input has so many: the module is called once
+    on zeros of (1, channels, steps) for it.
     """
-    return convert.converted(TORCH, KERAS, module, options)
+    if steps is None or not TORCH.owns(module):
+        return convert.converted(TORCH, KERAS, module, options)
+    found = torch_modules.lengths(module, steps)
+    told = replace(TORCH, steps=lambda part: found.get(id(part), ()))
+    return convert.converted(told, KERAS, module, options, lone=True)
 
 
 def to_torch(held: Layer | Model) -> Any:

@@ -39,9 +39,11 @@ def converted(
     options: Mapping[str, Any],
     skip: Collection[str] = (),
     example: Any = None,
+    lone: bool = False,
 ) -> Layer | Model:
     """A Layer for a convolution, a Model for anything that holds some, or whose graph can be read.
 
+    A convolution by itself takes the steps that the library tells of it where those of a `lone` one are meant.
     Raises ConversionError.
     """
     if not library.owns(found):
@@ -55,7 +57,8 @@ def converted(
         return _whole(library, found, options, free, Ledger(skip), example)
     name = library.name(found)
     ours = naming.identifiers([name])[0] if name else None
-    return _layer(library, found, Origin(library.word, kind, name), ours, options)
+    steps = next(iter(library.steps(found)), None) if lone and not free else None
+    return _layer(library, found, Origin(library.word, kind, name), ours, options, steps)
 
 
 def _whole(library: Library, found: Any, options: Mapping[str, Any], free: bool, ledger: Ledger, example: Any) -> Model:

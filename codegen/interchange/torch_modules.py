@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
+from codegen.errors.quoting import plainly
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
 from codegen.interchange.sketch import Imported
@@ -84,6 +86,38 @@ def _transposed(module: Any, given: Collection[str], arguments: dict[str, Any], 
         raise ConversionError(f"{got}; the last {-right} outputs are the bias alone: append them yourself")
     arguments |= {"padding": (crop, right), "output_padding": more}
     return Found("conv1d_transpose", module.in_channels, arguments, arrays)
+
+
+def lengths(module: Any, steps: int) -> Mapping[int, Collection[int]]:
+    """The input steps at each place where a convolution of the module stands, by its id, as a call on `steps` has them.
+
+    The module is called once, on zeros of (1, channels of its first convolution, steps), as for inference; no gradient
+    is taken and each part's mode is put back. Raises ConversionError where it does not take that.
+    """
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise ConversionError(f"from_torch: `steps` is {plainly(steps)}, expected a whole number, 1 or more")
+    parts = [part for part in module.modules() if _kind(part)]
+    if not parts:
+        return {}
+    modes = [(part, part.training) for part in module.modules()]
+    met: dict[int, set[int]] = {id(part): set() for part in parts}
+    hooks = [part.register_forward_pre_hook(lambda one, x: met[id(one)].add(int(x[0].shape[-1]))) for part in parts]
+    try:
+        torch = sys.modules["torch"]  # whose module it is
+        module.eval()
+        with torch.no_grad():
+            weight = next(iter(parts[0].parameters()))
+            module(torch.zeros(1, parts[0].in_channels, steps, dtype=weight.dtype, device=weight.device))
+    except Exception as error:  # what a stranger's module raises is a stranger's matter
+        called = f"with steps={steps} it is called on zeros of (1, channels, {steps})"
+        way = "leave `steps` out, and give each layer its length by input_shape"
+        raise ConversionError(f"from_torch: {called}: {type(error).__name__}: {plainly(error)[:200]}; {way}") from None
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for part, mode in modes:
+            part.training = mode
+    return met
 
 
 def _drawn(

@@ -350,6 +350,33 @@ def test_plans_fit_their_registers_and_add_up(name: str) -> None:
         assert plan.workspace_bytes % COMPUTED[p.dtype].bytes == 0
 
 
+@pytest.mark.parametrize("channels", [2**31 - 1, 2**30, 999_983])
+def test_a_plan_of_very_many_channels_is_made_at_once(channels: int) -> None:
+    for most in (1, 5, 28):
+        shapes = list(planning._shapes(ConvProblem(8, channels, 1, 3), most))
+        assert shapes[0][1] == most
+        assert len(shapes) <= most
+    wide = planning.plan(ConvProblem(8, channels, 1, 3), TARGETS["avx2"])
+    assert wide.channels <= 28
+
+
+def test_shares_of_channels_are_even() -> None:
+    def one_by_one(group: int, most: int) -> list[int]:
+        found = []
+        for parts in range(1, group + 1):
+            channels = -(-group // parts)
+            if channels <= most and channels not in found:
+                found.append(channels)
+                if channels * 2 < most:
+                    break
+        return found
+
+    for group in range(1, 80):
+        for most in (1, 2, 7, 12, 28):
+            shapes = planning._shapes(ConvProblem(8, group, 1, 3), most)
+            assert [channels for _, channels in shapes] == one_by_one(group, most), (group, most)
+
+
 def test_the_bench_of_gradients_needs_torch_and_holds_ours_to_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     (case,) = cases.cases(["Q"])
     dy = np.random.default_rng(0).standard_normal(case.out_shape, np.float32)

@@ -315,3 +315,36 @@ def test_the_page_on_weights_says_what_is_so(library: str, capsys: pytest.Captur
     (block,) = re.findall(rf"^```text\n(import {library}\n.*?)^```$", page, re.M | re.S)
     exec(block, {})
     assert f"from {library} " in capsys.readouterr().out
+
+
+def test_a_module_called_on_so_many_steps_tells_each_layer_s_length() -> None:
+    class Halves(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = torch.nn.Conv1d(3, 4, 5, stride=2, padding=2)
+            self.norm = torch.nn.BatchNorm1d(4)
+            self.both = torch.nn.Conv1d(4, 4, 3, padding=1)
+            self.up = torch.nn.ConvTranspose1d(4, 2, 4, stride=2)
+
+        def forward(self, x: Any) -> Any:
+            half = self.norm(self.first(x))
+            return self.up(self.both(self.both(half)[..., ::2]))
+
+    module = Halves()
+    module.both.eval()
+    means = module.norm.running_mean.clone()
+    model = codegen.from_torch(module, steps=100)
+    told = {name: layer.spec.input_shape for name, layer in model.items()}
+    assert told == {"first": (3, 100), "both": (4, None), "up": (4, 25)}  # `both` has two lengths
+    assert [module.training, module.norm.training, module.both.training] == [True, True, False]
+    assert bool((module.norm.running_mean == means).all())
+    assert not module.first._forward_pre_hooks
+    x = np.random.default_rng(3).standard_normal((2, 3, 100), np.float32)
+    assert_equal(model.first, x, array(module.first(torch.from_numpy(x))))
+    assert [layer.spec.steps for layer in codegen.from_torch(module).values()] == [None] * 3
+    turned = codegen.from_torch(module.first, steps=7, data_format="channels_last")
+    assert turned.spec.input_shape == (7, 3)
+    with pytest.raises(codegen.ConversionError, match=r"called on zeros of \(1, channels, 4\).*leave `steps` out"):
+        codegen.from_torch(torch.nn.Sequential(torch.nn.Conv1d(2, 2, 5), torch.nn.Linear(9, 1)), steps=4)
+    with pytest.raises(codegen.ConversionError, match="expected a whole number, 1 or more"):
+        codegen.from_torch(module, steps=0)

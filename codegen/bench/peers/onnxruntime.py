@@ -65,9 +65,9 @@ def _model(case: Case, rank: int) -> bytes:
         pads=[*zeros, left, *zeros, right],
         group=p.groups,
     )
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [case.batch, lanes, *ones, steps])
-        for name, lanes, steps in (("x", p.channels, case.steps), ("y", p.filters, case.outs))
+    ends = [  # of a free layer a name stands for the length: it is not told either
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [case.batch, lanes, *ones, told if case.free else steps])
+        for name, lanes, steps, told in (("x", p.channels, case.steps, "in"), ("y", p.filters, case.outs, "out"))
     ]
     graph = helper.make_graph(
         [conv], "bench", ends[:1], ends[1:], [numpy_helper.from_array(array, name) for name, array in arrays.items()]
