@@ -13,7 +13,7 @@ from codegen import pipeline
 from codegen.emission import render, vectors
 from codegen.emission.heads import Head, slopes
 from codegen.gradients import input as input_gradients
-from codegen.gradients import kernel_tiles, output_rows, plan, proof, reference
+from codegen.gradients import kernel_tiles, output_rows, plan, proof, reference, repacked
 from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
 from codegen.installed import forgetful
 from codegen.machine import gradient_library
@@ -138,12 +138,17 @@ class Backward:
 
     @cached_property
     def _input_kernel(self) -> Kernel:
-        return pipeline.compiled(Request(self._input_problem, self.ask), None)
+        return self._compiled(self._input_problem)
 
     @cached_property
     def _forward_kernel(self) -> Kernel:
         linear = replace(self.problem, epilogue=self.problem.epilogue.start)
-        return pipeline.compiled(Request(linear, self.ask), None)
+        return self._compiled(linear)
+
+    def _compiled(self, problem: ConvProblem) -> Kernel:
+        """The kernel that takes least together with its packing, which each call does."""
+        asked = Request(problem, self.ask)
+        return pipeline.compiled(asked, repacked.choice(asked))
 
     @cached_property
     def _kernel_library(self) -> GradientLibrary | None:

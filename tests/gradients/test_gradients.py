@@ -18,12 +18,15 @@ from codegen.bench.peers import pytorch
 from codegen.functions import activations
 from codegen.gradients import plan as planning
 from codegen.gradients import reference as definition
+from codegen.gradients import repacked
 from codegen.gradients.input import input_problem, turned
 from codegen.gradients.libraries import Backward
 from codegen.layers import kinds
 from codegen.layers.how import How
 from codegen.numbers.formats import COMPUTED
+from codegen.planning import planner
 from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
@@ -358,6 +361,20 @@ def test_a_plan_of_very_many_channels_is_made_at_once(channels: int) -> None:
         assert len(shapes) <= most
     wide = planning.plan(ConvProblem(8, channels, 1, 3), TARGETS["avx2"])
     assert wide.channels <= 28
+
+
+def test_what_is_packed_in_each_call_counts_its_packing() -> None:
+    """256→256 K16: points of FFT64 are 6 times the kernel's numbers, and each is a sum of 16 products."""
+    asked = Request(ConvProblem(256, 256, 256, 16, pad_left=7, pad_right=8), Ask(TARGETS["avx512"], "packed", "fast"))
+    found = planner.survey(asked)
+    first, taken = found.found[0], found.named(repacked.choice(asked))
+    assert taken is not None
+    assert taken.packed_numbers < first.packed_numbers
+    total = [repacked.SAMPLES * plan.cost.cycles + repacked.packing_cycles(plan) for plan in found.found]
+    assert repacked.SAMPLES * taken.cost.cycles + repacked.packing_cycles(taken) == min(total) < total[0]
+    direct = replace(asked, ask=replace(asked.ask, accuracy="exact"))
+    plain = planner.survey(direct).found[0]
+    assert repacked.packing_cycles(plain) == repacked.MOVED * plain.packed_numbers
 
 
 def test_shares_of_channels_are_even() -> None:
