@@ -18,10 +18,10 @@ from codegen.emission.interface import entry, meanings, out_steps, sliced, store
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import offset
 from codegen.emission.packing import Pack, function, numbered, packs, weight_function
-from codegen.emission.weight_tables import tables
-from codegen.emission.writer import Beside
+from codegen.emission.weight_tables import instead, tables
 from codegen.errors import PlanError
 from codegen.numbers import formats
+from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.epilogue import Stage
 from codegen.problem.problem import Problem
@@ -93,7 +93,7 @@ def render(
     if plan.weights == "baked":
         assert weights is not None
         context.update(tables(plan, name, weights))
-        added = _beside(plan, name, weights, banner)
+        added = instead(plan, name, weights, banner)
     context["instead"] = added.instead if added else None
     body, names = vectors.finished(_body(plan, name, context))
     context |= {"body": CText(body), "head": _head(plan).text(names)}
@@ -108,13 +108,6 @@ def render(
     texts = [cformat.fold(templates().get_template(f"{part}.j2").render(context)) for part in PARTS]
     source = _source(plan, name, texts, functions, context["macros"])
     return replace(source, files=(*source.files, (added.file, added.text))) if added else source
-
-
-def _beside(plan: KernelPlan, name: str, weights: Arrays, banner: Sequence[str]) -> Beside | None:
-    """The file that can take the place of NAME.c, if there is one."""
-    from codegen.emission.registry import writer
-
-    return writer(plan).beside(plan, name, weights, banner)
 
 
 def filled(
@@ -163,7 +156,8 @@ def _head(plan: KernelPlan) -> Head:
     """What stands before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
     stages = () if p.format.whole else later(plan)  # an algorithm of whole numbers writes them itself
-    return Head(plan.target, p.format, lanes_of(plan), row if row.coded else None, values(stages))
+    coded, fast = row if row.coded else None, not counts_bytes(plan.ask.objective)
+    return Head(plan.target, p.format, lanes_of(plan), coded, values(stages), fast)
 
 
 def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from codegen.emission import cformat
 from codegen.emission.cformat import CText, written
 from codegen.emission.interface import kernels, stored
-from codegen.emission.writer import Arrays
+from codegen.emission.writer import Arrays, Beside
 from codegen.planning.plan import KernelPlan
 
 
@@ -33,3 +34,10 @@ def tables(plan: KernelPlan, name: str, weights: Arrays) -> dict[str, Any]:
         label = cformat.identifier(operand.name)
         tables.append((label, CText(dtype.c), len(numbers), cformat.table(numbers.tolist(), dtype)))
     return {"tables": tuple(tables)}
+
+
+def instead(plan: KernelPlan, name: str, weights: Arrays, banner: Sequence[str]) -> Beside | None:
+    """The file that can take the place of NAME.c, if there is one."""
+    from codegen.emission.registry import writer
+
+    return writer(plan).beside(plan, name, weights, banner)

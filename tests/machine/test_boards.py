@@ -99,13 +99,16 @@ def test_no_compiler_and_no_level_changes_a_bit(
 
 
 @pytest.mark.compiles
-@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
-def test_assembly_executes_as_much_at_any_level(core: str, need: Callable[..., Any]) -> None:
-    made = [case for source, case in sources(core) if source.name in IN_ASSEMBLY]
-    fast, small = (need(run, core, made, flags) for flags in (("-O2",), ("-Os", "-ffreestanding")))
-    assert {name: one.instructions for name, one in fast.items()} == pytest.approx(
-        {name: one.instructions for name, one in small.items()}, abs=8
-    )
+@pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4", "cortex-m55"])
+def test_as_much_is_executed_at_any_level(core: str, need: Callable[..., Any]) -> None:
+    """In assembly to the instruction; of C what gcc makes with -O2, whatever the rest is built with."""
+    made = sources(core)
+    in_assembly = {source.name for source, _ in made if source.files[-1][0].endswith(".S")}
+    cases = [case for _, case in made]
+    fast, small = (need(run, core, cases, flags) for flags in (("-std=c99", "-O2"), ("-Os", "-ffreestanding")))
+    grown = {name: small[name].instructions / fast[name].instructions for name in fast}
+    assert {name: share for name, share in grown.items() if share > (1.001 if name in in_assembly else 1.25)} == {}
+    assert float(np.exp(np.mean(np.log([*grown.values()])))) < 1.15
 
 
 @pytest.mark.compiles

@@ -99,7 +99,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
     )
 
 
-GUARD = "defined(__ARM_FEATURE_DSP) && !defined(__ARM_FEATURE_MVE)"
+GUARD = "defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_FEATURE_MVE)"
 GUARD_FLOAT = f"{GUARD} && defined(__ARM_FP)"
 
 
