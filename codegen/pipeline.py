@@ -12,15 +12,12 @@ from codegen.emission import banner, golden, render, stream_banner
 from codegen.emission import streams as emission_streams
 from codegen.emission.models import banner as model_banner
 from codegen.emission.models import source as model_source
-from codegen.emission.models import stream as model_stream
 from codegen.emission.packing import packs, transforms
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
 from codegen.graph.graph import Graph
 from codegen.graph.plans import model_plan
-from codegen.graph.plans import streamed as model_streams
 from codegen.graph.plans.model_plan import ModelPlan
-from codegen.graph.plans.streamed import StreamedModel
 from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
     from codegen.machine.loader import Kernel
     from codegen.machine.model_library import CompiledModel
-    from codegen.machine.model_stream import ModelStream
     from codegen.machine.stream_library import StreamLibrary
     from codegen.specs.kinds import Spec
 
@@ -247,32 +243,6 @@ def compiled_model(graph: Graph, ask: Ask) -> CompiledModel | None:
     from codegen.machine import model_library
 
     return model_library.load(graph, model_plan.planned(graph, replace(ask, weights="packed")), _model_written)
-
-
-def model_streamed(
-    graph: Graph,
-    ask: Ask,
-    arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None,
-    *,
-    beside: Collection[str] = (),
-) -> GeneratedSource[StreamedModel]:
-    """graph → plan of a stream → C text, in blocks as `ask.stream` says: as `model_emitted`."""
-    chosen = model_streams.planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
-    head = model_banner.of_stream(graph, chosen)
-    return model_stream.source(chosen, graph.name, banner=head, weights=arrays, beside=beside)
-
-
-@forgetful
-@lru_cache(maxsize=64)
-def model_stream_for(graph: Graph, ask: Ask) -> ModelStream:
-    """The running stream of a model, its weights one packed array. Raises PlanError for what cannot stream."""
-    from codegen.machine import model_stream as machine
-
-    return machine.load(graph, model_streams.planned(graph, replace(ask, weights="packed")), _model_stream_written)
-
-
-def _model_stream_written(chosen: StreamedModel) -> str:
-    return model_stream.jit_text(model_stream.source(chosen, JIT_NAME))
 
 
 def _model_written(chosen: ModelPlan) -> str:

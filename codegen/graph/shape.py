@@ -40,8 +40,12 @@ class Shape:
 
     @property
     def steps(self) -> int | None:
-        """The steps where they are known; None where they follow from the input's."""
-        return self.lengths[0] if len(set(self.lengths)) == 1 else None
+        """The steps where they are known; None where they follow from the input's.
+
+        An input that is too short for any has none whatever is known.
+        """
+        found = set(self.lengths) - {0}
+        return next(iter(found)) if len(found) == 1 else None
 
     @property
     def known_steps(self) -> int:
@@ -60,7 +64,7 @@ class Shape:
             raise SpecError("E501", f"no output is left of {most} step{'s' * (most != 1)}", hint=hint)
         if self.frames is not None:  # whose rate is that of the frames
             return replace(self, lengths=lengths)
-        known = len(set(lengths)) == 1
+        known = len(set(lengths) - {0}) == 1
         return replace(self, lengths=lengths, rate=Fraction(0) if known else self.rate if rate is None else rate)
 
     def with_channels(self, channels: int) -> Shape:

@@ -41,18 +41,23 @@ def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any
     return convert.converted(KERAS, TORCH, layer, options, skip)
 
 
-def from_torch(module: Any, *, steps: int | None = None, **options: Any) -> Any:
-    """The Layer of a Conv1d or ConvTranspose1d, or the Model of all of them in a module; weights are copied.
+def from_torch(
+    module: Any, *, steps: int | None = None, example: Any = None, skip: Collection[str] = (), **options: Any
+) -> Any:
+    """The Layer of a Conv1d or ConvTranspose1d, or the Model of a module; weights are copied.
 
-    Layers are channels_first as their modules are, unless data_format="channels_last" is given; else as `from_keras`.
-    With `steps` each is made for the length that it has where the module's input has so many: the module is called once
-    on zeros of (1, channels, steps) for it.
+    The model is called on (batch, steps, channels), whatever the order there. A Sequential is read by its modules, any
+    other module by torch.export, or by torch.fx where that fails. `example` is an input of it: needed where nothing
+    else tells the channels, or where the steps must be known. Layers by themselves are channels_first as their modules
+    are, unless data_format="channels_last" is given; else all is as in `from_keras`. With `steps` each is made for the
+    length that it has where the module's input has so many: the module is called once on zeros of (1, channels, steps)
+    for it.
     """
     if steps is None or not TORCH.owns(module):
-        return convert.converted(TORCH, KERAS, module, options)
+        return convert.converted(TORCH, KERAS, module, options, skip, example)
     found = torch_modules.lengths(module, steps)
     told = replace(TORCH, steps=lambda part: found.get(id(part), ()))
-    return convert.converted(told, KERAS, module, options, lone=True)
+    return convert.converted(told, KERAS, module, options, skip, example, lone=True)
 
 
 def to_torch(held: Layer | Model) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from codegen.errors import ConversionError, GenConvError
+from codegen.errors import ConversionError, GenConvError, SpecError
 from codegen.interchange import naming
 from codegen.interchange.assembled import assembled
 from codegen.interchange.ledger import Ledger
@@ -21,7 +21,7 @@ from codegen.specs.kinds import KINDS, Spec
 
 ALONE = ("name", "input_shape")  # options that only one layer can have
 HOW = tuple(field.name for field in fields(How))
-OF_GRAPHS = (*HOW, "dtype", "input_shape")  # options that the whole has, too
+OF_GRAPHS = (*HOW, "dtype", "input_shape", "data_format")  # options that the whole has, too
 LENGTHS = ("kernel_size", "strides", "padding", "output_padding", "dilation_rate")  # that change a layer's output steps
 WAYS = {  # words in the name of a class → what to do about it
     "Norm": "fold it into the convolution before it, or apply it to that layer's output",
@@ -68,16 +68,23 @@ def _whole(library: Library, found: Any, options: Mapping[str, Any], free: bool,
         if own:
             raise ConversionError(f"`{own[0]}` stands in for what is found, which the whole does not take")
         drawing = library.graph(found, ledger, options.get("dtype"), free, example)
-    except ConversionError as error:
+    except (ConversionError, SpecError) as error:
         if ledger.skip:
             raise
-        return _model(library, found, options, free, {}, str(error))
+        try:
+            return _model(library, found, options, free, {}, str(error))
+        except ConversionError as wrong:
+            wrong.add_note(f"as a whole: {error}")
+            raise wrong from None
     how = How(**{word: value for word, value in options.items() if word in HOW})
     graph, names = drawing
     name = library.name(found) or type(found).__name__
     if not any(library.kind(part) for _, part, _ in _walk(library, found, "", set())):
         return assembled(graph, name, how)
-    layers = _model(library, found, options, free, names, "")
+    try:
+        layers = _model(library, found, options, free, names, "")
+    except ConversionError:  # of a layer that is none by itself: the whole has it otherwise, a pad before it, say
+        return assembled(graph, name, how)
     return assembled(graph, name, how, dict(layers), layers.left_out)
 
 

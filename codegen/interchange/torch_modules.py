@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import plainly
-from codegen.interchange.ledger import Ledger
 from codegen.interchange.library import Found, Library, array, base, demand_untouched, dtype_of
-from codegen.interchange.sketch import Imported
 from codegen.interchange.states import turned
+from codegen.interchange.torch_graph.drawn import drawn
+from codegen.interchange.torch_graph.modules import weight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 ROOT = ("torch",)
-HOOKED = {"weight_g": "weight_norm", "weight_orig": "spectral_norm or pruning"}
+HOOKED = {"weight_orig": "spectral_norm or pruning"}
 """Attributes of a module whose hook makes `weight` anew in each call: it may not be the one that is there now."""
 
 
@@ -38,7 +38,7 @@ def _read(module: Any, given: Collection[str]) -> Found:
     demand_untouched(module, cls, ("forward", "_conv_forward"))
     for word, what in HOOKED.items():
         if hasattr(module, word):
-            way = "remove it first (remove_weight_norm, prune.remove), or use torch.nn.utils.parametrizations"
+            way = "remove it first (remove_spectral_norm, prune.remove), or use torch.nn.utils.parametrizations"
             raise ConversionError(f"its weight is made anew in each call by {what}; {way}")
     if type(module.weight).__name__.startswith("Uninitialized"):
         raise ConversionError("does not know its input's channels yet; call it once on an input")
@@ -56,7 +56,7 @@ def _read(module: Any, given: Collection[str]) -> Found:
         "trainable": bool(module.weight.requires_grad),
         **dtype_of(str(module.weight.dtype).removeprefix("torch."), given),
     }
-    arrays = {"kernel": turned(array(module.weight, "weight"))}
+    arrays = {"kernel": turned(weight(module))}
     if module.bias is not None:
         arrays["bias"] = array(module.bias, "bias")
     return READERS[cls.__name__](module, given, arguments, arrays)
@@ -120,12 +120,6 @@ def lengths(module: Any, steps: int) -> Mapping[int, Collection[int]]:
     return met
 
 
-def _drawn(
-    module: Any, ledger: Ledger, dtype: str | None, free: bool, example: Any
-) -> tuple[Imported, Mapping[str, str]]:
-    raise ConversionError("graphs of PyTorch are not read yet")
-
-
 READERS: dict[str, Callable[[Any, Collection[str], dict[str, Any], dict[str, Array]], Found]] = {
     "Conv1d": _convolution,
     "ConvTranspose1d": _transposed,
@@ -140,5 +134,5 @@ TORCH = Library(
     children=_children,
     name=lambda module: "",
     read=_read,
-    graph=_drawn,
+    graph=drawn,
 )

@@ -26,7 +26,6 @@ from codegen.specs.model_kinds import ModelSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from codegen.layers.net_stream import NetStream
     from codegen.machine.model_library import CompiledModel
 
     Array = NDArray[Any]
@@ -141,16 +140,6 @@ class Net:
     def _is_free(self, at: int) -> bool:
         return self.graph.shapes[at].steps is None
 
-    def stream(self, block: int = 64, batch: int = 1) -> NetStream:
-        """The model on input in blocks of any number of steps, most often `block`; `batch` samples side by side.
-
-        It is `exact`: its outputs have the same bits in any blocks. Raises PlanError for a model that cannot stream,
-        with the reason, ToolchainError where there is no compiler.
-        """
-        from codegen.layers.net_stream import stream
-
-        return stream(self.graph, self.weights, self._how.ask, block, batch)
-
     def pack(self, target: str = "scalar", accuracy: str = "exact") -> Array:
         """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.
 
@@ -193,8 +182,7 @@ class Net:
                 continue
             values = [found[at] for at in node.inputs]
             if isinstance(node.op, Call) and isinstance(part := self._parts[node.op.layer.name], Layer):
-                (x,) = values
-                found.append(part(x) if x.ndim == 3 else part(x[None])[0])
+                found.append(_called(part, *values))
                 continue
             known = held(self._parts[node.op.layer.name]) if isinstance(node.op, Call) else {}
             found.append(node.op.reference(values, known))
@@ -203,6 +191,13 @@ class Net:
     def __repr__(self) -> str:
         lines = [f"  {name} = {told}  {shape}" for name, told, shape in self.graph.told()]
         return "\n".join([f"<model {self.name}", *lines]) + ">"
+
+
+def _called(part: Layer, x: Array) -> Array:
+    """A layer on (steps, channels), or on frames of them; one that is channels_first, too."""
+    batch = x if x.ndim == 3 else x[None]
+    made: Array = part(batch) if part.spec.channels_last else part(batch.swapaxes(1, 2)).swapaxes(1, 2)
+    return made if x.ndim == 3 else made[0]
 
 
 def part_of(layer: AnyLayer, how: How) -> Layer | Part:

@@ -306,7 +306,6 @@ WRONG_TORCH: dict[str, tuple[Any, str]] = {
     ),
     "complex": (lambda: Conv1d(np.ones((1, 1, 1), complex)), "computes in complex128"),
     "lazy": (lazy, "does not know its input's channels yet; call it once on an input"),
-    "weight norm": (lambda: hooked("weight_g"), "made anew in each call by weight_norm; remove it first"),
     "pruned": (lambda: hooked("weight_orig"), "made anew in each call by spectral_norm or pruning; remove it first"),
     "own forward": (lambda: PYTORCHS_OWN(np.ones((1, 1, 1), "f4")), "is a Conv1d with a `forward` of its own"),
     "meta": (unreadable, r"its `weight` does not become an array (NotImplementedError: Cannot copy out of meta tensor"),

@@ -44,6 +44,7 @@ def weights_of(model: Any) -> dict[str, Any]:
     return {f"{layer}/{word}": array for layer, arrays in net.weights.items() for word, array in arrays.items()}
 
 
+@pytest.mark.compiles
 def test_a_live_model_is_called() -> None:
     theirs = models.filled(models.keras_cnn(keras))
     x = np.random.default_rng(1).normal(size=(2, 64, 6)).astype(np.float32)

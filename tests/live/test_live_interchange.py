@@ -262,7 +262,6 @@ def test_a_separable_layer_is_two_modules_of_pytorch() -> None:
         (lambda: torch.nn.Conv1d(2, 2, 3).half(), "computes in float16"),
         (lambda: torch.nn.Conv1d(2, 2, 3, device="meta"), "its `weight` does not become an array"),
         (lambda: torch.nn.LazyConv1d(2, 3), "does not know its input's channels yet"),
-        (lambda: torch.nn.utils.weight_norm(torch.nn.Conv1d(2, 2, 3)), "made anew in each call by weight_norm"),
         (lambda: torch.nn.utils.spectral_norm(torch.nn.Conv1d(2, 2, 3)), "by spectral_norm or pruning"),
         (lambda: torch.nn.ConvTranspose1d(2, 2, 3, groups=2), "got groups=2, expected 1"),
         (lambda: torch.nn.BatchNorm1d(3), "torch BatchNorm1d is no 1-D convolution: fold it"),

@@ -1,0 +1,197 @@
+"""PyTorch's functions and operators by their names, with their arguments. Source: native_functions.yaml.
+
+torch.export calls them aten.NAME.overload, torch.fx by the function or method: the arguments are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen.errors import ConversionError
+from codegen.interchange.tensors import Tensor
+from codegen.interchange.torch_graph import layers
+from codegen.interchange.torch_graph.call import Call, Draw
+from codegen.interchange.torch_graph.elementwise import ELEMENTWISE
+from codegen.interchange.torch_graph.layers import one
+
+__all__ = ["FUNCTIONS"]
+
+
+def _conv(call: Call) -> Tensor:
+    stride, padding, dilation = call.get(3, "stride", 1), call.get(4, "padding", 0), call.get(5, "dilation", 1)
+    weight, bias, groups = call.weight(1), call.array(2, "bias"), call.whole(6, "groups", 1)
+    return layers.conv(call.drawing, call.name, call.x, weight, bias, stride, padding, dilation, groups)
+
+
+def _conv_transpose(call: Call) -> Tensor:
+    words = (("stride", 1), ("padding", 0), ("output_padding", 0), ("groups", 1), ("dilation", 1))
+    sizes = [call.get(at, word, default) for at, (word, default) in enumerate(words, 3)]
+    return layers.conv_transpose(call.drawing, call.name, call.x, call.weight(1), call.array(2, "bias"), *sizes)
+
+
+def _linear(call: Call) -> Tensor:
+    return call.drawing.dense(call.name, call.x, call.weight(1).T, call.array(2, "bias"))
+
+
+def _matmul(call: Call) -> Tensor:
+    return call.drawing.dense(call.name, call.x, call.weight(1, "other"))
+
+
+def _addmm(call: Call) -> Tensor:
+    x = call.get(1, "mat1")
+    if not isinstance(x, Tensor) or call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("beta", 1) != 1:
+        raise ConversionError("of a constant, or with alpha or beta")
+    return call.drawing.dense(call.name, x, call.weight(2, "mat2"), call.weight(0, "input"))
+
+
+def _batch_norm(call: Call) -> Tensor:
+    words = ("weight", "bias", "running_mean", "running_var")
+    found = [call.array(at, word) for at, word in enumerate(words, 1)]
+    if call.get(5, "training", False):
+        raise ConversionError("takes means of each batch; call module.eval() first")
+    return layers.batch_norm(call.drawing, call.name, call.x, found, call.get(7, "eps", 1e-5))
+
+
+def _instance_norm(call: Call) -> Tensor:
+    if not call.get(5, "use_input_stats", True):
+        raise ConversionError("has track_running_stats=True, expected False")
+    found = call.array(1, "weight"), call.array(2, "bias")
+    return layers.group_norm(call.drawing, call.name, call.x, call.x.channels, *found, call.get(7, "eps", 1e-5))
+
+
+def _group_norm(call: Call) -> Tensor:
+    found = call.array(2, "weight"), call.array(3, "bias")
+    groups = call.whole(1, "num_groups")
+    return layers.group_norm(call.drawing, call.name, call.x, groups, *found, call.get(4, "eps", 1e-5))
+
+
+def _layer_norm(call: Call) -> Tensor:
+    found = call.array(2, "weight"), call.array(3, "bias")
+    shape = call.get(1, "normalized_shape")
+    return layers.layer_norm(call.drawing, call.name, call.x, list(shape), *found, call.get(4, "eps", 1e-5))
+
+
+def _prelu(call: Call) -> Tensor:
+    return layers.prelu(call.drawing, call.name, call.x, call.weight(1))
+
+
+def _rnn(kind: str) -> Draw:
+    """aten.lstm.input: (x, first state, weights, has_biases, layers, dropout, train, both ways, batch_first)."""
+
+    def draw(call: Call) -> list[Tensor]:
+        first, weights = call.get(1, "hx"), call.get(2, "params")
+        states = first if isinstance(first, (list, tuple)) else [first]
+        if any(isinstance(one, Tensor) or one.any() for one in states):
+            raise ConversionError("has a first state, expected zeros")
+        if call.get(7, "bidirectional"):
+            raise ConversionError("is bidirectional, expected one direction")
+        each = 4 if call.get(3, "has_biases") else 2
+        arrays = [weights[at : at + each] for at in range(0, len(weights), each)]
+        return layers.rnn(call.drawing, kind, call.name, call.x, arrays, batch_first=call.get(8, "batch_first"))
+
+    return draw
+
+
+def _max_pool(call: Call) -> Tensor:
+    if one(call.get(4, "dilation", 1)) != 1 or call.get(5, "ceil_mode", False):
+        raise ConversionError("has dilation or ceil_mode, expected none")
+    return layers.pooled(
+        call.drawing, "max_pool", call.x, call.get(1, "kernel_size"), call.get(2, "stride"), call.get(3, "padding", 0)
+    )
+
+
+def _average_pool(call: Call) -> Tensor:
+    padding = call.get(3, "padding", 0)
+    if call.get(4, "ceil_mode", False):
+        raise ConversionError("has ceil_mode=True, expected False")
+    counted = {"count_padding": True} if one(padding) and call.get(5, "count_include_pad", True) else {}
+    sizes = call.get(1, "kernel_size"), call.get(2, "stride"), padding
+    return layers.pooled(call.drawing, "average_pool", call.x, *sizes, **counted)
+
+
+def _adaptive(how: str) -> Draw:
+    def draw(call: Call) -> Tensor:
+        if one(call.get(1, "output_size")) != 1:
+            raise ConversionError("has another output_size than 1")
+        return call.drawing.reduced(how, call.x, [-1], keep=True)
+
+    return draw
+
+
+def _reduced(how: str) -> Draw:
+    def draw(call: Call) -> Tensor:
+        axes = call.get(1, "dim")
+        found = [axes] if isinstance(axes, int) else list(axes or [])
+        return call.drawing.reduced(how, call.x, found, keep=bool(call.get(2, "keepdim", False)))
+
+    return draw
+
+
+def _padded(call: Call) -> Tensor:
+    sides, mode, value = call.sizes(1, "pad"), call.get(2, "mode", "constant"), call.get(3, "value", 0)
+    if isinstance(mode, (int, float)):  # of constant_pad_nd
+        mode, value = "constant", mode
+    if mode not in layers.PADS or value:
+        raise ConversionError(f"pads by {mode} with {value}; zeros, reflect and replicate are served")
+    return _sides(call, layers.PADS[mode], sides)
+
+
+def _sides(call: Call, word: str, sides: Sequence[int]) -> Tensor:
+    """(left, right) of the last axis, and of those before it."""
+    x = call.x
+    for at in range(0, len(sides), 2):
+        left, right, letter = sides[at], sides[at + 1], x.axes[-1 - at // 2]
+        if not left and not right:
+            continue
+        if letter == "c" and word == "pad" and not left and right > 0:
+            x = call.drawing.call("widen", x, channels=x.channels + right)
+            continue
+        if letter != "t":
+            raise ConversionError(f"pads {x} by {list(sides)}, expected the steps alone")
+        if min(left, right) < 0:
+            x = call.drawing.call("crop", x, left=max(0, -left), right=max(0, -right))
+        if max(left, right) > 0:
+            x = call.drawing.call(word, x, left=max(0, left), right=max(0, right))
+    return x
+
+
+def _mirrored(word: str) -> Draw:
+    return lambda call: _sides(call, word, call.sizes(1, "padding"))
+
+
+def _upsampled(call: Call) -> Tensor:
+    found = call.get(2, "scale_factor", call.get(2, "scales"))
+    scale = found[0] if isinstance(found, (list, tuple)) and found else found
+    if not isinstance(scale, (int, float)) or scale != int(scale) or call.get(3, "mode", "nearest") != "nearest":
+        raise ConversionError("interpolates, expected mode='nearest' and a whole scale_factor")
+    return call.drawing.call("upsample", call.drawing.ordered(call.x, layers.FIRST), size=int(scale))
+
+
+FUNCTIONS: dict[str, Draw] = {
+    "conv1d": _conv,
+    "conv_transpose1d": _conv_transpose,
+    "linear": _linear,
+    "matmul": _matmul,
+    "mm": _matmul,
+    "addmm": _addmm,
+    "batch_norm": _batch_norm,
+    "instance_norm": _instance_norm,
+    "group_norm": _group_norm,
+    "layer_norm": _layer_norm,
+    "prelu": _prelu,
+    "lstm": _rnn("lstm"),
+    "gru": _rnn("gru"),
+    **ELEMENTWISE,
+    "max_pool1d": _max_pool,
+    "avg_pool1d": _average_pool,
+    "adaptive_avg_pool1d": _adaptive("mean"),
+    "adaptive_max_pool1d": _adaptive("max"),
+    "mean": _reduced("mean"),
+    "amax": _reduced("max"),
+    "pad": _padded,
+    "constant_pad_nd": _padded,
+    "reflection_pad1d": _mirrored("reflect"),
+    "replication_pad1d": _mirrored("replicate"),
+    "interpolate": _upsampled,
+    "upsample_nearest1d": _upsampled,
+}

@@ -1,0 +1,181 @@
+"""PyTorch's layers in our words, whether a module has their arrays or a call of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from codegen.errors import ConversionError
+from codegen.interchange.drawing import Drawing
+from codegen.interchange.tensors import Tensor
+from codegen.interchange.transposed import crops, ungrouped
+from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec
+from codegen.specs.model_kinds import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    ModelSpec,
+    PReLU,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+__all__ = ["PADS", "batch_norm", "conv", "conv_transpose", "group_norm", "layer_norm", "one", "pooled", "prelu", "rnn"]
+
+PADS = {"reflect": "reflect", "replicate": "replicate", "constant": "pad", "zeros": "pad"}
+FIRST = "nct"
+RECURRENT: dict[str, type[ModelSpec]] = {"lstm": LSTM, "gru": GRU}
+GRU_GATES = (1, 0, 2)  # z, r, h of their r, z, n
+
+
+def one(value: Any) -> int:
+    """A number, or a list of one."""
+    found = list(value) if isinstance(value, (list, tuple)) else [value]
+    if len(found) != 1 or not isinstance(found[0], int) or isinstance(found[0], bool):
+        raise ConversionError(f"has {value} where one number is expected")
+    return found[0]
+
+
+def conv(
+    drawing: Drawing,
+    name: str,
+    x: Tensor,
+    weight: Array,
+    bias: Array | None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    mode: str = "zeros",
+) -> Tensor:
+    """A Conv1d; `weight` is (filters, channels/groups, taps)."""
+    if weight.ndim != 3:
+        raise ConversionError(f"has a weight of {weight.ndim} axes, expected a convolution along one axis")
+    x = drawing.ordered(x, FIRST)
+    fields: dict[str, Any] = {"strides": one(stride), "dilation_rate": one(dilation), "groups": groups}
+    if isinstance(padding, str):
+        reach = one(dilation) * (weight.shape[2] - 1) if padding == "same" else 0
+        sides, told = (reach // 2, reach - reach // 2), padding
+    else:
+        sides = one(padding), one(padding)
+        told = "valid"
+    if mode != "zeros" and any(sides):
+        if mode not in PADS:
+            way = "pad by concatenation before the model, and give padding=0"
+            raise ConversionError(f"has padding_mode={mode!r}, expected zeros, reflect or replicate; {way}")
+        x = drawing.call(PADS[mode], x, left=sides[0], right=sides[1])
+    elif any(sides) or told == "same":
+        fields["padding"] = told if told == "same" else sides
+    kernel = weight.transpose(2, 1, 0)
+    fields |= {"filters": kernel.shape[2], "kernel_size": kernel.shape[0], "use_bias": bias is not None}
+    return drawing.layer(Conv1DSpec, name, x, {"kernel": kernel} | _bias(bias), **fields)
+
+
+def conv_transpose(
+    drawing: Drawing,
+    name: str,
+    x: Tensor,
+    weight: Array,
+    bias: Array | None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """A ConvTranspose1d; `weight` is (channels, filters/groups, taps)."""
+    if weight.ndim != 3:
+        raise ConversionError(f"has a weight of {weight.ndim} axes, expected a convolution along one axis")
+    kernel = ungrouped(weight.transpose(2, 1, 0), groups)
+    sides, more = crops((one(padding), one(padding)), one(output_padding), one(stride))
+    fields: dict[str, Any] = {"strides": one(stride), "dilation_rate": one(dilation), "padding": sides}
+    fields |= {"filters": kernel.shape[1], "kernel_size": kernel.shape[0], "output_padding": more}
+    x = drawing.ordered(x, FIRST)
+    arrays = {"kernel": kernel} | _bias(bias)
+    return drawing.layer(Conv1DTransposeSpec, name, x, arrays, use_bias=bias is not None, **fields)
+
+
+def _bias(bias: Array | None) -> dict[str, Array]:
+    return {} if bias is None else {"bias": bias}
+
+
+def _scaled(gamma: Array | None, beta: Array | None) -> tuple[dict[str, Array], dict[str, Any]]:
+    arrays = {} if gamma is None else {"gamma": gamma}
+    return arrays | ({} if beta is None else {"beta": beta}), {"scale": gamma is not None, "center": beta is not None}
+
+
+def batch_norm(drawing: Drawing, name: str, x: Tensor, found: Sequence[Array | None], eps: float) -> Tensor:
+    """A BatchNorm1d as it is after training; `found` are weight, bias, mean and variance."""
+    gamma, beta, mean, variance = found
+    if mean is None or variance is None:
+        raise ConversionError("takes means of each batch, expected track_running_stats=True")
+    if len(x.axes) < 2 or x.axes[1] != "c":
+        raise ConversionError(f"goes over axis 1 of {x}, expected the channels")
+    arrays, fields = _scaled(gamma, beta)
+    arrays |= {"moving_mean": mean, "moving_variance": variance}
+    return drawing.layer(BatchNormalization, name, x, arrays, epsilon=eps, **fields)
+
+
+def layer_norm(
+    drawing: Drawing, name: str, x: Tensor, shape: Sequence[int], gamma: Array | None, beta: Array | None, eps: float
+) -> Tensor:
+    """A LayerNorm over the channels, the last axis."""
+    if len(shape) != 1 or x.axes[-1] != "c":
+        raise ConversionError(f"goes over {list(shape)} of {x}, expected the channels as the last axis")
+    arrays, fields = _scaled(gamma, beta)
+    return drawing.layer(LayerNormalization, name, x, arrays, epsilon=eps, **fields)
+
+
+def group_norm(
+    drawing: Drawing, name: str, x: Tensor, groups: int, gamma: Array | None, beta: Array | None, eps: float
+) -> Tensor:
+    """A GroupNorm; an InstanceNorm1d has a group for each channel."""
+    arrays, fields = _scaled(gamma, beta)
+    x = drawing.ordered(x, FIRST)
+    return drawing.layer(GroupNormalization, name, x, arrays, groups=groups, epsilon=eps, **fields)
+
+
+def prelu(drawing: Drawing, name: str, x: Tensor, slopes: Array) -> Tensor:
+    """A PReLU: one slope, or one for each channel, which are axis 1."""
+    if slopes.size > 1 and (len(x.axes) < 2 or x.axes[1] != "c"):
+        raise ConversionError(f"goes over axis 1 of {x}, expected the channels")
+    shared = slopes.size == 1 < x.channels
+    return drawing.layer(PReLU, name, x, {"alpha": slopes.reshape(-1)}, shared=shared)
+
+
+def pooled(drawing: Drawing, word: str, x: Tensor, size: Any, stride: Any, padding: Any = 0, **options: Any) -> Tensor:
+    """A MaxPool1d or AvgPool1d."""
+    side, x = one(padding), drawing.ordered(x, FIRST)
+    strides = one(stride) if stride not in (None, [], ()) else one(size)
+    pads = (side, side) if side else "valid"
+    return drawing.call(word, x, size=one(size), strides=strides, padding=pads, **options)
+
+
+def rnn(
+    drawing: Drawing, kind: str, name: str, x: Tensor, layers: Sequence[Sequence[Array]], *, batch_first: bool
+) -> list[Tensor]:
+    """(outputs, last state) of an LSTM or GRU; each layer has w_ih, w_hh and perhaps b_ih, b_hh."""
+    import numpy as np
+
+    axes = "ntc" if batch_first else "tnc"
+    x = drawing.ordered(x, axes)
+    for at, (given, kept, *biases) in enumerate(layers):
+        units = kept.shape[1]
+        order = np.arange(4) if kind == "lstm" else np.asarray(GRU_GATES)
+        rows = (order[:, None] * units + np.arange(units)).reshape(-1)
+        if given.shape[0] != len(rows) or kept.shape[0] != len(rows):
+            raise ConversionError(f"has a weight of shape {given.shape}, expected {len(rows)} rows: no proj_size")
+        arrays = {"kernel": given[rows].T, "recurrent_kernel": kept[rows].T}
+        if biases:
+            both = np.stack([bias[rows] for bias in biases])
+            arrays["bias"] = both.sum(axis=0) if kind == "lstm" else both
+        fields = {"units": units, "return_sequences": True, "use_bias": bool(biases)}
+        called = f"{name}/{at}" if len(layers) > 1 else name
+        x = drawing.layer(RECURRENT[kind], called, x, arrays, **fields)
+    last = drawing.sketch.builder.function("last", x.value)
+    return [x, Tensor(last, "1nc")]

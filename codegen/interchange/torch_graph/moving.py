@@ -1,0 +1,139 @@
+"""PyTorch's functions that move numbers: views, slices, parts; those that do nothing to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from codegen.errors import ConversionError
+from codegen.interchange.tensors import Tensor
+from codegen.interchange.torch_graph.call import Call, Draw
+from codegen.interchange.torch_graph.functions import FUNCTIONS
+
+__all__ = ["CALLS"]
+
+
+def _joined(call: Call) -> Tensor:
+    found = call.get(0, "tensors")
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, Tensor) for one in found):
+        raise ConversionError("joins constants, expected values that are computed")
+    return call.drawing.concat(found, call.get(1, "dim", 0))
+
+
+def _chunks(call: Call) -> list[Tensor]:
+    x, count, axis = call.x, call.whole(1, "chunks"), call.whole(2, "dim", 0)
+    size = x.size(x.axes[axis])
+    if size is None:
+        raise ConversionError("cuts a free number of steps into parts")
+    return _parts(call, x, [-(-size // count)] * count, axis)
+
+
+def _split(call: Call) -> list[Tensor]:
+    x, axis, sizes = call.x, call.whole(2, "dim", 0), call.get(1, "split_size")
+    if isinstance(sizes, int):
+        size = x.size(x.axes[axis])
+        if size is None:
+            raise ConversionError("cuts a free number of steps into parts")
+        sizes = [sizes] * -(-size // sizes)
+    return _parts(call, x, list(sizes), axis)
+
+
+def _parts(call: Call, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
+    found, at = [], 0
+    for size in sizes:
+        found.append(call.drawing.sliced(x, axis, at, at + size))
+        at += size
+    return found
+
+
+def _transposed(call: Call) -> Tensor:
+    x, one, other = call.x, call.whole(1, "dim0"), call.whole(2, "dim1")
+    order = list(range(len(x.axes)))
+    order[one], order[other] = order[other], order[one]
+    return x.transposed(order)
+
+
+def _flattened(call: Call) -> Tensor:
+    x = call.x
+    if call.get(2, "end_dim", -1) not in (-1, len(x.axes) - 1):
+        raise ConversionError("flattens axes before the last, expected all from one on")
+    return x.flattened(call.get(1, "start_dim", 0))
+
+
+def _squeezed(call: Call) -> Tensor:
+    found = call.get(1, "dim")
+    return call.x.squeezed(None if found is None else [found] if isinstance(found, int) else list(found))
+
+
+def _sliced(call: Call) -> Tensor:
+    return call.drawing.sliced(
+        call.x, call.get(1, "dim", 0), call.get(2, "start"), call.get(3, "end"), call.get(4, "step", 1)
+    )
+
+
+def _narrowed(call: Call) -> Tensor:
+    start = call.whole(2, "start")
+    return call.drawing.sliced(call.x, call.whole(1, "dim"), start, start + call.whole(3, "length"))
+
+
+def _picked(call: Call) -> Tensor:
+    return call.drawing.picked(call.x, call.whole(1, "dim"), call.whole(2, "index"))
+
+
+def _item(call: Call) -> Any:
+    """One of several outputs, or x[:, :16] as torch.fx has it."""
+    found, key = call.args[0], call.args[1]
+    if isinstance(found, (list, tuple)):
+        if not isinstance(key, int) or not -len(found) <= key < len(found):
+            raise ConversionError("takes one of several outputs, which is not known here")
+        return found[key]
+    x, axis = call.x, 0
+    keys = list(key) if isinstance(key, (list, tuple)) else [key]
+    if Ellipsis in keys:
+        at = keys.index(Ellipsis)
+        keys[at : at + 1] = [slice(None)] * (len(x.axes) - len(keys) + 1)
+    for one in keys:
+        if isinstance(one, slice):
+            x = call.drawing.sliced(x, axis, one.start, one.stop, one.step)
+            axis += 1
+        elif one is None:
+            x = x.unsqueezed(axis)
+            axis += 1
+        elif isinstance(one, int):
+            x = call.drawing.picked(x, axis, one)
+        else:
+            raise ConversionError("takes a part that is neither a slice nor a number")
+    return x
+
+
+def _asked(call: Call) -> Tensor:
+    raise ConversionError("asks for the number of steps; give an input as example=torch.zeros(1, channels, steps)")
+
+
+def _same(call: Call) -> Tensor:
+    return call.x
+
+
+NOTHING = ("dropout", "feature_dropout", "alpha_dropout", "contiguous", "clone", "detach", "detach_", "to", "_to_copy")
+MORE = ("alias", "lift_fresh_copy", "float", "identity", "_assert_tensor_metadata")
+CALLS: dict[str, Draw] = {
+    **FUNCTIONS,
+    "cat": _joined,
+    "concat": _joined,
+    "chunk": _chunks,
+    "split": _split,
+    "split_with_sizes": _split,
+    "transpose": _transposed,
+    "permute": lambda call: call.x.transposed(call.sizes(1, "dims")),
+    "unsqueeze": lambda call: call.x.unsqueezed(call.whole(1, "dim")),
+    "squeeze": _squeezed,
+    "flatten": _flattened,
+    "view": lambda call: call.x.reshaped(call.sizes(1, "size")),
+    "reshape": lambda call: call.x.reshaped(call.sizes(1, "shape")),
+    "slice": _sliced,
+    "narrow": _narrowed,
+    "select": _picked,
+    "getitem": _item,
+    **dict.fromkeys(("size", "getattr"), _asked),
+    **dict.fromkeys((*NOTHING, *MORE), _same),
+}

@@ -1,0 +1,99 @@
+"""Whole modules of PyTorch by from_torch beside PyTorch itself; needs the `live` extra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.graph import reference
+from tests.live import torch_models
+
+torch = pytest.importorskip("torch", reason="needs the `live` extra: pip install torch==2.13.0 keras onnx")
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.live]
+NETS = torch_models.nets(torch)
+NEEDS = {"flat"}  # an example: the steps must be known
+
+
+def outputs(module: Any, x: Any) -> list[Any]:
+    with torch.no_grad():
+        found = module(torch.from_numpy(x))
+    return [one.numpy() for one in (found if isinstance(found, tuple) else (found,))]
+
+
+def assert_alike(net: Any, module: Any, x: Any) -> None:
+    made = reference.run(net.graph, {"x": x.swapaxes(1, 2)}, net.weights).values()
+    for ours, expected in zip(made, outputs(module, x), strict=True):
+        turned = ours.swapaxes(1, 2) if expected.ndim == 3 else ours
+        assert np.abs(turned.reshape(expected.shape) - expected).max() < 1e-5 * np.sqrt((expected**2).mean())
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_modules_are_read(name: str) -> None:
+    make, shape = NETS[name]
+    module = torch_models.filled(torch, make()).train()
+    example = torch.zeros(shape) if name in NEEDS else None
+    model = codegen.from_torch(module, example=example, target="scalar")
+    assert not model.unread
+    assert module.training, "and stay as they were"
+    module.eval()
+    x = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+    (net,) = model.nets.values()
+    assert net.graph.steps == (shape[2] if name in NEEDS else None)
+    assert_alike(net, module, x)
+    again = codegen.load(model.to_conv(), weights=weights_of(net))
+    assert_alike(next(iter(again.nets.values())), module, x)
+
+
+def weights_of(net: Any) -> dict[str, Any]:
+    return {f"{layer}/{word}": array for layer, arrays in net.weights.items() for word, array in arrays.items()}
+
+
+@pytest.mark.compiles
+def test_a_model_is_called_whose_layers_are_channels_first() -> None:
+    """As their modules are; where one is none by itself, as it pads, all are as the whole has them."""
+    chain = torch_models.filled(torch, NETS["chain"][0]())
+    x = np.random.default_rng(3).normal(size=(2, 3, 60)).astype(np.float32)
+    for module, layout in ((chain[:4], "channels_first"), (chain, "channels_last")):
+        model = codegen.from_torch(module)
+        made, (expected,) = model(x.swapaxes(1, 2)), outputs(module, x)
+        made = made.swapaxes(1, 2) if expected.ndim == 3 else made[:, 0]
+        np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)
+        assert model.layer_0.data_format == layout
+        assert list(model) == ["layer_0", "layer_3", "layer_4"][: len(model)]
+
+
+def test_calls_share_weights() -> None:
+    module = torch_models.filled(torch, NETS["residual"][0]())
+    (net,) = codegen.from_torch(module).nets.values()
+    called = [node.op.layer.name for node in net.graph.nodes if hasattr(node.op, "layer")]
+    assert called.count("causal") == 2
+    assert list(net.weights["causal"]) == ["kernel"]
+
+
+class Own(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+    """Operations that are not known here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv1d(2, 4, 3, padding=1)
+
+    def forward(self, x: Any) -> Any:
+        return torch.fft.irfft(torch.fft.rfft(self.conv(x))) + torch.cumsum(x.flip(2)[:, :1], 2)
+
+
+def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
+    model = codegen.from_torch(Own())
+    assert list(model) == ["conv"]
+    with pytest.raises(codegen.UsageError, match="parts cannot be read") as caught:
+        model(np.zeros((1, 64, 2), "f4"))
+    for word in ("fft_rfft is not known here", "flip is not known here", "skip=['flip']"):
+        assert word in str(caught.value)
+    flat = torch_models.filled(torch, NETS["flat"][0]())
+    assert "example=torch.zeros(1, channels, steps)" in codegen.from_torch(flat).unread
+    odd = torch.nn.Sequential(torch.nn.Conv1d(2, 2, 3, padding=1, padding_mode="circular"), torch.nn.ReLU())
+    with pytest.raises(codegen.ConversionError, match="circular"):
+        codegen.from_torch(odd)
