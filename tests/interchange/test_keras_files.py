@@ -139,7 +139,7 @@ HOSTILE: dict[str, tuple[Callable[[Any], None], str]] = {
     "no layers": (lambda layers: layers.clear(), "has 0 layers"),
     "another kernel": (
         lambda layers: layers_named(layers, "stem")["config"].update(kernel_size=[7]),
-        "array `stem/kernel`: got shape (5, 6, 8), expected (7, 6, 8)",
+        "`stem`: Conv1D has `kernel` of shape (5, 6, 8), expected (7, 6, 8)",
     ),
     "no name": (lambda layers: layers_named(layers, "stem")["config"].pop("name"), "`name` is missing"),
     "a name in two lines": (
@@ -194,10 +194,7 @@ HOSTILE_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: legacy(lambda file: linked(file, np.zeros((3, 8, 8), "int32"))),
         "is of int32, expected floats",
     ),
-    "a group": (
-        lambda: legacy(lambda file: (linked(file, np.zeros(1)), file.pop("model_weights/b_1"))),
-        "has no arrays",
-    ),
+    "no layer": (lambda: legacy(lambda file: file.pop("model_weights/b_1")), "`b_1`: Conv1D has no arrays in the file"),
     "deep": (lambda: legacy(lambda file: file.attrs.modify("model_config", "[" * 100_000)), "is no readable JSON"),
 }
 
