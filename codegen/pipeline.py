@@ -8,32 +8,28 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.emission import banner, golden, render, stream_banner
-from codegen.emission import streams as emission_streams
-from codegen.emission.models import banner as model_banner
-from codegen.emission.models import source as model_source
+from codegen.emission import banner, render
 from codegen.emission.packing import packs, transforms
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
-from codegen.graph.graph import Graph
-from codegen.graph.plans import model_plan
-from codegen.graph.plans.model_plan import ModelPlan
 from codegen.installed import forgetful
 from codegen.machine import wisdom
 from codegen.numbers.storage import AS_COMPUTED, checked, stored
-from codegen.planning import known_length, planner, streams
+from codegen.planning import planner
 from codegen.planning.ask import PLAIN, Accuracy, Ask, Objective, Rigor, Weights
 from codegen.planning.plan import AnyRequest, KernelPlan, Request
-from codegen.planning.streams import StreamPlan
 from codegen.problem import sums
 from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from codegen.graph.graph import Graph
+    from codegen.graph.plans.model_plan import ModelPlan
     from codegen.machine.loader import Kernel
     from codegen.machine.model_library import CompiledModel
     from codegen.machine.stream_library import StreamLibrary
+    from codegen.planning.streams import StreamPlan
     from codegen.specs.kinds import Spec
 
 JIT_NAME = "conv1d"  # of every kernel compiled here: layers that differ in their name alone share one cache entry
@@ -126,6 +122,8 @@ def emitted(
 
 def tested(spec: Spec, forward: GeneratedSource, arrays: Mapping[str, np.ndarray] | None) -> GeneratedSource:
     """NAME_test.c and .h: golden vectors of the layer that `forward` is the C of. Raises PlanError for floats."""
+    from codegen.emission import golden
+
     facts = (("computes", banner.formula(forward.plan.problem)),)
     what = f"golden vectors of a {spec.kind}"
     told = banner.Told(f"{spec.name}_test", what, forward.plan.target, facts, tuple(banner.parameters_told(spec)))
@@ -139,14 +137,18 @@ def streamed(
 
     Raises PlanError for a layer that cannot stream, with the reason and the way out.
     """
+    from codegen.emission import stream_banner, streams
+
     chosen = stream_plan(spec, ask)
     baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
     head = stream_banner.lines(spec, chosen)
-    return emission_streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
+    return streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
 
 
 def stream_plan(spec: Spec, ask: Ask) -> StreamPlan:
     """spec → problem → plan of a stream. Raises PlanError for a layer that cannot stream, with the way out."""
+    from codegen.planning import streams
+
     if spec.own_activation is not None:
         raise PlanError(f"`{spec.name}`: the activation {spec.own_activation!r} is Python's and has no C")
     checked(ask.numbers, spec.dtype)
@@ -228,9 +230,13 @@ def model_emitted(
 
     Raises PlanError for what has no C.
     """
+    from codegen.emission.models import banner as models_banner
+    from codegen.emission.models import source
+    from codegen.graph.plans import model_plan
+
     chosen = model_plan.planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
-    head = model_banner.lines(graph, chosen)
-    return model_source.source(chosen, graph.name, banner=head, weights=arrays, beside=beside)
+    lines = models_banner.lines(graph, chosen)
+    return source.source(chosen, graph.name, banner=lines, weights=arrays, beside=beside)
 
 
 @forgetful
@@ -240,13 +246,16 @@ def compiled_model(graph: Graph, ask: Ask) -> CompiledModel | None:
 
     Raises PlanError for what has no C.
     """
+    from codegen.graph.plans import model_plan
     from codegen.machine import model_library
 
     return model_library.load(graph, model_plan.planned(graph, replace(ask, weights="packed")), _model_written)
 
 
 def _model_written(chosen: ModelPlan) -> str:
-    return model_source.jit_text(model_source.source(chosen, JIT_NAME))
+    from codegen.emission.models import source
+
+    return source.jit_text(source.source(chosen, JIT_NAME))
 
 
 def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None:
@@ -254,6 +263,8 @@ def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None
 
     With it comes where in the packed weights of `free` its own begin, None if it packs them, and how many there are.
     """
+    from codegen.planning import known_length
+
     found = known_length.with_bits_of(free.plan, spec.problem)
     if found is None:
         return None
@@ -262,7 +273,9 @@ def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None
 
 
 def _written_stream(chosen: StreamPlan) -> str:
-    return emission_streams.jit_text(chosen, JIT_NAME)
+    from codegen.emission import streams
+
+    return streams.jit_text(chosen, JIT_NAME)
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

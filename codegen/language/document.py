@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from codegen.errors import Diagnostic
 from codegen.errors.source import Source, Span
-from codegen.graph.graph import Graph
 from codegen.language import parser, tree
 from codegen.specs.kinds import Spec
+
+if TYPE_CHECKING:
+    from codegen.graph.graph import Graph
 
 COMMENT, LINE_END = "COMMENT", "LINE_END"
 _BETWEEN = re.compile(r"#[^\r\n]*|\r\n?|\n")
@@ -19,7 +22,10 @@ _BETWEEN = re.compile(r"#[^\r\n]*|\r\n?|\n")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What stands in a text: `kind` is COMMENT, LINE_END or a terminal of the grammar. Blanks are between pieces."""
+    """What stands in a text: `kind` is if TYPE_CHECKING:
+        from codegen.graph.graph import Graph
+
+    COMMENT, LINE_END or a terminal of the grammar. Blanks are between pieces."""
 
     kind: str
     text: str

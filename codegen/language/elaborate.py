@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from codegen.errors import SpecError, SpecErrors
 from codegen.errors.source import Span
 from codegen.errors.suggest import closest
-from codegen.graph.calls import AnyLayer
 from codegen.language import lets, tree
 from codegen.language.document import Layer, Model
 from codegen.language.evaluate import Evaluator, Report
-from codegen.language.models import Bodies
 from codegen.language.syntax_errors import short
 from codegen.specs import rules
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import MODEL_KINDS, ModelSpec, known_kinds
 from codegen.specs.names import FILES, SUFFIXES, check
 from codegen.specs.parameters import UNKNOWN, parameters
+
+if TYPE_CHECKING:
+    from codegen.graph.calls import AnyLayer
+    from codegen.language.models import Bodies
 
 MOST_STATEMENTS = 4_096
 MOST_ENTRIES = 64
@@ -43,17 +47,24 @@ class Unroller:
         self._evaluator = Evaluator(report)
         self._callable: dict[str, AnyLayer] = {}
         self._open: dict[str, tuple[AnyLayer, Span]] = {}  # layers that a model must call, to know their channels
-        self._bodies = Bodies(self._evaluator, report, self._callable)
+        self._mangled = False  # statements may be missing, which could not be read
         self._defaults: dict[str, Given] = {}
         self._places: dict[str, tree.Name] = {}
         self._failed: set[tuple[int, object]] = set()  # entries with a value that they have been blamed for
         self._meant: dict[Span, str | None] = {}
         self._count = 0
 
+    @cached_property
+    def _bodies(self) -> Bodies:
+        """The file's models. A file without one does not wait for the import of all that graphs are made of."""
+        from codegen.language.models import Bodies
+
+        return Bodies(self._evaluator, self._report, self._callable, mangled=self._mangled)
+
     def run(self, file: tree.File) -> None:
         """Raises SpecError for a limit that ends reading: E404, E408."""
         lets.define(self._evaluator, self._wrong, [one for one in file.statements if isinstance(one, tree.Let)])
-        self._bodies.mangled = bool(file.faults)
+        self._mangled = bool(file.faults)
         self._has_models = any(isinstance(one, tree.Model) for one in tree.all_of(file.statements))
         self._statements(file.statements)
         self._uncalled()

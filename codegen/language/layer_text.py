@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from codegen.functions.activations import Activation
-from codegen.graph.calls import AnyLayer
 from codegen.specs.parameters import parameters
+
+if TYPE_CHECKING:
+    from codegen.graph.calls import AnyLayer
 
 __all__ = ["Family", "blocks", "families", "told"]
 

@@ -28,12 +28,14 @@ SIGNS = {"+": "+", "-": "-", "*": "*", "/": "/"}
 class Bodies:
     """The models of a file that were read so far, over its `layers` by name; each is a function of those after it."""
 
-    def __init__(self, evaluator: Evaluator, report: Report, layers: Mapping[str, AnyLayer]) -> None:
+    def __init__(
+        self, evaluator: Evaluator, report: Report, layers: Mapping[str, AnyLayer], *, mangled: bool = False
+    ) -> None:
         self.evaluator, self.report, self.layers = evaluator, report, layers
         self.models: dict[str, tree.Model] = {}
         self.called: set[str] = set()  # layers that some model calls
         self.failed = False
-        self.mangled = False  # statements may be missing, which could not be read
+        self.mangled = mangled  # statements may be missing, which could not be read
 
     def read(self, model: tree.Model, dtype: str) -> Graph | None:
         """The model's graph; None after a report."""
