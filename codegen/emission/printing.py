@@ -16,7 +16,6 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.ext import Extension
 
 from codegen.emission import cformat, vectors
 from codegen.emission.cformat import CText, written
@@ -88,6 +87,10 @@ class Environment(jinja2.Environment):
     written = staticmethod(written)
     joined = staticmethod(joined)
 
+    def preprocess(self, source: str, name: str | None = None, filename: str | None = None) -> str:
+        """The text of a template, in which the names of the vector spelling are marked before it is compiled."""
+        return vectors.marked(str(source))
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         return _of(obj, super().getattr(obj, attribute))
 
@@ -112,13 +115,6 @@ def _printed(named: dict[str, Any]) -> dict[str, str]:
 def _writes(module: str) -> bool:
     """Whether strings of a module's values are C, or words of our tables."""
     return module.startswith(WRITERS) or module in TABLES
-
-
-class Marks(Extension):
-    """Marks the names of the vector spelling in a template's text before it is compiled."""
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        return vectors.marked(source)
 
 
 class Loader(jinja2.FileSystemLoader):
@@ -155,7 +151,6 @@ def environment() -> Environment:
         bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
         undefined=jinja2.StrictUndefined,
         finalize=printed,
-        extensions=[Marks],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -7,23 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from codegen.emission import (
-    assembled,
-    bilinear,
-    by_length,
-    depthwise,
-    direct_filters,
-    direct_steps,
-    integer,
-    overlap_save,
-    relayout,
-    rolled,
-    row_activation,
-    separable,
-    signal_as_channels,
-    strides_as_channels,
-    upsampled,
-)
+from codegen.emission import depthwise, direct_filters, direct_steps
 from codegen.emission.writer import Writer
 from codegen.errors import PlanError, UsageError
 from codegen.installed import registering
@@ -38,25 +22,50 @@ WRITERS: dict[str, Writer[Any, Any]] = {
     "direct_filters": direct_filters.WRITER,
     "direct_steps": direct_steps.WRITER,
     "depthwise": depthwise.WRITER,
-    "winograd": bilinear.WRITER,
-    "fft": bilinear.WRITER,
-    "overlap_save": overlap_save.WRITER,
-    "signal_as_channels": signal_as_channels.WRITER,
-    "relayout": relayout.WRITER,
-    "strides_as_channels": strides_as_channels.WRITER,
-    "upsampled": upsampled.WRITER,
-    "separable": separable.WRITER,
-    "row_activation": row_activation.WRITER,
-    "by_length": by_length.WRITER,
-    "rolled": rolled.WRITER,
-    "integer": integer.WRITER,
-    "assembly": assembled.WRITER,
 }
+"""Those that are known at once; the others come with the first plan that needs one of them."""
+
+
+def _others() -> dict[str, Writer[Any, Any]]:
+    """The writers whose modules few layers need: the import of all costs a fifth of what a small file does."""
+    from codegen.emission import (
+        assembled,
+        bilinear,
+        by_length,
+        integer,
+        overlap_save,
+        relayout,
+        rolled,
+        row_activation,
+        separable,
+        signal_as_channels,
+        strides_as_channels,
+        upsampled,
+    )
+
+    return {
+        "winograd": bilinear.WRITER,
+        "fft": bilinear.WRITER,
+        "overlap_save": overlap_save.WRITER,
+        "signal_as_channels": signal_as_channels.WRITER,
+        "relayout": relayout.WRITER,
+        "strides_as_channels": strides_as_channels.WRITER,
+        "upsampled": upsampled.WRITER,
+        "separable": separable.WRITER,
+        "row_activation": row_activation.WRITER,
+        "by_length": by_length.WRITER,
+        "rolled": rolled.WRITER,
+        "integer": integer.WRITER,
+        "assembly": assembled.WRITER,
+    }
 
 
 def writer(plan: AnyPlan) -> Writer[Any, Any]:
     """The writer of the plan's algorithm. Raises PlanError where the algorithm is no longer registered."""
-    found = WRITERS.get(plan.algorithm.name)
+    name = plan.algorithm.name
+    if name not in WRITERS:
+        WRITERS.update(_others() | WRITERS)
+    found = WRITERS.get(name)
     if found is None:
         raise PlanError(f"no text for a plan of `{plan.algorithm.name}`: write it while the algorithm is registered")
     return found

@@ -13,10 +13,10 @@ from codegen.errors.suggest import closest
 from codegen.language import lets, tree
 from codegen.language.document import Layer, Model
 from codegen.language.evaluate import Evaluator, Report
+from codegen.language.layer_kinds import all_kinds
 from codegen.language.syntax_errors import short
 from codegen.specs import rules
-from codegen.specs.kinds import Spec
-from codegen.specs.model_kinds import MODEL_KINDS, ModelSpec, known_kinds
+from codegen.specs.kinds import KINDS, Spec
 from codegen.specs.names import FILES, SUFFIXES, check
 from codegen.specs.parameters import UNKNOWN, parameters
 
@@ -131,9 +131,9 @@ class Unroller:
         if self._too_many(defaults.entries, defaults.span):
             return
         for name, given in self._entries(defaults.entries).items():
-            kinds = [kind for kind in known_kinds().values() if name in parameters(kind)]
+            kinds = [kind for kind in all_kinds().values() if name in parameters(kind)]
             if not kinds or name == "name":
-                self._unknown_parameter(given.entry.name, list(known_kinds().values()))
+                self._unknown_parameter(given.entry.name, list(all_kinds().values()))
                 continue
             self._defaults[name] = given
             try:
@@ -165,7 +165,7 @@ class Unroller:
         if self._too_many(layer.entries, layer.kind.span):
             return
         given = self._entries(layer.entries)
-        kind = known_kinds().get(layer.kind.text)
+        kind = KINDS.get(layer.kind.text) or all_kinds().get(layer.kind.text)
         if kind is None:
             self._unknown_kind(layer.kind)
             return
@@ -176,7 +176,7 @@ class Unroller:
         values = dict.fromkeys(meant - {None}, UNKNOWN) | {name: self._fresh(value) for name, value in merged.items()}
         if "name" not in values:
             values["name"] = self._name(layer)
-        if "input_shape" not in values and not (self._has_models or kind.kind in MODEL_KINDS):
+        if "input_shape" not in values and not (self._has_models or kind.kind not in KINDS):
             values["input_shape"] = UNKNOWN
             message = f"`input_shape` is missing: a file's {kind.kind} needs it"
             hint = "add input_shape = (steps, channels); None as steps means any number"
@@ -220,7 +220,7 @@ class Unroller:
             place = tree.Name(given["name"].entry.value.span, "") if "name" in given else layer.name
             self._distinct(spec.name, place)
             self._callable.setdefault(spec.name, spec)
-            if isinstance(spec, ModelSpec) or spec.input_shape is None:
+            if not isinstance(spec, Spec) or spec.input_shape is None:
                 self._open.setdefault(spec.name, (spec, layer.name.span))
                 return
             strict = spec.refusals() if self._strict else ()
@@ -272,8 +272,8 @@ class Unroller:
     def _unknown_kind(self, kind: tree.Name) -> None:
         if not kind.text:  # a header that could not be read, reported as such
             return
-        near = self._closest(kind, lambda: closest(kind.text, known_kinds()))
-        hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(known_kinds())}"
+        near = self._closest(kind, lambda: closest(kind.text, all_kinds()))
+        hint = f"did you mean `{near}`?" if near else f"the kinds are {', '.join(all_kinds())}"
         self._wrong("E112", f"unknown kind of layer `{short(kind.text)}`", hint, kind.span)
 
     def _unknown_parameter(self, name: tree.Name, kinds: list[type[AnyLayer]]) -> str | None:
