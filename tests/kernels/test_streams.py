@@ -14,7 +14,7 @@ from codegen import pipeline
 from codegen.errors import PlanError
 from codegen.planning.ask import Ask, Stream
 from codegen.problem.targets import target_named
-from codegen.specs.kinds import Conv1DSpec
+from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, SeparableConv1DSpec
 from tests.fuzz import streams as fuzz
 from tests.support.cprogram import Missing, compile_c, program
 from tests.support.stream_layers import Drawn, library
@@ -102,18 +102,23 @@ def test_random_layers_between_guard_pages(layers: list[Drawn]) -> None:
 def test_an_object_holds_nothing_of_the_c_library(need: Callable[..., Any], tmp_path: Path) -> None:
     """At -O3, where compilers make calls of memcpy of loops: the functions' own symbols, and no other's."""
     gcc, nm = need(program, "gcc", "gcc"), need(program, "nm", "binutils")
-    spec = Conv1DSpec(
-        name="voice", filters=16, kernel_size=3, dilation_rate=512, padding="causal", input_shape=(None, 16)
-    )
-    source = pipeline.streamed(spec, Ask(stream=Stream(16)))
-    for name, text in source.files:
-        (tmp_path / name).write_text(text)
-    compile_c([gcc, "-std=c99", "-O3", "-c", "voice.c", "-o", "voice.o"], tmp_path)
-    told = subprocess.run([nm, "-P", str(tmp_path / "voice.o")], capture_output=True, text=True, check=True).stdout
-    symbols = {tuple(line.split()[:2]) for line in told.splitlines()}
-    public = {name for name, kind in symbols if kind == "T"}
-    assert public == {"voice", *(f"voice_{word}" for word in ("reset", "prewarm", "process", "flush"))}
-    assert not {name for name, kind in symbols if kind not in "Tt"}
+    given: dict[str, Any] = {"filters": 16, "input_shape": (None, 16)}
+    for spec in (
+        Conv1DSpec(name="voice", kernel_size=3, dilation_rate=512, padding="causal", **given),
+        SeparableConv1DSpec(name="apart", kernel_size=5, padding="same", **given),
+        Conv1DTransposeSpec(name="up", kernel_size=8, strides=4, **given),
+    ):
+        name = spec.name
+        source = pipeline.streamed(spec, Ask(stream=Stream(16)))
+        for file, text in source.files:
+            (tmp_path / file).write_text(text)
+        compile_c([gcc, "-std=c99", "-O3", "-c", f"{name}.c", "-o", f"{name}.o"], tmp_path)
+        words = [nm, "-P", str(tmp_path / f"{name}.o")]
+        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        symbols = {tuple(line.split()[:2]) for line in told.splitlines()}
+        public = {symbol for symbol, kind in symbols if kind == "T"}
+        assert public == {name, *(f"{name}_{word}" for word in ("reset", "prewarm", "process", "flush"))}
+        assert not {symbol for symbol, kind in symbols if kind not in "Ttr"}, name
 
 
 def test_what_cannot_stream_says_why() -> None:
