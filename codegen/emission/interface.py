@@ -35,7 +35,7 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             Parameter(
                 "workspace",
                 "void *",
-                f"{workspace_size(plan)} bytes, any content; {_aligned(plan)}",
+                f"{workspace_size(plan)} bytes, any content; {aligned(plan)}",
             )
         )
     return tuple(found)
@@ -47,7 +47,8 @@ def alignment(plan: AnyPlan) -> int:
     return max(p.item_bytes, plan.algorithm.aligns)
 
 
-def _aligned(plan: AnyPlan) -> str:
+def aligned(plan: AnyPlan) -> str:
+    """How the workspace lies, in words."""
     p, bytes_ = plan.problem, alignment(plan)
     if bytes_ == 1:
         return "of any alignment"

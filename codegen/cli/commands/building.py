@@ -9,15 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from codegen.cli.commands import planning, reading
 from codegen.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from codegen.emission.render import GeneratedSource
     from codegen.graph.graph import Graph
     from codegen.specs.kinds import Spec
 
     Layers = tuple[tuple[Spec, ...], tuple[Graph, ...]]
 
-__all__ = ["arguments", "hold", "listed", "prefixed", "renamed", "umbrella", "written"]
+__all__ = ["arguments", "for_targets", "hold", "listed", "prefixed", "renamed", "umbrella", "written"]
 
 Held = TypeVar("Held")
 
@@ -89,6 +93,31 @@ def umbrella(name: str, texts: Sequence[tuple[str, str]]) -> tuple[str, str]:
     if not inside:
         raise UsageError(f"--header {name}: no header is written that it could include")
     return name, exports.umbrella(name, inside)
+
+
+def for_targets(
+    layers: Sequence[Spec],
+    models: Sequence[Graph],
+    arrays: Mapping[str, Mapping[str, np.ndarray]],
+    options: argparse.Namespace,
+) -> Iterator[GeneratedSource]:
+    """The C text of each layer for each of the targets, and of the function that chooses among them."""
+    from codegen import pipeline
+    from codegen.exports import several
+
+    targets = [word.strip() for word in options.target.split(",")]
+    asks = [planning.asked(options, word) for word in targets]
+    several.hold(targets)
+    if models or options.stream or options.wisdom or options.rigor == "measure" or options.emit != ("c",):
+        told = "layers as C alone: leave out models, --stream, --emit, --wisdom and --rigor measure"
+        raise UsageError(f"--target {options.target}: several targets are for {told}")
+    names = [spec.name for spec in layers]
+    for spec in layers:
+        with reading.naming(options, spec.name):
+            held = arrays.get(spec.name)
+            given = asks if held is None else [replace(ask, weights="baked") for ask in asks]
+            found = [pipeline.emitted(several.named(spec, ask), ask, held, beside=names) for ask in given]
+            yield from (*found, several.chooser(spec, found, names))
 
 
 def listed(files: Sequence[tuple[Path, bytes]]) -> str:

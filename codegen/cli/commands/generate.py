@@ -75,7 +75,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     arrays = building.renamed(arrays, specs, options.prefix or "")
     texts, sources = _texts((specs, graphs), arrays, options, blocks, terminal)
     emitted.hold_distinct(name for name, _ in texts)
-    names = [*_names(specs, graphs), *([Path(options.header).stem] if options.header else [])]
+    names = [
+        *_names(specs, graphs),
+        *(source.name for source in sources),
+        *([Path(options.header).stem] if options.header else []),
+    ]
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
     if options.list_outputs:
@@ -105,7 +109,10 @@ def _texts(
     specs, graphs = found
     wrappers = [word for word in options.emit if word in WRAPPED]
     forward = {"c", "pyext", "test", *wrappers} & set(options.emit)
-    sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
+    if "," in options.target:
+        sources = list(building.for_targets(specs, graphs, arrays, options))
+    else:
+        sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
     texts = [file for source in sources if "c" in options.emit for file in source.files]
     in_parts = in_blocks.streamed(specs, arrays, options, blocks) if blocks else ()
     texts += [file for source in in_parts for file in source.files]
@@ -155,10 +162,12 @@ def models(
     """The C text of each model."""
     from codegen import pipeline
 
-    ask, names = planning.asked(options), _names(specs, graphs)
+    names = _names(specs, graphs)
     for graph in graphs:
         with reading.naming(options, graph.name):
-            yield pipeline.model_emitted(graph, replace(ask, sliced=False), arrays or None, beside=names)
+            yield pipeline.model_emitted(
+                graph, replace(planning.asked(options), sliced=False), arrays or None, beside=names
+            )
 
 
 def generated(

@@ -75,14 +75,14 @@ def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Coll
     return [pipeline.request(spec, replace(ask, weights="baked") if spec.name in baked else ask) for spec in specs]
 
 
-def asked(options: argparse.Namespace) -> Ask:
-    """What the options ask for; a command that has not all of them leaves the rest as usual."""
+def asked(options: argparse.Namespace, target: str = "") -> Ask:
+    """What the options ask for, for `target` or theirs; a command that has not all of them leaves the rest as usual."""
     from codegen.planning.ask import PLAIN, Ask, Limits
     from codegen.problem.targets import target_named
 
     given = vars(options)
     return Ask(
-        target_named(options.target),
+        target_named(target or options.target),
         "packed" if given.get("packed") else "argument",
         options.accuracy,
         given.get("storage", PLAIN.numbers),
