@@ -9,6 +9,7 @@ from typing import Any
 
 from codegen.errors import ConversionError, GenConvError, SpecError, UsageError
 from codegen.errors.quoting import PATH, plainly
+from codegen.interchange import rtneural
 from codegen.interchange.assembled import assembled
 from codegen.interchange.keras_graph import files as keras
 from codegen.interchange.ledger import Ledger
@@ -29,7 +30,7 @@ ELSEWHERE = {  # what is not read from its file -> the way from there
 
 
 def read(path: str | os.PathLike[str], *, skip: Collection[str] = (), **options: Any) -> Model:
-    """The Model in a file of another tool: a .nam, a .onnx, a .keras or .h5 of a whole model, a .tflite of int8.
+    """The Model in a file of another tool: .nam, RTNeural's .json, .onnx, .keras and .h5 of whole models, int8 .tflite.
 
     Its `nets` are called on (batch, steps, channels), and so is a Model with one of them; a .tflite has layers alone.
     `skip` names parts, by path, name or class, that pass their input on. `options` are those of `codegen.load`: target,
@@ -67,4 +68,6 @@ READERS: dict[str, Callable[[Path, str, Ledger], Imported]] = {
     ".hdf5": keras.hdf5,
     ".tflite": tflite.read,
     ".onnx": onnx.read,
+    ".json": rtneural.read,
+    ".aidax": rtneural.read,
 }

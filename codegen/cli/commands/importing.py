@@ -12,7 +12,7 @@ __all__ = ["arguments", "run"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a model: .nam, .onnx, .keras, .h5, .tflite")
+    parser.add_argument("file", metavar="FILE", help="a model: .nam, .json, .aidax, .onnx, .keras, .h5, .tflite")
     parser.add_argument("-o", "--output", metavar="NAME.conv", help="the file to write (default: FILE's stem)")
     parser.add_argument(
         "--skip", action="append", default=[], metavar="PART", help="a part, by name or class, that passes its input on"
