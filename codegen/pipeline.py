@@ -203,7 +203,7 @@ def kernel_of(spec: Spec, arrays: Mapping[str, np.ndarray], ask: Ask, threads: i
     """
     from codegen.machine import whole_kernel
 
-    plan = planner.answer(request(spec, ask)).asked(sliced=threads > 1)
+    plan = planner.answer(request(spec, replace(ask, target=ask.target.dotting()))).asked(sliced=threads > 1)
     held = spec.problem_arrays(arrays)
     sums.hold(plan.problem, held, spec.name)
     return whole_kernel.load(render.render(plan, JIT_NAME, weights=held), held, plan.target, threads)

@@ -59,7 +59,7 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
         label = prefix.removeprefix(name)[1:] + "_" if prefix != name else ""
         named = dict(zip((one.name for one in p.epilogue.operands), given, strict=True))
         found += _of_stage(p, taps, named.get("bias"), label)
-        factor, more = _factor(p, named, prefix, label)
+        factor, more = rescaling(p, named, prefix, label)
         factors.append(factor)
         found += more
     return {
@@ -87,7 +87,7 @@ def _of_stage(p: ConvProblem, kernel: np.ndarray, bias: np.ndarray | None, label
     return found
 
 
-def _factor(p: ConvProblem, named: dict[str, Any], prefix: str, label: str) -> tuple[Factor, list[Table]]:
+def rescaling(p: ConvProblem, named: dict[str, Any], prefix: str, label: str) -> tuple[Factor, list[Table]]:
     """How sums are rescaled, and the tables of what differs from filter to filter."""
     import numpy as np
 

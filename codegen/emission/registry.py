@@ -32,6 +32,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         assembled,
         bilinear,
         by_length,
+        dots,
         integer,
         overlap_save,
         relayout,
@@ -55,6 +56,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         "row_activation": row_activation.WRITER,
         "by_length": by_length.WRITER,
         "rolled": rolled.WRITER,
+        "dots": dots.WRITER,
         "integer": integer.WRITER,
         "assembly": assembled.WRITER,
     }

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from codegen.numbers.formats import COMPUTED
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["DIALECTS", "Dialect", "Dots"]
+
+
+@dataclass(frozen=True)
+class Dots:
+    """How int8 products are added up in vectors, four to a sum of int32.
+
+    Codes of the input are `moved` by so much, to be bytes without a sign where instructions ask for these. A tile has
+    `vectors` of filters at most, and `sums`. `roundings` are those that are done in vectors. `instructions` is what
+    four products take; `here` are (the CPU's flag, the compiler's flag) of what makes it one where a CPU has it.
+    """
+
+    moved: int
+    vectors: int
+    sums: int
+    roundings: tuple[str, ...]
+    instructions: int
+    here: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -19,7 +37,7 @@ class Dialect:
     all; `baseline`: each of these has it. `f16c`: float16 is widened by x86's F16C, which has a flag of its own.
     `software` are the formats that the target computes in software, many times as slow. `assembly` names the
     instructions for which whole numbers have kernels in assembly. `bare`: there is no operating system, so that a
-    banner tells of flash, RAM and cycles.
+    banner tells of flash, RAM and cycles. `dots` is how int8 products are added up in vectors, None for one by one.
     """
 
     name: str
@@ -36,6 +54,12 @@ class Dialect:
     software: tuple[str, ...] = ()
     assembly: str = ""
     bare: bool = False
+    dots: Dots | None = None
+
+    def dotting(self, found: Collection[str]) -> Dialect:
+        """The dialect with the flags of what a CPU with these flags has for sums of int8 products."""
+        flags = tuple(flag for word, flag in (self.dots.here if self.dots else ()) if word in found)
+        return replace(self, flags=(*self.flags, *flags))
 
     def widening(self) -> Dialect:
         """The dialect with what code needs that widens float16: F16C on x86, which every CPU with AVX2 has."""
@@ -71,6 +95,7 @@ DIALECTS: dict[str, Dialect] = {
             cpu=("sse2",),
             machines=X86,
             baseline=True,
+            dots=Dots(128, 2, 6, ("fp32",), 8),
         ),
         Dialect(
             "avx2",
@@ -82,6 +107,7 @@ DIALECTS: dict[str, Dialect] = {
             cpu=("avx2", "fma"),
             machines=X86,
             f16c=True,
+            dots=Dots(128, 2, 8, ("fp32", "double"), 8, here=(("avx_vnni", "-mavxvnni"),)),
         ),
         Dialect(
             "avx512",
@@ -93,9 +119,19 @@ DIALECTS: dict[str, Dialect] = {
             cpu=("avx512f", "avx512vl", "avx512dq", "avx2", "fma"),
             machines=X86,
             f16c=True,
+            dots=Dots(128, 4, 24, ("fp32", "double"), 1, here=(("avx512_vnni", "-mavx512vnni"),)),
         ),
         Dialect("thumb", 0, 8, fma=False, accumulators=2, machines=CORTEX, software=("float32", "float64"), bare=True),
         Dialect("thumb_fpu", 0, 32, fma=False, accumulators=16, machines=CORTEX, software=("float64",), bare=True),
-        Dialect("neon", 16, 32, fma=True, macros=("__ARM_NEON", "__aarch64__"), machines=ARM, baseline=True),
+        Dialect(
+            "neon",
+            16,
+            32,
+            fma=True,
+            macros=("__ARM_NEON", "__aarch64__"),
+            machines=ARM,
+            baseline=True,
+            dots=Dots(0, 4, 16, ("fp32", "double"), 5, here=(("asimddp", "-march=armv8.2-a+dotprod"),)),
+        ),
     )
 }

@@ -57,6 +57,10 @@ class Target:
         """The target with what code needs that widens float16."""
         return replace(self, dialect=self.dialect.widening())
 
+    def dotting(self) -> Target:
+        """The target with what this machine's CPU has for sums of int8 products."""
+        return replace(self, dialect=self.dialect.dotting(cpu_flags()))
+
     def lanes(self, dtype: str) -> tuple[int, ...]:
         """The vector widths in numbers of `dtype`, widest first; the last is always 1, the plain C type."""
         return self.dialect.lanes(dtype)

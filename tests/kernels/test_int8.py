@@ -169,7 +169,7 @@ def test_every_kind_and_layout_gives_the_codes_of_the_definition() -> None:
         layer: Any = model[spec.name]
         held = spec.problem_arrays({name: weights[f"{spec.name}/{name}"] for name in spec.weight_shapes()})
         (steps,) = whole_kernel.lengths(spec.problem)
-        assert whole_kernel.wrong_codes(layer._bound()[1].kernel, held, steps, 3) == 0
+        assert whole_kernel.wrong_codes(layer._bound(None)[1].kernel, held, steps, 3) == 0
 
 
 @pytest.mark.compiles

@@ -16,6 +16,7 @@ from codegen.planning.algorithms import (
     by_length,
     direct_filters,
     direct_steps,
+    dots,
     integer,
     overlap_save_schedule,
     relayout,
@@ -58,6 +59,7 @@ PROBLEMS = {
     "row_activation": replace(DENSE, epilogue=ending(DENSE.bias, activations.get("softmax"))),
     "by_length": replace(DENSE, steps=None),
     "rolled": DENSE,
+    "dots": WHOLE,
     "integer": WHOLE,
     "assembly": WHOLE,
 }
@@ -111,6 +113,7 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "separable": (separable.Schedule(32, 34, False), (32, 34, False)),
     "row_activation": (row_activation.Schedule((8, 4, 1), True), ((8, 4, 1), True)),
     "rolled": (rolled.Schedule(8, False), (8, False)),
+    "dots": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
     "integer": (INTEGER, (((2, 1), (1, 4)), 3)),
     "assembly": (
         assembly.Schedule("dsp", shape("dsp", WHOLE), INTEGER),

@@ -11,6 +11,7 @@ from codegen.planning.algorithms import (
     depthwise,
     direct_filters,
     direct_steps,
+    dots,
     fft,
     integer,
     overlap_save,
@@ -44,6 +45,7 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         row_activation.ALGORITHM,
         by_length.ALGORITHM,
         rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
+        dots.ALGORITHM,
         integer.ALGORITHM,
         assembly.ALGORITHM,
     )

@@ -28,6 +28,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "row_activation": rewritten.of_rows,
     "by_length": rewritten.of_lengths,
     "rolled": rewritten.of_rolled,
+    "dots": whole.of_dots,
     "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
 WORD = 8  # bytes by which a stack grows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.numbers.rescaling import FIXED
-from codegen.planning.algorithms import integer
+from codegen.planning.algorithms import dots, integer
 from codegen.planning.algorithms.integer import Schedule, Tile
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.plan import KernelPlan
@@ -11,8 +11,9 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.requantise import Requantise
 
-__all__ = ["of_integer"]
+__all__ = ["of_dots", "of_integer"]
 
+CODES = 6  # instructions that make codes of a vector of sums
 REQUANTISED, FROM_BITS = 5, 8  # products as large as a sum and its rounding: of whole numbers, of a float's bits
 
 
@@ -25,6 +26,15 @@ def of_integer(plan: KernelPlan[Schedule, Problem]) -> Pieces:
     copied = integer.gathers(p.stages[0])
     loops = 2 * int(copied) + int(copied or len(p.stages) > 1)
     return total + Pieces(loops=loops, frees=int(p.steps is None))
+
+
+def of_dots(plan: KernelPlan[dots.Schedule, ConvProblem]) -> Pieces:
+    """Each kind of tile, the copy of the input, what makes codes of sums."""
+    p, schedule = plan.problem, plan.schedule
+    kinds = len(dict.fromkeys(dots.blocks(p, schedule))) + int(p.group_filters % schedule.lanes > 0)
+    each = schedule.rows * schedule.vectors
+    tile = Pieces(updates=2 * each, loads=schedule.vectors, broadcasts=schedule.rows, starts=each, loops=2)
+    return tile.scaled(kinds) + Pieces(updates=each * CODES, copies=3, heads=2 * kinds, frees=int(p.steps is None))
 
 
 def _stage(p: ConvProblem, tile: Tile) -> Pieces:
