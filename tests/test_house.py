@@ -52,7 +52,13 @@ SOLE = {  # who alone may import what
     },
     "platformdirs": {"machine.cache"},
     "h5py": {"interchange.keras_graph.sources"},
-    "torch": {"interchange.torch_ops", "interchange.torch_layers", *TIMED},
+    "torch": {
+        "interchange.torch_ops",
+        "interchange.torch_layers",
+        "interchange.torch_graph.drawn",
+        "interchange.torch_graph.traced",
+        *TIMED,
+    },
 }
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 
