@@ -155,6 +155,12 @@ def _expanded(call: Call) -> Array:
     return np.broadcast_to(call.constant(0, "data"), found)
 
 
+def _shape(call: Call) -> Array:
+    import numpy as np
+
+    return np.asarray(call.constant(0, "data").shape, "int64")
+
+
 FOLDED: dict[str, Callable[[Call], Array]] = {
     "Constant": _constant,
     "ConstantOfShape": _filled,
@@ -167,6 +173,7 @@ FOLDED: dict[str, Callable[[Call], Array]] = {
     "Gather": _gathered,
     "Cast": _cast,
     "Expand": _expanded,
+    "Shape": _shape,
     "Identity": lambda call: call.constant(0, "data"),
     "Div": _divided,
     **{kind: _between(name) for kind, name in (("Add", "add"), ("Sub", "subtract"), ("Mul", "multiply"))},
