@@ -75,15 +75,15 @@ def main() -> int:
         )
         failed = failed or bool(found)
     if not options.only:
-        _write(rows)
+        _write(rows, f"--share {options.share:g} --seed {options.seed}")
     return int(failed)
 
 
-def _write(rows: list[str]) -> None:
-    """The table of this run in docs/fuzzing.md, and where it ran."""
+def _write(rows: list[str], asked: str) -> None:
+    """The table of this run in docs/fuzzing.md, what was asked for, and where it ran."""
     compiler = find()
     told = compiler.version.splitlines()[0] if compiler else "no compiler"
-    head = f"gen-conv {__version__}, {native().name}, {told}, Python {platform.python_version()}:\n\n"
+    head = f"gen-conv {__version__}, {native().name}, {told}, Python {platform.python_version()}, `{asked}`:\n\n"
     table = (
         "| search | what it tries, and what a finding is | tried | found | s |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
