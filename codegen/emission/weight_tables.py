@@ -27,12 +27,12 @@ def tables(plan: KernelPlan, name: str, weights: Arrays) -> dict[str, Any]:
     tables = []
     for (label, part), (_, array, _) in zip(kernels(plan), given, strict=True):
         packed = part.pack(array)
-        text = cformat.table(packed.tolist(), stored_as)
+        text = cformat.array_table(packed, stored_as)
         tables.append((CText(label), CText(stored(plan)), len(packed), text))
     for operand, numbers in zip(p.epilogue.weights, held, strict=False):
         assert numbers is not None
         label = cformat.identifier(operand.name)
-        tables.append((label, CText(dtype.c), len(numbers), cformat.table(numbers.tolist(), dtype)))
+        tables.append((label, CText(dtype.c), len(numbers), cformat.array_table(numbers, dtype)))
     return {"tables": tuple(tables)}
 
 

@@ -90,11 +90,16 @@ def _least(*most: int | None) -> int | None:
 
 
 def _of_bounded_tables(plans: list[AnyPlan], request: AnyRequest) -> list[AnyPlan]:
-    """Those of `plans` whose packed kernel is no larger than what a const table may hold, where it is to be one."""
+    """Those of `plans` whose packed kernel is no larger than what a const table may hold, where it is to be one.
+
+    A transform's points are no more than that; direct tiles, which may overlap, have twice the kernel's numbers.
+    """
     if request.weights != "baked":
         return plans
+    from codegen.planning.error_bounds import is_transform  # late: it needs NumPy, as weights do
+
     most = max(MOST_TABLE, MOST_GROWN * prod(request.problem.kernel_shape))
-    return [plan for plan in plans if plan.packed_numbers <= most]
+    return [plan for plan in plans if plan.packed_numbers <= (MOST_TABLE if is_transform(plan) else most)]
 
 
 def _none(algorithm: AnyAlgorithm, request: AnyRequest, offered: bool) -> str:

@@ -259,6 +259,22 @@ class TestCFormat:
     def test_told(self) -> None:
         assert [cformat.told(value) for value in (1, 0.5, 1e-7, -2.0)] == ["1", "0.5", "1e-07", "-2.0"]
 
+    @pytest.mark.parametrize("name", ["float32", "float64"])
+    def test_a_table_of_an_array_has_the_text_of_its_numbers(self, name: str) -> None:
+        rng, row = np.random.default_rng(3), COMPUTED[name]
+        bits = rng.integers(0, 2**63, 9000, dtype=np.uint64).astype(f"u{row.bytes}")
+        every = bits.view(row.array)  # of all exponents, NaN and inf among them
+        short = [0.0, -0.0, 0.001, 1e-4, 0.5, 3.0, 123456.0, 1e6, 1e16, 1e22, float(row.least), float(row.largest)]
+        normal = rng.standard_normal(5000).astype(row.array)
+        for array in (
+            np.array(short, row.array),
+            every[np.isfinite(every)],
+            every,
+            normal.astype("float64"),
+            normal[:0],
+        ):
+            assert cformat.array_table(array, row) == cformat.table(array.tolist(), row)
+
     def test_table_and_codes(self) -> None:
         assert cformat.table([1, 2.5, -3] * 3, FLOAT).startswith("    1.0f, 2.5f, -3.0f,")
         assert cformat.table([1, 2.5, -3] * 3, FLOAT).endswith("2.5f,\n    -3.0f")

@@ -15,7 +15,7 @@ from codegen.emission import banner, render
 from codegen.emission.packing import packs
 from codegen.errors import PlanError, SpecErrors
 from codegen.language import elaborate, evaluate, reader
-from codegen.planning import planner
+from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import cost, output_phases, tiling
 from codegen.planning.ask import Accuracy, Ask
 from codegen.planning.plan import Request
@@ -210,6 +210,7 @@ class TestTables:
         packed, baked = asked(problem, "packed"), asked(problem, "baked")
         assert max(plan.packed_numbers for plan in packed.found) > 2 * MOST_TABLE
         assert max(plan.packed_numbers for plan in baked.found) <= 2 * MOST_TABLE
+        assert not any(error_bounds.is_transform(plan) for plan in baked.found)
         assert "const table" in " ".join(reason for _, reason in baked.refused)
 
     def test_show_tells_the_text_before_it_is_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
