@@ -66,7 +66,7 @@ def run(*command: str, cwd: Path) -> str:
 
 
 def test_the_command_has_a_word_for_each() -> None:
-    assert EMITTERS[3:] == tuple(exports.WRAPPERS)
+    assert [word for word in EMITTERS if word in exports.WRAPPERS] == [*exports.WRAPPERS]
 
 
 @pytest.mark.compiles

@@ -231,6 +231,7 @@ def test_the_same_bytes() -> None:
     assert first.files == second.files
 
 
+@pytest.mark.compiles
 def test_weights_that_are_replaced_are_packed_anew() -> None:
     net = codegen.load(NET, seed=3).net
     x = np.random.default_rng(0).standard_normal((1, 9, 4)).astype("f")
