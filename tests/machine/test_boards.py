@@ -227,3 +227,32 @@ def test_compiled_layers_execute_no_more_than_before(core: str, dtype: str, need
         cases.append(board_figures.counted(source))
     found = {name: one.instructions for name, one in need(run, core, cases, ("-std=c99", "-O2")).items()}
     assert {name: count for name, count in found.items() if count > 1.02 * COMPILED[core, dtype][name]} == {}
+
+
+FLOATS = """
+conv1d wide { input_shape = (20, 6), filters = 8, kernel_size = 3, padding = same, activation = tanh }
+depthwise_conv1d each { input_shape = (24, 5), kernel_size = 5, padding = same }
+conv1d_transpose up { input_shape = (9, 4), filters = 3, kernel_size = 5, strides = 2 }
+"""
+WAYS = (
+    (("-std=c99", "-O2"), ""),
+    (("-std=gnu11", "-O3"), ""),
+    (("-std=gnu11", "-Os"), ""),
+    (("-O2", "-fno-vectorize", "-fno-slp-vectorize"), "clang"),
+)
+"""Clang 14 crashes where it makes vectors of floats for an M55."""
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"])
+def test_floats_are_the_same_bits_by_any_compiler_and_at_any_level(core: str, need: Callable[..., Any]) -> None:
+    """Products and sums are rounded one by one, whatever contracts by default."""
+    rng, cases = np.random.default_rng(3), []
+    for spec in reader.read(FLOATS, "floats"):
+        arrays = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in spec.weight_shapes().items()}
+        cases.append(board_figures.counted(pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)))
+    made = [need(run, core, cases, flags, compiler) for flags, compiler in WAYS]
+    hashes = [{name: one.hash for name, one in found.items()} for found in made]
+    assert len(set(hashes[0].values())) == len(cases)
+    assert all(found == hashes[0] for found in hashes)
+    assert all(one.outside == 0 for found in made for one in found.values())
