@@ -11,7 +11,6 @@ from codegen.emission import board_facts
 from codegen.errors import counting
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
-from codegen.planning.footprint import estimate
 from codegen.planning.plan import KernelPlan
 from codegen.problem import sums
 from codegen.problem.problem import Chain, ConvProblem, Problem
@@ -171,6 +170,8 @@ def size(plan: KernelPlan) -> str:
 
 def code_and_stack(plan: KernelPlan) -> str:
     """The same without saying for what."""
+    from codegen.planning.footprint import estimate
+
     code, stack = (counting.about(count) for count in (estimate.code_bytes(plan), estimate.stack_bytes(plan)))
     return f"about {code} bytes of code, about {stack} of stack"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from codegen.errors import counting
-from codegen.planning.algorithms import cost
-from codegen.planning.footprint import estimate
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Problem
 from codegen.problem.requantise import Requantise
@@ -23,6 +21,9 @@ def facts(plan: KernelPlan) -> tuple[tuple[str, str], ...]:
     """Lines of a banner; none for a target with an operating system. All are estimates but the workspace."""
     if not plan.target.dialect.bare:
         return ()
+    from codegen.planning.algorithms import cost
+    from codegen.planning.footprint import estimate
+
     told = estimate.told(plan).cost
     code, stack = estimate.code_bytes(plan), estimate.stack_bytes(plan)
     tables, room = told.code_bytes - code, plan.workspace_bytes

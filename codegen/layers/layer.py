@@ -17,7 +17,6 @@ from codegen.layers.bound import Bound, Weights, baked, bound
 from codegen.layers.how import How
 from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
-from codegen.layers.written import of_layers
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
 from codegen.numbers.storage import AS_COMPUTED, checked
@@ -205,8 +204,7 @@ class Layer(Face):
         if self._spec.own_activation is not None:
             dy = arrays.cast(dy, self._dtype, "dy")  # of another shape it is refused below
             dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
-        ask = replace(self._how.ask, numbers=AS_COMPUTED)  # the arrays are of the layer's own dtype
-        return backward(self.spec, held, x, dy, z, ask=ask)
+        return backward(self.spec, held, x, dy, z, ask=replace(self._how.ask, numbers=AS_COMPUTED))  # not as stored
 
     def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
         """dy/dz of the user's own activation; z is what the kernel gives, computed if it is None."""
@@ -246,10 +244,12 @@ class Layer(Face):
         """Write the layer's C into `folder`, with its weights as const tables or, not `baked`, as arguments.
 
         `options` are those of `codegen.generate`, `storage` the layer's own without one. Files whose bytes are the same
-        are left alone, those that gen-conv did not write are replaced if `force` says so. Returns the files' paths.
-        Raises UsageError and PlanError, with nothing written, and ShapeError while the channels are not known.
+        are left alone, those that gen-conv did not write are replaced if `force` says so. Returns their paths. Raises
+        UsageError, PlanError, with nothing written; ShapeError while the channels are not known.
         """
-        return of_layers([self], folder, baked, force, options)
+        from codegen.layers import written
+
+        return written.of_layers([self], folder, baked, force, options)
 
     def warm(self) -> None:
         """Make the kernel now, and bind the weights: the first call then only computes.

@@ -12,7 +12,6 @@ from codegen.numbers.formats import STORED
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import Ask, Limits
 from codegen.planning.cost import counts_bytes
-from codegen.planning.footprint import estimate
 from codegen.planning.plan import AnyAlgorithm, AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import MOST_TABLE
 from codegen.problem.problem import Problem
@@ -40,6 +39,7 @@ class Survey:
 def survey(request: AnyRequest) -> Survey:
     """Ask every algorithm. Raises PlanError where none has a plan, or none that keeps to the limits."""
     from codegen.planning.algorithms.table import ALGORITHMS
+    from codegen.planning.footprint import estimate
 
     found: list[AnyPlan] = []
     refused: list[tuple[str, str]] = []
@@ -189,6 +189,7 @@ def answer(request: AnyRequest, choice: str | None = None) -> AnyPlan:
 def chosen(known: Survey, taken: AnyPlan) -> AnyPlan:
     """`taken` with its bytes of code and stack, and the reasons of all others in `rejected`, in the table's order."""
     from codegen.planning.algorithms.table import ALGORITHMS
+    from codegen.planning.footprint import estimate
 
     reasons = dict(known.refused)
     for other in known.found:
