@@ -90,7 +90,7 @@ def write(found: Sequence[GeneratedSource], folder: Path) -> list[str]:
     return [source.files[0][0] for source in found]
 
 
-@pytest.mark.in_turn(3)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("target", TARGETS)
 def test_gcc_makes_code_and_constants_only(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -127,7 +127,7 @@ def holds_its_functions_alone(source: GeneratedSource, nm: str, folder: Path) ->
     assert asked <= {"memcpy", "memmove", "memset"}
 
 
-@pytest.mark.in_turn(3)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("target", TARGETS)
 def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """The same files; clang warns as it reads, before it optimises."""

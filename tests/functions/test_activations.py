@@ -112,7 +112,7 @@ def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
     )
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @targets
 def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:

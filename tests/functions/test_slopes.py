@@ -70,7 +70,7 @@ def assert_within(activation: Activation, dtype: str, y: np.ndarray) -> None:
     assert same[worst] or over[worst] <= 0, place
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_error_is_within_the_stated_bound(target: str, need: Need, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.support.cprogram import Call, Program
 pytestmark = pytest.mark.compiles
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -31,7 +31,7 @@ def test_random_layers(
     trials.run_all(share(layers, 3), TARGETS[target], tools, tmp_path)
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_wide_depthwise_layers(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """The text of most has a loop over strips of the channels."""
@@ -43,7 +43,7 @@ def test_wide_depthwise_layers(target: str, specs: int, need: Callable[..., Any]
     trials.try_all(made, tools, tmp_path)
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_random_plan_of_every_algorithm(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -112,7 +112,7 @@ def test_same_bits_from_every_compiler_and_level(
             assert y.tobytes() == z.tobytes(), f"{first[0]} and {words} differ on {trial.kernel.source.plan.problem}"
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_nan_and_inf_stay_in_their_receptive_fields(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])

@@ -52,7 +52,7 @@ def vector_steps(target: Target) -> range:
     return range(3 * max(4, target.vector_bytes // 4) + 3)
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_length_up_to_three_vectors(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -71,7 +71,7 @@ def test_every_length_up_to_three_vectors(
     trials.run(program, tried)
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_length_of_every_algorithm(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -101,7 +101,7 @@ def test_every_length_of_every_algorithm(
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_products_point_by_point(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """What layers of 256 channels have, on layers of few: several blocks, the next weights fetched ahead."""

@@ -52,7 +52,7 @@ PROBLEMS = {  # a few blocks of the smallest size that has the way, unless it sa
 }
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_outputs_keep_to_their_bound(name: str) -> None:

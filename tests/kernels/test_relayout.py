@@ -77,7 +77,7 @@ def whole(problem: ConvProblem, steps: int) -> tuple[np.ndarray, np.ndarray, np.
     return x, kernel, bias if problem.bias else None
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("weights", ["packed", "argument"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_whole_numbers_between_guard_pages(
@@ -188,7 +188,7 @@ def test_who_is_refused() -> None:
     assert not said(other, replace(FIRST, kernel_size=4, stride=2))
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(5)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_sparsemax_is_the_nearest_distribution() -> None:
     assert np.allclose(rowwise.sparsemax(np.array([0.0, 0.5, 1.0])), [0, 0.25, 0.75])
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed and baked weights; whole and sliced; between guard pages; all warnings are errors."""

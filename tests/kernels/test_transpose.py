@@ -75,7 +75,7 @@ def test_the_definition_is_each_step_spread_out() -> None:
         assert np.array_equal(y, expected), spec
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed and baked; whole, sliced; every awkward length of the free ones; between guard pages."""

@@ -203,7 +203,7 @@ def pairs(target: str, seed: int, count: int) -> tuple[list[GeneratedSource], li
     return sources, calls
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_sums_are_those_of_the_rounded_weights(
     target: str, need: Callable[..., Any], specs: int, tmp_path: Path
@@ -248,7 +248,7 @@ SMALL = (
 )
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(5)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:
