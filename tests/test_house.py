@@ -146,6 +146,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
     },
     "known_length": {"OTHER_LAYOUT": "of an estimate"},
     "planner": {"MOST_GROWN": "of tables"},
+    "streams": {"NEAR": "of an estimate"},
     "transforms.figures": {"FIGURES": "a table that a tool writes"},
     "transforms.figures_build": {
         "SIZES": "of the table",

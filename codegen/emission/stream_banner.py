@@ -33,6 +33,8 @@ def blocks(plan: StreamPlan) -> str:
     clock = (
         f"outputs at the rate of the input{late}" if plan.blocks.clock == "rate" else "outputs as soon as they are sure"
     )
+    if plan.promised:
+        return f"blocks of multiples of {plan.blocks.block:,} steps, the last of any number; {clock}"
     return f"blocks of any number of steps, {plan.blocks.block:,} most often; {clock}"
 
 

@@ -113,10 +113,10 @@ def _view(plan: StreamPlan, face: Interface) -> dict[str, Any]:
             "skips": plan.skip > 0,
             "flushes": plan.most_flushed > 0,
             **_needed(plan),
+            **_pieces(plan),
             "history": plan.history,
             "ring": plan.ring,
             "rows": plan.rows,
-            "piece": plan.piece,
             "reach": walk.reach,
             "stride": walk.stride,
             "state_numbers": plan.state_numbers,
@@ -129,6 +129,16 @@ def _view(plan: StreamPlan, face: Interface) -> dict[str, Any]:
         }
         | calls(plan, face)
     )
+
+
+def _pieces(plan: StreamPlan) -> dict[str, Any]:
+    """How many steps are taken at a time, and what is promised of blocks."""
+    return {
+        "promised": plan.promised,
+        "block": plan.blocks.block,
+        "piece": plan.piece,
+        "pieces": plan.cut and plan.piece < plan.ring,
+    }
 
 
 def _needed(plan: StreamPlan) -> dict[str, Any]:

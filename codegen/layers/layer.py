@@ -177,17 +177,17 @@ class Layer(Face):
         """The real numbers that output codes stand for, float32: (y - output_zero_point) * output_scale."""
         return codes.dequantized(self._spec, y)
 
-    def stream(self, block: int = 64, batch: int = 1, *, clock: str = "count") -> Stream:
+    def stream(self, block: int = 64, batch: int = 1, *, clock: str = "count", accuracy: str = "exact") -> Stream:
         """The layer on input that comes in blocks, with its present weights and for `batch` samples side by side.
 
         Blocks have any number of steps, most often `block`, and all outputs together the bits of the whole, those of
-        accuracy="exact". `clock` is "count" (each output as soon as it is sure) or "rate" (at the rate of the input,
-        behind zeros). Raises ShapeError while the channels are not known; PlanError for what cannot stream, with the
-        reason; ToolchainError where there is no compiler.
+        the class exact. `clock` is "count" (each output as soon as it is sure) or "rate" (at the rate of the input,
+        behind zeros). Accuracy fast or wide has them in multiples of `block` but the last. Raises ShapeError while the
+        channels are not known, PlanError for what cannot stream, ToolchainError where there is no compiler.
         """
         from codegen.layers.stream import stream
 
-        return stream(self._demand_built(), self._made().arrays, self._how.ask, block, batch, clock)
+        return stream(self._demand_built(), self._made().arrays, self._how.ask, block, batch, clock, accuracy)
 
     def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
         """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.

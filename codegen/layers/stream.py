@@ -13,7 +13,7 @@ from codegen.errors import ShapeError, UsageError
 from codegen.errors.quoting import exactly
 from codegen.numbers import arrays
 from codegen.planning import stream_states
-from codegen.planning.ask import Ask, clock_named
+from codegen.planning.ask import Ask, accuracy_named, clock_named
 from codegen.planning.ask import Stream as Blocks
 from codegen.specs.kinds import Spec
 
@@ -164,11 +164,12 @@ def _restored(source: Source, state: bytes) -> Stream:
     return found
 
 
-def stream(spec: Spec, weights: dict[str, Array], ask: Ask, block: int, batch: int, clock: str) -> Stream:
+def stream(
+    spec: Spec, weights: dict[str, Array], ask: Ask, block: int, batch: int, clock: str, accuracy: str = "exact"
+) -> Stream:
     """The stream of a layer. Raises UsageError for a wrong number or word, PlanError for what cannot stream."""
     if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MOST_BATCH:
         raise UsageError(f"`batch` must be a whole number from 1 to {MOST_BATCH:,}, got {exactly(batch)}")
-    blocks = Blocks(block, clock_named(clock))
-    return Stream(
-        Source(spec, weights, Ask(ask.target, "packed", "exact", ask.numbers, ask.objective, stream=blocks), batch)
-    )
+    blocks, held = Blocks(block, clock_named(clock)), accuracy_named(accuracy)
+    asked = Ask(ask.target, "packed", held, ask.numbers, ask.objective, stream=blocks)
+    return Stream(Source(spec, weights, asked, batch))

@@ -98,6 +98,10 @@ def _splits(plan: StreamPlan, steps: int) -> Iterator[list[int]]:
     yield [steps]
     size = plan.blocks.block
     yield [size] * (steps // size) + [steps % size]
+    if plan.promised:
+        twos = steps // size // 2
+        yield [*([2 * size] * twos), steps - 2 * size * twos]
+        return
     uneven: list[int] = []
     while sum(uneven) < steps:
         uneven.append(min(BLOCKS[len(uneven) % len(BLOCKS)] if len(uneven) % 5 else 1, steps - sum(uneven)))

@@ -17,13 +17,15 @@ from functools import cached_property
 from codegen.errors import PlanError
 from codegen.planning import planner
 from codegen.planning.ask import Ask, Stream
-from codegen.planning.plan import AnyPlan, Request
+from codegen.planning.plan import AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.state import StageState, State
 from codegen.problem.targets import Target
 
 __all__ = ["Counter", "StreamPlan", "planned"]
+
+NEAR = 1.01  # times the lowest estimate
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,22 @@ class StreamPlan:
         return tuple(found)
 
     @property
+    def promised(self) -> bool:
+        """Whether blocks have multiples of the block's steps, but the last one: the class `exact` needs no promise."""
+        return self.ask.accuracy != "exact"
+
+    @property
+    def cut(self) -> bool:
+        """Whether no more than a block's steps are taken at a time.
+
+        It is so where outputs of windows go by way of the scratch, and where a transform rounds those of a window
+        together: windows then begin at multiples of the block from the start on, in any blocks that have its multiples.
+        """
+        return self.turned[1] or self.promised
+
+    @property
     def piece(self) -> int:
-        """Steps that are taken at a time at most, where outputs of windows go by way of the scratch."""
+        """Steps that are taken at a time at most, of a stream that is cut."""
         return self.blocks.block
 
     @property
@@ -203,11 +219,6 @@ class StreamPlan:
 def planned(problem: Problem, ask: Ask) -> StreamPlan:
     """The stream of a problem, in blocks as `ask.stream` says. Raises PlanError for what cannot stream."""
     blocks = ask.stream or Stream()
-    if ask.accuracy != "exact":
-        raise PlanError(
-            f"a stream has the bits of the whole in any blocks, which a transform of the class `{ask.accuracy}` has "
-            "not: leave the accuracy at exact"
-        )
     if problem.format.whole:
         raise PlanError("layers of int8 do not stream yet: leave --stream out")
     if ask.sliced:
@@ -224,11 +235,29 @@ def planned(problem: Problem, ask: Ask) -> StreamPlan:
             "outputs that read zeros alone come before the input: no stream of zeros between steps has such"
         )
     shell = StreamPlan(free, ask, None, blocks)  # type: ignore[arg-type]  # its figures tell what to plan
+    if shell.promised and (stage.problem.up > 1 or shell.lead):
+        raise PlanError(
+            f"windows of this layer do not begin at multiples of a block, so that the class `{ask.accuracy}` has other "
+            "bits in other blocks: leave the accuracy at exact"
+        )
     if shell.late < 0 and blocks.clock == "rate":
         raise PlanError("the outputs come before the rate of the input: the clock is `count` alone")
     window = free if shell.direct else _window(free, stage)
-    asked = Request(window, ask).of_part(window).likely(shell.history + blocks.block)
-    return replace(shell, inner=planner.answer(asked))
+    return replace(shell, inner=_inner(Request(window, ask).of_part(window), shell.history + blocks.block))
+
+
+def _inner(asked: AnyRequest, steps: int) -> AnyPlan:
+    """The plan for windows of so many steps; of those that an estimate cannot tell apart the best for long inputs.
+
+    A few steps are no measure of a tile: a wider one loads less, and the steps that it leaves over are others' as well.
+    """
+    known = planner.survey(asked.likely(steps))
+    best = known.found[0]
+    if asked.ask.objective == "speed":
+        near = {plan.key: plan for plan in known.found if plan.cost.cycles <= NEAR * best.cost.cycles}
+        ranked = (near.get(plan.key) for plan in planner.survey(asked).found)
+        best = next((plan for plan in ranked if plan is not None), best)
+    return planner.chosen(known, best)
 
 
 def _window(problem: Problem, stage: StageState) -> Problem:

@@ -125,6 +125,6 @@ def test_what_cannot_stream_says_why() -> None:
     spec = Conv1DSpec(name="a", filters=2, kernel_size=5, strides=3, padding="same", input_shape=(None, 2))
     with pytest.raises(PlanError, match=r"zeros on the left depend on the input's length.*give padding = "):
         pipeline.streamed(spec, Ask(stream=Stream()))
-    causal = Conv1DSpec(name="a", filters=2, kernel_size=5, padding="causal", input_shape=(None, 2))
+    up = Conv1DTransposeSpec(name="a", filters=2, kernel_size=5, strides=2, input_shape=(None, 2))
     with pytest.raises(PlanError, match="leave the accuracy at exact"):
-        pipeline.streamed(causal, Ask(accuracy="fast", stream=Stream()))
+        pipeline.streamed(up, Ask(accuracy="fast", stream=Stream()))

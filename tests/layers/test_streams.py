@@ -14,6 +14,7 @@ import codegen
 from codegen.errors import PlanError, ShapeError, ToolchainError, UsageError
 from codegen.layers.layer import Layer
 from codegen.layers.stream import Stream
+from codegen.planning.error_bounds import is_transform
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SHAPE = (2, 50, 3)
@@ -111,6 +112,19 @@ def test_a_bound_stream_reads_and_writes_the_same_arrays() -> None:
     assert np.concatenate(found, axis=1).tobytes() == layer(x).tobytes()
     with pytest.raises(ShapeError, match=r"out: .*\(2, 10, 5\)"):
         stream.bind(block, np.empty((2, 9, 5), "float32"))
+
+
+@pytest.mark.compiles
+def test_a_transform_has_the_same_bits_in_multiples_of_its_block() -> None:
+    layer = codegen.Conv1D(32, 3, padding="same", input_shape=(None, 32), target="scalar", name="wide")
+    x = noise((1, 150, 32))
+    stream, exact = layer.stream(block=32, accuracy="fast"), in_blocks(layer.stream(block=32), x, [])
+    assert is_transform(stream._library.plan.inner)
+    whole = in_blocks(stream, x, [])
+    assert np.allclose(whole, exact, atol=1e-4)
+    assert whole.tobytes() != exact.tobytes()
+    for cuts in ([32, 64, 96, 128], [64, 128], [96]):
+        assert in_blocks(stream, x, cuts).tobytes() == whole.tobytes()
 
 
 @pytest.mark.compiles

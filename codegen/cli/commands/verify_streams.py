@@ -63,6 +63,8 @@ def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[
 
     if spec.problem.format.whole:
         raise UsageError(f"`{spec.name}`: a layer of {spec.dtype} has no stream")
+    if ask.accuracy != "exact":
+        raise UsageError("verify --stream compares streams of the class exact: leave --accuracy out")
     rng, blocks = np.random.default_rng(0), ask.stream
     assert blocks is not None
     drawn = {name: rng.standard_normal(shape).astype(spec.dtype) for name, shape in spec.weight_shapes().items()}
