@@ -105,8 +105,14 @@ class Model(Mapping[str, Layer]):
     def emit(
         self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
     ) -> list[Path]:
-        """Write the C of all layers into `folder`, as `Layer.emit` does of one, all or none; the files' paths."""
-        return of_layers(list(self._layers.values()), folder, baked, force, options)
+        """Write the C of all models, and of the layers that none of them calls, into `folder`; the files' paths.
+
+        All or none is written, as `Layer.emit` does of one.
+        """
+        called = {name for net in self.nets.values() for name in net.parts}
+        layers = [layer for name, layer in self._layers.items() if name not in called]
+        models = [(net.graph, net.weights) for net in self.nets.values()]
+        return of_layers(layers, folder, baked, force, options, models)
 
     def _others(self) -> dict[str, Part]:
         """The layers of its nets that are no convolutions."""

@@ -24,6 +24,7 @@ from codegen.specs.kinds import Spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.graph.graph import Graph
     from codegen.layers.weighted import Held
 
     Arrays = Mapping[str, NDArray[Any]]
@@ -84,6 +85,18 @@ class Wanted:
         emitted.hold_distinct(name for name, _ in made)
         return dict(made)
 
+    def model_texts(self, models: Sequence[tuple[Graph, Mapping[str, Arrays] | None]]) -> dict[str, str]:
+        """The same of models, whose weights are one packed array where they are not baked."""
+        if models and tuple(self.emit) != ("c",):
+            raise UsageError(f"the model `{models[0][0].name}` is emitted as C alone: leave `emit` out")
+        if models and self.storage != AS_COMPUTED:
+            raise UsageError(f"the weights of the model `{models[0][0].name}` lie as they are computed with")
+        names = [graph.name for graph, _ in models]
+        sources = [
+            pipeline.model_emitted(graph, replace(self.ask, sliced=False), held, beside=names) for graph, held in models
+        ]
+        return {name: text for source in sources for name, text in source.files}
+
 
 def generate(
     source: Spec | str | os.PathLike[str],
@@ -112,16 +125,22 @@ def generate(
 
 
 def of_layers(
-    layers: Sequence[Held], folder: str | os.PathLike[str], baked: bool, force: bool, options: Mapping[str, Any]
+    layers: Sequence[Held],
+    folder: str | os.PathLike[str],
+    baked: bool,
+    force: bool,
+    options: Mapping[str, Any],
+    models: Sequence[tuple[Graph, Mapping[str, Arrays]]] = (),
 ) -> list[Path]:
-    """The files of the layers, written into `folder` all or none; what `Layer.emit` says."""
+    """The files of the layers and of models with their arrays, written into `folder` all or none: see `Layer.emit`."""
     wanted = _wanted({"storage": layers[0].storage, **options} if layers else options)
     built = [(layer._demand_built(), layer._made().arrays if baked else None) for layer in layers]
     try:
         place = Path(folder)
     except TypeError:
         raise UsageError(f"folder: got {plainly(folder)}, expected a path") from None
-    texts = [(place / name, text.encode()) for name, text in wanted.texts(built).items()]
+    made = {**wanted.texts(built), **wanted.model_texts([(graph, held if baked else None) for graph, held in models])}
+    texts = [(place / name, text.encode()) for name, text in made.items()]
     files.prepare(place)
     emitted.write(texts, force=force)
     return [path for path, _ in texts]

@@ -47,6 +47,17 @@ def test_files_compute_what_keras_does(file: str) -> None:
         assert np.abs(y.reshape(expected.shape) - expected).max() < 1e-6 * np.sqrt((expected**2).mean())
 
 
+def test_a_model_is_emitted_as_the_command_does(tmp_path: Path) -> None:
+    out, weights = str(tmp_path / "net.conv"), str(tmp_path / "net.safetensors")
+    assert main.main(["import", str(FOREIGN / "motion.keras"), "-o", out]) == 0
+    paths = codegen.load(out, weights=weights).emit(tmp_path / "a", target="scalar")
+    assert [path.name for path in paths] == ["motion_net.c", "motion_net.h"]
+    assert main.main([out, "--weights", weights, "--target", "scalar", "-o", str(tmp_path / "b")]) == 0
+    assert all(path.read_bytes() == (tmp_path / "b" / path.name).read_bytes() for path in paths)
+    with pytest.raises(UsageError, match="is emitted as C alone"):
+        codegen.read(FOREIGN / "motion.keras").emit(tmp_path / "c", emit="c,test")
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_the_text_means_the_same_graph(file: str) -> None:
     model = codegen.read(FOREIGN / file)
