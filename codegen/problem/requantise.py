@@ -69,7 +69,8 @@ class Requantise(Stage):
         return self.zero_point, self.low, self.high, self.rounding, self.table
 
     def told(self, total: str) -> str:
-        moved = f"clamp({self.rounding}(({total}) * scale[f]) + {self.zero_point}, {self.low}, {self.high})"
+        zero = f" {'-' if self.zero_point < 0 else '+'} {abs(self.zero_point)}" if self.zero_point else ""
+        moved = f"clamp({self.rounding}(({total}) * scale[f]){zero}, {self.low}, {self.high})"
         return f"table[{moved}]" if self.table else moved
 
     def reference(self, sums: Array, operands: Sequence[Array], held: Format) -> Array:
