@@ -10,18 +10,25 @@ from codegen.emission.integer_tables import Factor, Table, rescaling
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms import dots
 from codegen.planning.algorithms.dots import Plan
+from codegen.planning.plan import AnyPlan
 from codegen.problem.sums import folded
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["WRITER"]
+__all__ = ["WRITER", "in_vectors"]
 
 
 def view(plan: Plan, name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     found = View(plan, name)
     return {"d": found, "s": found.stage}
+
+
+def in_vectors(plan: AnyPlan, rounding: str) -> bool:
+    """Whether the plan's target makes codes in vectors, not one by one."""
+    dots_of = plan.target.dialect.dots
+    return dots_of is not None and rounding in dots_of.roundings
 
 
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:
@@ -50,7 +57,6 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
         "left": left,
         "fp32": found.vectors and "factor" in named,
         "double": found.vectors and "factor" not in named,
-        "vectors": found.vectors,
         "low": found.stage.low,
         "high": found.stage.high,
         "zero": found.ending.zero_point,

@@ -19,6 +19,8 @@ __all__ = ["View"]
 class View:
     """Builds the text of one plan under one C name."""
 
+    dense, turns = True, False
+
     def __init__(self, plan: Plan, name: str) -> None:
         self.plan, self.name, self.p, self.schedule = plan, name, plan.problem, plan.schedule
         found = plan.target.dialect.dots
@@ -36,6 +38,14 @@ class View:
     def vectors(self) -> bool:
         """Whether codes are made in vectors, not one by one."""
         return self.ending.rounding in self.spelling.roundings
+
+    @property
+    def puts(self) -> bool:
+        return self.vectors
+
+    @property
+    def stores(self) -> bool:
+        return not self.vectors
 
     @property
     def looked_up(self) -> bool:

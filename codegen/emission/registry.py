@@ -33,6 +33,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         bilinear,
         by_length,
         dots,
+        dots_channels,
         integer,
         overlap_save,
         relayout,
@@ -57,6 +58,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         "by_length": by_length.WRITER,
         "rolled": rolled.WRITER,
         "dots": dots.WRITER,
+        "dots_channels": dots_channels.WRITER,
         "integer": integer.WRITER,
         "assembly": assembled.WRITER,
     }

@@ -28,6 +28,7 @@ LAYERS = (
     "conv1d {} {{ input_shape = (300, 5), filters = 4, kernel_size = 90, strides = 3, padding = same, TABLE, {} }}",
     "conv1d {} {{ input_shape = (3, 64), filters = 33, kernel_size = 1, activation = relu6, {} }}",
     "depthwise_conv1d {} {{ input_shape = (33, 70), kernel_size = 5, padding = same, {} }}",
+    "depthwise_conv1d {} {{ input_shape = (None, 33), kernel_size = 4, padding = (6, 0), TABLE, {} }}",
     "depthwise_conv1d {} {{ input_shape = (None, 8), kernel_size = 7, depth_multiplier = 3, strides = 2, {} }}",
 )
 WAYS = {  # target, more flags of the compiler, the CPU's flag that these need
@@ -84,3 +85,4 @@ def test_golden_vectors(way: str, need: Callable[..., Any], tmp_path: Path) -> N
     done = subprocess.run([*tools.runner, "./main"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout == ""
     assert algorithms.count("dots") >= 14
+    assert algorithms.count("dots_channels") == 4

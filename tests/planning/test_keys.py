@@ -17,6 +17,7 @@ from codegen.planning.algorithms import (
     direct_filters,
     direct_steps,
     dots,
+    dots_channels,
     integer,
     overlap_save_schedule,
     relayout,
@@ -60,6 +61,7 @@ PROBLEMS = {
     "by_length": replace(DENSE, steps=None),
     "rolled": DENSE,
     "dots": WHOLE,
+    "dots_channels": replace(WHOLE, filters=40, groups=40),
     "integer": WHOLE,
     "assembly": WHOLE,
 }
@@ -113,6 +115,7 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "separable": (separable.Schedule(32, 34, False), (32, 34, False)),
     "row_activation": (row_activation.Schedule((8, 4, 1), True), ((8, 4, 1), True)),
     "rolled": (rolled.Schedule(8, False), (8, False)),
+    "dots_channels": (dots_channels.Schedule(8), (8,)),
     "dots": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
     "integer": (INTEGER, (((2, 1), (1, 4)), 3)),
     "assembly": (

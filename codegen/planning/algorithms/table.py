@@ -12,6 +12,7 @@ from codegen.planning.algorithms import (
     direct_filters,
     direct_steps,
     dots,
+    dots_channels,
     fft,
     integer,
     overlap_save,
@@ -46,6 +47,7 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         by_length.ALGORITHM,
         rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
         dots.ALGORITHM,
+        dots_channels.ALGORITHM,
         integer.ALGORITHM,
         assembly.ALGORITHM,
     )

@@ -29,6 +29,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "by_length": rewritten.of_lengths,
     "rolled": rewritten.of_rolled,
     "dots": whole.of_dots,
+    "dots_channels": whole.of_channels,
     "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
 WORD = 8  # bytes by which a stack grows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.numbers.rescaling import FIXED
-from codegen.planning.algorithms import dots, integer
+from codegen.planning.algorithms import dots, dots_channels, integer
 from codegen.planning.algorithms.integer import Schedule, Tile
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.plan import KernelPlan
@@ -11,8 +11,9 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.requantise import Requantise
 
-__all__ = ["of_dots", "of_integer"]
+__all__ = ["of_channels", "of_dots", "of_integer"]
 
+VECTORS = 4  # of a block of channels
 CODES = 6  # instructions that make codes of a vector of sums
 REQUANTISED, FROM_BITS = 5, 8  # products as large as a sum and its rounding: of whole numbers, of a float's bits
 
@@ -35,6 +36,12 @@ def of_dots(plan: KernelPlan[dots.Schedule, ConvProblem]) -> Pieces:
     each = schedule.rows * schedule.vectors
     tile = Pieces(updates=2 * each, loads=schedule.vectors, broadcasts=schedule.rows, starts=each, loops=2)
     return tile.scaled(kinds) + Pieces(updates=each * CODES, copies=3, heads=2 * kinds, frees=int(p.steps is None))
+
+
+def of_channels(plan: KernelPlan[dots_channels.Schedule, ConvProblem]) -> Pieces:
+    """One block of four vectors, and the walk over steps and blocks."""
+    sums = Pieces(updates=8 * VECTORS, loads=2 * VECTORS, starts=VECTORS)
+    return sums + Pieces(updates=VECTORS * CODES, loops=5, pointers=4, frees=int(plan.problem.steps is None))
 
 
 def _stage(p: ConvProblem, tile: Tile) -> Pieces:
