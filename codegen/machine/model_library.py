@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledModel", "load"]
+__all__ = ["CompiledModel", "load", "near", "trial"]
 
 TRIED_STEPS = 3  # more than the fewest that leave an output, of a model for any number
 MOST_NUMBERS = 1 << 22  # of all values of a model that is tried, and multiplications for 64 of them
@@ -109,30 +109,43 @@ def _opened(plan: ModelPlan, path: Path, library: Any, threads: int) -> Compiled
     return CompiledModel(plan, path, library)
 
 
+Trial: TypeAlias = "tuple[dict[str, Array], dict[str, dict[str, Array]], dict[str, Array], dict[str, Array]]"
+"""Inputs, weights, the outputs in float64, and those that NumPy makes in the model's own type."""
+
+
 def _prove(graph: Graph, made: CompiledModel, compiler: Compiler) -> None:
     """Compare a fresh model with NumPy on random numbers. Raises ToolchainError where they differ by more than rounds.
 
     How much that is, NumPy tells, which computes once in the model's own type and once in float64.
     """
+    tried = trial(graph, made.plan.dtype)
+    if tried is None:
+        return
+    given, weights, wide, narrow = tried
+    outputs = [np.empty(wide[name].shape, made.plan.dtype) for name, _ in graph.outputs]
+    made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
+    for (name, _), found in zip(graph.outputs, outputs, strict=True):
+        near(name, found, wide[name], narrow[name], compiler)
+
+
+def trial(graph: Graph, dtype: str) -> Trial | None:
+    """What a fresh library of a graph is tried on; None for a graph that takes NumPy too long."""
     steps = _steps_tried(graph)
     numbers = sum(_numbers(shape, steps) for shape in graph.shapes)
     products = sum(shape[0] * shape[-1] for shape in graph.weight_shapes().values()) if numbers else 0
     if steps is None or numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
-        return
+        return None
     random = np.random.default_rng(0)
     weights = {layer.name: _weights(random, layer) for layer in graph.layers.values()}
     given = {}
     for name, at in graph.inputs:
         shape = graph.shapes[at]
         rows = shape.steps if shape.steps is not None else steps
-        given[name] = random.standard_normal((2, rows, shape.channels)).astype(made.plan.dtype)
+        given[name] = random.standard_normal((2, rows, shape.channels)).astype(dtype)
     with np.errstate(all="ignore"):
         wide = reference.run(graph, given, weights)
-        narrow = reference.run(graph, given, weights, made.plan.dtype)
-    outputs = [np.empty(wide[name].shape, made.plan.dtype) for name, _ in graph.outputs]
-    made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
-    for (name, _), found in zip(graph.outputs, outputs, strict=True):
-        _near(name, found, wide[name], narrow[name], compiler)
+        narrow = reference.run(graph, given, weights, dtype)
+    return given, weights, wide, narrow
 
 
 def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
@@ -161,7 +174,7 @@ def _numbers(shape: Any, steps: int | None) -> int:
     return int((known + 1) * shape.channels * frames)
 
 
-def _near(name: str, found: Array, wide: Array, narrow: Array, compiler: Compiler) -> None:
+def near(name: str, found: Array, wide: Array, narrow: Array, compiler: Compiler) -> None:
     """Raises ToolchainError where an output is farther off than many roundings."""
     if not wide.size:
         return

@@ -186,6 +186,56 @@ def graph(seed: int, *, exact: bool = False, count: int = 14, dtype: str = "floa
     return drawing.builder.graph().alive()
 
 
+def streaming(seed: int, *, exact: bool = False, count: int = 12) -> Graph:
+    """A random graph that streams: ops that look ahead, that thin the steps out or repeat them, on several ways."""
+    random = np.random.default_rng(seed)
+    drawing = Drawing(random, Builder(f"stream_{seed}"), exact)
+    b = drawing.builder
+    values = [b.input("x", None, drawing.number(1, 6))]
+    while len(values) < count:
+        x = drawing.pick(*values[-3:], *values)
+        before = len(b.nodes), len(b.shapes)
+        try:
+            values.append(_streaming(drawing, x, values))
+        except SpecError:
+            del b.nodes[before[0] :], b.shapes[before[1] :]
+    rate = values[-1].shape
+    b.output("y", values[-1])
+    for value in values[-4:-1]:
+        if value.shape.alike(rate) and drawing.pick(True, False):
+            b.outputs[0] = ("y", b.function("concat", Value(b, b.outputs[0][1]), value).at)
+    return b.graph().alive()
+
+
+def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
+    b = drawing.builder
+    size, stride = drawing.number(1, 5), drawing.pick(1, 1, 1, 1, 2, 3)
+    kind = drawing.pick(Conv1DSpec, Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec)
+    padding = drawing.pick("causal", "causal", "same", "valid") if stride == 1 else drawing.pick("causal", "valid")
+    options: dict[str, Any] = {"kernel_size": size, "strides": stride, "padding": padding}
+    options |= {} if kind is DepthwiseConv1DSpec else {"filters": drawing.number(1, 17)}
+    options |= {"dilation_rate": drawing.number(1, 9)} if stride == 1 and kind is Conv1DSpec else {}
+    pool = {"size": drawing.number(1, 4), "strides": drawing.pick(None, 1, 2)}
+    ways = [
+        lambda: b.call(kind(name=drawing.name("conv"), **options), x),
+        lambda: b.call(kind(name=drawing.name("conv"), **options), x),
+        lambda: drawing.number_by_number(x),
+        lambda: drawing.arithmetic(x, values),
+        lambda: drawing.arithmetic(x, values),
+        lambda: drawing.channels(x, values),
+        lambda: b.function("max_pool", x, **pool),
+        lambda: b.function("upsample", x, size=drawing.number(1, 3)),
+    ]
+    if not drawing.exact:
+        layer = drawing.pick(LSTM, GRU)
+        options = {"units": drawing.number(1, 9), "return_sequences": True, "initial_state": drawing.pick(True, False)}
+        ways.append(lambda: b.call(layer(name=drawing.name("cells"), **options), x))
+        ways.append(lambda: b.call(LayerNormalization(name=drawing.name("norm")), x))
+        ways.append(lambda: b.function("average_pool", x, **pool))
+    made: Value = drawing.pick(*ways)()
+    return made
+
+
 def weights(found: Graph, seed: int, *, exact: bool = False) -> dict[str, dict[str, Array]]:
     """Arrays for the layers of a graph: of the size that keeps sums as large as what is summed, or small and whole."""
     random, held = np.random.default_rng(seed), {}

@@ -7,8 +7,9 @@ from codegen.errors.counting import counted, separated
 from codegen.graph.graph import Graph
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.stages import Convolved
+from codegen.graph.plans.streamed import StreamedModel
 
-__all__ = ["lines"]
+__all__ = ["lines", "of_stream"]
 
 MOST_TOLD = 48  # values that a banner lists; of more the calls in the file tell
 
@@ -22,6 +23,25 @@ def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
         ("memory", memory(plan)),
     )
     return banner.head(banner.Told(graph.name, "a model", plan.target, facts, nodes if len(nodes) <= MOST_TOLD else ()))
+
+
+def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
+    """The banner of a model's stream."""
+    nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
+    kernels = [stage.plan.problem for stage in plan.stages if isinstance(stage, Convolved)]
+    item = plan.format.bytes
+    where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
+    state = f"a state of {plan.kept_numbers * item:,} bytes and {plan.scratch * item:,} of scratch"
+    facts = (
+        (
+            "stream",
+            f"blocks of any number of steps, {plan.block:,} most often; latency {counted(plan.latency, 'step')}",
+        ),
+        ("work", f"{sum(p.products for p in kernels):,} multiply-adds of an output step of each layer"),
+        ("memory", f"{plan.weight_numbers * item:,} bytes of weights ({where}), {state}, nothing allocated"),
+    )
+    told = nodes if len(nodes) <= MOST_TOLD else ()
+    return banner.head(banner.Told(graph.name, "a stream of a model", plan.target, facts, told))
 
 
 def work(plan: ModelPlan) -> str:

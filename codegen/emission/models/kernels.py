@@ -161,6 +161,7 @@ def recurrent(stage: Recurrent, around: Surroundings) -> Written:
         "segments": along(units, lanes),
         "blocks": blocks(0, wide if after else 2 * units, lanes),
         "last_blocks": blocks(2 * units, wide, lanes),
+        "streams": around.fresh is not None,
     }
     key = (Recurrent, layer.kind, units, after, two, bool(initial), layer.return_sequences, stage.y.stride)
     acts = (layer.activation, layer.recurrent_activation)
@@ -170,5 +171,13 @@ def recurrent(stage: Recurrent, around: Surroundings) -> Written:
 
     tables = (around.tables[table] for table in stage.tables)
     assert stage.spare is not None
-    arguments = (around.at(stage.x), *tables, around.at(stage.y), around.rows(stage.x), around.spare(stage.spare))
+    more = () if around.fresh is None else (around.fresh,)
+    arguments = (
+        around.at(stage.x),
+        *tables,
+        around.at(stage.y),
+        around.rows(stage.x),
+        around.spare(stage.spare),
+        *more,
+    )
     return Written((key, acts), layer.kind, text, arguments)

@@ -16,14 +16,14 @@ from codegen.emission.models.words import Words
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import GeneratedSource
 from codegen.graph.plans import stages
-from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.plans.model_plan import ModelPlan, Tabled
 from codegen.graph.plans.place import Buffer
 from codegen.specs import names
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["jit_text", "source"]
+__all__ = ["Known", "argument_names", "baked", "jit_text", "lanes_of", "source", "table_names"]
 
 PARTS = ("kernel_head.c", "model/model.c", "model/model.h")
 RESERVED = {"steps", "weights", "workspace", "room", "f"}
@@ -61,23 +61,23 @@ def source(
         cformat.typed(kernel)
     view = _view(plan, name, weights) | {"macros": _macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
-    return replace(made, functions=(_whole(plan, name, _arguments(plan)),))
+    return replace(made, functions=(_whole(plan, name, argument_names(plan)),))
 
 
 def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]] | None) -> dict[str, Any]:
-    arguments = _arguments(plan)
-    words = Words(plan.target, plan.format, _lanes(plan))
-    around = Surroundings(plan, name, words, arguments, _tables(plan, name, baked=weights is not None))
+    arguments = argument_names(plan)
+    words = Words(plan.target, plan.format, lanes_of(plan))
+    around = Surroundings(plan, name, words, arguments, table_names(plan, name, baked=weights is not None))
     texts, lines = _stages(around)
     body, used = vectors.finished("\n\n".join(texts))
     own, used = words.declared(used)
-    head = Head(plan.target, plan.format, _lanes(plan))
+    head = Head(plan.target, plan.format, lanes_of(plan))
     return {
         "name": name,
         "c": plan.format.c,
         "head": "\n".join(part for part in (head.text(used), own) if part.strip()),
         "functions": body,
-        "tables": [] if weights is None else _baked(plan, name, weights),
+        "tables": [] if weights is None else baked(plan, name, weights),
         "lines": [vars(line) for line in lines],
         "variables": lengths.statements(plan, name),
         "rules": [vars(rule) for rule in lengths.rules(plan)],
@@ -87,30 +87,43 @@ def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndar
     }
 
 
-def _lanes(plan: ModelPlan) -> tuple[int, ...]:
+def lanes_of(plan: Tabled) -> tuple[int, ...]:
+    """The vector widths in use, widest first."""
     found = set(plan.target.dialect.lanes(plan.dtype)).union(*map(render.lanes_of, plan.kernels))
     return tuple(sorted(found, reverse=True))
 
 
+class Known:
+    """The static functions of a file: each is written once, and named after what it does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._names: dict[Hashable, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def of(self, stage: stages.Stage, around: Surroundings, texts: list[str]) -> tuple[str, Written]:
+        """The name of a stage's function, and the stage as it is written; a new function's text goes to `texts`."""
+        written = WRITERS[type(stage)](stage, around)
+        if written.key not in self._names:
+            count = self._counts[written.word] = self._counts.get(written.word, 0) + 1
+            self._names[written.key] = f"{self.name}_{written.word}_{count}"
+            texts.append(written.text(self._names[written.key]).strip("\n"))
+        return self._names[written.key], written
+
+
 def _stages(around: Surroundings) -> tuple[list[str], list[Line]]:
     """The static functions, each once, and the calls."""
-    known: dict[Hashable, str] = {}
-    counts: dict[str, int] = {}
-    texts, lines = list[str](), list[Line]()
+    texts, lines, known = list[str](), list[Line](), Known(around.name)
     for stage in around.plan.stages:
-        written = WRITERS[type(stage)](stage, around)
-        if written.key not in known:
-            counts[written.word] = counts.get(written.word, 0) + 1
-            known[written.key] = f"{around.name}_{written.word}_{counts[written.word]}"
-            texts.append(written.text(known[written.key]).strip("\n"))
+        name, written = known.of(stage, around, texts)
         frames = written.frames
         loop = None if frames is None else f"for (ptrdiff_t f = 0; f < {around.count(frames)}; ++f)"
-        call = f"{known[written.key]}({', '.join(written.arguments)});"
+        call = f"{name}({', '.join(written.arguments)});"
         lines.append(Line(cformat.comment(stage.told), call, loop))
     return texts, lines
 
 
-def _arguments(plan: ModelPlan) -> dict[int, str]:
+def argument_names(plan: Tabled) -> dict[int, str]:
     """The names of the arguments that are inputs and outputs, by their buffers."""
     found: dict[int, str] = {}
     for kind, letter in (("input", "x"), ("output", "y")):
@@ -125,7 +138,8 @@ def _is_plain(name: str) -> bool:
     return bool(cformat.IDENTIFIER.fullmatch(name)) and names.taken(name) is None
 
 
-def _tables(plan: ModelPlan, name: str, *, baked: bool) -> dict[Any, str]:
+def table_names(plan: Tabled, name: str, *, baked: bool) -> dict[Any, str]:
+    """How each table is called in C: a const one, or a part of the array of all."""
     if not baked:
         return {table: f"weights + {at}" if at else "weights" for table, at in plan.tables.items()}
     found: dict[Any, str] = {}
@@ -135,9 +149,10 @@ def _tables(plan: ModelPlan, name: str, *, baked: bool) -> dict[Any, str]:
     return found
 
 
-def _baked(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]]) -> list[tuple[Any, ...]]:
+def baked(plan: Tabled, name: str, weights: Mapping[str, Mapping[str, np.ndarray]]) -> list[tuple[Any, ...]]:
+    """The const tables: (name, how many numbers, these in C)."""
     found = []
-    for table, label in _tables(plan, name, baked=True).items():
+    for table, label in table_names(plan, name, baked=True).items():
         numbers = table.made(weights, plan.dtype).tolist()
         found.append((label, table.numbers, cformat.table(numbers, plan.format)))
     return found
@@ -207,7 +222,7 @@ def _sizes(plan: ModelPlan) -> dict[str, Meaning]:
 def jit_text(made: GeneratedSource[ModelPlan]) -> str:
     """One C translation unit for the JIT: the header, the model and the exported entry of the fixed signature."""
     plan, name = made.plan, made.name
-    arguments = _arguments(plan)
+    arguments = argument_names(plan)
     ports = {}
     for kind in ("input", "output"):
         ports[kind] = [(arguments[at], _numbers(plan, name, buffer)) for at, buffer in plan.of_kind(kind)]

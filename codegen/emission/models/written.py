@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models.words import Words
-from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.plans.model_plan import ModelPlan, Tabled
 from codegen.graph.plans.place import Count, Place
 from codegen.graph.plans.tables import Table
 
@@ -32,7 +32,7 @@ class Written:
 class Surroundings:
     """What the stages of a model's file know of it: the names of its arguments, tables and lengths."""
 
-    plan: ModelPlan
+    plan: Tabled
     name: str
     words: Words
     arguments: dict[int, str]
@@ -62,6 +62,7 @@ class Surroundings:
         return offset("room", *self._room(place.buffer), frame, place.first)
 
     def _room(self, buffer: int) -> tuple[int | tuple[int, str], ...]:
+        assert isinstance(self.plan, ModelPlan)
         start = self.plan.at[buffer]
         assert start is not None
         return (start.numbers, (start.each, "steps"))
@@ -69,6 +70,11 @@ class Surroundings:
     def spare(self, buffer: int) -> str:
         """A pointer to a buffer of a stage's own."""
         return offset("room", *self._room(buffer))
+
+    @property
+    def fresh(self) -> str | None:
+        """Whether a recurrent layer begins anew, in C; None where it always does."""
+        return None
 
     def rows(self, place: Place) -> str:
         """The rows of a place."""

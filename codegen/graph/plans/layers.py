@@ -34,7 +34,10 @@ __all__ = ["LAYERS", "convolved", "of_rows"]
 
 
 def planned(run: Walk, problem: Problem, x: Place) -> AnyPlan:
-    """The plan of a problem for as many steps as x has."""
+    """The plan of a problem for as many steps as x has; of a stream for windows of it that hold all they read."""
+    if run.ask.stream is not None:
+        asked = Request(problem.inside(None), run.ask.of_part())
+        return planner.answer(asked.likely(problem.reach + run.ask.stream.block))
     return planner.answer(Request(problem.at_length(x.rows.known), run.ask.of_part()))
 
 
@@ -61,16 +64,18 @@ def convolved(run: Walk, at: int, behind: Sequence[int] = ()) -> Place:
     if plan.problem.bias:
         tables += (Bias(layer, plan.problem.filters, norm),)
     told = run.told(at) if not behind else "; ".join(run.told(one) for one in (at, *behind))
-    return _kernel(run, at, last, x, plan, tables, told)
+    return _kernel(run, at, last, x, plan, tables, problem, told)
 
 
-def _kernel(run: Walk, at: int, last: int, x: Place, plan: AnyPlan, tables: tuple[Table, ...], told: str) -> Place:
+def _kernel(
+    run: Walk, at: int, last: int, x: Place, plan: AnyPlan, tables: tuple[Table, ...], problem: Problem, told: str
+) -> Place:
     """The kernel of the node `at`, whose sums end as the node `last`."""
     y = run.target(last)
     if not y.flat:  # a kernel writes rows one behind the other
         shape = run.graph.shapes[last]
         y = run.dense(shape, run.buffer("own", shape))
-    run.stages.append(Convolved(y=y, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told))
+    run.stages.append(Convolved(y=y, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told, of=problem))
     return y
 
 
@@ -92,8 +97,9 @@ def of_rows(run: Walk, at: int, activation: Activation) -> Place:
     """An activation of whole rows: behind sums that are the input."""
     x = run.in_rows(at)
     problem = _pointwise(x.channels, x.channels, False, activation, run.graph.dtype)
-    plan = planned(run, replace(problem, groups=x.channels), x)
-    return _kernel(run, at, at, x, plan, (Ones(plan),), run.told(at))
+    problem = replace(problem, groups=x.channels)
+    plan = planned(run, problem, x)
+    return _kernel(run, at, at, x, plan, (Ones(plan),), problem, run.told(at))
 
 
 def _layer(run: Walk, at: int) -> Any:
@@ -137,7 +143,7 @@ def _recurrent(run: Walk, at: int) -> Place:
     given = run.graph.shapes[run.graph.nodes[at].inputs[0]].with_channels(wide)
     z = run.dense(given, run.buffer("own", given))
     told = f"the kernel of {layer.name} on each step"
-    run.stages.append(Convolved(y=z, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told))
+    run.stages.append(Convolved(y=z, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told, of=problem))
     own: tuple[Table, ...] = (Own(layer, "recurrent_kernel"),)
     own += tuple(Own(layer, name) for name in layer.weight_shapes() if name.startswith("initial"))
     own += (Bias(layer, wide, row=1),) * two

@@ -25,25 +25,18 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["ModelPlan", "planned"]
+__all__ = ["ModelPlan", "Tabled", "planned"]
 
 ALIGNED = 16  # numbers that a table's begin is a multiple of
 
 
-@dataclass(frozen=True)
-class ModelPlan:
-    """`stages` in their order, over `buffers`, of which those of the workspace begin `at` a number of it.
-
-    `lengths` are the numbers of steps that are not known, the input's first. `workspace` is the size of all.
-    """
+class Tabled:
+    """What plans of models have in common: stages, and the tables of weights that these read."""
 
     ask: Ask
     dtype: str
     stages: tuple[Stage, ...]
     buffers: tuple[Buffer, ...]
-    lengths: tuple[Length, ...]
-    at: tuple[Size | None, ...]
-    workspace: Size
 
     @property
     def target(self) -> Target:
@@ -56,11 +49,6 @@ class ModelPlan:
     @property
     def format(self) -> Format:
         return COMPUTED[self.dtype]
-
-    @property
-    def free(self) -> bool:
-        """Whether the input has any number of steps."""
-        return bool(self.lengths)
 
     @property
     def kernels(self) -> tuple[AnyPlan, ...]:
@@ -92,6 +80,27 @@ class ModelPlan:
     def of_kind(self, kind: str) -> Iterator[tuple[int, Buffer]]:
         """The buffers that are inputs, or outputs, in their order, with their numbers."""
         return ((at, buffer) for at, buffer in enumerate(self.buffers) if buffer.kind == kind)
+
+
+@dataclass(frozen=True)
+class ModelPlan(Tabled):
+    """`stages` in their order, over `buffers`, of which those of the workspace begin `at` a number of it.
+
+    `lengths` are the numbers of steps that are not known, the input's first. `workspace` is the size of all.
+    """
+
+    ask: Ask
+    dtype: str
+    stages: tuple[Stage, ...]
+    buffers: tuple[Buffer, ...]
+    lengths: tuple[Length, ...]
+    at: tuple[Size | None, ...]
+    workspace: Size
+
+    @property
+    def free(self) -> bool:
+        """Whether the input has any number of steps."""
+        return bool(self.lengths)
 
     def out_steps(self, steps: int) -> tuple[int, ...]:
         """The steps of each output for an input of so many."""

@@ -28,7 +28,9 @@ def _concat(run: Walk, at: int, op: channels.Concat) -> Place:
     for source in run.graph.nodes[at].inputs:
         x = run.places[source]
         if x.buffer != y.buffer:
-            run.stages.append(program.copied(x, y.part(first, x.channels), run.told(at)))
+            others = tuple(run.places[one] for one in run.graph.nodes[at].inputs) if run.streams else ()
+            part = y.part(first, x.channels)
+            run.stages.append(replace(program.copied(x, part, run.told(at)), beside=others))
         first += x.channels
     return y
 
@@ -40,7 +42,8 @@ def _widen(run: Walk, at: int, op: channels.Widen) -> Place:
     y = run.target(at)
     run.stages.append(program.copied(x, y.part(0, x.channels), run.told(at)))
     more = op.channels - x.channels
-    run.stages.append(program.copied(None, y.part(x.channels, more), "zeros behind them"))
+    zeros = program.copied(None, y.part(x.channels, more), "zeros behind them")
+    run.stages.append(replace(zeros, beside=(x,)))
     return y
 
 

@@ -64,7 +64,7 @@ class Count:
 class Buffer:
     """Memory for a value: an argument of the function, which has `rows` of `channels`, or a part of the workspace."""
 
-    kind: Literal["input", "output", "own"]
+    kind: Literal["input", "output", "own", "kept"]
     size: Size
     name: str = ""
     rows: Count | None = None

@@ -10,6 +10,7 @@ from codegen.graph.plans.place import Place
 from codegen.graph.plans.tables import Table
 from codegen.planning.plan import AnyPlan
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.problem import Problem
 from codegen.specs.model_kinds import GRU, LSTM
 
 __all__ = [
@@ -54,9 +55,13 @@ class OfOne(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class Convolved(OfOne):
-    """A kernel of its own: `plan` on x, whose rows lie one behind the other. `added` is what its epilogue reads."""
+    """A kernel of its own: `plan` on x, whose rows lie one behind the other. `added` is what its epilogue reads.
+
+    `of` is the problem that it is planned for, of any length; in a stream the plan is for windows.
+    """
 
     plan: AnyPlan
+    of: Problem
     added: tuple[Place, ...] = ()
 
     @property
@@ -88,10 +93,14 @@ class Operand:
 
 @dataclass(frozen=True, kw_only=True)
 class Each(Stage):
-    """A `program` on each number by itself; its last instruction is what is written."""
+    """A `program` on each number by itself; its last instruction is what is written.
+
+    It comes with rows of the places `beside`, although it does not read them.
+    """
 
     operands: tuple[Operand, ...]
     program: tuple[Instruction, ...]
+    beside: tuple[Place, ...] = ()
 
     @property
     def reads(self) -> tuple[Place, ...]:

@@ -24,12 +24,14 @@ class Walk:
     """One walk over a graph; `stages`, `buffers` and `lengths` are what comes of it."""
 
     def __init__(self, graph: Graph, ask: Ask) -> None:
-        self.graph, self.ask = graph, ask
+        self.graph, self.ask, self.streams = graph, ask, ask.stream is not None
         self.stages: list[Stage] = []
         self.buffers: list[Buffer] = []
         self.lengths: list[Length] = []
         self.places: dict[int, Place] = {}
         self.joined = joined(graph)
+        if self.streams:  # the parts of a concatenation may come at different times
+            self.joined.within.clear()
         self._counts: dict[tuple[int, ...], Count] = {}
         self._outputs: dict[int, int] = {}
         self._names = [name for name, _, _ in graph.told()]
@@ -42,6 +44,10 @@ class Walk:
                 self._counts.setdefault(shape.lengths, Count(None, 0))
                 self.lengths = self.lengths or [Length()]
             self.places[at] = self.dense(shape, self.buffer("input", shape, name))
+            if self.streams:  # where earlier steps are, too
+                kept = self.dense(shape, self.buffer("own", shape))
+                self.stages.append(program.copied(self.places[at], kept, f"the steps of {name}"))
+                self.places[at] = kept
         for name, at in self.graph.outputs:
             if self.graph.shapes[at].frames is not None:
                 raise PlanError(f"the output `{name}` has frames, which have no C: end them with join(x)")
@@ -97,7 +103,7 @@ class Walk:
     def buffer(self, kind: Any, shape: Shape, name: str = "") -> int:
         """A new buffer for a value."""
         rows = self.count(shape.lengths) if name else None
-        self.buffers.append(Buffer(kind, self.size(shape), name, rows, shape.channels if name else 0))
+        self.buffers.append(Buffer(kind, self.size(shape), name, rows, shape.channels))
         return len(self.buffers) - 1
 
     def room(self, size: Size) -> int | None:
@@ -118,7 +124,7 @@ class Walk:
     def target(self, at: int) -> Place:
         """Where a node's value is to be written: an output, a part of a concatenation, or a buffer of its own."""
         shape = self.graph.shapes[at]
-        if at in self._outputs:
+        if at in self._outputs and not (self.streams and self.graph.readers[at]):
             return self.dense(shape, self._outputs[at])
         if at in self.joined.within:
             return self._part(self.joined.within[at], at)

@@ -1,0 +1,307 @@
+"""A model's stream → text: a state, and the functions that take blocks; and the text that Python compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from codegen.emission import cformat, render, vectors
+from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.heads import Head, templates
+from codegen.emission.macros import Macro, Meaning, macros
+from codegen.emission.microkernel import index
+from codegen.emission.models import source as whole
+from codegen.emission.models.stream_surroundings import StreamSurroundings
+from codegen.emission.models.words import Words
+from codegen.emission.render import GeneratedSource
+from codegen.graph.plans.clocks import Clock
+from codegen.graph.plans.stages import Convolved, Recurrent, Stage
+from codegen.graph.plans.streamed import Kept, StreamedModel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Weights = Mapping[str, Mapping[str, np.ndarray]]
+
+__all__ = ["jit_text", "source"]
+
+PARTS = ("kernel_head.c", "model/stream.c", "model/stream.h")
+LIMIT = 1 << 28  # input steps after which all counts go back by periods
+
+
+@dataclass(frozen=True)
+class Face:
+    """The functions of the header."""
+
+    plan: StreamedModel
+    name: str
+    arguments: Mapping[int, str]
+
+    def _ports(self, kind: str, constant: str) -> tuple[Parameter, ...]:
+        c = self.plan.format.c
+        return tuple(
+            Parameter(self.arguments[at], f"{constant}{c} *", f"(steps, {buffer.channels}): steps, channels")
+            for at, buffer in self.plan.of_kind(kind)
+        )
+
+    @property
+    def state(self) -> Parameter:
+        return Parameter("state", f"{self.name}_state *")
+
+    @property
+    def weights(self) -> tuple[Parameter, ...]:
+        """The array of all weights, where they are an argument."""
+        told = f"{self.plan.weight_numbers:,} numbers, as Python packs them"
+        given = Parameter("weights", f"const {self.plan.format.c} *", told)
+        return () if self.plan.ask.weights == "baked" else (given,)
+
+    @property
+    def reset(self) -> CFunction:
+        return CFunction(f"{self.name}_reset", (self.state,))
+
+    @property
+    def process(self) -> CFunction:
+        n = Parameter("n", "ptrdiff_t", "steps, 0 or more")
+        given = (self.state, *self._ports("input", "const "), n, *self.weights, *self._ports("output", ""))
+        return CFunction(f"{self.name}_process", given, "ptrdiff_t")
+
+    @property
+    def flush(self) -> CFunction:
+        return CFunction(f"{self.name}_flush", (self.state, *self.weights, *self._ports("output", "")), "ptrdiff_t")
+
+    @property
+    def turn(self) -> CFunction:
+        """The function that does all of the work, of a block or of the end."""
+        last = (Parameter("fresh", "int"), Parameter("last", "int"), Parameter("m", "const ptrdiff_t *"))
+        given = (self.state, *self._ports("input", "const "), *self.weights, *self._ports("output", ""))
+        return CFunction(f"{self.name}_turn", (*given, *last, Parameter("n", "const ptrdiff_t *")), "void", "static")
+
+    @property
+    def whole(self) -> CFunction:
+        steps = Parameter("steps", "ptrdiff_t", "input steps, 0 or more")
+        room = Parameter("workspace", "void *", f"room for a {self.name}_state, any content; aligned as one is")
+        given = (*self._ports("input", "const "), steps, *self.weights, *self._ports("output", ""), room)
+        return CFunction(self.name, given, "ptrdiff_t")
+
+
+def source(
+    plan: StreamedModel,
+    name: str,
+    *,
+    banner: Sequence[str] = (),
+    weights: Weights | None = None,
+    beside: Collection[str] = (),
+) -> GeneratedSource[StreamedModel]:
+    """The .c and .h of a stream under the C identifier `name`; `weights` by layer and parameter, to be baked."""
+    name = cformat.identifier(name)
+    for kernel in plan.kernels:
+        cformat.typed(kernel)
+    face = Face(plan, name, whole.argument_names(plan))
+    view = _view(plan, face, weights) | {"macros": _macros(plan, name, beside)}
+    made = render.filled(plan, name, PARTS, view, banner=banner)
+    return replace(made, functions=(face.reset, face.process, face.flush, face.whole))
+
+
+def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str, Any]:
+    name, lanes = face.name, whole.lanes_of(plan)
+    words = Words(plan.target, plan.format, lanes)
+    tables = whole.table_names(plan, name, baked=weights is not None)
+    around = StreamSurroundings(plan, name, words, dict(face.arguments), tables, plan)
+    texts, lines = _stages(around)
+    body, used = vectors.finished("\n\n".join(texts))
+    own, used = words.declared(used)
+    head = Head(plan.target, plan.format, lanes)
+    kept = [(number, one) for number, one in enumerate(plan.kept) if one is not None]
+    rows = [(number, one) for number, one in kept if not one.state]
+    out = next(at for at, _ in plan.of_kind("output"))
+    return {
+        "name": name,
+        "c": plan.format.c,
+        "head": "\n".join(part for part in (head.text(used), own) if part.strip()),
+        "functions": body,
+        "tables": [] if weights is None else whole.baked(plan, name, weights),
+        "lines": lines,
+        "face": face,
+        "declared": _declared(face),
+        "before": sorted(around.before | {one.clock for _, one in rows}),
+        "after": sorted(around.after | {one.clock for _, one in rows}),
+        "uses_scratch": around.uses_scratch,
+        "unused": _unused(plan, face),
+        "so_far": [_so_far(number, clock) for number, clock in enumerate(plan.clocks) if number],
+        "in_all": [_in_all(number, clock) for number, clock in enumerate(plan.clocks) if number],
+        "kept": [{"number": number, "at": f" + {one.at}" if one.at else ""} for number, one in kept],
+        "rings": [_ring(plan, place, number, one) for place, (number, one) in enumerate(rows)],
+        "count": len(plan.clocks),
+        "rows": max(1, len(rows)),
+        "numbers": max(1, plan.kept_numbers),
+        "scratch": max(1, plan.scratch),
+        "block": plan.block,
+        "out": plan.ticks[out],
+        "limit": 2 * _turns(plan) * plan.period[0],
+        "back": _turns(plan) * plan.period[0],
+        "calls": _calls(plan, face),
+    }
+
+
+def _turns(plan: StreamedModel) -> int:
+    """The periods by which all counts go back."""
+    return max(1, LIMIT // plan.period[0])
+
+
+def _unused(plan: StreamedModel, face: Face) -> list[str]:
+    """The arguments of the turn that it does not read."""
+    recurs = any(isinstance(stage, Recurrent) for stage in plan.stages)
+    found = [] if recurs else ["fresh"]
+    found += [] if plan.zeros else ["last"]
+    return found + [one.name for one in face.weights if not plan.tables]
+
+
+def _declared(face: Face) -> list[tuple[CFunction, str]]:
+    """The functions of the header, each with its sentence."""
+    upper = face.name.upper()
+    return [
+        (face.reset, "As before the first step: zeros came before it."),
+        (face.process, f"The outputs that come with `n` steps, {upper}_MAX_OUT(n) at most: how many they are."),
+        (face.flush, f"The rest, {upper}_MAX_FLUSH at most, and a reset: how many they are."),
+        (face.whole, "All outputs of an input: a reset, one block, a flush; how many they are."),
+    ]
+
+
+def _ring(plan: StreamedModel, place: int, number: int, kept: Kept) -> dict[str, Any]:
+    """A kept value: its place among those in the state, and the figures of its rows."""
+    return {
+        "place": place,
+        "number": number,
+        "clock": kept.clock,
+        "rows": kept.rows,
+        "width": kept.width,
+        "history": kept.history,
+        "start": -kept.history,
+        "more": index((1, f"n{kept.clock}"), (-1, f"m{kept.clock}"), plan.zeros.get(number, 0)),
+        "back": _turns(plan) * plan.period[1 + kept.clock],
+    }
+
+
+def _calls(plan: StreamedModel, face: Face) -> dict[str, str]:
+    """The calls between the functions."""
+    moved = {face.arguments[at]: buffer.channels for at, buffer in plan.of_kind("input")}
+    out = {face.arguments[at]: buffer.channels for at, buffer in plan.of_kind("output")}
+
+    def turned(**given: str) -> str:
+        return f"{face.turn.name}({', '.join(given.get(one.name, one.name) for one in face.turn.parameters)})"
+
+    block = {name: f"{name} + {cformat.times(width, 'from')}" for name, width in moved.items()}
+    block |= {name: f"{name} + {cformat.times(width, 'done')}" for name, width in out.items()}
+    late = {name: f"{name} + {cformat.times(width, 'outs')}" for name, width in out.items()}
+    given = [one.name for one in face.flush.parameters]
+    return {
+        "block": turned(**block, fresh="state->position == 0", last="0", n="n_"),
+        "rest": turned(**dict.fromkeys(moved, "NULL"), fresh="0", last="1", n="n_"),
+        "process": f"{face.process.name}({', '.join(_renamed(face.process, n='steps'))})",
+        "flush": f"{face.flush.name}({', '.join(late.get(one, one) for one in given)})",
+    }
+
+
+def _renamed(function: CFunction, **names: str) -> list[str]:
+    return [names.get(one.name, one.name) for one in function.parameters]
+
+
+def _so_far(number: int, clock: Clock) -> str:
+    """The statement that counts rows so far."""
+    first = f"n[{clock.of[0]}]"
+    if clock.rule == "times":
+        return f"n[{number}] = {cformat.times(clock.stride, first)};"
+    if clock.rule == "least":
+        return _least(number, clock)
+    room = index((1, first), clock.left - clock.reach)
+    return f"n[{number}] = {first} >= {clock.reach - clock.left} ? {_over(room, clock.stride)} + 1 : 0;"
+
+
+def _in_all(number: int, clock: Clock) -> str:
+    """The same of all rows at the end."""
+    first = f"n[{clock.of[0]}]"
+    if clock.rule == "times":
+        return f"n[{number}] = {cformat.times(clock.stride, first)};"
+    if clock.rule == "least":
+        return _least(number, clock)
+    if clock.centred:
+        return f"n[{number}] = {first} > 0 ? {_over(f'{first} - 1', clock.stride)} + 1 : 0;"
+    least, room = clock.reach - clock.left - clock.right, index((1, first), clock.left + clock.right - clock.reach)
+    return f"n[{number}] = {first} >= {max(1, least)} ? {_over(room, clock.stride)} + 1 : 0;"
+
+
+def _least(number: int, clock: Clock) -> str:
+    text = f"n[{clock.of[0]}]"
+    for one in clock.of[1:]:
+        text = f"{cformat.grouped(text)} < n[{one}] ? {cformat.grouped(text)} : n[{one}]"
+    return f"n[{number}] = {text};"
+
+
+def _over(total: str, stride: int) -> str:
+    return cformat.floor_over(total, stride)
+
+
+def _stages(around: StreamSurroundings) -> tuple[list[str], list[dict[str, Any]]]:
+    """The static functions, each once, and the calls, each where its rows are some."""
+    texts, lines, known = list[str](), list[dict[str, Any]](), whole.Known(around.name)
+    cleared = set[int]()
+    for stage in around.model.stages:
+        around.now = stage
+        name, written = known.of(stage, around, texts)
+        clear = _clearing(stage, around, cleared)
+        lines.append(
+            {
+                "told": cformat.comment(stage.told),
+                "call": f"{name}({', '.join(written.arguments)});",
+                "some": f"n{around.tick} > m{around.tick}" if around.tick else None,
+                "behind": clear,
+            }
+        )
+    return texts, lines
+
+
+def _clearing(stage: Stage, around: StreamSurroundings, cleared: set[int]) -> str | None:
+    """What writes the zeros behind the last row that a kernel reads, once for each value."""
+    zeros = around.model.zeros.get(stage.reads[0].buffer, 0) if isinstance(stage, Convolved) else 0
+    if not zeros or stage.reads[0].buffer in cleared:
+        return None
+    place = stage.reads[0]
+    cleared.add(place.buffer)
+    clock, kept = around.model.ticks[place.buffer], around.model.kept[place.buffer]
+    assert kept is not None
+    around.after.add(clock)
+    row = around.row(replace(place, first=0), [(1, f"n{clock}")])
+    return f"{around.name}_clear({row}, {zeros * kept.width});"
+
+
+def _macros(plan: StreamedModel, name: str, beside: Collection[str]) -> tuple[Macro, ...]:
+    found = {
+        "LATENCY": Meaning(plan.latency, told="input steps that an output waits for beyond its own"),
+        "BLOCK": Meaning(plan.block, told="steps that buffers are made for; a block may have any number"),
+        "MAX_OUT": Meaning(plan.most_of("(ptrdiff_t)(n)"), "n"),
+        "MAX_FLUSH": Meaning(plan.most_flushed),
+        "STATE_NUMBERS": Meaning(plan.kept_numbers, told="of its values"),
+    }
+    if plan.ask.weights != "baked":
+        found["WEIGHTS"] = Meaning(plan.weight_numbers, told="numbers")
+    return tuple(replace(one, old=None) for one in macros(name, found, beside))
+
+
+def jit_text(made: GeneratedSource[StreamedModel]) -> str:
+    """One C translation unit for the JIT: the stream, and the exported entries of the fixed signatures."""
+    face = Face(made.plan, made.name, whole.argument_names(made.plan))
+    view = {
+        "name": made.name,
+        "c": made.plan.format.c,
+        "inputs": [(face.arguments[at], buffer.channels) for at, buffer in made.plan.of_kind("input")],
+        "outputs": [(face.arguments[at], buffer.channels) for at, buffer in made.plan.of_kind("output")],
+        "packed": bool(face.weights),
+        "process": face.process.call(),
+        "flush": face.flush.call(),
+    }
+    return (
+        made.header
+        + made.code[made.head :]
+        + templates().get_template("model/stream_jit.c.j2").render(cformat.written(view))
+    )
