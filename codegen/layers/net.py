@@ -26,6 +26,7 @@ from codegen.specs.model_kinds import ModelSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.layers.net_stream import NetStream
     from codegen.machine.model_library import CompiledModel
 
     Array = NDArray[Any]
@@ -139,6 +140,16 @@ class Net:
 
     def _is_free(self, at: int) -> bool:
         return self.graph.shapes[at].steps is None
+
+    def stream(self, block: int = 64, batch: int = 1) -> NetStream:
+        """The model on input in blocks of any number of steps, most often `block`; `batch` samples side by side.
+
+        It is `exact`: its outputs have the same bits in any blocks. Raises PlanError for a model that cannot stream,
+        with the reason, ToolchainError where there is no compiler.
+        """
+        from codegen.layers.net_stream import stream
+
+        return stream(self.graph, self.weights, self._how.ask, block, batch)
 
     def pack(self, target: str = "scalar", accuracy: str = "exact") -> Array:
         """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.

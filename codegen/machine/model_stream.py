@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.emission.models import stream
 from codegen.graph.graph import Graph
-from codegen.graph.plans.streamed import StreamedModel
+from codegen.graph.plans.streamed import StreamedModel, planned
+from codegen.installed import forgetful
 from codegen.machine import model_library
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, NULL, POINTERS, on_lines
 from codegen.machine.compilers import Compiler
 from codegen.machine.making import Making, known, loaded
+from codegen.planning.ask import Ask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-__all__ = ["ModelStream", "load"]
+__all__ = ["ModelStream", "load", "running"]
 
 CALL = ffi.typeof("genconv_stream_call_v1 *")
 ENTRY = "genconv_process_v1"
+NAME = "conv1d"  # of every stream compiled here: models that differ in their name alone share one cache entry
 BLOCKS = (1, 3, 2, 17, 5)  # of the self-test
 
 
@@ -85,6 +89,20 @@ class ModelStream:
 
 def _pointers(arrays: Sequence[Array], write: bool) -> Any:
     return ffi.new(POINTERS, [ffi.from_buffer(BYTES, one, write) for one in arrays])
+
+
+@forgetful
+@lru_cache(maxsize=64)
+def running(graph: Graph, ask: Ask) -> ModelStream:
+    """graph → plan of a stream → C text → machine code, in blocks as `ask.stream` says; weights are one packed array.
+
+    Raises PlanError for what cannot stream, ToolchainError where nothing can compile it.
+    """
+    return load(graph, planned(graph, replace(ask, weights="packed")), _written)
+
+
+def _written(chosen: StreamedModel) -> str:
+    return stream.jit_text(stream.source(chosen, NAME))
 
 
 def load(graph: Graph, plan: StreamedModel, write: Callable[[StreamedModel], str]) -> ModelStream:

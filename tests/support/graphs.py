@@ -199,11 +199,9 @@ def streaming(seed: int, *, exact: bool = False, count: int = 12) -> Graph:
             values.append(_streaming(drawing, x, values))
         except SpecError:
             del b.nodes[before[0] :], b.shapes[before[1] :]
-    rate = values[-1].shape
-    b.output("y", values[-1])
-    for value in values[-4:-1]:
-        if value.shape.alike(rate) and drawing.pick(True, False):
-            b.outputs[0] = ("y", b.function("concat", Value(b, b.outputs[0][1]), value).at)
+    alike = [[y for y in values[1:] if y.shape.alike(x.shape)] for x in values]
+    ends = max(alike, key=len)[-6:]
+    b.output("y", b.function("concat", *ends) if len(ends) > 1 else ends[0])
     return b.graph().alive()
 
 
@@ -217,8 +215,7 @@ def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
     options |= {"dilation_rate": drawing.number(1, 9)} if stride == 1 and kind is Conv1DSpec else {}
     pool = {"size": drawing.number(1, 4), "strides": drawing.pick(None, 1, 2)}
     ways = [
-        lambda: b.call(kind(name=drawing.name("conv"), **options), x),
-        lambda: b.call(kind(name=drawing.name("conv"), **options), x),
+        *[lambda: b.call(kind(name=drawing.name("conv"), **options), x)] * 5,
         lambda: drawing.number_by_number(x),
         lambda: drawing.arithmetic(x, values),
         lambda: drawing.arithmetic(x, values),
@@ -228,8 +225,8 @@ def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
     ]
     if not drawing.exact:
         layer = drawing.pick(LSTM, GRU)
-        options = {"units": drawing.number(1, 9), "return_sequences": True, "initial_state": drawing.pick(True, False)}
-        ways.append(lambda: b.call(layer(name=drawing.name("cells"), **options), x))
+        cells = {"units": drawing.number(1, 9), "return_sequences": True, "initial_state": drawing.pick(True, False)}
+        ways.append(lambda: b.call(layer(name=drawing.name("cells"), **cells), x))
         ways.append(lambda: b.call(LayerNormalization(name=drawing.name("norm")), x))
         ways.append(lambda: b.function("average_pool", x, **pool))
     made: Value = drawing.pick(*ways)()

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import building, drift, in_blocks, planning, reading
 from codegen.cli.terminal import Terminal
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from codegen.emission.render import GeneratedSource
     from codegen.gradients.emit import BackwardPlan
     from codegen.graph.graph import Graph
-    from codegen.graph.plans.model_plan import ModelPlan
     from codegen.planning.ask import Stream
     from codegen.specs.kinds import Spec
 
@@ -116,7 +115,7 @@ def _texts(
     texts = [file for source in sources if "c" in options.emit for file in source.files]
     in_parts = in_blocks.streamed(specs, arrays, options, blocks) if blocks else ()
     texts += [file for source in in_parts for file in source.files]
-    texts += [file for source in models(graphs, specs, arrays, options) for file in source.files]
+    texts += [file for source in models(graphs, specs, arrays, options, blocks) for file in source.files]
     ways_back = backward(specs, options) if "backward" in options.emit else ()
     texts += [file for source in ways_back for file in source.files]
     texts += [file for word in wrappers for file in wrapped(word, sources)]
@@ -148,8 +147,8 @@ def _hold_for_models(graphs: Sequence[Graph], options: argparse.Namespace) -> No
     if not graphs:
         return
     told = f"the model `{graphs[0].name}`"
-    if options.stream:
-        raise UsageError(f"{told} has no stream in C yet: leave --stream, or take the model out of the file")
+    if options.clock:
+        raise UsageError(f"a stream of {told} has the clock `count`: leave --clock out")
     if options.emit != ("c",):
         raise UsageError(f"{told} is emitted as C alone: leave --emit out, or take the model out of the file")
     if options.storage != "float32":
@@ -157,17 +156,25 @@ def _hold_for_models(graphs: Sequence[Graph], options: argparse.Namespace) -> No
 
 
 def models(
-    graphs: Sequence[Graph], specs: Sequence[Spec], arrays: Arrays, options: argparse.Namespace
-) -> Iterator[GeneratedSource[ModelPlan]]:
-    """The C text of each model."""
+    graphs: Sequence[Graph],
+    specs: Sequence[Spec],
+    arrays: Arrays,
+    options: argparse.Namespace,
+    blocks: Stream | None,
+) -> Iterator[GeneratedSource[Any]]:
+    """The C text of each model, or of its stream."""
     from codegen import pipeline
 
     names = _names(specs, graphs)
     for graph in graphs:
+        asked = replace(planning.asked(options), sliced=False, stream=blocks)
         with reading.naming(options, graph.name):
-            yield pipeline.model_emitted(
-                graph, replace(planning.asked(options), sliced=False), arrays or None, beside=names
-            )
+            if blocks:
+                from codegen.emission.models import stream
+
+                yield stream.emitted(graph, asked, arrays or None, beside=names)
+            else:
+                yield pipeline.model_emitted(graph, asked, arrays or None, beside=names)
 
 
 def generated(

@@ -141,43 +141,43 @@ def normalized(stage: Normalized, around: Surroundings) -> Written:
 
 def recurrent(stage: Recurrent, around: Surroundings) -> Written:
     """The steps of a recurrent layer."""
-    layer, units, lanes = stage.layer, stage.layer.units, around.lanes
-    wide, after = layer.gates * units, bool(getattr(layer, "reset_after", True))
+    layer, after = stage.layer, bool(getattr(stage.layer, "reset_after", True))
     initial = ["initial_h", "initial_c"][: 1 + (layer.gates == 4)] if layer.initial_state else []
     two = layer.gates == 3 and after and layer.use_bias
     view = _of_one(stage, around) | {
         "weights": ["recurrent_kernel", *initial, *["inner_bias"] * two],
         "initial": bool(initial),
-        "units": units,
-        "twice": 2 * units,
-        "thrice": 3 * units,
-        "wide": wide,
         "after": after,
         "starts": "inner_bias" if two else None,
-        "reset": f"*const reset = room + {units}, ",
         "sequences": layer.return_sequences,
         "gate": around.words.word(layer.recurrent_activation),
         "activation": around.words.word(layer.activation),
-        "segments": along(units, lanes),
-        "blocks": blocks(0, wide if after else 2 * units, lanes),
-        "last_blocks": blocks(2 * units, wide, lanes),
         "streams": around.fresh is not None,
     }
-    key = (Recurrent, layer.kind, units, after, two, bool(initial), layer.return_sequences, stage.y.stride)
+    view |= _columns(layer.units, layer.gates, after, around.lanes)
     acts = (layer.activation, layer.recurrent_activation)
+    key = (Recurrent, layer.kind, layer.units, after, two, bool(initial), layer.return_sequences, stage.y.stride, acts)
 
     def text(name: str) -> str:
         return piece(f"model/{layer.kind}.c.j2", view | {"name": name})
 
     tables = (around.tables[table] for table in stage.tables)
     assert stage.spare is not None
-    more = () if around.fresh is None else (around.fresh,)
-    arguments = (
-        around.at(stage.x),
-        *tables,
-        around.at(stage.y),
-        around.rows(stage.x),
-        around.spare(stage.spare),
-        *more,
-    )
-    return Written((key, acts), layer.kind, text, arguments)
+    last = around.spare(stage.spare), *([] if around.fresh is None else [around.fresh])
+    arguments = (around.at(stage.x), *tables, around.at(stage.y), around.rows(stage.x), *last)
+    return Written(key, layer.kind, text, arguments)
+
+
+def _columns(units: int, gates: int, after: bool, lanes: tuple[int, ...]) -> dict[str, Any]:
+    """The sums of a recurrent layer's gates, side by side; those of a GRU's last come later where not `after`."""
+    wide = gates * units
+    return {
+        "units": units,
+        "twice": 2 * units,
+        "thrice": 3 * units,
+        "wide": wide,
+        "reset": f"*const reset = room + {units}, ",
+        "segments": along(units, lanes),
+        "blocks": blocks(0, wide if after else 2 * units, lanes),
+        "last_blocks": blocks(2 * units, wide, lanes),
+    }

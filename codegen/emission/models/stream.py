@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, render, vectors
-from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.cfunction import CFunction
 from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index
+from codegen.emission.models import banner as banner_
 from codegen.emission.models import source as whole
+from codegen.emission.models.stream_face import Face, declared
 from codegen.emission.models.stream_surroundings import StreamSurroundings
 from codegen.emission.models.words import Words
 from codegen.emission.render import GeneratedSource
+from codegen.graph.graph import Graph
 from codegen.graph.plans.clocks import Clock
 from codegen.graph.plans.stages import Convolved, Recurrent, Stage
 from codegen.graph.plans.streamed import Kept, StreamedModel
@@ -24,65 +27,18 @@ if TYPE_CHECKING:
 
     Weights = Mapping[str, Mapping[str, np.ndarray]]
 
-__all__ = ["jit_text", "source"]
+__all__ = ["emitted", "jit_text", "source"]
 
 PARTS = ("kernel_head.c", "model/stream.c", "model/stream.h")
 LIMIT = 1 << 28  # input steps after which all counts go back by periods
 
 
-@dataclass(frozen=True)
-class Face:
-    """The functions of the header."""
-
-    plan: StreamedModel
-    name: str
-    arguments: Mapping[int, str]
-
-    def _ports(self, kind: str, constant: str) -> tuple[Parameter, ...]:
-        c = self.plan.format.c
-        return tuple(
-            Parameter(self.arguments[at], f"{constant}{c} *", f"(steps, {buffer.channels}): steps, channels")
-            for at, buffer in self.plan.of_kind(kind)
-        )
-
-    @property
-    def state(self) -> Parameter:
-        return Parameter("state", f"{self.name}_state *")
-
-    @property
-    def weights(self) -> tuple[Parameter, ...]:
-        """The array of all weights, where they are an argument."""
-        told = f"{self.plan.weight_numbers:,} numbers, as Python packs them"
-        given = Parameter("weights", f"const {self.plan.format.c} *", told)
-        return () if self.plan.ask.weights == "baked" else (given,)
-
-    @property
-    def reset(self) -> CFunction:
-        return CFunction(f"{self.name}_reset", (self.state,))
-
-    @property
-    def process(self) -> CFunction:
-        n = Parameter("n", "ptrdiff_t", "steps, 0 or more")
-        given = (self.state, *self._ports("input", "const "), n, *self.weights, *self._ports("output", ""))
-        return CFunction(f"{self.name}_process", given, "ptrdiff_t")
-
-    @property
-    def flush(self) -> CFunction:
-        return CFunction(f"{self.name}_flush", (self.state, *self.weights, *self._ports("output", "")), "ptrdiff_t")
-
-    @property
-    def turn(self) -> CFunction:
-        """The function that does all of the work, of a block or of the end."""
-        last = (Parameter("fresh", "int"), Parameter("last", "int"), Parameter("m", "const ptrdiff_t *"))
-        given = (self.state, *self._ports("input", "const "), *self.weights, *self._ports("output", ""))
-        return CFunction(f"{self.name}_turn", (*given, *last, Parameter("n", "const ptrdiff_t *")), "void", "static")
-
-    @property
-    def whole(self) -> CFunction:
-        steps = Parameter("steps", "ptrdiff_t", "input steps, 0 or more")
-        room = Parameter("workspace", "void *", f"room for a {self.name}_state, any content; aligned as one is")
-        given = (*self._ports("input", "const "), steps, *self.weights, *self._ports("output", ""), room)
-        return CFunction(self.name, given, "ptrdiff_t")
+def emitted(
+    graph: Graph, ask: Ask, arrays: Weights | None = None, *, beside: Collection[str] = ()
+) -> GeneratedSource[StreamedModel]:
+    """graph → plan of a stream → C text, in blocks as `ask.stream` says. Raises PlanError for what cannot stream."""
+    chosen = planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
+    return source(chosen, graph.name, banner=banner_.of_stream(graph, chosen), weights=arrays, beside=beside)
 
 
 def source(
@@ -123,7 +79,7 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
         "tables": [] if weights is None else whole.baked(plan, name, weights),
         "lines": lines,
         "face": face,
-        "declared": _declared(face),
+        "declared": declared(face),
         "before": sorted(around.before | {one.clock for _, one in rows}),
         "after": sorted(around.after | {one.clock for _, one in rows}),
         "uses_scratch": around.uses_scratch,
@@ -155,17 +111,6 @@ def _unused(plan: StreamedModel, face: Face) -> list[str]:
     found = [] if recurs else ["fresh"]
     found += [] if plan.zeros else ["last"]
     return found + [one.name for one in face.weights if not plan.tables]
-
-
-def _declared(face: Face) -> list[tuple[CFunction, str]]:
-    """The functions of the header, each with its sentence."""
-    upper = face.name.upper()
-    return [
-        (face.reset, "As before the first step: zeros came before it."),
-        (face.process, f"The outputs that come with `n` steps, {upper}_MAX_OUT(n) at most: how many they are."),
-        (face.flush, f"The rest, {upper}_MAX_FLUSH at most, and a reset: how many they are."),
-        (face.whole, "All outputs of an input: a reset, one block, a flush; how many they are."),
-    ]
 
 
 def _ring(plan: StreamedModel, place: int, number: int, kept: Kept) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["INPUT", "Clock", "Clocks", "times", "window"]
+__all__ = ["INPUT", "Clock", "Clocks", "so_far", "times", "window"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,18 @@ def _probes() -> Array:
     import numpy as np
 
     return np.concatenate([np.arange(12_000), (1 << 24) + np.arange(8_192)])
+
+
+def so_far(found: Sequence[Clock], steps: int) -> list[int]:
+    """The rows of each clock after so many steps of the input."""
+    counts = [steps]
+    for clock in found[1:]:
+        given = [counts[number] for number in clock.of]
+        if clock.rule == "window":
+            counts.append(max(0, (given[0] + clock.left - clock.reach) // clock.stride + 1))
+        else:
+            counts.append(min(given) * clock.stride)
+    return counts
 
 
 class Clocks:

@@ -7,7 +7,7 @@ what is still read goes to its front. All else is scratch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm
@@ -22,7 +22,8 @@ from codegen.graph.plans.clocks import Clock, Clocks
 from codegen.graph.plans.lowering import lowered
 from codegen.graph.plans.model_plan import Tabled
 from codegen.graph.plans.place import Buffer, Size
-from codegen.graph.plans.stages import Convolved, Each, Gathered, Pooled, Recurrent, Stage
+from codegen.graph.plans.stages import Stage
+from codegen.graph.plans.timing import Kept, Timing, zeros_behind
 from codegen.planning.ask import Ask
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "StreamedModel", "planned"]
 
-SLACK = 4  # blocks of rows that come before what is kept goes to the front
+MOST_POSITION = 1 << 30  # more than a stream counts before it goes back
 SAME = (
     channels.Slice,
     channels.Concat,
@@ -45,25 +46,6 @@ SAME = (
     Input,
 )
 """Ops that stream as they are."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A buffer of the state from number `at` on: `rows` of `width` numbers, of which `history` are kept at least.
-
-    `clock` is the number of its rows' clock; `state`: it holds no rows.
-    """
-
-    at: int
-    rows: int
-    width: int
-    history: int
-    clock: int
-    state: bool = False
-
-    @property
-    def numbers(self) -> int:
-        return self.rows * self.width
 
 
 @dataclass(frozen=True)
@@ -117,15 +99,18 @@ class StreamedModel(Tabled):
         total = f"({total} + {over - 1}) / {over}" if over > 1 else total
         return f"(n) > 0 ? {total}{f' + {more}' if more else ''} : 0"
 
+    def is_possible(self, position: int, first: Sequence[int]) -> bool:
+        """Whether a state may have come so far, its kept values beginning with these rows."""
+        if not 0 <= position < MOST_POSITION:
+            return False
+        counts = clocks.so_far(self.clocks, position)
+        held = [counts[one.clock] - start for one, start in zip(self.rows_kept, first, strict=False)]
+        return all(one.history <= rows <= one.rows for one, rows in zip(self.rows_kept, held, strict=True))
+
     @cached_property
     def zeros(self) -> dict[int, int]:
         """For each buffer the rows of zeros that are read behind its last."""
-        found: dict[int, int] = {}
-        for stage in self.stages:
-            if isinstance(stage, Convolved):
-                right = clocks.window(stage.of, 0, "").right
-                found[stage.x.buffer] = max(found.get(stage.x.buffer, 0), right)
-        return {buffer: rows for buffer, rows in found.items() if rows}
+        return zeros_behind(self.stages)
 
 
 def planned(graph: Graph, ask: Ask) -> StreamedModel:
@@ -136,7 +121,7 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
     graph = graph.alive()
     _hold_streamable(graph)
     walk = lowered(graph, replace(ask, weights="packed"))
-    timing = _Timing(Clocks(ask.stream.block), walk.stages, walk.buffers)
+    timing = Timing(Clocks(ask.stream.block), walk.stages, walk.buffers)
     buffers, kept = timing.settled()
     stages = workspace.shared(walk.stages, buffers)
     at, size = workspace.arranged(stages, buffers)
@@ -186,106 +171,3 @@ def _hold_streamable(graph: Graph) -> None:
 def _whole(graph: Graph) -> set[str]:
     """The layers that give the last step alone."""
     return {name for name, layer in graph.layers.items() if not getattr(layer, "return_sequences", True)}
-
-
-class _Timing:
-    """The clock of each buffer, and what of it must be kept."""
-
-    def __init__(self, known: Clocks, stages: Sequence[Stage], buffers: Sequence[Buffer]) -> None:
-        self.clocks, self.stages, self.buffers = known, stages, buffers
-        self.ticks = {number: 0 for number, buffer in enumerate(buffers) if buffer.kind == "input"}
-        self.starts: dict[int, Array] = {}
-        self.windows: dict[int, int] = {}  # the most rows that are read at a time
-        for stage in stages:
-            self._time(stage)
-
-    def _time(self, stage: Stage) -> None:
-        clock = self.clocks.number(self._clock(stage)) if not isinstance(stage, Each) else self._least(stage)
-        self.ticks[stage.y.buffer] = clock
-        outs = self.clocks.counts[clock]
-        for place in stage.reads:
-            found = _START.get(type(stage), _own)(stage, outs)
-            known = self.starts.get(place.buffer)
-            self.starts[place.buffer] = found if known is None else known - (known - found).clip(0)
-
-    def _least(self, stage: Each) -> int:
-        places = (*stage.reads, *stage.beside)
-        return self.clocks.least([self.ticks[place.buffer] for place in places])
-
-    def _clock(self, stage: Stage) -> Clock:
-        (x,) = stage.reads[:1]
-        of = self.ticks[x.buffer]
-        if isinstance(stage, Convolved):
-            return clocks.window(stage.of, of, f"`{stage.told.partition(' = ')[0]}`")
-        if isinstance(stage, Pooled):
-            return clocks.window(stage.window, of, f"`{stage.told.partition(' = ')[0]}`")
-        if isinstance(stage, Gathered):
-            return clocks.times(stage.size, of)
-        return Clock("least", (of,))
-
-    def settled(self) -> tuple[list[Buffer], dict[int, Kept]]:
-        """The buffers with their sizes, those that are kept marked; and these."""
-        found, kept, at = list(self.buffers), dict[int, Kept](), 0
-        zeros = self._zeros()
-        for number, buffer in enumerate(self.buffers):
-            if buffer.kind != "own" or number not in self.ticks:
-                continue
-            clock = self.ticks[number]
-            width = buffer.channels
-            more = max(self.clocks.most(clock), self.clocks.rest(clock)) + zeros.get(number, 0)
-            history = self.clocks.behind(clock, self.starts[number]) if number in self.starts else 0
-            if history or zeros.get(number):
-                rows = history + more + max(history, SLACK * self.clocks.most(clock))
-                kept[number] = Kept(at, rows, width, history, clock)
-                at += -(-kept[number].numbers // workspace.LINE) * workspace.LINE
-                found[number] = replace(buffer, kind="kept")
-            else:
-                found[number] = replace(buffer, size=Size(more * width))
-        for stage in self.stages:
-            if stage.spare is None:
-                continue
-            if isinstance(stage, Recurrent):
-                kept[stage.spare] = Kept(at, 1, self.buffers[stage.spare].size.numbers, 0, 0, state=True)
-                at += -(-kept[stage.spare].numbers // workspace.LINE) * workspace.LINE
-                found[stage.spare] = replace(found[stage.spare], kind="kept")
-            elif isinstance(stage, Convolved):
-                found[stage.spare] = replace(found[stage.spare], size=self._workspace(stage))
-        return found, kept
-
-    def _zeros(self) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for stage in self.stages:
-            if isinstance(stage, Convolved):
-                right = clocks.window(stage.of, 0, "").right
-                found[stage.x.buffer] = max(found.get(stage.x.buffer, 0), right)
-        return found
-
-    def _workspace(self, stage: Convolved) -> Size:
-        clock, p = self.ticks[stage.y.buffer], stage.of
-        outs = max(self.clocks.most(clock), self.clocks.rest(clock))
-        bytes_ = stage.plan.workspace((outs - 1) * p.stride + p.reach)
-        return Size(-(-bytes_ // stage.plan.problem.item_bytes))
-
-
-def _own(stage: Stage, outs: Array) -> Array:
-    return outs
-
-
-def _of_kernel(stage: Convolved, outs: Array) -> Array:
-    known = clocks.window(stage.of, 0, "")
-    return outs * known.stride - known.left
-
-
-def _of_pool(stage: Pooled, outs: Array) -> Array:
-    return outs * stage.window.stride
-
-
-def _of_rows(stage: Gathered, outs: Array) -> Array:
-    return outs // stage.size
-
-
-_START: Mapping[type[Stage], Callable[[Any, Array], Array]] = {
-    Convolved: _of_kernel,
-    Pooled: _of_pool,
-    Gathered: _of_rows,
-}

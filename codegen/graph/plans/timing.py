@@ -1,0 +1,149 @@
+"""When the rows of each buffer of a stream come, which of them are read again, and so how many are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from codegen.graph.plans import clocks, workspace
+from codegen.graph.plans.clocks import Clock, Clocks
+from codegen.graph.plans.place import Buffer, Size
+from codegen.graph.plans.stages import Convolved, Each, Gathered, Pooled, Recurrent, Stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+__all__ = ["Kept", "Timing", "zeros_behind"]
+
+SLACK = 4  # blocks of rows that come before what is kept goes to the front
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A buffer of the state from number `at` on: `rows` of `width` numbers, of which `history` are kept at least.
+
+    `clock` is the number of its rows' clock; `state`: it holds no rows.
+    """
+
+    at: int
+    rows: int
+    width: int
+    history: int
+    clock: int
+    state: bool = False
+
+    @property
+    def numbers(self) -> int:
+        return self.rows * self.width
+
+
+def zeros_behind(stages: Sequence[Stage]) -> dict[int, int]:
+    """For each buffer the rows of zeros that are read behind its last, where there are such."""
+    found: dict[int, int] = {}
+    for stage in stages:
+        if isinstance(stage, Convolved):
+            right = clocks.window(stage.of, 0, "").right
+            found[stage.x.buffer] = max(found.get(stage.x.buffer, 0), right)
+    return {buffer: rows for buffer, rows in found.items() if rows}
+
+
+class Timing:
+    """The clock of each buffer, and what of it must be kept."""
+
+    def __init__(self, known: Clocks, stages: Sequence[Stage], buffers: Sequence[Buffer]) -> None:
+        self.clocks, self.stages, self.buffers = known, stages, buffers
+        self.ticks = {number: 0 for number, buffer in enumerate(buffers) if buffer.kind == "input"}
+        self.starts: dict[int, Array] = {}
+        self.windows: dict[int, int] = {}  # the most rows that are read at a time
+        for stage in stages:
+            self._time(stage)
+
+    def _time(self, stage: Stage) -> None:
+        clock = self.clocks.number(self._clock(stage)) if not isinstance(stage, Each) else self._least(stage)
+        self.ticks[stage.y.buffer] = clock
+        outs = self.clocks.counts[clock]
+        for place in stage.reads:
+            found = _START.get(type(stage), _own)(stage, outs)
+            known = self.starts.get(place.buffer)
+            self.starts[place.buffer] = found if known is None else known - (known - found).clip(0)
+
+    def _least(self, stage: Each) -> int:
+        places = (*stage.reads, *stage.beside)
+        return self.clocks.least([self.ticks[place.buffer] for place in places])
+
+    def _clock(self, stage: Stage) -> Clock:
+        (x,) = stage.reads[:1]
+        of = self.ticks[x.buffer]
+        if isinstance(stage, Convolved):
+            return clocks.window(stage.of, of, f"`{stage.told.partition(' = ')[0]}`")
+        if isinstance(stage, Pooled):
+            return clocks.window(stage.window, of, f"`{stage.told.partition(' = ')[0]}`")
+        if isinstance(stage, Gathered):
+            return clocks.times(stage.size, of)
+        return Clock("least", (of,))
+
+    def settled(self) -> tuple[list[Buffer], dict[int, Kept]]:
+        """The buffers with their sizes, those that are kept marked; and these."""
+        found, kept, at = list(self.buffers), dict[int, Kept](), 0
+        zeros = zeros_behind(self.stages)
+        for number, buffer in enumerate(self.buffers):
+            if buffer.kind != "own" or number not in self.ticks:
+                continue
+            clock = self.ticks[number]
+            width = buffer.channels
+            more = max(self.clocks.most(clock), self.clocks.rest(clock)) + zeros.get(number, 0)
+            history = self.clocks.behind(clock, self.starts[number]) if number in self.starts else 0
+            if history or zeros.get(number):
+                rows = history + more + max(history, SLACK * self.clocks.most(clock))
+                kept[number] = Kept(at, rows, width, history, clock)
+                at += -(-kept[number].numbers // workspace.LINE) * workspace.LINE
+                found[number] = replace(buffer, kind="kept")
+            else:
+                found[number] = replace(buffer, size=Size(more * width))
+        self._spares(found, kept, at)
+        return found, kept
+
+    def _spares(self, found: list[Buffer], kept: dict[int, Kept], at: int) -> None:
+        """The same of what stages have for themselves: a recurrent layer's is kept, a kernel's is scratch."""
+        for stage in self.stages:
+            if stage.spare is None:
+                continue
+            if isinstance(stage, Recurrent):
+                kept[stage.spare] = Kept(at, 1, self.buffers[stage.spare].size.numbers, 0, 0, state=True)
+                at += -(-kept[stage.spare].numbers // workspace.LINE) * workspace.LINE
+                found[stage.spare] = replace(found[stage.spare], kind="kept")
+            elif isinstance(stage, Convolved):
+                found[stage.spare] = replace(found[stage.spare], size=self._workspace(stage))
+
+    def _workspace(self, stage: Convolved) -> Size:
+        clock, p = self.ticks[stage.y.buffer], stage.of
+        outs = max(self.clocks.most(clock), self.clocks.rest(clock))
+        bytes_ = stage.plan.workspace((outs - 1) * p.stride + p.reach)
+        return Size(-(-bytes_ // stage.plan.problem.item_bytes))
+
+
+def _own(stage: Stage, outs: Array) -> Array:
+    return outs
+
+
+def _of_kernel(stage: Convolved, outs: Array) -> Array:
+    known = clocks.window(stage.of, 0, "")
+    return outs * known.stride - known.left
+
+
+def _of_pool(stage: Pooled, outs: Array) -> Array:
+    return outs * stage.window.stride
+
+
+def _of_rows(stage: Gathered, outs: Array) -> Array:
+    return outs // stage.size
+
+
+_START: Mapping[type[Stage], Callable[[Any, Array], Array]] = {
+    Convolved: _of_kernel,
+    Pooled: _of_pool,
+    Gathered: _of_rows,
+}
