@@ -20,7 +20,8 @@ from codegen.emission.render import GeneratedSource
 from codegen.graph.graph import Graph
 from codegen.graph.plans.clocks import Clock
 from codegen.graph.plans.stages import Convolved, Recurrent, Stage
-from codegen.graph.plans.streamed import Kept, StreamedModel
+from codegen.graph.plans.streamed import Kept, StreamedModel, planned
+from codegen.planning.ask import Ask
 
 if TYPE_CHECKING:
     import numpy as np
