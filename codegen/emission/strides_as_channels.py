@@ -7,6 +7,7 @@ from typing import Any
 from codegen.emission.cfunction import numbers, panel_function, reads, static, writes
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
+from codegen.emission.microkernel import index
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
@@ -26,7 +27,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     left = p.pads(p.steps)[0]
     return {
         "schedule": schedule,
-        "left_now": left,
+        "sample": index((1, "phase"), -left),
         "before": -left,
         "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,

@@ -90,6 +90,14 @@ def test_chunks_of_one_row_of_sums_read_well() -> None:
     assert [found for text in texts for found in reviewed(text)] == []
 
 
+def test_phases_of_an_input_without_padding_read_well() -> None:
+    made = layer("depthwise_conv1d", 20, 5, kernel_size=2, strides=3, padding="same", data_format="channels_first")
+    (plan, *_) = plans_of(made, "neon", "strides_as_channels", Ask(TARGETS["neon"], "packed", "wide"))
+    code = render(plan, "one").code
+    assert "one_phase(x + 5 * c, phase, rows + 2 * (3 * c + phase));" in code
+    assert reviewed(code) == []
+
+
 def test_a_packed_kernel_of_one_number_reads_well() -> None:
     made = layer("conv1d", 1, 1, filters=1, kernel_size=1)
     (plan, *_) = plans_of(made, "scalar", "direct_filters", Ask(TARGETS["scalar"], "packed"))
