@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +13,9 @@ import numpy as np
 import pytest
 
 from codegen import pipeline
+from codegen.cli.commands import size
 from codegen.cli.main import main
+from codegen.cli.terminal import Terminal
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError, ToolchainError, UsageError
 from codegen.language import reader
@@ -20,6 +24,7 @@ from codegen.machine.emitted import Head
 from codegen.planning.ask import Ask, Limits
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Spec
+from tests.cli.test_cli import document
 from tests.support.cprogram import WARNINGS, compile_c, program
 from tests.support.firmware import Case, run
 
@@ -256,3 +261,43 @@ def test_floats_are_the_same_bits_by_any_compiler_and_at_any_level(core: str, ne
     assert len(set(hashes[0].values())) == len(cases)
     assert all(found == hashes[0] for found in hashes)
     assert all(one.outside == 0 for found in made for one in found.values())
+
+
+@pytest.mark.compiles
+def test_size_tells_each_layer_and_the_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two cores in one run; as JSON the same figures; on a terminal bars."""
+    (tmp_path / "f.conv").write_text(FLOATS)
+    words = ["size", str(tmp_path / "f.conv"), "--init", "--seed", "1", "--target", "cortex-m0,cortex-m4"]
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    found = document(capsys.readouterr().out)["sizes"]
+    assert [(one["name"], one["target"]) for one in found] == [
+        (name, core) for core in ("cortex-m0", "cortex-m4") for name in ("wide", "each", "up")
+    ]
+    assert all(f"{one['flash_tables']:,}" in text and f"~{one['cycles']:,}" in text for one in found)
+    assert found[0]["cycles"] > 20 * found[3]["cycles"]
+    assert found[0]["macs"] == 20 * 8 * 3 * 6
+    assert text.count("3 layers") == 2
+
+
+def test_bars_are_as_long_as_what_they_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    made = [source for source, _ in sources("cortex-m4")[:2]]
+    rows = [
+        size.Row(one.name, "cortex-m4", 1000 * (i + 1), 1, board_figures.figures(one)) for i, one in enumerate(made)
+    ]
+    out = Screen()
+    size.draw("cortex-m4", rows, Terminal(out, out))
+    lines = out.getvalue().splitlines()
+    assert lines[1].split() == list(size.HEADINGS)
+    [first, second] = [re.findall("\u2588+", line)[-1] for line in lines if "\u2588" in line]
+    assert (len(first), len(second)) == (size.BAR // 2, size.BAR)
+    assert "estimated: no compiler" in lines[-1]
+
+
+class Screen(io.StringIO):
+    """A terminal that keeps what it is told."""
+
+    def isatty(self) -> bool:
+        return True

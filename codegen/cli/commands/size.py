@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["arguments", "run"]
 
 HEADINGS = ("layer", "instructions", "cycles", "code", "tables", "RAM", "scratch", "stack", "MACs")
-BAR = 24  # characters of the longest
+BAR = 20  # characters of the longest
 
 
 @dataclass(frozen=True)
@@ -92,22 +92,17 @@ def measured(specs: Sequence[Spec], arrays: Any, options: argparse.Namespace) ->
 
 
 def draw(target: str, rows: Sequence[Row], terminal: Terminal) -> None:
-    """Aligned text, with bars of flash and cycles on a terminal."""
+    """Aligned text; on a terminal bars of flash and cycles, too."""
     if terminal.json:
         return
-    cells = [row.cells for row in rows] + ([_total(rows)] if len(rows) > 1 else [])
+    table = [HEADINGS, *(row.cells for row in rows), *([_total(rows)] if len(rows) > 1 else [])]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    terminal.result(target)
+    for first, *others in table:
+        line = (first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)))
+        terminal.result("  ".join(line))
     if terminal.out.isatty():
-        _on_terminal(target, rows, cells, terminal)
-    else:
-        table = [HEADINGS, *cells]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        terminal.result(target)
-        for first, *others in table:
-            line = (
-                first.ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
-            )
-            terminal.result("  ".join(line))
+        _bars(rows, terminal)
     terminal.say(told(rows))
 
 
@@ -132,20 +127,18 @@ def _total(rows: Sequence[Row]) -> tuple[str, ...]:
     return (f"{len(rows)} layers", count, f"~{sums[0]:,}", *(f"{one:,}" for one in (*sums[1:], *most, macs)))
 
 
-def _on_terminal(target: str, rows: Sequence[Row], cells: Sequence[tuple[str, ...]], terminal: Terminal) -> None:
+def _bars(rows: Sequence[Row], terminal: Terminal) -> None:
+    """Each layer's share of the largest one's bytes of flash and of its cycles."""
     from rich.bar import Bar
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(target, style="bold"), title_justify="left")
-    for number, heading in enumerate((*HEADINGS, "flash", "cycles")):
-        table.add_column(heading, justify="right" if 0 < number < len(HEADINGS) else "left")
+    table = Table("", "flash", "", "cycles", "", box=None, padding=(0, 1))
     flash = [row.figures.flash_code + row.figures.flash_tables for row in rows]
-    cycles = [row.cycles for row in rows]
-    for number, (name, *others) in enumerate(cells):
-        bars = (
-            [Bar(max(of), 0, of[number], width=BAR) for of in (flash, cycles)] if number < len(rows) else [Text()] * 2
-        )
-        table.add_row(Text(name, style="cyan"), *map(Text, others), *bars)
+    most, slowest = max(*flash, 1), max(*(row.cycles for row in rows), 1)
+    for row, count in zip(rows, flash, strict=True):
+        bars = Bar(most, 0, count, width=BAR), Bar(slowest, 0, row.cycles, width=BAR)
+        numbers = Text(f"{count:,}"), Text(f"~{row.cycles:,}")
+        table.add_row(Text(row.name, style="cyan"), bars[0], numbers[0], bars[1], numbers[1])
     Console(file=terminal.out).print(table)
