@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["causal_conv_with_state"]
 
 ACTIVATIONS = {"none": "linear", "silu": "silu", "swish": "silu"}
-FLOATS = ("float32", "float64", "float16")  # the last computed in float32
+COMPUTED = {"f": "float32", "d": "float64", "e": "float32"}  # by NumPy's letter of what is handed over
 
 
 def causal_conv_with_state(
@@ -43,9 +43,10 @@ def causal_conv_with_state(
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise UsageError(f"`activation` is {plainly(activation)}, expected one of {', '.join(ACTIVATIONS)}")
     x = x if isinstance(x, np.ndarray) else arrays.found_in(x, "x", ShapeError)
-    if x.dtype.name not in FLOATS:
-        raise ShapeError(f"x: got {x.dtype}, expected {', '.join(FLOATS)}")
-    dtype = np.dtype("float32" if x.dtype == np.float16 else x.dtype)
+    word = COMPUTED.get(x.dtype.char)
+    if word is None:
+        raise ShapeError(f"x: got {x.dtype}, expected float32, float64 or float16")
+    dtype = np.dtype(word)
     block = _cast(x, dtype, "x", (None, None, None), "(batch, channels, steps)")
     batch, channels, steps = block.shape
     kernel = _cast(weight, dtype, "weight", (channels, 1, None), "(channels, 1, taps)")
@@ -54,13 +55,13 @@ def causal_conv_with_state(
         raise ShapeError(f"weight: got shape {kernel.shape}, expected a channel and a tap at least")
     added = None if bias is None else _cast(bias, dtype, "bias", (channels,), "(channels)")
     before = None if past is None else _cast(past, dtype, "past", (batch, channels, kept), "(batch, channels, taps-1)")
-    y, present = np.empty_like(block), np.zeros((batch, channels, kept), dtype)
+    y, present = np.empty(block.shape, dtype), np.zeros((batch, channels, kept), dtype)
     if steps:
-        library = _library(channels, kept + 1, dtype.name, ACTIVATIONS[activation], added is not None)
+        library = _library(channels, kept + 1, word, ACTIVATIONS[activation], added is not None)
         library.run(block, before, kernel, added, y, present)
     elif before is not None:
         present[...] = before
-    return (y, present) if dtype == x.dtype else (y.astype(x.dtype), present.astype(x.dtype))
+    return (y, present) if x.dtype.char != "e" else (y.astype(x.dtype), present.astype(x.dtype))
 
 
 def _cast(value: Any, dtype: np.dtype[Any], name: str, shape: tuple[int | None, ...], axes: str) -> Array:
