@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import re
 import subprocess
 from collections.abc import Callable
@@ -274,6 +275,13 @@ class TestCFormat:
             normal[:0],
         ):
             assert cformat.array_table(array, row) == cformat.table(array.tolist(), row)
+
+    def test_a_table_of_an_array_costs_little_a_number(self) -> None:
+        """Counted in calls of functions; one for each number was ten, and a table of 2**20 took seconds."""
+        array = np.random.default_rng(3).standard_normal(80_000).astype("f")
+        with cProfile.Profile() as profile:
+            cformat.array_table(array, FLOAT)
+        assert sum(function.callcount for function in profile.getstats()) < array.size
 
     def test_table_and_codes(self) -> None:
         assert cformat.table([1, 2.5, -3] * 3, FLOAT).startswith("    1.0f, 2.5f, -3.0f,")
