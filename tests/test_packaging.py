@@ -115,7 +115,8 @@ def test_the_test_extra_is_light_and_the_live_one_has_the_oracles() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     heavy = ("torch", "tensorflow", "keras", "jax", "onnx")
     assert not [one for one in (*PROJECT["project"]["dependencies"], *extras["test"]) if one.startswith(heavy)]
-    assert {one.split(">=")[0] for one in extras["live"]} == {"keras", "onnx", "scipy", "torch"}
+    oracles = {"ai-edge-litert", "keras", "onnx", "scipy", "tflite-micro", "torch"}
+    assert {one.split(">=")[0] for one in extras["live"]} == oracles
 
 
 def test_build_holds_nothing_but_its_ignore_file() -> None:
