@@ -74,9 +74,10 @@ def every_op(steps: int | None) -> Graph:
         b.function("join", b.call(Conv1DSpec(name="in_frames", filters=2, kernel_size=3, padding="same"),
                                   b.function("reflect", b.function("frames", x, size=5, hop=3), left=1))),
         b.call(Dense(name="of_all", units=3), b.function("flatten", b.function("frames", x, size=4, hop=4))),
+        b.function("join", b.function("frames", x, size=3, hop=3) * 2),
         x,
     ]  # fmt: skip
-    values[-2] = b.function("join", values[-2])
+    values[-3] = b.function("join", values[-3])
     for i, value in enumerate(values):
         b.output(f"y{i}", value)
     return b.graph()

@@ -118,6 +118,23 @@ def test_neural_amps(file: str, name: str) -> None:
     assert np.abs(y - expected).max() <= near * np.sqrt((expected**2).mean())
 
 
+@pytest.mark.compiles
+@needs_compiler
+def test_a_first_state_waits_for_the_first_step() -> None:
+    """The cells behind a layer that looks ahead begin with their weights when their first step comes, not before."""
+    text = """
+    conv1d ahead { filters = 2, kernel_size = 5 }
+    lstm cells { units = 3, return_sequences = True, initial_state = True, initial_initializer = ones }
+    model net { input x = (None, 2)
+                output y = cells(ahead(x)) }
+    """
+    net = codegen.load(text, seed=1).net
+    x = np.random.default_rng(0).standard_normal((1, 12, 2)).astype("f")
+    stream = net.stream()
+    y = np.concatenate([stream(x[:, at : at + 1]) for at in range(12)], axis=1)
+    assert np.abs(y - reference.run(net.graph, {"x": x}, net.weights)["y"]).max() < 1e-5
+
+
 def test_steps_that_are_waited_for_are_kept() -> None:
     """x waits for `ahead` by two steps, and `causal` reads fourteen steps back: one ring holds both."""
     plan = streamed.planned(graph_of(NET), ask())

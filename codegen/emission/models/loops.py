@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from codegen.emission import cformat
@@ -14,6 +14,7 @@ from codegen.emission.render import piece
 from codegen.emission.vectors import spelled
 from codegen.functions import activations
 from codegen.functions.activations import Activation
+from codegen.graph.plans.place import Place
 from codegen.graph.plans.stages import Each, Instruction
 
 __all__ = ["each"]
@@ -34,9 +35,9 @@ def each(stage: Each, around: Surroundings) -> Written:
     flat = stage.flat
     strides = tuple(0 if one.still else one.place.stride for one in stage.operands)
     key = (Each, stage.program, flat, None if flat else (strides, stage.y.stride, stage.y.channels))
-    operands = [around.at(operand.place) for operand in stage.operands]
+    operands = [around.at(_all(operand.place) if flat else operand.place) for operand in stage.operands]
     tables = [around.tables[table] for table in stage.tables]
-    y = around.at(stage.y)
+    y = around.at(_all(stage.y) if flat else stage.y)
     frames = None if flat else stage.y.frames
     length = around.numbers(stage.y) if flat else around.rows(stage.y)
     arguments = (*operands, *tables, y, length)
@@ -53,6 +54,11 @@ def each(stage: Each, around: Surroundings) -> Written:
         return piece("model/rows.c.j2", view)
 
     return Written(key, "each", text, arguments, frames)
+
+
+def _all(place: Place) -> Place:
+    """A flat place as one run of numbers, whatever its frames."""
+    return place if place.frames is None else replace(place, frames=None, frame_stride=0)
 
 
 def _flat(stage: Each, around: Surroundings, lanes: int) -> Turn:

@@ -19,7 +19,7 @@ from codegen.emission.models.words import Words
 from codegen.emission.render import GeneratedSource
 from codegen.graph.graph import Graph
 from codegen.graph.plans.clocks import Clock
-from codegen.graph.plans.stages import Convolved, Recurrent, Stage
+from codegen.graph.plans.stages import Convolved, Stage
 from codegen.graph.plans.streamed import Kept, StreamedModel, planned
 from codegen.planning.ask import Ask
 
@@ -108,9 +108,7 @@ def _turns(plan: StreamedModel) -> int:
 
 def _unused(plan: StreamedModel, face: Face) -> list[str]:
     """The arguments of the turn that it does not read."""
-    recurs = any(isinstance(stage, Recurrent) for stage in plan.stages)
-    found = [] if recurs else ["fresh"]
-    found += [] if plan.zeros else ["last"]
+    found = [] if plan.zeros else ["last"]
     return found + [one.name for one in face.weights if not plan.tables]
 
 
@@ -142,8 +140,8 @@ def _calls(plan: StreamedModel, face: Face) -> dict[str, str]:
     late = {name: f"{name} + {cformat.times(width, 'outs')}" for name, width in out.items()}
     given = [one.name for one in face.flush.parameters]
     return {
-        "block": turned(**block, fresh="state->position == 0", last="0", n="n_"),
-        "rest": turned(**dict.fromkeys(moved, "NULL"), fresh="0", last="1", n="n_"),
+        "block": turned(**block, last="0", n="n_"),
+        "rest": turned(**dict.fromkeys(moved, "NULL"), last="1", n="n_"),
         "process": f"{face.process.name}({', '.join(_renamed(face.process, n='steps'))})",
         "flush": f"{face.flush.name}({', '.join(late.get(one, one) for one in given)})",
     }

@@ -54,7 +54,7 @@ class Face:
     @property
     def turn(self) -> CFunction:
         """The function that does all of the work, of a block or of the end."""
-        last = (Parameter("fresh", "int"), Parameter("last", "int"), Parameter("m", "const ptrdiff_t *"))
+        last = (Parameter("last", "int"), Parameter("m", "const ptrdiff_t *"))
         given = (self.state, *self._ports("input", "const "), *self.weights, *self._ports("output", ""))
         return CFunction(f"{self.name}_turn", (*given, *last, Parameter("n", "const ptrdiff_t *")), "void", "static")
 

@@ -110,4 +110,4 @@ class StreamSurroundings(Surroundings):
 
     @property
     def fresh(self) -> str | None:
-        return "fresh" if isinstance(self._stage, Recurrent) else None
+        return f"{self.m(self.tick)} == 0" if isinstance(self._stage, Recurrent) else None
