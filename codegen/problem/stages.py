@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["BIASED", "Activated", "Bias", "activation", "ending"]
+__all__ = ["BIASED", "Activated", "Added", "Bias", "activation", "ending"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,30 @@ class Bias(Stage):
 
     def reference(self, sums: Array, operands: Sequence[Array], held: Format) -> Array:
         return sums + operands[0]
+
+    def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
+        import numpy as np
+
+        one = np.ones((), sums.dtype)
+        return one, one
+
+
+@dataclass(frozen=True)
+class Added(Stage):
+    """What lies as y does is added to the sums: another branch of a model."""
+
+    name = "added"
+    operands = (Operand("added", "output", "more", "mores"),)
+
+    def told(self, total: str) -> str:
+        return f"added[t, f] + {total}"
+
+    def reference(self, sums: Array, operands: Sequence[Array], held: Format) -> Array:
+        return sums + operands[0]
+
+    def moved(self, sums: Array, y: Array, error: Array, operands: Sequence[Array], held: Format) -> Array:
+        moved: Array = error + held.unit * (abs(y) + error) + held.least
+        return moved
 
     def slopes(self, sums: Array, operands: Sequence[Array], held: Format) -> tuple[Array, ...]:
         import numpy as np
@@ -132,9 +156,9 @@ class Activated(Stage):
         return np.where(np.isnan(moved), np.inf, moved)
 
 
-def ending(bias: bool = True, activation: Activation = LINEAR) -> Epilogue:
-    """The epilogue of one of Keras' layers: a bias or none, then the activation."""
-    first: tuple[Stage, ...] = (Bias(),) if bias else ()
+def ending(bias: bool = True, activation: Activation = LINEAR, *, added: bool = False) -> Epilogue:
+    """The epilogue of one of Keras' layers: a bias or none, then the activation; between them what is `added`."""
+    first: tuple[Stage, ...] = ((Bias(),) if bias else ()) + ((Added(),) if added else ())
     return Epilogue(first if activation == LINEAR else (*first, Activated(activation)))
 
 

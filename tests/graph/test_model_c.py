@@ -151,6 +151,18 @@ def test_what_is_computed_together() -> None:
     assert str(first.problem.activation) == "tanh"
 
 
+def test_a_residual_is_part_of_the_kernel() -> None:
+    """Of two convolutions that are added the first one adds the other's outputs, and then activates."""
+    b = Builder("residual")
+    x = b.input("x", 32, 8)
+    one, other = (b.call(Conv1DSpec(name=n, filters=8, kernel_size=3, padding="causal"), x) for n in "ab")
+    b.output("y", b.function("tanh", one + other))
+    plan = model_plan.planned(b.graph(), ask("scalar"))
+    names = [[stage.name for stage in kernel.problem.epilogue.stages] for kernel in plan.kernels]
+    assert names == [["bias"], ["bias", "added", "activation"]]
+    assert len(plan.stages) == 2
+
+
 def test_values_that_do_not_live_together_share_memory() -> None:
     b = Builder("chain")
     h = b.input("x", None, 4)

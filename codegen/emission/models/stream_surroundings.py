@@ -49,7 +49,9 @@ class StreamSurroundings(Surroundings):
 
     def at(self, place: Place) -> str:
         """A pointer to the first row that the stage reads or writes there."""
-        row: list[Term] = [(1, self.m(self.tick))] if place is self._stage.y else self._first()
+        added = self._stage.added if isinstance(self._stage, Convolved) else ()
+        own = place is self._stage.y or any(place is one for one in added)
+        row: list[Term] = [(1, self.m(self.tick))] if own else self._first()
         return self.row(place, row)
 
     def row(self, place: Place, row: list[Term]) -> str:

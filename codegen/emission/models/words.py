@@ -51,8 +51,10 @@ class Words:
             used |= more
         shared, more = self._text("activations/exp.c.j2", {"needs": self._needs(used)}, STANDS_ON.values(), used)
         others, most = self._text("model/functions.c.j2", {}, OWN.values(), used)
-        found = [shared, others, *texts]
-        return "\n".join(text.strip("\n") + "\n" for text in found if text.strip()), frozenset(used | more | most)
+        added, last = self._text("epilogue/added.c.j2", {}, ("_added",), used)
+        found = [shared, others, added, *texts]
+        text = "\n".join(text.strip("\n") + "\n" for text in found if text.strip())
+        return text, frozenset(used | more | most | last)
 
     def _one(self, activation: Activation, word: str, names: Collection[str]) -> tuple[str, frozenset[str]]:
         called = tuple(n for n in self.lanes if f"v{n}_{word}" in names)

@@ -15,6 +15,7 @@ from codegen.specs.model_kinds import BatchNormalization, Dense, PReLU
 __all__ = ["Joined", "is_each", "joined"]
 
 MOST_INSTRUCTIONS = 24  # of one loop
+LEAST_ADDED = 8  # channels from which on a kernel adds: rows of fewer are done faster in a loop over all of them
 
 
 @dataclass
@@ -43,14 +44,16 @@ class Joined:
         return found
 
 
-def joined(graph: Graph) -> Joined:
-    """What goes together in a graph."""
+def joined(graph: Graph, *, adds: bool) -> Joined:
+    """What goes together in a graph; `adds`: what is added to a kernel's sums becomes part of it, too."""
     found, outputs = Joined(), {at for _, at in graph.outputs}
     sole = {at: readers[0] for at, readers in enumerate(graph.readers) if len(readers) == 1 and at not in outputs}
+    taken = set[int]()
     for at in range(len(graph.nodes)):
-        if nodes := tuple(_behind(graph, at, sole)):
+        nodes = tuple(_behind(graph, at, sole, adds=adds))
+        if nodes and taken.isdisjoint(nodes):
             found.behind[at] = nodes
-    taken = {at for nodes in found.behind.values() for at in nodes}
+            taken.update(nodes)
     sizes: dict[int, int] = {}
     for at, node in enumerate(graph.nodes):
         if at in taken or not is_each(graph, at):
@@ -85,8 +88,8 @@ def _as_it_is(graph: Graph, at: int) -> bool:
     return not isinstance(op, Spread) and not (isinstance(op, Activate) and op.activation.name == "glu")
 
 
-def _behind(graph: Graph, at: int, sole: dict[int, int]) -> list[int]:
-    """The normalization and the activation that a call's sums go through, where nothing else reads the sums."""
+def _behind(graph: Graph, at: int, sole: dict[int, int], *, adds: bool) -> list[int]:
+    """What a call's sums go through, where nothing else reads them: a normalization, a sum, an activation."""
     op, found = graph.nodes[at].op, list[int]()
     if not isinstance(op, Call) or not isinstance(op.layer, (Spec, Dense)):
         return []
@@ -98,9 +101,27 @@ def _behind(graph: Graph, at: int, sole: dict[int, int]) -> list[int]:
     if then is not None and _normalizes(graph, then):
         found.append(then)
         then = sole.get(then)
-    if then is not None and isinstance(graph.nodes[then].op, Activate):
+    last = sole.get(then) if then is not None and adds and _adds(graph, found[-1] if found else at, then) else then
+    activated = last is not None and isinstance(graph.nodes[last].op, Activate)
+    if last is not then and then is not None:
         found.append(then)
-    return found
+        activated = activated and last is not None and is_each(graph, last) and _as_it_is(graph, last)
+    return [*found, last] if activated and last is not None else found
+
+
+def _adds(graph: Graph, sums: int, at: int) -> bool:
+    """Whether a node adds another value of the same shape to the sums of a call whose kernel can read that."""
+    op, call = graph.nodes[at].op, graph.nodes[sums].op
+    if not isinstance(op, Arithmetic) or op.operator != "+" or op.number is not None:
+        return False
+    if isinstance(call, Call) and isinstance(call.layer, Spec) and len(call.layer.problem.stages) > 1:
+        return False
+    if isinstance(call, Call) and isinstance(call.layer, Spec) and call.layer.problem.up > 1:
+        return False
+    one, other = (graph.shapes[source] for source in graph.nodes[at].inputs)
+    if one.channels < LEAST_ADDED:
+        return False
+    return one.alike(other) and one.channels == other.channels and len(set(graph.nodes[at].inputs)) == 2
 
 
 def _normalizes(graph: Graph, at: int) -> bool:

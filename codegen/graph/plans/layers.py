@@ -10,7 +10,7 @@ from codegen.errors import PlanError
 from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.graph.calls import Call
-from codegen.graph.elementwise import Activate
+from codegen.graph.elementwise import Activate, Arithmetic
 from codegen.graph.plans.place import Place, Size
 from codegen.graph.plans.stages import Convolved, Normalized, Recurrent
 from codegen.graph.plans.tables import Bias, Kernel, Ones, Own, Table
@@ -43,40 +43,49 @@ def planned(run: Walk, problem: Problem, x: Place) -> AnyPlan:
 
 def convolved(run: Walk, at: int, behind: Sequence[int] = ()) -> Place:
     """A convolution or a dense layer, its activation or the nodes `behind` its sums in the same kernel."""
-    call = run.graph.nodes[at].op
-    assert isinstance(call, Call)
-    layer, norm, then = call.layer, None, activations.LINEAR
+    layer = _layer(run, at)
     if layer.dtype != run.graph.dtype:
         raise PlanError(f"`{layer.name}` is {layer.dtype}, and the model {run.graph.dtype}: a model has one dtype in C")
-    for one in behind:
-        op = run.graph.nodes[one].op
-        if isinstance(op, Activate):
-            then = op.activation
-        elif isinstance(op, Call) and isinstance(op.layer, BatchNormalization):
-            norm = op.layer
-    last = behind[-1] if behind else at
-    problem = _problem(layer)
+    problem, norm, added = _problem(layer), None, list[Place]()
     if behind:
-        problem = problem.with_epilogue(ending(problem.bias or norm is not None, then))
+        norm, others, then = _endings(run, at, behind)
+        added = [run.lined_up(one) for one in others]
+        problem = problem.with_epilogue(ending(problem.bias or norm is not None, then, added=bool(added)))
     x = run.in_rows(at)
     plan = planned(run, problem, x)
     tables: tuple[Table, ...] = (Kernel(plan, layer, norm),)
     if plan.problem.bias:
         tables += (Bias(layer, plan.problem.filters, norm),)
+    y = _place(run, behind[-1] if behind else at)
     told = run.told(at) if not behind else "; ".join(run.told(one) for one in (at, *behind))
-    return _kernel(run, at, last, x, plan, tables, problem, told)
-
-
-def _kernel(
-    run: Walk, at: int, last: int, x: Place, plan: AnyPlan, tables: tuple[Table, ...], problem: Problem, told: str
-) -> Place:
-    """The kernel of the node `at`, whose sums end as the node `last`."""
-    y = run.target(last)
-    if not y.flat:  # a kernel writes rows one behind the other
-        shape = run.graph.shapes[last]
-        y = run.dense(shape, run.buffer("own", shape))
-    run.stages.append(Convolved(y=y, x=x, plan=plan, tables=tables, spare=run.spare(at, plan), told=told, of=problem))
+    spare = run.spare(at, plan)
+    run.stages.append(
+        Convolved(y=y, x=x, plan=plan, of=problem, tables=tables, spare=spare, added=tuple(added), told=told)
+    )
     return y
+
+
+def _endings(run: Walk, at: int, behind: Sequence[int]) -> tuple[BatchNormalization | None, list[int], Activation]:
+    """What the nodes behind a call are: a normalization, the nodes whose values are added, an activation."""
+    norm, others, then = None, list[int](), activations.LINEAR
+    for one in behind:
+        node = run.graph.nodes[one]
+        if isinstance(node.op, Activate):
+            then = node.op.activation
+        elif isinstance(node.op, Arithmetic):
+            others += [source for source in node.inputs if source not in (at, *behind)]
+        elif isinstance(node.op, Call) and isinstance(node.op.layer, BatchNormalization):
+            norm = node.op.layer
+    return norm, others, then
+
+
+def _place(run: Walk, at: int) -> Place:
+    """Where a kernel writes a node's value: its rows lie one behind the other."""
+    y = run.target(at)
+    if y.flat:
+        return y
+    shape = run.graph.shapes[at]
+    return run.dense(shape, run.buffer("own", shape))
 
 
 def _problem(layer: Any) -> Problem:
@@ -99,7 +108,9 @@ def of_rows(run: Walk, at: int, activation: Activation) -> Place:
     problem = _pointwise(x.channels, x.channels, False, activation, run.graph.dtype)
     problem = replace(problem, groups=x.channels)
     plan = planned(run, problem, x)
-    return _kernel(run, at, at, x, plan, (Ones(plan),), problem, run.told(at))
+    y, spare = _place(run, at), run.spare(at, plan)
+    run.stages.append(Convolved(y=y, x=x, plan=plan, of=problem, tables=(Ones(plan),), spare=spare, told=run.told(at)))
+    return y
 
 
 def _layer(run: Walk, at: int) -> Any:

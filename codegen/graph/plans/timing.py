@@ -57,16 +57,18 @@ class Timing:
         self.clocks, self.stages, self.buffers = known, stages, buffers
         self.ticks = {number: 0 for number, buffer in enumerate(buffers) if buffer.kind == "input"}
         self.starts: dict[int, Array] = {}
-        self.windows: dict[int, int] = {}  # the most rows that are read at a time
         for stage in stages:
             self._time(stage)
 
     def _time(self, stage: Stage) -> None:
-        clock = self.clocks.number(self._clock(stage)) if not isinstance(stage, Each) else self._least(stage)
+        clock = self._least(stage) if isinstance(stage, Each) else self.clocks.number(self._clock(stage))
+        if isinstance(stage, Convolved) and stage.added:
+            clock = self.clocks.least([clock, *(self.ticks[place.buffer] for place in stage.added)])
         self.ticks[stage.y.buffer] = clock
         outs = self.clocks.counts[clock]
         for place in stage.reads:
-            found = _START.get(type(stage), _own)(stage, outs)
+            beside = isinstance(stage, Convolved) and place is not stage.x
+            found = outs if beside else _START.get(type(stage), _own)(stage, outs)
             known = self.starts.get(place.buffer)
             self.starts[place.buffer] = found if known is None else known - (known - found).clip(0)
 

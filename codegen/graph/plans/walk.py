@@ -29,7 +29,7 @@ class Walk:
         self.buffers: list[Buffer] = []
         self.lengths: list[Length] = []
         self.places: dict[int, Place] = {}
-        self.joined = joined(graph)
+        self.joined = joined(graph, adds=ask.accuracy == "exact")
         if self.streams:  # the parts of a concatenation may come at different times
             self.joined.within.clear()
         self._counts: dict[tuple[int, ...], Count] = {}
@@ -147,7 +147,11 @@ class Walk:
 
     def in_rows(self, at: int) -> Place:
         """The input of a node with rows that lie one behind the other: a copy where they do not."""
-        place, source = self.of(at), self.graph.nodes[at].inputs[0]
+        return self.lined_up(self.graph.nodes[at].inputs[0])
+
+    def lined_up(self, source: int) -> Place:
+        """A node's value in the same way."""
+        place = self.places[source]
         if place.dense:
             return place
         shape = self.graph.shapes[source]
