@@ -197,6 +197,7 @@ def small(*shape: int) -> Any:
 A = {"w": small(6, 4, 3), "b": small(6), "m": small(4, 5), "v": small(5), "s": np.array([0.5], "f4")}
 DEPTHWISE, TWO_D, FLAT, TALL = small(4, 1, 3), small(6, 4, 1, 3), small(3, 4 * 9), small(4, 2, 3)
 ONE, ROOT, HALF = np.array(1.0, "f4"), np.array(2**0.5, "f4"), np.array(0.5, "f4")
+EACH = np.array([[1.0], [2.0], [0.5], [-1.0]], "f4")
 ERF = np.vectorize(__import__("math").erf)
 
 
@@ -204,6 +205,11 @@ def correlated(x: Any, w: Any, stride: int = 1, dilation: int = 1) -> Any:
     """x (batch, channels, steps) with w (filters, channels, taps)."""
     windows = sliding_window_view(x, dilation * (w.shape[2] - 1) + 1, axis=2)[:, :, ::stride, ::dilation]
     return np.einsum("bctk,fck->bft", windows, w)
+
+
+def normalized(x: Any) -> Any:
+    """Along the last axis."""
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
 
 
 Small = tuple[list[bytes], Sequence[int | str | None], dict[str, Any], Callable[[Any], Any]]
@@ -256,6 +262,34 @@ SMALL: dict[str, Small] = {  # name -> nodes, the input's sizes, constants, what
         {"root": ROOT, "one": ONE, "half": HALF},
         lambda x: x * 0.5 * (1 + ERF(x / 2**0.5)),
     ),
+    "groups written out, constants last": (
+        [
+            ob.node("Reshape", "x apart", "g"),
+            ob.node("InstanceNormalization", "g ones zeros", "n"),
+            ob.node("Constant", "", "back", value=np.array([0, 4, 9])),
+            ob.node("Reshape", "n back", "r"),
+            ob.node("Mul", "r each", "y"),
+        ],
+        [None, 4, 9],
+        {"apart": np.array([0, 2, -1]), "ones": np.ones(2, "f4"), "zeros": np.zeros(2, "f4"), "each": EACH},
+        lambda x: normalized(x.reshape(len(x), 2, -1)).reshape(x.shape) * EACH,
+    ),
+    "each step written out": (
+        [
+            ob.node("ReduceMean", "x", "m", axes=[-1]),
+            ob.node("Sub", "x m", "d"),
+            ob.node("Constant", "", "two", value=np.array(2.0, "f4")),
+            ob.node("Pow", "d two", "s"),
+            ob.node("ReduceMean", "s", "v", axes=[-1]),
+            ob.node("Add", "v eps", "w"),
+            ob.node("Sqrt", "w", "q"),
+            ob.node("Div", "d q", "z"),
+            ob.node("Add", "z b", "y"),
+        ],
+        [None, "L", 4],
+        {"eps": np.array(1e-5, "f4"), "b": EACH.reshape(-1)},
+        lambda x: normalized(x) + EACH.reshape(-1),
+    ),
     "gated": (
         [
             ob.node("Split", "x", "a b", axis=1),
@@ -275,8 +309,8 @@ SMALL: dict[str, Small] = {  # name -> nodes, the input's sizes, constants, what
             ob.node("Mul", "m each", "y"),
         ],
         [None, 4, "L"],
-        {"each": np.array([[1.0], [2.0], [0.5], [-1.0]], "f4")},
-        lambda x: x * np.clip(0.2 * x.mean(axis=2, keepdims=True) + 0.5, 0, 1) * np.array([1, 2, 0.5, -1])[:, None],
+        {"each": EACH},
+        lambda x: x * np.clip(0.2 * x.mean(axis=2, keepdims=True) + 0.5, 0, 1) * EACH,
     ),
     "transposed by groups": (
         [ob.node("ConvTranspose", "x w", "y", group=2, strides=[2], pads=[1, 0])],

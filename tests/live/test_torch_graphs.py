@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,19 @@ def test_modules_are_read(name: str) -> None:
     assert_alike(net, module, x)
     again = codegen.load(model.to_conv(), weights=weights_of(net))
     assert_alike(next(iter(again.nets.values())), module, x)
+
+
+@pytest.mark.parametrize("opset", [13, 17])
+@pytest.mark.parametrize("name", ["chain", "residual", "recurrent"])
+def test_what_pytorch_exports_as_onnx(name: str, opset: int, tmp_path: Path) -> None:
+    """By its exporter of TorchScript, with a free batch and a free number of steps."""
+    make, shape = NETS[name]
+    module, path = torch_models.filled(torch, make()), tmp_path / "net.onnx"
+    options = {"input_names": ["x"], "dynamic_axes": {"x": {0: "batch", 2: "steps"}}, "dynamo": False}
+    torch.onnx.export(module, (torch.zeros(1, *shape[1:]),), str(path), opset_version=opset, **options)
+    (net,) = codegen.read(path).nets.values()
+    assert net.graph.steps is None
+    assert_alike(net, module, np.random.default_rng(3).normal(size=shape).astype(np.float32))
 
 
 def weights_of(net: Any) -> dict[str, Any]:

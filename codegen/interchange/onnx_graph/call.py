@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Draw", "Made"]
 
 MOST = 1 << 24  # what a whole number may be: the size of an axis
+FREE = -(1 << 40)  # stands for a number of steps that is free among sizes
+NEAR_FREE = (1 << 36, 1 << 50)  # what is computed of it lies between these, whatever the sign
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,10 @@ class Call:
             return self.sizes(name)
         if found.dtype.kind not in "iu" or found.ndim > 1:
             raise ConversionError(f"has {name} of {found.dtype}, expected whole numbers")
-        return [int(one) for one in found.reshape(-1)]
+        numbers = [int(one) for one in found.reshape(-1)]
+        if any(NEAR_FREE[0] < abs(one) < NEAR_FREE[1] for one in numbers):
+            raise ConversionError(f"has {name} that depend on the number of steps, which is free; fix the length")
+        return numbers
 
     def demand(self, name: str, *expected: object) -> None:
         """Raises ConversionError where an attribute is there with another value."""

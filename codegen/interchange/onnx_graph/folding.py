@@ -80,7 +80,7 @@ def _constant(call: Call) -> Array:
 def _filled(call: Call) -> Array:
     import numpy as np
 
-    shape = [int(size) for size in call.constant(0, "shape")]
+    shape = call.listed(0, "sizes") or []
     value = call.node.attributes.get("value")
     count = 1
     for size in shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen.errors import ConversionError
-from codegen.interchange.onnx_graph.call import Call, Draw
+from codegen.interchange.onnx_graph.call import FREE, Call, Draw
 from codegen.interchange.tensors import Tensor, axis_of
 
 __all__ = ["MOVING"]
@@ -168,10 +168,7 @@ def _shape(call: Call) -> Sequence[object]:
     """The sizes of a tensor, as a constant; the batch is 1."""
     import numpy as np
 
-    sizes = call.tensor().sizes
-    if None in sizes:
-        raise ConversionError("asks for a number of steps that is free; give the input a length")
-    return [np.asarray(sizes, "int64")]
+    return [np.asarray([FREE if size is None else size for size in call.tensor().sizes], "int64")]
 
 
 MOVING: dict[str, Draw] = {

@@ -1,4 +1,4 @@
-"""Nodes that are one thing with those behind them: a product with a matrix and its bias, GELU written out by erf."""
+"""Nodes that are one thing with those behind them: a product and its bias, GELU by erf, groups that are normalized."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from codegen.errors import ConversionError
 from codegen.interchange.onnx_graph.call import Call
 from codegen.interchange.onnx_graph.proto import Node
 from codegen.interchange.tensors import Tensor
+from codegen.specs.model_kinds import GroupNormalization, LayerNormalization
 
 __all__ = ["PRODUCTS", "Readers"]
 
@@ -57,6 +58,45 @@ def _matrix(call: Call, readers: Readers, values: Values) -> Values:
     return {output: call.drawing.dense(call.name, call.tensor(), kernel, bias)}
 
 
+def _grouped(call: Call, readers: Readers, values: Values) -> Values | None:
+    """Reshape to groups → InstanceNormalization → Reshape back is GroupNormalization; None for any other."""
+    shape, x = call.constant(1, "shape").reshape(-1), call.tensor()
+    norm = readers.only(call.node.outputs[0], "InstanceNormalization")
+    back = readers.only(norm.outputs[0], "Reshape") if norm is not None else None
+    if norm is None or back is None or len(shape) != 3 or shape[2] != -1 or x.axes != "nct":
+        return None
+    scale, shift = (values.get(name) for name in norm.inputs[1:])
+    groups = int(shape[1])
+    if scale is None or shift is None or (scale != 1).any() or shift.any() or groups < 1:
+        return None
+    readers.done.update((norm.name, back.name))
+    fields = {"groups": groups, "epsilon": Call(norm, call.drawing, ()).number("epsilon", 1e-5)}
+    made = call.drawing.layer(GroupNormalization, norm.name, x, {}, scale=False, center=False, **fields)
+    return {back.outputs[0]: made}
+
+
+def _each_step(call: Call, readers: Readers, values: Values) -> Values | None:
+    """LayerNormalization as opsets before 17 write it out, from its first mean to its quotient; None for others."""
+    x, axes = call.tensor(), call.listed(1, "axes") or []
+    if [axis % len(x.axes) for axis in axes] != [len(x.axes) - 1] or x.axes[-1] != "c":
+        return None
+    nodes, output = list[Node](), call.node.outputs[0]
+    for kind in ("Sub", "Pow", "ReduceMean", "Add", "Sqrt", "Div"):
+        found = [node for node in readers.nodes.get(output, ()) if node.kind == kind and node.name not in readers.done]
+        if len(found) != 1:
+            return None
+        nodes += found
+        output = found[0].outputs[0]
+    less, squared, mean, added, _, quotient = nodes
+    epsilon, power = _number(values, added), _number(values, squared)
+    right = less.inputs[0] == call.node.inputs[0] and quotient.inputs[0] == less.outputs[0] and power == 2
+    if not right or not epsilon or Call(mean, call.drawing, ()).node.attributes.get("axes", axes) != axes:
+        return None
+    readers.done.update(node.name for node in nodes)
+    fields = {"epsilon": float(f"{epsilon:.7g}"), "scale": False, "center": False}
+    return {output: call.drawing.layer(LayerNormalization, call.name, x, {}, **fields)}
+
+
 def _erf(call: Call, readers: Readers, values: Values) -> Values:
     """x / sqrt(2) → erf → + 1 → * x → * 0.5 is GELU; so is any order of the two products."""
     before = readers.makers.get(call.node.inputs[0])
@@ -95,4 +135,9 @@ def _number(values: Values, node: Node | None) -> float | None:
     return float(found[0].reshape(())) if len(found) == 1 else None
 
 
-PRODUCTS: dict[str, Callable[[Call, Readers, Values], Values]] = {"MatMul": _matrix, "Erf": _erf}
+PRODUCTS: dict[str, Callable[[Call, Readers, Values], Values | None]] = {
+    "MatMul": _matrix,
+    "Erf": _erf,
+    "Reshape": _grouped,
+    "ReduceMean": _each_step,
+}

@@ -67,7 +67,7 @@ def imported(found: Model, name: str, ledger: Ledger) -> Imported:
     for style in styles:
         walk = Walk(found, name, Ledger(ledger.skip), style)
         walk.run()
-        if best is None or len(walk.ledger.wrong) < len(best.ledger.wrong):
+        if best is None or walk.worth < best.worth:
             best = walk
         if not best.ledger.wrong:
             break
@@ -103,6 +103,10 @@ class Walk:
     def run(self) -> None:
         """Draws all that can be; the ledger has the rest."""
         self.values.update(self.model.constants)
+        for node in self.model.nodes:
+            if node.kind == "Constant":  # which stand before their readers, and after what is looked at with these
+                with self.ledger.at(node.name, node.kind):
+                    self.values[node.outputs[0]] = folded(Call(node, self.drawing, ()))
         states = self._states()
         for port in self.model.inputs:
             if port.name in states:
@@ -117,6 +121,11 @@ class Walk:
             with self.ledger.at(node.name, node.kind):
                 self._drawn(node)
         self._outputs()
+
+    @property
+    def worth(self) -> tuple[bool, int]:
+        """The less the better: whether an input makes no sense so, and how much is wrong."""
+        return any(port.name in self.ledger.wrong for port in self.model.inputs), len(self.ledger.wrong)
 
     def _states(self) -> set[str]:
         """Inputs that nothing reads but the first state of a node that keeps one."""
@@ -172,11 +181,12 @@ class Walk:
         if any(name and name in self._states() for name in node.inputs):
             self.drawing.sketch.note(f"{plainly(node.name, NAME)} {PAST if 'Conv' in node.kind else ZEROS}")
         if node.kind in PRODUCTS:
-            self.values.update(PRODUCTS[node.kind](call, self.readers, self.values))
-            return
+            together = PRODUCTS[node.kind](call, self.readers, self.values)
+            if together is not None:
+                self.values.update(together)
+                return
         made = NODES[node.kind](call)
-        found = made if isinstance(made, list) else [made]
-        self.values.update(zip(node.outputs, found, strict=False))
+        self.values.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=False))
 
     def _outputs(self) -> None:
         states = {
