@@ -81,6 +81,17 @@ def test_products_are_counted_as_they_stand_in_the_text(target: str) -> None:
     assert counted > 15
 
 
+def test_a_call_goes_through_one_of_the_plans_of_a_free_length() -> None:
+    """The stack is that of the deepest part, not of all of them; the code is of all."""
+    (spec,) = reader.read("conv1d any_length {\n filters = 64\n kernel_size = 3\n input_shape = (None, 64)\n}\n")
+    plan = planner.answer(Request(spec.problem, Ask(TARGETS["avx2"], "packed", "fast")))
+    assert plan.algorithm.name == "by_length"
+    stacks = [estimate.stack_bytes(part) for part in plan.parts]
+    assert len(stacks) > 1
+    assert max(stacks) <= estimate.stack_bytes(plan) < sum(stacks)
+    assert estimate.code_bytes(plan) > max(estimate.code_bytes(part) for part in plan.parts)
+
+
 def test_an_estimate_grows_with_what_is_unrolled() -> None:
     by_taps = [
         reader.read(f"conv1d a {{ input_shape = (64, 4), filters = 4, kernel_size = {k} }}", "a")[0] for k in (1, 3, 5)

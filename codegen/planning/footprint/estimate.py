@@ -32,6 +32,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "dots_channels": whole.of_channels,
     "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
+ONE_OF = ("by_length",)  # each call goes through one part of these, so that the stack is that of the deepest
 WORD = 8  # bytes by which a stack grows
 SHORT, ALONE = 0.3, 0.8  # of an inner function that is called once, with a length too short for its tile, or another
 
@@ -49,7 +50,8 @@ def stack_bytes(plan: AnyPlan) -> int:
     if plan.algorithm.footprint:
         return plan.algorithm.footprint(plan)[1]
     found = rates(plan.target)
-    return WORD * round((found.stack_base + found.stack.dot(pieces(plan))) / WORD)
+    ways = (found.stack.dot(_along(plan, part)) for part in plan.parts) if plan.algorithm.name in ONE_OF else ()
+    return WORD * round((found.stack_base + max(ways, default=found.stack.dot(pieces(plan)))) / WORD)
 
 
 def told(plan: AnyPlan) -> AnyPlan:
@@ -71,6 +73,11 @@ def pieces(plan: AnyPlan) -> Pieces:
     for part in dict.fromkeys(plan.parts):
         total += pieces(part).scaled(_share(plan, part))
     return total
+
+
+def _along(plan: AnyPlan, part: AnyPlan) -> Pieces:
+    """What a call passes that goes through one part of the plan, and no other."""
+    return PIECES[plan.algorithm.name](plan) + pieces(part)
 
 
 def _share(plan: AnyPlan, part: AnyPlan) -> float:
