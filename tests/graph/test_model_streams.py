@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import subprocess
 from pathlib import Path
@@ -209,3 +210,19 @@ int main(void)
     assert np.abs(np.array(found, "f") - expected.ravel()).max() < 1e-5
     assert int(macros) % 100 == 3 + 30
     assert main.main([str(spec), "--stream", "--clock", "rate", "-o", str(tmp_path)]) == 2
+
+
+def test_show_draws_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "net.conv"
+    spec.write_text(NET)
+    assert main.main(["show", str(spec)]) == 0
+    text = capsys.readouterr().out
+    assert "net (a model, float32)" in text
+    line = next(line for line in text.splitlines() if "down(" in line)
+    assert line.split()[1:6] == ["(None,", "3)", "1/3", "51", "48"], line
+    assert "in blocks of 64: latency 3 steps, a state of" in text
+    assert main.main(["show", str(spec), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["models"][0]
+    assert found["values"][0]["name"] == "x"
+    assert found["stream"]["latency"] == 3
+    assert found["weight_bytes"] >= 4 * sum(value["weights"] for value in found["values"])

@@ -13,6 +13,7 @@ from codegen.cli.terminal import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from codegen.graph.graph import Graph
     from codegen.planning.ask import Ask, Objective
     from codegen.planning.plan import KernelPlan, Request
     from codegen.specs.kinds import Spec
@@ -33,9 +34,12 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """A line a layer and the totals; with --why all that is known of each."""
     from codegen import pipeline
 
-    specs = reading.specs(options)
-    baked = reading.weights(options, specs)
+    specs, graphs = reading.definitions(options)
+    baked = reading.weights(options, reading.layers_of(specs, graphs))
     blocks = planning.stream_asked(options)
+    _models(graphs, replace(planning.asked(options), stream=blocks), terminal)
+    if not specs:
+        return 0
     if blocks:
         return _streams(specs, set(baked), replace(planning.asked(options), stream=blocks), terminal)
     terminal.report["layers"] = []
@@ -65,6 +69,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             terminal.result("")
         _draw(title, rows, terminal)
     return 0
+
+
+def _models(graphs: Sequence[Graph], ask: Ask, terminal: Terminal) -> None:
+    """What each model is, its values and the whole."""
+    if not graphs:
+        return
+    from codegen.cli.commands import show_models
+
+    terminal.report["models"] = [show_models.facts(graph, replace(ask, sliced=False)) for graph in graphs]
+    terminal.result("\n".join(map(show_models.drawn, terminal.report["models"])))
 
 
 def _streams(specs: Sequence[Spec], baked: Collection[str], ask: Ask, terminal: Terminal) -> int:
