@@ -69,17 +69,21 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
 def _chunks(request: Request, rows: Rows) -> list[int]:
     """The sizes of chunks that are looked at: none above the first that is long enough, to be frugal with memory."""
     rooms = request.target.core.rooms
-    sizes = list(dict.fromkeys(_chunk(request.problem, rows, room) for room in rooms.panels))
+    sizes = list(dict.fromkeys(_chunk(request, rows, room) for room in rooms.panels))
     return [size for i, size in enumerate(sizes) if not i or sizes[i - 1] < rooms.rows]
 
 
-def _chunk(p: ConvProblem, rows: Rows, room: int) -> int:
-    """Rows that have room with what they read, enough for what chunks share; all chunks of a known length alike."""
+def _chunk(request: Request, rows: Rows, room: int) -> int:
+    """Rows that have room with what they read, enough for what chunks share; all chunks of a known length alike.
+
+    No more than a likely length has.
+    """
+    p, likely = request.problem, request.ask.likely
     shared = max(0, rows.reach - rows.stride)
     fit = (room // p.item_bytes - shared * p.channels) // (rows.stride * p.channels + rows.count * p.filters)
     chunk = max(HALO * shared // rows.stride, 1, fit)
     if p.steps is None:
-        return chunk
+        return chunk if likely is None else min(chunk, max(1, rows.over(p.out_steps(likely))))
     whole = rows.over(p.out_steps(p.steps))
     return -(-whole // -(-whole // chunk))
 
