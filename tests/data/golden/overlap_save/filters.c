@@ -752,7 +752,8 @@ static void filters_products(const float *restrict spectra, const float *restric
             b_re = v4_fma(c, bx, b_re);
             b_re = v4_fma(d, by, b_re);
             b_im = v4_fma(c, by, b_im);
-            b_im = v4_fma(-d, bx, b_im);            v4_store(to_near + 4 * v, a_re);
+            b_im = v4_fma(-d, bx, b_im);
+            v4_store(to_near + 4 * v, a_re);
             v4_store(to_near + 4 * v + 16, a_im);
             v4_store(to_far + 4 * v, b_re);
             v4_store(to_far + 4 * v + 16, b_im);
