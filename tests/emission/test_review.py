@@ -49,6 +49,7 @@ FAULTS = (  # (what is wrong, as a .c might say it)
     ("a macro that nothing uses", "#define HALF 0.5f"),
     ("a function that nothing uses", "static void unused(void)\n{\n}"),
     ("a type that nothing uses", "typedef float v8 __attribute__((vector_size(32)));"),
+    ("two lines in one", "    a += b;            y[0] = a;"),
     ("a condition around nothing", "#if defined(__clang__)\n#else\n#endif"),
 )
 

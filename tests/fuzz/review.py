@@ -112,7 +112,19 @@ def empty(text: str, _: str) -> Iterator[tuple[str, str]]:
         yield "a comment about nothing", found[0]
 
 
-CHECKS: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (english, left_to_run_time, unused, empty)
+def laid_out(text: str, _: str) -> Iterator[tuple[str, str]]:
+    """Statements of two lines in one, the second with its indent."""
+    for found in re.finditer(r"^.*[;{}] {4,}(?!/\*)\S.*$", text, re.MULTILINE):
+        yield "two lines in one", found[0].strip()
+
+
+CHECKS: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (
+    english,
+    left_to_run_time,
+    unused,
+    empty,
+    laid_out,
+)
 
 
 def run(count: int, seed: int) -> tuple[int, list[str]]:
