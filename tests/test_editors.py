@@ -130,6 +130,8 @@ def test_the_colours_are_those_of_the_parsers_tokens(path: Path) -> None:
         if piece.kind in SCOPES:
             assert scope.startswith(SCOPES[piece.kind]), piece
             seen.add(piece.kind)
+        elif piece.text in ("model", "input", "output"):  # words where a block or a statement begins, names elsewhere
+            assert scope.startswith("keyword.control"), piece
         elif piece.kind == "NAME":
             assert not scope.startswith(("comment", "string", "keyword", "punctuation")), piece
     assert {"COMMENT", "NUMBER", "_EQ", "_LBRACE"} <= seen
