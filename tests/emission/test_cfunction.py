@@ -49,5 +49,5 @@ def test_templates_declare_and_call_functions_by_their_values() -> None:
         for path in paths
     }
     macros = {"gradients/turn.c.j2"}  # NAME_pick is a macro of the preprocessor
-    others = {"dots.c.j2", "requantise/code.c.j2"}  # of layers of int8
+    others = {"dots.c.j2", "dots_channels.c.j2", "requantise/code.c.j2"}  # of layers of int8
     assert {path for path, calls in found.items() if calls} == macros | others
