@@ -152,12 +152,44 @@ HOSTILE: dict[str, tuple[Callable[[Any], None], str]] = {
         lambda layers: layers_named(layers, "stem")["config"].update(kernel_size=[7]),
         "`stem`: Conv1D has `kernel` of shape (5, 6, 8), expected (7, 6, 8)",
     ),
+    "two numbers for one": (
+        lambda layers: layers_named(layers, "re_lu")["config"].update(threshold=[1, 2]),
+        "expected one number",
+    ),
+    "nothing to add": (
+        lambda layers: layers_named(layers, "dropout").update(class_name="Concatenate", config={"name": "dropout"}),
+        "`axis` is missing",
+    ),
     "no name": (lambda layers: layers_named(layers, "stem")["config"].pop("name"), "`name` is missing"),
     "a name in two lines": (
         lambda layers: layers_named(layers, "stem").update(class_name="Nothing\n\x1b[2Jhere"),
         r"Nothing\u{000a}\u{001b}[2Jhere is not known here",
     ),
 }
+
+
+GRAPHS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "called on nothing": (
+        lambda layers: layers_named(layers, "concatenate").update(inbound_nodes=[[]]),
+        "`concatenate`: Concatenate is called on no tensor",
+    ),
+    "one name twice": (lambda layers: layers_named(layers, "cut_0").update(name="a_0"), "has two layers of one name"),
+    "a circle": (
+        lambda layers: (
+            layers_named(layers, "cut_0").update(inbound_nodes=[[["b_0", 0, 0, {}]]])
+            or layers_named(layers, "a_0").update(inbound_nodes=[[["norm_0", 0, 0, {}]]])
+        ),
+        "reads a tensor that no layer makes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graphs_of_strangers(name: str, tmp_path: Path) -> None:
+    change, told = GRAPHS[name]
+    with pytest.raises(ConversionError) as caught:
+        codegen.read(changed(tmp_path, change, "residual.keras"))
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -55,8 +55,11 @@ class Part:
 
     @property
     def inputs(self) -> list[Tensor]:
-        """All tensors among the arguments, in their order."""
-        return list(tensors_of((self.args, self.kwargs or {})))
+        """All tensors among the arguments, in their order. Raises ConversionError where there is none."""
+        found = list(tensors_of((self.args, self.kwargs or {})))
+        if not found:
+            raise ConversionError("is called on no tensor")
+        return found
 
     @property
     def one(self) -> Tensor:

@@ -27,7 +27,10 @@ def _curve(name: str, *options: tuple[str, str]) -> Draw:
         for ours, theirs in options:
             found = part.config.get(ours) or part.config.get(theirs)
             if found is not None:
-                given[ours] = float(found.numbers().reshape(()))
+                number = found.numbers()
+                if number.size != 1:
+                    raise found.wrong("expected one number")
+                given[ours] = float(number.reshape(()))
         return drawing.activation(name, part.one, **given)
 
     return draw

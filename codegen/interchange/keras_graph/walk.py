@@ -124,6 +124,8 @@ class Walk:
     ) -> Made:
         made = dict[Ref, Tensor | None]()
         by_name = {_name(layer): layer for layer in layers}
+        if len(by_name) != len(layers):
+            raise item.wrong("has two layers of one name")
         for i, ref in enumerate(inputs := _refs(item["config"]["input_layers"])):
             if given is not None:
                 made[ref] = given[i] if i < len(given) else None
@@ -165,11 +167,11 @@ class Walk:
         kind = layer["class_name"].word()
         part = Part(kind, layer["config"], path, group, self.source, args, kwargs)
         lost = _lost(args)
-        if self.ledger.skips(part.name, kind, path[-1]):
-            return [None if lost else part.inputs[0]]
-        if is_model(layer):
+        if is_model(layer) and not self.ledger.skips(part.name, kind, path[-1]):
             return [value for _, value in self.model(layer, path, group, [None] if lost else part.inputs)]
         with self.ledger.at(part.name, kind):
+            if self.ledger.skips(part.name, kind, path[-1]):
+                return [None if lost else part.inputs[0]]
             draw = _reader(layer, part)
             if not lost:
                 made = draw(self.drawing, part)
