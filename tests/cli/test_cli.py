@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from codegen.cli import main
+from codegen.language import reader
 from codegen.machine import compilers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +63,12 @@ def document(out: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(out)
     jsonschema.Draft202012Validator(json.loads(text[1])).validate(found)
     return found
+
+
+def examples_of_layers() -> list[Path]:
+    """The examples that have more than models; those have tests of their own (tests/graph/test_model_examples.py)."""
+    found = sorted((ROOT / "examples").glob("*.conv"))
+    return [path for path in found if reader.read(path.read_text("utf-8"), path.name)]
 
 
 class TestGenerate:
@@ -415,12 +422,17 @@ class TestVerify:
         assert len([line for line in lines if line.startswith("two  ")]) >= 6
 
     @pytest.mark.compiles
-    @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.conv")), ids=lambda path: path.stem)
+    @pytest.mark.parametrize("path", examples_of_layers(), ids=lambda path: path.stem)
     def test_the_examples_are_right_on_this_machine(self, run: Run, path: Path) -> None:
         code, out, err = run("verify", str(path))
         assert (code, err) == (0, "")
         assert all(line.endswith("ok") for line in out.splitlines())
         assert re.search(r"whole numbers: error 0, bound 0, [1-9]", out) or path.stem == "motion"  # gelu rounds
+
+    def test_models_are_told_apart(self, run: Run) -> None:
+        code, _, err = run("verify", str(ROOT / "examples" / "tcn.conv"))
+        assert code == 2
+        assert "models alone" in err
 
     @pytest.mark.compiles
     def test_given_weights_are_used(self, run: Run, tmp_path: Path) -> None:
