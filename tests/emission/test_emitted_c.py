@@ -238,6 +238,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
     assert [float(word) for word in out.split()] == [25, 26, 27, 28] * 4 + [49, 50, 51, 52] * 2
 
 
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("target", TARGETS)
 def test_text_holds_nothing_that_it_should_not(target: str) -> None:
     for source in sources(target):
