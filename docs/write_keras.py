@@ -84,9 +84,10 @@ METHODS = {
     "save_weights": "in Keras a model's, and other files",
     "load_weights": "in Keras a model's, and other files",
     "losses": "numbers, where Keras has tensors",
+    "quantize": "codes of an array for a layer of int8; Keras' own turns a layer into one",
     "gradients": "not in Keras, whose backends differentiate",
     **dict.fromkeys(("bind", "macs", "macs_per_step", "origin", "output_steps", "plan", "receptive_field"), NEW),
-    **dict.fromkeys(("dequantize", "quantize", "spec", "storage", "warm"), NEW),
+    **dict.fromkeys(("dequantize", "emit", "spec", "storage", "stream", "warm"), NEW),
 }
 ATTRIBUTES = {"origin": "What the layer was copied from, another library's layer or module; None where it was not"}
 INITIALIZERS = {
