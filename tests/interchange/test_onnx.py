@@ -369,7 +369,7 @@ def test_gates_of_a_gru_and_a_first_state(tmp_path: Path) -> None:
             inner = gate * (rh @ state + ch) if after else rh @ (gate * state) + ch
             state = (1 - z) * np.tanh(wh @ row + inner + bh) + z * state
             found.append(state)
-        np.testing.assert_allclose(run(net, x)[0], found, rtol=1e-6)
+        np.testing.assert_allclose(run(net, x)[0], found, rtol=1e-6, atol=1e-6)
 
 
 # Damaged, hostile, unknown
@@ -392,7 +392,9 @@ def test_what_is_not_known_is_told_at_once(tmp_path: Path) -> None:
     model = read(tmp_path, data, skip=["Einsum", "both", "/body/warp"])
     assert model.notes == ("mix, Einsum, is left out", "both, LSTM, is left out", "/body/warp, Warp, is left out")
     x = RNG.normal(size=(1, 4, 9))
-    np.testing.assert_allclose(run(only(model), x.swapaxes(1, 2)).swapaxes(1, 2), correlated(x, A["w"]), rtol=1e-6)
+    np.testing.assert_allclose(
+        run(only(model), x.swapaxes(1, 2)).swapaxes(1, 2), correlated(x, A["w"]), rtol=1e-6, atol=1e-6
+    )
 
 
 def plain(*nodes: bytes, extra: bytes = b"", **constants: Any) -> bytes:

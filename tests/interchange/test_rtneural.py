@@ -74,9 +74,9 @@ def run(path: Path, x: Any) -> Any:
 def test_a_chain_of_layers(tmp_path: Path) -> None:
     x = RNG.normal(size=(30, 1))
     content = {"in_shape": [None, None, 1], "layers": CHAIN}
-    np.testing.assert_allclose(run(written(tmp_path, content), x), chain(x), rtol=1e-6)
+    np.testing.assert_allclose(run(written(tmp_path, content), x), chain(x), rtol=1e-6, atol=1e-6)
     mixed = written(tmp_path, {**content, "in_skip": 1, "out_gain": -6.0}, "amp.aidax")
-    np.testing.assert_allclose(run(mixed, x), (chain(x) + x) * 10 ** (-6 / 20), rtol=1e-6)
+    np.testing.assert_allclose(run(mixed, x), (chain(x) + x) * 10 ** (-6 / 20), rtol=1e-6, atol=1e-6)
     model = codegen.read(mixed)
     weights = {f"{part}/{word}": a for part, arrays in model.amp.weights.items() for word, a in arrays.items()}
     again = codegen.load(model.to_conv(), weights=weights).amp
