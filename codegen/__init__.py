@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from codegen.interchange import accelerate, from_keras, from_torch, keras_weights, read, to_torch, to_torch_state
     from codegen.layers.blocks import map_blocks
     from codegen.layers.causal import causal_conv_with_state
+    from codegen.layers.generating import generate
     from codegen.layers.kinds import Conv1D, Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
     from codegen.layers.layer import Layer
     from codegen.layers.model import Model, load
-    from codegen.layers.written import generate
 
 __all__ = [
     "Conv1D",
@@ -87,7 +87,7 @@ _HOMES = {
     "causal_conv_with_state": "layers.causal",
     "from_keras": "interchange",
     "from_torch": "interchange",
-    "generate": "layers.written",
+    "generate": "layers.generating",
     "keras_weights": "interchange",
     "load": "layers.model",
     "map_blocks": "layers.blocks",

@@ -13,8 +13,6 @@ from codegen.errors import UsageError
 from codegen.errors.quoting import PATH, plainly
 from codegen.errors.source import MOST_BYTES
 from codegen.errors.suggest import expected
-from codegen.language import reader
-from codegen.layers.weights import by_layer
 from codegen.machine import emitted, files
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import PLAIN, Ask, accuracy_named, objective_named
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, NDArray[Any]]
 
-__all__ = ["Wanted", "content", "generate", "of_layers"]
+__all__ = ["Wanted", "content", "of_layers", "wanted_of"]
 
 EMITTED = ("c", "backward", "test")
 
@@ -98,32 +96,6 @@ class Wanted:
         return {name: text for source in sources for name, text in source.files}
 
 
-def generate(
-    source: Spec | str | os.PathLike[str],
-    *,
-    weights: str | os.PathLike[str] | Mapping[str, Any] | None = None,
-    **options: Any,
-) -> dict[str, str]:
-    """The files of the layers of `source`, name → text: what `gen-conv` writes, byte for byte.
-
-    `source` is the path of a .conv file, its text, or a layer's `spec`. With `weights`, a .npz or .safetensors file or
-    a mapping with an array for each LAYER/parameter, they are const tables; without, arguments of the C functions.
-    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced` and `emit` ("c", "backward", "test",
-    or several), with the command's defaults. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option
-    or a value that there is not.
-    """
-    wanted = _wanted(options)
-    if isinstance(source, Spec):
-        specs: tuple[Spec, ...] = (source,)
-    else:
-        text, name = content(source)
-        specs = reader.read(text, name, baked=weights is not None)
-    if not specs:
-        raise UsageError("the text has models alone, which have no C yet")
-    held: Mapping[str, Arrays] = by_layer.for_specs(weights, specs) if weights is not None else {}
-    return wanted.texts([(spec, held.get(spec.name)) for spec in specs])
-
-
 def of_layers(
     layers: Sequence[Held],
     folder: str | os.PathLike[str],
@@ -133,7 +105,7 @@ def of_layers(
     models: Sequence[tuple[Graph, Mapping[str, Arrays]]] = (),
 ) -> list[Path]:
     """The files of the layers and of models with their arrays, written into `folder` all or none: see `Layer.emit`."""
-    wanted = _wanted({"storage": layers[0].storage, **options} if layers else options)
+    wanted = wanted_of({"storage": layers[0].storage, **options} if layers else options)
     built = [(layer._demand_built(), layer._made().arrays if baked else None) for layer in layers]
     try:
         place = Path(folder)
@@ -146,7 +118,8 @@ def of_layers(
     return [path for path, _ in texts]
 
 
-def _wanted(options: Mapping[str, Any]) -> Wanted:
+def wanted_of(options: Mapping[str, Any]) -> Wanted:
+    """The words of a caller. Raises UsageError for one that there is not."""
     for word in options:
         if word not in Wanted.__dataclass_fields__:
             raise UsageError(f"unknown option `{word}`: {expected(word, tuple(Wanted.__dataclass_fields__))}")

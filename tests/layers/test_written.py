@@ -43,6 +43,17 @@ def test_a_model_with_its_weights_is_what_the_command_writes_of_its_files(tmp_pa
         assert path.read_bytes() == (tmp_path / "theirs" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("baked", [False, True])
+def test_models_are_what_the_command_writes_of_them(baked: bool, tmp_path: Path) -> None:
+    path = str(Path(EXAMPLE).parent / "tcn.conv")
+    weights = tmp_path / "w.npz"
+    codegen.load(path, seed=3).save_weights(weights)
+    words = ["--weights", str(weights)] if baked else []
+    assert main.main([path, "-q", "-o", str(tmp_path / "theirs"), *words]) == 0
+    texts = codegen.generate(path, weights=weights if baked else None)
+    assert texts == {one.name: one.read_text() for one in (tmp_path / "theirs").iterdir()}
+
+
 def test_weights_are_those_of_the_moment(tmp_path: Path) -> None:
     layer = codegen.Conv1D(1, 2, name="fir", use_bias=False, input_shape=(9, 1))
     for taps in ([1.5, 2.5], [3.25, 4.75]):
