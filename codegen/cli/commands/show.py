@@ -76,9 +76,11 @@ def _models(graphs: Sequence[Graph], ask: Ask, terminal: Terminal) -> None:
     if not graphs:
         return
     from codegen.cli.commands import show_models
+    from codegen.graph.plans.overview import overview
 
-    terminal.report["models"] = [show_models.facts(graph, replace(ask, sliced=False)) for graph in graphs]
-    terminal.result("\n".join(map(show_models.drawn, terminal.report["models"])))
+    found = [overview(graph, replace(ask, sliced=False)) for graph in graphs]
+    terminal.report["models"] = list(map(show_models.facts, found))
+    terminal.result("\n".join(map(show_models.drawn, found)))
 
 
 def _streams(specs: Sequence[Spec], baked: Collection[str], ask: Ask, terminal: Terminal) -> int:

@@ -22,7 +22,7 @@ from codegen.graph.plans.clocks import Clock, Clocks
 from codegen.graph.plans.lowering import lowered
 from codegen.graph.plans.model_plan import Tabled
 from codegen.graph.plans.place import Buffer, Size
-from codegen.graph.plans.stages import Stage
+from codegen.graph.plans.stages import Convolved, Recurrent, Stage
 from codegen.graph.plans.timing import Kept, Timing, zeros_behind
 from codegen.planning.ask import Ask
 
@@ -54,7 +54,8 @@ class StreamedModel(Tabled):
 
     `clocks` are all there are, `ticks` the clock of each buffer's rows, `period` the input's steps after which they
     repeat, with so many rows of each. Of n steps come at most n * `rate[0]` / `rate[1]` outputs, rounded up, and
-    `rate[2]` more.
+    `rate[2]` more. `homes` are the buffers of the values of the graph's nodes, `worst` the most multiply-adds of a
+    block.
     """
 
     ask: Ask
@@ -70,6 +71,8 @@ class StreamedModel(Tabled):
     rate: tuple[int, int, int]
     most_flushed: int
     latency: int
+    homes: tuple[int, ...]
+    worst: int
 
     @property
     def block(self) -> int:
@@ -86,6 +89,18 @@ class StreamedModel(Tabled):
     def kept_numbers(self) -> int:
         """The numbers of the state."""
         return max((one.at + one.numbers for one in self.kept if one is not None), default=0)
+
+    @property
+    def moved_numbers(self) -> int:
+        """The most numbers that a block moves to the front of what is kept: all that earlier steps left."""
+        return sum(one.history * one.width for one in self.rows_kept)
+
+    def kept_of(self, node: int) -> int:
+        """The numbers that are kept of the value of a node of the graph, a recurrent layer's state among them."""
+        home = self.homes[node]
+        spares = [stage.spare for stage in self.stages if stage.spare is not None and stage.y.buffer == home]
+        found = [self.kept[number] for number in (home, *spares)]
+        return sum(one.numbers for one in found if one is not None)
 
     def most(self, steps: int) -> int:
         """The most outputs of a block of so many steps."""
@@ -145,7 +160,16 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
         known.rate(out),
         known.rest(out),
         known.latency(out),
+        tuple(walk.places[node].buffer if node in walk.places else -1 for node in range(len(graph.nodes))),
+        sum(_products(stage) * known.most(timing.ticks[stage.y.buffer]) for stage in stages),
     )
+
+
+def _products(stage: Stage) -> int:
+    """Multiply-adds of a row that a stage makes."""
+    if isinstance(stage, Recurrent):
+        return stage.layer.units * stage.layer.gates * stage.layer.units
+    return stage.of.products if isinstance(stage, Convolved) else 0
 
 
 def _hold_streamable(graph: Graph) -> None:
