@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what type checkers take for typing's own, whose import would be most of this one's time
 if TYPE_CHECKING:
-    from codegen import activations, constraints, initializers, optimizers, regularizers, weights, wisdom
+    from codegen import activations, constraints, dask, initializers, optimizers, regularizers, weights, wisdom
     from codegen.errors import (
         ConversionError,
         GenConvError,
@@ -60,6 +60,7 @@ __all__ = [
     "activations",
     "causal_conv_with_state",
     "constraints",
+    "dask",
     "from_keras",
     "from_torch",
     "generate",

@@ -32,7 +32,17 @@ ORDER = (  # of the rooms: each line imports only from lines below it, never wit
     "errors",
     "installed",
 )
-FACES = {"__main__", "activations", "constraints", "initializers", "optimizers", "regularizers", "weights", "wisdom"}
+FACES = {
+    "__main__",
+    "activations",
+    "constraints",
+    "dask",
+    "initializers",
+    "optimizers",
+    "regularizers",
+    "weights",
+    "wisdom",
+}
 TIMED = ("bench.peers.pytorch", "bench.peers.pytorch_compiled", "bench.training", "bench.backward")
 SOLE = {  # who alone may import what
     "lark": {"language.parser"},
@@ -51,6 +61,7 @@ SOLE = {  # who alone may import what
         "cli.commands.planning",
     },
     "platformdirs": {"machine.cache"},
+    "dask": {"layers.chunked"},
     "h5py": {"interchange.keras_graph.sources"},
     "torch": {
         "interchange.torch_ops",

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 import codegen
 from codegen.errors import ShapeError, UsageError
-from codegen.layers import blocks, progress
+from codegen.layers import blocks, progress, windows
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -45,6 +46,43 @@ def test_the_bits_are_those_of_the_whole(tmp_path: Path) -> None:
         assert codegen.map_blocks(layer, samples, out=outputs, block=23) is outputs
         assert np.load(tmp_path / f"y{number}.npy").tobytes() == whole[1].tobytes()
         assert (np.load(tmp_path / f"x{number}.npy") == x[1]).all()
+
+
+@pytest.mark.compiles
+def test_what_is_read_and_written_by_slices(tmp_path: Path) -> None:
+    """Datasets of HDF5, with chunks: blocks end where chunks of the output do."""
+    layer, shape = layers()[1]
+    x = np.random.default_rng(4).integers(-300, 300, (2, *shape)).astype("int16")
+    whole = layer(x)
+    with h5py.File(tmp_path / "file.h5", "w") as file:
+        given = file.create_dataset("x", data=x, chunks=(1, 1, 50))
+        out = file.create_dataset("y", whole.shape, "float32", chunks=(1, 4, 16))
+        assert codegen.map_blocks(layer, given, out=out) is out
+        assert out[:].tobytes() == whole.tobytes()
+        with pytest.raises(ShapeError, match=r"is float32 \(2, 4, 67\), expected a writable array of float32 \(4, 67"):
+            codegen.map_blocks(layer, x[0], out=out)
+    plain = np.zeros((2, 9, 4))
+    assert windows.Samples(plain, "x", True).together == 1
+    assert windows.Samples(_Chunked(plain, (1, 5, 4)), "x", True).together == 5
+    assert [blocks._block(layer.spec.problem, None, together) % together for together in (1, 7, 10**7)] == [0, 0, 0]
+
+
+class _Chunked:
+    """An array that says how it is stored."""
+
+    def __init__(self, array: Array, chunks: tuple[int, ...]) -> None:
+        self.shape, self.dtype, self.chunks, self._array = array.shape, array.dtype, chunks, array
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._array[at]
+
+
+def test_a_window_is_the_steps_and_the_zeros_that_outputs_read() -> None:
+    problem = codegen.Conv1D(1, 5, padding=(2, 9), input_shape=(None, 1)).spec.problem
+    assert windows.window(problem, 10, 0, 3) == windows.Window(0, 5, 2, 0)
+    assert windows.window(problem, 10, 8, 2) == windows.Window(6, 10, 0, 2)
+    assert windows.window(problem, 10, 15, 2) == windows.Window(10, 10, 0, 6)
+    assert windows.window(problem, 10, 15, 2).samples == 6
 
 
 @pytest.mark.compiles
