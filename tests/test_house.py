@@ -22,7 +22,7 @@ ORDER = (  # of the rooms: each line imports only from lines below it, never wit
     "layers",
     "gradients",
     "pipeline",
-    "machine exports",
+    "machine exports report",
     "emission language",
     "graph",
     "planning specs",

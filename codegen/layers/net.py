@@ -199,6 +199,12 @@ class Net:
             found.append(node.op.reference(values, known))
         return found
 
+    def _repr_html_(self) -> str:
+        """The model for a notebook: its graph as a picture, or a table of its values where there are too many."""
+        from codegen.layers import notebook
+
+        return notebook.of_net(self.graph, self._how.ask)
+
     def __repr__(self) -> str:
         lines = [f"  {name} = {told}  {shape}" for name, told, shape in self.graph.told()]
         return "\n".join([f"<model {self.name}", *lines]) + ">"

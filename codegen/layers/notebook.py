@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from codegen.errors import UsageError
 from codegen.errors.counting import counted
 
 if TYPE_CHECKING:
+    from codegen.graph.graph import Graph
     from codegen.layers.figures import Figures
+    from codegen.planning.ask import Ask
     from codegen.planning.plan import KernelPlan
 
 HEADINGS = "layer", "kind", "input", "output", "weights", "MACs", "algorithm"
@@ -37,6 +40,19 @@ def of_layer(layer: Figures, plan: KernelPlan | None) -> str:
 def of_model(name: str, layers: Sequence[Figures], plans: Sequence[KernelPlan | None]) -> str:
     """A table of the model's layers, a row each, and the sum of their weights; no plan for one that is not built."""
     return _table(name, HEADINGS, [*map(_row, layers, plans), _total(layers)])
+
+
+def of_net(graph: Graph, ask: Ask) -> str:
+    """A model's graph as a picture; where it is too large for one, a table of its values."""
+    from codegen.graph.plans.overview import overview
+    from codegen.report import model_picture
+
+    told = overview(graph, ask)
+    try:
+        return model_picture.drawn(told)
+    except UsageError:
+        rows = [(value.name, str(value.shape), value.told) for value in told.values]
+        return _table(told.name, ("value", "shape", "made of"), rows)
 
 
 def _row(layer: Figures, plan: KernelPlan | None) -> tuple[str, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import overview, planning, reading, show_streams
 from codegen.cli.terminal import Terminal
+from codegen.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from codegen.graph.graph import Graph
     from codegen.planning.ask import Ask, Objective
     from codegen.planning.plan import KernelPlan, Request
@@ -28,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.arguments(parser)
     planning.of_stream(parser)
     parser.add_argument("--why", action="store_true", help="tell all of each layer's plan, and why it is no other")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the graph of the only model there is")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs, graphs = reading.definitions(options)
     baked = reading.weights(options, reading.layers_of(specs, graphs))
     blocks = planning.stream_asked(options)
-    _models(graphs, replace(planning.asked(options), stream=blocks), terminal)
+    _models(graphs, replace(planning.asked(options), stream=blocks), options.picture, terminal)
     if not specs:
         return 0
     if blocks:
@@ -71,8 +72,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _models(graphs: Sequence[Graph], ask: Ask, terminal: Terminal) -> None:
-    """What each model is, its values and the whole."""
+def _models(graphs: Sequence[Graph], ask: Ask, picture: Path | None, terminal: Terminal) -> None:
+    """What each model is, its values and the whole; with `picture` the graph of the only one is drawn there."""
+    if picture and len(graphs) != 1:
+        names = ", ".join(graph.name for graph in graphs) or "none"
+        raise UsageError(f"--picture draws one model, and the models here are: {names}")
     if not graphs:
         return
     from codegen.cli.commands import show_models
@@ -81,6 +85,8 @@ def _models(graphs: Sequence[Graph], ask: Ask, terminal: Terminal) -> None:
     found = [overview(graph, replace(ask, sliced=False)) for graph in graphs]
     terminal.report["models"] = list(map(show_models.facts, found))
     terminal.result("\n".join(map(show_models.drawn, found)))
+    if picture:
+        show_models.draw(found[0], picture)
 
 
 def _streams(specs: Sequence[Spec], baked: Collection[str], ask: Ask, terminal: Terminal) -> int:

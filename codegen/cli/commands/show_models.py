@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from codegen.errors.counting import counted, separated
+from codegen.errors import UsageError
+from codegen.report.model_words import many, totals
 
 if TYPE_CHECKING:
-    from codegen.graph.plans.overview import Blocks, Overview, Value, Whole
+    from pathlib import Path
 
-__all__ = ["drawn", "facts"]
+    from codegen.graph.plans.overview import Blocks, Overview, Value
+
+__all__ = ["draw", "drawn", "facts"]
 
 
 def facts(model: Overview) -> dict[str, Any]:
@@ -75,49 +76,12 @@ def _row(value: Value) -> tuple[str, ...]:
     return value.name, told, rate, delay, many(*value.size), weights, many(work.macs, work.each), value.told
 
 
-def many(fixed: int, each: Fraction) -> str:
-    """So many a step of the input, or in a call; nothing for none."""
-    if each and fixed:
-        return f"{each!s} + {fixed:,}"
-    if each:
-        return f"{int(each):,}" if each.denominator == 1 else f"{float(each):,.4g}"
-    return f"{fixed:,}" if fixed else ""
+def draw(model: Overview, file: Path) -> None:
+    """Writes the picture of a model. Raises UsageError for too large a model, or a file that cannot be one."""
+    from codegen.machine import files
+    from codegen.report import model_picture
 
-
-def totals(model: Overview) -> Iterator[str]:
-    """A sentence each of the work, the reach, the memory and the blocks."""
-    work = model.work
-    parts = [f"{work.macs:,} a call"] if work.macs or not work.each else []
-    parts += [f"{float(work.each):,.10g} a step of the input"] if work.each else []
-    yield f"multiply-adds: {' and '.join(parts)}; {separated(work.weights, 'weight')}"
-    yield f"receptive field: {_reach(model)}"
-    yield f"in C: none, as {model.whole}" if isinstance(model.whole, str) else f"in C: {memory(model.whole)}"
-    if isinstance(model.blocks, str):
-        yield f"in blocks: none, as {model.blocks}"
-        return
-    told = model.blocks
-    worst = f"{told.worst_macs:,} multiply-adds and {told.moved_bytes:,} bytes moved"
-    yield f"in blocks of {told.block:,}: latency {counted(told.latency, 'step')}, worst call {worst}"
-    flash = f"{told.flash_bytes:,} bytes of flash, of which {told.weight_bytes:,} are weights"
-    kept = f"a state of {told.state_bytes:,} bytes, {told.workspace_bytes:,} of scratch, {told.stack_bytes:,} of stack"
-    yield f"  {flash}; {kept}"
-
-
-def _reach(model: Overview) -> str:
-    if model.reach is None:
-        return "all of the input"
-    if model.reach.field is None:
-        return f"all steps before, the last of them {_later(model.reach.delay)}"
-    return f"{separated(model.reach.field, 'step')}, the last of them {_later(model.reach.delay)}"
-
-
-def _later(delay: int) -> str:
-    return f"{separated(delay, 'step')} after the output's own" if delay else "the output's own"
-
-
-def memory(whole: Whole) -> str:
-    """Bytes of flash, workspace and stack."""
-    flash = f"{whole.flash_bytes:,} bytes of flash, of which {whole.weight_bytes:,} are weights"
-    each = f" and {whole.workspace_step_bytes:,} an input step" if whole.workspace_step_bytes else ""
-    room = f"{whole.workspace_bytes:,} bytes{each} of workspace, {whole.stack_bytes:,} of stack"
-    return f"{counted(whole.stages, 'stage')}, {flash}; {room}"
+    if file.suffix != ".svg":
+        raise UsageError(f"--picture `{file}`: expected a name that ends in .svg")
+    files.prepare(file.parent)
+    files.write_all([(file, model_picture.drawn(model).encode("utf-8"))])

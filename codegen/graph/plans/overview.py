@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from codegen.errors import PlanError
+from codegen.errors.counting import counted
+from codegen.graph.calls import Call
 from codegen.graph.graph import Graph
+from codegen.graph.op import Op
 from codegen.graph.plans import footprint, model_plan, streamed
 from codegen.graph.plans.streamed import StreamedModel
 from codegen.graph.reaches import Reach, reaches
@@ -15,6 +19,7 @@ from codegen.graph.shape import Shape
 from codegen.graph.work import Work, rows, total, works
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.ask import Ask, Stream
+from codegen.specs.model_kinds import ModelSpec
 
 __all__ = ["BLOCK", "Blocks", "Overview", "Value", "Whole", "overview"]
 
@@ -25,11 +30,14 @@ BLOCK = 64  # steps of the blocks for which a stream is told
 class Value:
     """A node's value. `size` are its bytes, and those for each step of the input; `kept` bytes of it in a stream.
 
+    `label` is `told` without the names of values that have none in the text, `layer` what it calls, in few words.
     `reach` is None where a row may read all of the input.
     """
 
     name: str
     told: str
+    label: str
+    layer: str
     shape: Shape
     size: tuple[int, Fraction]
     work: Work
@@ -121,7 +129,26 @@ def _values(graph: Graph, stream: StreamedModel | None) -> Iterator[Value]:
             seen.add(stream.homes[at])
             kept = stream.kept_of(at) * item
         size = fixed * shape.channels * item, each * shape.channels * item
-        yield Value(name, text, shape, size, work, reach, kept)
+        yield Value(name, text, _label(graph, at), _layer(graph.nodes[at].op), shape, size, work, reach, kept)
+
+
+def _label(graph: Graph, at: int) -> str:
+    node = graph.nodes[at]
+    made = node.op.told([graph.nodes[one].name or "·" for one in node.inputs])
+    return made if node.inputs and not node.name else f"{node.name} = {made}" if node.inputs else node.name
+
+
+def _layer(op: Op) -> str:
+    if not isinstance(op, Call):
+        return ""
+    layer: Any = op.layer
+    if isinstance(layer, ModelSpec):
+        return f"{layer.kind} {layer.known_channels}→{layer.out_channels}"
+    p = layer.problem.at_length(None)
+    words = [f"{layer.kind} {p.channels}→{p.out_filters}", counted(layer.kernel_size, "tap")]
+    for word, many in (("stride", layer.strides), ("dilation", layer.dilation_rate)):
+        words += [f"{word} {many}"] if many != 1 else []
+    return ", ".join(words)
 
 
 def _together(found: list[Reach | None]) -> Reach | None:
