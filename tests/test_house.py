@@ -31,6 +31,7 @@ ORDER = (  # of the rooms: each line imports only from lines below it, never wit
     "numbers",
     "errors",
     "installed",
+    "records",
 )
 FACES = {
     "__main__",

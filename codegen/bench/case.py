@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from codegen.functions.activations import LINEAR
 from codegen.installed import folder
 from codegen.language import reader
 from codegen.problem import reference
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.problem.conv_problem import ConvProblem

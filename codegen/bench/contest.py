@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.bench import ours, peers
@@ -13,6 +13,7 @@ from codegen.bench.timing import WALL, Clock, alternate
 from codegen.errors import GenConvError, VerificationError
 from codegen.layers.how import AS_USUAL, How
 from codegen.problem.targets import target_named
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case

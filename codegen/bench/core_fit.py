@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from math import exp, log
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from codegen.bench.timing import Clock, alternate
 from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case

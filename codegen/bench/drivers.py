@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from codegen.bench.contestant import Contestant, Loop
 from codegen.errors import ToolchainError
 from codegen.installed import folder
 from codegen.machine import compilers
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array, Case

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 from codegen.bench.case import aligned
 from codegen.bench.contestant import Contestant
 from codegen.bench.drivers import from_c, library
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.problem.targets import Target

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from math import exp, log
 from typing import Any, Literal
 
 from codegen.bench.machine import Bandwidth
 from codegen.bench.timing import Times
+from codegen.records import dataclass
 
 Table = Literal["python", "c"]
 TABLES: tuple[Table, ...] = ("python", "c")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from statistics import median
 from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING
+
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.bench.contestant import Contestant

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen import __version__
@@ -15,6 +14,7 @@ from codegen.planning.plan import KernelPlan
 from codegen.problem import sums
 from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import KernelPlan
+from codegen.records import dataclass
 
 __all__ = ["BilinearFunctions"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.emission.cformat import ceil_over, grouped, times
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
@@ -12,6 +12,7 @@ from codegen.emission.microkernel import Microkernel
 from codegen.planning.algorithms.tiling import interior
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Operand
+from codegen.records import dataclass
 
 LOOKED_AT = 4096  # outputs of a border, or lengths, that are looked at one by one
 

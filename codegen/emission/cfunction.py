@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from codegen.errors import GenConvError
+from codegen.records import dataclass
 
 __all__ = ["CFunction", "Parameter", "headers", "numbers", "reads", "static", "writes"]
 

@@ -6,7 +6,6 @@ Serves `direct_filters` (an input number is broadcast to a row) and `depthwise` 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import kernel_layouts, lengths
@@ -22,6 +21,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
+from codegen.records import dataclass
 
 Lane = list[Part]
 

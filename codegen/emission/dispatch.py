@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from codegen.emission import cformat, render
 from codegen.emission.cformat import CText, written
@@ -14,6 +13,7 @@ from codegen.emission.macros import Meaning, macros
 from codegen.emission.microkernel import index
 from codegen.emission.render import GeneratedSource
 from codegen.planning.plan import KernelPlan
+from codegen.records import dataclass
 
 __all__ = ["best_first", "name_of", "source"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import integer_stage, lengths
@@ -15,6 +14,7 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms import dots_channels, integer
 from codegen.planning.algorithms.dots_channels import Plan
 from codegen.problem.sums import folded
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

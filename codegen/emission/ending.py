@@ -6,13 +6,13 @@ An operand of the function has the stage's own name, or that of a table; a tile 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from codegen.emission.cformat import times
 from codegen.emission.microkernel import Place, Spelling, accumulator, count_loop, index, offset
 from codegen.emission.vectors import spelled
 from codegen.planning.plan import AnyPlan
 from codegen.problem.epilogue import Epilogue, Operand
+from codegen.records import dataclass
 
 __all__ = [
     "OF_THE_BLOCK",

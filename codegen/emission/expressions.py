@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.emission.cformat import CText, times
 from codegen.emission.microkernel import count_loop, index, offset
 from codegen.errors import GenConvError
+from codegen.records import dataclass
 
 __all__ = ["FAR", "Part", "Place", "Variable", "block"]
 

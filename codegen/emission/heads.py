@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from codegen.emission.cformat import CText, identifier
 from codegen.numbers.formats import Format
 from codegen.problem.epilogue import Stage
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.emission.printing import Environment

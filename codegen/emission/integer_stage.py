@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.emission.cformat import times
 from codegen.emission.microkernel import index
 from codegen.errors import PlanError
@@ -13,6 +11,7 @@ from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.requantise import LOWEST, Requantise
+from codegen.records import dataclass
 
 Plan = KernelPlan[Schedule, Problem]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission.cformat import CText, table
@@ -13,6 +12,7 @@ from codegen.numbers.rescaling import FIXED
 from codegen.planning.algorithms import integer
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.requantise import Requantise
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

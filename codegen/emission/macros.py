@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
+from codegen.records import dataclass
 from codegen.specs import names
 
 __all__ = ["Macro", "Meaning", "macros"]

@@ -7,12 +7,12 @@ of the loops, the names and the layout of the lines are made here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from codegen.emission.cformat import times
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.vectors import spelled
 from codegen.planning.plan import AnyPlan
+from codegen.records import dataclass
 
 Place = Sequence[int | tuple[int, str]]
 

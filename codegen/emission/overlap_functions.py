@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
+from codegen.records import dataclass
 
 __all__ = ["OverlapFunctions"]
 

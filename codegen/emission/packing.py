@@ -5,8 +5,6 @@ What `pack` of the plan's algorithm does in NumPy for known weights, for a progr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.emission.cformat import grouped, times
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static
 from codegen.emission.interface import kernels, stored
@@ -14,6 +12,7 @@ from codegen.emission.microkernel import index
 from codegen.emission.writer import Packing
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

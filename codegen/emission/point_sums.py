@@ -6,7 +6,6 @@ makes vectors of, and are written in runs that are as long as the channels are m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 from codegen.emission.cformat import CText, braced, literal, times
@@ -15,6 +14,7 @@ from codegen.emission.expressions import Place, Variable
 from codegen.emission.microkernel import index
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.algorithms import tiling
+from codegen.records import dataclass
 
 __all__ = ["Call", "Points", "held_channels"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import kernel_layouts
@@ -15,6 +14,7 @@ from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.relayout import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
+from codegen.records import dataclass
 
 REGISTER = 16  # bytes within which a shuffle is cheap on every target
 

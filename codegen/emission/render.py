@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -25,6 +25,7 @@ from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.epilogue import Stage
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import kernel_layouts
@@ -16,6 +15,7 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms.row_activation import Schedule, sums_at
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 INNER = ("sums",)  # what its inner functions compute, as their names end
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission.cformat import ceil_over, times
@@ -16,6 +15,7 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms.separable import Schedule, between, chunks_are_alike, comes_in_chunks, is_padded, room
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Chain
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

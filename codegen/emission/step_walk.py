@@ -7,7 +7,6 @@ tile that none fits, are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from codegen.emission import border
 from codegen.emission.border import padded
@@ -17,6 +16,7 @@ from codegen.emission.lengths import first_whole, last_whole, padding
 from codegen.emission.microkernel import chunk_loop
 from codegen.planning.algorithms.direct_steps import Schedule
 from codegen.planning.plan import KernelPlan
+from codegen.records import dataclass
 
 Range = tuple[str, str]
 

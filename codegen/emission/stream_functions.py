@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.emission import interface
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
 from codegen.emission.stream_interface import Interface
+from codegen.records import dataclass
 
 __all__ = ["StreamFunctions"]
 

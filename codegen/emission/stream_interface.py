@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.emission import interface
 from codegen.emission.cfunction import CFunction, Parameter
@@ -12,6 +12,7 @@ from codegen.emission.microkernel import index
 from codegen.emission.packing import Pack, function, packs
 from codegen.errors.counting import counted
 from codegen.planning.streams import StreamPlan
+from codegen.records import dataclass
 
 __all__ = ["Declared", "Interface", "declared", "stream_macros"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -17,6 +16,7 @@ from codegen.emission.writer import Writer
 from codegen.planning.algorithms.output_phases import Part
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
 from codegen.planning.plan import KernelPlan
+from codegen.records import dataclass
 
 INNER = ("phases",)  # what its inner functions compute, as their names end
 

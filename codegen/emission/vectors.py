@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["NOTHING", "Wanted", "finished", "marked", "renamed", "spelled", "wanted"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic
 
 from codegen.emission.cformat import CText
@@ -11,6 +10,7 @@ from codegen.emission.cfunction import CFunction
 from codegen.emission.expressions import Place
 from codegen.emission.point_sums import Points
 from codegen.planning.plan import AnyPlan, KernelPlan, P, S
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ The words are in grammar/errors.toml; `gen-conv explain` and docs/errors.md prin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from codegen.installed import folder
+from codegen.records import dataclass
 
 __all__ = ["CODES", "Explanation"]
 

@@ -15,10 +15,10 @@ GenConvError                      anything that went wrong here; `exit_code` is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from codegen.errors import keras_messages
 from codegen.errors.source import Source, Span, visible
+from codegen.records import dataclass
 
 
 class GenConvError(Exception):

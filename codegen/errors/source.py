@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
+
+from codegen.records import dataclass
 
 MOST_BYTES = 1 << 20  # to read of a file: far beyond what the language takes, which says its own limit
 _NEWLINE = re.compile(r"\r\n?|\n")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen import __version__
 from codegen.emission.cformat import CText
 from codegen.emission.heads import templates
 from codegen.problem.targets import TARGETS
+from codegen.records import dataclass
 
 __all__ = ["BUILD_FILES", "build_file"]
 

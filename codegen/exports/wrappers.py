@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from codegen import __version__
 from codegen.emission import cformat
@@ -11,6 +10,7 @@ from codegen.emission.cformat import CText
 from codegen.emission.heads import templates
 from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
+from codegen.records import dataclass
 
 __all__ = ["WRAPPERS", "Wrapper", "files", "umbrella"]
 

@@ -6,11 +6,11 @@ n = sqrt(Σw²) over `axis`, ε = 1e-7. Axis 0 of a Conv1D kernel is the taps; t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError
 from codegen.functions.registry import Options, Registry, axes, option, real
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

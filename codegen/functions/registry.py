@@ -14,7 +14,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, field, fields, is_dataclass
 from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 from codegen.errors import SpecError, keras_messages
 from codegen.errors.quoting import cut, exactly, plainly
 from codegen.functions import configs
+from codegen.records import dataclass
 
 T = TypeVar("T")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError, keras_messages
 from codegen.functions.registry import Options, Registry, one_of, option, real
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from codegen.problem.epilogue import Operand
 from codegen.problem.problem import ConvProblem, Problem
 from codegen.problem.reference import parted
 from codegen.problem.targets import target_named
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -23,6 +23,7 @@ from codegen.planning.ask import PLAIN, Ask
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec, Spec
 
 __all__ = ["BackwardPlan", "emitted", "of_problem", "planned", "written"]

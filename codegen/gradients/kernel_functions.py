@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.emission import relayout
 from codegen.emission.cformat import CText
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.microkernel import index, step_by
+from codegen.records import dataclass
 
 __all__ = ["KernelFunctions", "Rows", "Taps"]
 

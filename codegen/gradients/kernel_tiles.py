@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import render
@@ -26,6 +25,7 @@ from codegen.errors.counting import counted
 from codegen.gradients.kernel_functions import KernelFunctions, Rows, Taps
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
+from codegen.records import dataclass
 
 __all__ = ["text", "view"]
 

@@ -7,7 +7,6 @@ else summed over all that reads the same number of it, such as a bias.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission.cformat import identifier, times
@@ -17,6 +16,7 @@ from codegen.emission.vectors import spelled
 from codegen.gradients.plan import OutputGradientPlan
 from codegen.gradients.way_back import AtNumber, AtVector, back
 from codegen.problem.epilogue import Operand
+from codegen.records import dataclass
 
 __all__ = ["sample", "view"]
 

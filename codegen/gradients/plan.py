@@ -7,7 +7,7 @@ channels, numbers of x that are broadcast) times some vectors of filters, over a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.direct_filters import partitions
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", "plan"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from codegen.machine.gradient_library import GradientLibrary
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Operand
 from codegen.problem.reference import parted
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

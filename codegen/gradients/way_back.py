@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from codegen.emission.vectors import spelled
 from codegen.problem.epilogue import Epilogue, Operand
+from codegen.records import dataclass
 
 __all__ = ["At", "AtNumber", "AtVector", "back"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from codegen.errors import SpecError
@@ -24,6 +24,7 @@ from codegen.graph.functions import FUNCTIONS
 from codegen.graph.graph import Graph, Input, Node
 from codegen.graph.op import Op, misfit
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 
 __all__ = ["Builder", "Number", "Value"]
 

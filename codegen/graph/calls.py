@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
@@ -11,6 +10,7 @@ from codegen.functions import activations
 from codegen.graph import recurrent
 from codegen.graph.op import Op, misfit
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import (
     GRU,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
 from codegen.graph.op import Op, misfit
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 from codegen.specs.parameters import parameter, whole
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -12,6 +11,7 @@ from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.graph.op import Op, misfit
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

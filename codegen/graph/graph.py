@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from codegen.errors import SpecError
@@ -11,6 +11,7 @@ from codegen.errors.source import Span
 from codegen.graph.calls import AnyLayer, Call
 from codegen.graph.op import Op
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 
 __all__ = ["Graph", "Input", "Node"]
 

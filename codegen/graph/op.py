@@ -6,11 +6,11 @@ A new one is a subclass with a `word`, and a row in functions.py: the language, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 from codegen.specs.parameters import REQUIRED, parameters
 
 if TYPE_CHECKING:

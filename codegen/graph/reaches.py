@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import gcd, lcm
 from typing import Any
 
@@ -11,6 +10,7 @@ from codegen.graph import channels, steps
 from codegen.graph.calls import Call
 from codegen.graph.graph import Graph, Input, Node
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 from codegen.specs.model_kinds import ModelSpec, Recurrent
 
 __all__ = ["Reach", "reaches"]

@@ -7,10 +7,11 @@ same where they agree on PROBES, input lengths small and large with all remainde
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from codegen.errors import SpecError
+from codegen.records import dataclass
 
 __all__ = ["PROBES", "Shape"]
 

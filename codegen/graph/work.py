@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
 from codegen.graph.calls import Call
 from codegen.graph.graph import Graph, Node
 from codegen.graph.shape import Shape
+from codegen.records import dataclass
 from codegen.specs.model_kinds import ModelSpec
 
 __all__ = ["Work", "rows", "total", "works"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.sketch import Imported
 from codegen.numbers.formats import COMPUTED, STORED
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

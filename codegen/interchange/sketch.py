@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.functions import activations
@@ -11,6 +10,7 @@ from codegen.graph.builder import Builder, Value
 from codegen.graph.functions import ARITHMETIC, FUNCTIONS, UNARY
 from codegen.graph.graph import Graph
 from codegen.interchange.naming import Names
+from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec, Spec
 from codegen.specs.model_kinds import ModelSpec
 

@@ -6,13 +6,13 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from codegen.errors import ConversionError, UsageError
 from codegen.errors.quoting import NAME, PATH, exactly, plainly
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

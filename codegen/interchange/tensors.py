@@ -7,11 +7,12 @@ each of them is. So transposing, squeezing and flattening are no operations, as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
 from codegen.graph.builder import Value
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

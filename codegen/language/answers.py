@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from codegen.errors.source import Span
@@ -11,6 +10,7 @@ from codegen.language import model_answers
 from codegen.language.context import Context, context
 from codegen.language.document import Document, Piece
 from codegen.language.line_ends import OPENERS, OPERATORS
+from codegen.records import dataclass
 from codegen.specs.model_kinds import MODEL_KINDS, known_kinds
 from codegen.specs.parameters import UNKNOWN, Parameter, parameters, shown
 

@@ -6,11 +6,11 @@ It is found in the text's pieces, so that it is known while somebody types and n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from codegen.language.document import COMMENT, LINE_END, Piece
 from codegen.language.line_ends import CLOSERS, OPENERS, OPERATORS
+from codegen.records import dataclass
 
 WORDS = frozenset({"NAME", "CONSTANT", "LET", "DEFAULTS", "FOR", "IN"})
 HIDING = frozenset({COMMENT, "STRING", "BROKEN_STRING"})

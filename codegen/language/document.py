@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from codegen.errors import Diagnostic
 from codegen.errors.source import Source, Span
 from codegen.language import parser, tree
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from codegen.language.document import Layer, Model
 from codegen.language.evaluate import Evaluator, Report
 from codegen.language.layer_kinds import all_kinds
 from codegen.language.syntax_errors import short
+from codegen.records import dataclass
 from codegen.specs import rules
 from codegen.specs.kinds import KINDS, Spec
 from codegen.specs.names import FILES, SUFFIXES, check

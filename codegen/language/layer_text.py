@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.functions.activations import Activation
+from codegen.records import dataclass
 from codegen.specs.parameters import parameters
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from codegen.errors import SpecError
 from codegen.errors.source import Span
+from codegen.records import dataclass
 
 Scalar: TypeAlias = int | float | bool | None
 

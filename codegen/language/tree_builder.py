@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors.source import Span
 from codegen.language import tree
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from lark import Token

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +13,7 @@ import numpy as np
 from codegen import pipeline
 from codegen.layers.how import How
 from codegen.planning.serving import Serving
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from codegen.errors import ShapeError, UsageError
 from codegen.layers import labelled
 from codegen.layers.windows import Samples, Windows, divisible, window
 from codegen.planning.ask import Ask
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import (
     LENGTHS,
@@ -15,6 +13,7 @@ from codegen.planning.ask import (
     threads_asked,
 )
 from codegen.problem.targets import target_named
+from codegen.records import dataclass
 
 __all__ = ["AS_USUAL", "How"]
 

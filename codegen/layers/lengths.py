@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +18,7 @@ import numpy as np
 from codegen import pipeline
 from codegen.errors import UsageError
 from codegen.layers.bound import Bound
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from codegen.numbers import arrays
 from codegen.planning import stream_states
 from codegen.planning.ask import Ask, accuracy_named, clock_named
 from codegen.planning.ask import Stream as Blocks
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from codegen import pipeline
 from codegen.errors import ShapeError, UsageError
 from codegen.planning.plan import Request
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

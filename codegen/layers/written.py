@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from codegen.machine import emitted, files
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import PLAIN, Ask, accuracy_named, objective_named
 from codegen.problem.targets import target_named
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from codegen.machine.boards import board
 from codegen.machine.firmware import Case, Outcome, Sizes
 from codegen.planning.footprint import estimate
 from codegen.problem import reference
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

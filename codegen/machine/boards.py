@@ -7,10 +7,10 @@ Sources: QEMU's hw/arm/mps2.c, mps2-tz.c, microbit.c and nrf51_soc.c; picolibc's
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 
 from codegen.errors import ToolchainError, UsageError
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["BOARDS", "Board", "Tools", "board", "installed"]
 

@@ -19,13 +19,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from codegen.errors import ToolchainError, UsageError
 from codegen.machine import ownership, pruning, work_folders
 from codegen.machine.ownership import Held
+from codegen.records import dataclass
 
 __all__ = ["Description", "Recipe", "describe", "fetch", "find", "folder", "warn_once", "written"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from codegen.machine.making import Making, known, loaded
 from codegen.machine.self_test import refusal
 from codegen.planning.causal import CausalPlan
 from codegen.problem import reference
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,6 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from codegen.errors import GenConvError, ToolchainError, UsageError
 from codegen.machine import compiler_process
 from codegen.machine.work_folders import workshop
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["FLAGS", "Compiler", "Description", "chain", "describe", "find", "library", "time_limit"]
 

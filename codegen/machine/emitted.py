@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.errors import UsageError
 from codegen.machine.files import State, state, write_all
+from codegen.records import dataclass
 
 __all__ = ["Head", "hold_distinct", "hold_foreign", "left_over", "reasons", "unasked", "write"]
 

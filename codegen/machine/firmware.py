@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat
@@ -17,6 +16,7 @@ from codegen.machine import compiler_process
 from codegen.machine.boards import Board, board, installed
 from codegen.machine.work_folders import workshop
 from codegen.numbers import formats
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

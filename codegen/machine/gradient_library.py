@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -17,6 +17,7 @@ from codegen.machine.compilers import Compiler
 from codegen.machine.making import Making, known, loaded
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,6 +21,7 @@ from codegen.machine.numpy_kernel import ReferenceKernel, check, steps_of
 from codegen.planning.plan import KernelPlan
 from codegen.planning.serving import Serving
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from codegen import __version__
 from codegen.errors import ToolchainError
 from codegen.machine import cache, compilers, linking, plan_index
 from codegen.problem.targets import Target, runs_here
+from codegen.records import dataclass
 
 __all__ = ["Making", "compiled", "known", "loaded"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +19,7 @@ from codegen.planning.algorithms import cost
 from codegen.planning.ask import Rigor
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import runs_here
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.problem.problem import Problem

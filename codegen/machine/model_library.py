@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
@@ -21,6 +21,7 @@ from codegen.machine.argument_block import BYTES, CACHE_LINE, CALL, NULL, POINTE
 from codegen.machine.compilers import Compiler
 from codegen.machine.making import Making, known, loaded
 from codegen.machine.self_test import refusal
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from codegen.machine.argument_block import BYTES, NULL, POINTERS, on_lines
 from codegen.machine.compilers import Compiler
 from codegen.machine.making import Making, known, loaded
 from codegen.planning.ask import Ask
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

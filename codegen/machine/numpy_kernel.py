@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from codegen.errors import GenConvError, ShapeError
 from codegen.planning.plan import KernelPlan
 from codegen.problem import reference
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

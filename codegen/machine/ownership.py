@@ -12,9 +12,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from codegen.records import dataclass
 
 __all__ = ["Held", "followed", "held", "hold", "is_own", "named", "ours", "own_bytes", "own_file", "safe_folder"]
 

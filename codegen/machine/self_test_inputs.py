@@ -10,7 +10,6 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import log2, prod, sqrt
@@ -23,6 +22,7 @@ from codegen.numbers.formats import COMPUTED
 from codegen.planning.error_bounds import is_transform
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, NULL, POINTERS, on_lines
 from codegen.machine.making import Making, known, loaded
 from codegen.planning.streams import StreamPlan
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

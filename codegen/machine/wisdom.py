@@ -15,7 +15,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from codegen.machine import cache, files, ownership
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.problem.chain import Chain
 from codegen.problem.stages import BIASED
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.machine.compilers import Compiler

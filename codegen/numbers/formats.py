@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from codegen.errors import WeightsError
 from codegen.installed import registering
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

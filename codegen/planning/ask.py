@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from typing import Literal, cast, get_args
 
@@ -11,6 +11,7 @@ from codegen.errors.quoting import exactly, plainly
 from codegen.errors.suggest import expected
 from codegen.numbers.storage import AS_COMPUTED, checked
 from codegen.problem.targets import TARGETS, Target
+from codegen.records import dataclass
 
 __all__ = [
     "LENGTHS",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.errors import PlanError
 from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["CausalPlan", "planned"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from codegen.planning.ask import Limits, Objective
+from codegen.records import dataclass
 
 __all__ = ["WEIGHTS", "Cost", "counts_bytes"]
 

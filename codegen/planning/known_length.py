@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.errors import PlanError
 from codegen.planning import planner
 from codegen.planning.plan import AnyPlan, Request
 from codegen.planning.serving import Serving
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 __all__ = ["AtLength", "with_bits_of"]
 

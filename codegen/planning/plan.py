@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
@@ -14,6 +14,7 @@ from codegen.planning.ask import PLAIN, Accuracy, Ask, Weights
 from codegen.planning.cost import Cost
 from codegen.problem.problem import ConvProblem, Problem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,8 +105,7 @@ class Algorithm(Generic[S, P]):
     """One way to compute: all that planning and the self-test ask of it.
 
     `S` is the type of its schedules, `P` that of its problems, whose kinds are `problems`.
-    `why_not(request)` is the reason why it cannot serve the request, None if it can; `problems` and the flags below
-    refuse first.
+    `why_not(request)` is why it cannot serve the request, None if it can; `problems` and the flags below refuse first.
     `candidates(request, best_of_each)` are its plans, the best guess first; an algorithm that rewrites the problem asks
     `best_of_each` for the plans of the other one. `describe`, `pack` and `packed_numbers` are the plan's, see there.
     `key(schedule)` is all of the schedule in plain values, of which the plan's key is made: it stays the same when a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
@@ -15,6 +15,7 @@ from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyAlgorithm, AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import MOST_TABLE
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 __all__ = ["Survey", "answer", "best_of_each", "chosen", "plan", "survey", "why_not"]
 

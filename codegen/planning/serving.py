@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from codegen.records import dataclass
 
 __all__ = ["Serving"]
 

@@ -11,7 +11,7 @@ cut.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from codegen.errors import PlanError
@@ -22,6 +22,7 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.state import StageState, State
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["Counter", "StreamPlan", "planned"]
 

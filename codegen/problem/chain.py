@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +12,7 @@ from codegen.errors import PlanError
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.shapes import Shapes
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

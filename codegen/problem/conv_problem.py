@@ -11,13 +11,14 @@ here and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import gcd
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.shapes import Shapes
 from codegen.problem.stages import BIASED
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,8 +5,10 @@ A number is a float or a double; a vector is as wide as the code's. docs/plannin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import inf
+
+from codegen.records import dataclass
 
 __all__ = [
     "CORES",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.numbers.formats import COMPUTED
+from codegen.records import dataclass
 
 __all__ = ["DIALECTS", "Dialect", "Dots"]
 

@@ -9,11 +9,11 @@ writes, calls or proves a kernel goes through the stages and their operands, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from codegen.errors import PlanError
 from codegen.numbers.formats import Format
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,6 @@ y = table[clamp(rescaled(sum) + zero_point)]        the table only where the act
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import PlanError
@@ -16,6 +15,7 @@ from codegen.numbers import rescaling
 from codegen.numbers.formats import Format
 from codegen.numbers.rescaling import FIXED, rounded_away
 from codegen.problem.epilogue import Operand, Plain, Stage
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

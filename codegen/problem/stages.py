@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.functions import activations
 from codegen.functions.activations import LINEAR, Activation
 from codegen.numbers.formats import Format
 from codegen.problem.epilogue import Epilogue, Operand, Plain, Stage
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,13 +7,13 @@ however early the input ends. Until then the input steps that it and later ones 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, prod
 
 from codegen.errors import PlanError
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 __all__ = ["StageState", "State"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from codegen.errors import UsageError
@@ -15,6 +15,7 @@ from codegen.installed import forgetful, registering
 from codegen.problem.cores import CORES, Core
 from codegen.problem.cortex import CORTEX
 from codegen.problem.dialects import DIALECTS, Dialect
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

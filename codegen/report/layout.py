@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
+
+from codegen.records import dataclass
 
 __all__ = ["Layout", "Way", "placed", "ranked"]
 

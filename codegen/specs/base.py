@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -20,6 +20,7 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.problem import Problem
 from codegen.problem.stages import ending
+from codegen.records import dataclass
 from codegen.specs import names, quantised, rules
 from codegen.specs.parameters import (
     DTYPES_ELSEWHERE,

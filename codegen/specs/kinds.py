@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from codegen.errors import SpecError, keras_messages
 from codegen.installed import registering
+from codegen.records import dataclass
 from codegen.specs import rules
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Relation, Spec
 from codegen.specs.parameters import parameter, whole

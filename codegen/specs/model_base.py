@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from codegen.errors import Diagnostic, SpecError, SpecErrors
 from codegen.functions import activations, initializers
 from codegen.numbers.formats import COMPUTED
+from codegen.records import dataclass
 from codegen.specs import names
 from codegen.specs.parameters import (
     DTYPES_ELSEWHERE,

@@ -6,12 +6,12 @@ Source: keras/src/layers/core/dense.py, normalization/*.py, rnn/lstm.py, rnn/gru
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError
 from codegen.functions import activations
 from codegen.functions.activations import Activation
+from codegen.records import dataclass
 from codegen.specs.kinds import KINDS, Spec
 from codegen.specs.model_base import LINEAR, MATRIX, ONES, ORTHOGONAL, SIGMOID, TANH, ZEROS, ModelSpec
 from codegen.specs.parameters import flag, parameter, positive, whole

@@ -6,7 +6,7 @@ A check takes the parameter's name and a value and returns what the spec holds; 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from math import inf
 from numbers import Integral, Real
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from codegen.errors import SpecError, quoting
 from codegen.errors.suggest import closest
+from codegen.records import dataclass
 
 Check: TypeAlias = Callable[[str, object], object]
 

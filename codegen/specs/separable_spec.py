@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError
 from codegen.problem.chain import Chain, separable
+from codegen.records import dataclass
 from codegen.specs import quantised, rules
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Spec
 from codegen.specs.parameters import parameter, whole

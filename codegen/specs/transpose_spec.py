@@ -7,12 +7,13 @@ _convert_conv_transpose_padding_args_from_keras_to_jax in keras/src/backend/comm
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError, keras_messages
 from codegen.errors.counting import counted
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 from codegen.specs import parameters
 from codegen.specs.base import KERNEL_CONSTRAINT, KERNEL_INITIALIZER, KERNEL_REGULARIZER, Relation, Spec
 from codegen.specs.parameters import parameter, single, whole

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import planning, reading
 from codegen.cli.terminal import Terminal
 from codegen.errors import UsageError
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.machine.board_figures import Figures

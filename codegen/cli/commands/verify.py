@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import planning, reading, verify_codes, verify_streams
 from codegen.cli.terminal import Terminal
 from codegen.errors import ToolchainError, UsageError, VerificationError
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

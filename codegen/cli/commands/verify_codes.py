@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ToolchainError, UsageError, VerificationError
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.planning.ask import Ask

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import UsageError
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from codegen.emission import cformat
 from codegen.emission.cformat import CText
@@ -11,6 +10,7 @@ from codegen.emission.cortex import dsp_line, dsp_pairs, helium_line, helium_qua
 from codegen.emission.cortex.sums import Sums
 from codegen.emission.heads import templates
 from codegen.planning.assembly.shape import Shape
+from codegen.records import dataclass
 
 AnyView = dsp_line.View | dsp_pairs.View | helium_line.View | helium_quads.View
 

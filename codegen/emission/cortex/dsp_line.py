@@ -7,7 +7,6 @@ of weights (w0, w1), (w2, w3), … for the even ones, (0, w0), (w1, w2), … for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from codegen.emission.cortex.rows import Rows, frame, halves, octets, told, word
 from codegen.emission.cortex.scaling import Scaling, scaling
 from codegen.emission.cortex.sums import Sums
 from codegen.planning.assembly.shape import Shape
+from codegen.records import dataclass
 
 FRAME = (
     *("x", "y", "rows", "last", "weights", "weights_end", "filter", "filters"),

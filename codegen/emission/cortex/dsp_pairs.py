@@ -7,7 +7,6 @@ the input are widened once, into a rolling buffer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling, scaling
 from codegen.emission.cortex.sums import Sums
 from codegen.planning.assembly.shape import Shape
+from codegen.records import dataclass
 
 FRAME = ("x", "y", "rows", "end", "weights", "weights_end", "block", "now", "left", "row", "phase", "groups")
 

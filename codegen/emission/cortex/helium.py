@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codegen.emission.cortex.scaling import INT32, Scaling, zero_of
 from codegen.emission.cortex.sums import Sums
+from codegen.records import dataclass
 
 GUARD = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)"
 GUARD_FLOAT = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)"

@@ -6,7 +6,6 @@ Depthwise layers, and those of fewer filters than four.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
 from codegen.planning.assembly.shape import LANES, Shape
+from codegen.records import dataclass
 
 POSITIONS = 8
 MOST_UNROLLED = 6  # vectors of a window that are written out without a loop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
 from codegen.planning.assembly.shape import FARTHEST, LANES, Shape
 from codegen.planning.assembly.shape import FILTERS as OF
+from codegen.records import dataclass
 
 FILTERS = OF["helium_quads"]
 FRAME = ("x", "y", "rows", "weights", "weights_end", "block", "left", "row", "phase", "groups")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,6 +11,7 @@ from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
 from codegen.planning.assembly.shape import FARTHEST, Shape
 from codegen.planning.assembly.walk import Walk
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from codegen.emission.cortex.sums import Sums
+from codegen.records import dataclass
 
 INT32 = 1 << 31
 MOST_SHIFT = 22  # a zero point shifted so far is below 2**30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.emission import lengths
@@ -15,6 +14,7 @@ from codegen.graph.plans.moves import window
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
 __all__ = ["Rule", "out_steps", "rules", "statements"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from codegen.emission import cformat
@@ -16,6 +16,7 @@ from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.graph.plans.place import Place
 from codegen.graph.plans.stages import Each, Instruction
+from codegen.records import dataclass
 
 __all__ = ["each"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, render, vectors
@@ -18,6 +18,7 @@ from codegen.emission.render import GeneratedSource
 from codegen.graph.plans import stages
 from codegen.graph.plans.model_plan import ModelPlan, Tabled
 from codegen.graph.plans.place import Buffer
+from codegen.records import dataclass
 from codegen.specs import names
 
 if TYPE_CHECKING:

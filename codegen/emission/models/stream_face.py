@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from codegen.emission.cfunction import CFunction, Parameter
 from codegen.graph.plans.streamed import StreamedModel
+from codegen.records import dataclass
 
 __all__ = ["Face", "declared"]
 

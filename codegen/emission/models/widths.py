@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from codegen.emission.vectors import spelled
+from codegen.records import dataclass
 
 __all__ = ["Segment", "along", "blocks"]
 

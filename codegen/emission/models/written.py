@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models.words import Words
 from codegen.graph.plans.model_plan import ModelPlan, Tabled
 from codegen.graph.plans.place import Count, Place
 from codegen.graph.plans.tables import Table
+from codegen.records import dataclass
 
 __all__ = ["Surroundings", "Written"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import SpecError, keras_messages
@@ -16,6 +15,7 @@ from codegen.functions.activations.table import ROWS
 from codegen.functions.registry import Call, suggestion
 from codegen.installed import registering
 from codegen.numbers.formats import COMPUTED
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

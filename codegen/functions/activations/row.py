@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.functions.registry import Check
+from codegen.records import dataclass
 
 Value = float | bool | None
 

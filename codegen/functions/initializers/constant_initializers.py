@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from codegen.errors import SpecError
 from codegen.functions.initializers.initializer import Array, Initializer, Shape
 from codegen.functions.initializers.windows import WINDOWS, window
 from codegen.functions.registry import flag, one_of, option, optional, real
+from codegen.records import dataclass
 
 NUMBER = real()
 

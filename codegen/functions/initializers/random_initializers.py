@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import ClassVar
 
 from codegen.errors import SpecError
 from codegen.functions.initializers import draws
 from codegen.functions.initializers.initializer import Array, Initializer, Shape
 from codegen.functions.registry import Check, axes, one_of, option, optional, real, whole
+from codegen.records import dataclass
 
 SEED: Check[int | None] = optional(whole(0, 2**32 - 1))
 AXES = optional(axes)

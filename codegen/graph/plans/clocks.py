@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from codegen.errors import PlanError
 from codegen.problem.problem import Problem
 from codegen.problem.state import StageState
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

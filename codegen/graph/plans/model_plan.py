@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,6 +17,7 @@ from codegen.numbers.formats import COMPUTED, Format
 from codegen.planning.ask import Ask
 from codegen.planning.plan import AnyPlan
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +19,7 @@ from codegen.graph.shape import Shape
 from codegen.graph.work import Work, rows, total, works
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.ask import Ask, Stream
+from codegen.records import dataclass
 from codegen.specs.model_kinds import ModelSpec
 
 __all__ = ["BLOCK", "Blocks", "Overview", "Value", "Whole", "overview"]

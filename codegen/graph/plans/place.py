@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from typing import Literal
 
 from codegen.graph.op import Op
 from codegen.graph.shape import PROBES
+from codegen.records import dataclass
 
 __all__ = ["Buffer", "Count", "Length", "Place", "Size"]
 

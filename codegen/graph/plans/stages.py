@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from codegen.functions.activations import Activation
@@ -11,6 +10,7 @@ from codegen.graph.plans.tables import Table
 from codegen.planning.plan import AnyPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
+from codegen.records import dataclass
 from codegen.specs.model_kinds import GRU, LSTM
 
 __all__ = [

@@ -8,7 +8,7 @@ what is still read goes to its front. All else is scratch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,6 +25,7 @@ from codegen.graph.plans.place import Buffer, Size
 from codegen.graph.plans.stages import Convolved, Recurrent, Stage
 from codegen.graph.plans.timing import Kept, Timing, zeros_behind
 from codegen.planning.ask import Ask
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.graph.calls import AnyLayer
 from codegen.planning.plan import AnyPlan
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import BatchNormalization
 

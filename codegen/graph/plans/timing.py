@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.graph.plans import clocks, workspace
 from codegen.graph.plans.clocks import Clock, Clocks
 from codegen.graph.plans.place import Buffer, Size
 from codegen.graph.plans.stages import Convolved, Each, Gathered, Pooled, Recurrent, Stage
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.interchange.stranger import MOST, Item
 from codegen.interchange.tensors import Tensor
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

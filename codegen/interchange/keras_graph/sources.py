@@ -7,12 +7,12 @@ in the file before any memory is taken for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError, UsageError
 from codegen.errors.quoting import NAME, exactly, plainly
 from codegen.interchange.library import array
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

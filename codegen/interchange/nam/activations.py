@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from codegen.errors.quoting import exactly
 from codegen.graph.builder import Value
 from codegen.interchange.sketch import Sketch
 from codegen.interchange.stranger import Item
+from codegen.records import dataclass
 from codegen.specs.model_kinds import PReLU
 
 __all__ = ["Curve", "curve"]

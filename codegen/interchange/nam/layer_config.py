@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from codegen.interchange.nam.activations import Curve, curve
 from codegen.interchange.stranger import Item
+from codegen.records import dataclass
 
 __all__ = ["Film", "Layer", "LayerArray", "layer_array"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.graph.builder import Value
@@ -12,6 +11,7 @@ from codegen.interchange.nam.cursor import Cursor
 from codegen.interchange.nam.layer_config import FILMS, Layer, LayerArray, layer_array
 from codegen.interchange.sketch import Sketch
 from codegen.interchange.stranger import Item
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

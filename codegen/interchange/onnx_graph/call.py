@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
@@ -11,6 +10,7 @@ from codegen.errors.quoting import NAME, exactly, plainly
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.onnx_graph.proto import Node
 from codegen.interchange.tensors import Tensor, axis_of
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.interchange.onnx_graph.call import Call
 from codegen.interchange.onnx_graph.proto import Node
 from codegen.interchange.tensors import Tensor
+from codegen.records import dataclass
 from codegen.specs.model_kinds import GroupNormalization, LayerNormalization
 
 __all__ = ["PRODUCTS", "Readers"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import NAME, plainly
 from codegen.interchange.onnx_graph import wire
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +23,7 @@ from codegen.interchange.onnx_graph.recurrent import RECURRENT, ZEROS
 from codegen.interchange.sketch import Imported, Sketch
 from codegen.interchange.stranger import bytes_of
 from codegen.interchange.tensors import Tensor
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

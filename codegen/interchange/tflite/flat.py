@@ -8,10 +8,10 @@ Source: flatbuffers.dev/internals.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

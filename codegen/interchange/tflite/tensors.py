@@ -5,12 +5,12 @@ Source: tensorflow/lite/schema/schema.fbs, whose numbers of fields, types and op
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import ConversionError
 from codegen.interchange.tflite.flat import Table, root
 from codegen.problem.requantise import HIGHEST, LOWEST, Grid
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.tensors import Tensor
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from codegen.errors import ConversionError
@@ -15,6 +15,7 @@ from codegen.interchange.tensors import Tensor
 from codegen.interchange.torch_graph.call import Call
 from codegen.interchange.torch_graph.modules import MODULES, kind_of
 from codegen.interchange.torch_graph.moving import CALLS
+from codegen.records import dataclass
 
 __all__ = ["Traced", "Walk", "exported", "symbolic"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from codegen.problem import reference, sums
 from codegen.problem.problem import Problem
 from codegen.problem.requantise import Grid, needs_table
 from codegen.problem.stages import ending
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 from codegen.specs.parameters import parameters
 

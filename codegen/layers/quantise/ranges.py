@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
 from codegen.numbers.rescaling import rounded_away
 from codegen.problem.requantise import HIGHEST, LOWEST, Grid
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

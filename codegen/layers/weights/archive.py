@@ -6,7 +6,6 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from codegen.errors import WeightsError
 from codegen.errors.quoting import NAME, PATH, plainly
 from codegen.numbers.formats import WHOLE, beyond, row
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

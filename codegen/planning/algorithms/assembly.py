@@ -5,7 +5,7 @@ The preprocessor decides which of the two is there, by what the compiler says of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -14,6 +14,7 @@ from codegen.planning.assembly import cycles
 from codegen.planning.assembly.shape import FILTERS, Shape, shape
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.problem import ConvProblem, Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

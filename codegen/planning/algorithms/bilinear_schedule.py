@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import gcd
 
 from codegen.planning.algorithms import tiling
@@ -12,6 +11,7 @@ from codegen.planning.plan import KernelPlan, Key
 from codegen.planning.transforms import named
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ number alone decides, so that an input has the same bits in every call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.planning.serving import Serving
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,6 @@ Sums run over taps, then channels, in one accumulator an output: every tile shap
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -16,6 +15,7 @@ from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,6 @@ Sums run over channels, then taps, in one accumulator an output: every tile shap
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -15,6 +14,7 @@ from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,6 @@ weights of 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,6 @@ not there is a row of the input's zero in the workspace. The last block of chann
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -14,6 +13,7 @@ from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,6 @@ input's zero. A chain's later stages follow each few outputs of the first one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.problem import Chain, ConvProblem, Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

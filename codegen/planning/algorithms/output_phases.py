@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import gcd
 
 from codegen.planning.plan import Key
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ panel holds some of the dilation's phases over the whole length, so that no two 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -16,6 +15,7 @@ from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem, Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

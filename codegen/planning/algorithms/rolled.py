@@ -7,7 +7,6 @@ of the direct algorithms: the same bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from codegen.planning.algorithms import cost, tiling
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

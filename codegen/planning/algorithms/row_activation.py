@@ -5,7 +5,7 @@ In channels_last vectors run along the row, in channels_first along time, so tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
@@ -13,6 +13,7 @@ from codegen.planning.algorithms.relayout import panel_bytes
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.problem import Chain, ConvProblem, Problem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

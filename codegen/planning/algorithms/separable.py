@@ -7,7 +7,7 @@ one chunk, whose stages pad by themselves; so is any of a chain whose chunks wou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -17,6 +17,7 @@ from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyRequest, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

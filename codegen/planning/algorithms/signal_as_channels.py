@@ -9,7 +9,7 @@ So a single signal gets what many channels have: tiles of broadcasts, and transf
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -17,6 +17,7 @@ from codegen.planning.algorithms import cost, direct_filters, fft
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

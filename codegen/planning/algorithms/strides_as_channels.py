@@ -10,7 +10,7 @@ worth it where a transform then saves products of a long kernel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.planning.algorithms import cost
@@ -18,6 +18,7 @@ from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.cores import Core
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 from codegen.errors.counting import counted
 from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 LOOKED_AT = 8  # outputs at a border, or a few more, whose taps are counted
 

@@ -10,7 +10,7 @@ input is read where it is, the rest in a panel; what makes whole rows of y is wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -21,6 +21,7 @@ from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
 from codegen.problem.cores import Core
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,11 +5,10 @@ Instructions are counted in the templates; what each takes is the core's, codege
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.planning.assembly.shape import LANES, Shape
 from codegen.planning.cost import Cost
 from codegen.problem.cores import Core
+from codegen.records import dataclass
 
 __all__ = ["RATES", "cost", "footprint"]
 

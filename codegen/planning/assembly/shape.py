@@ -6,10 +6,10 @@ Weights and scales decide nothing here, so that a plan can be made without them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from codegen.planning.assembly.walk import Walk
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 __all__ = ["FILTERS", "INSTRUCTIONS", "LANES", "MOST_UNROLLED", "Shape", "shape"]
 

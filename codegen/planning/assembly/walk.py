@@ -6,10 +6,10 @@ by side, so that a window is one run of numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import gcd
 
 from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
+
+from codegen.records import dataclass
 
 __all__ = ["NONE", "Pieces"]
 

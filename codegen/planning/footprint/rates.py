@@ -8,10 +8,9 @@ docs/targets.md. bench/fit_footprint.py does so with layers of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from codegen.planning.footprint.pieces import Pieces
 from codegen.problem.targets import Target
+from codegen.records import dataclass
 
 __all__ = ["Rates", "rates"]
 

@@ -7,7 +7,8 @@ After genfft (Frigo, "A Fast Fourier Transform Compiler", 1999), for linear maps
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from codegen.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ z a block (both halves of the signal), w a part of the kernel, H and X their spe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log2, sqrt
 from typing import TYPE_CHECKING, Any
+
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

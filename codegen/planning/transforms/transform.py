@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from codegen.planning.transforms.expressions import Code
 from codegen.planning.transforms.figures import FIGURES
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias

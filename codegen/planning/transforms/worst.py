@@ -10,12 +10,12 @@ all of these, times the sum over the distances of the most that a product of tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from math import frexp
 from typing import TYPE_CHECKING
 
 from codegen.planning.transforms import Transform, noise
+from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.planning.transforms.expressions import Code, Statement
