@@ -196,6 +196,8 @@ class Padded(Op):
         import numpy as np
 
         (x,) = inputs
+        if not x.shape[-2]:
+            return x
         sides = [(0, 0)] * (x.ndim - 2) + [(self.left, self.right), (0, 0)]
         return np.pad(x, sides, mode=self.mode)  # type: ignore[call-overload,no-any-return]  # a mode that it has
 

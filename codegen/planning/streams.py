@@ -24,7 +24,7 @@ from codegen.problem.state import StageState, State
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 
-__all__ = ["Counter", "StreamPlan", "planned"]
+__all__ = ["Counter", "StreamPlan", "planned", "window"]
 
 NEAR = 1.01  # times the lowest estimate
 
@@ -243,8 +243,8 @@ def planned(problem: Problem, ask: Ask) -> StreamPlan:
         )
     if shell.late < 0 and blocks.clock == "rate":
         raise PlanError("the outputs come before the rate of the input: the clock is `count` alone")
-    window = free if shell.direct else _window(free, stage)
-    return replace(shell, inner=_inner(Request(window, ask).of_part(window), shell.history + blocks.block))
+    inside = free if shell.direct else window(free, stage)
+    return replace(shell, inner=_inner(Request(inside, ask).of_part(inside), shell.history + blocks.block))
 
 
 def _inner(asked: AnyRequest, steps: int) -> AnyPlan:
@@ -261,7 +261,7 @@ def _inner(asked: AnyRequest, steps: int) -> AnyPlan:
     return planner.chosen(known, best)
 
 
-def _window(problem: Problem, stage: StageState) -> Problem:
+def window(problem: Problem, stage: StageState) -> Problem:
     """The problem of a window of steps, all of whose outputs are the stream's."""
     p = stage.problem
     if p.up == 1:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import wave
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +20,8 @@ from codegen.machine import compilers
 from codegen.planning.ask import Ask, Stream
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-LATENCIES = {"amp": 0, "tcn": 0, "tc_resnet8": None}
+REAL = Path(__file__).resolve().parents[1] / "data" / "real"
+LATENCIES = {"amp": 0, "tcn": 0, "tc_resnet8": None, "voice_detector": 511, "vocoder": 0, "arrhythmia": 10_208}
 needs_compiler = pytest.mark.skipif(compilers.find() is None, reason="needs a C compiler")
 
 
@@ -39,6 +43,31 @@ def test_examples_of_models(name: str) -> None:
             streamed.planned(net.graph, ask)
     else:
         assert streamed.planned(net.graph, ask).latency == latency
+
+
+@pytest.mark.compiles
+@needs_compiler
+def test_the_voice_detector_hears_speech() -> None:
+    """All of silero's over a second of speech, as a stream in blocks of any size: it is sure of most of it."""
+    weights: dict[str, Any] = {}
+    for file in ("silero_encoder_weights", "silero_decoder_weights"):
+        with np.load(REAL / f"{file}.npz") as arrays:
+            weights |= {name: arrays[name].astype("f") for name in arrays.files if "bias_" not in name}
+    with wave.open(str(REAL / "speech_16k.wav")) as speech:
+        x = np.frombuffer(speech.readframes(speech.getnframes()), "<i2").astype("f")[None, :, None] / 32768
+    net = codegen.load(EXAMPLES / "voice_detector.conv", weights).voice_detector
+    expected = reference.run(net.graph, {"x": x}, net.weights)["probability"].ravel()
+    stream = net.stream(block=512)
+    assert stream.latency == 511
+    found = []
+    for sizes in ((512,), (160, 1, 3_000, 700)):
+        cuts = np.cumsum([0, *sizes * (x.shape[1] // sum(sizes) + 1)])
+        blocks = [stream(x[:, a:b]) for a, b in pairwise(cuts)]
+        found.append(np.concatenate([*blocks, stream.flush()], axis=1).ravel())
+    assert np.array_equal(*found)
+    assert found[0].shape == expected.shape == ((x.shape[1] + 64 - 576) // 512 + 1,)
+    assert np.abs(found[0] - expected).max() < 1e-5
+    assert np.median(expected) > 0.9
 
 
 @pytest.mark.compiles

@@ -208,12 +208,14 @@ def streaming(seed: int, *, exact: bool = False, count: int = 12) -> Graph:
 def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
     b = drawing.builder
     size, stride = drawing.number(1, 5), drawing.pick(1, 1, 1, 1, 2, 3)
-    kind = drawing.pick(Conv1DSpec, Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec)
+    kind = drawing.pick(Conv1DSpec, Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Conv1DTransposeSpec)
     padding = drawing.pick("causal", "causal", "same", "valid") if stride == 1 else drawing.pick("causal", "valid")
+    padding = drawing.pick("same", "valid") if kind is Conv1DTransposeSpec else padding
     options: dict[str, Any] = {"kernel_size": size, "strides": stride, "padding": padding}
     options |= {} if kind is DepthwiseConv1DSpec else {"filters": drawing.number(1, 17)}
     options |= {"dilation_rate": drawing.number(1, 9)} if stride == 1 and kind is Conv1DSpec else {}
-    pool = {"size": drawing.number(1, 4), "strides": drawing.pick(None, 1, 2)}
+    pool = {"size": drawing.number(2, 4), "strides": drawing.pick(None, 1, 2)}
+    pool |= {"padding": drawing.pick("valid", "valid", "causal", (1, 0), (0, 1), (1, 1))}
     ways = [
         *[lambda: b.call(kind(name=drawing.name("conv"), **options), x)] * 5,
         lambda: drawing.number_by_number(x),
@@ -222,6 +224,8 @@ def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
         lambda: drawing.channels(x, values),
         lambda: b.function("max_pool", x, **pool),
         lambda: b.function("upsample", x, size=drawing.number(1, 3)),
+        lambda: b.function(drawing.pick("pad", "replicate", "crop"), x, left=drawing.number(0, 3), right=size - 1),
+        lambda: drawing.framed(x),
     ]
     if not drawing.exact:
         layer = drawing.pick(LSTM, GRU)

@@ -11,31 +11,44 @@ from codegen.emission.microkernel import offset
 from codegen.emission.models.widths import along, blocks
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import later, piece, within
+from codegen.functions.activations import Activation
 from codegen.graph.plans.stages import Convolved, Gathered, Normalized, Pooled, Recurrent, Summary
 from codegen.problem.stages import Activated
 
-__all__ = ["convolved", "gathered", "normalized", "pooled", "recurrent", "summary"]
+__all__ = ["called", "convolved", "gathered", "given", "normalized", "pooled", "recurrent", "summary"]
 
 
 def convolved(stage: Convolved, around: Surroundings) -> Written:
     """The kernel of a plan; its arguments in their fixed order."""
-    plan, p = stage.plan, stage.plan.problem
-    kernel, *others = (around.tables[table] for table in stage.tables)
-    given = {"x": around.at(stage.x), "steps": around.rows(stage.x), "y": around.at(stage.y)}
-    given |= {label: offset(kernel, at) for label, at in kernel_places(plan)}
-    operands = [*others, *map(around.at, stage.added)]
-    given |= {one.name: value for one, value in zip(p.epilogue.operands, operands, strict=True)}
+    plan = stage.plan
+    held = given(stage, around) | {"steps": around.rows(stage.x)}
     if stage.spare is not None:
-        given["workspace"] = around.spare(stage.spare)
-    called = [one.activation for one in later(plan) if isinstance(one, Activated)]
-    for activation in called:
-        around.words.word(activation)
+        held["workspace"] = around.spare(stage.spare)
+    activations = called(stage, around)
 
     def text(name: str) -> str:
-        return around.words.renamed(within(plan, name), called)
+        return around.words.renamed(within(plan, name), activations)
 
-    arguments = tuple(given[one.name] for one in parameters(plan, "unnamed"))
+    arguments = tuple(held[one.name] for one in parameters(plan, "unnamed"))
     return Written((Convolved, plan), "sums", text, arguments, stage.x.frames)
+
+
+def given(stage: Convolved, around: Surroundings) -> dict[str, str]:
+    """What a kernel's parameters are given, by their names: x, y, the weights, what is added."""
+    kernel, *others = (around.tables[table] for table in stage.tables)
+    found = {"x": around.at(stage.x), "y": around.at(stage.y)}
+    found |= {label: offset(kernel, at) for label, at in kernel_places(stage.plan)}
+    operands = [*others, *map(around.at, stage.added)]
+    names = (one.name for one in stage.plan.problem.epilogue.operands)
+    return found | dict(zip(names, operands, strict=True))
+
+
+def called(stage: Convolved, around: Surroundings) -> list[Activation]:
+    """The activations behind its sums, each with a word of its own from now on."""
+    found = [one.activation for one in later(stage.plan) if isinstance(one, Activated)]
+    for activation in found:
+        around.words.word(activation)
+    return found
 
 
 def _of_one(stage: Any, around: Surroundings) -> dict[str, Any]:
@@ -58,6 +71,7 @@ def _moving(stage: Any, around: Surroundings) -> tuple[str, ...]:
 
 _FROM = {
     "pad": (),
+    "crop": ("(void)steps;",),
     "last": ("(void)t;",),
     "upsample": ("(void)steps;",),
     "replicate": ("from = from < 0 ? 0 : from >= steps ? steps - 1 : from;",),
@@ -71,28 +85,34 @@ _FROM = {
 
 def gathered(stage: Gathered, around: Surroundings) -> Written:
     """Rows of x as rows of y."""
-    at = {"last": "steps - 1", "upsample": f"t / {stage.size}"}
+    at = {"last": "steps - 1", "upsample": f"t / {stage.size}", "crop": "t"}
+    early = around.early
     before = f"t - {stage.left}" if stage.left else "t"
     view = _of_one(stage, around) | {
-        "from": at.get(stage.word, before),
+        "from": at.get(stage.word, before if early is None else "t - early"),
         "lines": _FROM[stage.word],
         "still": stage.word in at,
+        "early": early is not None,
     }
-    view_key = (stage.word, stage.left, stage.size, stage.x.stride, stage.y.stride, stage.x.channels)
+    left = stage.left if early is None else None
+    view_key = (stage.word, left, stage.size, stage.x.stride, stage.y.stride, stage.x.channels)
 
     def text(name: str) -> str:
         return piece(f"model/{'padded' if stage.word == 'pad' else 'gathered'}.c.j2", view | {"name": name})
 
-    return Written((Gathered, view_key), stage.word, text, _moving(stage, around), stage.x.frames)
+    arguments = (*_moving(stage, around), *([] if early is None else [early]))
+    return Written((Gathered, view_key), stage.word, text, arguments, stage.x.frames)
 
 
 def pooled(stage: Pooled, around: Surroundings) -> Written:
     """The largest or the mean of windows of rows."""
-    p = stage.window
+    p, early = stage.window, around.early
     count = str(p.kernel_size) if stage.count_padding else "(to - from)"
     view = _of_one(stage, around) | {
         "windows": True,
-        "left": lengths.padding(p)[0],
+        "left": lengths.padding(p)[0] if early is None else 0,
+        "early": early is not None,
+        "low": "0" if early is None else "low",
         "hop": p.stride,
         "size": p.kernel_size,
         "mean": stage.word == "average",
@@ -103,12 +123,14 @@ def pooled(stage: Pooled, around: Surroundings) -> Written:
     def text(name: str) -> str:
         return piece("model/pooled.c.j2", view | {"name": name})
 
-    return Written(key, stage.word, text, _moving(stage, around), stage.x.frames)
+    arguments = (*_moving(stage, around), *([] if early is None else [early]))
+    return Written(key, stage.word, text, arguments, stage.x.frames)
 
 
 def summary(stage: Summary, around: Surroundings) -> Written:
     """The largest or the mean of all rows."""
     view = _of_one(stage, around) | {"windows": False, "mean": stage.word == "average", "count": "(to - from)"}
+    view |= {"early": False, "low": "0"}
     key = (Summary, stage.word, stage.x.channels, stage.x.stride, stage.y.stride)
 
     def text(name: str) -> str:

@@ -11,7 +11,7 @@ from codegen.emission.cfunction import CFunction, Parameter
 from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index
-from codegen.emission.models import kernels, lengths, loops
+from codegen.emission.models import kernels, lengths, loops, raised
 from codegen.emission.models.words import Words
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import GeneratedSource
@@ -30,7 +30,10 @@ PARTS = ("kernel_head.c", "model/model.c", "model/model.h")
 RESERVED = {"steps", "weights", "workspace", "room", "f"}
 WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
     stages.Each: loops.each,
+    stages.Framed: loops.each,
+    stages.Joined: loops.each,
     stages.Convolved: kernels.convolved,
+    stages.Raised: raised.raised,
     stages.Gathered: kernels.gathered,
     stages.Pooled: kernels.pooled,
     stages.Summary: kernels.summary,

@@ -158,8 +158,11 @@ def _so_far(number: int, clock: Clock) -> str:
         return f"n[{number}] = {cformat.times(clock.stride, first)};"
     if clock.rule == "least":
         return _least(number, clock)
-    room = index((1, first), clock.left - clock.reach)
-    return f"n[{number}] = {first} >= {clock.reach - clock.left} ? {_over(room, clock.stride)} + 1 : 0;"
+    if clock.rule == "padded":
+        return f"n[{number}] = {first} > 0 ? {index((1, first), clock.left)} : 0;"
+    samples = cformat.times(clock.up, first)
+    room = index((1, samples), clock.room)
+    return f"n[{number}] = {samples} >= {-clock.room} ? {_over(room, clock.stride)} + 1 : 0;"
 
 
 def _in_all(number: int, clock: Clock) -> str:
@@ -169,6 +172,11 @@ def _in_all(number: int, clock: Clock) -> str:
         return f"n[{number}] = {cformat.times(clock.stride, first)};"
     if clock.rule == "least":
         return _least(number, clock)
+    if clock.rule == "padded":
+        return f"n[{number}] = {first} > 0 ? {index((1, first), clock.left + clock.right)} : 0;"
+    if clock.up > 1:
+        spread, more = cformat.times(clock.up, first), 1 - clock.up + clock.left + clock.right - clock.reach
+        return f"n[{number}] = {spread} >= {max(1, -more)} ? {_over(index((1, spread), more), clock.stride)} + 1 : 0;"
     if clock.centred:
         return f"n[{number}] = {first} > 0 ? {_over(f'{first} - 1', clock.stride)} + 1 : 0;"
     least, room = clock.reach - clock.left - clock.right, index((1, first), clock.left + clock.right - clock.reach)
@@ -198,16 +206,27 @@ def _stages(around: StreamSurroundings) -> tuple[list[str], list[dict[str, Any]]
             {
                 "told": cformat.comment(stage.told),
                 "call": f"{name}({', '.join(written.arguments)});",
-                "some": f"n{around.tick} > m{around.tick}" if around.tick else None,
+                "some": _some(around, frames=written.frames is not None),
                 "behind": clear,
             }
         )
     return texts, lines
 
 
+def _some(around: StreamSurroundings, *, frames: bool) -> str | None:
+    """What a call stands behind: a loop over frames, or whether there are rows."""
+    clock = around.frame_tick if frames else around.tick
+    if not frames and not clock:  # the input's: a block has some
+        return None
+    around.after.add(clock)
+    m, n = around.m(clock), f"n{clock}"
+    return f"for (ptrdiff_t f = {m}; f < {n}; ++f)" if frames else f"if ({n} > {m})"
+
+
 def _clearing(stage: Stage, around: StreamSurroundings, cleared: set[int]) -> str | None:
     """What writes the zeros behind the last row that a kernel reads, once for each value."""
-    zeros = around.model.zeros.get(stage.reads[0].buffer, 0) if isinstance(stage, Convolved) else 0
+    alone = isinstance(stage, Convolved) and stage.x.frames is None
+    zeros = around.model.zeros.get(stage.reads[0].buffer, 0) if alone else 0
     if not zeros or stage.reads[0].buffer in cleared:
         return None
     place = stage.reads[0]

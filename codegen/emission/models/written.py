@@ -77,6 +77,14 @@ class Surroundings:
         """Whether a recurrent layer begins anew, in C; None where it always does."""
         return None
 
+    @property
+    def early(self) -> str | None:
+        """Of a stage in a stream the rows that its first window or row lies before the first there is, in C.
+
+        It may be negative. None where the stage itself knows.
+        """
+        return None
+
     def rows(self, place: Place) -> str:
         """The rows of a place."""
         return self.count(place.rows)

@@ -24,18 +24,26 @@ __all__ = ["INPUT", "Clock", "Clocks", "so_far", "times", "window"]
 class Clock:
     """Rows that follow from those of the clocks with the numbers `of`.
 
-    window: those whose `reach` rows have come, `stride` apart, the first `left` before the value's; `right` rows of
-    zeros come behind its last, or, where it is `centred`, as many as let an output come for each whole stride. least:
-    those that all have. times: `stride` for each.
+    window: those whose `reach` samples have come, `stride` apart, the first `left` before the value's; `right` samples
+    of zeros come behind its last, or, where it is `centred`, as many as let an output come for each whole stride. A row
+    is `up` samples, its own and zeros behind it; an output waits for `held` more. least: those that all have. times:
+    `stride` for each. padded: `left` more as soon as there is one, `right` at the end.
     """
 
-    rule: Literal["input", "window", "least", "times"]
+    rule: Literal["input", "window", "least", "times", "padded"]
     of: tuple[int, ...] = ()
     reach: int = 1
     stride: int = 1
     left: int = 0
     right: int = 0
     centred: bool = False
+    up: int = 1
+    held: int = 0
+
+    @property
+    def room(self) -> int:
+        """The samples that output 0 waits for beyond those of the rows: 0 or less."""
+        return self.left - self.reach - self.held
 
 
 INPUT = Clock("input")
@@ -47,15 +55,16 @@ def window(problem: Problem, of: int, told: str) -> Clock:
     others = [] if p is None else [one for one in problem.stages if one is not p]
     if p is None or any(one.reach > 1 or one.stride > 1 for one in others):
         raise PlanError(f"{told} cannot stream: several of its stages read other steps than an output's own")
-    if p.up > 1:
-        raise PlanError(f"{told} cannot stream in a model yet: it puts zeros between its input's steps")
+    if p.up > 1 and (p.stride > 1 or p.centred):
+        raise PlanError(f"{told} cannot stream: a stride and zeros between the input's steps do not go together")
     try:
-        left = StageState(p).left
+        state = StageState(p)
     except PlanError as wrong:
         raise PlanError(f"{told} cannot stream: {wrong}") from None
-    if left >= p.reach:
+    if state.left >= p.reach:
         raise PlanError(f"{told} cannot stream: outputs that read zeros alone come before the input; pad less")
-    return Clock("window", (of,), p.reach, p.stride, left, p.pad_left + p.pad_right - left, p.centred)
+    right = p.pad_left + p.pad_right - state.left
+    return Clock("window", (of,), p.reach, p.stride, state.left, right, p.centred, p.up, state.held)
 
 
 def times(size: int, of: int) -> Clock:
@@ -77,7 +86,9 @@ def so_far(found: Sequence[Clock], steps: int) -> list[int]:
     for clock in found[1:]:
         given = [counts[number] for number in clock.of]
         if clock.rule == "window":
-            counts.append(max(0, (given[0] + clock.left - clock.reach) // clock.stride + 1))
+            counts.append(max(0, (given[0] * clock.up + clock.room) // clock.stride + 1))
+        elif clock.rule == "padded":
+            counts.append(given[0] + clock.left if given[0] else 0)
         else:
             counts.append(min(given) * clock.stride)
     return counts
@@ -101,7 +112,7 @@ class Clocks:
         self.found.append(clock)
         self.counts.append(counts)
         self.totals.append(totals)
-        rate = self.rates[clock.of[0]]
+        rate = self.rates[clock.of[0]] * clock.up
         self.rates.append(rate * clock.stride if clock.rule == "times" else rate / clock.stride)
         return len(self.found) - 1
 
@@ -119,7 +130,9 @@ class Clocks:
             return made
         if clock.rule == "times":
             return given[0] * clock.stride
-        counts: Array = np.maximum(0, (given[0] + clock.left - clock.reach) // clock.stride + 1)
+        if clock.rule == "padded":
+            return np.where(given[0] > 0, given[0] + clock.left, 0)
+        counts: Array = np.maximum(0, (given[0] * clock.up + clock.room) // clock.stride + 1)
         return counts
 
     def _in_all(self, clock: Clock) -> Array:
@@ -131,10 +144,12 @@ class Clocks:
             return made
         if clock.rule == "times":
             return given[0] * clock.stride
+        if clock.rule == "padded":
+            return np.where(given[0] > 0, given[0] + clock.left + clock.right, 0)
         if clock.centred:
             counts: Array = np.maximum(0, (given[0] - 1) // clock.stride + 1)
             return counts
-        room = given[0] + clock.left + clock.right - clock.reach
+        room = (given[0] - 1) * clock.up + 1 + clock.left + clock.right - clock.reach
         some = (given[0] > 0) & (room >= 0)
         return np.where(some, room // clock.stride + 1, 0)
 

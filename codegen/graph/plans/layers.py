@@ -12,10 +12,11 @@ from codegen.functions.activations import Activation
 from codegen.graph.calls import Call
 from codegen.graph.elementwise import Activate, Arithmetic
 from codegen.graph.plans.place import Place, Size
-from codegen.graph.plans.stages import Convolved, Normalized, Recurrent
+from codegen.graph.plans.reads import started
+from codegen.graph.plans.stages import Convolved, Normalized, Raised, Recurrent
 from codegen.graph.plans.tables import Bias, Kernel, Ones, Own, Table
 from codegen.graph.plans.walk import Walk
-from codegen.planning import planner
+from codegen.planning import planner, streams
 from codegen.planning.plan import AnyPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
@@ -35,10 +36,15 @@ __all__ = ["LAYERS", "convolved", "of_rows"]
 
 def planned(run: Walk, problem: Problem, x: Place) -> AnyPlan:
     """The plan of a problem for as many steps as x has; of a stream for windows of it that hold all they read."""
-    if run.ask.stream is not None:
-        asked = Request(problem.inside(None), run.ask.of_part())
+    if run.ask.stream is not None and x.frames is None:
+        asked = Request(_windows(problem), run.ask.of_part())
         return planner.answer(asked.likely(problem.reach + run.ask.stream.block))
     return planner.answer(Request(problem.at_length(x.rows.known), run.ask.of_part()))
+
+
+def _windows(problem: Problem) -> Problem:
+    """The problem of a window of rows that are all there."""
+    return problem.inside(None) if problem.up == 1 else streams.window(problem, started(problem))
 
 
 def convolved(run: Walk, at: int, behind: Sequence[int] = ()) -> Place:
@@ -58,10 +64,9 @@ def convolved(run: Walk, at: int, behind: Sequence[int] = ()) -> Place:
         tables += (Bias(layer, plan.problem.filters, norm),)
     y = _place(run, behind[-1] if behind else at)
     told = run.told(at) if not behind else "; ".join(run.told(one) for one in (at, *behind))
-    spare = run.spare(at, plan)
-    run.stages.append(
-        Convolved(y=y, x=x, plan=plan, of=problem, tables=tables, spare=spare, added=tuple(added), told=told)
-    )
+    kind = Raised if run.streams and x.frames is None and problem.up > 1 else Convolved
+    spare = run.room(Size(1)) if kind is Raised else run.spare(at, plan)
+    run.stages.append(kind(y=y, x=x, plan=plan, of=problem, tables=tables, spare=spare, added=tuple(added), told=told))
     return y
 
 

@@ -10,7 +10,7 @@ from codegen.graph import channels, steps
 from codegen.graph.op import Op
 from codegen.graph.plans import program
 from codegen.graph.plans.place import Count, Place
-from codegen.graph.plans.stages import Gathered, Pooled, Summary
+from codegen.graph.plans.stages import Framed, Gathered, Joined, Pooled, Summary
 from codegen.graph.plans.walk import Walk
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Epilogue
@@ -56,6 +56,8 @@ def _reshaped(run: Walk, at: int, op: Op) -> Place:
 
 def _crop(run: Walk, at: int, op: steps.Crop) -> Place:
     x = run.of(at)
+    if run.streams and x.frames is None and (op.left or op.right):
+        return _gathered(run, at, "crop", op.left, right=op.right)
     return replace(x, first=x.first + op.left * x.stride, rows=run.count(run.graph.shapes[at].lengths))
 
 
@@ -66,16 +68,16 @@ def _last(run: Walk, at: int, op: steps.Last) -> Place:
     return _gathered(run, at, "last", 0, 1)
 
 
-def _gathered(run: Walk, at: int, word: Any, left: int, size: int) -> Place:
-    y = run.target(at)
-    run.stages.append(Gathered(y=y, x=run.of(at), word=word, left=left, size=size, told=run.told(at)))
+def _gathered(run: Walk, at: int, word: Any, left: int, size: int = 1, right: int = 0) -> Place:
+    y, told = run.target(at), run.told(at)
+    run.stages.append(Gathered(y=y, x=run.of(at), word=word, left=left, right=right, size=size, told=told))
     return y
 
 
 def _padded(run: Walk, at: int, op: steps.Padded) -> Place:
     if not (op.left or op.right):
         return run.of(at)
-    return _gathered(run, at, op.word, op.left, 1)
+    return _gathered(run, at, op.word, op.left, right=op.right)
 
 
 def _upsampled(run: Walk, at: int, op: steps.Upsample) -> Place:
@@ -113,7 +115,12 @@ def _summary(run: Walk, at: int, op: Op) -> Place:
 def _frames(run: Walk, at: int, op: steps.Frames) -> Place:
     x, shape = run.of(at), run.graph.shapes[at]
     assert shape.frames is not None
-    return replace(x, rows=Count(op.size), frames=run.count(shape.frames), frame_stride=op.hop * x.stride)
+    frames = replace(x, rows=Count(op.size), frames=run.count(shape.frames), frame_stride=op.hop * x.stride)
+    if not run.streams:
+        return frames
+    y = run.dense(shape, run.buffer("own", shape))
+    run.stages.append(program.by_frame(Framed, frames, y, run.told(at), size=op.size, hop=op.hop))
+    return y
 
 
 def _join(run: Walk, at: int, op: steps.Join) -> Place:
@@ -123,6 +130,13 @@ def _join(run: Walk, at: int, op: steps.Join) -> Place:
         y = run.dense(given, run.buffer("own", given))
         run.stages.append(program.copied(x, y, run.told(at)))
         x = y
+    known = x.rows.known
+    if run.streams and known != 1:
+        assert known is not None
+        y = run.dense(shape, run.buffer("own", shape))
+        rows = replace(y, rows=x.rows, frames=x.frames, frame_stride=known * y.stride)
+        run.stages.append(program.by_frame(Joined, x, rows, run.told(at), size=known, hop=known))
+        return y
     return replace(x, stride=x.channels, rows=run.count(shape.lengths), frames=None, frame_stride=0)
 
 

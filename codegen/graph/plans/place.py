@@ -12,7 +12,9 @@ from codegen.graph.op import Op
 from codegen.graph.shape import PROBES
 from codegen.records import dataclass
 
-__all__ = ["Buffer", "Count", "Length", "Place", "Size"]
+__all__ = ["LINE", "Buffer", "Count", "Length", "Place", "Size"]
+
+LINE = 16  # numbers that a buffer's begin is a multiple of
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,17 @@ class Count:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Memory for a value: an argument of the function, which has `rows` of `channels`, or a part of the workspace."""
+    """Memory for a value: an argument of the function, which has `rows` of `channels`, or a part of the workspace.
+
+    Of a value that is `framed` a row is a frame, and `channels` are all of its numbers.
+    """
 
     kind: Literal["input", "output", "own", "kept"]
     size: Size
     name: str = ""
     rows: Count | None = None
     channels: int = 0
+    framed: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from codegen.graph.channels import Spread
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
 from codegen.graph.graph import Graph
 from codegen.graph.plans.place import Place
-from codegen.graph.plans.stages import Each, Instruction, Operand
+from codegen.graph.plans.stages import ByFrame, Each, Instruction, Operand
 from codegen.graph.plans.tables import Own, Scale, Shift, Table
 from codegen.specs.model_kinds import BatchNormalization, PReLU
 
-__all__ = ["copied", "each"]
+__all__ = ["by_frame", "copied", "each"]
 
 
 @dataclass
@@ -71,6 +71,12 @@ def copied(x: Place | None, y: Place, told: str) -> Each:
     if x is None:
         return Each(y=y, told=told, operands=(), program=(Instruction("number", (), 0.0),))
     return Each(y=y, told=told, operands=(Operand(x),), program=(Instruction("read", (), 0),))
+
+
+def by_frame(kind: type[ByFrame], x: Place, y: Place, told: str, *, size: int, hop: int) -> ByFrame:
+    """The loop that copies frames, each by itself."""
+    loop = copied(x, y, told)
+    return kind(y=y, told=told, operands=loop.operands, program=loop.program, size=size, hop=hop)
 
 
 def _arithmetic(writing: Writing, op: Arithmetic, inputs: tuple[int, ...]) -> int:

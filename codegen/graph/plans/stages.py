@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from codegen.functions.activations import Activation
-from codegen.graph.plans.place import Place
+from codegen.graph.plans.place import LINE, Place
 from codegen.graph.plans.tables import Table
 from codegen.planning.plan import AnyPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -16,11 +16,14 @@ from codegen.specs.model_kinds import GRU, LSTM
 __all__ = [
     "Convolved",
     "Each",
+    "Framed",
     "Gathered",
     "Instruction",
+    "Joined",
     "Normalized",
     "Operand",
     "Pooled",
+    "Raised",
     "Recurrent",
     "Stage",
     "Summary",
@@ -67,6 +70,20 @@ class Convolved(OfOne):
     @property
     def reads(self) -> tuple[Place, ...]:
         return (self.x, *self.added)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raised(Convolved):
+    """A kernel with zeros between its input's steps, in a stream: `of.up` outputs for each step.
+
+    Those that are not all wanted, at the start and at the end, go by way of the first numbers of `spare`.
+    """
+
+    @property
+    def aside(self) -> int:
+        """The numbers of an input step's outputs, a multiple of a line."""
+        numbers: int = self.plan.problem.up * self.plan.problem.out_filters
+        return -(-numbers // LINE) * LINE
 
 
 @dataclass(frozen=True)
@@ -118,11 +135,37 @@ class Each(Stage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gathered(OfOne):
-    """Rows of x as rows of y: `word` is pad, reflect, replicate (with `left` more before), upsample by `size`, last."""
+class ByFrame(Each):
+    """The frames of a stream, each by itself: `size` steps, `hop` apart in the sequence."""
 
-    word: Literal["pad", "reflect", "replicate", "upsample", "last"]
+    size: int
+    hop: int
+
+    @property
+    def flat(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framed(ByFrame):
+    """A sequence cut into frames."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined(ByFrame):
+    """Frames as a sequence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered(OfOne):
+    """Rows of x as rows of y: `word` is pad, reflect, replicate (with `left` more before, `right` after).
+
+    Or upsample by `size`, last, and in a stream crop (without the first `left` and the last `right`).
+    """
+
+    word: Literal["pad", "reflect", "replicate", "upsample", "last", "crop"]
     left: int = 0
+    right: int = 0
     size: int = 1
 
 

@@ -44,6 +44,13 @@ SAME = (
     elementwise.Activate,
     elementwise.Unary,
     steps.Upsample,
+    steps.MaxPool,
+    steps.AveragePool,
+    steps.Pad,
+    steps.Replicate,
+    steps.Crop,
+    steps.Frames,
+    steps.Join,
     Input,
 )
 """Ops that stream as they are."""
@@ -180,13 +187,12 @@ def _hold_streamable(graph: Graph) -> None:
             raise PlanError(f"the input `{name}` has a number of steps: a stream takes any, write (None, channels)")
     for at, node in enumerate(graph.nodes):
         op, shapes = node.op, [graph.shapes[source] for source in node.inputs]
+        if graph.shapes[at].frames is not None:  # each frame is a whole input by itself
+            continue
         told = f"`{node.name or getattr(op, 'word', '')}`"
         if isinstance(op, Call):
             if op.waits or op.layer.name in _whole(graph):
                 raise PlanError(f"`{op.layer.name}` needs all of its input before its first output: it cannot stream")
-        elif isinstance(op, steps.Pool):
-            if op.padding not in ("valid", (0, 0)):
-                raise PlanError(f"{told} is a pool with padding, which cannot stream in a model yet: make it valid")
         elif not isinstance(op, SAME):
             raise PlanError(f"{told} is `{op.word}`, which cannot stream in a model: take it out, or call the whole")
         if any(shape.is_one for shape in (*shapes, graph.shapes[at])):

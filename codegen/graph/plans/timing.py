@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from codegen.graph.plans import clocks, workspace
-from codegen.graph.plans.clocks import Clock, Clocks
-from codegen.graph.plans.place import Buffer, Size
-from codegen.graph.plans.stages import Convolved, Each, Gathered, Pooled, Recurrent, Stage
+from codegen.graph.plans.clocks import Clocks
+from codegen.graph.plans.place import LINE, Buffer, Size
+from codegen.graph.plans.reads import Reads, reads, started
+from codegen.graph.plans.stages import ByFrame, Convolved, Each, Raised, Recurrent, Stage
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -45,9 +45,10 @@ def zeros_behind(stages: Sequence[Stage]) -> dict[int, int]:
     """For each buffer the rows of zeros that are read behind its last, where there are such."""
     found: dict[int, int] = {}
     for stage in stages:
-        if isinstance(stage, Convolved):
-            right = clocks.window(stage.of, 0, "").right
-            found[stage.x.buffer] = max(found.get(stage.x.buffer, 0), right)
+        if isinstance(stage, Convolved) and stage.x.frames is None:
+            clock = reads(stage).clock
+            rows = -(-max(0, clock.right - clock.up + 1) // clock.up)
+            found[stage.x.buffer] = max(found.get(stage.x.buffer, 0), rows)
     return {buffer: rows for buffer, rows in found.items() if rows}
 
 
@@ -62,14 +63,18 @@ class Timing:
             self._time(stage)
 
     def _time(self, stage: Stage) -> None:
-        clock = self._least(stage) if isinstance(stage, Each) else self.clocks.number(self._clock(stage))
+        way = reads(stage)
+        if isinstance(stage, Each) and not isinstance(stage, ByFrame):
+            clock = self._least(stage)
+        else:
+            clock = self.clocks.number(replace(way.clock, of=(self.ticks[stage.reads[0].buffer],)))
         if isinstance(stage, Convolved) and stage.added:
             clock = self.clocks.least([clock, *(self.ticks[place.buffer] for place in stage.added)])
         self.ticks[stage.y.buffer] = clock
         outs = self.clocks.counts[clock]
         for place in stage.reads:
             beside = isinstance(stage, Convolved) and place is not stage.x
-            found = outs if beside else _START.get(type(stage), _own)(stage, outs)
+            found = outs if beside else self._start(way, place.buffer, outs)
             known = self.starts.get(place.buffer)
             self.starts[place.buffer] = found if known is None else known - (known - found).clip(0)
 
@@ -77,16 +82,14 @@ class Timing:
         places = (*stage.reads, *stage.beside)
         return self.clocks.least([self.ticks[place.buffer] for place in places])
 
-    def _clock(self, stage: Stage) -> Clock:
-        (x,) = stage.reads[:1]
-        of = self.ticks[x.buffer]
-        if isinstance(stage, Convolved):
-            return clocks.window(stage.of, of, f"`{stage.told.partition(' = ')[0]}`")
-        if isinstance(stage, Pooled):
-            return clocks.window(stage.window, of, f"`{stage.told.partition(' = ')[0]}`")
-        if isinstance(stage, Gathered):
-            return clocks.times(stage.size, of)
-        return Clock("least", (of,))
+    def _start(self, way: Reads, buffer: int, outs: Array) -> Array:
+        """The first row of a buffer that is still read after so many outputs."""
+        first: Array = (outs * way.times + way.plus) // way.over - way.back
+        if not way.last:
+            return first
+        end = self.clocks.counts[self.ticks[buffer]] - 1
+        held: Array = first - (first - end).clip(0)
+        return held
 
     def settled(self) -> tuple[list[Buffer], dict[int, Kept]]:
         """The buffers with their sizes, those that are kept marked; and these."""
@@ -102,7 +105,7 @@ class Timing:
             if history or zeros.get(number):
                 rows = history + more + max(history, SLACK * self.clocks.most(clock))
                 kept[number] = Kept(at, rows, width, history, clock)
-                at += -(-kept[number].numbers // workspace.LINE) * workspace.LINE
+                at += -(-kept[number].numbers // LINE) * LINE
                 found[number] = replace(buffer, kind="kept")
             else:
                 found[number] = replace(buffer, size=Size(more * width))
@@ -116,37 +119,16 @@ class Timing:
                 continue
             if isinstance(stage, Recurrent):
                 kept[stage.spare] = Kept(at, 1, self.buffers[stage.spare].size.numbers, 0, 0, state=True)
-                at += -(-kept[stage.spare].numbers // workspace.LINE) * workspace.LINE
+                at += -(-kept[stage.spare].numbers // LINE) * LINE
                 found[stage.spare] = replace(found[stage.spare], kind="kept")
-            elif isinstance(stage, Convolved):
+            elif isinstance(stage, Convolved) and stage.x.frames is None:
                 found[stage.spare] = replace(found[stage.spare], size=self._workspace(stage))
 
     def _workspace(self, stage: Convolved) -> Size:
         clock, p = self.ticks[stage.y.buffer], stage.of
         outs = max(self.clocks.most(clock), self.clocks.rest(clock))
-        bytes_ = stage.plan.workspace((outs - 1) * p.stride + p.reach)
-        return Size(-(-bytes_ // stage.plan.problem.item_bytes))
-
-
-def _own(stage: Stage, outs: Array) -> Array:
-    return outs
-
-
-def _of_kernel(stage: Convolved, outs: Array) -> Array:
-    known = clocks.window(stage.of, 0, "")
-    return outs * known.stride - known.left
-
-
-def _of_pool(stage: Pooled, outs: Array) -> Array:
-    return outs * stage.window.stride
-
-
-def _of_rows(stage: Gathered, outs: Array) -> Array:
-    return outs // stage.size
-
-
-_START: Mapping[type[Stage], Callable[[Any, Array], Array]] = {
-    Convolved: _of_kernel,
-    Pooled: _of_pool,
-    Gathered: _of_rows,
-}
+        if isinstance(stage, Raised):
+            rows, aside = started(p).history + outs // p.up + 1, stage.aside
+        else:
+            rows, aside = (outs - 1) * p.stride + p.reach, 0
+        return Size(aside - (-stage.plan.workspace(rows) // stage.plan.problem.item_bytes))

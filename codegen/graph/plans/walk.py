@@ -103,7 +103,9 @@ class Walk:
     def buffer(self, kind: Any, shape: Shape, name: str = "") -> int:
         """A new buffer for a value."""
         rows = self.count(shape.lengths) if name else None
-        self.buffers.append(Buffer(kind, self.size(shape), name, rows, shape.channels))
+        framed = shape.frames is not None
+        width = shape.channels * shape.known_steps if framed else shape.channels
+        self.buffers.append(Buffer(kind, self.size(shape), name, rows, width, framed))
         return len(self.buffers) - 1
 
     def room(self, size: Size) -> int | None:

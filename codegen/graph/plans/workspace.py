@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from codegen.graph.plans.place import Buffer, Size
+from codegen.graph.plans.place import LINE, Buffer, Size
 from codegen.graph.plans.stages import Each, Stage
 
 __all__ = ["arranged", "shared"]
 
 LIKELY = 4_096  # steps for which memory is weighed where the input has any number
-LINE = 16  # numbers that a buffer's begin is a multiple of
 
 
 def shared(stages: Sequence[Stage], buffers: Sequence[Buffer]) -> tuple[Stage, ...]:
