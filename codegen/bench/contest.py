@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from codegen.bench import ours, peers
 from codegen.bench.machine import Machine
 from codegen.bench.results import OURS, TABLES, TOLD, Entry, Report, Row, Table
-from codegen.bench.timing import WALL, Clock, alternate
+from codegen.bench.timing import WALL, Clock, alternate, first_call
 from codegen.errors import GenConvError, VerificationError
 from codegen.layers.how import AS_USUAL, How
 from codegen.problem.targets import target_named
@@ -86,41 +86,54 @@ def _row(
     """The row, and the least seconds of the machine's own loop in the same rounds."""
     ready = ours.python if table == "python" else ours.c
     contestants = {name: ready(case, kernel) for name, kernel in kernels.items()}
-    errors = {name: _error(case, one) for name, one in contestants.items()}
+    errors, firsts = {name: _error(case, one) for name, one in contestants.items()}, dict[str, float]()
     for error in errors.values():
         if not error <= MOST_ERROR:
             raise VerificationError(f"{case.label}: our own answer is off by {error:.3g} of its rms")
     absent = {}
     for peer in there:
         try:
-            contestants[peer.NAME], errors[peer.NAME] = _fittest(case, peer, settings)
+            best = _fittest(case, peer, settings)
+            contestants[peer.NAME], errors[peer.NAME], firsts[peer.NAME] = best.one, best.error, best.first
         except Exception as error:  # whatever a peer raises ends its part in this row, and no more
             absent[peer.NAME] = str(error).strip().partition("\n")[0] or type(error).__name__
-    times = alternate(contestants | {PEAK: machine.contestant}, settings.rounds, settings.clock, settings.cold)
+    every = contestants | {PEAK: machine.contestant}
+    times = alternate(every, settings.rounds, settings.clock, settings.cold, firsts)
     entries = {name: Entry(one.variant, times[name], errors[name]) for name, one in contestants.items()}
     row = Row(case.label, case.spec.name, table, case.flops, case.bytes, entries, absent)
     return row, times[PEAK].least
 
 
-def _fittest(case: Case, peer: Peer, settings: Settings) -> tuple[Contestant, float]:
-    """The fastest right variant of a peer, and its error."""
-    right = dict(_right(case, peer, settings.how.threads))
+@dataclass(frozen=True)
+class Right:
+    """A variant of a peer that is right: its error, and the nanoseconds of the call that told it."""
+
+    one: Contestant
+    error: float
+    first: float
+
+
+def _fittest(case: Case, peer: Peer, settings: Settings) -> Right:
+    """The fastest right variant of a peer."""
+    right = {each.one.variant: each for each in _right(case, peer, settings)}
     if not right:
         raise LookupError("does not serve this layer")
-    names = {one.variant: one for one in right}
-    times = alternate(names, TRIAL_ROUNDS, settings.clock, settings.cold) if len(names) > 1 else {}
-    best = min(times, key=lambda name: times[name].least) if times else next(iter(names))
-    return names[best], right[names[best]]
+    if len(right) == 1:
+        return next(iter(right.values()))
+    names, firsts = {name: each.one for name, each in right.items()}, {name: each.first for name, each in right.items()}
+    times = alternate(names, TRIAL_ROUNDS, settings.clock, settings.cold, firsts)
+    return right[min(times, key=lambda name: times[name].least)]
 
 
-def _right(case: Case, peer: Peer, threads: int) -> Iterator[tuple[Contestant, float]]:
+def _right(case: Case, peer: Peer, settings: Settings) -> Iterator[Right]:
     wrong: list[str] = []
     some = False
-    for one in peer.contestants(case, threads):
-        error = _error(case, one)
+    for one in peer.contestants(case, settings.how.threads):
+        first = first_call(one, settings.clock)
+        error = case.error(one.output(), channels_last=one.channels_last)
         if error <= MOST_ERROR:
             some = True
-            yield one, error
+            yield Right(one, error, first)
         else:
             wrong.append(f"{one.variant} is off by {error:.3g} of the answer's rms")
     if wrong and not some:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from codegen.bench import case as cases
-from codegen.bench import contest, drivers, ours, peers, picture, table, timing
+from codegen.bench import contest, drivers, exact, ours, peers, picture, table, timing
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Bandwidth, Machine
 from codegen.bench.results import OURS, TOLD, Entry, Report, Row, geometric_mean
@@ -27,6 +27,8 @@ from codegen.cli import main
 from codegen.errors import GenConvError, ShapeError, UsageError, VerificationError
 from codegen.layers.how import AS_USUAL
 from codegen.machine import compilers
+from codegen.problem import reference
+from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS, native
 
 pytestmark = pytest.mark.compiles
@@ -390,8 +392,41 @@ def test_the_fastest_right_variant_stands_for_a_peer(monkeypatch: pytest.MonkeyP
 
     peer = SimpleNamespace(NAME="Peer", PACKAGE="", version=lambda: "1", contestants=contestants)
     settings = contest.Settings(clock=lambda: clock.now)
-    chosen, error = contest._fittest(next(cases.cases(["Q"])), peer, settings)
-    assert (chosen.variant, error) == ("fast", 0)
+    chosen = contest._fittest(next(cases.cases(["Q"])), peer, settings)
+    assert (chosen.one.variant, chosen.error, chosen.first) == ("fast", 0, 300)
+
+
+def test_a_peer_that_takes_seconds_is_called_once_for_each_variant() -> None:
+    clock = Clockwork()
+
+    def contestants(case: cases.Case, threads: int) -> Iterator[Contestant]:
+        for name, seconds in (("slow", 26), ("slower", 40)):
+            loop = clock.contestant(name, seconds * 10**9).loop
+            yield Contestant(name, loop, lambda: case.exact, channels_last=True)
+
+    peer = SimpleNamespace(NAME="Peer", PACKAGE="", version=lambda: "1", contestants=contestants)
+    chosen = contest._fittest(next(cases.cases(["Q"])), peer, contest.Settings(clock=lambda: clock.now))
+    both = {"peer": chosen.one, "short": clock.contestant("short", 10**6)}
+    times = alternate(both, 4, lambda: clock.now, firsts={"peer": chosen.first})
+    assert [name for name, _ in clock.calls if name != "short"] == ["slow", "slower"]
+    assert (times["peer"], times["short"].rounds) == (Times(26, 26, 1, 1), 4)
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_the_answer_by_a_transform_is_the_definition(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "MANY", 0)
+    monkeypatch.setattr(exact, "TOGETHER", 1 << 12)
+    sizes = {"channels_last": order == "channels_last", "pad_left": 5, "pad_right": 400}
+    for problem in (
+        ConvProblem(700, 3, 3, 300, groups=3, **sizes),
+        ConvProblem(700, 4, 6, 260, stride=3, groups=2, **sizes),
+        ConvProblem(900, 1, 2, 256, dilation=2, **sizes),
+    ):
+        rng = np.random.default_rng(1)
+        shape = (2, 900, problem.channels) if problem.channels_last else (2, problem.channels, 900)
+        x, kernel, bias = (rng.standard_normal(size) for size in (shape, problem.kernel_shape, problem.filters))
+        found = exact.answer(problem, x, kernel, bias)
+        assert np.abs(found - reference.convolve(problem, x, kernel, bias)).max() < 1e-11
 
 
 Run = Callable[..., tuple[int, str, str]]
