@@ -95,7 +95,8 @@ class Ask:
     `weights` says where the kernel finds them and `numbers` how they lie there, in a word of numbers.storage; `sliced`
     that its work can also be done in slices, by threads. `limits` refuse plans, `objective` weighs them. `stream` is
     for input that comes in blocks, `annotate` for text that explains itself. `likely` are the input steps that a plan
-    of a free length is made for; without them it is made for several. Raises UsageError for an unknown word.
+    of a free length is made for, which may be `longer` all the same; without them it is made for several. Raises
+    UsageError for an unknown word.
     """
 
     target: Target = TARGETS["scalar"]
@@ -108,6 +109,7 @@ class Ask:
     stream: Stream | None = None
     annotate: bool = False
     likely: int | None = None
+    longer: bool = False
 
     def __post_init__(self) -> None:
         accuracy_named(self.accuracy)

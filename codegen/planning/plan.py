@@ -36,10 +36,7 @@ Q = TypeVar("Q", bound=Problem)
 
 @dataclass(frozen=True)
 class Request(Generic[P]):
-    """What is asked of the planner; `P` is the kind of its problem.
-
-    Where that was rewritten, what is promised are the direct sums of `against`.
-    """
+    """What is asked of the planner. Where the problem was rewritten, the direct sums of `against` are promised."""
 
     problem: P
     ask: Ask = PLAIN
@@ -61,9 +58,10 @@ class Request(Generic[P]):
         """What is asked for a problem that this one is rewritten to, whose sums are promised next to `against`."""
         return Request(problem, self.ask.of_part(), against)
 
-    def likely(self, steps: int) -> Request[P]:
-        """The same where the input of a free length has about so many steps."""
-        return replace(self, ask=replace(self.ask, likely=steps)) if self.problem.steps is None else self
+    def likely(self, steps: int, *, longer: bool = False) -> Request[P]:
+        """The same where the input of a free length has about so many steps, or is much longer."""
+        free = self.problem.steps is None
+        return replace(self, ask=replace(self.ask, likely=steps, longer=longer)) if free else self
 
 
 AnyRequest: TypeAlias = "Request[Any]"

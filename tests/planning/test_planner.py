@@ -198,3 +198,20 @@ def test_a_plan_without_parts_says_so() -> None:
     assert plan.parts == ()
     with pytest.raises(PlanError, match="a plan of direct_filters has no plan inside"):
         plan.inner  # noqa: B018  # looked up for its error
+
+
+def test_a_free_length_has_its_outputs_fetched_where_they_may_be_far() -> None:
+    depthwise = ConvProblem(None, 64, 64, 4, groups=64, pad_left=3)
+    front = ConvProblem(None, 1, 512, 10, stride=5)
+    turned = ConvProblem(None, 16, 48, 3, channels_last=False)
+    packed = Ask(TARGETS["avx512"], "packed")
+    assert planner.plan(depthwise, packed).schedule.ahead
+    parts = planner.plan(front, packed).parts
+    assert parts
+    assert all((part.schedule.ahead, part.schedule.chunk) == (True, 1) for part in parts)
+    panels = [plan for plan in planner.survey(Request(turned, packed)).found if plan.algorithm.name == "relayout"]
+    assert panels
+    assert not any(getattr(plan.inner.schedule, "ahead", False) for plan in panels)  # a panel stays near
+    assert not planner.plan(replace(depthwise, steps=64), packed).schedule.ahead
+    small = planner.survey(Request(depthwise, replace(packed, objective="size"))).found
+    assert not any(plan.schedule.ahead for plan in small if plan.algorithm.name == "depthwise")

@@ -134,7 +134,7 @@ def _same(one: AnyPlan, other: AnyPlan) -> bool:
 
 def _likely(request: Request, outs: int) -> Request:
     """What is asked of a part whose input makes about so many outputs."""
-    return request.of_part(request.problem, request.against).likely(steps_for(request.problem, outs))
+    return request.of_part(request.problem, request.against).likely(steps_for(request.problem, outs), longer=True)
 
 
 def steps_for(p: ConvProblem, outs: int) -> int:

@@ -39,8 +39,17 @@ def outputs_are_far(problem: Problem, ask: Ask) -> bool:
 
 
 def fetches_outputs(problem: Problem, ask: Ask) -> bool:
-    """Whether the lines of y that a tile writes are fetched beforehand: those of a far one, in code made for speed."""
-    return outputs_are_far(problem, ask) and ask.target.vector_bytes > 0 and not counts_bytes(ask.objective)
+    """Whether the lines of y that a tile writes are fetched beforehand: those of a far one, in code made for speed.
+
+    They are, too, where the length is free and y may be far: of one that is near it costs nothing that can be measured.
+    """
+    far = may_be_longer(problem, ask) or outputs_are_far(problem, ask)
+    return far and ask.target.vector_bytes > 0 and not counts_bytes(ask.objective)
+
+
+def may_be_longer(problem: Problem, ask: Ask) -> bool:
+    """Whether an input may be far longer than the one that costs are told for."""
+    return problem.steps is None and (ask.likely is None or ask.longer)
 
 
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:

@@ -122,22 +122,22 @@ def _plan(
     if not peeled:
         blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
     inside = tiling.interior(problem, steps) if steps is not None else None
-    chunk, ahead = _chunk(problem, ask), cost.fetches_outputs(problem, ask)
+    chunk, ahead = _chunk(problem, ask, sum(panel.count for panel in panels)), cost.fetches_outputs(problem, ask)
     schedule = Schedule(tuple(blocks), form, peeled, inside, chunk, ahead=ahead)
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
 
 
-def _chunk(problem: ConvProblem, ask: Ask) -> int:
-    """Outputs between two changes of the filter block: so few, where all weights are near, that rows of y stay near.
+def _chunk(problem: ConvProblem, ask: Ask, blocks: int) -> int:
+    """Outputs between two changes of the filter block, of which there are `blocks`; so few that rows of y stay near.
 
-    Where y is far, one tile, so that whole rows of y are written one after the other.
+    Where y is far, or may be, and weights are few: one tile, so that whole rows of y are written one after the other.
     """
     core = ask.target.core
     (least, most), near = core.rooms.steps, core.memory.near
-    row_bytes = problem.stride * problem.channels * problem.item_bytes
-    weights = problem.terms * problem.filters * problem.item_bytes
-    if weights <= core.rooms.input and cost.outputs_are_far(problem, ask):
+    weights, row_bytes = (n * problem.item_bytes for n in (problem.products, problem.stride * problem.channels))
+    open_ended = blocks > 1 and weights <= core.rooms.strip[0] and cost.fetches_outputs(problem, ask)
+    if open_ended or (weights <= core.rooms.input and cost.outputs_are_far(problem, ask)):
         return 1
     if weights <= near:
         return max(1, min(most, near // (row_bytes + problem.filters * problem.item_bytes)))
