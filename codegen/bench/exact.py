@@ -6,15 +6,16 @@ contestant may stray by 1e-4.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codegen.problem import reference
 
 if TYPE_CHECKING:
-    from codegen.bench.case import Array
     from codegen.problem.conv_problem import ConvProblem
+
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 LONG = 256  # taps, from which on a transform is tried
 MANY = 1 << 28  # products, above which the definition takes seconds
