@@ -9,7 +9,8 @@ from codegen.interchange.sketch import Imported
 from codegen.layers.how import How
 from codegen.layers.layer import Layer
 from codegen.layers.model import Model
-from codegen.layers.net import Net, adopt, part_of
+from codegen.layers.net import Net
+from codegen.layers.parts import adopt, part_of
 from codegen.layers.weights import by_layer
 
 __all__ = ["assembled"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.errors import SpecErrors
 from codegen.language import reader
-from codegen.layers.net import agreeing
+from codegen.layers.parts import agreeing
 from codegen.layers.weights import by_layer
 from codegen.layers.written import content, wanted_of
 from codegen.specs.kinds import Spec

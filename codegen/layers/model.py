@@ -17,8 +17,9 @@ from codegen.graph.calls import AnyLayer
 from codegen.language import reader
 from codegen.layers.how import How
 from codegen.layers.layer import Layer
-from codegen.layers.net import Net, Part, adopt, agreeing, part_of
+from codegen.layers.net import Net
 from codegen.layers.origin import Origin, counted
+from codegen.layers.parts import Part, adopt, agreeing, part_of
 from codegen.layers.weights import by_layer
 from codegen.layers.written import content, of_layers
 from codegen.numbers.formats import WHOLE
@@ -136,7 +137,7 @@ class Model(Mapping[str, Layer]):
         specs = [layer._demand_built() for layer in self._layers.values()]
         found = by_layer.for_specs(source, [*specs, *(part.spec for part in others.values())])
         for name, part in others.items():
-            part.adopt(found.pop(name))
+            part._adopt(found.pop(name))
         lasting = not isinstance(source, Mapping)
         rounded = {name: self._layers[name]._held(arrays).arrays for name, arrays in found.items()}
         for name, arrays in rounded.items():
@@ -155,9 +156,10 @@ class Model(Mapping[str, Layer]):
         layers = list(self._layers.values())
         shared = [layer for layer in layers if layer.spec.dtype not in WHOLE]  # others have kernels of their own
         kernels = dict.fromkeys(layer._kernel_key for layer in shared)
-        with progress_.bar("compiling", len(kernels) + len(layers), progress) as tell:
+        whole = [layer.warm for layer in layers] + [net.warm for net in self.nets.values()]
+        with progress_.bar("compiling", len(kernels) + len(whole), progress) as tell:
             warming.make_all((partial(pipeline.compiled, *key) for key in kernels), jobs, tell)
-            warming.make_all((layer.warm for layer in layers), jobs, lambda done: tell(len(kernels) + done))
+            warming.make_all(whole, jobs, lambda done: tell(len(kernels) + done))
 
     def _repr_html_(self) -> str:
         """The model as a notebook shows it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -16,6 +17,7 @@ from codegen.graph.calls import AnyLayer
 from codegen.graph.graph import Graph
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.shape import PROBES
+from codegen.machine import thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, CACHE_LINE, CALL, NULL, POINTERS
 from codegen.machine.compilers import Compiler
@@ -55,8 +57,17 @@ class CompiledModel:
         self.plan.packed(weights, made)
         return made
 
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], weights: Array) -> None:
-        """Compute the outputs of a batch, C-contiguous arrays in the model's order; sizes are the caller's care."""
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array], weights: Array, threads: int = 1) -> None:
+        """Compute the outputs of a batch, C-contiguous arrays in the model's order; sizes are the caller's care.
+
+        `threads` share the samples, each of which has the same bits however they do.
+        """
+        samples = len(inputs[0])
+        if threads > 1 and samples > 1:
+            cuts = [samples * at // min(threads, samples) for at in range(min(threads, samples) + 1)]
+            parts = [([x[a:b] for x in inputs], [y[a:b] for y in outputs]) for a, b in pairwise(cuts)]
+            thread_pool.run([partial(self.run, *part, weights) for part in parts])
+            return
         block = ffi.new(CALL)
         given, made = (self._pointers(arrays, write) for arrays, write in ((inputs, False), (outputs, True)))
         block.x, block.y = ffi.cast("void *", given), ffi.cast("void *", made)
@@ -68,6 +79,24 @@ class CompiledModel:
         self._library.genconv_run_v1(block)
         if workspace is not None:
             self._idle.append(workspace)
+
+    def bind(self, inputs: Sequence[Array], outputs: Sequence[Array], weights: Array) -> Callable[[], None]:
+        """A function of no arguments that computes `outputs` from what `inputs` then hold; one thread calls it.
+
+        It keeps the arrays alive, and has a workspace of its own.
+        """
+        block = ffi.new(CALL)
+        given, made = (self._pointers(arrays, write) for arrays, write in ((inputs, False), (outputs, True)))
+        block.x, block.y = ffi.cast("void *", given), ffi.cast("void *", made)
+        block.kernel = ffi.from_buffer(BYTES, weights) if weights.size else NULL
+        block.batch, block.steps = len(inputs[0]), self._steps(inputs)
+        size = self.plan.workspace_bytes(block.steps)
+        workspace = _lines(size, np.dtype(np.uint8), 0x7F) if size else None
+        if workspace is not None:
+            block.workspace = ffi.from_buffer(BYTES, workspace)
+        call = partial(self._library.genconv_run_v1, block)
+        call.__dict__.update(keeps=(self, given, made, tuple(inputs), tuple(outputs), weights, workspace))
+        return call
 
     def _pointers(self, arrays: Sequence[Array], write: bool) -> Any:
         return ffi.new(POINTERS, [ffi.from_buffer(BYTES, one, write) for one in arrays])

@@ -63,3 +63,52 @@ def test_a_layer_of_two_models_has_one_set_of_weights() -> None:
     text = NET + "model second { input x = (None, 5); output y = stem(x) }"
     with pytest.raises(WeightsError, match="`stem` reads 4 channels in one model and 5 in another"):
         codegen.load(text)
+
+
+@pytest.mark.compiles
+@needs_compiler
+def test_bound_and_shared_calls() -> None:
+    model = codegen.load(NET, seed=3)
+    net, shared = model.net, codegen.load(NET, seed=3, threads=3).net
+    x = np.random.default_rng(2).standard_normal((5, 21, 4)).astype("f")
+    net.warm()
+    expected = net(x)
+    found = shared(x)
+    assert all(np.array_equal(found[name], expected[name]) for name in "yz"), (
+        "the same bits, however samples are shared"
+    )
+    out = {name: np.zeros_like(y) for name, y in expected.items()}
+    call = net.bind(x, out)
+    call()
+    assert all(np.array_equal(out[name], expected[name]) for name in "yz")
+    x *= 2
+    call()
+    assert np.array_equal(out["z"], net(x)["z"])
+    assert not np.array_equal(out["z"], expected["z"])
+    y = np.empty((5, 21, 6), "f")
+    model.first.bind(x, y)()
+    assert np.array_equal(y, model.stem(x))
+    with pytest.raises(ShapeError, match=r"out: got float32 of shape \(5, 21, 6\), expected .* \(5, 1, 3\)"):
+        net.bind(x, {"y": y, "z": y})
+    with pytest.raises(ShapeError, match="got outputs z, expected y, z"):
+        net.bind(x, {"z": out["z"]})
+    with pytest.raises(ShapeError, match="out: shares memory with x"):
+        codegen.load("model same { input x = (None, 4); output y = sqrt(x) }")["same"].bind(x, x)
+
+
+def test_figures_of_a_net() -> None:
+    net = codegen.load(NET, seed=3).net
+    assert (net.macs, net.receptive_field, net.delay) == (None, None, None)
+    assert net.macs_per_step == 4 * 6 * 3 + 6 * 3 + 6 * 6 + (4 * 5 * (6 + 5)) / 2
+    first = codegen.load(NET).first
+    assert (first.receptive_field, first.delay, first.macs_per_step) == (3, 1, 72)
+    fixed = codegen.load("conv1d a { filters = 2, kernel_size = 4 }\nmodel m { input x = (9, 3); output y = a(x) }").m
+    assert (fixed.macs, fixed.macs_per_step, fixed.count_params()) == (6 * 24, 16.0, 26)
+
+
+def test_bound_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = codegen.load("conv1d a { filters = 2, kernel_size = 4 }\nmodel m { input x = (None, 3); output y = a(x) }").m
+    monkeypatch.setitem(vars(net), "_compiled", None)
+    x, y = np.ones((2, 9, 3), "f"), np.zeros((2, 6, 2), "f")
+    net.bind(x, y)()
+    assert np.abs(y - reference.run(net.graph, {"x": x}, net.weights)["y"]).max() < 1e-6

@@ -160,7 +160,7 @@ def layers_of(specs: Sequence[Spec], graphs: Sequence[Graph]) -> tuple[AnyLayer,
     """
     if not graphs:
         return tuple(specs)
-    from codegen.layers.net import agreeing
+    from codegen.layers.parts import agreeing
 
     found = agreeing({graph.name: graph for graph in graphs})
     return tuple((found | {spec.name: spec for spec in specs}).values())
