@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codegen.emission import banner, render
+from codegen.emission import banner, render, vectors
 from codegen.emission.packing import packs, transforms
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
@@ -115,9 +115,10 @@ def emitted(
     baked = spec.problem_arrays(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
     head = banner.lines(spec, chosen, baked if whole else None)
     constants = spec.constants if whole else {}
-    return render.render(
-        chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=constants
-    )
+    with vectors.apart(f"{spec.name}_" if ask.apart else ""):
+        return render.render(
+            chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=constants
+        )
 
 
 def tested(spec: Spec, forward: GeneratedSource, arrays: Mapping[str, np.ndarray] | None) -> GeneratedSource:
@@ -142,7 +143,8 @@ def streamed(
     chosen = stream_plan(spec, ask)
     baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
     head = stream_banner.lines(spec, chosen)
-    return streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
+    with vectors.apart(f"{spec.name}_" if ask.apart else ""):
+        return streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
 
 
 def stream_plan(spec: Spec, ask: Ask) -> StreamPlan:
@@ -236,7 +238,8 @@ def model_emitted(
 
     chosen = model_plan.planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
     lines = models_banner.lines(graph, chosen)
-    return source.source(chosen, graph.name, banner=lines, weights=arrays, beside=beside)
+    with vectors.apart(f"{graph.name}_" if ask.apart else ""):
+        return source.source(chosen, graph.name, banner=lines, weights=arrays, beside=beside)
 
 
 @forgetful

@@ -45,7 +45,8 @@ def emitted(
     `beside` are the names of all layers whose headers may be included together.
     """
     plan = of_spec(spec, ask)
-    return _source(plan, spec.name, banner=_head(spec, plan), weights=weights, beside=beside)
+    with vectors.apart(f"{spec.name}_causal_" if ask.apart else ""):
+        return _source(plan, spec.name, banner=_head(spec, plan), weights=weights, beside=beside)
 
 
 def written(plan: CausalPlan) -> str:

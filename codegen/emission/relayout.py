@@ -45,7 +45,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
     return {
         "schedule": schedule,
-        "turns": tuple(Turn.of(side, p.item_bytes, f"v{side}_pick") for side in sorted(squares - {1})),
+        "turns": tuple(Turn.of(side, p.item_bytes, spelled(side, "_pick")) for side in sorted(squares - {1})),
         "word": {4: "int", 8: "long long"}[p.item_bytes],
         "sides": dict(zip(("in", "out"), sides, strict=True)),
         "single": is_single(plan),

@@ -7,14 +7,17 @@ So a text itself tells what must be declared before it, whatever has been made o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 
-__all__ = ["NOTHING", "Wanted", "finished", "marked", "renamed", "spelled", "wanted"]
+__all__ = ["NOTHING", "Wanted", "apart", "finished", "marked", "renamed", "spelled", "wanted"]
 
 BEGIN, END = "\x01", "\x02"
+_owner: ContextVar[str] = ContextVar("owner", default="")
 _PRINTED = r"\{\{ [\w.]+ \}\}"
 _IN_A_TEMPLATE = re.compile(rf"\bv(?:\d+|{_PRINTED})(?:\w|{_PRINTED})*|\bhold(?=\(\))")
 
@@ -89,14 +92,24 @@ def renamed(text: str, words: Mapping[str, str]) -> str:
 
 
 def finished(text: str) -> tuple[str, frozenset[str]]:
-    """The text without its marks, and the names that were marked."""
+    """The text without its marks, and the names that were marked; within `apart` they are another's in the text."""
     first, *rest = text.split(BEGIN)
-    kept, names = [first], set[str]()
+    kept, names, owner = [first], set[str](), _owner.get()
     for part in rest:
         word, _, after = part.partition(END)
         names.add(word)
-        kept += (word, after)
+        kept += (owner, word, after)
     return "".join(kept), frozenset(names)
+
+
+@contextmanager
+def apart(owner: str) -> Iterator[None]:
+    """Begin all names of the spelling that are finished meanwhile with `owner`: for a file of several kernels."""
+    before = _owner.set(owner)
+    try:
+        yield
+    finally:
+        _owner.reset(before)
 
 
 def wanted(names: Iterable[str], lanes: Iterable[int], target: Target) -> Wanted:

@@ -92,7 +92,8 @@ def emitted(spec: Spec, ask: Ask = PLAIN, *, beside: Collection[str] = ()) -> Ge
     """
     parts = planned(spec, ask)
     told = banner.Told(f"{spec.name}_backward", f"the gradients of a {spec.kind},", parts.target, _facts(parts))
-    return written(parts, spec.name, banner.head(told), beside)
+    with vectors.apart(f"{spec.name}_backward_" if ask.apart else ""):
+        return written(parts, spec.name, banner.head(told), beside)
 
 
 def written(

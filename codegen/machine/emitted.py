@@ -26,7 +26,7 @@ _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
 _FACTS = (
     *("computes", "stream", "forward", "algorithm", "input", "kernel", "work", "sums", "rounding", "memory", "size"),
-    *("flash", "RAM", "cycles", "floats", "build"),
+    *("holds", "flash", "RAM", "cycles", "floats", "build"),
 )
 _FACT = re.compile(rf"({'|'.join(_FACTS)}) {{2,}}(\S.*)")
 

@@ -95,7 +95,8 @@ class Ask:
     `weights` says where the kernel finds them and `numbers` how they lie there, in a word of numbers.storage; `sliced`
     that its work can also be done in slices, by threads. `limits` refuse plans, `objective` weighs them. `stream` is
     for input that comes in blocks, `annotate` for text that explains itself. `likely` are the input steps that a plan
-    of a free length is made for, which may be `longer` all the same; without them it is made for several. Raises
+    of a free length is made for, which may be `longer` all the same; without them it is made for several. `apart` gives
+    each static name that layers share the layer's own name, so that their texts may be parts of one file. Raises
     UsageError for an unknown word.
     """
 
@@ -110,6 +111,7 @@ class Ask:
     annotate: bool = False
     likely: int | None = None
     longer: bool = False
+    apart: bool = False
 
     def __post_init__(self) -> None:
         accuracy_named(self.accuracy)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from codegen.cli import main
+from codegen.problem.targets import TARGETS
 from tests.support.cprogram import program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -123,6 +126,28 @@ def test_cmake(project: Path, need: Callable[..., Any]) -> None:
     run("cmake", "-S", ".", "-B", "out", "-G", "Ninja")
     held(lambda: run("cmake", "--build", "out"), "out/app")
     assert "no work to do" in run("cmake", "--build", "out")
+
+
+@pytest.mark.compiles
+def test_cmake_with_a_target_for_each_cpu(project: Path, need: Callable[..., Any]) -> None:
+    """Each file is compiled for its own target, and the program runs on a CPU that has none but the last."""
+    need(program, "cmake", "cmake")
+    need(program, "ninja", "ninja-build")
+    if platform.machine() != "x86_64":
+        pytest.skip("avx2 and avx512 are compiled on x86_64 alone")
+    assert main.main(["new", "gen_conv.cmake", "-q"]) == 0
+    Path("CMakeLists.txt").write_text(CMAKE.replace("net.conv", "net.conv TARGET avx2,avx512,scalar"))
+    run("cmake", "-S", ".", "-B", "out", "-G", "Ninja", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
+    run("cmake", "--build", "out")
+    assert run("out/app") == "4 2\n"
+    commands = {
+        Path(one["file"]).name: one["command"] for one in json.loads(Path("out/compile_commands.json").read_text())
+    }
+    flags = {name: {word for word in command.split() if word.startswith("-m")} for name, command in commands.items()}
+    assert {"one.c", "one_avx2.c", "one_avx512.c", "one_scalar.c"} < set(flags)
+    for target in ("avx2", "avx512", "scalar"):
+        assert flags[f"two_{target}.c"] == set(TARGETS[target].flags)
+    assert flags["one.c"] == set()
 
 
 @pytest.mark.compiles

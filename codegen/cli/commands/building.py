@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     Layers = tuple[tuple[Spec, ...], tuple[Graph, ...]]
 
-__all__ = ["arguments", "for_targets", "hold", "listed", "prefixed", "renamed", "umbrella", "written"]
+__all__ = [
+    "arguments",
+    "for_targets",
+    "hold",
+    "listed",
+    "owners",
+    "prefixed",
+    "renamed",
+    "together",
+    "umbrella",
+    "written",
+]
 
 Held = TypeVar("Held")
 
@@ -33,6 +44,7 @@ _ESCAPED = re.compile(r"([\s#\\])")
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", type=prefix, metavar="P", help="begin the names of all that is emitted")
     parser.add_argument("--header", type=header, metavar="NAME.h", help="write a header that includes all others, too")
+    parser.add_argument("--amalgamate", type=prefix, metavar="NAME", help="write all as one NAME.c and NAME.h")
     parser.add_argument("--depfile", type=Path, metavar="FILE", help="write what was read, as a rule of Make")
     parser.add_argument(
         "--stamp", type=Path, metavar="FILE", help="write this file last, whether others changed or not"
@@ -62,6 +74,9 @@ def hold(options: argparse.Namespace) -> None:
         if getattr(options, word) and elsewhere:
             shown = word.replace("_", "-")
             raise UsageError(f"--{shown} is of files that are written: leave out --check, --diff and -o -")
+    if options.amalgamate and ({*options.emit} - {"c", "backward", "causal-conv"} or "," in options.target):
+        told = f"--amalgamate {options.amalgamate}: one file holds the C of one target"
+        raise UsageError(f"{told}: of --emit c, backward and causal-conv alone, and not of several targets")
     if options.list_outputs and (options.depfile or options.stamp or options.prune):
         raise UsageError("--list-outputs writes nothing: leave out --depfile, --stamp and --prune")
     if options.list_outputs and "pyext" in options.emit:
@@ -83,6 +98,18 @@ def renamed(arrays: Mapping[str, Held], layers: Sequence[Spec], word: str) -> di
     """What is known of layers by name, once their names have begun so; of others as it is."""
     own = {spec.name.removeprefix(word) for spec in layers}
     return {f"{word}{name}" if name in own else name: held for name, held in arrays.items()}
+
+
+def together(sources: Sequence[GeneratedSource], options: argparse.Namespace) -> list[tuple[str, str]]:
+    """((file name, text), …) of all that is emitted, as one .c and one .h. Raises UsageError where nothing is."""
+    from codegen.exports import amalgam
+
+    return list(amalgam.amalgamated(options.amalgamate, sources))
+
+
+def owners(options: argparse.Namespace) -> list[str]:
+    """What the files are named after where they are one; else nothing."""
+    return [options.amalgamate] if options.amalgamate else []
 
 
 def umbrella(name: str, texts: Sequence[tuple[str, str]]) -> tuple[str, str]:

@@ -74,11 +74,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     arrays = building.renamed(arrays, specs, options.prefix or "")
     texts, sources = _texts((specs, graphs), arrays, options, blocks, terminal)
     emitted.hold_distinct(name for name, _ in texts)
-    names = [
-        *_names(specs, graphs),
-        *(source.name for source in sources),
-        *([Path(options.header).stem] if options.header else []),
-    ]
+    names = building.owners(options) or [*_names(specs, graphs), *(source.name for source in sources)]
+    names += [Path(options.header).stem] if options.header else []
     files = [(Path(options.output) / name, text.encode()) for name, text in texts]
     terminal.report["files"] = []
     if options.list_outputs:
@@ -112,17 +109,14 @@ def _texts(
         sources = list(building.for_targets(specs, graphs, arrays, options))
     else:
         sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
-    texts = [file for source in sources if "c" in options.emit for file in source.files]
-    in_parts = in_blocks.streamed(specs, arrays, options, blocks) if blocks else ()
-    texts += [file for source in in_parts for file in source.files]
-    texts += [file for source in models(graphs, specs, arrays, options, blocks) for file in source.files]
-    ways_back = backward(specs, options) if "backward" in options.emit else ()
-    texts += [file for source in ways_back for file in source.files]
+    every: list[GeneratedSource[Any]] = [*sources] if "c" in options.emit else []
+    every += in_blocks.streamed(specs, arrays, options, blocks) if blocks else ()
+    every += models(graphs, specs, arrays, options, blocks)
+    every += backward(specs, options) if "backward" in options.emit else ()
+    every += tested(specs, sources, arrays) if "test" in options.emit else ()
+    every += in_blocks.causal(specs, arrays, options) if "causal-conv" in options.emit else ()
+    texts = building.together(every, options) if options.amalgamate else [file for one in every for file in one.files]
     texts += [file for word in wrappers for file in wrapped(word, sources)]
-    tests = tested(specs, sources, arrays) if "test" in options.emit else ()
-    texts += [file for source in tests for file in source.files]
-    with_state = in_blocks.causal(specs, arrays, options) if "causal-conv" in options.emit else ()
-    texts += [file for source in with_state for file in source.files]
     texts += [building.umbrella(options.header, texts)] if options.header else []
     return texts, sources
 

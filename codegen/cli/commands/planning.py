@@ -89,6 +89,7 @@ def asked(options: argparse.Namespace, target: str = "") -> Ask:
         given.get("optimize", PLAIN.objective),
         Limits(given.get("max_flash"), given.get("max_ram")),
         sliced=given.get("sliced", False),
+        apart=bool(given.get("amalgamate")),
     )
 
 

@@ -39,7 +39,8 @@ def emitted(
 ) -> GeneratedSource[StreamedModel]:
     """graph → plan of a stream → C text, in blocks as `ask.stream` says. Raises PlanError for what cannot stream."""
     chosen = planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
-    return source(chosen, graph.name, banner=banner_.of_stream(graph, chosen), weights=arrays, beside=beside)
+    with vectors.apart(f"{graph.name}_" if ask.apart else ""):
+        return source(chosen, graph.name, banner=banner_.of_stream(graph, chosen), weights=arrays, beside=beside)
 
 
 def source(
