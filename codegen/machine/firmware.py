@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["FLAGS", "Case", "Outcome", "Sizes", "run", "sizes"]
+__all__ = ["FLAGS", "Case", "Outcome", "Sizes", "build", "outcomes", "run", "sizes"]
 
 FLAGS = ("-std=c99", "-O2")
 GUARD = 64  # bytes before and behind each array
@@ -105,16 +105,35 @@ def run(
 
     `kernels_by` is a command that compiles the kernels in place of the board's compiler.
     """
+    with workshop() as folder:
+        emulating = build(folder, target, cases, flags, kernels_by)
+        said = _done(emulating, folder)
+    return outcomes(target, cases, said)
+
+
+def build(
+    folder: Held,
+    target: Target,
+    cases: Sequence[Case],
+    flags: Sequence[str] = FLAGS,
+    kernels_by: Sequence[str] = (),
+    linked: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Builds firmware.elf of all cases in `folder`, with `linked` objects and libraries: the command that runs it."""
     on = board(target)
     compiler, emulator = installed(on.tools.compiler, on.tools), installed(on.tools.emulator, on.tools)
-    with workshop() as folder:
-        _write(folder, (("main.c", _main(cases)), *(file for case in cases for file in case.files)))
-        building = (compiler, *target.flags, *on.tools.libc)
-        _done((*building, "-std=gnu11", "-O1", "-c", "main.c"), folder)
-        command = (*kernels_by, *target.flags) if kernels_by else building
-        objects = _compiled((*command, *flags), [file for case in cases for file in case.files], folder)
-        _done((*building, *objects, "main.o", *_linking(on), "-lm", "-o", "firmware.elf"), folder)
-        said = _done((emulator, *_emulating(on), "-kernel", "firmware.elf"), folder)
+    _write(folder, (("main.c", _main(cases)), *(file for case in cases for file in case.files)))
+    building = (compiler, *target.flags, *on.tools.libc)
+    _done((*building, "-std=gnu11", "-O1", "-c", "main.c"), folder)
+    command = (*kernels_by, *target.flags) if kernels_by else building
+    objects = _compiled((*command, *flags), [file for case in cases for file in case.files], folder)
+    _done((*building, *objects, "main.o", *linked, *_linking(on), "-lm", "-o", "firmware.elf"), folder)
+    return emulator, *_emulating(on), "-kernel", "firmware.elf"
+
+
+def outcomes(target: Target, cases: Sequence[Case], said: str) -> dict[str, Outcome]:
+    """What the firmware of these cases said. Raises ToolchainError where it did not come to its end."""
+    on = board(target)
     rows = [line.split() for line in said.splitlines() if line.startswith("case ")]
     if [row[1] for row in rows] != [case.name for case in cases]:
         raise ToolchainError(f"the firmware on {on.machine} did not come to its end:\n{said}")

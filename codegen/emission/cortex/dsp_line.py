@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from codegen.emission.cortex.dsp_pairs import GUARD, GUARD_FLOAT, Load, Stored
+from codegen.emission.cortex.dsp_pairs import GUARD, GUARD_FLOAT, Load, Stored, Together, together
 from codegen.emission.cortex.rows import Rows, frame, halves, octets, told, words
 from codegen.emission.cortex.scaling import Scaling, scaling
 from codegen.emission.cortex.sums import Sums
@@ -71,7 +71,7 @@ class View(Rows):
     chunk: int
     last_bytes: int
     line: tuple[Word, ...]
-    stored: tuple[Stored, ...]
+    stored: tuple[Together, ...]
     parameters_at: int
     parameter_bytes: int
     filter_bytes: int
@@ -104,7 +104,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         positions=count,
         chunk=over.held,
         last_bytes=2 * walk.pitch * (over.held - count),
-        stored=tuple(Stored(f"r{j}", j * apart) for j in range(count)),
+        stored=together([Stored(f"r{j}", j * apart) for j in range(count)], how),
         parameters_at=4 + 4 * pairs,
         parameter_bytes=4 * how.words,
         filter_bytes=4 + 4 * pairs + 4 * how.words,

@@ -6,7 +6,7 @@ the input are widened once, into a rolling buffer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -45,10 +45,29 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Sums that are made int8 at a time, each with the register that has it as a float."""
+
+    each: tuple[tuple[Stored, str], ...]
+
+    @property
+    def two(self) -> bool:
+        return len(self.each) == 2
+
+    @property
+    def first(self) -> Stored:
+        return self.each[0][0]
+
+    @property
+    def last(self) -> Stored:
+        return self.each[-1][0]
+
+
+@dataclass(frozen=True)
 class Filter:
     """The sums of one filter."""
 
-    sums: tuple[Stored, ...]
+    sums: tuple[Together, ...]
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         later_sums=tuple(_pair(j) for j in range(1, count)),
         unrolled=tuple(range(over.each)),
         loads=tuple(_loads(count, 2 * walk.pitch)),
-        both=tuple(Filter(tuple(_stored(count, which, apart))) for which in (0, 1)),
+        both=tuple(Filter(together(tuple(_stored(count, which, apart)), how)) for which in (0, 1)),
         table_held=how.table and not how.steep,
         aligned=4,
         data=tuple(_data(sums, how, steps)),
@@ -115,6 +134,13 @@ def _loads(count: int, pitch: int) -> Iterator[tuple[Load | None, tuple[Pair, ..
         yield Load("r12", 2 * pitch - 4), tuple(pairs[2:]) if count == 3 else ()
     if count > 3:
         yield Load("lr", 3 * pitch - 4), tuple(pairs[2:])
+
+
+def together(sums: Sequence[Stored], how: Scaling) -> tuple[Together, ...]:
+    """The sums of a filter: two at a time as floats, for which one instruction moves both."""
+    each = 2 if how.float else 1
+    parts = (sums[i : i + each] for i in range(0, len(sums), each))
+    return tuple(Together(tuple(zip(part, ("s0", "s1"), strict=False))) for part in parts)
 
 
 def _stored(count: int, which: int, apart: int) -> Iterator[Stored]:

@@ -47,6 +47,16 @@ class Scaling:
         return self.low == self.zero > -128 and not self.table and not self.clipped
 
     @property
+    def unsigned(self) -> bool:
+        """Whether rounding a float already leaves nothing below 0."""
+        return self.float and self.rectified and not self.wide
+
+    @property
+    def moved(self) -> bool:
+        """Whether a zero point is added to a rounded float, before anything else or behind `unsigned`."""
+        return self.zero != 0 and (self.unsigned or not self.rectified)
+
+    @property
     def clipped(self) -> bool:
         """Whether all that is left to do is to add `lift`."""
         return self.lift is not None
