@@ -1,7 +1,7 @@
 """Estimated cycles of what a firmware executes in QEMU: blocks as they are traced, instructions as a core issues them.
 
 An estimate from Arm's tables, not a chip's: code and data are near, nothing waits. Cortex-M4, DDI 0439B tables 3-1
-and 7-1: a load takes 2 cycles and 1 behind another, N of them N + 1, a taken branch 3, vfma 3. Cortex-M55: an
+and 7-1: a load takes 2 cycles, one of N registers N + 1, a taken branch 3, vfma 3. Cortex-M55: an
 instruction of vectors keeps its pipe, that of loads and stores or that of arithmetic, for 2 cycles, while the other
 pipe may begin; a load of one register takes 1, a taken branch 3, a loop's end nothing but itself.
 """
@@ -57,10 +57,6 @@ class Instruction:
     @property
     def loads(self) -> bool:
         return self.word.startswith(("ldr", "vldr")) and not self.vector
-
-    @property
-    def stores(self) -> bool:
-        return self.word.startswith(("str", "vstr")) and not self.vector
 
     @property
     def vector(self) -> bool:
@@ -139,19 +135,18 @@ def cycles(program: Program, blocks: Counter[tuple[int, int]], core: str) -> tup
 
 
 def _m4(steps: Sequence[tuple[Instruction, bool]]) -> float:
-    total, behind_load = 0.0, False
+    total = 0.0
     for one, taken in steps:
         if one.many:
             total += 1 + one.many + (TAKEN - 1 if taken else 0)
         elif one.word.startswith(("ldrd", "strd")):
             total += 3
         elif one.loads:
-            total += 1 if behind_load else 2
+            total += 2
         elif one.word in FUSED:
             total += 3
         else:
             total += TAKEN if taken else SLOW.get(one.word, 1.0)
-        behind_load = one.loads or one.stores
     return total
 
 

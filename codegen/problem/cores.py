@@ -171,13 +171,15 @@ class Budget:
     """How much code is worth its speed, and the memory that there is.
 
     Multiply-adds of a tile that is all unrolled (`straight`), taps of a tile with a loop over the channels each
-    (`taps`), multiply-adds in all border tiles of a block (`peeled`), statements of a transform's code (`codelet`).
+    (`taps`), multiply-adds in all border tiles of a block (`peeled`), of one whose weights stay in registers
+    (`sliding`), statements of a transform's code (`codelet`).
     `flash` and `ram` are the bytes that the chip has, None for as many as are wanted.
     """
 
     straight: int
     taps: int
     peeled: int
+    sliding: int
     codelet: int
     flash: int | None = None
     ram: int | None = None
@@ -263,7 +265,7 @@ X86 = Core(
         dz=16 * KIB,
         x=96 * KIB,
     ),
-    budget=Budget(straight=192, taps=16, peeled=640, codelet=1500),
+    budget=Budget(straight=192, taps=16, peeled=640, sliding=640, codelet=1500),
 )
 CORES: dict[str, Core] = {
     core.name: core

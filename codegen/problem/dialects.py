@@ -123,7 +123,7 @@ DIALECTS: dict[str, Dialect] = {
             dots=Dots(128, 4, 24, ("fp32", "double"), 1, here=(("avx512_vnni", "-mavx512vnni"),)),
         ),
         Dialect("thumb", 0, 8, fma=False, accumulators=2, machines=CORTEX, software=("float32", "float64"), bare=True),
-        Dialect("thumb_fpu", 0, 32, fma=False, accumulators=16, machines=CORTEX, software=("float64",), bare=True),
+        Dialect("thumb_fpu", 0, 32, fma=False, accumulators=24, machines=CORTEX, software=("float64",), bare=True),
         Dialect(
             "neon",
             16,

@@ -52,6 +52,12 @@ def may_be_longer(problem: Problem, ask: Ask) -> bool:
     return problem.steps is None and (ask.likely is None or ask.longer)
 
 
+def most_peeled(form: str, ask: Ask) -> int:
+    """The multiply-adds that the border tiles of a block may have, written out, in a schedule of that form."""
+    budget = ask.target.core.budget
+    return budget.sliding if form == "sliding" and not counts_bytes(ask.objective) else budget.peeled
+
+
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:
     """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width."""
     pipe = target.core.pipeline

@@ -81,8 +81,7 @@ def plans(request: Request, most_rows: int, form: str | None = None) -> list[Ker
 
     `form` is that of the schedule where the caller knows it.
     """
-    problem, target = request.problem, request.target
-    found = []
+    problem, target, found = request.problem, request.target, []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
     count = -(-problem.group_filters // lanes)
     for partition in partitions(count):
@@ -115,7 +114,7 @@ def _plan(
     blocks, total, peeled = [], 0.0, steps is not None
     for panel in panels:
         rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
-        block = _block(problem, panel, rows, form, target.core.budget.peeled)
+        block = _block(problem, panel, rows, form, cost.most_peeled(form, ask))
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, panel, rows))
         total += panel.count * _cycles(problem, rows, panel, ask)
