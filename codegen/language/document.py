@@ -87,10 +87,9 @@ def pieces(text: str) -> Iterator[Piece]:
     end = 0
     for token in parser.tokens(text):
         if token.type != "_NL":
-            start = token.start_pos or 0
-            yield from _between(text, end, start)
-            end = token.end_pos or start
-            yield Piece(token.type, str(token), Span(start, end))
+            yield from _between(text, end, token.start_pos)
+            end = token.end_pos
+            yield Piece(token.type, str(token), Span(token.start_pos, end))
     yield from _between(text, end, len(text))
 
 

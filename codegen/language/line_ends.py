@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
-    from lark import Token
+    from codegen.language.automaton import Token
 
 OPERATORS = frozenset({"PLUS", "MINUS", "STAR", "SLASH", "DOUBLE_SLASH", "PERCENT", "POWER"})
 OPENERS = {"LPAR": "RPAR", "CALL": "RPAR", "LSQB": "RSQB"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lark import Token
+    from codegen.language.automaton import Token
 
 PORTS = {"input": "INPUT", "output": "OUTPUT"}
 STARTS = ("_NL", "_LBRACE", "_RBRACE", "_SEMICOLON", "")

@@ -15,9 +15,8 @@ from codegen.language.syntax_errors import misfit, unreadable
 from codegen.language.tree_builder import span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from codegen.language.automaton import Machine, Token
 
-    from codegen.language.parser import Machine
 
 SEPARATORS = frozenset({"_COMMA", "_SEMICOLON"})
 HEADS = {  # what stands in for a header that cannot be read, so that its block still can

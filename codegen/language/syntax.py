@@ -17,7 +17,7 @@ from codegen.language.recovery import Reader
 from codegen.language.tree_builder import span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from codegen.language.automaton import Token
 
 MOST_TOKENS = 16_384
 MOST_NESTING = 32
@@ -25,7 +25,7 @@ MOST_NESTING = 32
 
 def parse(source: Source) -> tree.File:
     """The tree of a source, with what could not be read as its `faults`. Raises SpecError for a limit (E402, E403)."""
-    return Reader(parser.Machine(), layout(with_model_words(scan(source)))).read()
+    return Reader(parser.machine(), layout(with_model_words(scan(source)))).read()
 
 
 def scan(source: Source) -> list[Token]:

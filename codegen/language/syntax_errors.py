@@ -10,7 +10,7 @@ from codegen.language.line_ends import OPENERS, OPERATORS, Tokens
 from codegen.language.tree_builder import span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from codegen.language.automaton import Token
 
 KEYWORDS = frozenset({"LET", "DEFAULTS", "FOR", "IN", "CONSTANT", "MODEL", "INPUT", "OUTPUT"})
 STARTS = frozenset({"NAME", "NUMBER", "STRING", "LPAR", "LSQB", *KEYWORDS})

@@ -9,7 +9,7 @@ from codegen.language import tree
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
-    from lark import Token
+    from codegen.language.automaton import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ CONSTANTS = {"true": True, "false": False, "none": None}
 
 
 def span(token: Token) -> Span:
-    return Span(token.start_pos or 0, token.end_pos or 0)
+    return Span(token.start_pos, token.end_pos)
 
 
 def _name(token: Token) -> tree.Name:

@@ -43,7 +43,7 @@ def versions() -> dict[str, str]:
     from codegen import __version__
 
     found = {"gen-conv": __version__, "python": platform.python_version(), "system": platform.platform()}
-    for package in ("numpy", "cffi", "lark", "jinja2"):
+    for package in ("numpy", "cffi", "jinja2"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
