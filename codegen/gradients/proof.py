@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from codegen.gradients import reference
 from codegen.gradients.plan import OutputGradientPlan
 from codegen.machine import self_test, self_test_inputs
-from codegen.machine.gradient_library import GradientLibrary
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Operand
 from codegen.problem.reference import parted
@@ -28,7 +27,16 @@ __all__ = ["kernel", "output"]
 MOST, Z_UNIT = 15, 8  # whole numbers up to this; z are eighths of them, and multiples
 
 
-def kernel(library: GradientLibrary, compiler: Compiler) -> None:
+class Library(Protocol):
+    """What computes a gradient: arrays by their names, a batch of them."""
+
+    @property
+    def plan(self) -> Any: ...
+
+    def run(self, batch: int, **arrays: Array) -> None: ...
+
+
+def kernel(library: Library, compiler: Compiler) -> None:
     """Raises ToolchainError where a fresh kernel's gradient and NumPy differ on whole numbers, whose sums are exact."""
     p = library.plan.problem  # a linear one: dz has all filters
     if self_test_inputs.too_large(p):
@@ -40,7 +48,7 @@ def kernel(library: GradientLibrary, compiler: Compiler) -> None:
     _alone(found, compiler)
 
 
-def output(library: GradientLibrary, compiler: Compiler) -> None:
+def output(library: Library, compiler: Compiler) -> None:
     """The same of the way back through an epilogue, where slopes change and farther out, within their stated error."""
     p, curved = library.plan.problem, cast(OutputGradientPlan, library.plan).curved
     if self_test_inputs.too_large(p):

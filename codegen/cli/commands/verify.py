@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands import planning, reading, verify_codes, verify_streams
+from codegen.cli.commands import planning, reading, verify_codes, verify_emitted, verify_streams
 from codegen.cli.terminal import Terminal
 from codegen.errors import ToolchainError, UsageError, VerificationError
 from codegen.records import dataclass
@@ -16,7 +16,8 @@ from codegen.records import dataclass
 if TYPE_CHECKING:
     import numpy as np
 
-    from codegen.machine.loader import CompiledKernel, Kernel
+    from codegen.machine.emitted_kernel import EmittedKernel
+    from codegen.machine.loader import Kernel
     from codegen.planning.ask import Accuracy, Ask
     from codegen.problem.problem import Problem
     from codegen.problem.targets import Target
@@ -68,7 +69,7 @@ class Trial:
     """A layer's kernel on trial; for a transform there is the direct kernel, whose rms error it is held to."""
 
     spec: Spec
-    kernel: CompiledKernel
+    kernel: Kernel | EmittedKernel
     direct: Kernel | None
     accuracy: Accuracy
 
@@ -79,19 +80,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.of_storage(parser)
     planning.of_objective(parser)
     planning.of_stream(parser)
+    verify_emitted.arguments(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare every layer, then raise VerificationError if any output left its bound."""
     from codegen.machine.boards import BOARDS
 
+    verify_emitted.hold(options)
     ask = replace(planning.asked(options), stream=planning.stream_asked(options))
     on_board = ask.target.name in BOARDS
     if not on_board:
         _hold_here(ask.target)
     specs = reading.specs(options, tables=False)
     arrays = reading.weights(options, specs)
-    comparisons = verify_codes.on_board if on_board else verify_streams.compare if ask.stream else _findings
+    comparisons: Any = verify_codes.on_board if on_board else verify_streams.compare if ask.stream else _findings
+    comparisons = _as_emitted(options.backward) if options.as_emitted else comparisons
     terminal.report["findings"] = []
     wrong = []
     for spec in specs:
@@ -134,6 +138,26 @@ def _findings(spec: Spec, given: Mapping[str, Any] | None, ask: Ask) -> Iterator
     yield from compare(Trial(spec, kernel, direct, ask.accuracy), given)
 
 
+def _as_emitted(backward: bool) -> Callable[..., Iterator[Any]]:
+    """The comparisons of the files that would be written."""
+
+    def findings(spec: Spec, given: Mapping[str, Any] | None, ask: Ask) -> Iterator[Any]:
+        from codegen import pipeline
+        from codegen.planning.ask import Ask
+        from codegen.planning.error_bounds import is_transform
+
+        kernel = verify_emitted.kernel(spec, given, ask)
+        if spec.problem.format.whole:
+            yield from verify_codes.codes(spec, given or {}, kernel)
+        else:
+            direct = pipeline.kernel_for(spec, Ask(ask.target)) if is_transform(kernel.plan) else None
+            yield from compare(Trial(spec, kernel, direct, ask.accuracy), given)
+        if backward:
+            yield from verify_emitted.gradients(spec, ask)
+
+    return findings
+
+
 def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:
     """Whole numbers, where every product and sum is exact, then others within the rounding bound.
 
@@ -146,6 +170,9 @@ def compare(trial: Trial, given: Mapping[str, Any] | None) -> Iterator[Finding]:
     stored = trial.kernel.plan.kernel_format
     most = stored.largest
     for steps in lengths(trial.spec):
+        if trial.kernel.plan.weights == "baked" and given:  # the kernel has these alone
+            yield _compare(trial, rng.standard_normal(_shape(problem, BATCH, steps)), given, "given weights")
+            continue
         whole = {name: rng.integers(-4, 5, shape) * stored.spacing for name, shape in shapes}
         yield _compare(trial, rng.integers(-8, 9, _shape(problem, BATCH, steps)), whole, WHOLE)
         if given:
@@ -207,7 +234,7 @@ def _compare(trial: Trial, x: np.ndarray, weights: Mapping[str, Any], data: str)
     return Finding(trial.spec.name, steps, data, *shown, error.size - without, ok, rms, most_rms, without)
 
 
-def _error(kernel: Kernel, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+def _error(kernel: Any, exact: np.ndarray, x: np.ndarray, taps: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """|computed - exact| of each output; 0 for the same NaN or infinity, as an exponential beyond the dtype has."""
     import numpy as np
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from codegen.planning.ask import Ask
     from codegen.specs.kinds import Spec
 
-__all__ = ["Codes", "compare", "on_board"]
+__all__ = ["Codes", "codes", "compare", "on_board"]
 
 SAMPLES = 8
 
@@ -44,14 +44,20 @@ class Codes:
 def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Codes]:
     """The layer's kernel with its own weights, on random codes of its length or of a few. Raises UsageError."""
     from codegen import pipeline
-    from codegen.machine import whole_kernel
 
     if arrays is None:
         raise UsageError(f"`{spec.name}`: a layer of int8 is verified with its weights: give --weights FILE")
-    kernel, held = pipeline.kernel_of(spec, arrays, ask), spec.problem_arrays(arrays)
+    kernel = pipeline.kernel_of(spec, arrays, ask)
     if kernel.path is None:
         raise ToolchainError(f"`{spec.name}` runs in NumPy, as no compiler made its kernel")
-    p = kernel.plan.problem
+    yield from codes(spec, arrays, kernel)
+
+
+def codes(spec: Spec, arrays: Mapping[str, Any], kernel: Any) -> Iterator[Codes]:
+    """A kernel that holds these weights, on random codes of the layer's length or of a few."""
+    from codegen.machine import whole_kernel
+
+    p, held = kernel.plan.problem, spec.problem_arrays(arrays)
     for steps in whole_kernel.lengths(p):
         outputs = SAMPLES * p.out_steps(steps) * p.out_filters
         yield Codes(spec.name, steps, whole_kernel.wrong_codes(kernel, held, steps, SAMPLES), outputs)
