@@ -14,7 +14,7 @@ LONGEST = 63  # C99 5.2.4.1: the significant characters of an internal identifie
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 _SUFFIX = re.compile(r"(f|l|[fd][0-9]+x?)$")
-_OURS = re.compile(r"v[0-9]+[a-z]?(_\w+)?|hold|genconv\w*")  # an emitted file's vector types; the JIT's functions
+_OURS = re.compile(r"v[0-9]+[a-z]?(_\w+)?|hold|(?i:gen_?conv\w*)")  # an emitted file's vector types; the JIT's functions
 
 SIZES = ("H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "OUT_FILTERS", "WORKSPACE_BYTES")
 INT8 = ("WORKSPACE_ALIGN", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT")
@@ -70,29 +70,30 @@ def claimed(layers: Iterable[str]) -> set[str]:
 
 def taken(name: str) -> str | None:
     """Whose word it is in C, C++ or an emitted file; None for a free one."""
-    words = _reserved()
-    if name in words["keywords"]:
+    words, small = _reserved(), name.casefold()
+    spelled = {name, small}
+    if spelled & words["keywords"]:
         return "a keyword of C or C++"
-    if name in words["library"] or {name, _SUFFIX.sub("", name)} & words["maths"]:
+    if spelled & words["library"] or {*spelled, _SUFFIX.sub("", small)} & words["maths"]:
         return "a name of the C library"
-    if name.casefold() in words["files"]:
+    if small in words["files"]:
         return "Windows has no file of that name"
-    if name.casefold() in words["headers"]:
-        return f"its {name}.h would stand before the system's <{name.lower()}.h>"
+    if small in words["headers"]:
+        return f"its {name}.h would stand before the system's <{small}.h>"
     if _OURS.fullmatch(name):
         return "a name inside the generated C"
-    if name in words["names"] or _families().fullmatch(name):
+    if spelled & words["names"] or _families().fullmatch(name):
         return "a name of a header of C, of POSIX or of a processor's intrinsics"
     return None
 
 
 @cache
 def _reserved() -> dict[str, frozenset[str]]:
-    """The words of grammar/reserved.txt by section; names of files in small letters."""
+    """The words of grammar/reserved.txt by section, in small letters; macros that C has in capitals stay in these."""
     words = {section: " ".join(lines).split() for section, lines in _sections().items()}
     words["headers"] += words["elsewhere"]
     return {
-        section: frozenset(map(str.casefold, found) if section in ("files", "headers") else found)
+        section: frozenset(word if word.isupper() else word.casefold() for word in found)
         for section, found in words.items()
     }
 
