@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["of"]
 
-FROM_KERAS = "load it with Keras: codegen.from_keras(model) has its 1-D convolutions"
-FROM_TORCH = "load it with PyTorch: codegen.from_torch(module) has its 1-D convolutions"
+IMPORT = "`gen-conv import FILE -o NAME.conv` writes it as one, with its weights beside it"
+IMPORT_WHOLE = f"{IMPORT}, where it is a whole model; weights alone are loaded with Keras"
+FROM_TORCH = "load it with PyTorch: codegen.from_torch(module) is its model, whose .emit(folder) writes the C"
 AS_WEIGHTS = "it holds weights: write the layers in a .conv file, and give this one with --weights"
 BY_HAND = "write the layers in a .conv file: `gen-conv new NAME` writes one to start from"
 AS_UTF_8 = "save it as UTF-8"
@@ -13,11 +14,11 @@ AS_UTF_8 = "save it as UTF-8"
 MEMBERS = {  # a name among a zip's first members → whose zip it is
     b".npy": ("a NumPy archive (.npz)", AS_WEIGHTS),
     b"data.pkl": ("a PyTorch file", FROM_TORCH),
-    b"model.weights.h5": ("a Keras model (.keras)", FROM_KERAS),
-    b"metadata.json": ("a Keras model (.keras)", FROM_KERAS),
+    b"model.weights.h5": ("a Keras model (.keras)", IMPORT),
+    b"metadata.json": ("a Keras model (.keras)", IMPORT),
 }
 STARTS = {
-    b"\x89HDF\r\n\x1a\n": ("an HDF5 file, as Keras saves models and weights (.h5)", FROM_KERAS),
+    b"\x89HDF\r\n\x1a\n": ("an HDF5 file, as Keras saves models and weights (.h5)", IMPORT_WHOLE),
     b"\x93NUMPY": ("a NumPy array (.npy)", "save it in an .npz under LAYER/kernel, and give that with --weights"),
     b"\x80\x02": ("a pickle, as PyTorch saved models once", FROM_TORCH),
     b"\x80\x03": ("a pickle", BY_HAND),
@@ -29,9 +30,9 @@ STARTS = {
     b"\xff\xfe": ("text in UTF-16", AS_UTF_8),
     b"\xfe\xff": ("text in UTF-16", AS_UTF_8),
 }
-ONNX = ("an ONNX model", "read its weights with the onnx package, into an .npz, and write the layers in a .conv file")
-TFLITE = ("a LiteRT model (.tflite)", "go from the Keras model that it was made of: codegen.from_keras(model)")
-JSON = ("JSON, as neural amp models (.nam) are", "`gen-conv import FILE` reads a .nam")
+ONNX = ("an ONNX model", IMPORT)
+TFLITE = ("a LiteRT model (.tflite)", f"{IMPORT}, where it is of int8")
+JSON = ("JSON, as neural amp models (.nam) and RTNeural's are", f"of these, {IMPORT}")
 ZIP = ("a zip archive", BY_HAND)
 LOOKED_AT = 4_096
 

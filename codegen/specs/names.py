@@ -14,7 +14,9 @@ LONGEST = 63  # C99 5.2.4.1: the significant characters of an internal identifie
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 _SUFFIX = re.compile(r"(f|l|[fd][0-9]+x?)$")
-_OURS = re.compile(r"v[0-9]+[a-z]?(_\w+)?|hold|(?i:gen_?conv\w*)")  # an emitted file's vector types; the JIT's functions
+_OURS = re.compile(
+    r"v[0-9]+[a-z]?(_\w+)?|hold|(?i:gen_?conv\w*)"
+)  # an emitted file's vector types; the JIT's functions
 
 SIZES = ("H", "STEPS", "OUT_STEPS", "CHANNELS", "FILTERS", "OUT_FILTERS", "WORKSPACE_BYTES")
 INT8 = ("WORKSPACE_ALIGN", "INPUT_SCALE", "INPUT_ZERO_POINT", "OUTPUT_SCALE", "OUTPUT_ZERO_POINT")

@@ -36,10 +36,24 @@ ODD = (
     *("x", "y", "kernel", "bias", "steps", "workspace", "slice", "t", "a", "w", "b", "v", "s", "c", "lane", "sums"),
     *("vector", "eof", "file", "dir", "b0", "array", "list", "layer_close", "std_", "i", "out", "outs", "step", "H"),
 )
-CAPITALS = ("Close", "CLOSE", "Signal", "EXP", "Expf", "Linux", "While", "UInt8_T", "Svadd_x", "Vaddq_F32", "GENCONV_CPU")
+CAPITALS = (
+    "Close",
+    "CLOSE",
+    "Signal",
+    "EXP",
+    "Expf",
+    "Linux",
+    "While",
+    "UInt8_T",
+    "Svadd_x",
+    "Vaddq_F32",
+    "GENCONV_CPU",
+)
 
 
-@pytest.mark.parametrize("name", [*POSIX, *TYPES, *HEADERS, *CAPITALS, "Math", "STRING", "StdInt", "std", "v4w", "v8h_any"])
+@pytest.mark.parametrize(
+    "name", [*POSIX, *TYPES, *HEADERS, *CAPITALS, "Math", "STRING", "StdInt", "std", "v4w", "v8h_any"]
+)
 def test_what_c_has_taken_is_refused(name: str) -> None:
     with pytest.raises(SpecErrors) as caught:
         reader.read(f"conv1d {name} {{ input_shape = (9, 2), filters = 2, kernel_size = 3 }}")

@@ -31,7 +31,8 @@ Shape = tuple[int, ...]
 SUFFIXES = (".npz", ".safetensors")
 RECIPE = "save it with codegen.weights.save, or numpy.savez(path, **{'LAYER/kernel': …, 'LAYER/bias': …})"
 ELSEWHERE = {  # other libraries' files, which are read by those libraries alone → the way from there
-    (".h5", ".hdf5", ".keras"): "load it with Keras, then codegen.from_keras(model).save_weights",
+    (".h5", ".hdf5", ".keras"): "load it with Keras, then codegen.from_keras(model).save_weights; or, of a "
+    "whole model, `gen-conv import FILE` writes them as .safetensors",
     (".pt", ".pth", ".ckpt", ".bin"): "load it with PyTorch, then codegen.from_torch(module).save_weights",
 }
 LONGEST = 255  # characters of an array's name; a layer's has 63 at most
