@@ -6,16 +6,17 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import codegen
 from codegen.machine import cache, compilers, loader, self_test
-from tests.support import alone, isolation, rotation
+from tests.support import alone, cprogram, isolation, precompiled, rotation
 
 ROOT = Path(__file__).parent.parent
 LEANING = """
@@ -92,6 +93,31 @@ def test_a_test_that_compiles_says_so(tmp_path: Path) -> None:
     assert code == 1
     assert "1 failed, 1 deselected" in said
     assert "it compiles and does not say so: give it @pytest.mark.compiles" in said
+
+
+@pytest.mark.compiles
+def test_a_precompiled_header_changes_no_byte(
+    need: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two texts of one header: the first reads it, the second has it precompiled, with the same object in the end."""
+    gcc = need(cprogram.program, "gcc", "gcc")
+    monkeypatch.setattr(precompiled, "HEADERS", ("stdint.h",))
+    monkeypatch.setattr(precompiled, "kept", tmp_path / "kept")
+    text, objects = "#include <stdint.h>\nint32_t f(int32_t x) { return x + INT32_C(3); }\n", []
+    precompiled.keep(tmp_path / "kept")
+    (tmp_path / "f.c").write_text(text)
+    command = (gcc, "-std=c99", "-Og", "-c", "f.c", "-o")
+    for number in range(2):
+        more = precompiled.words(command, [text])
+        assert more == (() if not number else ("-include", str(next((tmp_path / "kept").glob("*/stdint.h")))))
+        words = (*command, f"{number}.o", *more, "-Winvalid-pch", "-Werror")
+        subprocess.run(words, cwd=tmp_path, check=True)
+        objects.append((tmp_path / f"{number}.o").read_bytes())
+    assert objects[0] == objects[1]
+    assert len(list((tmp_path / "kept").glob("*/stdint.h.gch"))) == 1
+    for other in ("int f;", "#define _GNU_SOURCE\n" + text):
+        assert precompiled.words(command, [text, other]) == ()
+    assert precompiled.words(("tcc", *command[1:]), [text]) == ()
 
 
 def test_shares_are_numbered_from_one() -> None:

@@ -90,7 +90,7 @@ def write(found: Sequence[GeneratedSource], folder: Path) -> list[str]:
     return [source.files[0][0] for source in found]
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(6)
 @pytest.mark.parametrize("target", TARGETS)
 def test_gcc_makes_code_and_constants_only(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -127,7 +127,7 @@ def holds_its_functions_alone(source: GeneratedSource, nm: str, folder: Path) ->
     assert asked <= {"memcpy", "memmove", "memset"}
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(6)
 @pytest.mark.parametrize("target", TARGETS)
 def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """The same files; clang warns as it reads, before it optimises."""
@@ -138,13 +138,13 @@ def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Call
     cprogram.compile_c(words, folder=tmp_path)
 
 
-def test_tcc_computes_the_same(need: Callable[..., Any], tmp_path: Path) -> None:
+def test_tcc_computes_the_same(need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     tools = Toolchain((need(cprogram.program, "tcc", "tcc"), "-Wall", "-Werror"))
-    trials.run_all(list(strategies.random_layers(40, seed=9)), TARGETS["scalar"], tools, tmp_path, flags=())
-    trials.try_all(every_algorithm("scalar"), tools, tmp_path, flags=())
+    trials.run_all(share(list(strategies.random_layers(40, seed=9)), 2), TARGETS["scalar"], tools, tmp_path, flags=())
+    trials.try_all(share(every_algorithm("scalar"), 2), tools, tmp_path, flags=())
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("accuracy", ["exact", "fast"])
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_pack_in_c_is_the_plans_pack(
@@ -238,7 +238,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
     assert [float(word) for word in out.split()] == [25, 26, 27, 28] * 4 + [49, 50, 51, 52] * 2
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(6)
 @pytest.mark.parametrize("target", TARGETS)
 def test_text_holds_nothing_that_it_should_not(target: str) -> None:
     for source in sources(target):

@@ -38,6 +38,7 @@ UNUSED = (  # in the first two the bits of single numbers, in the others x and t
 )
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", TARGETS)

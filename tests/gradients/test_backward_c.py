@@ -132,8 +132,8 @@ def run(layers: list[Layer], headers: list[str], folder: Path, tools: Toolchain)
     assert at == len(made)
 
 
-@pytest.mark.in_turn(2)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(3)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_emitted_gradients_are_right_and_stay_inside_their_arrays(
     target: str, specs: int, need: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -104,7 +104,7 @@ CURVES = ("linear", "relu", "tanh", "silu", "gelu", "softplus")
 ROWS = tuple(("conv1d", name) for name in ("softmax", "log_softmax", "sparsemax", "glu"))
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize(("kind", "activation"), [*zip(LAYERS, CURVES, strict=True), *ROWS])
 def test_gradients_are_the_slopes_of_the_loss(kind: str, activation: str, data_format: str) -> None:
@@ -145,7 +145,7 @@ GLU: dict[str, Callable[..., codegen.Layer]] = {
 }
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("kind", GLU)
@@ -241,8 +241,9 @@ def expected(layer: Layer, given: strategies.Data, dy: np.ndarray) -> tuple[Conv
     return problem, kernel, dy * activations.derivative(problem.activation, z, problem.dtype)
 
 
-def test_whole_numbers_give_exactly_equal_gradients(specs: int) -> None:
-    for number, layer in enumerate(strategies.random_layers(max(1, specs // SHARE), seed=51, curved=False)):
+def test_whole_numbers_give_exactly_equal_gradients(specs: int, share: Callable[..., Any]) -> None:
+    drawn = list(strategies.random_layers(max(1, specs // SHARE), seed=51, curved=False))
+    for number, layer in share(list(enumerate(drawn)), 2):
         given = strategies.data(layer, number, whole=True, batch=number % 3 + 1)
         problem = layer.spec().lower()
         dy = whole(problem.out_shape(len(given.x), layer.steps), number)
@@ -258,9 +259,10 @@ def test_whole_numbers_give_exactly_equal_gradients(specs: int) -> None:
         assert list(found.weights) == list(given.weights)
 
 
-def test_curved_layers_stay_within_their_bounds(specs: int) -> None:
+def test_curved_layers_stay_within_their_bounds(specs: int, share: Callable[..., Any]) -> None:
     """Each sum of n terms within n·u·sum|terms|, its factors dz with the slopes' error and that of z."""
-    for number, layer in enumerate(strategies.random_layers(max(1, specs // (2 * SHARE)), seed=52)):
+    drawn = list(strategies.random_layers(max(1, specs // (2 * SHARE)), seed=52))
+    for number, layer in share(list(enumerate(drawn)), 2):
         given = strategies.data(layer, number, whole=False, batch=2)
         dy = np.random.default_rng(number).standard_normal(layer.spec().lower().out_shape(2, layer.steps))
         dy = dy.astype(np.float32).astype(np.float64)

@@ -28,6 +28,7 @@ def codes(model: Any, x: Any) -> Any:
     return x
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("name", NAMES)
 def test_the_codes_of_tensorflow_lite(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

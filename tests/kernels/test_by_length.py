@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,9 +31,9 @@ def plan_of(problem: ConvProblem, target: str = "avx2") -> KernelPlan[Schedule]:
 
 
 @pytest.mark.compiles
-def test_each_length_has_the_bits_of_its_plan() -> None:
+def test_each_length_has_the_bits_of_its_plan(share: Callable[..., Any]) -> None:
     """One step, the last of each part's lengths and the first of the next one's; in slices, too."""
-    for problem in (FEW, ONE):
+    for problem in share((FEW, ONE), 2):
         whole, rng = plan_of(problem, native().name), np.random.default_rng(2)
         schedule, kernel = whole.schedule, rng.standard_normal(problem.kernel_shape).astype("f")
         bias = rng.standard_normal(problem.filters).astype("f")

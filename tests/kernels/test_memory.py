@@ -52,8 +52,8 @@ def vector_steps(target: Target) -> range:
     return range(3 * max(4, target.vector_bytes // 4) + 3)
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_every_length_up_to_three_vectors(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -71,8 +71,8 @@ def test_every_length_up_to_three_vectors(
     trials.run(program, tried)
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_every_length_of_every_algorithm(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -81,7 +81,7 @@ def test_every_length_of_every_algorithm(
     layers = [replace(layer, free=layer.arguments["strides"] == 1) for layer in rewritten(20, seed=41)]
     strided = next(layer for layer in layers if not layer.free and layer.kind == "conv1d")
     layers += [replace(strided, steps=strided.steps + more) for more in range(9)]
-    made, tried = trials.one_of_each(share(layers, 2), TARGETS[target], seed=41), []
+    made, tried = trials.one_of_each(share(layers, 3), TARGETS[target], seed=41), []
     for number, kernel in enumerate(made):
         arguments, steps = kernel.layer.arguments, [kernel.layer.steps]
         if kernel.layer.free:
@@ -92,17 +92,12 @@ def test_every_length_of_every_algorithm(
             if kernel.baked:
                 given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
-    assert {kernel.source.plan.algorithm.name for kernel in made} >= {
-        "winograd",
-        "fft",
-        "signal_as_channels",
-        "relayout",
-    }
+    assert len({kernel.source.plan.algorithm.name for kernel in made}) > 8
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_products_point_by_point(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """What layers of 256 channels have, on layers of few: several blocks, the next weights fetched ahead."""
     tools = need(cprogram.toolchain, TARGETS[target])
@@ -170,7 +165,7 @@ def test_address_and_undefined_behaviour_sanitizers(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
-    layers = share(list(strategies.random_layers(max(40, specs // 5), seed=5)), 2)
+    layers = share(list(strategies.random_layers(max(40, specs // 5), seed=5)), 6)
     flags = (*cprogram.LIGHT, *cprogram.SANITIZE)
     trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
     layers = rewritten(max(10, specs // 30), seed=42)
@@ -178,7 +173,7 @@ def test_address_and_undefined_behaviour_sanitizers(
         *strategies.random_layers(4, seed=45, make=strategies.separable),
         *strategies.random_layers(8, seed=46, make=strategies.rowwise),
     ]
-    made = trials.one_of_each(share(layers, 2), TARGETS[target], seed=42)
+    made = trials.one_of_each(share(layers, 6), TARGETS[target], seed=42)
     flags = ("-O0", *cprogram.SANITIZE)  # instrumented codelets of a thousand statements are slow to optimise
     trials.try_all(made, tools, tmp_path, flags=flags, buffers="heap")
 
@@ -264,7 +259,7 @@ def test_the_harness_catches_what_is_planted(
         program.run([trial.call(0)])
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_the_least_alignment_is_enough(target: str, dtype: str, need: Callable[..., Any], tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_reference_agrees_with_the_expected_outputs(speech: np.ndarray) -> None:
     assert max(errors.values()) > 0
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["native", "scalar"])
 def test_voice_activity_in_python(target: str, speech: np.ndarray) -> None:
     model = codegen.load(
@@ -87,6 +88,7 @@ def test_voice_activity_in_python(target: str, speech: np.ndarray) -> None:
     hold(found, CLOSE)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_voice_activity_in_c(target: str, speech: np.ndarray, need: Callable[..., Any], tmp_path: Path) -> None:
     """A program made of the files that `gen-conv --weights` writes."""

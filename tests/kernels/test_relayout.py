@@ -77,9 +77,9 @@ def whole(problem: ConvProblem, steps: int) -> tuple[np.ndarray, np.ndarray, np.
     return x, kernel, bias if problem.bias else None
 
 
-@pytest.mark.in_turn(3)
+@pytest.mark.in_turn(5)
 @pytest.mark.parametrize("weights", ["packed", "argument"])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_whole_numbers_between_guard_pages(
     target: str, weights: Weights, need: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -112,6 +112,7 @@ def test_the_chunks_are_of_every_kind() -> None:
     assert sides >= {(8, 8), (1, 1), (8, 1), (1, 8), (4, 4)}
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", ["wide", "chunks", "phases", "front end", "grouped", "free, same"])
 def test_nan_stays_in_its_place_and_slices_have_the_same_bits(name: str) -> None:
     for problem_name, plan in plans(native().name, accuracy="exact"):
@@ -188,7 +189,7 @@ def test_who_is_refused() -> None:
     assert not said(other, replace(FIRST, kernel_size=4, stride=2))
 
 
-@pytest.mark.in_turn(5)
+@pytest.mark.in_turn(8)
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_warning(target: str, compiler: str, need: Callable[..., Any], tmp_path: Path) -> None:

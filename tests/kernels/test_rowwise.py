@@ -55,8 +55,8 @@ def test_sparsemax_is_the_nearest_distribution() -> None:
     assert np.allclose(rowwise.sparsemax(np.array([0.0, 0.5, 1.0])), [0, 0.25, 0.75])
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed and baked weights; whole and sliced; between guard pages; all warnings are errors."""
     tools = need(cprogram.toolchain, TARGETS[target])
@@ -85,9 +85,9 @@ def rows(name: str, dtype: str) -> np.ndarray:
     return np.concatenate([*made, ahead, ties]).astype(dtype)
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_the_stated_error_of_the_text_alone(
     target: str, data_format: str, need: Callable[..., Any], tmp_path: Path
 ) -> None:

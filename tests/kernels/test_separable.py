@@ -62,8 +62,8 @@ def test_the_bound_covers_what_both_stages_round(monkeypatch: pytest.MonkeyPatch
     assert 0.01 < share.max() < 1
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed by the emitted functions, baked; whole, sliced; between guard pages."""
     tools = need(cprogram.toolchain, TARGETS[target])

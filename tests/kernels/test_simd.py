@@ -76,7 +76,8 @@ def excess(a: np.floating[Any], b: np.floating[Any]) -> float:
     return float(Fraction(float(a)) * Fraction(float(b)) - Fraction(float(a * b)))
 
 
-@targets
+@pytest.mark.in_turn(2)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 @compilers
 def test_the_words_mean_the_same_on_every_target(target: str, compiler: str, need: Need, tmp_path: Path) -> None:
     row = TARGETS[target]
@@ -107,6 +108,7 @@ def turns(k: int) -> set[int]:
     return {k * (k + 1) + k + 2, k * (k + 2) + k + 1, (k + 1) * (k + 2) + k}
 
 
+@pytest.mark.in_turn(2)
 @targets
 @compilers
 @pytest.mark.parametrize("dtype", COMPUTED)

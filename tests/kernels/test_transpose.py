@@ -75,8 +75,8 @@ def test_the_definition_is_each_step_spread_out() -> None:
         assert np.array_equal(y, expected), spec
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
     """Arguments, packed and baked; whole, sliced; every awkward length of the free ones; between guard pages."""
     tools = need(cprogram.toolchain, TARGETS[target])
@@ -107,11 +107,11 @@ def test_the_last_chunk_of_rows(need: Callable[..., Any], tmp_path: Path) -> Non
     trials.try_all(made, need(cprogram.toolchain, TARGETS["avx2"]), tmp_path)
 
 
-def test_sanitizers(need: Callable[..., Any], tmp_path: Path) -> None:
+def test_sanitizers(need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     tools = need(cprogram.toolchain, TARGETS["avx2"])
     drawn = list(strategies.random_layers(8, 74, strategies.transposed))
     made = trials.kernels(drawn[:5], TARGETS["avx2"]) + trials.one_of_each(drawn[5:], TARGETS["avx2"], 75)
-    trials.try_all(made, tools, tmp_path, flags=("-O0", *cprogram.SANITIZE), buffers="heap")
+    trials.try_all(share(made, 2), tools, tmp_path, flags=("-O0", *cprogram.SANITIZE), buffers="heap")
 
 
 def test_packed_by_the_emitted_function(need: Callable[..., Any], tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -481,7 +483,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_costs_little_work(name: str) -> None:
     """Counted in calls of functions, Python's own among them: 6 million are some 2 s."""
@@ -494,11 +496,11 @@ def test_a_hostile_file_costs_little_work(name: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of one process alone is read from Linux' /proc")
-def test_hostile_files_cost_little_memory() -> None:
+def test_hostile_files_cost_little_memory(share: Callable[..., Any]) -> None:
     script = (
         "from tests.language.test_language import HOSTILE, SpecErrors, reader\n"
-        "for text in HOSTILE.values():\n"
-        "    try: reader.read(text)\n"
+        f"for name in {share(list(HOSTILE), 2)!r}:\n"
+        "    try: reader.read(HOSTILE[name])\n"
         "    except SpecErrors: pass\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )

@@ -71,6 +71,7 @@ def wrong(found: dict[str, firmware.Outcome]) -> dict[str, tuple[int, int]]:
     return {name: (one.wrong, one.outside) for name, one in found.items() if one.wrong or one.outside}
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("core", CORES)
 def test_each_core_computes_the_definition(core: str, need: Callable[..., Any]) -> None:
@@ -94,6 +95,7 @@ LEVELS: tuple[tuple[str, Sequence[str], str], ...] = (
 )
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize(("core", "flags", "compiler"), LEVELS, ids=lambda one: str(one))
 def test_no_compiler_and_no_level_changes_a_bit(
@@ -103,6 +105,7 @@ def test_no_compiler_and_no_level_changes_a_bit(
     assert wrong(need(run, core, made, flags, compiler)) == {}
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4", "cortex-m55"])
 def test_as_much_is_executed_at_any_level(core: str, need: Callable[..., Any]) -> None:
@@ -248,6 +251,7 @@ WAYS = (
 """Clang 14 crashes where it makes vectors of floats for an M55."""
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"])
 def test_floats_are_the_same_bits_by_any_compiler_and_at_any_level(core: str, need: Callable[..., Any]) -> None:

@@ -143,6 +143,7 @@ def test_a_configured_liar_is_an_error_that_names_the_variable(
     assert fpu._ieee()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("lie", LIES)
 def test_a_liar_of_path_gives_way_to_the_next(

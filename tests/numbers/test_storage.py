@@ -117,9 +117,9 @@ def as_computed(plan: KernelPlan) -> KernelPlan:
     return replace(plan.asked(numbers="float32"), parts=tuple(parts))
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(5)
 @pytest.mark.parametrize("storage", STORAGES)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_every_code_is_widened_exactly(target: str, storage: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """Each code is a filter's weight, all inputs are ones; vectors of every width, across the filters, along time."""
     tools = need(cprogram.toolchain, TARGETS[target].widening())
@@ -203,8 +203,8 @@ def pairs(target: str, seed: int, count: int) -> tuple[list[GeneratedSource], li
     return sources, calls
 
 
-@pytest.mark.in_turn(3)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.in_turn(5)
+@pytest.mark.parametrize("target", cprogram.HOSTED)
 def test_the_sums_are_those_of_the_rounded_weights(
     target: str, need: Callable[..., Any], specs: int, tmp_path: Path
 ) -> None:

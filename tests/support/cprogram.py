@@ -14,12 +14,16 @@ import numpy as np
 
 from codegen.emission.inner import kernel_places
 from codegen.emission.interface import stored
+from codegen.problem.targets import TARGETS
+from tests.support import precompiled
 
 if TYPE_CHECKING:
     from codegen.emission.render import GeneratedSource
     from codegen.problem.targets import Target
 
 HERE = Path(__file__).parent
+HOSTED = tuple(name for name, row in TARGETS.items() if "cortex-m" not in row.machines)
+"""Targets whose programs run here or under emulation; tests/machine/test_boards.py runs those of microcontrollers."""
 PER_UNIT = 24  # kernels to a translation unit
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 LIGHT = ("-Og",)  # half of -O1's work for gcc; what optimisation may change is a test of its own
@@ -169,6 +173,8 @@ class Program:
 
 def compile_c(words: Sequence[str], folder: Path | None = None, timeout: float = 300) -> None:
     """Runs a compiler, in `folder` if given. Raises AssertionError with its complaints."""
+    texts = [((folder or Path()) / word).read_text("utf-8") for word in words if word.endswith(".c")]
+    words = (*words, *precompiled.words(words, texts))
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr[:6000]}"
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from codegen.machine import compilers
-from tests.support import cprogram
+from tests.support import cprogram, precompiled
 
 if TYPE_CHECKING:
     from codegen.problem.targets import Target
@@ -59,6 +59,7 @@ def spare_the_compiler(patch: pytest.MonkeyPatch, folders: pytest.TempPathFactor
     base = folders.getbasetemp()
     kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
     kept.mkdir(exist_ok=True)
+    precompiled.keep(kept / "headers")
 
     def shared(compiler: compilers.Compiler, text: str, target: Target) -> bytes:
         if compiler.command[0] not in INSTALLED:
@@ -68,7 +69,7 @@ def spare_the_compiler(patch: pytest.MonkeyPatch, folders: pytest.TempPathFactor
         path = kept / hashlib.sha256(made_of.encode()).hexdigest()
         if not path.exists():
             made = path.with_suffix(f".{os.getpid()}")
-            given = (*flags, *compilers.LIBRARIES)
+            given = (*flags, *precompiled.words((*compiler.command, *flags), [text]), *compilers.LIBRARIES)
             made.write_bytes(compiler.build({"kernel.c": text}, given, f"kernel{compilers.SUFFIX}"))
             made.replace(path)
         return path.read_bytes()
