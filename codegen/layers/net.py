@@ -52,15 +52,16 @@ class Net(NetCalls):
         for name, made in found.items():
             adopt(self._parts[name], made)
 
-    def stream(self, block: int = 64, batch: int = 1) -> NetStream:
+    def stream(self, block: int = 64, batch: int = 1, clock: str = "count") -> NetStream:
         """The model on input in blocks of any number of steps, most often `block`; `batch` samples side by side.
 
+        The clock `count` gives an output as soon as it is sure, `rate` as many as the input's rate has, zeros in front.
         It is `exact`: its outputs have the same bits in any blocks. Raises PlanError for a model that cannot stream,
         with the reason, ToolchainError where there is no compiler.
         """
         from codegen.layers.net_stream import stream
 
-        return stream(self.graph, self.weights, self._how.ask, block, batch)
+        return stream(self.graph, self.weights, self._how.ask, block, batch, clock)
 
     def pack(self, target: str = "scalar", accuracy: str = "exact") -> Array:
         """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.

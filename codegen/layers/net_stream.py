@@ -58,6 +58,10 @@ class NetStream:
         """As before the first step: zeros came before it, in each layer."""
         self._made.reset(self._states)
 
+    def prewarm(self) -> None:
+        """As after endless silence."""
+        self._made.prewarm(self._states, self._packed)
+
     def most(self, steps: int) -> int:
         """The most output steps of a block of so many."""
         return self._made.plan.most(steps)
@@ -66,6 +70,11 @@ class NetStream:
     def latency(self) -> int:
         """Input steps that an output waits for beyond its own."""
         return self._made.plan.latency
+
+    @property
+    def delay(self) -> int:
+        """Zeros in front of the outputs: none with the clock `count`."""
+        return self._made.plan.late.zeros
 
     @property
     def state(self) -> bytes:
@@ -82,8 +91,10 @@ class NetStream:
             raise UsageError(f"`state`: got {got}, expected {self._states.size:,} bytes, as `state` of it gives them")
         found = np.frombuffer(kept, np.uint8)
         for one in found.reshape(self._batch, -1):
-            counts = np.frombuffer(one.tobytes()[: np.dtype(np.intp).itemsize * (1 + self._rings)], np.intp)
-            if not self._made.plan.is_possible(int(counts[0]), [int(each) for each in counts[1:]]):
+            fields = 1 + self._rings + (self.delay > 0)
+            position, *first = np.frombuffer(one.tobytes()[: np.dtype(np.intp).itemsize * fields], np.intp).tolist()
+            delay = first.pop() if self.delay else 0
+            if not self._made.plan.is_possible(position, first, delay):
                 raise UsageError("`state`: its counts are none that a stream of this model has")
         self._states[...] = found
 
@@ -128,9 +139,11 @@ def _restored(graph: Graph, weights: dict[str, dict[str, Array]], ask: Ask, batc
     return found
 
 
-def stream(graph: Graph, weights: dict[str, dict[str, Array]], ask: Ask, block: int, batch: int) -> NetStream:
-    """The stream of a model. Raises UsageError for a wrong number, PlanError for what cannot stream."""
+def stream(
+    graph: Graph, weights: dict[str, dict[str, Array]], ask: Ask, block: int, batch: int, clock: str = "count"
+) -> NetStream:
+    """The stream of a model. Raises UsageError for a wrong option, PlanError for what cannot stream."""
     if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MOST_BATCH:
         raise UsageError(f"`batch` must be a whole number from 1 to {MOST_BATCH:,}, got {exactly(batch)}")
-    blocks = Blocks(block, clock_named("count"))
+    blocks = Blocks(block, clock_named(clock))
     return NetStream(graph, weights, Ask(ask.target, "packed", "exact", objective=ask.objective, stream=blocks), batch)

@@ -141,8 +141,6 @@ def _hold_for_models(graphs: Sequence[Graph], options: argparse.Namespace) -> No
     if not graphs:
         return
     told = f"the model `{graphs[0].name}`"
-    if options.clock:
-        raise UsageError(f"a stream of {told} has the clock `count`: leave --clock out")
     if options.emit != ("c",):
         raise UsageError(f"{told} is emitted as C alone: leave --emit out, or take the model out of the file")
     if options.storage != "float32":

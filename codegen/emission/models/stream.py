@@ -10,7 +10,7 @@ from codegen.emission import cformat, render, vectors
 from codegen.emission.cfunction import CFunction
 from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
-from codegen.emission.microkernel import index
+from codegen.emission.microkernel import index, offset
 from codegen.emission.models import banner as banner_
 from codegen.emission.models import source as whole
 from codegen.emission.models.stream_face import Face, declared
@@ -58,7 +58,7 @@ def source(
     face = Face(plan, name, whole.argument_names(plan))
     view = _view(plan, face, weights) | {"macros": _macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
-    return replace(made, functions=(face.reset, face.process, face.flush, face.whole))
+    return replace(made, functions=(face.reset, face.prewarm, face.process, face.flush, face.whole))
 
 
 def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str, Any]:
@@ -72,7 +72,6 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
     head = Head(plan.target, plan.format, lanes)
     kept = [(number, one) for number, one in enumerate(plan.kept) if one is not None]
     rows = [(number, one) for number, one in kept if not one.state]
-    out = next(at for at, _ in plan.of_kind("output"))
     return {
         "name": name,
         "c": plan.format.c,
@@ -90,21 +89,33 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
         "in_all": [_in_all(number, clock) for number, clock in enumerate(plan.clocks) if number],
         "kept": [{"number": number, "at": f" + {one.at}" if one.at else ""} for number, one in kept],
         "rings": [_ring(plan, place, number, one) for place, (number, one) in enumerate(rows)],
+        "calls": _calls(plan, face),
+        **_figures(plan, face, len(rows)),
+    }
+
+
+def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
+    """The numbers of a stream: of its state, its counts, its silence."""
+    out = next(at for at, _ in plan.of_kind("output"))
+    return {
         "count": len(plan.clocks),
-        "rows": max(1, len(rows)),
+        "rows": max(1, rings),
         "numbers": max(1, plan.kept_numbers),
-        "scratch": max(1, plan.scratch),
+        "scratch": max(1, plan.scratch + sum(_heard(plan).values())),
+        "quiet": plan.block * max(buffer.channels for _, buffer in plan.of_kind("input")),
+        "silence": plan.silence,
+        "late": plan.late,
+        "fronts": [(face.arguments[at], buffer.channels) for at, buffer in plan.of_kind("output")],
         "block": plan.block,
         "out": plan.ticks[out],
         "limit": 2 * _turns(plan) * plan.period[0],
         "back": _turns(plan) * plan.period[0],
-        "calls": _calls(plan, face),
     }
 
 
 def _turns(plan: StreamedModel) -> int:
     """The periods by which all counts go back."""
-    return max(1, LIMIT // plan.period[0])
+    return max(1, LIMIT // max(plan.period))
 
 
 def _unused(plan: StreamedModel, face: Face) -> list[str]:
@@ -140,12 +151,24 @@ def _calls(plan: StreamedModel, face: Face) -> dict[str, str]:
     block |= {name: f"{name} + {cformat.times(width, 'done')}" for name, width in out.items()}
     late = {name: f"{name} + {cformat.times(width, 'outs')}" for name, width in out.items()}
     given = [one.name for one in face.flush.parameters]
+    heard = {name: offset("state->scratch", plan.scratch) for name in out}
+    before = 0
+    for (at, _), numbers in zip(plan.of_kind("output"), _heard(plan).values(), strict=True):
+        heard[face.arguments[at]] = offset("state->scratch", plan.scratch + before)
+        before += numbers
+    quiet = dict.fromkeys(moved, f"{face.name}_quiet")
     return {
+        "silence": f"{face.process.name}({', '.join(_renamed(face.process, **quiet, **heard, n='part'))})",
         "block": turned(**block, last="0", n="n_"),
         "rest": turned(**dict.fromkeys(moved, "NULL"), last="1", n="n_"),
         "process": f"{face.process.name}({', '.join(_renamed(face.process, n='steps'))})",
         "flush": f"{face.flush.name}({', '.join(late.get(one, one) for one in given)})",
     }
+
+
+def _heard(plan: StreamedModel) -> dict[int, int]:
+    """The numbers of each output that a block of silence has."""
+    return {at: plan.most(plan.block) * buffer.channels for at, buffer in plan.of_kind("output")}
 
 
 def _renamed(function: CFunction, **names: str) -> list[str]:
@@ -245,8 +268,11 @@ def _macros(plan: StreamedModel, name: str, beside: Collection[str]) -> tuple[Ma
         "BLOCK": Meaning(plan.block, told="steps that buffers are made for; a block may have any number"),
         "MAX_OUT": Meaning(plan.most_of("(ptrdiff_t)(n)"), "n"),
         "MAX_FLUSH": Meaning(plan.most_flushed),
+        "SETTLED": Meaning(plan.silence, told="steps of silence that stand for endless ones"),
         "STATE_NUMBERS": Meaning(plan.kept_numbers, told="of its values"),
     }
+    if plan.late.zeros:
+        found["DELAY"] = Meaning(plan.late.zeros, told="zeros in front of the outputs")
     if plan.ask.weights != "baked":
         found["WEIGHTS"] = Meaning(plan.weight_numbers, told="numbers")
     return tuple(replace(one, old=None) for one in macros(name, found, beside))
@@ -261,6 +287,7 @@ def jit_text(made: GeneratedSource[StreamedModel]) -> str:
         "inputs": [(face.arguments[at], buffer.channels) for at, buffer in made.plan.of_kind("input")],
         "outputs": [(face.arguments[at], buffer.channels) for at, buffer in made.plan.of_kind("output")],
         "packed": bool(face.weights),
+        "prewarm": face.prewarm.call(),
         "process": face.process.call(),
         "flush": face.flush.call(),
     }

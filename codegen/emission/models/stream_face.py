@@ -42,6 +42,10 @@ class Face:
         return CFunction(f"{self.name}_reset", (self.state,))
 
     @property
+    def prewarm(self) -> CFunction:
+        return CFunction(f"{self.name}_prewarm", (self.state, *self.weights))
+
+    @property
     def process(self) -> CFunction:
         n = Parameter("n", "ptrdiff_t", "steps, 0 or more")
         given = (self.state, *self._ports("input", "const "), n, *self.weights, *self._ports("output", ""))
@@ -71,6 +75,7 @@ def declared(face: Face) -> list[tuple[CFunction, str]]:
     upper = face.name.upper()
     return [
         (face.reset, "As before the first step: zeros came before it."),
+        (face.prewarm, "As after endless silence: what comes of it has come, and goes on."),
         (face.process, f"The outputs that come with `n` steps, {upper}_MAX_OUT(n) at most: how many they are."),
         (face.flush, f"The rest, {upper}_MAX_FLUSH at most, and a reset: how many they are."),
         (face.whole, "All outputs of an input: a reset, one block, a flush; how many they are."),

@@ -17,11 +17,12 @@ from codegen.errors import PlanError
 from codegen.graph import channels, elementwise, steps
 from codegen.graph.calls import Call
 from codegen.graph.graph import Graph, Input
-from codegen.graph.plans import clocks, workspace
+from codegen.graph.plans import clocks, silence, workspace
 from codegen.graph.plans.clocks import Clock, Clocks
 from codegen.graph.plans.lowering import lowered
 from codegen.graph.plans.model_plan import Tabled
 from codegen.graph.plans.place import Buffer, Size
+from codegen.graph.plans.silence import Late
 from codegen.graph.plans.stages import Convolved, Recurrent, Stage
 from codegen.graph.plans.timing import Kept, Timing, zeros_behind
 from codegen.planning.ask import Ask
@@ -63,7 +64,7 @@ class StreamedModel(Tabled):
     `clocks` are all there are, `ticks` the clock of each buffer's rows, `period` the input's steps after which they
     repeat, with so many rows of each. Of n steps come at most n * `rate[0]` / `rate[1]` outputs, rounded up, and
     `rate[2]` more. `homes` are the buffers of the values of the graph's nodes, `worst` the most multiply-adds of a
-    block.
+    block. `silence` are the steps of it that stand for endless ones, `late` the zeros in front of the outputs.
     """
 
     ask: Ask
@@ -81,6 +82,8 @@ class StreamedModel(Tabled):
     latency: int
     homes: tuple[int, ...]
     worst: int
+    silence: int
+    late: Late
 
     @property
     def block(self) -> int:
@@ -122,9 +125,9 @@ class StreamedModel(Tabled):
         total = f"({total} + {over - 1}) / {over}" if over > 1 else total
         return f"(n) > 0 ? {total}{f' + {more}' if more else ''} : 0"
 
-    def is_possible(self, position: int, first: Sequence[int]) -> bool:
-        """Whether a state may have come so far, its kept values beginning with these rows."""
-        if not 0 <= position < MOST_POSITION:
+    def is_possible(self, position: int, first: Sequence[int], delay: int = 0) -> bool:
+        """Whether a state may have come so far, its kept values beginning with these rows, with so many late zeros."""
+        if not (0 <= position < MOST_POSITION and 0 <= delay <= self.late.zeros):
             return False
         counts = clocks.so_far(self.clocks, position)
         held = [counts[one.clock] - start for one, start in zip(self.rows_kept, first, strict=False)]
@@ -154,6 +157,7 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
         raise PlanError("the outputs come at different rates or delays: make a model of each")
     (out,) = outs
     period = lcm(*(rate.denominator for rate in known.rates))
+    at_rate = ask.stream.clock == "rate"
     return StreamedModel(
         ask,
         graph.dtype,
@@ -170,6 +174,8 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
         known.latency(out),
         tuple(walk.places[node].buffer if node in walk.places else -1 for node in range(len(graph.nodes))),
         sum(_products(stage) * known.most(timing.ticks[stage.y.buffer]) for stage in stages),
+        silence.settled(timing, kept, period),
+        silence.late(timing, out, period, kept) if at_rate else Late(0, 0),
     )
 
 
