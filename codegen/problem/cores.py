@@ -10,18 +10,7 @@ from math import inf
 
 from codegen.records import dataclass
 
-__all__ = [
-    "CORES",
-    "Budget",
-    "BySize",
-    "Core",
-    "Memory",
-    "Moves",
-    "Pipeline",
-    "Rooms",
-    "Setup",
-    "by_size",
-]
+__all__ = ["CORES", "Budget", "BySize", "Core", "Memory", "Moves", "Pipeline", "Rooms", "Setup", "by_size"]
 
 BySize = tuple[tuple[float, float], ...]
 """Figures for what has up to so many bytes, a vector or an array: ((most bytes, figure), …), the last for any size."""
@@ -101,7 +90,8 @@ class Moves:
 @dataclass(frozen=True)
 class Memory:
     """The caches. `levels` are ((bytes, cycles), …): what it takes to bring a byte of an array of up to so many bytes
-    into the first-level cache, beyond what computing hides.
+    into the first-level cache, beyond what computing hides. `weights` are the same for those of a transform's products,
+    which each block reads; of what they take `behind` is left where they are fetched while others are multiplied.
 
     `near` bytes of weights stay in the first-level cache beside the rows they are multiplied with; from the second one
     come `feed` bytes a cycle, and `crowded_feed` for each multiply-add where rows share sets. `ways` rows share a set
@@ -113,6 +103,8 @@ class Memory:
     """
 
     levels: BySize
+    weights: BySize
+    behind: float
     line: int
     page: int
     way: int
@@ -206,6 +198,7 @@ class Core:
 
 
 XEON = "bench/fit_core.py on Intel Xeon 2.80GHz (model 106; caches 48, 1280 and 49152 KiB), gcc 12.2, 2026-11-29"
+LEVELS = ((24 * KIB, 0.0), (200 * KIB, 0.01), (MIB, 0.025))  # those of the first- and the second-level cache
 X86 = Core(
     name="x86",
     source=(
@@ -231,7 +224,9 @@ X86 = Core(
     ),
     moves=Moves(copied=0.3, in_order=0.5, alone=1.6, transposed=0.38, gathered=0.6, split=0.35, scattered=0.65),
     memory=Memory(
-        levels=((24 * KIB, 0.0), (200 * KIB, 0.01), (MIB, 0.025), (8 * MIB, 0.05), (inf, 0.2)),
+        levels=(*LEVELS, (8 * MIB, 0.05), (inf, 0.2)),
+        weights=(*LEVELS, (8 * MIB, 0.05), (inf, 0.2)),
+        behind=0.0,
         line=64,
         page=4096,
         way=4096,
@@ -279,7 +274,14 @@ CORES: dict[str, Core] = {
                 "the figures of `x86`, with layers A to S on AMD Zen 4, whose ports take 64 bytes in two halves. "
                 f"{XEON}, avx512: latency 4.05; 50 plans of 15 layers, estimate over cycles 0.99 in the median, 0.15 "
                 "at worst (depthwise, bound by memory there). Beside other processes it did 1.19 to 1.59 multiply-adds "
-                "of 64 bytes a cycle; with 2, estimates missed by a factor of 2.05, not 1.50: left at 1"
+                "of 64 bytes a cycle; with 2, estimates missed by a factor of 2.05, not 1.50: left at 1. "
+                "memory.weights and memory.behind are that Xeon's, whose last cache is far: with those of `x86` the "
+                "plans taken were slower there, layer B 1.46 times, D 1.46, 128→128 K16 of 256 steps 2.0"
+            ),
+            memory=replace(
+                X86.memory,
+                weights=(*LEVELS, (3 * MIB // 2, 0.05), (2 * MIB, 0.08), (8 * MIB, 0.15), (inf, 0.2)),
+                behind=1.0,
             ),
         ),
         replace(X86, name="arm", source="the figures of `x86`, never measured on an ARM core"),

@@ -11,6 +11,8 @@ __all__ = ["CORTEX"]
 
 NO_CACHE = Memory(
     levels=((inf, 0.0),),
+    weights=((inf, 0.0),),
+    behind=0.0,
     line=32,
     page=4096,
     way=1 << 30,

@@ -22,6 +22,7 @@ from codegen.planning.plan import Algorithm, KernelPlan, Request, Transformed
 from codegen.planning.transforms import named, noise
 from codegen.planning.transforms.transform import Transform
 from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.cores import by_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -213,9 +214,9 @@ def _streamed(request: Request, transform: Transform, schedule: Schedule, produc
     problem, core, panel = request.problem, request.target.core, schedule.panels[0]
     numbers = len(transform.distinct) * schedule.parts * problem.group_channels * panel.width * panel.count
     size = numbers * problem.item_bytes
-    way = core.memory.streamed * size * cost.far(core, size * problem.groups)
+    way = core.memory.streamed * size * by_size(core.memory.weights, size * problem.groups)
     first = core.memory.streamed * size * cost.far(core, core.memory.outer)
-    return max(products, way) + first if schedule.ahead else products + way
+    return max(products + core.memory.behind * way, way) + first if schedule.ahead else products + way
 
 
 def _traffic(request: Request, transform: Transform, schedule: Schedule) -> float:
