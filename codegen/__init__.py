@@ -30,7 +30,16 @@ if TYPE_CHECKING:
         VerificationError,
         WeightsError,
     )
-    from codegen.interchange import accelerate, from_keras, from_torch, keras_weights, read, to_torch, to_torch_state
+    from codegen.interchange import (
+        accelerate,
+        from_keras,
+        from_torch,
+        keras_weights,
+        read,
+        to_keras,
+        to_torch,
+        to_torch_state,
+    )
     from codegen.layers.blocks import map_blocks
     from codegen.layers.causal import causal_conv_with_state
     from codegen.layers.generating import generate
@@ -71,6 +80,7 @@ __all__ = [
     "optimizers",
     "read",
     "regularizers",
+    "to_keras",
     "to_torch",
     "to_torch_state",
     "weights",
@@ -93,6 +103,7 @@ _HOMES = {
     "load": "layers.model",
     "map_blocks": "layers.blocks",
     "read": "interchange",
+    "to_keras": "interchange",
     "to_torch": "interchange",
     "to_torch_state": "interchange",
 }

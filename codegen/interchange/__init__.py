@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from codegen.errors import UsageError
+from codegen.errors import ConversionError, UsageError
 from codegen.interchange import convert, states, torch_modules
 from codegen.interchange.files import read
 from codegen.interchange.keras_layers import KERAS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["accelerate", "from_keras", "from_torch", "keras_weights", "read", "to_torch", "to_torch_state"]
+__all__ = ["accelerate", "from_keras", "from_torch", "keras_weights", "read", "to_keras", "to_torch", "to_torch_state"]
 
 
 def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any:
@@ -69,6 +69,24 @@ def to_torch(held: Layer | Model) -> Any:
     """
     made = _torch_layers("to_torch")
     return made.module_of(held) if not isinstance(held, Mapping) else made.modules_of(held)
+
+
+def to_keras(layer: Layer) -> Any:
+    """The layer as a keras.layers.Layer on the torch or the NumPy backend; weights are copied, and keras is imported.
+
+    Its weights have the names and shapes of Keras' own layer, it trains in `model.fit` on torch, and Keras saves it in
+    its own files: import `codegen.interchange.keras_made` before you load one. Raises ConversionError for what cannot
+    be one, with the way out, and UsageError where Keras is not installed.
+    """
+    if isinstance(layer, Mapping):
+        raise ConversionError("to_keras: got a model, expected a layer; convert its layers one by one, model[name]")
+    try:
+        from codegen.interchange import keras_made
+    except ModuleNotFoundError as missing:
+        if missing.name != "keras":
+            raise
+        raise UsageError("to_keras needs Keras 3: pip install keras torch") from None
+    return keras_made.layer_of(layer)
 
 
 def accelerate(module: Any, skip: Collection[str] = (), **options: Any) -> dict[str, str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CONV1D", "Conv1d", "Runner", "runner", "told"]
+__all__ = ["CONV1D", "Conv1d", "KerasRunner", "Runner", "runner", "told"]
 
 
 MOST_HELD = 64  # sets of weights of one definition, as the layers of a network
@@ -103,6 +103,20 @@ class Runner:
             while len(self._held) > self.most:
                 self._held.popitem(last=False)
         return layer
+
+
+class KerasRunner(Runner):
+    """One whose weights come in Keras' own shapes, in the order of the layer's parameters."""
+
+    def backward(self, dy: Any, x: Any, weights: Sequence[Any]) -> list[Any]:
+        """dx, and then the gradient of each of `weights`."""
+        given = self._arrays(weights), self._array(x), self._array(dy)
+        found = backward(self.layer.spec, *given, ask=self.layer._how.ask)
+        return [torch.from_numpy(each) for each in (found.x, *found.weights.values())]
+
+    def _arrays(self, weights: Sequence[Any]) -> dict[str, Array]:
+        names = self.layer.spec.weight_shapes()
+        return dict(zip(names, (each.detach().numpy() for each in weights), strict=True))
 
 
 INTEGERS = {torch.float32: np.int32, torch.float64: np.int64}  # numbers are compared by their codes
