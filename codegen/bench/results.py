@@ -15,7 +15,7 @@ Table = Literal["python", "c"]
 TABLES: tuple[Table, ...] = ("python", "c")
 OURS = "gen-conv"
 TOLD = "gen-conv, length given"  # of a free layer, our own kernel that is told the length
-EXACT = "gen-conv, exact"  # in a table of training, our own step by direct sums alone
+EXACT = "gen-conv, exact"  # in tables of training and int8, our own by direct sums of floats alone
 OWN = (OURS, TOLD, EXACT)
 
 

@@ -31,7 +31,7 @@ def contestants(case: Case, threads: int) -> Iterator[Contestant]:
         return
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=_Model(case).flatbuffer(), num_threads=threads)
+    interpreter = Interpreter(model_content=Flatbuffer(case).flatbuffer(), num_threads=threads)
     interpreter.allocate_tensors()
     ends = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     interpreter.set_tensor(ends[0], case.rows()[:, None])
@@ -45,13 +45,14 @@ def contestants(case: Case, threads: int) -> Iterator[Contestant]:
     )
 
 
-class _Model:
+class Flatbuffer:
     """PAD where the padding is neither valid nor same, then the convolution, on (batch, 1, steps, channels)."""
 
     def __init__(self, case: Case) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
         self.case, self.schema = case, schema
+        self.depthwise = case.problem.groups == case.problem.channels > 1
         self.buffers = [schema.BufferT()]  # the empty one, of tensors without data
         self.tensors: list[Any] = []
         self.operators: list[Any] = []
@@ -84,9 +85,8 @@ class _Model:
 
     def _convolution(self, x: int, padding: int) -> int:
         s, case, p = self.schema, self.case, self.case.problem
-        depthwise = p.groups == p.channels > 1
         y = self._tensor("y", (case.batch, 1, case.outs, p.filters))
-        if depthwise:
+        if self.depthwise:
             kernel, options = case.kernel.reshape(1, 1, p.kernel_size, p.filters), s.DepthwiseConv2DOptionsT()
             options.depthMultiplier = p.group_filters
         else:
@@ -95,7 +95,7 @@ class _Model:
         options.dilationWFactor, options.dilationHFactor = p.dilation, 1
         bias = np.zeros(p.filters, np.float32) if case.bias is None else case.bias  # LiteRT knows no layer without one
         inputs = [x, self._constant("kernel", kernel), self._constant("bias", bias)]
-        kind = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
+        kind = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if self.depthwise else ("CONV_2D", "Conv2DOptions")
         self._operator(kind[0], inputs, y, kind[1], options)
         return y
 

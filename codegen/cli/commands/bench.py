@@ -34,6 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="SGD steps, beside PyTorch's (default: training.conv and A E H L N S)",
     )
+    parser.add_argument(
+        "--int8", action="store_true", help="layers of int8, beside LiteRT's, ONNX Runtime's and OpenVINO's"
+    )
     parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
     parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
     parser.add_argument(
@@ -85,6 +88,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(options.threads)  # read by the peers' own thread pools as they are loaded
     from codegen.bench import backward, case, contest, training
+    from codegen.bench.whole import contest as whole
 
     settings = _settings(options)
     shapes = options.shapes or (backward.TRAINING if options.backward else ())
@@ -96,6 +100,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         sizes: dict[str, Any] = {"data_format": options.data_format, "batch": options.batch, "steps": options.steps}
         cases = list(case.cases(shapes, **sizes, free=options.free))
     run_all = backward.run if options.backward else training.run if options.training else contest.run
+    run_all = whole.run if options.int8 else run_all
     report = run_all(cases, settings, lambda row: _tell(row, terminal))
     from codegen.bench import table
 
@@ -115,6 +120,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     if options.backward and options.training:
         raise UsageError("--training times all of a step, --backward its gradients: leave one out")
+    if options.int8 and (options.backward or options.training or options.free or options.tables == "c"):
+        raise UsageError("--int8 times calls from Python at a known length: leave the other tables and --free out")
     step = "--backward" if options.backward else "--training" if options.training else ""
     if step and (options.threads > 1 or options.tables == "c"):
         raise UsageError(f"{step} is of one thread, from Python: leave --threads and --from out")
