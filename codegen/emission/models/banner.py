@@ -28,7 +28,7 @@ def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
 def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
     """The banner of a model's stream."""
     nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
-    kernels = [stage.plan.problem for stage in plan.stages if isinstance(stage, Convolved)]
+    products = sum(stage.products for stage in plan.stages)
     item = plan.format.bytes
     where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
     state = f"a state of {plan.kept_numbers * item:,} bytes and {plan.scratch * item:,} of scratch"
@@ -37,7 +37,7 @@ def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
             "stream",
             f"blocks of any number of steps, {plan.block:,} most often; latency {counted(plan.latency, 'step')}",
         ),
-        ("work", f"{sum(p.products for p in kernels):,} multiply-adds of an output step of each layer"),
+        ("work", f"{products:,} multiply-adds of an output step of each layer"),
         ("memory", f"{plan.weight_numbers * item:,} bytes of weights ({where}), {state}, nothing allocated"),
     )
     told = nodes if len(nodes) <= MOST_TOLD else ()

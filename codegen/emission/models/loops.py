@@ -18,7 +18,7 @@ from codegen.graph.plans.place import Place
 from codegen.graph.plans.stages import Each, Instruction
 from codegen.records import dataclass
 
-__all__ = ["each"]
+__all__ = ["each", "spelling"]
 
 EXP = activations.get("exponential")
 
@@ -83,8 +83,7 @@ class _Program:
     def lines(self) -> list[str]:
         vector, found = spelled(self.lanes), list[str]()
         for number, one in enumerate(self.stage.program):
-            value = _SPELLINGS.get(one.word, _infix)(self, one)
-            found.append(f"const {vector} t{number} = {value};")
+            found.append(f"const {vector} t{number} = {spelling(self, one)};")
         last = len(self.stage.program) - 1
         found.append(f"{self.spell('store')}({index_of('y', self.at)}, t{last});")
         return found
@@ -95,6 +94,11 @@ class _Program:
 
 def index_of(pointer: str, at: str) -> str:
     return f"{pointer} + {index((1, at))}"
+
+
+def spelling(program: Any, one: Instruction) -> str:
+    """The C of an instruction; `program` spells the names of vectors, and knows what is around."""
+    return _SPELLINGS.get(one.word, _infix)(program, one)
 
 
 def _infix(program: _Program, one: Instruction) -> str:

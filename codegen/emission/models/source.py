@@ -11,13 +11,14 @@ from codegen.emission.cfunction import CFunction, Parameter
 from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index
-from codegen.emission.models import kernels, lengths, loops, raised
+from codegen.emission.models import kernels, lengths, loops, raised, tiles
 from codegen.emission.models.words import Words
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import GeneratedSource
 from codegen.graph.plans import stages
 from codegen.graph.plans.model_plan import ModelPlan, Tabled
 from codegen.graph.plans.place import Buffer
+from codegen.graph.plans.tile_stage import Tiled
 from codegen.records import dataclass
 from codegen.specs import names
 
@@ -39,6 +40,7 @@ WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
     stages.Summary: kernels.summary,
     stages.Normalized: kernels.normalized,
     stages.Recurrent: kernels.recurrent,
+    Tiled: tiles.tiled,
 }
 
 

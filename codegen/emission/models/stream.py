@@ -12,13 +12,13 @@ from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models import banner as banner_
+from codegen.emission.models import counting
 from codegen.emission.models import source as whole
 from codegen.emission.models.stream_face import Face, declared
 from codegen.emission.models.stream_surroundings import StreamSurroundings
 from codegen.emission.models.words import Words
 from codegen.emission.render import GeneratedSource
 from codegen.graph.graph import Graph
-from codegen.graph.plans.clocks import Clock
 from codegen.graph.plans.stages import Convolved, Stage
 from codegen.graph.plans.streamed import Kept, StreamedModel, planned
 from codegen.planning.ask import Ask
@@ -68,15 +68,16 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
     around = StreamSurroundings(plan, name, words, dict(face.arguments), tables, plan)
     texts, lines = _stages(around)
     body, used = vectors.finished("\n\n".join(texts))
-    own, used = words.declared(used)
-    head = Head(plan.target, plan.format, lanes)
+    room, more = vectors.finished(_room(plan, name, around.lanes) if plan.rows_kept else "")
+    own, used = words.declared(used | more)
     kept = [(number, one) for number, one in enumerate(plan.kept) if one is not None]
     rows = [(number, one) for number, one in kept if not one.state]
     return {
         "name": name,
         "c": plan.format.c,
-        "head": "\n".join(part for part in (head.text(used), own) if part.strip()),
+        "head": "\n".join(part for part in (Head(plan.target, plan.format, lanes).text(used), own) if part.strip()),
         "functions": body,
+        "room": room.strip("\n"),
         "tables": [] if weights is None else whole.baked(plan, name, weights),
         "lines": lines,
         "face": face,
@@ -85,8 +86,8 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
         "after": sorted(around.after | {one.clock for _, one in rows}),
         "uses_scratch": around.uses_scratch,
         "unused": _unused(plan, face),
-        "so_far": [_so_far(number, clock) for number, clock in enumerate(plan.clocks) if number],
-        "in_all": [_in_all(number, clock) for number, clock in enumerate(plan.clocks) if number],
+        "so_far": [counting.so_far(number, clock) for number, clock in enumerate(plan.clocks) if number],
+        "in_all": [counting.in_all(number, clock) for number, clock in enumerate(plan.clocks) if number],
         "kept": [{"number": number, "at": f" + {one.at}" if one.at else ""} for number, one in kept],
         "rings": [_ring(plan, place, number, one) for place, (number, one) in enumerate(rows)],
         "calls": _calls(plan, face),
@@ -111,6 +112,14 @@ def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
         "limit": 2 * _turns(plan) * plan.period[0],
         "back": _turns(plan) * plan.period[0],
     }
+
+
+def _room(plan: StreamedModel, name: str, widths: tuple[int, ...]) -> str:
+    """The function that moves what is kept to the front, by the widest vectors that all of it is a multiple of."""
+    sizes = [one.history * one.width for one in plan.rows_kept]
+    (turn, *_) = (width for width in widths if all(size % width == 0 for size in sizes))
+    head = f"for (ptrdiff_t i = 0; i < history * width; {'++i' if turn == 1 else f'i += {turn}'})"
+    return render.piece("model/stream_room.c.j2", {"name": name, "c": plan.format.c, "lanes": turn, "turn": head})
 
 
 def _turns(plan: StreamedModel) -> int:
@@ -173,49 +182,6 @@ def _heard(plan: StreamedModel) -> dict[int, int]:
 
 def _renamed(function: CFunction, **names: str) -> list[str]:
     return [names.get(one.name, one.name) for one in function.parameters]
-
-
-def _so_far(number: int, clock: Clock) -> str:
-    """The statement that counts rows so far."""
-    first = f"n[{clock.of[0]}]"
-    if clock.rule == "times":
-        return f"n[{number}] = {cformat.times(clock.stride, first)};"
-    if clock.rule == "least":
-        return _least(number, clock)
-    if clock.rule == "padded":
-        return f"n[{number}] = {first} > 0 ? {index((1, first), clock.left)} : 0;"
-    samples = cformat.times(clock.up, first)
-    room = index((1, samples), clock.room)
-    return f"n[{number}] = {samples} >= {-clock.room} ? {_over(room, clock.stride)} + 1 : 0;"
-
-
-def _in_all(number: int, clock: Clock) -> str:
-    """The same of all rows at the end."""
-    first = f"n[{clock.of[0]}]"
-    if clock.rule == "times":
-        return f"n[{number}] = {cformat.times(clock.stride, first)};"
-    if clock.rule == "least":
-        return _least(number, clock)
-    if clock.rule == "padded":
-        return f"n[{number}] = {first} > 0 ? {index((1, first), clock.left + clock.right)} : 0;"
-    if clock.up > 1:
-        spread, more = cformat.times(clock.up, first), 1 - clock.up + clock.left + clock.right - clock.reach
-        return f"n[{number}] = {spread} >= {max(1, -more)} ? {_over(index((1, spread), more), clock.stride)} + 1 : 0;"
-    if clock.centred:
-        return f"n[{number}] = {first} > 0 ? {_over(f'{first} - 1', clock.stride)} + 1 : 0;"
-    least, room = clock.reach - clock.left - clock.right, index((1, first), clock.left + clock.right - clock.reach)
-    return f"n[{number}] = {first} >= {max(1, least)} ? {_over(room, clock.stride)} + 1 : 0;"
-
-
-def _least(number: int, clock: Clock) -> str:
-    text = f"n[{clock.of[0]}]"
-    for one in clock.of[1:]:
-        text = f"{cformat.grouped(text)} < n[{one}] ? {cformat.grouped(text)} : n[{one}]"
-    return f"n[{number}] = {text};"
-
-
-def _over(total: str, stride: int) -> str:
-    return cformat.floor_over(total, stride)
 
 
 def _stages(around: StreamSurroundings) -> tuple[list[str], list[dict[str, Any]]]:

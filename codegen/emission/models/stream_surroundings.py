@@ -59,7 +59,7 @@ class StreamSurroundings(Surroundings):
         if place.frames is not None:
             return self.row(place, [(self._each(place), "f")])
         added = self._stage.added if isinstance(self._stage, Convolved) else ()
-        own = place is self._stage.y or any(place is one for one in added)
+        own = any(place is one for one in (*self._stage.ys, *added))
         row: list[Term] = [(1, self.m(self.tick))] if own else self._first()
         return self.row(place, row)
 
@@ -124,7 +124,7 @@ class StreamSurroundings(Surroundings):
         stage, way = self._stage, self.way
         if place.frames is not None:
             return str(place.rows.known)
-        if place is stage.y or way.clock.rule == "least":
+        if any(place is one for one in stage.ys) or way.clock.rule == "least":
             return self.outs
         if way.clock.rule == "times":
             return f"({self.outs}) / {way.over}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from codegen.graph.plans.model_plan import Tabled
 from codegen.graph.plans.stages import Convolved, Each, Gathered, Normalized, Pooled, Recurrent, Stage, Summary
+from codegen.graph.plans.tile_stage import Tiled
 from codegen.planning.footprint import endings, estimate
 
 __all__ = ["code_bytes", "stack_bytes"]
 
 # gcc 12.2 -O2 on x86-64, scalar and AVX2, float32: what is left of the code of five models without their kernels.
 STAGES: dict[type[Stage], int] = {Gathered: 150, Pooled: 250, Summary: 200, Normalized: 500, Recurrent: 1_000}
-LOOP, INSTRUCTION, CALL, PLACE = 90, 25, 30, 8
+LOOP, INSTRUCTION, CALL, PLACE, SUM = 90, 25, 30, 8, 1_500
 FRAME = 96  # bytes of stack beside those of the deepest kernel, and PLACE for each stage
 
 
@@ -22,6 +23,9 @@ def code_bytes(plan: Tabled) -> int:
         total += STAGES.get(type(stage), 0)
         if isinstance(stage, Each):
             total += LOOP + INSTRUCTION * len(stage.program)
+            words |= {getattr(one.value, "name", "") for one in stage.program if one.word == "activation"}
+        elif isinstance(stage, Tiled):
+            total += SUM * sum(len(one.terms) for one in stage.sums) + INSTRUCTION * len(stage.program)
             words |= {getattr(one.value, "name", "") for one in stage.program if one.word == "activation"}
         elif isinstance(stage, Recurrent):
             words |= {stage.layer.activation.name, stage.layer.recurrent_activation.name}

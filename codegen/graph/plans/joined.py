@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from codegen.functions import activations
@@ -44,12 +45,21 @@ class Joined:
         return found
 
 
-def joined(graph: Graph, *, adds: bool) -> Joined:
-    """What goes together in a graph; `adds`: what is added to a kernel's sums becomes part of it, too."""
+def joined(graph: Graph, *, adds: bool, apart: Collection[int] = ()) -> Joined:
+    """What goes together in a graph; `adds`: what is added to a kernel's sums becomes part of it, too.
+
+    `apart` are nodes of which nothing does.
+    """
     found, outputs = Joined(), {at for _, at in graph.outputs}
-    sole = {at: readers[0] for at, readers in enumerate(graph.readers) if len(readers) == 1 and at not in outputs}
-    taken = set[int]()
+    sole = {
+        at: readers[0]
+        for at, readers in enumerate(graph.readers)
+        if len(readers) == 1 and at not in outputs and at not in apart and readers[0] not in apart
+    }
+    taken = set[int](apart)
     for at in range(len(graph.nodes)):
+        if at in taken:
+            continue
         nodes = tuple(_behind(graph, at, sole, adds=adds))
         if nodes and taken.isdisjoint(nodes):
             found.behind[at] = nodes

@@ -6,7 +6,7 @@ from codegen.errors import PlanError
 from codegen.graph import elementwise
 from codegen.graph.calls import Call
 from codegen.graph.graph import Graph, Input
-from codegen.graph.plans import layers
+from codegen.graph.plans import layers, tiling
 from codegen.graph.plans.joined import is_each
 from codegen.graph.plans.moves import MOVES
 from codegen.graph.plans.place import Place
@@ -21,7 +21,12 @@ def lowered(graph: Graph, ask: Ask) -> Walk:
     walk = Walk(graph, ask)
     walk.begin()
     ends, swallowed = walk.joined.ends, walk.joined.swallowed
+    tiles = {at: group for group in walk.groups for at in group}
     for at, node in enumerate(graph.nodes):
+        if at in tiles:
+            if at == tiles[at][-1]:
+                tiling.tiled(walk, tiles[at])
+            continue
         if at in swallowed or isinstance(node.op, Input):
             continue
         walk.settle(at)

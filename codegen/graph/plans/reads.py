@@ -20,6 +20,7 @@ from codegen.graph.plans.stages import (
     Stage,
     Summary,
 )
+from codegen.graph.plans.tile_stage import Tiled
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.state import StageState
@@ -110,4 +111,5 @@ _READS: Mapping[type[Stage], Callable[[Any], Reads]] = {
     Normalized: _own,
     Recurrent: _own,
     Summary: _own,
+    Tiled: _own,
 }

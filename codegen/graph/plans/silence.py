@@ -10,6 +10,7 @@ from codegen.errors import PlanError
 from codegen.graph.plans import clocks
 from codegen.graph.plans.reads import reads
 from codegen.graph.plans.stages import ByFrame, Convolved, Each, Recurrent, Stage
+from codegen.graph.plans.tile_stage import Tiled
 from codegen.graph.plans.timing import Kept, Timing
 from codegen.records import dataclass
 
@@ -50,12 +51,16 @@ def _since(timing: Timing, *, cells: bool) -> dict[int, int]:
         first = _first(stage, found)
         if cells and isinstance(stage, Recurrent):
             first += max(LEAST_CELLS, ceil(CELLS * timing.clocks.rates[timing.ticks[stage.y.buffer]]))
-        found[stage.y.buffer] = max(found.get(stage.y.buffer, -MOST), first)
+        for place in stage.ys:
+            found[place.buffer] = max(found.get(place.buffer, -MOST), first)
     return found
 
 
 def _first(stage: Stage, since: Mapping[int, int]) -> int:
     """The first output that reads none of the rows before `since`, nor any before the first but the input's."""
+    if isinstance(stage, Tiled):
+        ends = [(since[place.buffer], left) for place, left in zip(stage.reads, stage.lefts, strict=True)]
+        return max((max(0, needed) + left for needed, left in ends if needed > -MOST), default=0)
     way, found = reads(stage), 0
     for place in stage.reads:
         needed = since[place.buffer]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from codegen.functions.activations import Activation
 from codegen.graph.plans.place import LINE, Place
 from codegen.graph.plans.tables import Table
 from codegen.planning.plan import AnyPlan
@@ -44,6 +43,16 @@ class Stage:
         """The places that it reads."""
         raise NotImplementedError
 
+    @property
+    def ys(self) -> tuple[Place, ...]:
+        """The places that it writes, `y` the first."""
+        return (self.y,)
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds of a row that it makes."""
+        return 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class OfOne(Stage):
@@ -71,6 +80,10 @@ class Convolved(OfOne):
     def reads(self) -> tuple[Place, ...]:
         return (self.x, *self.added)
 
+    @property
+    def products(self) -> int:
+        return self.of.products
+
 
 @dataclass(frozen=True, kw_only=True)
 class Raised(Convolved):
@@ -97,7 +110,7 @@ class Instruction:
 
     word: str
     of: tuple[int, ...] = ()
-    value: float | int | Activation | None = None
+    value: Any = None
 
 
 @dataclass(frozen=True)
@@ -200,3 +213,7 @@ class Recurrent(OfOne):
     """The steps of a recurrent layer, of what its kernel made of its input, the bias in it."""
 
     layer: LSTM | GRU
+
+    @property
+    def products(self) -> int:
+        return self.layer.units * self.layer.gates * self.layer.units

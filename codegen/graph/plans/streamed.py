@@ -23,7 +23,7 @@ from codegen.graph.plans.lowering import lowered
 from codegen.graph.plans.model_plan import Tabled
 from codegen.graph.plans.place import Buffer, Size
 from codegen.graph.plans.silence import Late
-from codegen.graph.plans.stages import Convolved, Recurrent, Stage
+from codegen.graph.plans.stages import Stage
 from codegen.graph.plans.timing import Kept, Timing, zeros_behind
 from codegen.planning.ask import Ask
 from codegen.records import dataclass
@@ -173,17 +173,10 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
         known.rest(out),
         known.latency(out),
         tuple(walk.places[node].buffer if node in walk.places else -1 for node in range(len(graph.nodes))),
-        sum(_products(stage) * known.most(timing.ticks[stage.y.buffer]) for stage in stages),
+        sum(stage.products * known.most(timing.ticks[stage.y.buffer]) for stage in stages),
         silence.settled(timing, kept, period),
         silence.late(timing, out, period, kept) if at_rate else Late(0, 0),
     )
-
-
-def _products(stage: Stage) -> int:
-    """Multiply-adds of a row that a stage makes."""
-    if isinstance(stage, Recurrent):
-        return stage.layer.units * stage.layer.gates * stage.layer.units
-    return stage.of.products if isinstance(stage, Convolved) else 0
 
 
 def _hold_streamable(graph: Graph) -> None:

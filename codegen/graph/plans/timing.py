@@ -10,6 +10,7 @@ from codegen.graph.plans.clocks import Clocks
 from codegen.graph.plans.place import LINE, Buffer, Size
 from codegen.graph.plans.reads import Reads, reads, started
 from codegen.graph.plans.stages import ByFrame, Convolved, Each, Raised, Recurrent, Stage
+from codegen.graph.plans.tile_stage import Tiled
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
 
 __all__ = ["Kept", "Timing", "zeros_behind"]
-
-SLACK = 4  # blocks of rows that come before what is kept goes to the front
 
 
 @dataclass(frozen=True)
@@ -64,22 +63,24 @@ class Timing:
 
     def _time(self, stage: Stage) -> None:
         way = reads(stage)
-        if isinstance(stage, Each) and not isinstance(stage, ByFrame):
+        if isinstance(stage, Tiled) or (isinstance(stage, Each) and not isinstance(stage, ByFrame)):
             clock = self._least(stage)
         else:
             clock = self.clocks.number(replace(way.clock, of=(self.ticks[stage.reads[0].buffer],)))
         if isinstance(stage, Convolved) and stage.added:
             clock = self.clocks.least([clock, *(self.ticks[place.buffer] for place in stage.added)])
-        self.ticks[stage.y.buffer] = clock
+        self.ticks |= {place.buffer: clock for place in stage.ys}
         outs = self.clocks.counts[clock]
-        for place in stage.reads:
+        for number, place in enumerate(stage.reads):
             beside = isinstance(stage, Convolved) and place is not stage.x
             found = outs if beside else self._start(way, place.buffer, outs)
+            if isinstance(stage, Tiled):
+                found = outs - stage.lefts[number]
             known = self.starts.get(place.buffer)
             self.starts[place.buffer] = found if known is None else known - (known - found).clip(0)
 
-    def _least(self, stage: Each) -> int:
-        places = (*stage.reads, *stage.beside)
+    def _least(self, stage: Each | Tiled) -> int:
+        places = (*stage.reads, *(stage.beside if isinstance(stage, Each) else ()))
         return self.clocks.least([self.ticks[place.buffer] for place in places])
 
     def _start(self, way: Reads, buffer: int, outs: Array) -> Array:
@@ -103,7 +104,9 @@ class Timing:
             more = max(self.clocks.most(clock), self.clocks.rest(clock)) + zeros.get(number, 0)
             history = self.clocks.behind(clock, self.starts[number]) if number in self.starts else 0
             if history or zeros.get(number):
-                rows = history + more + max(history, SLACK * self.clocks.most(clock))
+                far = history > self.clocks.most(clock)
+                # what is short goes to the front with each block, and stays in the cache
+                rows = history + more + (history if far else 0)
                 kept[number] = Kept(at, rows, width, history, clock)
                 at += -(-kept[number].numbers // LINE) * LINE
                 found[number] = replace(buffer, kind="kept")

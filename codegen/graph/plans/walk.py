@@ -10,6 +10,7 @@ from codegen.graph.elementwise import Arithmetic
 from codegen.graph.graph import Graph
 from codegen.graph.op import Op
 from codegen.graph.plans import program
+from codegen.graph.plans.groups import groups
 from codegen.graph.plans.joined import joined
 from codegen.graph.plans.place import Buffer, Count, Length, Place, Size
 from codegen.graph.plans.stages import Stage
@@ -29,7 +30,9 @@ class Walk:
         self.buffers: list[Buffer] = []
         self.lengths: list[Length] = []
         self.places: dict[int, Place] = {}
-        self.joined = joined(graph, adds=ask.accuracy == "exact")
+        self.groups = groups(graph, ask.target) if self.streams else ()
+        tiled = {at for group in self.groups for at in group}
+        self.joined = joined(graph, adds=ask.accuracy == "exact", apart=tiled)
         if self.streams:  # the parts of a concatenation may come at different times
             self.joined.within.clear()
         self._counts: dict[tuple[int, ...], Count] = {}

@@ -39,7 +39,7 @@ def _renamed(stage: Stage, old: int, new: int) -> Stage:
     for name, value in vars(stage).items():
         if getattr(value, "buffer", None) == old:
             changes[name] = replace(value, buffer=new)
-        elif name == "operands" and any(one.place.buffer == old for one in value):
+        elif name in ("operands", "writes") and any(one.place.buffer == old for one in value):
             changes[name] = tuple(
                 replace(one, place=replace(one.place, buffer=new)) if one.place.buffer == old else one for one in value
             )
@@ -49,8 +49,7 @@ def _renamed(stage: Stage, old: int, new: int) -> Stage:
 
 
 def _touched(stage: Stage) -> Iterator[int]:
-    yield stage.y.buffer
-    for place in stage.reads:
+    for place in (*stage.ys, *stage.reads):
         yield place.buffer
     if stage.spare is not None:
         yield stage.spare

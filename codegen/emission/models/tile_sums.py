@@ -1,0 +1,109 @@
+"""The sums of a tile: accumulators for each row and vector of filters, and the loops over taps and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen.emission import cformat
+from codegen.emission.cformat import times
+from codegen.emission.microkernel import index, offset
+from codegen.emission.models.tile_rows import Memory
+from codegen.emission.models.widths import Segment
+from codegen.emission.vectors import BEGIN, END, spelled
+from codegen.graph.plans.tile_stage import Sums, Term
+from codegen.numbers.formats import Format
+from codegen.records import dataclass
+
+__all__ = ["Block", "blocks"]
+
+MOST_WRITTEN = 4  # products that are written one by one
+HOLD = f"{BEGIN}hold{END}();"
+TOGETHER = 4  # channels a turn
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A vector of `lanes` filters from `first` on."""
+
+    lanes: int
+    first: int
+
+    def spell(self, word: str) -> str:
+        return spelled(self.lanes, word)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The sums of `rows` rows and some vectors of filters."""
+
+    sums: Sums
+    pieces: tuple[Piece, ...]
+    rows: int
+    dtype: Format
+
+    @property
+    def each(self) -> Iterator[tuple[int, int, Piece]]:
+        """(row, number of the vector, vector) of each accumulator."""
+        return ((r, v, piece) for r in range(self.rows) for v, piece in enumerate(self.pieces))
+
+    def lines(self, places: tuple[Memory, ...]) -> Iterator[str]:
+        """The statements that make all sums, of terms whose rows lie at `places`."""
+        zero = cformat.literal(0.0, self.dtype)
+        for r, v, piece in self.each:
+            loads = [f"{piece.spell('_load')}({offset(f'w{table}', piece.first)})" for table in self.sums.starts]
+            first = " + ".join(loads) if loads else f"{piece.spell('_set1')}({zero})"
+            yield f"{piece.spell('')} a{r}_{v} = {first if r == 0 else f'a0_{v}'};"
+        for term, place in zip(self.sums.terms, places, strict=True):
+            yield from self._term(term, place)
+
+    def _term(self, term: Term, place: Memory) -> Iterator[str]:
+        if term.apart is None and term.products <= MOST_WRITTEN:
+            for c in range(term.channels):
+                yield from self._product(term, place.pointer, place, (c,), f"w{term.table}")
+        elif term.apart is None:
+            yield from self._channels(term, place.pointer, place, f"w{term.table}")
+        else:
+            back, step = index((1, "k"), 1 - term.taps), f"d{term.apart}"
+            yield f"for (ptrdiff_t k = 0; k < {term.taps}; ++k) {{"
+            yield f"    const {self.dtype.c} *const from = {place.pointer} + ({back}) * {step};"
+            row = times(term.channels * self.sums.filters, "k")
+            yield f"    const {self.dtype.c} *const row = w{term.table} + {row};"
+            yield from (f"    {line}" for line in self._channels(term, "from", place, "row"))
+            yield "}"
+
+    def _channels(self, term: Term, pointer: str, place: Memory, table: str) -> Iterator[str]:
+        step = next(one for one in (TOGETHER, 2, 1) if term.channels % one == 0)
+        turn = "++c" if step == 1 else f"c += {step}"
+        yield f"for (ptrdiff_t c = 0; c < {term.channels}; {turn}) {{"
+        for more in range(step):
+            yield from (f"    {line}" for line in self._product(term, pointer, place, ((1, "c"), more), table))
+        yield "}"
+
+    def _product(
+        self,
+        term: Term,
+        pointer: str,
+        place: Memory,
+        at: tuple[int | tuple[int, str], ...],
+        table: str,
+    ) -> Iterator[str]:
+        """One channel of each row, times the filters' weights for it."""
+        filters = self.sums.filters
+        weights = tuple(filters * one if isinstance(one, int) else (filters * one[0], one[1]) for one in at)
+        last = at[-1] if isinstance(at[-1], int) else 0
+        name_of = [f"u{term.table}_{last}_{v}" for v in range(len(self.pieces))]  # each once in its braces
+        for v, piece in enumerate(self.pieces):
+            load = f"{piece.spell('_load')}({offset(table, *weights, piece.first)})"
+            yield f"const {piece.spell('')} {name_of[v]} = {load};"
+        if self.rows > 1:
+            yield HOLD
+        for r, v, piece in self.each:
+            x = f"{piece.spell('_set1')}({pointer}[{index(*at, place.stride * r + place.first)}])"
+            yield f"a{r}_{v} = {piece.spell('_fma')}({x}, {name_of[v]}, a{r}_{v});"
+
+
+def blocks(sums: Sums, segments: tuple[Segment, ...], rows: int, most: int, dtype: Format) -> tuple[Block, ...]:
+    """The sums in blocks of at most `most` vectors of filters."""
+    pieces = [Piece(one.lanes, at) for one in segments for at in range(one.first, one.last, one.lanes)]
+    cut = [tuple(pieces[at : at + most]) for at in range(0, len(pieces), most)]
+    return tuple(Block(sums, one, rows, dtype) for one in cut)

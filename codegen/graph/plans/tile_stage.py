@@ -1,0 +1,81 @@
+"""Tiled: several nodes of a graph for a few steps at a time, whose values go from one to the next without a buffer."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from codegen.graph.plans.place import Place
+from codegen.graph.plans.stages import Instruction, Operand, Stage
+from codegen.records import dataclass
+
+__all__ = ["Sums", "Term", "Tiled", "Write"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """What is added up for each step: `taps` rows of `channels` of the instruction `of`, times the table `table`.
+
+    `apart`: which of the stage's dilations says how far the taps are apart, the last on the step; None for one tap.
+    """
+
+    of: int
+    taps: int
+    channels: int
+    table: int
+    apart: int | None = None
+
+    @property
+    def products(self) -> int:
+        """Those of one filter."""
+        return self.taps * self.channels
+
+
+@dataclass(frozen=True)
+class Sums:
+    """`filters` of them for each step: the tables `starts`, and all terms in their order."""
+
+    filters: int
+    starts: tuple[int, ...]
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Write:
+    """A place for the rows of the instruction `number`."""
+
+    number: int
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiled(Stage):
+    """A `program` on rows, its instruction i of `widths[i]` channels; all that later stages read is among `writes`.
+
+    Beside the words of a loop's program there are `sums` of Sums, and `part`: channels from `value` on. `lefts` are the
+    rows before its own that it reads of each operand, `dilations` those between the taps of terms that have several.
+    """
+
+    operands: tuple[Operand, ...]
+    program: tuple[Instruction, ...]
+    widths: tuple[int, ...]
+    writes: tuple[Write, ...]
+    lefts: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        return tuple(one.place for one in self.operands)
+
+    @property
+    def ys(self) -> tuple[Place, ...]:
+        return tuple(one.place for one in self.writes)
+
+    @cached_property
+    def sums(self) -> tuple[Sums, ...]:
+        """All sums of products."""
+        return tuple(one.value for one in self.program if isinstance(one.value, Sums))
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds of a step."""
+        return sum(one.filters * term.products for one in self.sums for term in one.terms)

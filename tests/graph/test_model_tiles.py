@@ -1,0 +1,111 @@
+"""Groups of layers that a stream computes a few steps at a time: which nodes they are, and what comes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.errors import PlanError
+from codegen.graph import reference
+from codegen.graph.graph import Graph
+from codegen.graph.plans import streamed
+from codegen.graph.plans.groups import groups
+from codegen.graph.plans.tile_stage import Tiled
+from codegen.machine import compilers, model_stream
+from codegen.machine.model_stream import blockwise
+from codegen.planning.ask import Ask, Stream
+from codegen.problem.targets import runs_here, target_named
+
+needs_compiler = pytest.mark.skipif(compilers.find() is None, reason="needs a C compiler")
+
+GATED = """
+conv1d widen { filters = {n}, kernel_size = 1 }
+for i in range(3) {
+    conv1d dil[i] { filters = {m}, kernel_size = 3 - i, dilation_rate = 2 * i + 1, padding = causal }
+    conv1d cond[i] { filters = {m}, kernel_size = 1, use_bias = False }
+    conv1d res[i] { filters = {n}, kernel_size = 1 }
+}
+dense head { units = 2, activation = tanh }
+model net {
+    input x = (None, 3)
+    input c = (None, 5)
+    h = widen(x)
+    skip = h
+    for i in range(3) {
+        z = dil[i](h) + cond[i](c)
+        z = tanh(z[:{n}]) * sigmoid(z[{n}:])
+        skip = max(skip, z) + 1
+        h = 0.5 * h + res[i](z)
+    }
+    output y = head(sqrt(abs(skip)))
+    output late = h
+}
+"""
+
+
+def graph_of(channels: int) -> Graph:
+    text = GATED.replace("{m}", str(2 * channels)).replace("{n}", str(channels))
+    graph: Graph = next(iter(codegen.load(text, seed=1).nets.values())).graph
+    return graph
+
+
+def ask(target: str = "native") -> Ask:
+    return Ask(target_named(target), "packed", "exact", stream=Stream(8, "count"))
+
+
+def test_a_layer_and_what_lies_around_it_is_one_stage() -> None:
+    """Three groups: a layer with taps reads what the one before wrote. One tap more: the last layer's is one."""
+    graph = graph_of(6)
+    stages = streamed.planned(graph, ask("avx2")).stages
+    tiles = [stage for stage in stages if isinstance(stage, Tiled)]
+    assert [max(stage.lefts) for stage in tiles] == [2, 3]
+    assert [len(stage.sums) for stage in tiles] == [2, 5], "the third layer has one tap: it joins the second's group"
+    assert all(len(one.terms) == 2 for stage in tiles for one in stage.sums[:1]), "a layer and its condition in one sum"
+    assert sum(stage.products for stage in tiles) == 6 * 12 * (3 + 2 + 1) + 3 * (5 * 12 + 6 * 6) + 6 * 2
+    assert groups(graph, target_named("scalar")) == ()
+
+
+@pytest.mark.compiles
+@needs_compiler
+@pytest.mark.parametrize(("channels", "target"), [(6, "native"), (16, "native"), (12, "avx2"), (5, "sse2")])
+def test_tiles_in_any_blocks(channels: int, target: str) -> None:
+    """All sizes of tiles, and what they overlap: the same bits, those of the reference but for rounding."""
+    graph = graph_of(channels)
+    wanted = target_named(target)
+    if not runs_here(wanted):
+        pytest.skip(f"this CPU runs no {target}")
+    random = np.random.default_rng(0)
+    weights = {
+        layer.name: {
+            name: random.standard_normal(shape).astype("f") / 3 for name, shape in layer.weight_shapes().items()
+        }
+        for layer in graph.layers.values()
+    }
+    made: Any = model_stream.running(graph, ask(target))
+    given = {"x": random.standard_normal((2, 90, 3)).astype("f"), "c": random.standard_normal((2, 90, 5)).astype("f")}
+    expected = reference.run(graph, given, weights)
+    widths, packed = [2, channels], made.pack(weights)
+    found = [
+        blockwise(made, made.states(2), packed, [given["x"], given["c"]], blocks, widths)
+        for blocks in ((90,), (1,), (7, 2, 3, 30, 5), (17,), (64,))
+    ]
+    for place, name in enumerate(("y", "late")):
+        first = found[0][place]
+        assert all(np.array_equal(first, other[place]) for other in found), "the same bits in any blocks"
+        assert np.abs(first - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()
+
+
+def test_what_looks_ahead_is_in_no_group() -> None:
+    text = """
+    conv1d a { filters = 8, kernel_size = 3, padding = same }
+    conv1d b { filters = 8, kernel_size = 3, strides = 2, padding = causal }
+    model net { input x = (None, 8)
+                output y = b(relu(a(x))) + 1 }
+    """
+    graph: Graph = next(iter(codegen.load(text, seed=1).nets.values())).graph
+    assert groups(graph.alive(), target_named("avx2")) == ()
+    with pytest.raises(PlanError, match="leave accuracy at exact"):
+        streamed.planned(graph, Ask(target_named("avx2"), "packed", "fast", stream=Stream(8, "count")))
