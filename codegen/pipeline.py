@@ -44,7 +44,11 @@ def request(spec: Spec, ask: Ask) -> AnyRequest:
 
 def plan(spec: Spec, ask: Ask = PLAIN, known: Path | None = None) -> KernelPlan:
     """spec → problem → plan: the planner's first, or what the file `known` of wisdom says."""
-    asked = request(spec, ask)
+    return answer(request(spec, ask), known)
+
+
+def answer(asked: AnyRequest, known: Path | None = None) -> KernelPlan:
+    """problem → plan: the planner's first, or what the file `known` of wisdom says."""
     entry = wisdom.recall(asked, None, known) if known else None
     return planner.answer(asked, entry.key if entry else None)
 

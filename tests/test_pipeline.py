@@ -14,6 +14,7 @@ from codegen.emission import banner
 from codegen.gradients import emit
 from codegen.layers import kinds
 from codegen.planning.ask import Ask
+from codegen.planning.plan import AnyRequest
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS
 from codegen.specs.base import Spec
@@ -39,6 +40,25 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
 
     monkeypatch.setattr(Spec, "convolution", convolution)
     return counts
+
+
+@pytest.mark.parametrize("options", [[], ["--init", "--seed", "3"], ["--packed"], ["show"], ["show", "--why"]])
+def test_a_command_asks_once_for_each_layer(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+    own = pipeline.request
+
+    def request(spec: Spec, ask: Ask) -> AnyRequest:
+        asked.append(spec.name)
+        return own(spec, ask)
+
+    monkeypatch.setattr(pipeline, "request", request)
+    spec = tmp_path / "net.conv"
+    spec.write_text(TEXT)
+    words = [*options, str(spec)] if "show" in options else [str(spec), "-o", str(tmp_path), *options]
+    assert main.main(words) == 0, capsys.readouterr().err
+    assert asked == ["stem", "mix", "up"]
 
 
 @pytest.mark.parametrize("options", [[], ["--init", "--seed", "3"], ["--packed"], ["--emit", "c,backward"]])

@@ -176,12 +176,12 @@ def generated(
     from codegen import pipeline
     from codegen.emission.board_facts import in_software
 
-    requests = planning.requests_for(options, specs, arrays)
-    known = planning.wisdom_for(options, requests, terminal)
+    asks = planning.asks_for(options, specs, arrays)
+    known = planning.wisdom_for(options, specs, asks, terminal)
     names = [spec.name for spec in specs]
-    for spec, request in zip(specs, requests, strict=True):
+    for spec, ask in zip(specs, asks, strict=True):
         with reading.naming(options, spec.name):
-            source = pipeline.emitted(spec, request.ask, arrays.get(spec.name), known=known, beside=names)
+            source = pipeline.emitted(spec, ask, arrays.get(spec.name), known=known, beside=names)
         terminal.detail(f"{spec.name}: {source.plan.describe()}")
         if slow := in_software(source.plan.target, source.plan.problem):
             terminal.warn(f"{spec.name}: {slow}")

@@ -15,19 +15,18 @@ from codegen.errors import ToolchainError, UsageError
 if TYPE_CHECKING:
     from codegen.machine.measure import Tell
     from codegen.planning.ask import Accuracy, Ask, Objective, Rigor, Stream
-    from codegen.planning.plan import Request
     from codegen.specs.kinds import Spec
 
 __all__ = [
     "arguments",
     "asked",
+    "asks_for",
     "of_accuracy",
     "of_limits",
     "of_objective",
     "of_rigor",
     "of_storage",
     "of_stream",
-    "requests_for",
     "stream_asked",
     "wisdom_for",
 ]
@@ -65,14 +64,12 @@ def stream_asked(options: argparse.Namespace) -> Stream | None:
     return Stream(**given) if options.stream else None
 
 
-def requests_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Collection[str]) -> list[Request]:
+def asks_for(options: argparse.Namespace, specs: Sequence[Spec], baked: Collection[str]) -> list[Ask]:
     """What is asked for each layer, whose weights are known (its name is in `baked`), packed or plain arguments."""
-    from codegen import pipeline
-
     if options.packed and baked:
         raise UsageError("--packed is for kernels that are arguments: leave it out with --weights or --init")
     ask = asked(options)
-    return [pipeline.request(spec, replace(ask, weights="baked") if spec.name in baked else ask) for spec in specs]
+    return [replace(ask, weights="baked") if spec.name in baked else ask for spec in specs]
 
 
 def asked(options: argparse.Namespace, target: str = "") -> Ask:
@@ -172,15 +169,17 @@ def rigor(text: str) -> Rigor:
     return rigor_named(text)
 
 
-def wisdom_for(options: argparse.Namespace, requests: list[Request], terminal: Terminal) -> Path | None:
-    """The file of wisdom to follow, None for none; with --rigor measure it answers all requests in the end."""
+def wisdom_for(
+    options: argparse.Namespace, specs: Sequence[Spec], asks: Sequence[Ask], terminal: Terminal
+) -> Path | None:
+    """The file of wisdom to follow, None for none; with --rigor measure it answers for each layer in the end."""
     known: Path | None = options.wisdom
     if options.rigor == "measure" and options.optimize == "size":
         raise UsageError("--rigor measure finds the fastest plan: leave it out with --optimize size")
     if known is not None and known.exists():
         _hold_wisdom(known, terminal)
     if options.rigor == "measure":
-        return _measured(known, requests, terminal)
+        return _measured(known, specs, asks, terminal)
     if known is not None and not known.exists():
         raise UsageError(f"no file `{known}`: --rigor measure writes one, and so does codegen.wisdom.export_to")
     return known
@@ -195,16 +194,17 @@ def _hold_wisdom(file: Path, terminal: Terminal) -> None:
         terminal.warn(f"`{file}`: {lines} no wisdom of this version, so passed over")
 
 
-def _measured(known: Path | None, requests: list[Request], terminal: Terminal) -> Path:
+def _measured(known: Path | None, specs: Sequence[Spec], asks: Sequence[Ask], terminal: Terminal) -> Path:
     if known is None:
         raise UsageError("--rigor measure keeps what it finds: name the file, --wisdom FILE")
+    from codegen import pipeline
     from codegen.machine import compilers, measure
 
     if compilers.find() is None:
         raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` tells more")
-    for request in requests:
+    for spec, ask in zip(specs, asks, strict=True):
         with _progress(terminal) as tell:
-            measure.choice(request, "measure", known, tell)
+            measure.choice(pipeline.request(spec, ask), "measure", known, tell)
     return known
 
 

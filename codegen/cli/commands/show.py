@@ -44,14 +44,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if blocks:
         return _streams(specs, set(baked), replace(planning.asked(options), stream=blocks), terminal)
     terminal.report["layers"] = []
-    asked = planning.requests_for(options, specs, baked)
-    known = planning.wisdom_for(options, asked, terminal)
+    asks = planning.asks_for(options, specs, baked)
+    known = planning.wisdom_for(options, specs, asks, terminal)
     told, plans = [], []
-    for spec, request in zip(specs, asked, strict=True):
-        plan = pipeline.plan(spec, request.ask, known)
+    for spec, ask in zip(specs, asks, strict=True):
+        request = pipeline.request(spec, ask)
+        plan = pipeline.answer(request, known)
         said_so = heard(request, plan, known)
         found = facts(spec, plan) | {"accuracy": request.accuracy, "wisdom": said_so, "packed_in_c": None}
-        other = otherwise(spec, request)
+        other = otherwise(request)
         found["otherwise"] = takes(other)
         rows = [*shape_rows(plan), *plan_rows(plan, request, said_so), other_row(other)] if options.why else []
         if options.packed:
@@ -63,12 +64,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         terminal.report["layers"].append(found)
         plans.append(plan)
         told.append((f"{spec.name} ({spec.kind}, {plan.problem.dtype})", rows))
-    if not options.why:
+    if options.why:
+        _draw_all(told, terminal)
+    else:
         overview.draw(specs, plans, terminal)
-    for number, (title, rows) in enumerate(told if options.why else ()):
-        if number:
-            terminal.result("")
-        _draw(title, rows, terminal)
     return 0
 
 
@@ -159,12 +158,12 @@ def takes(plan: KernelPlan) -> dict[str, Any]:
     }
 
 
-def otherwise(spec: Spec, request: Request) -> KernelPlan:
+def otherwise(request: Request) -> KernelPlan:
     """The plan of the other objective."""
     from codegen import pipeline
 
     objective: Objective = "speed" if request.ask.objective == "size" else "size"
-    return pipeline.plan(spec, replace(request.ask, objective=objective))
+    return pipeline.answer(replace(request, ask=replace(request.ask, objective=objective)))
 
 
 def other_row(plan: KernelPlan) -> tuple[str, str]:
@@ -254,6 +253,13 @@ def _out(plan: KernelPlan) -> int | None:
 
 def _shape(steps: int | None, channels: int, channels_last: bool) -> list[int | None]:
     return [steps, channels] if channels_last else [channels, steps]
+
+
+def _draw_all(told: list[tuple[str, list[tuple[str, str]]]], terminal: Terminal) -> None:
+    for number, (title, rows) in enumerate(told):
+        if number:
+            terminal.result("")
+        _draw(title, rows, terminal)
 
 
 def _draw(title: str, rows: list[tuple[str, str]], terminal: Terminal) -> None:
