@@ -99,7 +99,8 @@ class Memory:
     long; `pitch` are the floats between rows of which few do. `outer` bytes stay in the second-level cache: each run of
     stores to more takes `store_run` cycles. Of what bytes cost, `streamed` is left where they are read in order, and
     `refetched` where a chunk reads the same weights again. `fetched` are the lines of outputs that are on their
-    way while a transform stores others. `page` and `line` in bytes.
+    way while a transform stores others. `page` and `line` in bytes; of more than
+    `pages` pages the next one takes `lookup` cycles.
     """
 
     levels: BySize
@@ -107,6 +108,8 @@ class Memory:
     behind: float
     line: int
     page: int
+    pages: int
+    lookup: float
     way: int
     ways: int
     crowded: float
@@ -229,6 +232,8 @@ X86 = Core(
         behind=0.0,
         line=64,
         page=4096,
+        pages=64,
+        lookup=6.0,
         way=4096,
         ways=7,
         crowded=1.35,

@@ -102,11 +102,18 @@ def _cycles(request: Request, schedule: Schedule) -> float:
         step = max(
             step, size / core.memory.crowded_feed * cost.multiply_adds(core, schedule.lanes * problem.item_bytes)
         )
-    inside = tiles * (core.setup.tile + problem.terms * step)
+    inside = tiles * (core.setup.tile + problem.terms * step + _lookups(request))
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
     edge = core.setup.border + problem.terms * share * cost.step_cycles(schedule.rows, 1, target, problem.item_bytes)
     border = -(-count // together) * edge
     return problem.groups * len(schedule.starts) * (inside + border)
+
+
+def _lookups(request: Request) -> float:
+    """Cycles for a tile's rows of the channels, where each lies on a page of its own and they are many."""
+    problem, memory = request.problem, request.target.core.memory
+    row = cost.steps_told(problem, request.ask.likely) * problem.item_bytes
+    return problem.group_channels * memory.lookup * (problem.group_channels > memory.pages and 2 * row > memory.page)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
