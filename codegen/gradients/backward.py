@@ -102,12 +102,7 @@ class Way:
         `z` are the last stage's sums, where they are known.
         """
         weights = self.problem.stage_weights(kernel, *operands)
-        reads: list[Array] = [x]
-        before: list[Array | None] = []
-        for stage, (p, taps, given) in zip(self.stages[:-1], weights[:-1], strict=True):
-            sums = stage.forward(reads[-1], taps, *_begun(p, given))
-            before.append(sums)
-            reads.append(_finished(p, sums, given))
+        reads, before = self._read(x, kernel, operands)
         p, taps, given = weights[-1]
         if z is None and not p.epilogue.linear:
             z = self.stages[-1].forward(reads[-1], taps, *_begun(p, given))
@@ -122,6 +117,24 @@ class Way:
                 found[one.name].insert(0, (one, gradient))
             dy = stage.input_gradient(taps, dz)
         return dy, np.concatenate(dkernels), tuple(map(_joined, found.values()))
+
+    def sums(self, x: Array, kernel: Array, operands: Sequence[Array | None]) -> Array:
+        """The last stage's sums, forward, of the same arrays."""
+        p, taps, given = self.problem.stage_weights(kernel, *operands)[-1]
+        return self.stages[-1].forward(self._read(x, kernel, operands)[0][-1], taps, *_begun(p, given))
+
+    def _read(
+        self, x: Array, kernel: Array, operands: Sequence[Array | None]
+    ) -> tuple[list[Array], list[Array | None]]:
+        """What each stage reads, and the sums of all but the last."""
+        reads: list[Array] = [x]
+        before: list[Array | None] = []
+        weights = self.problem.stage_weights(kernel, *operands)
+        for stage, (p, taps, given) in zip(self.stages[:-1], weights[:-1], strict=True):
+            sums = stage.forward(reads[-1], taps, *_begun(p, given))
+            before.append(sums)
+            reads.append(_finished(p, sums, given))
+        return reads, before
 
 
 def _begun(problem: ConvProblem, operands: Sequence[Array | None]) -> Sequence[Array | None]:

@@ -79,12 +79,12 @@ class Graph:
                 raise
         return tuple(found)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[tuple[str, int], ...]:
         """(name, number of the node) of the inputs, in their order."""
         return tuple((node.name, at) for at, node in enumerate(self.nodes) if isinstance(node.op, Input))
 
-    @property
+    @cached_property
     def steps(self) -> int | None:
         """The inputs' steps; None where any of them takes any number."""
         found = [self.shapes[at].steps for _, at in self.inputs]

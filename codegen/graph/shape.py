@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 
 from codegen.errors import SpecError
 from codegen.records import dataclass
@@ -39,7 +40,7 @@ class Shape:
             return cls(PROBES, channels)
         return cls((steps,) * len(PROBES), channels, Fraction(0))
 
-    @property
+    @cached_property
     def steps(self) -> int | None:
         """The steps where they are known; None where they follow from the input's.
 

@@ -18,8 +18,11 @@ from codegen.layers.weights import by_layer
 from codegen.numbers.storage import AS_COMPUTED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from codegen.gradients.models.tape import ModelGradients
     from codegen.layers.net_stream import NetStream
 
     Array = NDArray[Any]
@@ -62,6 +65,33 @@ class Net(NetCalls):
         from codegen.layers.net_stream import stream
 
         return stream(self.graph, self.weights, self._how.ask, block, batch, clock)
+
+    def gradients(self, x: Any, dy: Any) -> ModelGradients:
+        """The gradients of a loss by the inputs and by all weights, where `dy` is that by the output.
+
+        Arrays, or mappings of them by name where there are several. Batch normalizations go by the means that they have
+        seen, which stay as they are. Sums run over the batch. Raises ShapeError; SpecError for what has no way back.
+        """
+        return self.forward(x)[1](dy)
+
+    def forward(self, x: Any) -> tuple[Any, Callable[[Any], ModelGradients]]:
+        """The output, and a function from its gradient to `gradients`: both of one pass over the model."""
+        from codegen.gradients.models import tape
+
+        given = self._given((), x if isinstance(x, Mapping) else {self.graph.inputs[0][0]: x})
+        made = tape.forward(self.graph, given, self.weights, replace(self._how.ask, numbers=AS_COMPUTED))
+        names = [name for name, _ in self.graph.outputs]
+
+        def back(dy: Any) -> ModelGradients:
+            return made.back(dy if isinstance(dy, Mapping) else {names[0]: dy})
+
+        return dict(made.outputs) if len(names) > 1 else made.outputs[names[0]], back
+
+    @property
+    def losses(self) -> list[float]:
+        """The penalties of the weights that have a regularizer, of all trainable convolutions."""
+        layers = [part for part in self._parts.values() if isinstance(part, Layer)]
+        return [loss for layer in layers for loss in layer.losses]
 
     def pack(self, target: str = "scalar", accuracy: str = "exact") -> Array:
         """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.

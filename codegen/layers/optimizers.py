@@ -19,17 +19,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from codegen.errors import ShapeError, SpecError
+from codegen.errors import SpecError
 from codegen.errors.quoting import exactly
-from codegen.layers import penalties
-from codegen.layers.config import weight_option
-from codegen.numbers import arrays
+from codegen.layers import trainable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.layers.bound import Weights
     from codegen.layers.layer import Layer
+    from codegen.layers.net import Net
+    from codegen.layers.trainable import Trained
 
     Array = NDArray[Any]
 
@@ -58,19 +58,19 @@ class State:
         found.slots = deepcopy(self.slots)
         return found
 
-    def fits(self, layer: Layer) -> bool:
+    def fits(self, layer: Trained) -> bool:
         """Whether the layer's weights have the names, shapes and types of those that it was made for."""
         theirs, ours = layer._made().arrays, self.held.arrays if self.held else {}
         return theirs.keys() == ours.keys() and all(
             (theirs[name].shape, theirs[name].dtype) == (array.shape, array.dtype) for name, array in ours.items()
         )
 
-    def weights(self, layer: Layer) -> dict[str, Array]:
+    def weights(self, layer: Trained) -> dict[str, Array]:
         """The layer's arrays, exact if nobody replaced them since the last update."""
         held = layer._made()
         return self.exact if held is self.held else held.arrays
 
-    def adopt(self, layer: Layer, found: dict[str, Array]) -> None:
+    def adopt(self, layer: Trained, found: dict[str, Array]) -> None:
         """Hand the layer its new arrays."""
         self.exact, self.held = found, layer._adopt(found)
 
@@ -105,7 +105,7 @@ class Optimizer:
             raise SpecError("E232", f"{message}, got {', '.join(given)}", hint="leave the others out")
         limit = next(iter(given.items()), None)
         self._clip = limit if limit and 0 < limit[1] < math.inf else None  # Keras: a limit of 0 is none
-        self._states: WeakKeyDictionary[Layer, State] = WeakKeyDictionary()
+        self._states: WeakKeyDictionary[Trained, State] = WeakKeyDictionary()
         self._waiting: list[tuple[str, State]] = []  # in a copy: of layers by name, until each is met
         self._lock = RLock()  # a schedule may ask for the iterations
 
@@ -130,52 +130,59 @@ class Optimizer:
     def learning_rate(self, value: Rate) -> None:
         self._learning_rate = value if callable(value) else _number("learning_rate", value)
 
-    def iterations(self, layer: Layer) -> int:
+    def iterations(self, layer: Trained) -> int:
         """The updates of that layer so far."""
         with self._lock:
             state = self._known(layer)
         return state.iterations if state else 0
 
-    def minimize(self, layer: Layer, x: Any, loss: Callable[[Array], tuple[float, Any]]) -> float:
-        """One step down: the loss with all penalties, as it was before the step.
+    def minimize(self, trained: Layer | Net, x: Any, loss: Callable[[Any], tuple[float, Any]]) -> float:
+        """One step down of a layer, or of a model: the loss with all penalties, as it was before the step.
 
-        `loss(y)` is called on the layer's output and returns (its value, its gradient with respect to y).
+        `loss(y)` is called on the output and returns (its value, its gradient with respect to y); of a model with
+        several outputs both are mappings by name, as `x` is of several inputs.
         """
-        y = layer(x)
+        y, back = trainable.forward(trained, x)
         value, dy = loss(y)
-        value += math.fsum(layer.losses)
-        pull = penalties.output_gradient(layer.spec, y)
-        self.apply(layer, layer.gradients(x, dy if pull is None else arrays.cast(dy, y.dtype, "dy") + pull))
+        value += math.fsum(trained.losses)
+        self.apply(trained, back(dy))
         return float(value)
 
-    def apply(self, layer: Layer, gradients: Any) -> None:
-        """Change the layer's weights by gradients of a loss, as `layer.gradients` returns them, or a mapping by name.
+    def apply(self, trained: Layer | Net, gradients: Any) -> None:
+        """Change the weights by gradients of a loss, as `gradients(x, dy)` returns them, or mappings by name.
 
         The gradients of the weights' own penalties are added here; the constraints follow. A layer that is not
-        trainable stays as it is. Raises ShapeError for a gradient of another shape, SpecError for a regularizer without
-        a gradient.
+        trainable stays as it is, and so do the means of a batch normalization. Raises ShapeError for a gradient of
+        another shape, SpecError for a regularizer without a gradient.
         """
-        if not layer.trainable:
-            return
+        parts = trainable.parts_of(trained, gradients)
         with self._lock:
-            state = self._states.setdefault(layer, self._known(layer) or State())
-            held = state.weights(layer)
-            given = {name: _gradient(gradients, name, array) for name, array in held.items()}
-            for name, penalty in penalties.weight_gradients(layer.spec, held).items():
-                given[name] = given[name] + penalty
-            rate = self._learning_rate(state.iterations) if callable(self._learning_rate) else self._learning_rate
+            given: dict[tuple[int, str], Array] = {}
+            for place, (part, own) in enumerate(parts):
+                state = self._states.setdefault(part, self._known(part) or State())
+                found = trainable.gradients_of(part, own, state.weights(part))
+                given |= {(place, name): gradient for name, gradient in found.items()}
             given = self._clipped(given)
-            state.iterations += 1
-            changed = {}
-            for name, weight in held.items():
-                slots = state.slots.setdefault(name, {})
-                number = weight.dtype.type
-                if self.weight_decay is not None:
-                    weight = weight - weight * number(self.weight_decay) * number(rate)
-                changed[name] = self.update(weight, given[name], slots, rate, state.iterations)
-            state.adopt(layer, {name: _constrained(layer, name, array) for name, array in changed.items()})
+            for place, (part, _) in enumerate(parts):
+                self._change(part, {name: gradient for (at, name), gradient in given.items() if at == place})
 
-    def _known(self, layer: Layer) -> State | None:
+    def _change(self, part: Trained, given: Mapping[str, Array]) -> None:
+        """One layer's weights by clipped gradients."""
+        state = self._states[part]
+        held = state.weights(part)
+        rate = self._learning_rate(state.iterations) if callable(self._learning_rate) else self._learning_rate
+        state.iterations += 1
+        changed = dict(held)
+        for name, gradient in given.items():
+            weight, slots = held[name], state.slots.setdefault(name, {})
+            number = weight.dtype.type
+            if self.weight_decay is not None:
+                weight = weight - weight * number(self.weight_decay) * number(rate)
+            made = self.update(weight, gradient, slots, rate, state.iterations)
+            changed[name] = trainable.constrained(part, name, made)
+        state.adopt(part, changed)
+
+    def _known(self, layer: Trained) -> State | None:
         """The layer's state, which it takes from those that wait in a copy."""
         if layer in self._states or not (self._waiting and layer.built):
             return self._states.get(layer)
@@ -193,7 +200,7 @@ class Optimizer:
         """The new array of one weight, in its dtype; `slots` are its running arrays, `step` counts from 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update(weight, gradient, slots, rate, step) -> array")
 
-    def _clipped(self, gradients: dict[str, Array]) -> dict[str, Array]:
+    def _clipped(self, gradients: dict[tuple[int, str], Array]) -> dict[tuple[int, str], Array]:
         if self._clip is None:
             return gradients
         how, limit = self._clip
@@ -268,25 +275,3 @@ def _flag(name: str, value: object) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise SpecError("E232", f"optimizer: `{name}` is {exactly(value)}: expected True or False")
-
-
-def _gradient(gradients: Any, name: str, weight: Array) -> Array:
-    """One gradient in its weight's dtype. Raises ShapeError where it is missing or has another shape."""
-    given = gradients.get(name) if isinstance(gradients, Mapping) else getattr(gradients, name, None)
-    if given is None:
-        raise ShapeError(f"gradients: none for `{name}`; pass what layer.gradients(x, dy) returns, or a mapping")
-    array = arrays.cast(given, weight.dtype, f"gradients: `{name}`")
-    if array.shape != weight.shape:
-        raise ShapeError(f"gradients: `{name}` has shape {array.shape}, expected {weight.shape}, its weight's")
-    return array
-
-
-def _constrained(layer: Layer, name: str, weight: Array) -> Array:
-    """The weight as its constraint leaves it. Raises ShapeError for a constraint that changes the shape."""
-    constraint = weight_option(layer.spec, name, "constraint")
-    if constraint is None:
-        return weight
-    found = np.array(arrays.cast(constraint(weight), weight.dtype, f"`{layer.name}/{name}`: what its constraint made"))
-    if found.shape != weight.shape:
-        raise ShapeError(f"`{layer.name}/{name}`: its constraint made shape {found.shape}, expected {weight.shape}")
-    return found

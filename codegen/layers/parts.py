@@ -42,6 +42,11 @@ class Part:
         return self.spec.name
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """The weights that never train."""
+        return self.spec.fixed
+
+    @property
     def arrays(self) -> dict[str, Array]:
         """Those that were set, else what the initializers make."""
         return self._made().arrays

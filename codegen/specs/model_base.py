@@ -44,6 +44,7 @@ class ModelSpec:
     kind: ClassVar[str]
     keras: ClassVar[str]
     over_time: ClassVar[bool] = False
+    fixed: ClassVar[tuple[str, ...]] = ()  # weights that no training by gradients changes
 
     name: str = parameter(names.check, "The layer's name: its weights'.", None)
     input_shape: tuple[int | None, int | None] | None = parameter(

@@ -76,6 +76,7 @@ class BatchNormalization(Normalization):
 
     kind: ClassVar[str] = "batch_normalization"
     keras: ClassVar[str] = "BatchNormalization"
+    fixed: ClassVar[tuple[str, ...]] = ("moving_mean", "moving_variance")
 
     moving_mean_initializer: Any = parameter(ZEROS, "What a new mean is.", "zeros")
     moving_variance_initializer: Any = parameter(ONES, "What a new variance is.", "ones")

@@ -1,0 +1,156 @@
+"""The way back through LSTM and GRU, step by step from the last to the first (Werbos, 1990)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from codegen.functions import activations
+from codegen.specs.model_kinds import GRU, LSTM
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codegen.gradients.models.pull import Pull
+
+    Array: TypeAlias = NDArray[Any]
+
+__all__ = ["gru", "lstm"]
+
+value, slope = activations.reference, activations.derivative
+
+
+def lstm(layer: LSTM, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
+    """Gates i, f, c, o; kept of each step are its sums, and c and h before it."""
+    (x,) = xs
+    recurrent, units = weights["recurrent_kernel"], layer.units
+    given = x @ weights["kernel"] + weights.get("bias", x.dtype.type(0))
+    h, c = (_begun(weights, f"initial_{word}", x, units) for word in "hc")
+    kept, found = [], []
+    for t in range(x.shape[1]):
+        z = given[:, t] + h @ recurrent
+        zi, zf, zc, zo = np.split(z, 4, axis=-1)
+        i, f, o = (value(layer.recurrent_activation, each) for each in (zi, zf, zo))
+        new, before = value(layer.activation, zc), (h, c)
+        c = f * c + i * new
+        end = value(layer.activation, c)
+        h = o * end
+        kept.append((before, (zi, zf, zc, zo), (i, f, new, o), c, end))
+        found.append(h)
+
+    def pull(dy: Array) -> tuple[list[Array], Mapping[str, Array]]:
+        dz, dh, dc = np.empty_like(given), np.zeros_like(h), np.zeros_like(c)
+        for t in reversed(range(len(kept))):
+            (_, c_before), z, (i, f, new, o), c_now, end = kept[t]
+            dh = dh + _at(layer, dy, t, len(kept))
+            dc = dc + dh * o * slope(layer.activation, c_now)
+            gates = dc * new, dc * c_before, dc * i, dh * end
+            of = (layer.recurrent_activation,) * 2 + (layer.activation, layer.recurrent_activation)
+            dz[:, t] = np.concatenate([d * slope(a, each) for d, a, each in zip(gates, of, z, strict=True)], axis=-1)
+            dh, dc = dz[:, t] @ recurrent.T, dc * f
+        before = np.stack([one[0][0] for one in kept], axis=1) if kept else dz[..., :units]
+        grown = _grown(x, dz) | {"recurrent_kernel": _products(before, dz)}
+        return [dz @ weights["kernel"].T], _only(weights, grown | {"initial_h": dh.sum(0), "initial_c": dc.sum(0)})
+
+    return _rows(layer, found, x), pull
+
+
+def gru(layer: GRU, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
+    """Gates z, r, h; with `reset_after` the recurrent kernel's part has sums of its own."""
+    (x,) = xs
+    run = _Gru(layer, x, weights)
+    found = [run.step(t) for t in range(x.shape[1])]
+    return _rows(layer, found, x), run.pull
+
+
+class _Gru:
+    """One run over a batch, and the way back over it."""
+
+    def __init__(self, layer: GRU, x: Array, weights: Mapping[str, Array]) -> None:
+        self.layer, self.x, self.weights = layer, x, weights
+        self.u, self.two = layer.units, layer.reset_after and layer.use_bias
+        bias = weights.get("bias", np.zeros(3 * self.u, x.dtype))
+        self.inner = bias[1] if self.two else np.zeros_like(bias)
+        self.given = x @ weights["kernel"] + (bias[0] if self.two else bias)
+        self.h = _begun(weights, "initial_h", x, self.u)
+        self.kept: list[tuple[Array, ...]] = []
+
+    def step(self, t: int) -> Array:
+        layer, u, recurrent = self.layer, self.u, self.weights["recurrent_kernel"]
+        given, kept = self.given[:, t], self.h @ recurrent + self.inner
+        sums = given[:, : 2 * u] + kept[:, : 2 * u]
+        z, r = np.split(value(layer.recurrent_activation, sums), 2, axis=-1)
+        last = r * kept[:, 2 * u :] if layer.reset_after else (r * self.h) @ recurrent[:, 2 * u :]
+        argument = given[:, 2 * u :] + last
+        new = value(layer.activation, argument)
+        self.kept.append((self.h, sums, z, r, kept[:, 2 * u :], argument, new))
+        self.h = z * self.h + (1 - z) * new
+        return self.h
+
+    def pull(self, dy: Array) -> tuple[list[Array], Mapping[str, Array]]:
+        layer, u, recurrent = self.layer, self.u, self.weights["recurrent_kernel"]
+        dgiven, dkept, dh = np.empty_like(self.given), np.empty_like(self.given), np.zeros_like(self.h)
+        for t in reversed(range(len(self.kept))):
+            h, sums, z, r, kept, argument, new = self.kept[t]
+            dh = dh + _at(layer, dy, t, len(self.kept))
+            da = dh * (1 - z) * slope(layer.activation, argument)
+            back = da * r if layer.reset_after else da @ recurrent[:, 2 * u :].T
+            dr = da * kept if layer.reset_after else back * h
+            gates = np.concatenate([dh * (h - new), dr], axis=-1) * slope(layer.recurrent_activation, sums)
+            dgiven[:, t], dkept[:, t] = (np.concatenate([gates, one], axis=-1) for one in (da, back))
+            dh = dh * z + gates @ recurrent[:, : 2 * u].T
+            dh = dh + (back @ recurrent[:, 2 * u :].T if layer.reset_after else back * r)
+        return [dgiven @ self.weights["kernel"].T], self._grown(dgiven, dkept, dh)
+
+    def _grown(self, dgiven: Array, dkept: Array, dh: Array) -> Mapping[str, Array]:
+        """The gradients of the weights."""
+        u, none = self.u, dgiven[..., : self.u]
+        before, resets = ([one[place] for one in self.kept] for place in (0, 3))
+        held = np.stack(before, axis=1) if before else none
+        grown = _grown(self.x, dgiven)
+        if self.layer.reset_after:
+            grown["recurrent_kernel"] = _products(held, dkept)
+        else:
+            reset = held * np.stack(resets, axis=1) if resets else none
+            parts = _products(held, dgiven[..., : 2 * u]), _products(reset, dgiven[..., 2 * u :])
+            grown["recurrent_kernel"] = np.concatenate(parts, axis=-1)
+        if self.two:
+            grown["bias"] = np.stack([grown["bias"], dkept.sum(axis=(0, 1))])
+        return _only(self.weights, grown | {"initial_h": dh.sum(0)})
+
+
+def _begun(weights: Mapping[str, Array], name: str, x: Array, units: int) -> Array:
+    """The first state of each sample."""
+    first = weights.get(name, np.zeros(units, x.dtype))
+    return np.broadcast_to(first, (len(x), units))
+
+
+def _at(layer: LSTM | GRU, dy: Array, t: int, steps: int) -> Array:
+    """The gradient that comes from outside by the output of a step."""
+    if layer.return_sequences:
+        found: Array = dy[:, t]
+        return found
+    return dy[:, 0] if t == steps - 1 else np.zeros_like(dy[:, 0])
+
+
+def _products(a: Array, b: Array) -> Array:
+    """The sum over samples and steps of all products of their numbers."""
+    made: Array = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    return made
+
+
+def _grown(x: Array, dz: Array) -> dict[str, Array]:
+    return {"kernel": _products(x, dz), "bias": dz.sum(axis=(0, 1))}
+
+
+def _only(weights: Mapping[str, Array], grown: Mapping[str, Array]) -> dict[str, Array]:
+    """The gradients of the weights there are."""
+    return {name: grown[name] for name in weights}
+
+
+def _rows(layer: LSTM | GRU, found: list[Array], x: Array) -> Array:
+    if not found:
+        return np.zeros((len(x), 0, layer.units), x.dtype)
+    return np.stack(found, axis=1) if layer.return_sequences else found[-1][:, None]
