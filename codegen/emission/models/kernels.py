@@ -55,6 +55,7 @@ def _of_one(stage: Any, around: Surroundings) -> dict[str, Any]:
     """What all their templates are given."""
     return {
         "c": around.c,
+        "apart": around.apart,
         "dtype": around.plan.format,
         "told": cformat.comment(stage.told),
         "stride": stage.x.stride,

@@ -86,6 +86,8 @@ class _Program:
             found.append(f"const {vector} t{number} = {spelling(self, one)};")
         last = len(self.stage.program) - 1
         found.append(f"{self.spell('store')}({index_of('y', self.at)}, t{last});")
+        if self.around.apart and not last:  # it copies
+            found.append("genconv_apart();")
         return found
 
     def spell(self, word: str) -> str:

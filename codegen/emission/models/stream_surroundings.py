@@ -140,6 +140,10 @@ class StreamSurroundings(Surroundings):
         return index((buffer.channels if buffer.framed else place.channels, f"({self.outs})"))
 
     @property
+    def apart(self) -> bool:
+        return True
+
+    @property
     def early(self) -> str | None:
         stage, way = self._stage, self.way
         if isinstance(stage, Gathered) and way.clock.rule == "padded":

@@ -78,6 +78,11 @@ class Surroundings:
         return None
 
     @property
+    def apart(self) -> bool:
+        """Whether loops that copy are kept from becoming calls of the C library."""
+        return False
+
+    @property
     def early(self) -> str | None:
         """Of a stage in a stream the rows that its first window or row lies before the first there is, in C.
 
