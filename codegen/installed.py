@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 PACKAGE = Path(__file__).resolve().parent
 STARTED = time.time_ns()  # of what is changed later, this process may have loaded what was there before
@@ -79,9 +79,19 @@ def handed(name: str) -> str | None:
 
 
 def folder(name: str) -> Path:
-    """The folder `name` (templates, grammar) of the installed package or of the checkout around it."""
-    inside = PACKAGE / name
-    return inside if inside.is_dir() else PACKAGE.parent / name
+    """The folder `name` (templates, grammar) of the installed package or of the checkout around it.
+
+    Of a package that was imported from a zip it is a zipfile.Path, which is read in the same way.
+    """
+    inside, around = PACKAGE / name, PACKAGE.parent / name
+    if inside.is_dir() or around.is_dir():
+        return inside if inside.is_dir() else around
+    archive = getattr(__spec__.loader, "archive", None)
+    if archive is None:
+        return inside
+    from zipfile import Path as Zipped
+
+    return cast(Path, Zipped(archive, f"{PACKAGE.relative_to(Path(archive).resolve()).as_posix()}/{name}/"))
 
 
 @lru_cache(maxsize=1)

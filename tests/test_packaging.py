@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -74,6 +76,95 @@ print("/env/" in codegen.__file__.replace("\\\\", "/"))
     assert run(scripts / "python", "-c", code, cwd=tmp_path).splitlines() == ["[9.0, 14.0, 19.0]", "True"]
 
 
+def test_the_package_is_read_from_a_zip(wheel: Path, tmp_path: Path) -> None:
+    """The wheel itself on the path: modules, templates, the grammar and the errors come out of the file."""
+    (tmp_path / "one.conv").write_text("conv1d one { input_shape = (4, 1), filters = 1, kernel_size = 2 }")
+    code = f"import sys; sys.path.insert(0, {str(wheel)!r}); from codegen.cli.main import main; sys.exit(main())"
+    out = run(sys.executable, "-c", code, "one.conv", cwd=tmp_path)
+    assert "wrote build/one.c" in out.replace(os.sep, "/")
+    assert ".whl" in run(
+        sys.executable,
+        "-c",
+        code.replace("sys.exit(main())", "print(codegen.__file__)").replace(
+            "from codegen", "import codegen; from codegen"
+        ),
+        cwd=tmp_path,
+    )
+    out = run(sys.executable, "-c", code, "explain", "E301", cwd=tmp_path)
+    assert "channels" in out
+
+
+FROZEN = """
+import sys
+import numpy as np
+import codegen
+from codegen.cli.main import main
+layer = codegen.load("conv1d one { input_shape = (4, 1), filters = 1, kernel_size = 2 }",
+                     weights={"one/kernel": np.array([[[2.0]], [[3.0]]]), "one/bias": np.array([1.0])})["one"]
+print(layer(np.array([[[1.0], [2.0], [3.0], [4.0]]], "float32")).ravel().tolist())
+sys.exit(main(["one.conv", "--emit", "c,backward"]))
+"""
+
+
+def test_a_frozen_program_takes_the_package_along(wheel: Path, tmp_path: Path) -> None:
+    """By the hook that PyInstaller finds through the entry point of the installed wheel, or here by its folder."""
+    pytest.importorskip("PyInstaller", reason="PyInstaller is not installed: pip install 'gen-conv[release]'")
+    (tmp_path / "program.py").write_text(FROZEN)
+    (tmp_path / "one.conv").write_text("conv1d one { input_shape = (4, 1), filters = 1, kernel_size = 2 }")
+    hooks = ROOT / "codegen" / "exports" / "pyinstaller"
+    words = ["--noconfirm", "--log-level", "ERROR", "--additional-hooks-dir", hooks]
+    pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile", "-t", tmp_path / "in")
+    run(*pip, wheel, cwd=tmp_path)
+    run(sys.executable, "-m", "PyInstaller", *words, "--paths", tmp_path / "in", "program.py", cwd=tmp_path)
+    (tmp_path / "in").rename(tmp_path / "elsewhere")
+    out = run(tmp_path / "dist" / "program" / "program", cwd=tmp_path)
+    assert out.splitlines()[0] == "[9.0, 14.0, 19.0]"
+    assert "wrote build/one_backward.c" in out.replace(os.sep, "/")
+    assert not list((tmp_path / "dist").rglob("torch*"))
+
+
+def test_what_is_uploaded_passes_the_check(wheel: Path, tmp_path: Path) -> None:
+    pytest.importorskip("twine", reason="twine is not installed: pip install 'gen-conv[release]'")
+    build = "import sys, hatchling.build; print(hatchling.build.build_sdist(sys.argv[1]))"
+    sdist = run(sys.executable, "-c", build, tmp_path, cwd=ROOT).split()[-1]
+    out = run(sys.executable, "-m", "twine", "check", "--strict", wheel, tmp_path / sdist, cwd=tmp_path)
+    assert out.count("PASSED") == 2
+    with tarfile.open(tmp_path / sdist) as held:
+        names = {name.partition("/")[2] for name in held.getnames()}
+    assert {
+        "pyproject.toml",
+        "README.md",
+        "packaging/metadata.py",
+        "templates/kernel.c.j2",
+        "tests/conftest.py",
+    } <= names
+
+
+def test_a_release_has_links_that_lead_to_the_project() -> None:
+    spec = importlib.util.spec_from_file_location("metadata", ROOT / "packaging" / "metadata.py")
+    assert spec
+    assert spec.loader
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    text = "[a](docs/a.md#b) ![p](docs/p.svg) [site](https://example.org) [here](#there)"
+    assert made.absolute(text, "https://h/gen-conv", "1.2") == (
+        "[a](https://h/gen-conv/blob/v1.2/docs/a.md#b) ![p](https://h/gen-conv/raw/v1.2/docs/p.svg) "
+        "[site](https://example.org) [here](#there)"
+    )
+    assert not made.LINK.search(made.absolute((ROOT / "README.md").read_text("utf-8"), "https://h/g", "1"))
+    assert all(url.startswith("https://h/g") for url in made.urls("https://h/g").values())
+
+
+def test_the_recipe_for_conda_has_the_version_and_the_dependencies_of_the_project() -> None:
+    text = (ROOT / "packaging" / "conda-forge" / "recipe.yaml").read_text("utf-8")
+    assert f'version: "{PROJECT["project"]["version"]}"' in text
+    run = text.partition("  run:\n")[2].partition("\ntests:")[0]
+    told = {line.strip(" -").replace(" ", "") for line in run.splitlines() if line.strip()}
+    assert told - {"python>=${{python_min}}"} == set(PROJECT["project"]["dependencies"])
+    [script] = PROJECT["project"]["scripts"].items()
+    assert f"- {' = '.join(script)}" in text
+
+
 def test_an_editable_install_runs_the_checkout(tmp_path: Path) -> None:
     """What `pip install -e .` does: the build backend's editable wheel, installed, leads back to these files."""
     (tmp_path / "wheel").mkdir()
@@ -116,6 +207,7 @@ def test_the_test_extra_is_light_and_the_live_one_has_the_oracles() -> None:
     heavy = ("torch", "tensorflow", "keras", "jax", "onnx")
     assert not [one for one in (*PROJECT["project"]["dependencies"], *extras["test"]) if one.startswith(heavy)]
     oracles = {"ai-edge-litert", "keras", "onnx", "scipy", "tflite-micro", "torch"}
+    oracles |= {"dask[array]", "distributed", "xarray", "zarr"}
     assert {one.split(">=")[0] for one in extras["live"]} == oracles
 
 

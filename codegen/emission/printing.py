@@ -117,16 +117,19 @@ def _writes(module: str) -> bool:
     return module.startswith(WRITERS) or module in TABLES
 
 
-class Loader(jinja2.FileSystemLoader):
+class Loader(jinja2.BaseLoader):
     """The files of templates/, and before them what is handed with a row for a while (codegen.installed.texts)."""
 
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        text, path = handed(template), ""
-        if text is None:
-            found, path, _ = super().get_source(environment, template)
-        else:
-            found = text
-        return found, path, lambda: handed(template) == text
+        text, path = handed(template), self._place / template
+        try:
+            found = path.read_text(encoding="utf-8") if text is None else text
+        except (OSError, KeyError):  # the latter of a zip
+            raise jinja2.TemplateNotFound(template) from None
+        return found, str(path) if text is None else "", lambda: handed(template) == text
 
     def load(
         self, environment: jinja2.Environment, name: str, globals: MutableMapping[str, Any] | None = None
@@ -139,6 +142,14 @@ class Loader(jinja2.FileSystemLoader):
         return environment.template_class.from_code(environment, code, globals or {}, kept)
 
 
+def _kept(place: Path) -> CompiledTemplates | None:
+    """Where compiled templates are kept; None where the package lies in a file, which nothing is added to."""
+    try:
+        return CompiledTemplates(place, _maker()) if isinstance(place, Path) else None
+    except OSError:  # its modules have no text of their own
+        return None
+
+
 def _maker() -> bytes:
     """The text of what a compiled template depends on beside its own: this module, and what it folds constants with."""
     return b"".join(Path(module).read_bytes() for module in (__file__, cformat.__file__, vectors.__file__))
@@ -148,7 +159,7 @@ def environment() -> Environment:
     """The environment of all templates. A compiled one is kept until another text is handed under its name."""
     made = Environment(
         loader=Loader(folder("templates")),
-        bytecode_cache=CompiledTemplates(folder("templates"), _maker()),
+        bytecode_cache=_kept(folder("templates")),
         undefined=jinja2.StrictUndefined,
         finalize=printed,
         trim_blocks=True,
