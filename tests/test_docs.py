@@ -49,9 +49,10 @@ def pages_with(language: str) -> list[Any]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the examples in it, as a reader stands in the checkout, and a reader's model of Keras."""
+    """A folder with the examples in it, as a reader stands in the checkout, and a reader's models: of Keras, an amp."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     shutil.copy(ROOT / "tests" / "data" / "foreign" / "motion.keras", tmp_path)
+    shutil.copy(ROOT / "tests" / "data" / "real" / "wavenet_standard.nam", tmp_path / "amp.nam")
     return tmp_path
 
 

@@ -42,7 +42,7 @@ class Part:
         return self.spec.name
 
     @property
-    def fixed(self) -> tuple[str, ...]:
+    def _fixed(self) -> tuple[str, ...]:
         """The weights that never train."""
         return self.spec.fixed
 

@@ -56,7 +56,7 @@ def gradients_of(part: Trained, gradients: Any, held: Mapping[str, Array]) -> di
 
     Raises ShapeError for one of another shape, SpecError for a regularizer without a gradient.
     """
-    given = {name: _gradient(gradients, name, array) for name, array in held.items() if name not in part.fixed}
+    given = {name: _gradient(gradients, name, array) for name, array in held.items() if name not in part._fixed}
     if isinstance(part, Layer):
         for name, penalty in penalties.weight_gradients(part.spec, held).items():
             given[name] = given[name] + penalty

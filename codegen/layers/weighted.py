@@ -37,7 +37,7 @@ class Held:
 
     kind: ClassVar[type[Spec]]
     origin: Origin | None = None  # what it was copied from
-    fixed: ClassVar[tuple[str, ...]] = ()  # weights that never train
+    _fixed: ClassVar[tuple[str, ...]] = ()  # weights that never train
 
     def _hold(self, spec: Spec, storage: str = AS_COMPUTED) -> None:
         self._spec, self._storage = spec, storage
