@@ -25,31 +25,40 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["SLICES", "EmittedKernel", "EmittedLibrary"]
+__all__ = ["SLICES", "EmittedKernel", "EmittedLibrary", "aligned"]
 
 SLICES = (1, 2, 3, 7)  # numbers of parts that the same work is cut into
 LINE = 64  # bytes that workspaces are aligned to
 
 
 class EmittedLibrary:
-    """The .c and .h files of `source` as a shared library. Raises ToolchainError where the compiler refuses them."""
+    """The .c and .h files of `source` as a shared library. Raises ToolchainError where the compiler refuses them.
 
-    def __init__(self, source: GeneratedSource[Any], target: Target, compiler: Compiler) -> None:
+    `beside` are further files of it, by name.
+    """
+
+    def __init__(
+        self,
+        source: GeneratedSource[Any],
+        target: Target,
+        compiler: Compiler,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
         arguments = (*compilers.FLAGS, "-shared", "-fPIC", *target.flags, *compilers.LIBRARIES)
-        built = compiler.build(dict(source.files), arguments, f"{source.name}{compilers.SUFFIX}")
+        built = compiler.build(dict(source.files) | dict(beside or {}), arguments, f"{source.name}{compilers.SUFFIX}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{source.name}{compilers.SUFFIX}"
             path.write_bytes(built)
             with linking.same_arithmetic(compiler):
                 self._library = ctypes.CDLL(str(path))
 
-    def call(self, function: CFunction, values: Mapping[str, Array | int | None]) -> None:
-        """Call it with these values for its arguments, by their names."""
+    def call(self, function: CFunction, values: Mapping[str, Array | int | None]) -> int:
+        """What it answers, if it does, called with these values for its arguments, by their names."""
         given = [values[one.name] for one in function.parameters]
         words = [ctypes.c_ssize_t(one) if isinstance(one, int) else _address(one) for one in given]
         entry = self._library[function.name]
-        entry.restype = None
-        entry(*words)
+        entry.restype = ctypes.c_ssize_t
+        return int(entry(*words))
 
 
 class EmittedKernel:
@@ -74,7 +83,7 @@ class EmittedKernel:
             return tuple(given)
         made = []
         for pack, taps in zip(packs(plan), given, strict=True):
-            packed = _aligned(pack.count * taps.itemsize).view(taps.dtype)
+            packed = aligned(pack.count * taps.itemsize).view(taps.dtype)
             self.library.call(function(pack, self.source.name), {"kernel": taps, "packed": packed})
             made.append(packed)
         return tuple(made)
@@ -85,7 +94,7 @@ class EmittedKernel:
         steps = x.shape[1 if plan.problem.channels_last else 2]
         values: dict[str, Any] = {name: one for (name, _), one in zip(kernels(plan), kernel or (), strict=False)}
         values |= {one.name: array for one, array in zip(plan.problem.epilogue.operands, operands, strict=False)}
-        values |= {"steps": steps, "workspace": _aligned(plan.workspace(steps))}
+        values |= {"steps": steps, "workspace": aligned(plan.workspace(steps))}
         for sample, row in zip(x, y, strict=True):
             self.library.call(called, values | {"x": sample, "y": row})
             if plan.sliced:
@@ -105,7 +114,7 @@ def _address(array: Array | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if array is None else array.ctypes.data)
 
 
-def _aligned(count: int) -> Array:
+def aligned(count: int) -> Array:
     """So many bytes, from the begin of a cache line on."""
     memory = np.full(count + LINE, 0xAB, np.uint8)
     start = -memory.ctypes.data % LINE

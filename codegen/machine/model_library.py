@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledModel", "load", "near", "trial"]
+__all__ = ["CompiledModel", "allowance", "drawn_inputs", "drawn_weights", "load", "near", "trial"]
 
 TRIED_STEPS = 3  # more than the fewest that leave an output, of a model for any number
 MOST_NUMBERS = 1 << 22  # of all values of a model that is tried, and multiplications for 64 of them
@@ -166,16 +166,27 @@ def trial(graph: Graph, dtype: str) -> Trial | None:
     if steps is None or numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
         return None
     random = np.random.default_rng(0)
-    weights = {layer.name: _weights(random, layer) for layer in graph.layers.values()}
-    given = {}
-    for name, at in graph.inputs:
-        shape = graph.shapes[at]
-        rows = shape.steps if shape.steps is not None else steps
-        given[name] = random.standard_normal((2, rows, shape.channels)).astype(dtype)
+    weights = drawn_weights(graph, random)
+    given = drawn_inputs(graph, random, steps, 2)
     with np.errstate(all="ignore"):
         wide = reference.run(graph, given, weights)
         narrow = reference.run(graph, given, weights, dtype)
     return given, weights, wide, narrow
+
+
+def drawn_inputs(graph: Graph, random: np.random.Generator, steps: int | None, batch: int) -> dict[str, Array]:
+    """Random arrays for a graph's inputs, of so many steps where these have any number."""
+    given = {}
+    for name, at in graph.inputs:
+        shape = graph.shapes[at]
+        rows = shape.steps if shape.steps is not None else steps or 0
+        given[name] = random.standard_normal((batch, rows, shape.channels)).astype(graph.dtype)
+    return given
+
+
+def drawn_weights(graph: Graph, random: np.random.Generator) -> dict[str, dict[str, Array]]:
+    """Random weights of all layers, by layer and parameter."""
+    return {layer.name: _weights(random, layer) for layer in graph.layers.values()}
 
 
 def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
@@ -204,14 +215,20 @@ def _numbers(shape: Any, steps: int | None) -> int:
     return int((known + 1) * shape.channels * frames)
 
 
+def allowance(wide: Array, narrow: Array, dtype: np.dtype[Any]) -> float:
+    """How far a right output may be off: many roundings of the largest, and as many times what NumPy is off."""
+    with np.errstate(all="ignore"):
+        size = np.nanmax(np.abs(np.where(np.isfinite(wide), wide, 0)))
+        off = np.nanmax(np.abs(np.where(np.isfinite(wide), narrow - wide, 0)))
+        return float(NEAR * np.finfo(dtype).eps * size + 64 * np.nan_to_num(off))
+
+
 def near(name: str, found: Array, wide: Array, narrow: Array, compiler: Compiler) -> None:
     """Raises ToolchainError where an output is farther off than many roundings."""
     if not wide.size:
         return
     with np.errstate(all="ignore"):
-        size = np.nanmax(np.abs(np.where(np.isfinite(wide), wide, 0)))
-        off = np.nanmax(np.abs(np.where(np.isfinite(wide), narrow - wide, 0)))
-        allowed = NEAR * np.finfo(found.dtype).eps * size + 64 * np.nan_to_num(off)
+        allowed = allowance(wide, narrow, found.dtype)
         right = (np.abs(found - wide) <= allowed) | ~np.isfinite(wide) | ~np.isfinite(narrow)
     if not right.all():
         at = tuple(np.argwhere(~right)[0])

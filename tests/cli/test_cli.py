@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from codegen.cli import main
+from codegen.graph.elementwise import Arithmetic
 from codegen.language import reader
 from codegen.machine import compilers
 
@@ -430,10 +431,36 @@ class TestVerify:
         assert all(line.endswith("ok") for line in out.splitlines())
         assert re.search(r"whole numbers: error 0, bound 0, [1-9]", out) or path.stem == "motion"  # gelu rounds
 
-    def test_models_are_told_apart(self, run: Run) -> None:
-        code, _, err = run("verify", str(ROOT / "examples" / "tcn.conv"))
+    @pytest.mark.compiles
+    def test_models_as_they_are_emitted(self, run: Run, tmp_path: Path) -> None:
+        """Baked and packed, whole and in random splits: the files' own functions beside the definition."""
+        path = tmp_path / "net.conv"
+        path.write_text(
+            "conv1d a { filters = 3, kernel_size = 3, padding = same }\nlstm b { units = 2, return_sequences = True }\n"
+            "model net { input x = (None, 2)\noutput y = b(a(x) + a(x[:])) }\n"
+        )
+        code, out, _ = run("verify", str(path), "--init", "--seed", "1")
+        assert code == 0
+        assert re.fullmatch(r"(net  \d+ steps  given weights: error \S+, bound \S+, [1-9]\d* outputs  ok\n){3}", out), (
+            out
+        )
+        code, out, _ = run("verify", str(path), "--stream", "--block", "8", "--clock", "rate")
+        assert code == 0
+        line = r"net  \d+ steps  blocks: 0 of [\d,]+ outputs differ in 8 splits; error .*  ok\n"
+        assert re.fullmatch(f"({line}){{2}}", out), out
+        code, _, err = run("verify", str(path), "--as-emitted", "--backward")
         assert code == 2
-        assert "models alone" in err
+        assert "is a model" in err
+
+    @pytest.mark.compiles
+    def test_a_wrong_model_is_caught(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "net.conv"
+        path.write_text("model net { input x = (None, 2)\noutput y = x * 2 }\n")
+        monkeypatch.setattr(Arithmetic, "reference", lambda self, inputs, weights: inputs[0] * 2.001)
+        code, out, err = run("verify", str(path))
+        assert code == 3
+        assert "WRONG" in out
+        assert "3 comparisons left their bound: net" in err
 
     @pytest.mark.compiles
     def test_given_weights_are_used(self, run: Run, tmp_path: Path) -> None:

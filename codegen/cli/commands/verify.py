@@ -1,4 +1,4 @@
-"""`gen-conv verify SPEC`: each layer compiled, run, and compared with the float64 reference."""
+"""`gen-conv verify SPEC`: each layer and model compiled, run, and compared with the float64 reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands import planning, reading, verify_codes, verify_emitted, verify_streams
+from codegen.cli.commands import planning, reading, verify_codes, verify_emitted, verify_models, verify_streams
 from codegen.cli.terminal import Terminal
 from codegen.errors import ToolchainError, UsageError, VerificationError
 from codegen.records import dataclass
@@ -92,15 +92,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     on_board = ask.target.name in BOARDS
     if not on_board:
         _hold_here(ask.target)
-    specs = reading.specs(options, tables=False)
-    arrays = reading.weights(options, specs)
+    specs, graphs = reading.definitions(options, tables=False)
+    if graphs and (on_board or options.backward):
+        raise UsageError(f"`{graphs[0].name}` is a model: it is verified on this machine, and has no --backward")
+    arrays = reading.weights(options, reading.layers_of(specs, graphs))
     comparisons: Any = verify_codes.on_board if on_board else verify_streams.compare if ask.stream else _findings
     comparisons = _as_emitted(options.backward) if options.as_emitted else comparisons
     terminal.report["findings"] = []
     wrong = []
-    for spec in specs:
-        with reading.naming(options, spec.name):
-            for found in comparisons(spec, arrays.get(spec.name), ask):
+    tried = [(spec.name, comparisons, (spec, arrays.get(spec.name), ask)) for spec in specs]
+    for name, compared, given in (*tried, *((one.name, verify_models.compare, (one, arrays, ask)) for one in graphs)):
+        with reading.naming(options, name):
+            for found in compared(*given):
                 terminal.result(str(found))
                 terminal.report["findings"].append(found.plain())
                 wrong += [] if found.ok else [found]
