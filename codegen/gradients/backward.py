@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Gradients", "backward"]
 
+MOST_LATELY = 256
+
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
@@ -69,7 +71,7 @@ def backward(
             f"`{spec.name}`: a layer of {spec.dtype} has no gradients: train it in float32, then quantise it"
         )
     ask = ask or Ask(target_named("native"), "packed", "fast")
-    found = way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
+    found = LATELY.way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
     plain = type(spec).problem_weights is Spec.problem_weights  # the problem's kernel is the layer's
     kernel = weights["kernel"].reshape(found.problem.kernel_shape) if plain else spec.problem_weights(weights)[0]
     dy = _like_output(found.problem, x, dy, "dy")
@@ -167,6 +169,30 @@ def way(problem: Problem, steps: int, ask: Ask) -> Way:
     """The way back through `problem` for that many steps."""
     problem = problem.at_length(steps)
     return Way(problem, tuple(Backward(stage, ask) for stage in problem.stages))
+
+
+class Lately:
+    """The ways of those problems that were last asked for, found without a look at all that is in them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int, int], tuple[Problem, Ask, Way]] = {}
+
+    def way(self, problem: Problem, steps: int, ask: Ask) -> Way:
+        """As the function `way`."""
+        key = id(problem), steps, id(ask)
+        known = self._known.get(key)  # what it holds keeps its place, so that no other has it
+        if known is None:
+            if len(self._known) >= MOST_LATELY:
+                self._known.clear()
+            known = self._known[key] = problem, ask, way(problem, steps, ask)
+        return known[2]
+
+    def cache_clear(self) -> None:
+        """Forget all of them."""
+        self._known.clear()
+
+
+LATELY = forgetful(Lately())
 
 
 def _named(spec: Spec, weights: Mapping[str, Array], dkernel: Array) -> dict[str, Array]:

@@ -46,6 +46,7 @@ class Backward:
     def __init__(self, problem: ConvProblem, ask: Ask) -> None:
         assert problem.steps is not None
         self.problem, self.steps, self.ask = problem, problem.steps, replace(ask, weights="packed")
+        self._rooms: list[Array] = []  # for packed kernels of those with respect to the input, one a running call
 
     def kernel_gradient(self, x: Array, dz: Array) -> Array:
         """dkernel (kernel_size, channels/groups, filters), summed over the batch.
@@ -117,10 +118,11 @@ class Backward:
     def input_gradient(self, kernel: Array, dz: Array) -> Array:
         """dx of the input's shape; `kernel` in the problem's."""
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
-        compiled = self._input_kernel
-        packed = compiled.pack(input_gradients.turned(self.problem, self.steps, kernel))
+        compiled, room = self._input_kernel, self._rooms.pop() if self._rooms else None
+        packed = compiled.pack(input_gradients.turned(self.problem, self.steps, kernel), room)
         compiled.check(dz, dx, packed)
         compiled.run(dz, dx, packed)
+        self._rooms.append(packed)
         return dx
 
     def forward(self, x: Array, kernel: Array, *operands: Array | None) -> Array:

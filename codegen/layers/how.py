@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from codegen.numbers.storage import AS_COMPUTED
+from functools import lru_cache
+
+from codegen.installed import forgetful
+from codegen.numbers.storage import AS_COMPUTED, checked
 from codegen.planning.ask import (
     LENGTHS,
     Ask,
@@ -38,13 +41,25 @@ class How:
         object.__setattr__(self, "threads", threads_asked(self.threads))
         object.__setattr__(self, "specialize", lengths_asked(self.specialize))
         rigor_named(self.rigor)
-        _ = self.ask
+        accuracy_named(self.accuracy)
+        objective_named(self.optimize)
+        checked(self.storage)
 
     @property
     def ask(self) -> Ask:
         """What is asked of the kernel, whose weights are packed."""
-        wanted = objective_named(self.optimize)
-        return Ask(target_named(self.target), "packed", accuracy_named(self.accuracy), self.storage, wanted)
+        return _asked(self.target, self.accuracy, self.storage, self.optimize)
+
+    @property
+    def training(self) -> Ask:
+        """What is asked of the kernels of gradients, whose weights are not as they are stored."""
+        return _asked(self.target, self.accuracy, AS_COMPUTED, self.optimize)
+
+
+@forgetful
+@lru_cache(maxsize=64)
+def _asked(target: str, accuracy: str, storage: str, optimize: str) -> Ask:
+    return Ask(target_named(target), "packed", accuracy_named(accuracy), storage, objective_named(optimize))
 
 
 AS_USUAL = How()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +18,7 @@ from codegen.layers.keras_methods import Face
 from codegen.layers.lengths import Lengths, most_lengths
 from codegen.numbers import arrays
 from codegen.numbers.arrays import READY, WRITABLE
-from codegen.numbers.storage import AS_COMPUTED, checked
+from codegen.numbers.storage import checked
 from codegen.planning.ask import rigor_named
 from codegen.specs.kinds import Spec
 
@@ -204,7 +203,7 @@ class Layer(Face):
         if self._spec.own_activation is not None:
             dy = arrays.cast(dy, self._dtype, "dy")  # of another shape it is refused below
             dy, z = dy * self._own_slope(x, shape, z) if dy.shape == shape else dy, None
-        return backward(self.spec, held, x, dy, z, ask=replace(self._how.ask, numbers=AS_COMPUTED))  # not as stored
+        return backward(self.spec, held, x, dy, z, ask=self._how.training)
 
     def _own_slope(self, x: Array, shape: tuple[int, ...], z: Any) -> Array:
         """dy/dz of the user's own activation; z is what the kernel gives, computed if it is None."""

@@ -86,9 +86,9 @@ def grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     return block, behind, workspace
 
 
-def on_lines(numbers: int, dtype: np.dtype[Any], target: Target) -> Array:
-    """Zeros from the start of a cache line on, so that no vector of them lies on two lines."""
+def on_lines(numbers: int, dtype: np.dtype[Any], target: Target, made: Callable[..., Array] = np.zeros) -> Array:
+    """Zeros, or what `made` gives, from the start of a cache line on, so that no vector of them lies on two lines."""
     line = target.core.memory.line
-    room = np.zeros(numbers * dtype.itemsize + line, np.uint8)
+    room = made(numbers * dtype.itemsize + line, np.uint8)
     start = -room.ctypes.data % line
     return room[start : start + numbers * dtype.itemsize].view(dtype)

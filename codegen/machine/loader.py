@@ -75,12 +75,14 @@ class CompiledKernel:
         own = part.plan if part else self.plan
         if not self.packs:
             made = own.pack(kernel)
-            packed = on_lines(made.size, made.dtype, self.plan.target)
+            packed = on_lines(made.size, made.dtype, self.plan.target, np.empty)
             packed[...] = made.ravel()
             return packed
         if kernel.shape != self.plan.problem.kernel_shape:
             raise ShapeError(f"kernel: got shape {kernel.shape}, expected {self.plan.problem.kernel_shape}")
-        packed = on_lines(own.packed_numbers, kernel.dtype, self.plan.target) if out is None else out
+        if out is None:
+            out = on_lines(own.packed_numbers, kernel.dtype, self.plan.target, np.empty)  # all of it is written
+        packed = out
         arrays = ffi.from_buffer(BYTES, kernel), ffi.from_buffer(BYTES, packed, True)
         if part:
             self._library.genconv_pack_part_v1(*arrays, part.number)

@@ -34,7 +34,7 @@ class ReferenceKernel:
     def serving(self, steps: int | None) -> None:
         return None
 
-    def pack(self, kernel: Array, out: None = None, part: None = None) -> Array:
+    def pack(self, kernel: Array, out: Array | None = None, part: None = None) -> Array:
         kernel = np.ascontiguousarray(kernel, self.plan.problem.dtype)
         return self.plan.kernel_format.encode(kernel)
 

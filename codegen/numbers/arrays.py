@@ -147,6 +147,8 @@ def demand_numbers(found: Array, dtype: Any, name: str, wrong: type[GenConvError
 def cast(value: Any, dtype: Any, name: str, wrong: type[GenConvError] = ShapeError) -> Array:
     """What `value` holds, in `dtype`, contiguous and aligned. Raises `wrong` for what holds no numbers."""
     dtype = np.dtype(dtype)
+    if type(value) is np.ndarray and value.dtype == dtype and value.flags.num & READY == READY:
+        return value
     found = found_in(value, name, wrong)
     demand_numbers(found, dtype, name, wrong)
     with np.errstate(over="ignore"):
