@@ -77,7 +77,13 @@ HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs
 
 FIGURES = {  # module-level numbers of planning/ that stand for no machine: all others are a core's, in problem/cores.py
     "algorithms.assembly": {"FARTHEST": "of instructions", "WORD": "of instructions"},
-    "assembly.cycles": {"RATES": "of a text", "NEIGHBOURS": "of a text", "FILLED": "of a text"},
+    "assembly.cycles": {
+        "RATES": "of a text",
+        "NEIGHBOURS": "of a text",
+        "FILLED": "of a text",
+        "PHASES": "of a text",
+        "GROUPS": "of a text",
+    },
     "assembly.shape": {
         "FARTHEST": "of instructions",
         "LANES": "of instructions",
@@ -142,6 +148,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
     "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
     "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
     "footprint.whole": {
+        "SHARES": "of its code",
         "VECTORS": "of its code",
         "CODES": "of its code",
         "REQUANTISED": "of its code",

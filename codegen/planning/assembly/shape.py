@@ -19,7 +19,7 @@ FILTERS = {"dsp_pairs": 2, "dsp_line": 1, "helium_quads": 4, "helium_line": 1}  
 ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
 SLACK = 16  # bytes that the rolling copies beyond the rows
 MOST_TAPS = 64  # that are unrolled over neighbours, each with its place in a register
-MOST_UNROLLED = 11  # steps of quads that are written out without a loop
+MOST_UNROLLED = 11  # steps of vectors that are written out without a loop
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Shape:
     def workspace(self) -> int:
         """Bytes of workspace, whole words."""
         return -(-(self.buffer_bytes + self.slack) // 4) * 4
+
+    @property
+    def written(self) -> int:
+        """Steps of a window that stand in the text: those of a turn, or all of a line of vectors that are not many."""
+        return self.steps if self.kernel == "helium_line" and self.steps <= MOST_UNROLLED else self.each
 
     @property
     def filter_tiles(self) -> int:
