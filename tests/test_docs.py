@@ -49,10 +49,13 @@ def pages_with(language: str) -> list[Any]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the examples in it, as a reader stands in the checkout, and a reader's models: of Keras, an amp."""
+    """A folder with the examples in it, as in the checkout, a reader's models (of Keras, an amp) and typing error."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     shutil.copy(ROOT / "tests" / "data" / "foreign" / "motion.keras", tmp_path)
     shutil.copy(ROOT / "tests" / "data" / "real" / "wavenet_standard.nam", tmp_path / "amp.nam")
+    layer = re.search(r"^conv1d .*?^}\n", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    assert layer
+    (tmp_path / "typo.conv").write_text(re.sub(" +#.*", "", layer[0]).replace("kernel_size", "kernel_siz "))
     return tmp_path
 
 
@@ -178,6 +181,22 @@ def test_examples_show_a_good_style(path: Path) -> None:
     text = path.read_text("utf-8")
     assert text.startswith("# ")
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_gallery_shows_every_example() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text("utf-8")
+    shown = set(re.findall(r"\(\.\./examples/([\w.]+)\)", page))
+    assert shown == {path.name for path in (ROOT / "examples").iterdir() if path.is_file()}
+
+
+def test_the_first_figure_of_the_readme_is_that_of_its_source() -> None:
+    """The geometric means of the table in docs/cmsis_nn.md, to which the readme and the comparison lead."""
+    text = (ROOT / "docs" / "cmsis_nn.md").read_text("utf-8")
+    found = re.findall(r"^\| `cortex-m(?:4|55)` \| (\d+) \| ([\d.]+) \|", text, re.M)
+    (layers, m4), (_, m55) = found
+    assert f"{layers} int8 layers on a Cortex-M4 take {m4} times fewer" in (ROOT / "README.md").read_text("utf-8")
+    page = " ".join((ROOT / "docs" / "comparison.md").read_text("utf-8").split())
+    assert f"On {layers} layers it needs {m4} times fewer instructions on a Cortex-M4 and {m55} times fewer" in page
 
 
 def test_the_ci_runs_the_commands_of_the_readme() -> None:
