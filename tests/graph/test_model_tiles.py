@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,48 @@ def test_what_looks_ahead_is_in_no_group() -> None:
     assert groups(graph.alive(), target_named("avx2")) == ()
     with pytest.raises(PlanError, match="leave accuracy at exact"):
         streamed.planned(graph, Ask(target_named("avx2"), "packed", "fast", stream=Stream(8, "count")))
+
+
+NARROW = """
+conv1d widen { filters = 2, kernel_size = 1 }
+for i in range(2) {
+    conv1d dil[i] { filters = 4, kernel_size = 3 + i, dilation_rate = 5 * i + 1, padding = causal }
+    conv1d cond[i] { filters = 4, kernel_size = 1 }
+    conv1d res[i] { filters = 2, kernel_size = 1, activation = relu }
+}
+conv1d head { filters = 1, kernel_size = 4, padding = causal }
+model net {
+    input x = (None, 1)
+    h = widen(x)
+    for i in range(2) {
+        z = dil[i](h) + cond[i](x)
+        h = max(h, 0.1) + res[i](tanh(z[:2]) * sigmoid(z[2:]))
+    }
+    output y = head(h) * 0.5
+    output h0 = h[1:]
+}
+"""
+
+
+@pytest.mark.compiles
+@needs_compiler
+def test_channels_by_themselves_have_the_bits_of_rows() -> None:
+    """Few channels lie each by itself where blocks fill vectors; in shorter ones they do not, with the same bits."""
+    graph: Graph = next(iter(codegen.load(NARROW, seed=1).nets.values())).graph
+    random = np.random.default_rng(0)
+    weights = {
+        layer.name: {name: random.standard_normal(shape).astype("f") for name, shape in layer.weight_shapes().items()}
+        for layer in graph.layers.values()
+    }
+    x = random.standard_normal((2, 150, 1)).astype("f")
+    expected, found = reference.run(graph, {"x": x}, weights), []
+    for size in (2, 64):
+        made: Any = model_stream.running(graph, replace(ask(), stream=Stream(size, "count")))
+        lanes = ask().target.dialect.lanes("float32")[0]
+        assert any(buffer.apart for buffer in made.plan.buffers) == (size == 64 and lanes >= 16)
+        packed = made.pack(weights)
+        for blocks in ((150,), (1,), (2, 3, 1, 64, 17, 16, 33), (40,)):
+            found.append(blockwise(made, made.states(2), packed, [x], blocks, [1, 1]))
+    for place, name in enumerate(("y", "h0")):
+        assert all(np.array_equal(found[0][place], other[place]) for other in found)
+        assert np.abs(found[0][place] - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()

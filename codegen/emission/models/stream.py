@@ -116,6 +116,8 @@ def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
 
 def _room(plan: StreamedModel, name: str, widths: tuple[int, ...]) -> str:
     """The function that moves what is kept to the front, by the widest vectors that all of it is a multiple of."""
+    if any(one.apart for one in plan.rows_kept):
+        return render.piece("model/stream_planes.c.j2", {"name": name, "c": plan.format.c, "lanes": widths[0]})
     sizes = [one.history * one.width for one in plan.rows_kept]
     (turn, *_) = (width for width in widths if all(size % width == 0 for size in sizes))
     head = f"for (ptrdiff_t i = 0; i < history * width; {'++i' if turn == 1 else f'i += {turn}'})"
@@ -140,7 +142,7 @@ def _ring(plan: StreamedModel, place: int, number: int, kept: Kept) -> dict[str,
         "number": number,
         "clock": kept.clock,
         "rows": kept.rows,
-        "width": kept.width,
+        "width": f"{kept.width}, {kept.apart}" if kept.apart else str(kept.width),
         "history": kept.history,
         "start": -kept.history,
         "more": index((1, f"n{kept.clock}"), (-1, f"m{kept.clock}"), plan.zeros.get(number, 0)),
@@ -188,6 +190,9 @@ def _stages(around: StreamSurroundings) -> tuple[list[str], list[dict[str, Any]]
     """The static functions, each once, and the calls, each where its rows are some."""
     texts, lines, known = list[str](), list[dict[str, Any]](), whole.Known(around.name)
     cleared = set[int]()
+    if any(buffer.apart for buffer in around.model.buffers):
+        view = {"name": around.name, "c": around.c, "lanes": around.lanes[0]}
+        texts.append(render.piece("model/last.c.j2", view).strip("\n"))
     for stage in around.model.stages:
         around.now = stage
         name, written = known.of(stage, around, texts)

@@ -70,7 +70,7 @@ class StreamSurroundings(Surroundings):
     def row(self, place: Place, row: list[Term]) -> str:
         """A pointer to a row, a sum of terms."""
         buffer = self.model.buffers[place.buffer]
-        stride = buffer.channels if buffer.framed else place.stride
+        stride = 1 if buffer.apart else buffer.channels if buffer.framed else place.stride
         kept = self.model.kept[place.buffer]
         if kept is not None:
             row = [*row, (-1, f"s{place.buffer}")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from codegen.emission import cformat
 from codegen.emission.microkernel import offset
-from codegen.emission.models import tile_rows, tile_sums
+from codegen.emission.models import tile_planes, tile_rows, tile_sums
 from codegen.emission.models.loops import spelling
 from codegen.emission.models.tile_rows import Loop, Phase
 from codegen.emission.models.tile_sums import Block
@@ -164,6 +164,8 @@ def _pieces(segments: tuple[Segment, ...]) -> Iterator[int]:
 
 def tiled(stage: Tiled, around: Surroundings) -> Written:
     """The program of a group on all rows."""
+    if any(buffer.apart for buffer in around.plan.buffers):
+        return tile_planes.planes(stage, around, around.lanes[0])
     strides = tuple(one.place.stride for one in stage.operands)
     outs = tuple(one.place.stride for one in stage.writes)
     steps = [strides[_operand(stage, at)] * dilation for at, dilation in enumerate(stage.dilations)]

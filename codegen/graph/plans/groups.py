@@ -17,10 +17,11 @@ from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec
 from codegen.specs.model_kinds import Dense
 
-__all__ = ["Layer", "groups", "layer_of"]
+__all__ = ["LEAST_LAYERS", "Layer", "groups", "layer_of", "planes"]
 
 MOST_VECTORS = 4  # of the filters of a layer: more are summed as fast by a kernel of their own
 LEAST_LAYERS = 2  # of a group
+LEAST_ROOM = 4  # times the channels of a row that a vector holds, for channels to lie by themselves
 MOST_NODES = 64
 
 
@@ -60,8 +61,8 @@ def _each(activation: activations.Activation) -> bool:
     return not activations.row(activation).rowwise
 
 
-def groups(graph: Graph, target: Target) -> tuple[tuple[int, ...], ...]:
-    """The groups of a graph, each of neighbours in its order; none where a target has no vectors."""
+def groups(graph: Graph, target: Target, least: int = LEAST_LAYERS) -> tuple[tuple[int, ...], ...]:
+    """The groups of a graph, each of neighbours in its order and of `least` layers; none without vectors."""
     lanes = target.dialect.lanes(graph.dtype)[0]
     if lanes == 1:
         return ()
@@ -75,7 +76,7 @@ def groups(graph: Graph, target: Target) -> tuple[tuple[int, ...], ...]:
             now = []
         if fits:
             now.append(at)
-    return tuple(tuple(group) for group in (*found, now) if _pays(graph, group))
+    return tuple(tuple(group) for group in (*found, now) if _layers(graph, group) >= least)
 
 
 def _fits(graph: Graph, at: int, lanes: int) -> bool:
@@ -98,8 +99,22 @@ def _joins(graph: Graph, at: int, group: list[int], clocks: list[int]) -> bool:
     return not reads_back and clocks[at] == clocks[group[0]] and len(group) < MOST_NODES
 
 
-def _pays(graph: Graph, group: list[int] | tuple[int, ...]) -> bool:
-    return sum(isinstance(graph.nodes[at].op, Call) for at in group) >= LEAST_LAYERS
+def _layers(graph: Graph, group: list[int] | tuple[int, ...]) -> int:
+    return sum(isinstance(graph.nodes[at].op, Call) for at in group)
+
+
+def planes(graph: Graph, target: Target, block: int) -> int:
+    """The steps that go through a graph side by side, its channels each by itself; 0 where its rows lie so instead.
+
+    That pays where rows are narrower than vectors, and blocks are not; all of the graph must be groups.
+    """
+    lanes = target.dialect.lanes(graph.dtype)[0]
+    inside = {at for group in groups(graph, target, 1) for at in group}
+    ports = [at for at, node in enumerate(graph.nodes) if isinstance(node.op, Input)] + [at for _, at in graph.outputs]
+    narrow = all(graph.shapes[at].channels == 1 for at in ports)
+    narrow = narrow and all(shape.channels * LEAST_ROOM <= lanes for shape in graph.shapes)
+    whole = all(at in inside or isinstance(node.op, Input) for at, node in enumerate(graph.nodes))
+    return lanes if block >= lanes > 1 and narrow and whole else 0
 
 
 def _clocks(graph: Graph) -> list[int]:

@@ -67,7 +67,8 @@ class Count:
 class Buffer:
     """Memory for a value: an argument of the function, which has `rows` of `channels`, or a part of the workspace.
 
-    Of a value that is `framed` a row is a frame, and `channels` are all of its numbers.
+    Of a value that is `framed` a row is a frame, and `channels` are all of its numbers. `apart` is how far a channel's
+    rows are from the next one's where each channel lies by itself, else 0.
     """
 
     kind: Literal["input", "output", "own", "kept"]
@@ -76,6 +77,7 @@ class Buffer:
     rows: Count | None = None
     channels: int = 0
     framed: bool = False
+    apart: int = 0
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
     graph = graph.alive()
     _hold_streamable(graph)
     walk = lowered(graph, replace(ask, weights="packed"))
-    timing = Timing(Clocks(ask.stream.block), walk.stages, walk.buffers)
+    timing = Timing(Clocks(ask.stream.block), walk.stages, walk.buffers, walk.planes)
     buffers, kept = timing.settled()
     stages = workspace.shared(walk.stages, buffers)
     at, size = workspace.arranged(stages, buffers)

@@ -34,10 +34,11 @@ class Kept:
     history: int
     clock: int
     state: bool = False
+    apart: int = 0
 
     @property
     def numbers(self) -> int:
-        return self.rows * self.width
+        return (self.apart or self.rows) * self.width
 
 
 def zeros_behind(stages: Sequence[Stage]) -> dict[int, int]:
@@ -54,7 +55,10 @@ def zeros_behind(stages: Sequence[Stage]) -> dict[int, int]:
 class Timing:
     """The clock of each buffer, and what of it must be kept."""
 
-    def __init__(self, known: Clocks, stages: Sequence[Stage], buffers: Sequence[Buffer]) -> None:
+    def __init__(self, known: Clocks, stages: Sequence[Stage], buffers: Sequence[Buffer], planes: int = 0) -> None:
+        self.planes = (
+            planes  # the steps that are written at once, beyond the last, too, where channels lie by themselves
+        )
         self.clocks, self.stages, self.buffers = known, stages, buffers
         self.ticks = {number: 0 for number, buffer in enumerate(buffers) if buffer.kind == "input"}
         self.starts: dict[int, Array] = {}
@@ -107,13 +111,19 @@ class Timing:
                 far = history > self.clocks.most(clock)
                 # what is short goes to the front with each block, and stays in the cache
                 rows = history + more + (history if far else 0)
-                kept[number] = Kept(at, rows, width, history, clock)
+                apart = self._apart(rows)
+                kept[number] = Kept(at, rows, width, history, clock, apart=apart)
                 at += -(-kept[number].numbers // LINE) * LINE
-                found[number] = replace(buffer, kind="kept")
+                found[number] = replace(buffer, kind="kept", apart=apart)
             else:
-                found[number] = replace(buffer, size=Size(more * width))
+                apart = self._apart(more)
+                found[number] = replace(buffer, size=Size((apart or more) * width), apart=apart)
         self._spares(found, kept, at)
         return found, kept
+
+    def _apart(self, rows: int) -> int:
+        """From the rows of a channel to those of the next, where each lies by itself; else 0."""
+        return -(-(rows + self.planes) // LINE) * LINE if self.planes else 0
 
     def _spares(self, found: list[Buffer], kept: dict[int, Kept], at: int) -> None:
         """The same of what stages have for themselves: a recurrent layer's is kept, a kernel's is scratch."""
