@@ -7,6 +7,7 @@ from typing import Any
 from codegen.emission.cformat import ceil_over, floor_over, grouped, times
 from codegen.emission.cfunction import CFunction
 from codegen.emission.ending import copies, from_copies
+from codegen.emission.expressions import Array, Variable
 from codegen.emission.lengths import left_of, outs_of, steps_of
 from codegen.emission.microkernel import Spelling, count_loop, index, offset
 from codegen.emission.overlap_functions import OverlapFunctions
@@ -19,31 +20,23 @@ Terms = list[int | tuple[int, str]]
 def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables of the walk."""
     s, p = plan.schedule, plan.problem
-    prefix = f"{name}_" if plan.weights == "baked" else ""
-    packed = s.bins * s.sources * s.parts * 2 * s.weight_lanes
-    filters, grouped = p.group_filters, s.chunks > 1
     phase: Terms = [(1, "phase")] * (p.dilation > 1)
-    spectra, sums, wave, panel, _ = s.numbers
     return {
+        **_arrays(plan, name),
         **_counts(plan),
         **_moves(plan),
         **_calls(plan, name),
         "left_told": p.centred and p.steps is None,
         "dilated": p.dilation > 1,
-        "grouped": grouped,
+        "grouped": s.chunks > 1,
         "partial": _partial(plan),
         "part": f"chunk / rounds{f' / {p.dilation}' if p.dilation > 1 else ''}",
         "last_group": p.groups - s.width,
-        "places": (spectra, sums, wave, panel),
         "columns": ceil_over("live", s.held),
         "until": floor_over(index((1, "live"), s.parts + s.held - 2), s.held),
-        "source_heads": [count_loop("source", 0, s.sources)] * (s.sources > 1),
-        "filter_heads": [count_loop("o", 0, filters)] * (filters > 1),
         "source_x": _source(plan),
         "sample": _sample(plan),
-        "spectra_at": offset("spectra", *[(s.size * 2 * s.pitch, "source")] * (s.sources > 1), (s.lanes, "v")),
-        "weights": offset(f"{prefix}kernel", *[(filters * packed, "part")] * grouped, *[(packed, "o")] * (filters > 1)),
-        "laid": [(copy, _of_lane(plan, copy.source)) for copy in copies(plan, name, panel, s.lanes)],
+        "laid": [(copy, _of_lane(plan, copy.source)) for copy in copies(plan, name, s.numbers[3], s.lanes)],
         "output": index((p.dilation * s.hop, "block"), *phase),
         "rest": ceil_over(f"{outs_of(p)} - t", p.dilation),
         "outs_now": outs_of(p),
@@ -53,6 +46,22 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "kept": s.ahead > 0,
         "known": "known" if s.ahead else "0",
         "keep": _kept(plan),
+    }
+
+
+def _arrays(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
+    """The workspace's parts, and where the inner functions' spectra and weights are among them, loop by loop."""
+    s, filters = plan.schedule, plan.problem.group_filters
+    source, part = Variable.counted("source", s.sources), Variable.counted("part", s.chunks)
+    o, v = Variable.counted("o", filters), Variable.counted("v", s.vectors_at_once)
+    kernel = Array(f"{name}_kernel" if plan.weights == "baked" else "kernel", plan.packed_numbers)
+    reach = s.spectrum - s.pitch + s.lanes  # from the first of a vector's spectra to the last
+    return {
+        "places": s.numbers[:4],
+        "source_heads": [source.loop] * (s.sources > 1),
+        "filter_heads": [o.loop] * (filters > 1),
+        "spectra_at": Array("spectra", s.numbers[0]).at((s.spectrum, source), (s.lanes, v), taken=reach),
+        "weights": kernel.at((filters * s.weights, part), (s.weights, o), taken=s.weights),
     }
 
 
@@ -84,12 +93,20 @@ def _counts(plan: KernelPlan[Schedule]) -> dict[str, Any]:
 def _panels(plan: KernelPlan[Schedule]) -> dict[str, Any]:
     """Which blocks are gathered for vector v, where to, and where the next ones stand."""
     s, known = plan.schedule, "known" if plan.schedule.ahead else "0"
+    reach = s.panel_numbers - s.lanes - 2 * s.column + s.width  # of the numbers of a column
+    h, j = Variable.counted("h", 2), Variable("j", s.held)
     if s.held > 1:
-        column = offset("panel", (s.column, "h"), (s.width, "j"))
-        return {"first_block": "0", "gathered": column, "now_at": "panel", "next_at": offset("panel", s.width)}
-    now, after = (offset("panel", (s.panel_numbers, turn)) for turn in ("(v % 2)", "((v + 1) % 2)"))
-    column = offset("panel", (s.panel_numbers, "((v + j) % 2)"), (s.column, "h"))
-    return {"first_block": f"v > {known} ? 1 : 0", "gathered": column, "now_at": now, "next_at": after}
+        panel = Array("panel", s.panel_numbers)
+        gathered = panel.at((s.column, h), (s.width, j), taken=reach)
+        return {"first_block": "0", "gathered": gathered, "now_at": "panel", "next_at": panel.at(s.width)}
+    panels = Array("panel", 2 * s.panel_numbers)
+    now, after, own = (Variable(f"({turn} % 2)", 1) for turn in ("v", "(v + 1)", "(v + j)"))
+    return {
+        "first_block": f"v > {known} ? 1 : 0",
+        "gathered": panels.at((s.panel_numbers, own), (s.column, h), taken=reach),
+        "now_at": panels.at((s.panel_numbers, now), taken=s.panel_numbers),
+        "next_at": panels.at((s.panel_numbers, after), taken=s.panel_numbers),
+    }
 
 
 def _partial(plan: KernelPlan[Schedule]) -> bool:

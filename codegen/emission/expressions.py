@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from codegen.emission.cformat import CText, times
-from codegen.emission.microkernel import count_loop, index, offset
+from codegen.emission.microkernel import Spelling, count_loop, index, offset
 from codegen.errors import GenConvError
 from codegen.records import dataclass
 
-__all__ = ["FAR", "Part", "Place", "Variable", "block"]
+__all__ = ["FAR", "Array", "Part", "Place", "Variable", "block"]
 
 FAR = 1 << 62  # as far as a variable goes that nothing but the running C bounds
 
@@ -70,12 +70,44 @@ class Place:
         return self
 
     @property
+    def spelled(self) -> tuple[int | tuple[int, str], ...]:
+        """The sum by the variables' names."""
+        return (self.constant, *((factor, variable.name) for factor, variable in self.terms))
+
+    @property
     def text(self) -> CText:
-        return CText(index(self.constant, *((factor, variable.name) for factor, variable in self.terms)))
+        return CText(index(*self.spelled))
 
     def in_array(self, pointer: str) -> CText:
         """The pointer to the place."""
-        return CText(offset(pointer, self.constant, *((factor, variable.name) for factor, variable in self.terms)))
+        return CText(offset(pointer, *self.spelled))
+
+
+@dataclass(frozen=True)
+class Array:
+    """What stands behind a C pointer: so many numbers. Each method raises GenConvError for a place beside them."""
+
+    pointer: str
+    numbers: int
+
+    def at(self, *parts: Part, taken: int = 1) -> CText:
+        """The pointer to the first of `taken` numbers."""
+        return Place.of(*parts).inside(self.numbers, range(taken)).in_array(self.pointer)
+
+    def number(self, *parts: Part) -> CText:
+        """One number."""
+        return CText(f"{self.pointer}[{Place.of(*parts).inside(self.numbers).text}]")
+
+    def load(self, spell: Spelling, *parts: Part) -> str:
+        """A vector of neighbours."""
+        return spell.load(self.pointer, *self._vector(spell, parts))
+
+    def store(self, spell: Spelling, value: str, *parts: Part) -> str:
+        """The statement that writes a vector to neighbours."""
+        return spell.store(self.pointer, self._vector(spell, parts), value)
+
+    def _vector(self, spell: Spelling, parts: tuple[Part, ...]) -> tuple[int | tuple[int, str], ...]:
+        return Place.of(*parts).inside(self.numbers, range(spell.lanes)).spelled
 
 
 def block(count: int, step: int, last: int) -> list[Part]:

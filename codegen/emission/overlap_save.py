@@ -7,7 +7,8 @@ from typing import Any
 from codegen.emission import cformat, straight_line
 from codegen.emission.block_walk import walk
 from codegen.emission.ending import Cell, Ending, reads
-from codegen.emission.microkernel import Spelling, count_loop, index
+from codegen.emission.expressions import Array, Part, Place, Variable
+from codegen.emission.microkernel import Spelling
 from codegen.emission.straight_line import Store
 from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
@@ -43,26 +44,29 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
 def _first(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
     """Samples j, across + j, … of a block, half of them new in the next one, to the bins of the first level, turned."""
     s = plan.schedule
+    j, later = Variable.counted("j", s.across), s.width if s.held > 1 else 0  # the next block of a vector's own panel
+    halves = Array("now", s.panel_numbers), Array("next", s.panel_numbers - later)
 
     def load(i: int, part: int) -> str:
-        later, row = divmod(i, s.rows // 2)
-        pointer = "next" if later else "now"
-        return spell.load(pointer, (2 * s.column, "j"), row * s.panel_pitch + part * s.column)
+        half, row = divmod(i, s.rows // 2)
+        return halves[half].load(spell, (2 * s.column, j), row * s.panel_pitch + part * s.column)
 
     code = codelet(s.rows)
     loads = {f"x{2 * i + part}": load(i, part) for i in range(s.rows) for part in (0, 1)}
-    turn = Turn(spell, name, (2, "j"), 2 * s.across, "wave", (2 * s.lanes, "j"), s.wave_pitch, s.lanes)
+    wave = Array("wave", s.numbers[2])
+    turn = Turn(spell, _turns(s, name), (2, j), 2 * s.across, wave, (2 * s.lanes, j), s.wave_pitch, s.lanes)
     return straight_line.lines(plan.problem.format, code, spell, loads, turn.store(code.results))
 
 
 def _second(plan: KernelPlan[Schedule], spell: Spelling) -> tuple[str, ...]:
     """Row k of the first level's bins to `across` bins of the spectrum."""
     s = plan.schedule
-    code = codelet(s.across)
-    loads = {f"x{i}": spell.load("wave", (s.wave_pitch, "k"), i * s.lanes) for i in range(2 * s.across)}
+    code, k = codelet(s.across), Variable.counted("k", s.rows)
+    wave, spectra = Array("wave", s.numbers[2]), Array("spectra", s.spectrum - s.vectors_at_once * s.lanes + s.lanes)
+    loads = {f"x{i}": wave.load(spell, (s.wave_pitch, k), i * s.lanes) for i in range(2 * s.across)}
 
     def store(i: int, value: str | None) -> tuple[str]:
-        return (spell.store("spectra", ((2 * s.across * s.pitch, "k"), i * s.pitch), str(value)),)
+        return (spectra.store(spell, str(value), (2 * s.across * s.pitch, k), i * s.pitch),)
 
     return straight_line.lines(plan.problem.format, code, spell, loads, store)
 
@@ -70,9 +74,11 @@ def _second(plan: KernelPlan[Schedule], spell: Spelling) -> tuple[str, ...]:
 def _back(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
     """`across` sums of row k to samples of the second level, turned; imaginary parts stand for real ones from here."""
     s = plan.schedule
-    code, row = codelet(s.across), (2 * s.across * s.sums_pitch, "k")
-    loads = {f"x{i}": spell.load("sums", row, (i ^ 1) * s.sums_pitch) for i in range(2 * s.across)}
-    turn = Turn(spell, name, (2 * s.across, "k"), 2, "wave", (s.wave_pitch, "k"), 2 * s.lanes, s.lanes)
+    code, k = codelet(s.across), Variable.counted("k", s.rows)
+    sums, wave = Array("sums", s.numbers[1] - (s.columns - 1) * s.lanes), Array("wave", s.numbers[2])
+    row = (2 * s.across * s.sums_pitch, k)
+    loads = {f"x{i}": sums.load(spell, row, (i ^ 1) * s.sums_pitch) for i in range(2 * s.across)}
+    turn = Turn(spell, _turns(s, name), (2 * s.across, k), 2, wave, (s.wave_pitch, k), 2 * s.lanes, s.lanes)
     return straight_line.lines(plan.problem.format, code, spell, loads, turn.store(code.results))
 
 
@@ -81,42 +87,51 @@ def _last(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, 
     s, p = plan.schedule, plan.problem
     code, later = codelet(s.rows, s.rows // 2), p.epilogue.is_long
     places = [(k * s.wave_pitch + part * s.lanes) for k in range(s.rows) for part in (0, 1)]
-    loads = {f"x{i}": spell.load("wave", (2 * s.lanes, "j"), at) for i, at in enumerate(places)}
-    row = (2 * s.column, "j")
+    j, i_ = Variable.counted("j", s.across), Variable.counted("i", s.rows // 2)
+    wave, panel = Array("wave", s.numbers[2]), Array("panel", s.panel_numbers)
+    loads = {f"x{i}": wave.load(spell, (2 * s.lanes, j), at) for i, at in enumerate(places)}
+    row = (2 * s.column, j)
     ending, nowhere = Ending.of(plan, s.lanes, across=True, held=True), Cell((0,), (0,))  # its operands are vectors
 
     def store(i: int, value: str | None) -> tuple[str]:
         total = ending.total(str(value), nowhere)
-        at = (row, i // 2 * s.panel_pitch + (1 - i % 2) * s.column)
-        return (spell.store("panel", at, total if later else ending.apply(total, nowhere)),)
+        at = i // 2 * s.panel_pitch + (1 - i % 2) * s.column
+        return (panel.store(spell, total if later else ending.apply(total, nowhere), row, at),)
 
     lines = straight_line.lines(p.format, code, spell, loads, store)
     if not later:
         return lines
-    parts = [((s.panel_pitch, "i"), row, part * s.column) for part in (0, 1)]
-    ends = [f"    {spell.store('panel', at, ending.apply(spell.load('panel', *at), nowhere))}" for at in parts]
-    return (*lines, f"{count_loop('i', 0, s.rows // 2)} {{", *ends, "}")
+    ends = []
+    for part in (0, 1):
+        at = (s.panel_pitch, i_), row, part * s.column
+        ends.append(f"    {panel.store(spell, ending.apply(panel.load(spell, *at), nowhere), *at)}")
+    return (*lines, f"{i_.loop} {{", *ends, "}")
+
+
+def _turns(s: Schedule, name: str) -> Array:
+    """The table of the first level's turns."""
+    return Array(f"{name}_turns", 2 * s.size)
 
 
 class Turn:
     """Stores of complex results: result k turned by entry (`turn`, k * `turn_step`) of the table, but for k = 0.
 
-    To `pointer` + (`place`, k * `step`), the imaginary part `apart` after the real one.
+    To `array`, at (`place`, k * `step`), the imaginary part `apart` after the real one.
     """
 
     def __init__(
         self,
         spell: Spelling,
-        name: str,
-        turn: tuple[int, str],
+        table: Array,
+        turn: Part,
         turn_step: int,
-        pointer: str,
-        place: tuple[int, str],
+        array: Array,
+        place: Part,
         step: int,
         apart: int,
     ) -> None:
-        self.spell, self.table, self.turn, self.turn_step = spell, f"{name}_turns", turn, turn_step
-        self.pointer, self.place, self.step, self.apart = pointer, place, step, apart
+        self.spell, self.table, self.turn, self.turn_step = spell, table, turn, turn_step
+        self.array, self.place, self.step, self.apart = array, place, step, apart
 
     def store(self, results: tuple[str | None, ...]) -> Store:
         """The lines that keep a number, once both of its parts are known."""
@@ -135,11 +150,11 @@ class Turn:
         spell, at = self.spell, k * self.step
         values, lines = (real, imaginary), list[str]()
         if k > 0:
-            c, s = (spell.broadcast(f"{self.table}[{index(self.turn, k * self.turn_step + part)}]") for part in (0, 1))
+            c, s = (spell.broadcast(self.table.number(self.turn, k * self.turn_step + part)) for part in (0, 1))
             lines = [f"const {spell.type} c{k} = {c}, s{k} = {s};"]
             values = self._product(f"c{k}", f"s{k}", real, imaginary)
         stores = (
-            spell.store(self.pointer, (self.place, at + part * self.apart), value) for part, value in enumerate(values)
+            self.array.store(spell, value, self.place, at + part * self.apart) for part, value in enumerate(values)
         )
         return (*lines, *stores)
 
@@ -153,22 +168,25 @@ class Turn:
 def _products(schedule: Schedule, spell: Spelling) -> dict[str, Any]:
     """The loops over sources and parts, what stands in them, and what keeps the four sums."""
     s, wide = schedule, schedule.weight_lanes
-    loops = [("s", s.sources, s.size * 2 * s.pitch, s.parts * 2 * wide), ("p", s.parts, s.width, 2 * wide)]
-    turning = [(name, count, of_x, of_u) for name, count, of_x, of_u in loops if count > 1]
-    x = [*((of_x, name) for name, _, of_x, _ in turning), (s.lanes, "v")]
-    weight = [spell.broadcast(f"u[{i}]") if wide == 1 else spell.load("u", i * wide) for i in (0, 1)]
+    source, part_ = Variable.counted("s", s.sources), Variable.counted("p", s.parts)
+    f, v = Variable.counted("f", s.bins), Variable.counted("v", s.columns)
+    x: tuple[Part, ...] = (s.spectrum, source), (s.width, part_), (s.lanes, v)
+    read, summed = s.numbers[0] - (s.size - 1) * 2 * s.pitch, s.numbers[1] - (s.size - 1) * 2 * s.sums_pitch
+    kernel = Place.of((s.sources * s.parts * 2 * wide, f), (s.parts * 2 * wide, source), (2 * wide, part_))
+    u = Array("u", 2 * wide)
+    weight = [spell.broadcast(u.number(i)) if wide == 1 else u.load(spell, i * wide) for i in (0, 1)]
     lines = [f"const {spell.type} c = {weight[0]}, d = {weight[1]};"]
     stores = []
     for sums, pointer, minus in (("a", "near", "-"), ("b", "far", "")):
-        real, imaginary = (spell.load(pointer, *x, part * s.pitch) for part in (0, 1))
+        real, imaginary = (Array(pointer, read).load(spell, *x, part * s.pitch) for part in (0, 1))
         lines.append(f"const {spell.type} {sums}x = {real}, {sums}y = {imaginary};")
         for part, own, other, sign in (("re", "x", "y", minus), ("im", "y", "x", "" if minus else "-")):
             lines += [spell.update(f"{sums}_{part}", w, f"{sums}{n}") for w, n in (("c", own), (f"{sign}d", other))]
         for part, apart in (("re", 0), ("im", s.sums_pitch)):
-            stores.append(spell.store(f"to_{pointer}", ((s.lanes, "v"), apart), f"{sums}_{part}"))
+            stores.append(Array(f"to_{pointer}", summed).store(spell, f"{sums}_{part}", (s.lanes, v), apart))
     return {
-        "heads": [count_loop(name, 0, count) for name, count, _, _ in turning],
-        "weights": index((s.sources * s.parts * 2 * wide, "f"), *((of_u, name) for name, _, _, of_u in turning)),
+        "heads": [one.loop for one in (source, part_) if one.most],
+        "weights": kernel.inside(s.weights, range(2 * wide)).text,
         "lines": lines,
         "stores": stores,
         "zero": spell.broadcast("0"),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import padded
 from codegen.emission.cformat import braced, ceil_over, nest, times
 from codegen.emission.ending import Cell, Ending, operand_names
+from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import Spelling, count_loop, index, share, step_by
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.rolled import Schedule, tests_steps
 from codegen.planning.plan import KernelPlan
-
-Place = tuple[int, str]
 
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
@@ -46,7 +46,7 @@ class RolledView:
             "declared": [*self._overlap(), *self._first_sample()],
             "sum": f"{self.spell.type} sum = {self.ending.first(self._cell())};",
             "taps": self._taps(),
-            "store": self.spell.store("y", self._place_of_output(), self.ending.apply("sum", self._cell())),
+            "store": self.spell.store("y", self._place_of_output().spelled, self.ending.apply("sum", self._cell())),
         }
 
     def _in_order(self) -> bool:
@@ -76,37 +76,40 @@ class RolledView:
             return []
         return [f"const ptrdiff_t f = from < {filters - wide} ? from : {filters - wide}; /* the last one overlaps */"]
 
-    def _filter(self) -> list[Place]:
-        """The vector's first filter."""
-        p, filters = self.problem, self._filters()
-        group = p.group_filters if p.groups > 1 and not self.schedule.alone else 0
-        return [(group, "g"), (int(filters > self.schedule.lanes), "f")]
+    @property
+    def _group(self) -> Variable:
+        return Variable.counted("g", 1 if self.schedule.alone else self.problem.groups)
 
-    def _channel(self) -> list[Place]:
+    def _filter(self) -> list[Part]:
+        """The vector's first filter."""
+        return [(self.problem.group_filters, self._group), (1, Variable("f", self._filters() - self.schedule.lanes))]
+
+    def _channel(self) -> list[Part]:
         """The first channel that the vector reads."""
         p = self.problem
         if self.schedule.alone:
             return self._filter()
-        return [(p.group_channels if p.groups > 1 else 0, "g"), (int(p.group_channels > 1), "c")]
+        return [(p.group_channels, self._group), (1, Variable.counted("c", p.group_channels))]
 
     def _cell(self) -> Cell:
         """Where the sums are."""
-        return Cell(self._filter(), self._place_of_output())
+        first = Place.of(*self._filter()).inside(self.problem.filters, range(self.schedule.lanes))
+        return Cell(first.spelled, self._place_of_output().spelled)
 
-    def _place_of_output(self) -> list[Place]:
-        p, at = self.problem, self._filter()
+    def _place_of_output(self) -> Place:
+        p, first, t = self.problem, Place.of(*self._filter()), (1, Variable("t", FAR))
         if p.channels_last:
-            return [(p.filters, "t"), *at]
-        return [(1, lengths.times_outs(p, _sum(index(*at)))), (1, "t")] if index(*at) != "0" else [(1, "t")]
+            return Place.of((p.filters, t[1]), *self._filter())
+        return Place.of((int(first.most > 0), Variable(lengths.times_outs(p, _sum(first.text)), FAR)), t)
 
     def _taps(self) -> str:
         """The loops over what is summed up, and the sum."""
         p = self.problem
         if self.in_order:
             count, sample = p.terms, lengths.sample_of(p, "t")
-            x = index((p.channels, _sum(sample)), (int(count > 1), "i"))
-            w = [(p.filters if count > 1 else 0, "i"), *self._filter()]
-            return nest([count_loop("i", 0, count)] * (count > 1), self._product(x, w), 0)
+            i = Variable.counted("i", count)
+            x: str = Place.of((p.channels, Variable(_sum(sample), FAR)), (1, i)).text
+            return nest([i.loop] * (count > 1), self._product(x, [(p.filters, i), *self._filter()]), 0)
         channels = [count_loop("c", 0, p.group_channels)] * (p.group_channels > 1)
         sample = "at" if self._steps_counted or not tests_steps(p) else "far / " + str(p.up)
         x = self._product(self._place_of_input(sample), self._weight())
@@ -122,28 +125,28 @@ class RolledView:
     def _place_of_input(self, sample: str) -> str:
         p = self.problem
         if p.channels_last:
-            return index((p.channels, _sum(sample)), *self._channel())
-        channel = index(*self._channel())
-        if channel == "0":
+            return Place.of((p.channels, Variable(_sum(sample), FAR)), *self._channel()).text
+        channel = Place.of(*self._channel())
+        if not channel.most:
             return sample
-        row = (1, f"steps * {_sum(channel)}") if p.steps is None else (p.steps, _sum(channel))
-        return index(row, (1, sample))
+        row = f"steps * {_sum(channel.text)}" if p.steps is None else times(p.steps, _sum(channel.text))
+        return Place.of((1, Variable(row, FAR)), (1, Variable(sample, FAR))).text
 
-    def _weight(self) -> list[Place]:
+    def _weight(self) -> list[Part]:
         p = self.problem
-        tap = (p.group_channels * p.filters if p.kernel_size > 1 else 0, "k")
-        return [tap, (p.filters if p.group_channels > 1 else 0, "c"), *self._filter()]
+        k, c = Variable.counted("k", p.kernel_size), Variable.counted("c", p.group_channels)
+        return [(p.group_channels * p.filters, k), (p.filters, c), *self._filter()]
 
-    def _product(self, x: str, weight: list[Place]) -> str:
+    def _product(self, x: str, weight: list[Part]) -> str:
         """One product is added."""
         number = self.spell.load("x", (1, x)) if self.schedule.alone else self.spell.broadcast(f"x[{x}]")
         return self.spell.update("sum", number, self._loaded(weight))
 
-    def _loaded(self, weight: list[Place]) -> str:
+    def _loaded(self, weight: list[Part]) -> str:
         """The kernel's numbers from a place on."""
-        if self.spell.stored:
-            return self.spell.widened(self.names[0], *weight)
-        return self.spell.load(self.names[0], *weight)
+        numbers = math.prod(self.problem.kernel_shape)
+        at = Place.of(*weight).inside(numbers, range(self.schedule.lanes)).spelled
+        return (self.spell.widened if self.spell.stored else self.spell.load)(self.names[0], *at)
 
     def _over_taps(self, text: str) -> str:
         """`text` for every tap that finds a step of the input."""
@@ -162,7 +165,7 @@ class RolledView:
             return ["far >= 0", f"far % {p.up} == 0", f"far / {p.up} < {steps}"]
         return [test for test, needed in (("at >= 0", before), (f"at < {steps}", after)) if needed]
 
-    def _told(self, *tap: Place) -> str:
+    def _told(self, *tap: tuple[int, str]) -> str:
         """The declaration of a tap's sample."""
         p, name = self.problem, "far" if tests_steps(self.problem) else "at"
         return f"const ptrdiff_t {name} = {index((1, lengths.sample_of(p, 't')), *tap)}; /* the sample of the tap */"

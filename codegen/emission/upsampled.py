@@ -9,11 +9,12 @@ from codegen.emission import kernel_layouts
 from codegen.emission.cformat import floor_over, grouped, nest, times
 from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
 from codegen.emission.ending import Cell, Ending, copies, from_copies
+from codegen.emission.expressions import FAR, Array, Part, Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import stored
-from codegen.emission.microkernel import Spelling, count_loop, index, offset
+from codegen.emission.microkernel import Spelling, count_loop, index
 from codegen.emission.writer import Writer
-from codegen.planning.algorithms.output_phases import Part
+from codegen.planning.algorithms import output_phases
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
 from codegen.planning.plan import KernelPlan
 from codegen.records import dataclass
@@ -136,13 +137,27 @@ class InterleavedView:
     def _lay(self) -> tuple[tuple[str, ...], str]:
         """The loops over a part's kernel in the inner one's order, and the move of one number."""
         p, rows = self.problem, self.rows
-        heads = [count_loop("k", 0, "taps"), count_loop("c", 0, p.group_channels)]
-        heads += [count_loop("g", 0, p.groups)] * (p.groups > 1)
-        heads += [count_loop("i", 0, "phases"), count_loop("f", 0, p.group_filters)]
-        tap = f"(tap + step * i + {times(rows.tap_step, 'k')})"
-        group = (p.group_filters if p.groups > 1 else 0, "g")
-        value = f"kernel[{index((p.group_channels * p.filters, tap), (p.filters, 'c'), group, (1, 'f'))}]"
-        return tuple(heads), f"*to++ = {self._if_there(tap, value)};"
+        tap = Variable(f"(tap + step * i + {times(rows.tap_step, 'k')})", p.kernel_size - 1)
+        c = Variable.counted("c", p.group_channels)
+        each = [variable.loop for variable in (c, self.group) if variable.most]
+        heads = [count_loop("k", 0, "taps"), *each, count_loop("i", 0, "phases"), *self._filter_loop]
+        kernel = Array("kernel", p.group_channels * p.filters * p.kernel_size)
+        value = kernel.number((p.group_channels * p.filters, tap), (p.filters, c), *self.lane)
+        return tuple(heads), f"*to++ = {self._if_there(tap.name, value)};"
+
+    @property
+    def group(self) -> Variable:
+        return Variable.counted("g", self.problem.groups)
+
+    @property
+    def lane(self) -> tuple[Part, Part]:
+        """Filter f of group g."""
+        return (self.problem.group_filters, self.group), (1, Variable.counted("f", self.problem.group_filters))
+
+    @property
+    def _filter_loop(self) -> list[str]:
+        """The loop over the filters of a group, where there are several."""
+        return [count_loop("f", 0, self.problem.group_filters)] * (self.problem.group_filters > 1)
 
     def _if_there(self, tap: str, value: str) -> str:
         """`value`, or zero where some phase has no such tap."""
@@ -156,16 +171,19 @@ class InterleavedView:
         """The loops that bring phases of the sums, one by one, to their places in y."""
         p, count = self.problem, self.rows.count
         inside = f"for (ptrdiff_t i = t + r < 0; i < now - (t + r + {times(count, '(now - 1)')} >= outs); ++i)"
-        group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
-        filters, phases = count_loop("f", 0, p.group_filters), count_loop("r", 0, "phases")
-        at = index((1, "t + r"), (count, "i"))
-        lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
-        from_lane = index((p.group_filters, "(phases * g + r)" if p.groups > 1 else "r"), (1, "f"))
+        group = [self.group.loop] * (p.groups > 1)
+        phases = count_loop("r", 0, "phases")
+        out, i = Variable(f"({index((1, 't + r'), (count, 'i'))})", FAR), Variable("i", FAR)
+        from_phase = (p.group_filters, Variable("(phases * g + r)" if p.groups > 1 else "r", FAR))
         if p.channels_last:
-            sums = f"{times(p.filters, 'phases')} * i + {from_lane}"
-            return (phases, inside, *group, filters), f"y[{times(p.filters, f'({at})')} + {lane}] = sums[{sums}];"
-        sums = f"{self._row_of_sums(grouped(from_lane))} + i"
-        return (*group, filters, phases, inside), f"y[outs * {grouped(lane)} + ({at})] = sums[{sums}];"
+            sums = Place.of((1, Variable(f"{times(p.filters, 'phases')} * i", FAR)), from_phase, self.lane[1])
+            y = Place.of((p.filters, out), *self.lane)
+            return (phases, inside, *group, *self._filter_loop), f"y[{y.text}] = sums[{sums.text}];"
+        row = self._row_of_sums(grouped(Place.of(from_phase, self.lane[1]).text))
+        lane = Place.of(*self.lane)
+        y = Place.of((int(lane.most > 0), Variable(f"outs * {grouped(lane.text)}", FAR)), (1, out))
+        sums = Place.of((1, Variable(row, FAR)), (1, i))
+        return (*group, *self._filter_loop, phases, inside), f"y[{y.text}] = sums[{sums.text}];"
 
     def _row_of_sums(self, number: str) -> str:
         """Where the sums of one filter and phase begin in channels_first: a chunk's rows behind those before."""
@@ -177,16 +195,15 @@ class InterleavedView:
         for part in self.rows.parts if self.lay else ():
             if part.taps:
                 told = map(str, (part.tap, part.step, part.phases, part.taps))
-                lines.append(f"{self.functions.lay.of('kernel', *told, offset('laid', at))};")
-                at += part.taps * part.phases * p.group_channels * p.filters
+                size = self._numbers(part)
+                lines.append(f"{self.functions.lay.of('kernel', *told, self.laid.at(at, taken=size))};")
+                at += size
         for copy, part in product(self.copies, self.rows.parts):
-            group = [count_loop("g", 0, p.groups)] * (p.groups > 1)
-            phases = [count_loop("i", 0, part.phases)] * (part.phases > 1)
-            heads = [*group, *phases, count_loop("f", 0, p.group_filters)]
-            turn = (part.phases * p.group_filters if p.groups > 1 else 0, "g")
-            to = index(turn, (p.group_filters if phases else 0, "i"), (1, "f"), part.first * p.filters)
-            lane = index((p.group_filters if p.groups > 1 else 0, "g"), (1, "f"))
-            lines += nest(heads, f"{copy.name}[{to}] = {copy.source}[{lane}];", 0).split("\n")
+            i = Variable.counted("i", part.phases)
+            heads = [*(one.loop for one in (self.group, i) if one.most), *self._filter_loop]
+            turn = (part.phases * p.group_filters, self.group), (p.group_filters, i)
+            to = Array(copy.name, self.rows.count * p.filters).number(*turn, self.lane[1], part.first * p.filters)
+            lines += nest(heads, f"{to} = {Array(copy.source, p.filters).number(*self.lane)};", 0).split("\n")
         return lines
 
     def _part(self, number: int) -> list[str]:
@@ -200,20 +217,21 @@ class InterleavedView:
         if self.direct:
             count, at = times(self.rows.count * p.filters, "now"), times(p.filters, grouped(self.first_out))
             return [*lines, "if (!whole)", f"    {put.of('sums', count, at, end, 'y')};"]
-        size = part.phases * p.filters
+        size, i_ = part.phases * p.filters, Variable.counted("i", self.schedule.chunk)
         place = index((self.rows.count, "(from + i)"), part.first - self.rows.shift)
         at = times(p.filters, grouped(place))
-        text = f"{put.of(offset('sums', (size, 'i')), str(size), at, end, 'y')};"
+        text = f"{put.of(self.row_of_sums.at((size, i_), taken=size), str(size), at, end, 'y')};"
         return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
 
-    def _computed(self, number: int, part: Part, i: int) -> list[str]:
+    def _computed(self, number: int, part: output_phases.Part, i: int) -> list[str]:
         """The inner function's call, in channels_first after a panel of its own samples."""
         p, rows, inner = self.problem, self.rows, self.plan.parts[i]
         ahead, reach = part.start - rows.first, (part.taps - 1) * rows.dilation + 1
         count = index((rows.stride, "now"), reach - rows.stride) if self.free else str(inner.problem.steps)
-        lines, x = [], offset("in", ahead * p.channels)
+        lines = list[str]()
+        x: str = Place.of(ahead * p.channels).in_array("in")
         if not p.channels_last:
-            lines, x = [f"{self.functions.panel.call(at=offset('at', ahead), count=count)};"], "panel"
+            lines, x = [f"{self.functions.panel.call(at=Place.of(ahead).in_array('at'), count=count)};"], "panel"
         arguments = [x, *[count] * self.free, self._kernel_of(number)]
         arguments += [*from_copies(self.plan, self.name, part.first * p.filters), "to" if self.direct else "sums"]
         if inner.has_workspace:
@@ -223,23 +241,36 @@ class InterleavedView:
     def _kernel_of(self, number: int) -> str:
         before = [i for i in self.schedule.inners[:number] if i is not None]
         if self.lay:
-            return offset("laid", sum(self._numbers(part) for part in self.rows.parts[:number]))
-        return offset(f"{self.prefix}kernel", sum(self.plan.parts[i].packed_numbers for i in before))
+            return self.laid.at(sum(self._numbers(part) for part in self.rows.parts[:number]))
+        kernel = Array(f"{self.prefix}kernel", self.plan.packed_numbers)
+        return kernel.at(sum(self.plan.parts[i].packed_numbers for i in before))
 
-    def _numbers(self, part: Part) -> int:
+    @property
+    def laid(self) -> Array:
+        """The kernel, part by part."""
+        return Array("laid", sum(map(self._numbers, self.rows.parts)))
+
+    @property
+    def row_of_sums(self) -> Array:
+        """The sums of a chunk."""
+        return Array("sums", self.sums)
+
+    def _numbers(self, part: output_phases.Part) -> int:
         return part.taps * part.phases * self.problem.group_channels * self.problem.filters
 
-    def _still(self, part: Part) -> list[str]:
+    def _still(self, part: output_phases.Part) -> list[str]:
         """The sums of phases without a product: what they begin with alone."""
         p, size = self.problem, part.phases * self.problem.filters
         spell = Spelling(1, True, p.format.c)
         ending = Ending(p.epilogue, spell, True, from_copies(self.plan, self.name, 0))
-        cell = Cell(((1, "j"), part.first * p.filters), (0,))
+        cell = Cell(((int(size > 1), "j"), part.first * p.filters), (0,))
         value = ending.apply(ending.first(cell), cell)
-        rows, lanes_ = count_loop("i", 0, "now"), count_loop("j", 0, size)
+        i, j = Variable.counted("i", self.schedule.chunk), Variable.counted("j", size)
+        rows, lanes_ = count_loop("i", 0, "now"), [j.loop] * (size > 1)
         if p.channels_last:
-            return nest([rows, lanes_], f"sums[{times(size, 'i')} + j] = {value};", 0).split("\n")
-        return nest([lanes_, rows], f"sums[{self._row_of_sums('j')} + i] = {value};", 0).split("\n")
+            return nest([rows, *lanes_], f"{self.row_of_sums.number((size, i), (1, j))} = {value};", 0).split("\n")
+        row = (int(size > 1), Variable(self._row_of_sums("j"), (size - 1) * self.schedule.chunk))
+        return nest([*lanes_, rows], f"{self.row_of_sums.number(row, (1, i))} = {value};", 0).split("\n")
 
 
 WRITER = Writer(template="upsampled.c.j2", view=view, inner=INNER, lanes=lanes, packing=kernel_layouts.by_parts)

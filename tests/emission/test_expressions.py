@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from codegen.emission import render
-from codegen.emission.expressions import Place, Variable, block
+from codegen.emission.expressions import Array, Place, Variable, block
+from codegen.emission.microkernel import Spelling
 from codegen.emission.packing import Pack, packs
+from codegen.emission.vectors import spelled
 from codegen.errors import GenConvError
 from codegen.language import reader
 from codegen.planning import planner
 from codegen.planning.algorithms import direct_filters
 from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
 from codegen.problem.targets import TARGETS
 from tests.support import strategies, trials
 
@@ -85,6 +88,34 @@ def test_a_walk_beside_its_arrays_is_refused(wrong: str) -> None:
     render.render(plan, "right")
     with pytest.raises(GenConvError, match=r"reaches from \d+ to \d+ of \d+ numbers"):
         render.render(replace(plan, schedule=replace(plan.schedule, blocks=(far[wrong],))), "wrong")
+
+
+@pytest.mark.parametrize("field", ["sums_pitch", "pitch"])
+def test_vectors_beside_a_workspace_are_refused(field: str) -> None:
+    """A plan of blocks whose rows of sums, or of spectra, are too short for its vectors."""
+    (spec,) = reader.read("depthwise_conv1d fir {\n kernel_size = 500\n input_shape = (5000, 2)\n}\n")
+    found = planner.survey(Request(spec.problem, Ask(TARGETS["avx2"], "packed", "fast"))).found
+    plan = next(one for one in found if one.algorithm.name == "overlap_save")
+    render.render(plan, "right")
+    with pytest.raises(GenConvError, match=r"reaches from \d+ to \d+ of -?\d+ numbers"):
+        render.render(replace(plan, schedule=replace(plan.schedule, **{field: 1})), "wrong")
+
+
+def test_an_array_hands_out_what_lies_in_it() -> None:
+    four, row = Spelling(4, False, "float"), Array("row", 42)
+    assert row.at((4, ROW), 2, taken=4) == "row + 4 * i + 2"
+    assert row.number((4, ROW), 5) == "row[4 * i + 5]"
+    assert row.load(four, (4, ROW), 2) == f"{spelled(4, '_load')}(row + 4 * i + 2)"
+    assert row.store(four, "x", 38) == f"{spelled(4, '_store')}(row + 38, x);"
+    for wrong in (
+        lambda: row.at((4, ROW), 2, taken=5),
+        lambda: row.number((4, ROW), 6),
+        lambda: row.load(four, (4, ROW), 3),
+        lambda: row.store(four, "x", 39),
+        lambda: row.number(-1),
+    ):
+        with pytest.raises(GenConvError, match="of 42 numbers"):
+            wrong()
 
 
 def test_a_variables_loop_covers_it() -> None:

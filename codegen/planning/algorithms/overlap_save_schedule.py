@@ -60,6 +60,21 @@ class Schedule:
         return vectors_ahead(self.parts, self.width, self.lanes)
 
     @property
+    def vectors_at_once(self) -> int:
+        """Vectors whose spectra are kept at once: a round's and those ahead."""
+        return self.columns + self.ahead
+
+    @property
+    def spectrum(self) -> int:
+        """Numbers of a source's spectra."""
+        return self.size * 2 * self.pitch
+
+    @property
+    def weights(self) -> int:
+        """Numbers of a filter's packed weights, of a chunk of the groups."""
+        return self.bins * self.sources * self.parts * 2 * self.weight_lanes
+
+    @property
     def weight_lanes(self) -> int:
         """Numbers in a weight as it is packed: one for all lanes where there is one group, else one for each."""
         return 1 if self.width == 1 else self.lanes
@@ -92,7 +107,7 @@ class Schedule:
     @cached_property
     def numbers(self) -> tuple[int, int, int, int, int]:
         """Numbers of the workspace's parts: spectra, sums, between the levels, panels, a vector of biases."""
-        spectra = self.sources * self.size * 2 * self.pitch
+        spectra = self.sources * self.spectrum
         sums = self.size * 2 * self.sums_pitch
         return spectra, sums, self.rows * self.wave_pitch, self.panels * self.panel_numbers, self.lanes
 

@@ -743,20 +743,20 @@ static void filters_products(const float *restrict spectra, const float *restric
 
             const float *const u = w + (8 * f);
             const v4 c = v4_load(u), d = v4_load(u + 4);
-            const v4 ax = v4_load(near + 4 * v), ay = v4_load(near + 4 * v + 16);
+            const v4 ax = v4_load(near), ay = v4_load(near + 16);
             a_re = v4_fma(c, ax, a_re);
             a_re = v4_fma(-d, ay, a_re);
             a_im = v4_fma(c, ay, a_im);
             a_im = v4_fma(d, ax, a_im);
-            const v4 bx = v4_load(far + 4 * v), by = v4_load(far + 4 * v + 16);
+            const v4 bx = v4_load(far), by = v4_load(far + 16);
             b_re = v4_fma(c, bx, b_re);
             b_re = v4_fma(d, by, b_re);
             b_im = v4_fma(c, by, b_im);
             b_im = v4_fma(-d, bx, b_im);
-            v4_store(to_near + 4 * v, a_re);
-            v4_store(to_near + 4 * v + 16, a_im);
-            v4_store(to_far + 4 * v, b_re);
-            v4_store(to_far + 4 * v + 16, b_im);
+            v4_store(to_near, a_re);
+            v4_store(to_near + 16, a_im);
+            v4_store(to_far, b_re);
+            v4_store(to_far + 16, b_im);
         }
     }
 }
@@ -783,7 +783,7 @@ void filters(const float *x, const float *kernel, const float *bias, float *y, v
                     filters_gather(x, 500, 64 * block - 59, panel + 6 * h + 2 * j);
                 }
             filters_first(panel, panel + 2, wave);
-            filters_second(wave, spectra + 4 * v);
+            filters_second(wave, spectra);
         }
         for (ptrdiff_t l = 0; l < 4; ++l)
             biases[l] = bias[l % 2];
