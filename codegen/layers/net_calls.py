@@ -39,6 +39,7 @@ class NetCalls(NetFigures):
 
     @property
     def name(self) -> str:
+        """The model block's name."""
         return self.graph.name
 
     @property
