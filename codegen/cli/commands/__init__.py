@@ -13,6 +13,7 @@ COMMANDS = {
     "warm": "the kernels of all layers compiled into the cache, several at a time",
     "quantize": "layers of int8 from layers of floats and samples of their input",
     "import": "a model of another tool as a .conv file and its weights",
+    "report": "a page of each layer and model: graph, plan, roofline, memory, C",
     "doctor": "the compiler, target and cache that this machine offers",
     "explain": "the rule behind an error code, with a wrong and a right example",
     "new": "a commented .conv file to start from",
