@@ -14,7 +14,6 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from codegen.errors import ConversionError, ShapeError
@@ -61,7 +60,7 @@ class Runner:
     def __init__(self, layer: Layer, most: int = 1) -> None:
         self.layer, self.most = layer, most
         self._lock = Lock()
-        self._held: OrderedDict[int, tuple[Sequence[Any], Layer]] = OrderedDict()
+        self._held: OrderedDict[int, tuple[list[bytes], Layer]] = OrderedDict()
 
     def out_shape(self, x: Any) -> tuple[Any, ...]:
         """The output's shape, also where x's sizes are symbols."""
@@ -91,15 +90,15 @@ class Runner:
 
     def _of(self, weights: Sequence[Any]) -> Layer:
         """The layer with these weights, whose numbers are compared each time: they may change without a trace."""
-        codes = [each.detach().numpy().view(INTEGERS[each.dtype]) for each in weights]
         place = weights[0].data_ptr()
         held = self._held.get(place)
-        if held is not None and all(map(np.array_equal, held[0], codes)):
+        codes = [each.detach().numpy().tobytes() for each in weights]
+        if held is not None and held[0] == codes:
             return held[1]
         with self._lock:
             layer = held[1] if held is not None else kinds.of(self.layer.spec, self.layer._how)
             layer._adopt({name: array.copy() for name, array in self._arrays(weights).items()})
-            self._held[place] = [each.copy() for each in codes], layer
+            self._held[place] = codes, layer
             while len(self._held) > self.most:
                 self._held.popitem(last=False)
         return layer
@@ -117,9 +116,6 @@ class KerasRunner(Runner):
     def _arrays(self, weights: Sequence[Any]) -> dict[str, Array]:
         names = self.layer.spec.weight_shapes()
         return dict(zip(names, (each.detach().numpy() for each in weights), strict=True))
-
-
-INTEGERS = {torch.float32: np.int32, torch.float64: np.int64}  # numbers are compared by their codes
 
 
 @forgetful

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -58,15 +58,15 @@ class GradientLibrary:
     path: Path
     _library: Any = field(repr=False)  # kept: closing it would unmap the code
     _idle: list[Any] = field(default_factory=list, init=False, repr=False)  # one workspace a running call
+    _sizes: dict[int, dict[str, int]] = field(default_factory=dict, init=False, repr=False)  # of the last batch
 
     def run(self, batch: int, **arrays: Array | None) -> None:
         """Compute from arrays of so many samples, C-contiguous, by their names. Raises ShapeError for another size."""
-        _fit(self.plan, batch, arrays)
+        self._fit(batch, arrays)
         entry = self.plan.entry
         block, kept = ffi.new(f"{entry.removesuffix('_v1')}_call_v1 *"), list[Any]()
         pointers = {name: NULL if one is None else ffi.from_buffer(BYTES, one) for name, one in arrays.items()}
-        behind = self.plan.fields()
-        for name, words in behind.items():
+        for name, words in self._fields.items():
             kept.append(ffi.new(POINTERS, [pointers.pop(word, NULL) for word in words]))
             setattr(block, name, kept[-1])
         for name, pointer in pointers.items():
@@ -78,6 +78,26 @@ class GradientLibrary:
         getattr(self._library, entry)(block)
         if workspace is not None:
             self._idle.append(workspace)
+
+    def _fit(self, batch: int, arrays: Mapping[str, Array | None]) -> None:
+        """Raises ShapeError for an array of another size than the library reads or writes."""
+        sizes = self._sizes.get(batch)
+        if sizes is None:
+            self._sizes.clear()  # batches are alike, mostly
+            sizes = self._sizes[batch] = dict(self.plan.sizes(batch))
+        for name, size in sizes.items():
+            array = arrays.get(name)
+            if (0 if array is None else array.size) != size or (array is not None and array.dtype != self._dtype):
+                got = "nothing" if array is None else f"{array.dtype} {array.shape}"
+                raise ShapeError(f"`{name}`: got {got}, expected {size:,} numbers of {self._dtype}")
+
+    @cached_property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.plan.problem.dtype)
+
+    @cached_property
+    def _fields(self) -> Mapping[str, Sequence[str]]:
+        return self.plan.fields()
 
     def _workspace(self) -> Any:
         size = self.plan.workspace_bytes
@@ -107,13 +127,3 @@ def load(
 
 def _opened(plan: GradientPlan, path: Path, library: Any, threads: int) -> GradientLibrary:
     return GradientLibrary(plan, path, library)
-
-
-def _fit(plan: GradientPlan, batch: int, arrays: Mapping[str, Array | None]) -> None:
-    """Raises ShapeError for an array of another size than the library reads or writes."""
-    dtype = np.dtype(plan.problem.dtype)
-    for name, size in plan.sizes(batch).items():
-        array = arrays.get(name)
-        if (0 if array is None else array.size) != size or (array is not None and array.dtype != dtype):
-            got = "nothing" if array is None else f"{array.dtype} {array.shape}"
-            raise ShapeError(f"`{name}`: got {got}, expected {size:,} numbers of {dtype}")

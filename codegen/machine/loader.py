@@ -42,6 +42,7 @@ class CompiledKernel:
     before: int = 0  # bytes of a bound workspace that come before the kernel's own
     _call: Callable[[Array, Array, Held], None] = field(init=False, repr=False)
     _hold: Holder = field(init=False, repr=False)
+    _serving: dict[int, Serving] = field(default_factory=dict, init=False, repr=False)
     packs: bool = field(init=False)  # whether the library lays the kernel out itself; else NumPy does
 
     def __post_init__(self) -> None:
@@ -61,7 +62,13 @@ class CompiledKernel:
     def serving(self, steps: int | None) -> Serving | None:
         """The part that computes inputs of so many steps, whose kernel alone then need be packed; None where all is."""
         of = self.plan.algorithm.serving if self.plan.weights == "packed" else None
-        return of(self.plan, steps) if of and steps is not None else None
+        if of is None or steps is None:
+            return None
+        lengths = self.plan.algorithm.lengths(self.plan.schedule)
+        place = sum(limit <= steps for limit in lengths)  # what serves lengths between two limits is found once
+        if place not in self._serving:
+            self._serving[place] = of(self.plan, steps)
+        return self._serving[place]
 
     def pack(self, kernel: Array, out: Array | None = None, part: Serving | None = None) -> Array:
         """`kernel`, of the problem's shape, as `run` wants it; in `out` where the library packs. Raises ShapeError.

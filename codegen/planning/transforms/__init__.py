@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from codegen.planning.transforms import fourier, phased, toom_cook
 from codegen.planning.transforms.transform import Transform
@@ -10,6 +11,7 @@ from codegen.planning.transforms.transform import Transform
 __all__ = ["Transform", "named"]
 
 
+@lru_cache(maxsize=256)
 def named(name: str, taps: int) -> Transform:
     """The transform of that name, `F(m,r)`, `F(m,r)/stride`, `FFTn` or `FFTn(outputs)`, for `taps` taps."""
     if found := re.fullmatch(r"FFT(\d+)(?:\((\d+)\))?", name):
