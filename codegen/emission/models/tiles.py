@@ -90,6 +90,12 @@ class Tile:
         return tile_sums.blocks(sums, segments, shape.rows, shape.vectors, self.around.plan.format)
 
     def _loop(self, loop: Loop, held: set[int]) -> Iterator[str]:
+        if self._is_flat(loop):
+            numbers, lanes = self.shape.rows * loop.channels, self.around.lanes[0]
+            yield f"for (ptrdiff_t i = 0; i < {numbers}; i += {lanes}) {{"
+            yield from (f"    {line}" for line in _Row(self, loop, held, lanes, 0, ((1, "i"),), {}).lines())
+            yield "}"
+            return
         r = "r" if self.shape.rows > 1 else 0
         lines = [line for segment in self._segments(loop.channels) for line in self._segment(loop, held, segment, r)]
         if self.shape.rows == 1:
@@ -98,6 +104,15 @@ class Tile:
             yield f"for (ptrdiff_t r = 0; r < {self.shape.rows}; ++r) {{"
             yield from (f"    {line}" for line in lines)
             yield "}"
+
+    def _is_flat(self, loop: Loop) -> bool:
+        """Whether rows that are no multiple of the widest vector lie one behind the other, and all together are one."""
+        lanes, numbers = self.around.lanes[0], self.shape.rows * loop.channels
+        if loop.channels % lanes == 0 or numbers % lanes or self.shape.rows == 1:
+            return False
+        read = {of for number in loop.numbers for of in (number, *self.stage.program[number].of)}
+        places = [self._place(number) for number in read if self.stage.program[number].word != "number"]
+        return all((place.stride, place.first) == (loop.channels, 0) for place in places)
 
     def _segment(self, loop: Loop, held: set[int], segment: Segment, r: int | str) -> Iterator[str]:
         once = segment.last - segment.first == segment.lanes
