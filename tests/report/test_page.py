@@ -75,7 +75,7 @@ def test_a_page_is_whole(page: Path) -> None:
     words = "".join(found.words)
     for told in (
         "3 taps, 4 apart",
-        "1 zeros between",
+        "1 zero between",
         "peak of avx2: 32",
         "static void",
         "Algorithms that do not serve",
