@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from codegen.emission.shortest import of_singles
 from codegen.errors import GenConvError, counting
 from codegen.numbers.formats import Format
 from codegen.planning.plan import Algorithm
@@ -157,7 +158,7 @@ def array_table(array: np.ndarray, stored: Format) -> CText:
     if stored.coded or stored.whole or array.dtype != stored.array or not np.isfinite(array).all():
         return table(array.tolist(), stored)
     pieces = (array[start : start + PIECE] for start in range(0, len(array), PIECE))
-    words = (map(str, piece) if stored.single else map(repr, piece.tolist()) for piece in pieces)
+    words = (of_singles(piece) if stored.single else map(repr, piece.tolist()) for piece in pieces)
     return _rows(chain.from_iterable(words), 8, "    ", stored.suffix)
 
 
@@ -218,18 +219,26 @@ def braced(heads: Sequence[str], text: str, depth: int = 1) -> str:
 def fold(text: str, most: int = 118) -> str:
     """`text` with no blank line twice and no line of code or comment longer than `most`, where it can be broken."""
     lines = [part for line in text.split("\n") for part in (_folded(line, most) if len(line) > most else (line,))]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    text = "\n".join(lines)
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text
 
 
 def _folded(line: str, most: int) -> list[str]:
     """A line broken after a comma, a semicolon or a brace; a banner's after a space."""
+    if line.startswith("#") or line.endswith("\\"):
+        return [line]
     parts: list[str] = []
-    lead = re.match(r" \* +|\s*", line)
-    pad = lead[0] if lead and lead[0].startswith(" *") else (lead[0] if lead else "") + "    "
-    while len(line) > most and not line.startswith("#") and not line.endswith("\\"):
-        marks = (" ",) if pad.startswith(" *") else ("; ", ", ")
-        at = max(line.rfind(mark, len(pad) + 1, most) + len(mark) - 1 for mark in marks)
-        if at <= len(pad):
+    told = re.match(r" \* +", line) if line.startswith(" * ") else None
+    pad = told[0] if told else line[: len(line) - len(line.lstrip())] + "    "
+    least = len(pad) + 1
+    while len(line) > most:  # of a table each of 10^5 lines
+        if told:
+            at = line.rfind(" ", least, most)
+        else:
+            at = max(line.rfind("; ", least, most), line.rfind(", ", least, most)) + 1
+        if at < least:
             break
         parts.append(line[:at].rstrip())
         line = pad + line[at:].lstrip()

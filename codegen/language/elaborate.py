@@ -277,13 +277,12 @@ class Unroller:
         self._wrong("E112", f"unknown kind of layer `{short(kind.text)}`", hint, kind.span)
 
     def _unknown_parameter(self, name: tree.Name, kinds: list[type[AnyLayer]]) -> str | None:
-        """Reports E104; returns the parameter that was probably meant."""
-
-        def ask() -> str | None:
-            known = {each.name: each for kind in kinds for each in parameters(kind).values()}
-            return closest(name.text, known, {word: each.name for each in known.values() for word in each.also})
-
-        near = self._closest(name, ask)
+        """Reports E104, once for a place however often a loop comes by; the parameter that was probably meant."""
+        if name.span in self._meant:
+            return self._meant[name.span]
+        known = {each.name: each for kind in kinds for each in parameters(kind).values()}
+        near = closest(name.text, known, {word: each.name for each in known.values() for word in each.also})
+        self._meant[name.span] = near
         layers = " or ".join(kind.keras for kind in kinds)
         hint = f"did you mean `{near}`?" if near else f"use those of Keras' {layers}, input_shape and dtype"
         if name.text == "name":

@@ -267,7 +267,11 @@ class TestCFormat:
         every = bits.view(row.array)  # of all exponents, NaN and inf among them
         short = [0.0, -0.0, 0.001, 1e-4, 0.5, 3.0, 123456.0, 1e6, 1e16, 1e22, float(row.least), float(row.largest)]
         normal = rng.standard_normal(5000).astype(row.array)
+        powers = np.concatenate([x * (10.0 if x > 2 else 2.0) ** np.arange(-30, 31) for x in (1.0, 3.0, 99.95)])
+        near = powers.astype(row.array)
         for array in (
+            np.concatenate([near, -np.nextafter(near, near.dtype.type(0)), np.nextafter(near, near.dtype.type(1e38))]),
+            (np.round(1000 * normal) / 1e5).astype(row.array),
             np.array(short, row.array),
             every[np.isfinite(every)],
             every,

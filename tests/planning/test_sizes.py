@@ -213,6 +213,11 @@ class TestTables:
         assert not any(error_bounds.is_transform(plan) for plan in baked.found)
         assert "const table" in " ".join(reason for _, reason in baked.refused)
 
+    def test_a_large_table_is_not_there_twice(self) -> None:
+        """At a free length each of several plans would lay the weights out in its own way."""
+        told = [dict(asked(ConvProblem(None, 64, 64, taps, groups=64), "baked").refused) for taps in (4096, 16384)]
+        assert ["a const table of its own" in each.get("by_length", "") for each in told] == [False, True]
+
     def test_show_tells_the_text_before_it_is_written(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "one.conv"
         path.write_text("conv1d one { input_shape = (20, 8), filters = 16, kernel_size = 3 }\n")

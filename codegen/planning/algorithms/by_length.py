@@ -8,6 +8,7 @@ number alone decides, so that an input has the same bits in every call.
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
@@ -15,7 +16,7 @@ from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.planning.serving import Serving
-from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def why_not(request: Request) -> str | None:
         return "the length is about known, and one plan is the best there"
     if counts_bytes(request.ask.objective):
         return "it has several kernels in one, and bytes are to be few"
+    if request.weights == "baked" and 2 * prod(request.problem.kernel_shape) > MOST_TABLE:
+        return "each of its plans may have a const table of its own, and one is large"
     return None
 
 
