@@ -33,9 +33,9 @@ def generate(
 
     `source` is the path of a .conv file, its text, or a layer's `spec`. With `weights`, a .npz or .safetensors file or
     a mapping with an array for each LAYER/parameter, they are const tables; without, arguments of the C functions.
-    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced` and `emit` ("c", "backward", "test",
-    or several), with the command's defaults. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option
-    or a value that there is not.
+    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced`, `emit` ("c", "backward", "test", or
+    several), `max_flash` and `max_ram` (bytes), with the command's defaults. Raises SpecErrors, WeightsError,
+    PlanError, or UsageError for an option or a value that there is not.
     """
     wanted = wanted_of(options)
     specs: tuple[Spec, ...] = ()

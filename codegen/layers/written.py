@@ -15,7 +15,7 @@ from codegen.errors.source import MOST_BYTES
 from codegen.errors.suggest import expected
 from codegen.machine import emitted, files
 from codegen.numbers.storage import AS_COMPUTED
-from codegen.planning.ask import PLAIN, Ask, accuracy_named, objective_named
+from codegen.planning.ask import PLAIN, Ask, Limits, accuracy_named, objective_named
 from codegen.problem.targets import target_named
 from codegen.records import dataclass
 from codegen.specs.kinds import Spec
@@ -44,6 +44,8 @@ class Wanted:
     packed: bool = False
     sliced: bool = False
     emit: str | Sequence[str] = "c"
+    max_flash: int | None = None
+    max_ram: int | None = None
 
     def __post_init__(self) -> None:
         words = self.emit.split(",") if isinstance(self.emit, str) else self.emit
@@ -63,6 +65,7 @@ class Wanted:
             accuracy_named(self.accuracy),
             self.storage,
             objective_named(self.optimize),
+            Limits(self.max_flash, self.max_ram),
             sliced=self.sliced,
         )
 

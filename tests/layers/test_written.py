@@ -18,6 +18,10 @@ OPTIONS = [
     ({"packed": True, "accuracy": "fast", "target": "avx2"}, ["--packed", "--accuracy", "fast", "--target", "avx2"]),
     ({"optimize": "size", "sliced": True}, ["--optimize", "size", "--sliced"]),
     ({"storage": "float16"}, ["--storage", "float16"]),
+    (
+        {"max_flash": 4000, "max_ram": 400, "target": "cortex-m4"},
+        ["--max-flash", "4000", "--max-ram", "400", "--target", "cortex-m4"],
+    ),
 ]
 
 
@@ -100,3 +104,10 @@ def test_an_activation_of_ones_own_has_no_c(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="is Python's and has no C"):
         layer.emit(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_what_takes_more_than_is_allowed_is_refused_with_the_nearest_that_fits() -> None:
+    with pytest.raises(PlanError, match=r"no plan fits; .*--max-flash \d+ and --max-ram \d+ let it in"):
+        codegen.generate(EXAMPLE, target="cortex-m4", max_flash=100)
+    with pytest.raises(UsageError, match="`ram` must be a whole number of bytes"):
+        codegen.generate(EXAMPLE, max_ram=-1)
