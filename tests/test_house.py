@@ -89,6 +89,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "LANES": "of instructions",
         "FILTERS": "of a text",
         "ROOM": "of a text",
+        "APART": "of a text",
         "SLACK": "of a text",
         "MOST_TAPS": "of a text",
         "MOST_UNROLLED": "of a text",

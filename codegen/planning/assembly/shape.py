@@ -17,6 +17,7 @@ FARTHEST = 4095  # bytes from a register that a load or store reaches
 LANES = 16  # bytes of a vector of Helium
 FILTERS = {"dsp_pairs": 2, "dsp_line": 1, "helium_quads": 4, "helium_line": 1}  # of a tile
 ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
+APART = 1024  # bytes of windows that share no row, where two of them take no more
 SLACK = 16  # bytes that the rolling copies beyond the rows
 MOST_TAPS = 64  # that are unrolled over neighbours, each with its place in a register
 MOST_UNROLLED = 11  # steps of vectors that are written out without a loop
@@ -86,8 +87,10 @@ def _alone(p: ConvProblem) -> bool:
 def _dsp_pairs(p: ConvProblem) -> Shape:
     walk = Walk(p, 4)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
+    if walk.apart:
+        count = min(count, max(2, APART // (2 * walk.run)))
     each, steps = _turns(-(-walk.run // 2), 8, step=15, turn=3)
-    return Shape("dsp_pairs", walk, count, count, 2, max(SLACK, 4 * steps - 2 * walk.run), each, steps)
+    return Shape("dsp_pairs", walk, count, count, 2, max(SLACK * (not walk.apart), 4 * steps - 2 * walk.run), each, steps)
 
 
 def _dsp_line(p: ConvProblem) -> Shape:
