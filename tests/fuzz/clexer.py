@@ -26,7 +26,8 @@ KNOWN = (  # keywords of C99, directives, and what the compiler and the headers 
     "zs dzs dys"  # rows of outputs on the way back
 )
 TEXTS = re.compile(  # the strings of a kernel's file, all of them
-    r'"(C|memory||fp-contract=off|no-tree-vectorize|no-schedule-insns|O2|written for [\w ]+: needs [\w .=-]+)"'
+    r'"(C|memory||fp-contract=off|no-tree-vectorize|no-schedule-insns|ira-region=mixed|O2'
+    r'|written for [\w ]+: needs [\w .=-]+)"'
 )
 NUMBERED = re.compile(  # registers and vectors, a0_1, w3, v8_load; what a template ends with a type's letter or width
     r"[a-z]{1,8}\d+(_\d+)?|v\d+[a-z]?(_[a-z0-9_]+)?|vfmaq_f(32|64)"

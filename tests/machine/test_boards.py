@@ -115,8 +115,7 @@ def test_as_much_is_executed_at_any_level(core: str, need: Callable[..., Any]) -
     cases = [case for _, case in made]
     fast, small = (need(run, core, cases, flags) for flags in (("-std=c99", "-O2"), ("-Os", "-ffreestanding")))
     grown = {name: small[name].instructions / fast[name].instructions for name in fast}
-    assert {name: share for name, share in grown.items() if share > (1.001 if name in in_assembly else 1.25)} == {}
-    assert float(np.exp(np.mean(np.log([*grown.values()])))) < 1.15
+    assert {name: share for name, share in grown.items() if share > (1.001 if name in in_assembly else 1.1)} == {}
 
 
 @pytest.mark.compiles

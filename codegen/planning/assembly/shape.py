@@ -90,7 +90,8 @@ def _dsp_pairs(p: ConvProblem) -> Shape:
     if walk.apart:
         count = min(count, max(2, APART // (2 * walk.run)))
     each, steps = _turns(-(-walk.run // 2), 8, step=15, turn=3)
-    return Shape("dsp_pairs", walk, count, count, 2, max(SLACK * (not walk.apart), 4 * steps - 2 * walk.run), each, steps)
+    slack = max(0 if walk.apart else SLACK, 4 * steps - 2 * walk.run)
+    return Shape("dsp_pairs", walk, count, count, 2, slack, each, steps)
 
 
 def _dsp_line(p: ConvProblem) -> Shape:
