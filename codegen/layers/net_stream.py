@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.errors import ShapeError, UsageError
-from codegen.errors.quoting import exactly
 from codegen.graph.graph import Graph
+from codegen.layers import stream_arguments
 from codegen.machine import model_stream
 from codegen.numbers import arrays
 from codegen.planning.ask import Ask, clock_named
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 __all__ = ["NetStream", "stream"]
-
-MOST_BATCH = 1 << 20
 
 
 class NetStream:
@@ -86,17 +84,14 @@ class NetStream:
 
     @state.setter
     def state(self, kept: bytes) -> None:
-        if not isinstance(kept, (bytes, bytearray, memoryview)) or len(kept) != self._states.size:
-            got = f"{len(kept):,} bytes" if isinstance(kept, (bytes, bytearray, memoryview)) else exactly(kept)
-            raise UsageError(f"`state`: got {got}, expected {self._states.size:,} bytes, as `state` of it gives them")
-        found = np.frombuffer(kept, np.uint8)
-        for one in found.reshape(self._batch, -1):
+        found = stream_arguments.taken(kept, self._states.size, self._batch)
+        for one in found:
             fields = 1 + self._rings + (self.delay > 0)
             position, *first = np.frombuffer(one.tobytes()[: np.dtype(np.intp).itemsize * fields], np.intp).tolist()
             delay = first.pop() if self.delay else 0
             if not self._made.plan.is_possible(position, first, delay):
                 raise UsageError("`state`: its counts are none that a stream of this model has")
-        self._states[...] = found
+        self._states[...] = found.ravel()
 
     @property
     def _rings(self) -> int:
@@ -143,7 +138,6 @@ def stream(
     graph: Graph, weights: dict[str, dict[str, Array]], ask: Ask, block: int, batch: int, clock: str = "count"
 ) -> NetStream:
     """The stream of a model. Raises UsageError for a wrong option, PlanError for what cannot stream."""
-    if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MOST_BATCH:
-        raise UsageError(f"`batch` must be a whole number from 1 to {MOST_BATCH:,}, got {exactly(batch)}")
+    stream_arguments.hold_batch(batch)
     blocks = Blocks(block, clock_named(clock))
     return NetStream(graph, weights, Ask(ask.target, "packed", "exact", objective=ask.objective, stream=blocks), batch)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen import pipeline
-from codegen.errors import ShapeError, UsageError
-from codegen.errors.quoting import exactly
+from codegen.errors import ShapeError
+from codegen.layers import stream_arguments
 from codegen.numbers import arrays
 from codegen.planning import stream_states
 from codegen.planning.ask import Ask, accuracy_named, clock_named
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 __all__ = ["Stream", "stream"]
-
-MOST_BATCH = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -113,13 +111,10 @@ class Stream:
     @state.setter
     def state(self, kept: bytes) -> None:
         plan = self._library.plan
-        if not isinstance(kept, (bytes, bytearray, memoryview)) or len(kept) != self._states.size:
-            got = f"{len(kept):,} bytes" if isinstance(kept, (bytes, bytearray, memoryview)) else exactly(kept)
-            raise UsageError(f"`state`: got {got}, expected {self._states.size:,} bytes, as `state` of it gives them")
-        found = np.frombuffer(kept, np.uint8)
-        for one in found.reshape(self._source.batch, -1):
+        found = stream_arguments.taken(kept, self._states.size, self._source.batch)
+        for one in found:
             stream_states.check(plan, one)
-        self._states[...] = found
+        self._states[...] = found.ravel()
 
     def __reduce__(self) -> tuple[Callable[..., Stream], tuple[Source, bytes]]:
         return _restored, (self._source, self.state)
@@ -168,8 +163,7 @@ def stream(
     spec: Spec, weights: dict[str, Array], ask: Ask, block: int, batch: int, clock: str, accuracy: str = "exact"
 ) -> Stream:
     """The stream of a layer. Raises UsageError for a wrong number or word, PlanError for what cannot stream."""
-    if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MOST_BATCH:
-        raise UsageError(f"`batch` must be a whole number from 1 to {MOST_BATCH:,}, got {exactly(batch)}")
+    stream_arguments.hold_batch(batch)
     blocks, held = Blocks(block, clock_named(clock)), accuracy_named(accuracy)
     asked = Ask(ask.target, "packed", held, ask.numbers, ask.objective, stream=blocks)
     return Stream(Source(spec, weights, asked, batch))

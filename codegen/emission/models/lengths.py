@@ -6,21 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from codegen.emission import lengths
-from codegen.graph import steps
-from codegen.graph.calls import Call
-from codegen.graph.op import Op
+from codegen.graph.plans import rules
 from codegen.graph.plans.model_plan import ModelPlan
-from codegen.graph.plans.moves import window
-from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.epilogue import Epilogue
-from codegen.problem.problem import Problem
 from codegen.records import dataclass
 
-__all__ = ["Rule", "out_steps", "rules", "statements"]
+__all__ = ["Made", "made", "out_steps", "statements"]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Made:
     """`value` of `steps` steps in C; `room` is what it may be made of."""
 
     number: int
@@ -28,13 +22,13 @@ class Rule:
     value: str
 
 
-def rules(plan: ModelPlan) -> tuple[Rule, ...]:
+def made(plan: ModelPlan) -> tuple[Made, ...]:
     """How each length but the input's is found."""
     found = []
     for number, length in enumerate(plan.lengths):
         if length.op is not None:
-            room, value = _RULES[type(length.op)](length.op)
-            found.append(Rule(number, room, value))
+            rule = rules.rule_of(length.op)
+            found.append(Made(number, *_SPELLED[type(rule)](rule)))
     return tuple(found)
 
 
@@ -57,54 +51,29 @@ def _named(number: int) -> str:
     return "steps" if number == 0 else f"n{number}"
 
 
-def _of_problem(problem: Problem) -> tuple[str, str]:
-    walk = problem.walk or problem.stages[0]
+def _windows(rule: rules.Windows) -> tuple[str, str]:
+    walk = rule.problem.walk or rule.problem.stages[0]
     _, padding = lengths.padding(walk)
     return lengths.room(walk, padding), f"steps > 0 && room >= 0 ? {lengths.out_steps(walk)} : 0"
 
 
-def _called(op: Call) -> tuple[str, str]:
-    layer: Any = op.layer
-    if hasattr(layer, "problem"):
-        return _of_problem(layer.problem.at_length(None))
-    return "", "steps" if layer.out_steps(2) == 2 else "steps > 0 ? 1 : 0"
+def _more(rule: rules.More) -> tuple[str, str]:
+    if rule.steps < 0:
+        return "", f"steps > {-rule.steps} ? steps - {-rule.steps} : 0"
+    return "", f"steps > 0 ? steps + {rule.steps} : 0" if rule.steps else "steps"
 
 
-def _pool(op: steps.Pool) -> tuple[str, str]:
-    return _of_problem(window(op, 1))
+def _times(rule: rules.Times) -> tuple[str, str]:
+    return "", f"steps * {rule.steps}"
 
 
-def _frames(op: steps.Frames) -> tuple[str, str]:
-    return _of_problem(ConvProblem(None, 1, 1, op.size, op.hop, epilogue=Epilogue()))
-
-
-def _one(op: Op) -> tuple[str, str]:
+def _one(rule: rules.One) -> tuple[str, str]:
     return "", "steps > 0 ? 1 : 0"
 
 
-def _padded(op: steps.Padded) -> tuple[str, str]:
-    return "", f"steps > 0 ? steps + {op.left + op.right} : 0"
-
-
-def _crop(op: steps.Crop) -> tuple[str, str]:
-    return "", f"steps > {op.left + op.right} ? steps - {op.left + op.right} : 0"
-
-
-def _upsampled(op: steps.Upsample) -> tuple[str, str]:
-    return "", f"steps * {op.size}"
-
-
-_RULES: dict[type[Op], Callable[[Any], tuple[str, str]]] = {
-    Call: _called,
-    steps.MaxPool: _pool,
-    steps.AveragePool: _pool,
-    steps.GlobalMaxPool: _one,
-    steps.GlobalAveragePool: _one,
-    steps.Last: _one,
-    steps.Upsample: _upsampled,
-    steps.Pad: _padded,
-    steps.Reflect: _padded,
-    steps.Replicate: _padded,
-    steps.Crop: _crop,
-    steps.Frames: _frames,
+_SPELLED: dict[type, Callable[[Any], tuple[str, str]]] = {
+    rules.Windows: _windows,
+    rules.More: _more,
+    rules.Times: _times,
+    rules.One: _one,
 }

@@ -86,7 +86,7 @@ def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndar
         "tables": [] if weights is None else baked(plan, name, weights),
         "lines": [vars(line) for line in lines],
         "variables": lengths.statements(plan, name),
-        "rules": [vars(rule) for rule in lengths.rules(plan)],
+        "rules": [vars(rule) for rule in lengths.made(plan)],
         "out_steps": _out_steps(plan, name, arguments),
         "whole": _whole(plan, name, arguments),
         "has_workspace": plan.workspace.at(1) > 0,

@@ -1,62 +1,109 @@
-"""How many steps an op makes of so many, as numbers; codegen.emission.models.lengths has the same in C."""
+"""How many steps an op makes of so many, as a value; codegen.emission.models.lengths spells it in C."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from codegen.graph import steps
 from codegen.graph.calls import Call
 from codegen.graph.op import Op
+from codegen.graph.plans.moves import window
 from codegen.graph.plans.place import Length
-from codegen.specs.kinds import Spec
+from codegen.problem.conv_problem import ConvProblem
+from codegen.problem.epilogue import Epilogue
+from codegen.problem.problem import Problem
+from codegen.records import dataclass
 
-__all__ = ["lengths_of"]
+__all__ = ["More", "One", "Rule", "Times", "Windows", "lengths_of", "rule_of"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """As many as the outputs of a convolution."""
+
+    problem: Problem
+
+    def out_steps(self, before: int) -> int:
+        return self.problem.out_steps(before)
+
+
+@dataclass(frozen=True)
+class More:
+    """So many more, or fewer where it is negative; none of none."""
+
+    steps: int
+
+    def out_steps(self, before: int) -> int:
+        return max(0, before + self.steps) if before else 0
+
+
+@dataclass(frozen=True)
+class Times:
+    """So many times as many."""
+
+    steps: int
+
+    def out_steps(self, before: int) -> int:
+        return before * self.steps
+
+
+@dataclass(frozen=True)
+class One:
+    """One of any, none of none."""
+
+    def out_steps(self, before: int) -> int:
+        return min(1, before)
+
+
+Rule: TypeAlias = Windows | More | Times | One
 
 
 def lengths_of(lengths: Sequence[Length], given: int) -> tuple[int, ...]:
     """The number of steps that each length is for an input of `given` steps."""
     found: list[int] = []
     for length in lengths:
-        if length.op is None:
-            found.append(given)
-        else:
-            before = found[length.of or 0]
-            found.append(_RULES[type(length.op)](length.op, before) if before else 0)
+        found.append(given if length.op is None else rule_of(length.op).out_steps(found[length.of or 0]))
     return tuple(found)
 
 
-def _called(op: Call, before: int) -> int:
-    layer = op.layer
-    made: int = layer.problem.at_length(None).out_steps(before) if isinstance(layer, Spec) else layer.out_steps(before)
-    return made
+def rule_of(op: Op) -> Rule:
+    """The rule of an op that changes the number of steps."""
+    return _RULES[type(op)](op)
 
 
-def _pool(op: steps.Pool, before: int) -> int:
-    return op.out_steps(before)
+def _called(op: Call) -> Rule:
+    layer: Any = op.layer
+    if hasattr(layer, "problem"):
+        return Windows(layer.problem.at_length(None))
+    return More(0) if layer.out_steps(2) == 2 else One()
 
 
-def _frames(op: steps.Frames, before: int) -> int:
-    return max(0, (before - op.size) // op.hop + 1)
+def _pool(op: steps.Pool) -> Rule:
+    return Windows(window(op, 1))
 
 
-def _one(op: Op, before: int) -> int:
-    return 1
+def _frames(op: steps.Frames) -> Rule:
+    return Windows(ConvProblem(None, 1, 1, op.size, op.hop, epilogue=Epilogue()))
 
 
-def _padded(op: steps.Padded, before: int) -> int:
-    return before + op.left + op.right
+def _one(op: Op) -> Rule:
+    return One()
 
 
-def _crop(op: steps.Crop, before: int) -> int:
-    return max(0, before - op.left - op.right)
+def _padded(op: steps.Padded) -> Rule:
+    return More(op.left + op.right)
 
 
-def _upsampled(op: steps.Upsample, before: int) -> int:
-    return before * op.size
+def _crop(op: steps.Crop) -> Rule:
+    return More(-op.left - op.right)
 
 
-_RULES: dict[type[Op], Callable[[Any, int], int]] = {
+def _upsampled(op: steps.Upsample) -> Rule:
+    return Times(op.size)
+
+
+_RULES: dict[type[Op], Callable[[Any], Rule]] = {
     Call: _called,
     steps.MaxPool: _pool,
     steps.AveragePool: _pool,

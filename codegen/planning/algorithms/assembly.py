@@ -101,11 +101,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
     return (schedule.shape.positions,)
 
 
-def no_order(plan: Plan) -> Key:
-    """Sums of whole numbers are the same in any order."""
-    return ()
-
-
 ALGORITHM: Algorithm[Schedule, ConvProblem] = Algorithm(
     name="assembly",
     why_not=why_not,
@@ -115,7 +110,7 @@ ALGORITHM: Algorithm[Schedule, ConvProblem] = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    order=no_order,
+    order=integer.no_order,
     footprint=footprint,
     whole=True,
     aligns=WORD,

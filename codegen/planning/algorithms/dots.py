@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import cost
+from codegen.planning.algorithms import cost, integer
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -168,11 +168,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
     return schedule.rows, schedule.outs
 
 
-def no_order(plan: Plan) -> Key:
-    """Sums of whole numbers are the same in any order."""
-    return ()
-
-
 ALGORITHM = Algorithm(
     name="dots",
     why_not=why_not,
@@ -182,6 +177,6 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    order=no_order,
+    order=integer.no_order,
     whole=True,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import cost
+from codegen.planning.algorithms import cost, integer
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -116,11 +116,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
     return (1,)
 
 
-def no_order(plan: Plan) -> Key:
-    """Sums of whole numbers are the same in any order."""
-    return ()
-
-
 ALGORITHM = Algorithm(
     name="dots_channels",
     why_not=why_not,
@@ -130,6 +125,6 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    order=no_order,
+    order=integer.no_order,
     whole=True,
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
 from codegen.planning.cost import Cost, counts_bytes
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
+from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.records import dataclass
 
@@ -152,7 +152,7 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
     return (schedule.outs or schedule.tiles[0].rows,)
 
 
-def no_order(plan: KernelPlan[Schedule, Problem]) -> Key:
+def no_order(plan: AnyPlan) -> Key:
     """Sums of whole numbers are the same in any order."""
     return ()
 
