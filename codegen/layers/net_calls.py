@@ -50,7 +50,7 @@ class NetCalls(NetFigures):
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """The output of a batch, (batch, steps, channels) in and out; a dict by name where there are several.
 
-        Raises ShapeError for what does not fit.
+        A tensor of PyTorch is answered with tensors, which have no gradient. Raises ShapeError for what does not fit.
         """
         given = self._given(inputs, named)
         if (compiled := self._compiled) is not None:
@@ -59,6 +59,8 @@ class NetCalls(NetFigures):
             compiled.run(rows, list(found.values()), self._packed(compiled), self._how.threads)
         else:
             found = self._step_by_step(given)
+        x = next(iter((*inputs, *named.values())), None)
+        found = {name: arrays.as_given(x, None, y) for name, y in found.items()}
         return next(iter(found.values())) if len(found) == 1 else found
 
     @cached_property

@@ -207,6 +207,15 @@ def test_a_layer_answers_a_tensor_with_a_tensor() -> None:
     assert isinstance(layer(x.numpy()), np.ndarray)
 
 
+def test_a_model_answers_a_tensor_with_a_tensor() -> None:
+    model = codegen.from_torch(nn.Sequential(nn.Conv1d(4, 6, 3), nn.ReLU()), target="scalar")
+    x = torch.randn(2, 30, 4)
+    y = model(x)
+    assert isinstance(y, torch.Tensor)
+    assert np.array_equal(y.numpy(), model(x.numpy()))
+    assert isinstance(model(x.numpy()), np.ndarray)
+
+
 def test_wrong_inputs_are_told() -> None:
     module = codegen.to_torch(codegen.from_torch(nn.Conv1d(4, 6, 3)))
     with pytest.raises(ShapeError, match="got float64, expected float32"):
