@@ -34,6 +34,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         by_length,
         dots,
         dots_channels,
+        dots_phases,
         integer,
         overlap_save,
         relayout,
@@ -59,6 +60,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         "rolled": rolled.WRITER,
         "dots": dots.WRITER,
         "dots_channels": dots_channels.WRITER,
+        "dots_phases": dots_phases.WRITER,
         "integer": integer.WRITER,
         "assembly": assembled.WRITER,
     }

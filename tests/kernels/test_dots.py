@@ -30,6 +30,8 @@ LAYERS = (
     "depthwise_conv1d {} {{ input_shape = (33, 70), kernel_size = 5, padding = same, {} }}",
     "depthwise_conv1d {} {{ input_shape = (None, 33), kernel_size = 4, padding = (6, 0), TABLE, {} }}",
     "depthwise_conv1d {} {{ input_shape = (None, 8), kernel_size = 7, depth_multiplier = 3, strides = 2, {} }}",
+    "conv1d_transpose {} {{ input_shape = (19, 6), filters = 5, kernel_size = 7, strides = 3, padding = same, {} }}",
+    "conv1d_transpose {} {{ input_shape = (13, 17), filters = 9, kernel_size = 8, strides = 4, TABLE, {} }}",
 )
 WAYS = {  # target, more flags of the compiler, the CPU's flag that these need
     "sse2": ("sse2", (), ""),
@@ -87,3 +89,4 @@ def test_golden_vectors(way: str, need: Callable[..., Any], tmp_path: Path) -> N
     assert done.stdout == ""
     assert algorithms.count("dots") >= 14
     assert algorithms.count("dots_channels") == 4
+    assert algorithms.count("dots_phases") == 4

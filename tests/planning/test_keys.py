@@ -62,6 +62,7 @@ PROBLEMS = {
     "rolled": DENSE,
     "dots": WHOLE,
     "dots_channels": replace(WHOLE, filters=40, groups=40),
+    "dots_phases": replace(WHOLE, up=2, kernel_size=4, pad_left=3, pad_right=3),
     "integer": WHOLE,
     "assembly": WHOLE,
 }
@@ -117,6 +118,7 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "rolled": (rolled.Schedule(8, False), (8, False)),
     "dots_channels": (dots_channels.Schedule(8), (8,)),
     "dots": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
+    "dots_phases": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
     "integer": (INTEGER, (((2, 1), (1, 4)), 3)),
     "assembly": (
         assembly.Schedule("dsp", shape("dsp", WHOLE), INTEGER),

@@ -13,6 +13,7 @@ from codegen.planning.algorithms import (
     direct_steps,
     dots,
     dots_channels,
+    dots_phases,
     fft,
     integer,
     overlap_save,
@@ -48,6 +49,7 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         rolled.ALGORITHM,  # the plain loops last: any other one is taken first at the same estimate
         dots.ALGORITHM,
         dots_channels.ALGORITHM,
+        dots_phases.ALGORITHM,
         integer.ALGORITHM,
         assembly.ALGORITHM,
     )

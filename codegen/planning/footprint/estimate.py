@@ -30,6 +30,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "rolled": rewritten.of_rolled,
     "dots": whole.of_dots,
     "dots_channels": whole.of_channels,
+    "dots_phases": whole.of_phases,
     "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
 ONE_OF = ("by_length",)  # each call goes through one part of these, so that the stack is that of the deepest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.numbers.rescaling import FIXED
-from codegen.planning.algorithms import dots, dots_channels, integer
+from codegen.planning.algorithms import dots, dots_channels, dots_phases, integer
 from codegen.planning.algorithms.integer import Schedule, Tile
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.plan import KernelPlan
@@ -12,7 +12,7 @@ from codegen.problem.problem import Problem
 from codegen.problem.requantise import Requantise
 from codegen.records import dataclass
 
-__all__ = ["of_channels", "of_dots", "of_integer"]
+__all__ = ["of_channels", "of_dots", "of_integer", "of_phases"]
 
 VECTORS = 4  # of a block of channels
 CODES = 6  # instructions that make codes of a vector of sums
@@ -57,6 +57,11 @@ def of_dots(plan: KernelPlan[dots.Schedule, ConvProblem]) -> Pieces:
     tile = Pieces(updates=2 * each, loads=schedule.vectors, broadcasts=schedule.rows, starts=each, loops=2)
     whole = tile.scaled(kinds) + Pieces(updates=each * CODES, copies=3, heads=2 * kinds, frees=int(p.steps is None))
     return whole.scaled(_share(p).vectors)
+
+
+def of_phases(plan: KernelPlan[dots.Schedule, ConvProblem]) -> Pieces:
+    """The tiles of rows of outputs."""
+    return of_dots(dots_phases.of_rows(plan))
 
 
 def of_channels(plan: KernelPlan[dots_channels.Schedule, ConvProblem]) -> Pieces:
