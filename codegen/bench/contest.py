@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from codegen.bench import ours, peers
-from codegen.bench.machine import Machine
+from codegen.bench.machine import Machine, cpu
 from codegen.bench.results import OURS, TABLES, TOLD, Entry, Report, Row, Table
 from codegen.bench.timing import WALL, Clock, alternate, first_call
 from codegen.errors import GenConvError, VerificationError
@@ -54,7 +55,8 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
             tell(row)
     bandwidths = tuple(machine.bandwidths())
     shown = (target.name, settings.how.threads, settings.rounds)
-    return Report(*shown, machine.flops / min(seconds), bandwidths, versions, missing, tuple(rows))
+    found = Report(*shown, machine.flops / min(seconds), bandwidths, versions, missing, tuple(rows))
+    return replace(found, cpu=cpu(), day=date.today().isoformat())
 
 
 def _roll_call(settings: Settings) -> tuple[dict[Table, list[Peer]], dict[str, str], dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
@@ -90,3 +91,13 @@ def caches() -> dict[str, int]:
         if kind != "Instruction":
             found[f"L{level}"] = bytes_
     return dict(sorted(found.items())) or USUAL
+
+
+def cpu() -> str:
+    """What the system calls the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return " ".join(next(named, platform.machine()).split())

@@ -1,53 +1,92 @@
-"""The run as an SVG: bars of the best peer's time over ours, and beside them the roofline."""
+"""Runs as an SVG: of each layer by its name the best peer's time over ours as bars, and below them the roofline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import ceil
+from collections.abc import Iterator, Mapping, Sequence
+from math import log2
+from typing import Any
 
-from codegen.bench import svg
-from codegen.bench.results import Report, Row, Table
+from codegen.bench import shown
+from codegen.bench.results import Table
 from codegen.bench.roofline import Roofline
+from codegen.bench.shown import Line, Shown
+from codegen.report import svg
 
-WIDTH, HEIGHT, LEFT, TOP, PLOT = 1080, 410, 50, 60, 310
-BARS, ROOF, GAP = 480, 430, 80  # widths of the two plots and of what is between them
-MOST = 8  # a ratio above is cut, and its number written over the bar
-COLOURS: dict[Table, str] = {"python": svg.BLUE, "c": svg.GREEN}
+__all__ = ["draw", "drawn"]
+
+WIDTH, MARGIN, NAMES, PEERS = 900.0, 24.0, 190.0, 150.0  # of the page, of the names at the left, of peers at the right
+SLOT, BAR, ROOF = 30.0, 9.0, 330.0  # heights of a layer with two bars, of a bar, of the roofline
+MOST, LEAST = 8.0, 0.5  # ratios beyond are cut, and their number is written beside the bar
+COLOURS: dict[Table, str] = {"python": "blue", "c": "green"}
 SAID: dict[Table, str] = {"python": "from Python", "c": "from C"}
 
 
-def draw(report: Report) -> str:
-    """One self-contained SVG; each bar and dot has its figures as a title."""
-    roofline = Roofline(report, LEFT + BARS + GAP, TOP, ROOF, PLOT)
-    return svg.document(WIDTH, HEIGHT, (*_bars(report), *roofline.draw()))
+def draw(*documents: Mapping[str, Any]) -> str:
+    """One self-contained picture of runs as their JSON tells them, one below the other."""
+    return drawn([shown.of(document) for document in documents])
 
 
-def _bars(report: Report) -> Iterator[str]:
-    """A group of bars a case, a bar a table."""
-    labels = list(dict.fromkeys(row.label for row in report.rows))
-    ratios = [row.ratio for row in report.rows if row.ratio is not None]
-    highest = max(2, ceil(min(max(ratios, default=1), MOST)))
-    base, unit, slot = TOP + PLOT, PLOT / highest, BARS / max(1, len(labels))
-    yield svg.text(LEFT, 24, f"The best peer's time over ours ({report.target})", anchor="start", size=14)
-    for number, (table, colour) in enumerate(COLOURS.items()):
-        yield svg.rect(LEFT + 100 * number, 34, 10, 10, colour)
-        yield svg.text(LEFT + 14 + 100 * number, 43, SAID[table], anchor="start")
-    for step in range(highest + 1):
-        yield svg.line(LEFT, base - step * unit, LEFT + BARS, base - step * unit)
-        yield svg.text(LEFT - 8, base - step * unit + 4, str(step), anchor="end")
-    for place, label in enumerate(labels):
-        yield svg.text(LEFT + (place + 0.5) * slot, base + 16, label)
-        for number, table in enumerate(COLOURS):
-            x = LEFT + (place + 0.12 + 0.38 * number) * slot
-            for row in report.table(table):
-                if row.label == label and row.ratio is not None:
-                    yield from _bar(row, row.ratio, x, 0.36 * slot, base, unit, highest)
-    yield svg.line(LEFT, base - unit, LEFT + BARS, base - unit, svg.RED)  # over the bars: even with the best peer
+def drawn(runs: Sequence[Shown]) -> str:
+    """The same of what is to be shown; each bar and dot has its figures as a title."""
+    body, y = list[str](), MARGIN
+    for run in runs:
+        length = "of any length" if run.free else "of a known length"
+        title = f"The best peer's time over ours: {len(run.lines)} layers {length}, {run.target}"
+        body.append(svg.text(MARGIN, y + 12, title, size=15, bold=True))
+        for line in run.told:
+            y += 16
+            body.append(svg.text(MARGIN, y + 14, line, size=10, colour="faint"))
+        y += 40
+        body += _legend(run, y)
+        y += 22
+        body += _bars(run, y)
+        y += _height(run) + 60
+        if not run.free:
+            body.append(svg.text(MARGIN, y + 12, f"Roofline, {run.target}", size=15, bold=True))
+            body += Roofline(run, MARGIN + 60, y + 30, WIDTH - 2 * MARGIN - 80, ROOF).draw()
+            y += ROOF + 110
+    return svg.document(WIDTH, y, "gen-conv beside other libraries", body)
 
 
-def _bar(row: Row, ratio: float, x: float, width: float, base: float, unit: float, highest: int) -> Iterator[str]:
-    height = min(ratio, highest) * unit
-    title = f"{row.label} {row.layer} {SAID[row.table]}: {ratio:.2f} times as fast as {row.best}"
-    yield svg.rect(x, base - height, width, height, COLOURS[row.table], title)
-    if ratio > highest:
-        yield svg.text(x + width / 2, base - height - 3, f"{ratio:.0f}", size=9)
+def _height(run: Shown) -> float:
+    return SLOT * len(run.lines)
+
+
+def _legend(run: Shown, y: float) -> Iterator[str]:
+    for number, table in enumerate(run.tables):
+        x = MARGIN + NAMES + 120 * number
+        yield svg.box(x, y - 9, 10, 10, fill=COLOURS[table])
+        yield svg.text(x + 16, y, SAID[table])
+
+
+def _at(ratio: float) -> float:
+    """Where a ratio lies across: each doubling is as wide."""
+    room = WIDTH - 2 * MARGIN - NAMES - PEERS
+    share = log2(min(max(ratio, LEAST), MOST) / LEAST) / log2(MOST / LEAST)
+    return MARGIN + NAMES + share * room
+
+
+def _bars(run: Shown, top: float) -> Iterator[str]:
+    base = top + _height(run)
+    for ratio in (0.5, 1, 2, 4, 8):
+        yield svg.line(_at(ratio), top, _at(ratio), base, colour="red" if ratio == 1 else "rule")
+        yield svg.text(_at(ratio), base + 16, f"{ratio:g}", anchor="middle", size=10, colour="faint")
+    words = "times as fast as the fastest peer there (1: even; each doubling is as wide)"
+    yield svg.text((_at(LEAST) + _at(MOST)) / 2, base + 34, words, anchor="middle", size=10)
+    for place, line in enumerate(run.lines):
+        y = top + place * SLOT
+        yield svg.text(MARGIN + NAMES - 10, y + SLOT / 2 + 4, line.name, anchor="end")
+        for number, table in enumerate(run.tables):
+            if table in line.ratios:
+                room = (SLOT - BAR * len(run.tables)) / 2
+                yield from _bar(line, table, y + room + BAR * number)
+
+
+def _bar(line: Line, table: Table, y: float) -> Iterator[str]:
+    ratio, peer = line.ratios[table]
+    left, right = sorted((_at(1), _at(ratio)))
+    title = f"{line.name} {SAID[table]}: {ratio:.2f} times as fast as {peer}"
+    yield svg.box(left, y, max(1.0, right - left), BAR - 1.5, fill=COLOURS[table], title=title)
+    told = f"{ratio:.2f} {peer}" if ratio < 10 else f"{ratio:.0f} {peer}"
+    more = f"; {line.freedom:.2f} of our time for a known length" if line.freedom is not None else ""
+    yield svg.text(max(right, _at(1)) + 5, y + BAR - 2, told + more, size=9, colour="faint")

@@ -68,7 +68,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """One run of at least one case. `peak` is one thread's FLOP/s; `missing` says how to install a peer."""
+    """One run of at least one case. `peak` is one thread's FLOP/s; `missing` says how to install a peer.
+
+    `cpu` and `day` are where and when it was made, for people.
+    """
 
     target: str
     threads: int
@@ -78,6 +81,8 @@ class Report:
     versions: Mapping[str, str]
     missing: Mapping[str, str]
     rows: tuple[Row, ...]
+    cpu: str = ""
+    day: str = ""
 
     @property
     def roof(self) -> float:
@@ -103,6 +108,8 @@ class Report:
     def document(self) -> dict[str, Any]:
         """As JSON tells it: seconds, bytes, FLOP; docs/bench.md has the fields."""
         return {
+            "cpu": self.cpu,
+            "day": self.day,
             "target": self.target,
             "threads": self.threads,
             "rounds": self.rounds,

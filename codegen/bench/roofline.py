@@ -8,22 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import ceil, floor, log10
+from typing import TypeAlias
 
-from codegen.bench import svg
-from codegen.bench.results import Report
+from codegen.bench.shown import Shown
+from codegen.report import svg
+
+Room: TypeAlias = "tuple[float, float, float, float]"  # left, top, right and bottom of what is drawn
+AROUND = (  # places of a name beside its dot, the nearest first
+    *((8, 4), (-8, 4), (0, -9), (0, 17), (8, -8), (-8, -8)),
+    *((8, 16), (-8, 16), (0, -22), (0, 30), (26, -22), (-26, 30)),
+)
 
 
 class Roofline:
-    """Both axes are logarithmic: FLOP a byte across, GFLOP/s up."""
+    """Both axes are logarithmic: FLOP a byte across, GFLOP/s up. No label lies on another, or on a dot."""
 
-    def __init__(self, report: Report, left: float, top: float, width: float, height: float) -> None:
-        self.report, self.left, self.top, self.width, self.height = report, left, top, width, height
-        self.rows = report.table("c") or report.table("python")
-        self.peak = report.roof / 1e9
-        across = [row.flops / row.bytes for row in self.rows]
-        up = [row.flops / row.ours / 1e9 for row in self.rows]
+    def __init__(self, run: Shown, left: float, top: float, width: float, height: float) -> None:
+        self.run, self.left, self.top, self.width, self.height = run, left, top, width, height
+        self.peak = run.peak / 1e9
+        across = [line.intensity for line in run.lines]
+        up = [line.rate / 1e9 for line in run.lines]
         self.x = floor(log10(min(across, default=1))), ceil(log10(max(across, default=1)) + 0.1)
         self.y = log10(min([*up, self.peak / 4]) / 2), log10(max([*up, self.peak]) * 1.4)
+        self.taken: list[Room] = []
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """The point of `x` FLOP a byte and `y` GFLOP/s."""
@@ -32,40 +39,73 @@ class Roofline:
         return self.left + across * self.width, self.top + (1 - up) * self.height
 
     def draw(self) -> Iterator[str]:
-        yield svg.text(self.left, 24, "Roofline: GFLOP/s over FLOP a byte", anchor="start", size=14)
         base = self.top + self.height
         for power in range(self.x[0], self.x[1] + 1):
             x, _ = self.at(10**power, 10 ** self.y[0])
             yield svg.line(x, self.top, x, base)
-            yield svg.text(x, base + 16, f"{10.0**power:g}")
+            yield svg.text(x, base + 16, f"{10.0**power:g}", anchor="middle", size=10, colour="faint")
         for rate in (digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)):
             if self.y[0] <= log10(rate) <= self.y[1]:
                 _, y = self.at(10 ** self.x[0], rate)
                 yield svg.line(self.left, y, self.left + self.width, y)
-                yield svg.text(self.left - 6, y + 4, f"{rate:g}", anchor="end")
+                yield svg.text(self.left - 6, y + 4, f"{rate:g}", anchor="end", size=10, colour="faint")
+        words = "floating-point operations for each byte that must move"
+        yield svg.text(self.left + self.width / 2, base + 36, words, anchor="middle", size=10)
+        yield svg.text(self.left - 44, self.top + self.height / 2, "GFLOP/s", anchor="middle", size=10, turned=True)
         yield from self._roofs()
         yield from self._dots()
 
     def _roofs(self) -> Iterator[str]:
         """The peak, and a slope for each memory level up to it."""
         start, end = self.at(10 ** self.x[0], self.peak), self.at(10 ** self.x[1], self.peak)
-        yield svg.line(*start, *end, svg.RED)
-        peak = f"peak {self.peak:.0f} GFLOP/s ({self.report.target})"
-        yield svg.text(end[0] - 4, end[1] + 14, peak, anchor="end", colour=svg.RED)
-        for place, one in enumerate(self.report.bandwidths):
-            first = max(10.0 ** self.x[0], 10 ** self.y[0] / one.read)
-            last = min(10.0 ** self.x[1], self.peak / one.read)
+        yield svg.line(*start, *end, colour="red")
+        peak = f"peak {self.peak:.0f} GFLOP/s"
+        yield self._label(end[0] - 4, end[1] + 14, peak, "end", "red", 10)
+        for place, (level, bytes_) in enumerate(self.run.bandwidths):
+            read = bytes_ / 1e9
+            first = max(10.0 ** self.x[0], 10 ** self.y[0] / read)
+            last = min(10.0 ** self.x[1], self.peak / read)
             if first < last:
-                start, end = self.at(first, first * one.read), self.at(last, last * one.read)
-                yield svg.line(*start, *end, svg.INK, "4 3")
+                start, end = self.at(first, first * read), self.at(last, last * read)
+                yield svg.line(*start, *end, colour="amber", dash="4 3")
                 named = first * 1.35**place  # a name above the one before
-                x, y = self.at(named, named * one.read)
-                yield svg.text(x + 4, y - 4, f"{one.level} {one.read:.0f} GB/s", anchor="start", size=9)
+                x, y = self.at(named, named * read)
+                yield self._label(x + 4, y - 4, f"{level} {read:.0f} GB/s", "start", "faint", 9)
 
     def _dots(self) -> Iterator[str]:
-        for place, row in enumerate(sorted(self.rows, key=lambda row: row.flops / row.bytes)):
-            rate = row.flops / row.ours / 1e9
-            x, y = self.at(row.flops / row.bytes, rate)
-            share = 100 * row.share(self.report.roof)
-            yield svg.dot(x, y, svg.GREEN, f"{row.label} {row.layer}: {rate:.1f} GFLOP/s, {share:.0f} % of the peak")
-            yield svg.text(x, y + (16 if place % 2 else -8), row.label)  # neighbours on two sides of the line
+        lines = sorted(self.run.lines, key=lambda line: line.intensity)
+        dots = [self.at(line.intensity, line.rate / 1e9) for line in lines]
+        self.taken += [(x - 4, y - 4, x + 4, y + 4) for x, y in dots]
+        for line, (x, y) in zip(lines, dots, strict=True):
+            rate, share = line.rate / 1e9, 100 * line.rate / self.run.peak
+            title = f"{line.name}: {rate:.1f} GFLOP/s, {share:.0f} % of the peak"
+            yield svg.dot(x, y, colour="green", title=title)
+            yield from self._named(line.name, x, y)
+
+    def _named(self, name: str, x: float, y: float) -> Iterator[str]:
+        """A dot's name at the first place around it where there is room, farther and farther away."""
+        for far in (1.0, 1.8, 2.8, 4.0, 5.5):
+            for across, down in AROUND:
+                anchor = "start" if across > 0 else "end" if across < 0 else "middle"
+                to = x + across * far, y + down * far
+                room = _room(*to, name, anchor, 9)
+                inside = self.left <= room[0] and room[2] <= self.left + self.width and room[1] >= self.top
+                if inside and room[3] <= self.top + self.height and not any(_meet(room, one) for one in self.taken):
+                    if far > 1:
+                        yield svg.line(x, y, to[0], to[1] - 3, colour="rule")
+                    yield self._label(*to, name, anchor, "ink", 9)
+                    return
+
+    def _label(self, x: float, y: float, words: str, anchor: str, colour: str, size: float) -> str:
+        self.taken.append(_room(x, y, words, anchor, size))
+        return svg.text(x, y, words, anchor=anchor, colour=colour, size=size)
+
+
+def _room(x: float, y: float, words: str, anchor: str, size: float) -> Room:
+    wide = svg.width_of(words, size)
+    left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
+    return left, y - size, left + wide, y + 2
+
+
+def _meet(one: Room, other: Room) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

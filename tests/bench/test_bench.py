@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 
 from codegen.bench import case as cases
-from codegen.bench import contest, drivers, exact, ours, peers, picture, table, timing
+from codegen.bench import contest, drivers, exact, ours, peers, picture, roofline, table, timing
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Bandwidth, Machine
 from codegen.bench.results import OURS, TOLD, Entry, Report, Row, geometric_mean
+from codegen.bench.shown import Line, Shown
 from codegen.bench.timing import SLICE, Times, alternate
 from codegen.cli import main
 from codegen.errors import GenConvError, ShapeError, UsageError, VerificationError
@@ -338,21 +339,46 @@ def test_the_table_says_times_ratios_and_who_is_missing() -> None:
 
 
 def test_the_picture_has_a_bar_for_each_ratio_and_a_dot_for_each_case() -> None:
-    tree = ElementTree.fromstring(picture.draw(REPORT))
+    tree = ElementTree.fromstring(picture.draw(replace(REPORT, cpu="A CPU", day="2026-11-29").document()))
     name = "{http://www.w3.org/2000/svg}"
     titles = [node.findtext(f"{name}title") for node in tree.iter(f"{name}rect")]
     assert [title for title in titles if title][:2] == [
-        "A a from Python: 2.00 times as fast as ONNX",
-        "A a from C: 2.00 times as fast as LIBXSMM",
+        "a from Python: 2.00 times as fast as ONNX",
+        "a from C: 2.00 times as fast as LIBXSMM",
     ]
     assert len([title for title in titles if title]) == 4
     dots = list(tree.iter(f"{name}circle"))
     assert len(dots) == 3
     told = [dot.findtext(f"{name}title") for dot in dots]  # from few FLOP a byte to many
-    assert told[0] == "B b: 500.0 GFLOP/s, 500 % of the peak"
-    assert told[2] == "A a: 100.0 GFLOP/s, 100 % of the peak"
+    assert told[0] == "b: 500.0 GFLOP/s, 500 % of the peak"
+    assert told[2] == "a: 100.0 GFLOP/s, 100 % of the peak"
     said = {node.text for node in tree.iter(f"{name}text")}
-    assert {"peak 100 GFLOP/s (avx2)", "L1 200 GB/s", "DRAM 20 GB/s"} <= said
+    assert {"peak 100 GFLOP/s", "L1 200 GB/s", "DRAM 20 GB/s", "GFLOP/s", "a", "b", "c"} <= said
+    assert {"0.50 ONNX", "8.00 LIBXSMM", "A CPU, 2026-11-29, 1 thread, least of 3 rounds"} <= said
+    assert "onnxruntime 1, litert 2, LIBXSMM 1.17" in said
+
+
+def test_names_in_the_picture_lie_on_nothing() -> None:
+    """Forty layers near one another: no name on another one or on a dot, and all inside."""
+    random = np.random.default_rng(3)
+    figures = zip(random.uniform(0.8, 2.2, (40, 2)).tolist(), range(40), strict=True)
+    lines = tuple(Line(f"layer_{at}", {"c": (1.5, "Peer")}, 1e9 * 10**up, 10**across) for (across, up), at in figures)
+    run = Shown("avx2", ("told",), 100e9, (("L1", 200e9),), lines)
+    tree = ElementTree.fromstring(picture.drawn([run]))
+    name = "{http://www.w3.org/2000/svg}"
+    words = [one for one in tree.iter(f"{name}text") if one.attrib["font-size"] == "9" and "layer" in (one.text or "")]
+    assert len(words) >= 38, "there is room for nearly all"
+    rooms = [_taken(one) for one in words]
+    for place, one in enumerate(rooms):
+        assert not any(roofline._meet(one, other) for other in rooms[place + 1 :])
+        for dot in tree.iter(f"{name}circle"):
+            x, y = float(dot.attrib["cx"]), float(dot.attrib["cy"])
+            assert not roofline._meet(one, (x - 3, y - 3, x + 3, y + 3))
+
+
+def _taken(one: ElementTree.Element) -> tuple[float, float, float, float]:
+    place = float(one.attrib["x"]), float(one.attrib["y"])
+    return roofline._room(*place, one.text or "", one.attrib["text-anchor"], 9)
 
 
 def test_a_peer_that_answers_wrong_is_told_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,5 +174,5 @@ def _write(options: argparse.Namespace, report: Report) -> None:
     if options.json:
         texts.append((Path(options.json), document.text("bench", 0, None, {"bench": report.document()}).encode()))
     if options.picture:
-        texts.append((Path(options.picture), picture.draw(report).encode()))
+        texts.append((Path(options.picture), picture.draw(report.document()).encode()))
     files.write_all(texts)
