@@ -79,13 +79,13 @@ def handed(name: str) -> str | None:
 
 
 def folder(name: str) -> Path:
-    """The folder `name` (templates, grammar) of the installed package or of the checkout around it.
+    """The folder or file `name` (templates, bench/free.conv) of the installed package or of the checkout around it.
 
     Of a package that was imported from a zip it is a zipfile.Path, which is read in the same way.
     """
     inside, around = PACKAGE / name, PACKAGE.parent / name
-    if inside.is_dir() or around.is_dir():
-        return inside if inside.is_dir() else around
+    if inside.exists() or around.exists():
+        return inside if inside.exists() else around
     archive = getattr(__spec__.loader, "archive", None)
     if archive is None:
         return inside

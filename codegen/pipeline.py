@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codegen.emission import banner, render, vectors
-from codegen.emission.packing import packs, transforms
+from codegen.emission.packing import packs, packs_alone
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
 from codegen.installed import forgetful
@@ -286,4 +286,4 @@ def _written_stream(chosen: StreamPlan) -> str:
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:
-    return render.render(chosen, JIT_NAME, with_pack=transforms(chosen))
+    return render.render(chosen, JIT_NAME, with_pack=packs_alone(chosen))

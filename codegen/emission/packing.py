@@ -52,6 +52,12 @@ def transforms(plan: KernelPlan) -> bool:
     return len(found) == 1 and found[0].packing.transforms
 
 
+def packs_alone(plan: KernelPlan) -> bool:
+    """Whether a function in C lays out the plan's one kernel, whose numbers lie as they are computed with."""
+    plain = plan.weights == "packed" and plan.kernel_format is plan.problem.format
+    return plain and len(packs(plan)) == 1
+
+
 def function(pack: Pack, name: str) -> CFunction:
     """The pack function of the layer `name`."""
     c = stored(pack.plan)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codegen import pipeline
 from codegen.emission.packing import transforms
 from codegen.emission.render import render
 from codegen.errors import GenConvError, ShapeError, ToolchainError
@@ -119,7 +120,25 @@ def test_a_library_packs_as_numpy_does() -> None:
         with pytest.raises(ShapeError, match="expected"):
             kernel.pack(given[1:])
     assert algorithms == {"winograd", "fft"}
-    assert not kernel_of(WAKE).packs  # type: ignore[union-attr]  # numbers that are only moved are NumPy's
+    assert not kernel_of(WAKE).packs  # type: ignore[union-attr]  # NumPy does, of a text without that function
+
+
+def test_kernels_of_all_kinds_pack_themselves() -> None:
+    """Where numbers are only moved, too: training packs them anew in each step."""
+    moved = (
+        ConvProblem(50, 5, 12, 3, pad_left=1, pad_right=1),
+        ConvProblem(50, 20, 20, 5, groups=20),
+        ConvProblem(60, 3, 9, 4, channels_last=False),
+        ConvProblem(30, 4, 6, 5, up=2, pad_left=4, pad_right=4),
+    )
+    for problem in moved:
+        kernel = pipeline.compiled(Request(problem, Ask(native(), "packed")), None)
+        assert isinstance(kernel, loader.CompiledKernel)
+        assert kernel.packs
+        given = np.random.default_rng(7).standard_normal(problem.kernel_shape).astype(problem.dtype)
+        assert np.array_equal(kernel.pack(given), kernel.plan.pack(given))
+    halves = pipeline.compiled(Request(moved[0], Ask(native(), "packed", numbers="float16")), None)
+    assert not getattr(halves, "packs", False)  # those are coded first
 
 
 def test_packed_weights_start_at_a_cache_line() -> None:
