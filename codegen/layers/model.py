@@ -174,7 +174,9 @@ class Model(Mapping[str, Layer]):
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         if self.left_out:
-            lines.append(f"  left out: {counted(self.left_out)}")
+            whole = self.nets and not self.unread
+            told = "also in the model that a call of it runs" if whole else "left out"
+            lines.append(f"  {told}: {counted(self.left_out)}")
         return "\n".join([f"<Model {self._name}, {len(rows)} layer{'s' * (len(rows) != 1)}", *lines]) + ">"
 
 
