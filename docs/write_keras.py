@@ -25,7 +25,7 @@ SAME = "as in Keras"
 HEAD = """\
 # What of Keras is here
 
-`codegen.Conv1D` and the other kinds can be written where `keras.layers.Conv1D` stood: the same arguments in the same
+`codegen.Conv1D` and the other kinds can be written in place of `keras.layers.Conv1D`: the same arguments in the same
 order with the same defaults, the same weights, the same numbers but for their last digits. This page lists every
 argument, method, initializer, regularizer, constraint, activation and optimizer, and where one differs from Keras 3,
 and why.

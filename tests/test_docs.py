@@ -379,6 +379,18 @@ def test_the_command_page_has_every_exit_code_of_the_code() -> None:
     assert rows == {0, main.BUG, main.INTERRUPTED, main.PIPE_CLOSED, *(one.exit_code for one in classes)}
 
 
+STUMBLES = r"\b(?:is|are|was|were|being) told\b|\bstands (?:in(?! for)|behind|before|outside|around)\b|\ba header an\b"
+
+
+def test_no_page_has_words_that_a_native_reader_stumbles_over() -> None:
+    """Of what is written by hand; what comes of docstrings is theirs."""
+    for page in PAGES:
+        if page.name in ("reference.md", "errors.md", "keras.md", "design.md", "CONTRIBUTING.md"):
+            continue
+        text = FENCE.sub("", page.read_text("utf-8"))
+        assert not re.findall(STUMBLES, text), page.name
+
+
 def test_no_page_promises_what_the_house_forbids() -> None:
     for page in PAGES:
         text = page.read_text("utf-8")
