@@ -166,7 +166,8 @@ class Model(Mapping[str, Layer]):
         from codegen.layers import notebook
 
         layers = tuple(self._layers.values())
-        return notebook.of_model(self._name, layers, [layer.plan if layer.built else None for layer in layers])
+        table = notebook.of_model(self._name, layers, [layer.plan if layer.built else None for layer in layers])
+        return "\n".join([table, *(net._repr_html_() for net in self.nets.values())])
 
     def __repr__(self) -> str:
         """A table of contents: name, kind, input and output shape of one sample, number of weights."""

@@ -92,6 +92,8 @@ def test_the_command_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_a_notebook_shows_the_picture_or_a_table() -> None:
     assert Net.of(graph_of("tcn"))._repr_html_().startswith("<svg")
+    shown = codegen.load(ROOT / "examples" / "tcn.conv")._repr_html_()
+    assert (shown.count("<table>"), shown.count("<svg")) == (1, 1)
     made = Builder("long")
     x = made.input("x", None, 2)
     for _ in range(model_picture.MOST_VALUES):
