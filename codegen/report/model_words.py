@@ -8,7 +8,7 @@ from fractions import Fraction
 from codegen.errors.counting import counted, separated
 from codegen.graph.plans.overview import Overview, Whole
 
-__all__ = ["many", "memory", "totals"]
+__all__ = ["in_time", "many", "memory", "totals"]
 
 
 def many(fixed: int, each: Fraction) -> str:
@@ -37,6 +37,18 @@ def totals(model: Overview) -> Iterator[str]:
     flash = f"{told.flash_bytes:,} bytes of flash, of which {told.weight_bytes:,} are weights"
     kept = f"a state of {told.state_bytes:,} bytes, {told.workspace_bytes:,} of scratch, {told.stack_bytes:,} of stack"
     yield f"  {flash}; {kept}"
+
+
+def in_time(model: Overview, rate: float) -> str:
+    """The same in seconds, for so many steps of the input a second."""
+    parts = [f"{float(model.work.each) * rate / 1e6:,.4g} million multiply-adds a second"] if model.work.each else []
+    reach, blocks = model.reach, model.blocks
+    field = reach.field if reach else None
+    parts += [f"a receptive field of {field * 1e3 / rate:.4g} ms"] if field is not None else []
+    if not isinstance(blocks, str):
+        late, long = (steps * 1e3 / rate for steps in (blocks.latency, blocks.block))
+        parts.append(f"a latency of {late:.4g} ms; {blocks.block:,} steps are {long:.4g} ms")
+    return f"at {rate:,.6g} steps a second: {', '.join(parts) or 'nothing that follows from it'}"
 
 
 def _reach(model: Overview) -> str:

@@ -126,6 +126,11 @@ def test_it_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "  multiply-adds: 144 a step of the input; 183 weights" in lines
     assert "  receptive field: all steps before, the last of them 3 steps after the output's own" in lines
     assert any(line.startswith("  in blocks of 64: latency 3 steps, worst call 9,216 multiply-adds") for line in lines)
+    assert main.main(["show", str(file), "--rate", "16000"]) == 0
+    told = "at 16,000 steps a second: 2.304 million multiply-adds a second, a latency of 0.1875 ms; 64 steps are 4 ms"
+    assert told in capsys.readouterr().out
+    assert main.main(["show", str(file), "--rate", "0"]) == 2
+    assert "is no number of steps a second" in capsys.readouterr().err
     assert main.main(["show", str(file), "--json", "--stream", "--block", "16"]) == 0
     (model,) = json.loads(capsys.readouterr().out)["models"]
     assert (model["delay"], model["receptive_field"], model["stream"]["worst_macs"]) == (3, None, 2_304)

@@ -28,7 +28,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.arguments(parser)
     planning.of_stream(parser)
     parser.add_argument("--why", action="store_true", help="tell all of each layer's plan, and why it is no other")
+    parser.add_argument("--rate", type=rate, metavar="HZ", help="tell of models in seconds, too: input steps a second")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the graph of the only model there is")
+
+
+def rate(text: str) -> float:
+    """Steps a second: a number above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1e12:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of steps a second: expected one such as 48000")
+    return found
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -38,7 +50,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     specs, graphs = reading.definitions(options)
     baked = reading.weights(options, reading.layers_of(specs, graphs))
     blocks = planning.stream_asked(options)
-    _models(graphs, replace(planning.asked(options), stream=blocks), options.picture, terminal)
+    _models(graphs, replace(planning.asked(options), stream=blocks), options.picture, terminal, options.rate)
     if not specs:
         return 0
     if blocks:
@@ -71,7 +83,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _models(graphs: Sequence[Graph], ask: Ask, picture: Path | None, terminal: Terminal) -> None:
+def _models(
+    graphs: Sequence[Graph], ask: Ask, picture: Path | None, terminal: Terminal, rate: float | None = None
+) -> None:
     """What each model is, its values and the whole; with `picture` the graph of the only one is drawn there."""
     if picture and len(graphs) != 1:
         names = ", ".join(graph.name for graph in graphs) or "none"
@@ -83,7 +97,7 @@ def _models(graphs: Sequence[Graph], ask: Ask, picture: Path | None, terminal: T
 
     found = [overview(graph, replace(ask, sliced=False)) for graph in graphs]
     terminal.report["models"] = list(map(show_models.facts, found))
-    terminal.result("\n".join(map(show_models.drawn, found)))
+    terminal.result("\n".join(show_models.drawn(one, rate) for one in found))
     if picture:
         show_models.draw(found[0], picture)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import UsageError
-from codegen.report.model_words import many, totals
+from codegen.report.model_words import in_time, many, totals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,8 @@ def _stream(blocks: Blocks) -> dict[str, Any]:
     return found | {"scratch_bytes": found.pop("workspace_bytes")}
 
 
-def drawn(model: Overview) -> str:
-    """The same for a person: a line a value, then the whole."""
+def drawn(model: Overview, rate: float | None = None) -> str:
+    """The same for a person: a line a value, then the whole, and what it is at so many steps a second."""
     a_step = " a step" if model.free else ""
     lines: list[tuple[str, ...]] = [
         ("value", "shape", "rate", "delay", f"bytes{a_step}", "weights", f"MACs{a_step}", "made of")
@@ -64,7 +64,8 @@ def drawn(model: Overview) -> str:
     sides = (str.ljust, str.ljust, *[str.rjust] * 5, str.ljust)
     cells = ((side(cell, width) for side, cell, width in zip(sides, line, widths, strict=True)) for line in lines)
     rows = ["  " + "  ".join(line).rstrip() for line in cells]
-    return "\n".join([f"{model.name} (a model, {model.dtype})", *rows, *map("  {}".format, totals(model))]) + "\n"
+    whole = [*totals(model), *([] if rate is None else [in_time(model, rate)])]
+    return "\n".join([f"{model.name} (a model, {model.dtype})", *rows, *map("  {}".format, whole)]) + "\n"
 
 
 def _row(value: Value) -> tuple[str, ...]:
