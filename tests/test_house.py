@@ -44,7 +44,13 @@ FACES = {
     "weights",
     "wisdom",
 }
-TIMED = ("bench.peers.pytorch", "bench.peers.pytorch_compiled", "bench.training", "bench.backward")
+TIMED = (
+    "bench.models.pytorch",
+    "bench.peers.pytorch",
+    "bench.peers.pytorch_compiled",
+    "bench.training",
+    "bench.backward",
+)
 SOLE = {  # who alone may import what
     "lark": {"language.parser"},
     "pygls": {"cli.language_server"},

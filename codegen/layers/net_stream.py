@@ -15,6 +15,8 @@ from codegen.planning.ask import Ask, clock_named
 from codegen.planning.ask import Stream as Blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
@@ -46,6 +48,21 @@ class NetStream:
             raise ShapeError(f"`{self._graph.name}`: got inputs of different steps, expected as many of each")
         room = self._room(self.most(given[0].shape[1]))
         return self._first(room, self._made.process(self._states, self._packed, given, list(room.values())))
+
+    def bind(self, x: Any, out: Any) -> Callable[[], int]:
+        """A function of no arguments: the next block is what `x` then holds, and its outputs go to `out`.
+
+        It gives the output steps of each sample that are written; `out` has room for `most` of a block. Of a model with
+        one input and one output; the cheapest way to call. Raises ShapeError.
+        """
+        if len(self._graph.inputs) > 1 or len(self._graph.outputs) > 1:
+            raise ShapeError(f"`{self._graph.name}`: bind takes one input and one output, call the stream instead")
+        given = self._taken(x, *self._graph.inputs[0])
+        if not np.shares_memory(given, x):
+            raise ShapeError(f"`{self._graph.name}`: bind takes a contiguous array of {self._graph.dtype}")
+        (made,) = self._room(self.most(given.shape[1])).values()
+        arrays.fitting(out, made.shape, made.dtype, given)
+        return self._made.bound(self._states, self._packed, [given], [out])
 
     def flush(self) -> Any:
         """The outputs that the whole still has, and a reset."""
@@ -88,7 +105,7 @@ class NetStream:
         for one in found:
             fields = 1 + self._rings + (self.delay > 0)
             position, *first = np.frombuffer(one.tobytes()[: np.dtype(np.intp).itemsize * fields], np.intp).tolist()
-            delay = first.pop() if self.delay else 0
+            delay = first.pop(0) if self.delay else 0
             if not self._made.plan.is_possible(position, first, delay):
                 raise UsageError("`state`: its counts are none that a stream of this model has")
         self._states[...] = found.ravel()

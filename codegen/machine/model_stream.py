@@ -78,6 +78,21 @@ class ModelStream:
         self._library.genconv_process_v1(call)
         return int(call.outs)
 
+    def bound(
+        self, states: Array, weights: Array, inputs: Sequence[Array], outputs: Sequence[Array]
+    ) -> Callable[[], int]:
+        """`process` on these arrays, whatever they then hold."""
+        call, held = self._call(states, weights), (_pointers(inputs, False), _pointers(outputs, True))
+        call.x, call.y = (ffi.cast("void *", one) for one in held)
+        call.steps, call.room = inputs[0].shape[1], outputs[0].shape[1]
+        entry, kept = self._library.genconv_process_v1, (states, weights, inputs, outputs, held)
+
+        def process() -> int:
+            entry(call)
+            return int(call.outs) if kept else 0
+
+        return process
+
     def flush(self, states: Array, weights: Array, outputs: Sequence[Array]) -> int:
         """The rest, and a reset."""
         call, held = self._call(states, weights), _pointers(outputs, True)

@@ -37,6 +37,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--int8", action="store_true", help="layers of int8, beside LiteRT's, ONNX Runtime's and OpenVINO's"
     )
+    parser.add_argument(
+        "--models", action="store_true", help="whole models, in blocks and at once, beside PyTorch and ONNX Runtime"
+    )
     parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
     parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
     parser.add_argument(
@@ -53,6 +56,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     planning.of_objective(parser)
     planning.of_rigor(parser)
     _of_lengths(parser)
+    _of_files(parser)
+
+
+def _of_files(parser: argparse.ArgumentParser) -> None:
+    """What is written beside the tables."""
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON too")
     parser.add_argument("--picture", metavar="FILE", help="write an SVG of bars and a roofline too")
 
@@ -91,6 +99,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from codegen.bench.whole import contest as whole
 
     settings = _settings(options)
+    if options.models:
+        from codegen.bench.models import contest as models
+
+        return _shown(models.run(settings, lambda row: _tell(row, terminal)), options, terminal)
     shapes = options.shapes or (backward.TRAINING if options.backward else ())
     if options.free and not options.shapes:
         cases = list(case.free_lengths(options.data_format))
@@ -101,7 +113,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         cases = list(case.cases(shapes, **sizes, free=options.free))
     run_all = backward.run if options.backward else training.run if options.training else contest.run
     run_all = whole.run if options.int8 else run_all
-    report = run_all(cases, settings, lambda row: _tell(row, terminal))
+    return _shown(run_all(cases, settings, lambda row: _tell(row, terminal)), options, terminal)
+
+
+def _shown(report: Report, options: argparse.Namespace, terminal: Terminal) -> int:
+    """Draw the tables, write the files."""
     from codegen.bench import table
 
     colour = coloured(terminal.out)
@@ -120,6 +136,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     if options.backward and options.training:
         raise UsageError("--training times all of a step, --backward its gradients: leave one out")
+    others = options.shapes or options.backward or options.training or options.int8 or options.free
+    if options.models and (others or options.tables == "c" or options.threads > 1 or options.steps):
+        raise UsageError("--models times its own models from Python in one thread: leave shapes and other tables out")
     if options.int8 and (options.backward or options.training or options.free or options.tables == "c"):
         raise UsageError("--int8 times calls from Python at a known length: leave the other tables and --free out")
     step = "--backward" if options.backward else "--training" if options.training else ""

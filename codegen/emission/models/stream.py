@@ -19,6 +19,7 @@ from codegen.emission.models.stream_surroundings import StreamSurroundings
 from codegen.emission.models.words import Words
 from codegen.emission.render import GeneratedSource
 from codegen.graph.graph import Graph
+from codegen.graph.plans.place import LINE
 from codegen.graph.plans.stages import Convolved, Stage
 from codegen.graph.plans.streamed import Kept, StreamedModel, planned
 from codegen.planning.ask import Ask
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["emitted", "jit_text", "source"]
 
 PARTS = ("kernel_head.c", "model/stream.c", "model/stream.h")
+WORDS = 8  # counts in a line of the cache
 LIMIT = 1 << 28  # input steps after which all counts go back by periods
 
 
@@ -97,12 +99,12 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
 
 def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
     """The numbers of a stream: of its state, its counts, its silence."""
-    out = next(at for at, _ in plan.of_kind("output"))
+    out, before = next(at for at, _ in plan.of_kind("output")), int(plan.late.zeros > 0)
     return {
         "count": len(plan.clocks),
-        "rows": max(1, rings),
-        "numbers": max(1, plan.kept_numbers),
-        "scratch": max(1, plan.scratch + sum(_heard(plan).values())),
+        "rows": _full(1 + before + max(1, rings), WORDS) - 1 - before,
+        "numbers": _full(max(1, plan.kept_numbers), LINE),
+        "scratch": _full(max(1, plan.scratch + sum(_heard(plan).values())), LINE),
         "quiet": plan.block * max(buffer.channels for _, buffer in plan.of_kind("input")),
         "silence": plan.silence,
         "late": plan.late,
@@ -122,6 +124,11 @@ def _room(plan: StreamedModel, name: str, widths: tuple[int, ...]) -> str:
     (turn, *_) = (width for width in widths if all(size % width == 0 for size in sizes))
     head = f"for (ptrdiff_t i = 0; i < history * width; {'++i' if turn == 1 else f'i += {turn}'})"
     return render.piece("model/stream_room.c.j2", {"name": name, "c": plan.format.c, "lanes": turn, "turn": head})
+
+
+def _full(numbers: int, line: int) -> int:
+    """So many, and what a line of the cache has room for: all that follows begins with one where the state does."""
+    return -(-numbers // line) * line
 
 
 def _turns(plan: StreamedModel) -> int:
