@@ -222,3 +222,9 @@ def test_rows_of_many_channels_on_pages_of_their_own_are_turned() -> None:
     taken = {(c, steps): planner.plan(replace(wide, channels=c, steps=steps), Ask(TARGETS["avx512"], "packed"))
              for c in (64, 128) for steps in (200, 999)}  # fmt: skip
     assert [plan.algorithm.name for plan in taken.values()] == ["direct_steps"] * 3 + ["relayout"]
+
+
+def test_a_few_outputs_of_many_channels_are_not_summed_one_by_one_along_time() -> None:
+    wide = ConvProblem(None, 256, 256, 3, pad_left=1, pad_right=1, channels_last=False)
+    request = Request(wide, Ask(TARGETS["avx512"], "packed", "fast")).likely(1)
+    assert planner.survey(request).found[0].algorithm.name == "relayout"

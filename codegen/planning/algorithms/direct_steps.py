@@ -104,7 +104,9 @@ def _cycles(request: Request, schedule: Schedule) -> float:
         )
     inside = tiles * (core.setup.tile + problem.terms * step + _lookups(request))
     together = schedule.lanes if problem.dilation >= schedule.lanes * problem.stride else 1
-    edge = core.setup.border + problem.terms * share * cost.step_cycles(schedule.rows, 1, target, problem.item_bytes)
+    alone = cost.step_cycles(schedule.rows, 1, target, problem.item_bytes)
+    alone += core.moves.alone if problem.steps is None else 0  # each output looks for its samples
+    edge = core.setup.border + problem.terms * share * alone
     border = -(-count // together) * edge
     return problem.groups * len(schedule.starts) * (inside + border)
 
