@@ -149,6 +149,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "MOST_ROWS": "how many sums are worth a tile",
     },
     "algorithms.dots_channels": {"WIDEST": "how bytes are moved"},
+    "algorithms.dots_stages": {"MOST_BETWEEN": "how much a caller has to hold"},
     "algorithms.integer": {"BETWEEN": "of a workspace", "MOST_OUTPUTS": "of a workspace"},
     "algorithms.relayout": {"HALO": "a share of samples"},
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},

@@ -35,6 +35,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         dots,
         dots_channels,
         dots_phases,
+        dots_stages,
         integer,
         overlap_save,
         relayout,
@@ -46,9 +47,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         upsampled,
     )
 
-    return {
-        "winograd": bilinear.WRITER,
-        "fft": bilinear.WRITER,
+    return dict.fromkeys(("winograd", "fft"), bilinear.WRITER) | {
         "overlap_save": overlap_save.WRITER,
         "signal_as_channels": signal_as_channels.WRITER,
         "relayout": relayout.WRITER,
@@ -61,6 +60,7 @@ def _others() -> dict[str, Writer[Any, Any]]:
         "dots": dots.WRITER,
         "dots_channels": dots_channels.WRITER,
         "dots_phases": dots_phases.WRITER,
+        "dots_stages": dots_stages.WRITER,
         "integer": integer.WRITER,
         "assembly": assembled.WRITER,
     }

@@ -17,6 +17,7 @@ from codegen.specs.kinds import Spec
 from tests.support import cprogram
 
 GRID = "dtype = int8, input_scale = 0.05, input_zero_point = {}, output_scale = {}, output_zero_point = {}"
+BETWEEN = "depthwise_scale = 0.6, depthwise_zero_point = -7"
 TABLE = "activation = tanh, sum_scale = 0.05, sum_zero_point = -20"
 LAYERS = (
     "conv1d {} {{ input_shape = (31, 10), filters = 37, kernel_size = 3, padding = same, activation = relu, {} }}",
@@ -30,6 +31,8 @@ LAYERS = (
     "depthwise_conv1d {} {{ input_shape = (33, 70), kernel_size = 5, padding = same, {} }}",
     "depthwise_conv1d {} {{ input_shape = (None, 33), kernel_size = 4, padding = (6, 0), TABLE, {} }}",
     "depthwise_conv1d {} {{ input_shape = (None, 8), kernel_size = 7, depth_multiplier = 3, strides = 2, {} }}",
+    "separable_conv1d {} {{ input_shape = (21, 40), filters = 19, kernel_size = 5, BETWEEN, TABLE, {} }}",
+    "separable_conv1d {} {{ input_shape = (35, 33), filters = 20, kernel_size = 3, strides = 2, BETWEEN, {} }}",
     "conv1d_transpose {} {{ input_shape = (19, 6), filters = 5, kernel_size = 7, strides = 3, padding = same, {} }}",
     "conv1d_transpose {} {{ input_shape = (13, 17), filters = 9, kernel_size = 8, strides = 4, TABLE, {} }}",
 )
@@ -49,7 +52,11 @@ def layers() -> list[tuple[Spec, dict[str, Any]]]:
     for number, text in enumerate(LAYERS * 2):
         grid = GRID.format(rng.integers(-128, 128), 10.0 ** rng.uniform(-1.5, 1), rng.integers(-60, 60))
         rounding = ("double", "fp32", "single")[(number + number // len(LAYERS)) % 3]
-        text = text.format(f"k{number}", f"{grid}, rounding = {rounding}").replace("TABLE", TABLE)
+        text = (
+            text.format(f"k{number}", f"{grid}, rounding = {rounding}")
+            .replace("TABLE", TABLE)
+            .replace("BETWEEN", BETWEEN)
+        )
         (spec,) = reader.read(text)
         arrays = {}
         for name, shape in spec.weight_shapes().items():
@@ -57,7 +64,8 @@ def layers() -> list[tuple[Spec, dict[str, Any]]]:
             drawn = rng.uniform(0.001, 0.02, shape) if kind == "float32" else rng.integers(-127, 128, shape)
             arrays[name] = drawn.astype(kind)
         if number >= len(LAYERS):
-            arrays["kernel_scale"] *= np.float32(40)
+            for scale in (name for name in arrays if name.endswith("kernel_scale")):
+                arrays[scale] *= np.float32(40)
         found.append((spec, arrays))
     return found
 
@@ -90,3 +98,4 @@ def test_golden_vectors(way: str, need: Callable[..., Any], tmp_path: Path) -> N
     assert algorithms.count("dots") >= 14
     assert algorithms.count("dots_channels") == 4
     assert algorithms.count("dots_phases") == 4
+    assert algorithms.count("dots_stages") >= 2

@@ -18,6 +18,7 @@ from codegen.planning.algorithms import (
     direct_steps,
     dots,
     dots_channels,
+    dots_stages,
     integer,
     overlap_save_schedule,
     relayout,
@@ -63,6 +64,10 @@ PROBLEMS = {
     "dots": WHOLE,
     "dots_channels": replace(WHOLE, filters=40, groups=40),
     "dots_phases": replace(WHOLE, up=2, kernel_size=4, pad_left=3, pad_right=3),
+    "dots_stages": chain.Chain(
+        (replace(WHOLE, filters=40, groups=40), replace(WHOLE, kernel_size=1, pad_left=0, pad_right=0)),
+        ("depthwise", "pointwise"),
+    ),
     "integer": WHOLE,
     "assembly": WHOLE,
 }
@@ -118,6 +123,10 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "rolled": (rolled.Schedule(8, False), (8, False)),
     "dots_channels": (dots_channels.Schedule(8), (8,)),
     "dots": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
+    "dots_stages": (
+        dots_stages.Schedule((dots_channels.Schedule(8), dots.Schedule(16, 6, 4, 102))),
+        (("dots_channels", 8), ("dots", 16, 6, 4, 102)),
+    ),
     "dots_phases": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
     "integer": (INTEGER, (((2, 1), (1, 4)), 3)),
     "assembly": (

@@ -14,6 +14,7 @@ from codegen.planning.algorithms import (
     dots,
     dots_channels,
     dots_phases,
+    dots_stages,
     fft,
     integer,
     overlap_save,
@@ -50,6 +51,7 @@ ALGORITHMS: dict[str, AnyAlgorithm] = {
         dots.ALGORITHM,
         dots_channels.ALGORITHM,
         dots_phases.ALGORITHM,
+        dots_stages.ALGORITHM,
         integer.ALGORITHM,
         assembly.ALGORITHM,
     )

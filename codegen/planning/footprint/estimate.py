@@ -31,6 +31,7 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "dots": whole.of_dots,
     "dots_channels": whole.of_channels,
     "dots_phases": whole.of_phases,
+    "dots_stages": whole.of_stages,
     "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
 ONE_OF = ("by_length",)  # each call goes through one part of these, so that the stack is that of the deepest

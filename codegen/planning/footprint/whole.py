@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from codegen.numbers.rescaling import FIXED
-from codegen.planning.algorithms import dots, dots_channels, dots_phases, integer
+from codegen.planning.algorithms import dots, dots_channels, dots_phases, dots_stages, integer
 from codegen.planning.algorithms.integer import Schedule, Tile
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.problem import Problem
+from codegen.problem.problem import Chain, Problem
 from codegen.problem.requantise import Requantise
 from codegen.records import dataclass
 
-__all__ = ["of_channels", "of_dots", "of_integer", "of_phases"]
+__all__ = ["of_channels", "of_dots", "of_integer", "of_phases", "of_stages"]
 
 VECTORS = 4  # of a block of channels
 CODES = 6  # instructions that make codes of a vector of sums
@@ -62,6 +62,14 @@ def of_dots(plan: KernelPlan[dots.Schedule, ConvProblem]) -> Pieces:
 def of_phases(plan: KernelPlan[dots.Schedule, ConvProblem]) -> Pieces:
     """The tiles of rows of outputs."""
     return of_dots(dots_phases.of_rows(plan))
+
+
+def of_stages(plan: KernelPlan[dots_stages.Schedule, Chain]) -> Pieces:
+    """The tiles of each stage."""
+    total = NONE
+    for stage in dots_stages.stages(plan):
+        total += of_channels(stage) if stage.algorithm.name == "dots_channels" else of_dots(stage)
+    return total
 
 
 def of_channels(plan: KernelPlan[dots_channels.Schedule, ConvProblem]) -> Pieces:
