@@ -94,6 +94,18 @@ def test_the_same_page_again(page: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert again.read_bytes() == before
 
 
+def test_a_layer_of_int8_without_weights_has_all_but_its_c(tmp_path: Path) -> None:
+    words = "filters = 3, kernel_size = 5, strides = 2, dtype = int8, input_scale = 0.1, output_scale = 0.2, "
+    words += "input_zero_point = 3, output_zero_point = -4"
+    (tmp_path / "q.conv").write_text(f"conv1d q {{ input_shape = (40, 4), {words} }}")
+    page = tmp_path / "q.html"
+    assert main.main(["report", str(tmp_path / "q.conv"), "--target", "cortex-m4", "-o", str(page)]) == 0
+    text = page.read_text("utf-8")
+    assert "5 taps, the next output 2 steps on" in text
+    assert "peak of cortex-m4" in text
+    assert "<pre>" not in text
+
+
 def test_c_is_shown_as_it_is() -> None:
     text = '#include "a.h"\n/* 1 < 2 & <b> */\nstatic int f(void) { return 0x1F + 2.5e-3f; }\n' + "\n".join(
         ["x;"] * 2_000

@@ -78,5 +78,8 @@ def _layers(
         request = pipeline.request(spec, ask)
         plan = pipeline.answer(request, None)
         told = [*show.shape_rows(plan), *show.plan_rows(plan, request, None)[:3]]
-        files = pipeline.emitted(spec, request.ask, baked.get(spec.name)).files
+        try:
+            files = pipeline.emitted(spec, request.ask, baked.get(spec.name)).files
+        except PlanError:  # such as a layer of int8 without its weights: all but its C is told
+            files = ()
         yield parts.of_layer(spec.name, told, plan, planner.survey(request).found, banner.weight_bytes(plan), files)
