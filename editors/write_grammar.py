@@ -58,7 +58,7 @@ def alternatives(names: Any) -> str:
 
 def keywords() -> list[str]:
     """The words of the language, as the grammar of the parser spells them."""
-    return [terminal.pattern.value for terminal in parser.parser().terminals if terminal.name in KEYWORDS]
+    return [terminal.pattern.value for terminal in parser.fresh().terminals if terminal.name in KEYWORDS]
 
 
 def named_parameters() -> set[str]:

@@ -23,6 +23,8 @@ _ALL: tuple[type[Op], ...] = (
     steps.Pad,
     steps.Reflect,
     steps.Replicate,
+    steps.Wrap,
+    steps.Reverse,
     steps.Crop,
     steps.Frames,
     steps.Join,

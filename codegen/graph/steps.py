@@ -29,7 +29,9 @@ __all__ = [
     "Pool",
     "Reflect",
     "Replicate",
+    "Reverse",
     "Upsample",
+    "Wrap",
 ]
 
 
@@ -224,6 +226,25 @@ class Replicate(Padded):
 
     word: ClassVar[str] = "replicate"
     mode: ClassVar[str] = "edge"
+
+
+@dataclass(frozen=True)
+class Wrap(Padded):
+    """The end of the input before it, its start after it: numpy's `wrap`, PyTorch's `circular`."""
+
+    word: ClassVar[str] = "wrap"
+    mode: ClassVar[str] = "wrap"
+
+
+@dataclass(frozen=True)
+class Reverse(Op):
+    """The last step first: what a layer that goes backwards reads."""
+
+    word: ClassVar[str] = "reverse"
+    over_time: ClassVar[bool] = True
+
+    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
+        return inputs[0][..., ::-1, :]
 
 
 @dataclass(frozen=True)

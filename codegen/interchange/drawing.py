@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
@@ -50,6 +50,11 @@ class Drawing:
             if word in arrays and arrays[word].shape != shape:
                 raise ConversionError(f"has `{word}` of shape {arrays[word].shape}, expected {shape}")
         return x.of(made)
+
+    def backwards(self, x: Tensor, draw: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """What a layer that goes from the last step to the first makes: in its own order, and in that of x."""
+        made = draw(self.call("reverse", x))
+        return made, self.call("reverse", made)
 
     def ordered(self, x: Tensor, wanted: str) -> Tensor:
         """The same numbers with axes in that order, where the batch, steps and channels may be told so."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tensor", "axis_of", "pair", "single"]
 
-WORDS = {"n": "batch", "t": "steps", "c": "channels", "f": "channels * steps", "1": "1"}
+WORDS = {"n": "batch", "t": "steps", "c": "channels", "f": "channels * steps", "d": "directions", "1": "1"}
 SPATIAL = "tc"
 
 
@@ -29,7 +29,8 @@ SPATIAL = "tc"
 class Tensor:
     """A value, and its axes there: n the batch, t its steps, c its channels, 1 an axis of one number.
 
-    f is channels and steps as one axis, all steps of a channel side by side: PyTorch's Flatten. A letter that is
+    f is channels and steps as one axis, all steps of a channel side by side: PyTorch's Flatten. d are the two
+    directions of a recurrent layer, each with half of the channels. A letter that is
     missing stands for one step, or one channel.
     """
 
@@ -48,6 +49,8 @@ class Tensor:
     def size(self, letter: str) -> int | None:
         """Numbers along an axis; None where they are not known. The batch counts as one."""
         steps = self.steps
+        if "d" in self.axes and letter in "dc":
+            return 2 if letter == "d" else self.channels // 2
         sizes = {"t": steps, "c": self.channels, "f": None if steps is None else steps * self.channels}
         return sizes.get(letter, 1)
 
@@ -109,6 +112,8 @@ class Tensor:
         Raises ConversionError for a shape that is neither of one axis, nor of two.
         """
         wanted = list(sizes)
+        if self.axes.endswith("dc") and len(wanted) == len(self.axes) - 1 and wanted[-1] in (-1, self.channels):
+            return replace(self, axes=f"{self.axes[:-2]}c")
         if len(wanted) == 1:
             return self._as_one()
         if not wanted or wanted[0] not in (1, -1, 0) or "n" not in self.axes[:1]:

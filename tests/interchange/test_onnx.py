@@ -318,6 +318,30 @@ SMALL: dict[str, Small] = {  # name -> nodes, the input's sizes, constants, what
         {"w": TALL},
         lambda x: upsampled(x, TALL)[:, :, 1:],
     ),
+    "a branch for its length": (
+        [
+            ob.node("Shape", "x", "s"),
+            ob.node("Gather", "s two", "n"),
+            ob.node("Equal", "n nine", "is"),
+            ob.node(
+                "If",
+                "is",
+                "y",
+                "choice",
+                then_branch=ob.branch([ob.node("Mul", "x k", "v"), ob.node("Tanh", "v", "a")], ["a"], {"k": EACH}),
+                else_branch=ob.branch([ob.node("Sigmoid", "x", "a")], ["a"]),
+            ),
+        ],
+        [1, 4, 9],
+        {"two": np.array(2), "nine": np.array(9)},
+        lambda x: np.tanh(x * EACH),
+    ),
+    "channels in another order": (
+        [ob.node("Gather", "x order", "y", axis=1)],
+        [None, 4, "L"],
+        {"order": np.array([3, 0, 1, -2])},
+        lambda x: x[:, [3, 0, 1, 2]],
+    ),
     "pools": (
         [
             ob.node("MaxPool", "x", "p", kernel_shape=[3], strides=[2]),

@@ -63,6 +63,10 @@ SINGLE: dict[str, Any] = {
     "transposed": lambda: one(L.Conv1DTranspose(3, 4, strides=2, padding="same")),
     "flat": lambda: one(L.Flatten(), L.Dense(3, "tanh")),
     "gru before": lambda: one(L.GRU(3, reset_after=False)),
+    "both ways": lambda: one(
+        L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode="ave"), L.Bidirectional(L.LSTM(2))
+    ),
+    "backwards": lambda: one(L.LSTM(3, return_sequences=True, go_backwards=True)),
     "lstm": lambda: one(L.LSTM(3, return_sequences=True, activation="softsign", use_bias=False)),
     "group": lambda: one(L.GroupNormalization(2)),
     "instance": lambda: one(L.GroupNormalization(-1, scale=False)),
@@ -113,12 +117,12 @@ class Own(keras.layers.Layer):
 
 
 def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
-    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.Bidirectional(L.LSTM(2), name="both"))
+    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.SimpleRNN(2, name="both"))
     model = codegen.from_keras(theirs)
     assert list(model) == ["stem"]
     assert not model.nets
     told = r"`mine`: Own is a class of somebody's own; replace it, or leave it out with skip=\['mine'\]"
-    with pytest.raises(codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: Bidirectional is not"):
+    with pytest.raises(codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: SimpleRNN is not"):
         model(np.zeros((1, 12, 4), "f4"))
     assert len(codegen.from_keras(one(L.Conv1D(4, 3), Own(name="mine")), skip=["mine"]).nets) == 1
     with pytest.raises(codegen.ConversionError, match="`both`"):

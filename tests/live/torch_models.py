@@ -46,13 +46,14 @@ def nets(torch: Any) -> dict[str, tuple[Callable[[], Any], tuple[int, ...]]]:
             super().__init__()
             self.front = Causal(4, 6, 3)
             self.memory = nn.LSTM(6, 5, 2, batch_first=True)
+            self.both = nn.GRU(5, 3, 2, batch_first=True, bidirectional=True)
             self.norm = nn.LayerNorm(5)
             self.gate = nn.GRU(5, 4, batch_first=True)
             self.out = nn.Linear(4, 3)
 
         def forward(self, x: Any) -> Any:
             h, _ = self.memory(self.front(x).transpose(1, 2))
-            h, _ = self.gate(self.norm(h))
+            h, _ = self.gate(self.norm(self.both(h)[0][..., 1:]))
             return self.out(h[:, -1])
 
     class Flat(nn.Module):  # type: ignore[misc,name-defined]

@@ -135,7 +135,8 @@ class Drawing:
             lambda: b.function("global_max_pool", x),
             lambda: b.function("last", x),
             lambda: b.function("upsample", x, size=size),
-            lambda: b.function(self.pick("pad", "reflect", "replicate"), x, **pads),
+            lambda: b.function(self.pick("pad", "reflect", "replicate", "wrap"), x, **pads),
+            lambda: b.function("reverse", x),
             lambda: b.function("crop", x, **pads),
             lambda: b.function("flatten", x) if x.shape.steps and x.shape.steps < 9 else x,
         ]

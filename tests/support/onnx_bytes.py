@@ -42,6 +42,8 @@ def attribute(name: str, value: Any) -> bytes:
         return head + number(3, int(value)) + number(20, 2)
     if isinstance(value, float):
         return head + varint(2 << 3 | 5) + struct.pack("<f", value) + number(20, 1)
+    if isinstance(value, bytes):  # a graph
+        return head + inside(6, value) + number(20, 5)
     if isinstance(value, str):
         return head + inside(4, value) + number(20, 3)
     if isinstance(value, np.ndarray):
@@ -61,6 +63,12 @@ def port(name: str, sizes: Sequence[int | str | None]) -> bytes:
     """A ValueInfoProto of float32; a text or None for a size that is free."""
     dims = b"".join(inside(1, number(1, size) if isinstance(size, int) else inside(2, size or "")) for size in sizes)
     return inside(1, name) + inside(2, inside(1, number(1, 1) + inside(2, dims)))
+
+
+def branch(nodes: Iterable[bytes], outputs: Iterable[str], constants: Mapping[str, Any] | None = None) -> bytes:
+    """A GraphProto in an attribute."""
+    graph = b"".join(inside(1, one) for one in nodes) + b"".join(inside(12, port(one, ())) for one in outputs)
+    return graph + b"".join(inside(5, tensor(*one)) for one in (constants or {}).items())
 
 
 def model(

@@ -76,6 +76,8 @@ _FROM = {
     "last": ("(void)t;",),
     "upsample": ("(void)steps;",),
     "replicate": ("from = from < 0 ? 0 : from >= steps ? steps - 1 : from;",),
+    "wrap": ("from %= steps;", "from = from < 0 ? from + steps : from;"),
+    "reverse": (),
     "reflect": (
         "while (steps > 1 && (from < 0 || from >= steps))",
         "    from = from < 0 ? -from : 2 * (steps - 1) - from;",
@@ -86,7 +88,7 @@ _FROM = {
 
 def gathered(stage: Gathered, around: Surroundings) -> Written:
     """Rows of x as rows of y."""
-    at = {"last": "steps - 1", "upsample": f"t / {stage.size}", "crop": "t"}
+    at = {"last": "steps - 1", "upsample": f"t / {stage.size}", "crop": "t", "reverse": "steps - 1 - t"}
     early = around.early
     before = f"t - {stage.left}" if stage.left else "t"
     view = _of_one(stage, around) | {

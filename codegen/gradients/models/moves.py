@@ -70,6 +70,10 @@ def _padded(op: steps.Padded, xs: Sequence[Array], weights: Mapping[str, Array])
     return _gathered(x, np.pad(np.arange(count), (op.left, op.right), mode=op.mode), x.ndim - 2)  # type: ignore[call-overload]  # a mode that it has
 
 
+def _reversed(op: steps.Reverse, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
+    return op.reference(xs, weights), lambda dy: ([dy[..., ::-1, :]], NONE)
+
+
 def _cropped(op: steps.Crop, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
     (x,) = xs
     return _gathered(x, np.arange(op.left, max(op.left, x.shape[-2] - op.right)), x.ndim - 2)
@@ -174,6 +178,8 @@ MOVES: dict[type, Any] = {
     steps.Pad: _padded,
     steps.Reflect: _padded,
     steps.Replicate: _padded,
+    steps.Wrap: _padded,
+    steps.Reverse: _reversed,
     steps.Crop: _cropped,
     steps.Frames: _frames,
     steps.Join: _joined,

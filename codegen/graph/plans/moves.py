@@ -80,6 +80,10 @@ def _padded(run: Walk, at: int, op: steps.Padded) -> Place:
     return _gathered(run, at, op.word, op.left, right=op.right)
 
 
+def _reversed(run: Walk, at: int, op: steps.Reverse) -> Place:
+    return _gathered(run, at, "reverse", 0)
+
+
 def _upsampled(run: Walk, at: int, op: steps.Upsample) -> Place:
     return run.of(at) if op.size == 1 else _gathered(run, at, "upsample", 0, op.size)
 
@@ -155,6 +159,8 @@ MOVES: dict[type[Op], Callable[[Walk, int, Any], Place]] = {
     steps.Pad: _padded,
     steps.Reflect: _padded,
     steps.Replicate: _padded,
+    steps.Wrap: _padded,
+    steps.Reverse: _reversed,
     steps.Crop: _crop,
     steps.Frames: _frames,
     steps.Join: _join,

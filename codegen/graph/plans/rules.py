@@ -114,6 +114,7 @@ _RULES: dict[type[Op], Callable[[Any], Rule]] = {
     steps.Pad: _padded,
     steps.Reflect: _padded,
     steps.Replicate: _padded,
+    steps.Wrap: _padded,
     steps.Crop: _crop,
     steps.Frames: _frames,
 }

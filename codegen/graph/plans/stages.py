@@ -173,10 +173,11 @@ class Joined(ByFrame):
 class Gathered(OfOne):
     """Rows of x as rows of y: `word` is pad, reflect, replicate (with `left` more before, `right` after).
 
-    Or upsample by `size`, last, and in a stream crop (without the first `left` and the last `right`).
+    Or wrap in the same way, reverse, upsample by `size`, last, and in a stream crop (without the first `left` and the
+    last `right`).
     """
 
-    word: Literal["pad", "reflect", "replicate", "upsample", "last", "crop"]
+    word: Literal["pad", "reflect", "replicate", "wrap", "reverse", "upsample", "last", "crop"]
     left: int = 0
     right: int = 0
     size: int = 1

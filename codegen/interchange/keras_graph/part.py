@@ -73,9 +73,9 @@ class Part:
         """The weights of that name."""
         return self.source.of(self.path, self.group, words)
 
-    def inner(self, config: Item, kind: str) -> Part:
-        """The layer in a wrapper, which has its weights."""
-        return Part(kind, config, self.path, f"{self.group}/layer", self.source, self.args, self.kwargs)
+    def inner(self, config: Item, kind: str, place: str = "layer") -> Part:
+        """The layer in a wrapper, which has its weights at that place."""
+        return Part(kind, config, self.path, f"{self.group}/{place}", self.source, self.args, self.kwargs)
 
     def argument(self, at: int, name: str, default: Any = None) -> Any:
         """An argument by place or by name."""

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["Legacy", "Live", "Stored", "opened"]
+__all__ = ["SIDES", "Legacy", "Live", "Stored", "opened"]
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # what files of Keras 3 call the layers of a model
 ALIASES = {"kernel": ("depthwise_kernel",), "depthwise_kernel": ("kernel",)}  # of Keras 2 for DepthwiseConv1D
+SIDES = ("forward_layer", "backward_layer")  # of a Bidirectional, which has two layers
 MOST_TEXT = 32 << 20  # bytes of a config in an attribute
 MOST_NAMES = 1 << 16
 
@@ -40,6 +41,7 @@ class Live:
             found = next((one for one in found.layers if str(one.name) == name), None)
             if found is None:
                 raise ConversionError(f"`{plainly('/'.join(path), NAME)}` is no layer of the model")
+        found = getattr(found, group.rpartition("/")[2], found) if group.endswith(SIDES) else found
         holders = [found, getattr(found, "cell", None), getattr(found, "layer", None)]
         return {word: array(_held(holders, word), word) for word in words}
 
@@ -146,6 +148,9 @@ class Legacy:
         if held is None:
             raise ConversionError("has no arrays in the file")
         names = _names(held, "weight_names")
+        if group.endswith(SIDES):
+            side = group.rpartition("/")[2].removesuffix("layer")
+            names = [name for name in names if any(part.startswith(side) for part in name.split("/"))]
         return {word: _array(_child(held, _named(names, path, word)), word) for word in words}
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from codegen.errors import ConversionError
+from codegen.errors.quoting import exactly
 from codegen.functions import activations
 from codegen.functions.activations import layer_configs
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.part import Part
+from codegen.interchange.keras_graph.sources import SIDES
 from codegen.interchange.stranger import Item
 from codegen.interchange.tensors import Tensor, axis_of
 from codegen.specs import kinds
@@ -31,6 +33,7 @@ __all__ = ["SEQUENCE", "WEIGHTED", "Draw", "activation_of"]
 Draw: TypeAlias = Callable[[Drawing, Part], "Tensor | list[Tensor]"]
 LEFT = ("name", "input_shape", "dtype", "trainable", "data_format", "activity_regularizer")  # that no graph needs
 SEQUENCE = "ntc"
+MERGED = {"sum": "+", "mul": "*", "ave": "+"}
 LEAST_DEVIATION = 1e-7  # what Normalization divides by at least
 TINY = 1e-30  # for an epsilon that is none
 
@@ -141,17 +144,45 @@ def _standardized(drawing: Drawing, part: Part) -> Tensor:
 
 def _recurrent(kind: type[ModelSpec]) -> Draw:
     def draw(drawing: Drawing, part: Part) -> Tensor:
-        for word in ("go_backwards", "return_state", "stateful"):
+        for word in ("return_state", "stateful"):
             found = part.config.get(word)
             if found is not None and found.value:
                 raise ConversionError(f"has {word}=True, expected False")
-        x, fields = part.one, words(kind, part.config)
-        x = drawing.ordered(x, SEQUENCE)
+        back, fields = part.config.get("go_backwards"), words(kind, part.config)
+        x = drawing.ordered(part.one, SEQUENCE)
+        x = drawing.call("reverse", x) if back is not None and back.value else x
         names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
-        made = drawing.layer(kind, part.name, x, part.arrays(*names), **fields)
+        side = part.group.rpartition("/")[2]
+        name = f"{part.name}/{side}" if side in SIDES else part.name
+        made = drawing.layer(kind, name, x, part.arrays(*names), **fields)
         return made if fields.get("return_sequences") else Tensor(made.value, "nc")
 
     return draw
+
+
+def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
+    """Bidirectional: a layer forward and one backward, whose steps come in the order of the input."""
+    inner, found = part.config["layer"], list[Tensor]()
+    backward = part.config.get("backward_layer") or inner
+    for layer, side in ((inner, SIDES[0]), (backward, SIDES[1])):
+        kind = layer["class_name"].word()
+        if kind not in ("LSTM", "GRU"):
+            raise ConversionError(f"of a {kind} is not served, only of LSTM and GRU")
+        told: Any = layer["config"].value
+        config = Item({**told, "go_backwards": side == SIDES[1]}, layer["config"].place)
+        made = _recurrent(LSTM if kind == "LSTM" else GRU)(drawing, part.inner(config, kind, side))
+        assert isinstance(made, Tensor)
+        found.append(drawing.call("reverse", made) if side == SIDES[1] and "t" in made.axes else made)
+    mode = part.config.get("merge_mode")
+    word = None if mode is None else mode.value
+    if word is None:
+        return found
+    if word == "concat":
+        return drawing.concat(found, -1)
+    if word not in MERGED:
+        raise ConversionError(f"has merge_mode={exactly(word)}, expected concat, sum, mul or ave")
+    both = drawing.binary(MERGED[word], found[0], found[1])
+    return drawing.binary("*", both, 0.5) if word == "ave" else both
 
 
 def _prelu(drawing: Drawing, part: Part) -> Tensor:
@@ -170,5 +201,6 @@ WEIGHTED: dict[str, Draw] = {
     "Normalization": _standardized,
     "LSTM": _recurrent(LSTM),
     "GRU": _recurrent(GRU),
+    "Bidirectional": _both_ways,
     "PReLU": _prelu,
 }

@@ -179,7 +179,20 @@ FOLDED: dict[str, Callable[[Call], Array]] = {
     **{kind: _between(name) for kind, name in (("Add", "add"), ("Sub", "subtract"), ("Mul", "multiply"))},
     **{kind: _between(name) for kind, name in (("Equal", "equal"), ("Max", "maximum"), ("Min", "minimum"))},
     **{
+        kind: _between(name)
+        for kind, name in (
+            *(("Greater", "greater"), ("Less", "less"), ("GreaterOrEqual", "greater_equal")),
+            *(("LessOrEqual", "less_equal"), ("And", "logical_and"), ("Or", "logical_or")),
+        )
+    },
+    **{
         kind: _of_one(name)
-        for kind, name in (("Neg", "negative"), ("Sqrt", "sqrt"), ("Floor", "floor"), ("Exp", "exp"))
+        for kind, name in (
+            ("Not", "logical_not"),
+            ("Neg", "negative"),
+            ("Sqrt", "sqrt"),
+            ("Floor", "floor"),
+            ("Exp", "exp"),
+        )
     },
 }

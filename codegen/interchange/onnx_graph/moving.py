@@ -10,7 +10,7 @@ from codegen.interchange.tensors import Tensor, axis_of
 
 __all__ = ["MOVING"]
 
-PADDED = {"constant": "pad", "reflect": "reflect", "edge": "replicate"}
+PADDED = {"constant": "pad", "reflect": "reflect", "edge": "replicate", "wrap": "wrap"}
 
 
 def _transposed(call: Call) -> Tensor:
@@ -77,9 +77,22 @@ def _gathered(call: Call) -> Tensor:
     if indices.ndim == 0:
         return call.drawing.picked(x, axis, int(indices))
     found = [int(one) for one in indices.reshape(-1)]
-    if found != list(range(found[0], found[0] + len(found))) or found[0] < 0 or indices.ndim != 1:
-        raise ConversionError("takes numbers in an order of their own, expected a range")
-    return call.drawing.sliced(x, axis, found[0], found[-1] + 1)
+    size = x.size(call.letter(x, axis))
+    if indices.ndim != 1 or not found or (size is not None and not all(-size <= one < size for one in found)):
+        raise ConversionError(f"takes numbers of shape {indices.shape}, expected some of an axis")
+    if size is not None:
+        found = [one % size for one in found]
+    if found == list(range(found[0], found[0] + len(found))) and found[0] >= 0:
+        return call.drawing.sliced(x, axis, found[0], found[-1] + 1)
+    if call.letter(x, axis) != "c":
+        raise ConversionError("takes steps in an order of their own, expected a range")
+    runs = [[found[0], found[0] + 1]]
+    for one in found[1:]:
+        if one == runs[-1][1]:
+            runs[-1][1] += 1
+        else:
+            runs.append([one, one + 1])
+    return call.drawing.concat([call.drawing.sliced(x, axis, *run) for run in runs], axis)
 
 
 def _padded(call: Call) -> Tensor:

@@ -32,7 +32,7 @@ class Readers:
     def of(cls, nodes: Sequence[Node], outputs: Collection[str]) -> Readers:
         found: dict[str, list[Node]] = {}
         for node in nodes:
-            for name in node.inputs:
+            for name in (*node.inputs, *node.captured):
                 found.setdefault(name, []).append(node)
         return cls(found, set(outputs), {name: node for node in nodes for name in node.outputs})
 

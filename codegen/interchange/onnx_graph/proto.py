@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["Model", "Node", "Port", "model"]
+__all__ = ["Branch", "Model", "Node", "Port", "model"]
 
 MOST_NODES = 1 << 14
 MOST_AXES = 8
+MOST_DEEP = 4  # branches in branches
 FLOATS = {1: "<f4", 10: "<f2", 11: "<f8"}
 TYPES = {**FLOATS, 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 12: "<u4", 13: "<u8"}
 BFLOAT16 = 16
@@ -45,6 +46,29 @@ class Node:
     inputs: Sequence[str]
     outputs: Sequence[str]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def captured(self) -> Iterator[str]:
+        """What the branches in it read."""
+        for value in self.attributes.values():
+            if isinstance(value, Branch):
+                yield from value.reads
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A graph in an attribute of If: it reads what stands before the node, and makes its outputs."""
+
+    nodes: Sequence[Node]
+    constants: Mapping[str, Array]
+    outputs: Sequence[str]
+
+    @property
+    def reads(self) -> Iterator[str]:
+        """The names that its nodes read."""
+        for node in self.nodes:
+            yield from node.inputs
+            yield from node.captured
 
 
 @dataclass(frozen=True)
@@ -83,16 +107,28 @@ def _texts(found: wire.Fields, number: int) -> list[str]:
     return [wire.text([one]) for one in found.get(number, ())]
 
 
-def _node(data: memoryview) -> Node:
+def _node(data: memoryview, deep: int = 0) -> Node:
     found = wire.fields(data, "a node")
-    attributes = dict(_attribute(one) for one in _messages(found, 5))
+    attributes = dict(_attribute(one, deep) for one in _messages(found, 5))
     kind, domain, name = (wire.text(found.get(number, ())) for number in (4, 7, 3))
     outputs = _texts(found, 2)
     return Node(kind, domain, name or next(filter(None, outputs), kind), _texts(found, 1), outputs, attributes)
 
 
-def _attribute(data: memoryview) -> tuple[str, Any]:
-    """(name, value): a number, a text, an array, or a list; None for what holds graphs."""
+def _branch(data: memoryview, deep: int) -> Branch:
+    """The graph of an attribute. Raises ConversionError where graphs lie too deep in each other."""
+    if deep >= MOST_DEEP:
+        raise ConversionError(f"has branches more than {MOST_DEEP} deep in each other")
+    graph = wire.fields(data, "a branch")
+    nodes = [_node(one, deep + 1) for one in _messages(graph, 1)]
+    if len(nodes) > MOST_NODES:
+        raise ConversionError(f"has {len(nodes):,} nodes in a branch, at most {MOST_NODES:,} are read")
+    constants = dict(_tensor(one) for one in _messages(graph, 5))
+    return Branch(nodes, constants, [_port(one).name for one in _messages(graph, 12)])
+
+
+def _attribute(data: memoryview, deep: int = 0) -> tuple[str, Any]:
+    """(name, value): a number, a text, an array, a branch, or a list."""
     found = wire.fields(data, "an attribute")
     name, kind = wire.text(found.get(1, ())), wire.whole(found.get(20, ()))
     if kind == 1:
@@ -103,6 +139,8 @@ def _attribute(data: memoryview) -> tuple[str, Any]:
         return name, wire.text(found.get(4, ()))
     if kind == 4 and (tensors := _messages(found, 5)):
         return name, _tensor(tensors[-1])[1]
+    if kind == 5 and (graphs := _messages(found, 6)):
+        return name, _branch(graphs[-1], deep)
     lists: dict[int, Any] = {6: wire.floats(found.get(7, ())), 7: wire.wholes(found.get(8, ())), 8: _texts(found, 9)}
     return name, lists.get(kind)
 

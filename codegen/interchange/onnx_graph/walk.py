@@ -18,7 +18,7 @@ from codegen.interchange.onnx_graph.folding import FOLDED, folded
 from codegen.interchange.onnx_graph.layers import LAYERS
 from codegen.interchange.onnx_graph.moving import MOVING
 from codegen.interchange.onnx_graph.products import PRODUCTS, Readers
-from codegen.interchange.onnx_graph.proto import Model, Node, Port, model
+from codegen.interchange.onnx_graph.proto import Branch, Model, Node, Port, model
 from codegen.interchange.onnx_graph.recurrent import RECURRENT, ZEROS
 from codegen.interchange.sketch import Imported, Sketch
 from codegen.interchange.stranger import bytes_of
@@ -117,11 +117,32 @@ class Walk:
                 self.values[port.name] = None
                 self.values[port.name] = self._input(port)
         for node in self.model.nodes:
-            for at in node.outputs:
-                self.values.setdefault(at, None)
-            with self.ledger.at(node.name, node.kind):
-                self._drawn(node)
+            self._node(node)
         self._outputs()
+
+    def _node(self, node: Node) -> None:
+        for at in node.outputs:
+            self.values.setdefault(at, None)
+        with self.ledger.at(node.name, node.kind):
+            self._drawn(node)
+
+    def _chosen(self, node: Node, condition: Any) -> None:
+        """The nodes of one branch of an If. Raises ConversionError for a condition that is not known."""
+        import numpy as np
+
+        if isinstance(condition, Tensor) or condition is None or np.size(condition) != 1:
+            raise ConversionError(
+                f"chooses by what is computed, expected a constant; {WAY.format(exactly(node.name, NAME))}"
+            )
+        branch = node.attributes.get("then_branch" if np.any(condition) else "else_branch")
+        if not isinstance(branch, Branch):
+            raise ConversionError("has no branch for its condition")
+        outer, self.readers = self.readers, Readers.of(branch.nodes, branch.outputs)
+        self.values.update(branch.constants)
+        for one in branch.nodes:
+            self._node(one)
+        self.readers = outer
+        self.values.update({name: self.values.get(at) for name, at in zip(node.outputs, branch.outputs, strict=False)})
 
     @property
     def worth(self) -> tuple[bool, int]:
@@ -175,7 +196,10 @@ class Walk:
             if self.folded > MOST_FOLDED:
                 raise ConversionError(f"is one constant too many: {MOST_FOLDED:,} numbers are held")
             return
-        if (node.kind not in NODES and node.kind not in PRODUCTS) or node.domain not in DOMAINS:
+        if node.kind == "If" and not lost:
+            self._chosen(node, inputs[0] if inputs else None)
+            return
+        if (node.kind not in (*NODES, "If") and node.kind not in PRODUCTS) or node.domain not in DOMAINS:
             raise ConversionError(f"is not known here; {WAY.format(exactly(node.name, NAME))}")
         if lost:
             return

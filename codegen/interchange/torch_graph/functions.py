@@ -83,11 +83,11 @@ def _rnn(kind: str) -> Draw:
         states = first if isinstance(first, (list, tuple)) else [first]
         if any(isinstance(one, Tensor) or one.any() for one in states):
             raise ConversionError("has a first state, expected zeros")
-        if call.get(7, "bidirectional"):
-            raise ConversionError("is bidirectional, expected one direction")
+        both = bool(call.get(7, "bidirectional"))
         each = 4 if call.get(3, "has_biases") else 2
         arrays = [weights[at : at + each] for at in range(0, len(weights), each)]
-        return layers.rnn(call.drawing, kind, call.name, call.x, arrays, batch_first=call.get(8, "batch_first"))
+        first_axis = bool(call.get(8, "batch_first"))
+        return layers.rnn(call.drawing, kind, call.name, call.x, arrays, batch_first=first_axis, both=both)
 
     return draw
 
@@ -132,7 +132,7 @@ def _padded(call: Call) -> Tensor:
     if isinstance(mode, (int, float)):  # of constant_pad_nd
         mode, value = "constant", mode
     if mode not in layers.PADS or value:
-        raise ConversionError(f"pads by {mode} with {value}; zeros, reflect and replicate are served")
+        raise ConversionError(f"pads by {mode} with {value}; zeros, reflect, replicate and circular are served")
     return _sides(call, layers.PADS[mode], sides)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PADS", "batch_norm", "conv", "conv_transpose", "group_norm", "layer_norm", "one", "pooled", "prelu", "rnn"]
 
-PADS = {"reflect": "reflect", "replicate": "replicate", "constant": "pad", "zeros": "pad"}
+PADS = {"circular": "wrap", "reflect": "reflect", "replicate": "replicate", "constant": "pad", "zeros": "pad"}
 FIRST = "nct"
 RECURRENT: dict[str, type[ModelSpec]] = {"lstm": LSTM, "gru": GRU}
 GRU_GATES = (1, 0, 2)  # z, r, h of their r, z, n
@@ -67,7 +68,7 @@ def conv(
     if mode != "zeros" and any(sides):
         if mode not in PADS:
             way = "pad by concatenation before the model, and give padding=0"
-            raise ConversionError(f"has padding_mode={mode!r}, expected zeros, reflect or replicate; {way}")
+            raise ConversionError(f"has padding_mode={mode!r}, expected zeros, reflect, replicate or circular; {way}")
         x = drawing.call(PADS[mode], x, left=sides[0], right=sides[1])
     elif any(sides) or told == "same":
         fields["padding"] = told if told == "same" else sides
@@ -157,25 +158,48 @@ def pooled(drawing: Drawing, word: str, x: Tensor, size: Any, stride: Any, paddi
 
 
 def rnn(
-    drawing: Drawing, kind: str, name: str, x: Tensor, layers: Sequence[Sequence[Array]], *, batch_first: bool
+    drawing: Drawing,
+    kind: str,
+    name: str,
+    x: Tensor,
+    layers: Sequence[Sequence[Array]],
+    *,
+    batch_first: bool,
+    both: bool = False,
 ) -> list[Tensor]:
-    """(outputs, last state) of an LSTM or GRU; each layer has w_ih, w_hh and perhaps b_ih, b_hh."""
-    import numpy as np
+    """(outputs, last state) of an LSTM or GRU; each layer has w_ih, w_hh and perhaps b_ih, b_hh.
 
-    axes = "ntc" if batch_first else "tnc"
-    x = drawing.ordered(x, axes)
-    for at, (given, kept, *biases) in enumerate(layers):
-        units = kept.shape[1]
-        order = np.arange(4) if kind == "lstm" else np.asarray(GRU_GATES)
-        rows = (order[:, None] * units + np.arange(units)).reshape(-1)
-        if given.shape[0] != len(rows) or kept.shape[0] != len(rows):
-            raise ConversionError(f"has a weight of shape {given.shape}, expected {len(rows)} rows: no proj_size")
-        arrays = {"kernel": given[rows].T, "recurrent_kernel": kept[rows].T}
-        if biases:
-            both = np.stack([bias[rows] for bias in biases])
-            arrays["bias"] = both.sum(axis=0) if kind == "lstm" else both
-        fields = {"units": units, "return_sequences": True, "use_bias": bool(biases)}
-        called = f"{name}/{at}" if len(layers) > 1 else name
-        x = drawing.layer(RECURRENT[kind], called, x, arrays, **fields)
+    With `both` ways every second one goes backwards beside the one before it; the last state is then none.
+    """
+    x = drawing.ordered(x, "ntc" if batch_first else "tnc")
+    each = 1 + both
+    for at in range(0, len(layers), each):
+        called = f"{name}/{at // each}" if len(layers) > each else name
+        if not both:
+            x = _cells(drawing, kind, called, x, layers[at])
+            continue
+        ahead = _cells(drawing, kind, f"{called}/forward", x, layers[at])
+        draw = partial(_cells, drawing, kind, f"{called}/reverse", held=layers[at + 1])
+        x = drawing.concat([ahead, drawing.backwards(x, draw)[1]], 2)
+    if both:
+        return [x]
     last = drawing.sketch.builder.function("last", x.value)
     return [x, Tensor(last, "1nc")]
+
+
+def _cells(drawing: Drawing, kind: str, name: str, x: Tensor, held: Sequence[Array]) -> Tensor:
+    """One layer in one direction."""
+    import numpy as np
+
+    given, kept, *biases = held
+    units = kept.shape[1]
+    order = np.arange(4) if kind == "lstm" else np.asarray(GRU_GATES)
+    rows = (order[:, None] * units + np.arange(units)).reshape(-1)
+    if given.shape[0] != len(rows) or kept.shape[0] != len(rows):
+        raise ConversionError(f"has a weight of shape {given.shape}, expected {len(rows)} rows: no proj_size")
+    arrays = {"kernel": given[rows].T, "recurrent_kernel": kept[rows].T}
+    if biases:
+        pair = np.stack([bias[rows] for bias in biases])
+        arrays["bias"] = pair.sum(axis=0) if kind == "lstm" else pair
+    fields = {"units": units, "return_sequences": True, "use_bias": bool(biases)}
+    return drawing.layer(RECURRENT[kind], name, x, arrays, **fields)

@@ -102,14 +102,16 @@ def _prelu(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
 
 def _rnn(kind: str) -> Draw:
     def draw(drawing: Drawing, name: str, module: Any, x: Tensor) -> list[Tensor]:
-        if module.bidirectional or getattr(module, "proj_size", 0):
-            raise ConversionError("is bidirectional or has proj_size, expected neither")
+        if getattr(module, "proj_size", 0):
+            raise ConversionError("has proj_size, expected none")
+        ways = ("", "_reverse") if module.bidirectional else ("",)
         words = ["weight_ih_l{0}", "weight_hh_l{0}", *(["bias_ih_l{0}", "bias_hh_l{0}"] if module.bias else [])]
         arrays = [
-            [array(getattr(module, word.format(at)), word.format(at)) for word in words]
+            [array(getattr(module, word.format(at) + way), word.format(at) + way) for word in words]
             for at in range(module.num_layers)
+            for way in ways
         ]
-        return layers.rnn(drawing, kind, name, x, arrays, batch_first=module.batch_first)
+        return layers.rnn(drawing, kind, name, x, arrays, batch_first=module.batch_first, both=len(ways) == 2)
 
     return draw
 
@@ -243,6 +245,7 @@ MODULES: dict[str, Draw] = {
     "ConstantPad1d": _padded("pad"),
     "ReflectionPad1d": _padded("reflect"),
     "ReplicationPad1d": _padded("replicate"),
+    "CircularPad1d": _padded("wrap"),
     "Flatten": _flattened,
     "Upsample": _upsampled,
     **dict.fromkeys(NOTHING, _same),
