@@ -37,8 +37,10 @@ class Writing:
             self.program.append(wanted)
         return self.program.index(wanted)
 
-    def read(self, place: Place, word: str = "read") -> int:
-        operand = Operand(place, still=place.rows.known == 1 and place.rows != self.rows and place.frames is None)
+    def read(self, place: Place, word: str = "read", *, one: bool = False) -> int:
+        """The instruction that reads a place; `one`: it has one row, or none where the input is too short."""
+        alone = (one or place.rows.known == 1) and place.frames is None
+        operand = Operand(place, still=alone and place.rows != self.rows)
         if operand not in self.operands:
             self.operands.append(operand)
         return self.say(word, value=self.operands.index(operand))
@@ -50,7 +52,7 @@ class Writing:
 
     def value(self, at: int) -> int:
         """The instruction that makes a node's value."""
-        return self.of(at) if at in self.inside else self.read(self.place(at))
+        return self.of(at) if at in self.inside else self.read(self.place(at), one=self.graph.shapes[at].is_one)
 
     def of(self, at: int) -> int:
         """The same of a node that is computed here."""
