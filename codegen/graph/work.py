@@ -5,13 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from math import prod
 
+from codegen.functions import activations
 from codegen.graph.calls import Call
+from codegen.graph.elementwise import Activate
 from codegen.graph.graph import Graph, Node
 from codegen.graph.shape import Shape
 from codegen.records import dataclass
-from codegen.specs.model_kinds import ModelSpec
+from codegen.specs.model_kinds import GRU, LSTM, ModelSpec
 
-__all__ = ["Work", "rows", "total", "works"]
+__all__ = ["Work", "activated", "rows", "total", "works"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,27 @@ def total(found: tuple[Work, ...]) -> Work:
         0,
         sum(one.weights for one in found),
     )
+
+
+def activated(graph: Graph) -> tuple[int, Fraction]:
+    """(numbers of a call that go through an activation, more for each step of the input); relu counts as any."""
+    calls, steps = 0, Fraction(0)
+    for node, shape in zip(graph.nodes, graph.shapes, strict=True):
+        fixed, each = rows(_walked(graph, node, shape))
+        many = _activated(node, shape)
+        calls, steps = calls + many * fixed, steps + many * each
+    return calls, steps
+
+
+def _activated(node: Node, shape: Shape) -> int:
+    """Those of a row of a node."""
+    if isinstance(node.op, Activate):
+        return shape.channels
+    layer = node.op.layer if isinstance(node.op, Call) else None
+    if isinstance(layer, (LSTM, GRU)):
+        return layer.units * (layer.gates + (layer.gates == 4))  # an LSTM's cells, too
+    plain = getattr(layer, "activation", activations.LINEAR) == activations.LINEAR
+    return 0 if plain else shape.channels
 
 
 def of_row(node: Node) -> int:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import codegen
+from codegen.emission.models.stream import emitted
 from codegen.errors import PlanError
 from codegen.graph import reference
 from codegen.graph.graph import Graph
-from codegen.graph.plans import streamed
+from codegen.graph.plans import footprint, streamed
 from codegen.graph.plans.groups import groups
 from codegen.graph.plans.tile_stage import Tiled
 from codegen.machine import compilers, model_stream
@@ -155,3 +156,13 @@ def test_channels_by_themselves_have_the_bits_of_rows() -> None:
     for place, name in enumerate(("y", "h0")):
         assert all(np.array_equal(found[0][place], other[place]) for other in found)
         assert np.abs(found[0][place] - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()
+
+
+def test_the_banner_tells_what_a_step_and_a_call_cost() -> None:
+    made = emitted(graph_of(16), ask("avx512"))
+    code = " ".join(made.code[:3000].replace("\n *", " ").split())
+    macs = 3 * 16 + 16 * 32 * (3 + 2 + 1) + 3 * (5 * 32 + 16 * 16) + 16 * 2
+    assert f"{macs:,} multiply-adds and 98 activations an input step" in code
+    assert f"a block of 8 at most {8 * macs:,} multiply-adds, and {4 * made.plan.moved_numbers:,} bytes moved" in code
+    assert footprint.stack_bytes(made.plan) > 16 * 4 * (32 + 16), "rows of the sums and of the gate, of 16 steps"
+    assert f"about {footprint.stack_bytes(made.plan):,} bytes of stack" in code

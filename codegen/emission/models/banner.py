@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from codegen.emission import banner
 from codegen.errors.counting import counted, separated
 from codegen.graph.graph import Graph
+from codegen.graph.plans import footprint
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.stages import Convolved
 from codegen.graph.plans.streamed import StreamedModel
+from codegen.graph.work import activated, total, works
 
 __all__ = ["lines", "of_stream"]
 
@@ -16,11 +20,13 @@ MOST_TOLD = 48  # values that a banner lists; of more the calls in the file tell
 
 def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
     """The banner of a model."""
+    calls, steps = activated(graph.alive())
+    through = f"{calls:,} activations a call" if not steps else f"{_about(steps)} activations an input step"
     nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
     facts = (
         ("computes", f"{counted(len(plan.stages), 'stage')} for {counted(len(nodes), 'value')}, one after the other"),
-        ("work", work(plan)),
-        ("memory", memory(plan)),
+        ("work", f"{work(plan)}, {through}"),
+        ("memory", f"{memory(plan)}, about {footprint.stack_bytes(plan):,} bytes of stack"),
     )
     return banner.head(banner.Told(graph.name, "a model", plan.target, facts, nodes if len(nodes) <= MOST_TOLD else ()))
 
@@ -28,20 +34,37 @@ def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
 def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
     """The banner of a model's stream."""
     nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
-    products = sum(stage.products for stage in plan.stages)
     item = plan.format.bytes
     where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
     state = f"a state of {plan.kept_numbers * item:,} bytes and {plan.scratch * item:,} of scratch"
+    stack = f"about {footprint.stack_bytes(plan):,} bytes of stack"
     facts = (
         (
             "stream",
             f"blocks of any number of steps, {plan.block:,} most often; latency {counted(plan.latency, 'step')}",
         ),
-        ("work", f"{products:,} multiply-adds of an output step of each layer"),
-        ("memory", f"{plan.weight_numbers * item:,} bytes of weights ({where}), {state}, nothing allocated"),
+        ("work", _cost(graph, plan)),
+        ("memory", f"{plan.weight_numbers * item:,} bytes of weights ({where}), {state}, {stack}, nothing allocated"),
     )
     told = nodes if len(nodes) <= MOST_TOLD else ()
     return banner.head(banner.Told(graph.name, "a stream of a model", plan.target, facts, told))
+
+
+def _cost(graph: Graph, plan: StreamedModel) -> str:
+    """What a step of the input costs, and the most that a call does."""
+    alive = graph.alive()
+    steps, (_, through) = total(works(alive)).each, activated(alive)
+    told = f"{_about(steps)} multiply-adds and {_about(through)} activations an input step"
+    return f"{told}; a block of {plan.block:,} at most {separated(plan.worst, 'multiply-add')}, {_moved(plan)}"
+
+
+def _about(count: Fraction) -> str:
+    return f"{count.numerator:,}" if count.denominator == 1 else f"about {round(count):,}"
+
+
+def _moved(plan: StreamedModel) -> str:
+    """What a call copies at most, where all rings end in it."""
+    return f"and {plan.moved_numbers * plan.format.bytes:,} bytes moved"
 
 
 def work(plan: ModelPlan) -> str:
