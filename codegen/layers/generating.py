@@ -34,8 +34,8 @@ def generate(
     `source` is the path of a .conv file, its text, or a layer's `spec`. With `weights`, a .npz or .safetensors file or
     a mapping with an array for each LAYER/parameter, they are const tables; without, arguments of the C functions.
     `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced`, `emit` ("c", "backward", "test", or
-    several), `max_flash` and `max_ram` (bytes), with the command's defaults. Raises SpecErrors, WeightsError,
-    PlanError, or UsageError for an option or a value that there is not.
+    several), `max_flash` and `max_ram` (bytes), with the command's defaults, and `amalgamate`, the name of a .c and .h
+    for all. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option or a value that there is not.
     """
     wanted = wanted_of(options)
     specs: tuple[Spec, ...] = ()
@@ -50,5 +50,5 @@ def generate(
         graphs = {model.graph.name: model.graph for model in found.models}
     every = tuple((agreeing(graphs) | {spec.name: spec for spec in specs}).values())
     held: Mapping[str, Arrays] = by_layer.for_specs(weights, every) if weights is not None else {}
-    made = wanted.texts([(spec, held.get(spec.name)) for spec in specs])
-    return made | wanted.model_texts([(graph, held or None) for graph in graphs.values()])
+    layers = [(spec, held.get(spec.name)) for spec in specs]
+    return wanted.texts(layers, [(graph, held or None) for graph in graphs.values()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,13 @@ from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import PLAIN, Ask, Limits, accuracy_named, objective_named
 from codegen.problem.targets import target_named
 from codegen.records import dataclass
+from codegen.specs import names
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.emission.render import GeneratedSource
     from codegen.graph.graph import Graph
     from codegen.layers.weighted import Held
 
@@ -46,6 +48,7 @@ class Wanted:
     emit: str | Sequence[str] = "c"
     max_flash: int | None = None
     max_ram: int | None = None
+    amalgamate: str | None = None
 
     def __post_init__(self) -> None:
         words = self.emit.split(",") if isinstance(self.emit, str) else self.emit
@@ -54,6 +57,10 @@ class Wanted:
             if word not in EMITTED:
                 raise UsageError(f"cannot emit `{word}`: {expected(word, EMITTED)}")
         object.__setattr__(self, "emit", words)
+        if self.amalgamate is not None and "test" in words:
+            raise UsageError(f'amalgamate="{plainly(self.amalgamate)}": one file holds no tests: leave test out')
+        if self.amalgamate is not None:
+            names.check("amalgamate", self.amalgamate)
         _ = self.ask
 
     @property
@@ -67,37 +74,49 @@ class Wanted:
             objective_named(self.optimize),
             Limits(self.max_flash, self.max_ram),
             sliced=self.sliced,
+            apart=self.amalgamate is not None,
         )
 
-    def texts(self, layers: Sequence[tuple[Spec, Arrays | None]]) -> dict[str, str]:
-        """File name → text of the layers, each with the arrays to be baked, None where they are arguments."""
+    def texts(
+        self,
+        layers: Sequence[tuple[Spec, Arrays | None]],
+        models: Sequence[tuple[Graph, Mapping[str, Arrays] | None]] = (),
+    ) -> dict[str, str]:
+        """File name → text of layers and models, each with the arrays to be baked, None where they are arguments."""
+        from codegen.exports import amalgam
+
+        sources: list[GeneratedSource[Any]] = [*self._of_layers(layers), *self._of_models(models)]
+        if self.amalgamate is not None:
+            return dict(amalgam.amalgamated(self.amalgamate, sources))
+        made = [file for source in sources for file in source.files]
+        emitted.hold_distinct(name for name, _ in made)
+        return dict(made)
+
+    def _of_layers(self, layers: Sequence[tuple[Spec, Arrays | None]]) -> Iterator[GeneratedSource[Any]]:
         from codegen.gradients import emit
 
         if self.packed and any(arrays is not None for _, arrays in layers):
             raise UsageError("packed=True is for kernels that are arguments: leave it out, or bake no weights")
-        ask, names = self.ask, [spec.name for spec, _ in layers]
-        made: list[tuple[str, str]] = []
+        ask, beside = self.ask, [spec.name for spec, _ in layers]
         for spec, arrays in layers if {"c", "test"} & {*self.emit} else ():
             asked = ask if arrays is None else replace(ask, weights="baked")
-            source = pipeline.emitted(spec, asked, arrays, beside=names)
-            made += source.files if "c" in self.emit else ()
-            made += pipeline.tested(spec, source, arrays).files if "test" in self.emit else ()
+            source = pipeline.emitted(spec, asked, arrays, beside=beside)
+            if "c" in self.emit:
+                yield source
+            if "test" in self.emit:
+                yield pipeline.tested(spec, source, arrays)
         for spec, _ in layers if "backward" in self.emit else ():
-            made += emit.emitted(spec, replace(ask, weights="argument", numbers=PLAIN.numbers), beside=names).files
-        emitted.hold_distinct(name for name, _ in made)
-        return dict(made)
+            yield emit.emitted(spec, replace(ask, weights="argument", numbers=PLAIN.numbers), beside=beside)
 
-    def model_texts(self, models: Sequence[tuple[Graph, Mapping[str, Arrays] | None]]) -> dict[str, str]:
-        """The same of models, whose weights are one packed array where they are not baked."""
+    def _of_models(self, models: Sequence[tuple[Graph, Mapping[str, Arrays] | None]]) -> Iterator[GeneratedSource[Any]]:
+        """Of models, whose weights are one packed array where they are not baked."""
         if models and tuple(self.emit) != ("c",):
             raise UsageError(f"the model `{models[0][0].name}` is emitted as C alone: leave `emit` out")
         if models and self.storage != AS_COMPUTED:
             raise UsageError(f"the weights of the model `{models[0][0].name}` lie as they are computed with")
-        names = [graph.name for graph, _ in models]
-        sources = [
-            pipeline.model_emitted(graph, replace(self.ask, sliced=False), held, beside=names) for graph, held in models
-        ]
-        return {name: text for source in sources for name, text in source.files}
+        beside = [graph.name for graph, _ in models]
+        for graph, held in models:
+            yield pipeline.model_emitted(graph, replace(self.ask, sliced=False), held, beside=beside)
 
 
 def of_layers(
@@ -115,7 +134,7 @@ def of_layers(
         place = Path(folder)
     except TypeError:
         raise UsageError(f"folder: got {plainly(folder)}, expected a path") from None
-    made = {**wanted.texts(built), **wanted.model_texts([(graph, held if baked else None) for graph, held in models])}
+    made = wanted.texts(built, [(graph, held if baked else None) for graph, held in models])
     texts = [(place / name, text.encode()) for name, text in made.items()]
     files.prepare(place)
     emitted.write(texts, force=force)

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import codegen
 from codegen.cli import main
 from codegen.emission import vectors
+from codegen.errors import SpecError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAYERS = """
@@ -101,6 +103,20 @@ def test_what_is_no_one_file(spec: Path, more: list[str], told: str, capsys: pyt
     assert main.main([str(spec), "-o", "o", *more]) == 2
     assert told in capsys.readouterr().err
     assert not Path("o").exists()
+
+
+def test_python_writes_the_same(spec: Path) -> None:
+    """`codegen.generate` with its option, of layers and models; a name that C cannot have is refused."""
+    Path("both.conv").write_text(LAYERS + (ROOT / "examples" / "tcn.conv").read_text())
+    assert main.main(["both.conv", "-q", "-o", "o", "--amalgamate", "all"]) == 0
+    found = codegen.generate("both.conv", amalgamate="all")
+    assert {name: text.encode() for name, text in found.items()} == {
+        path.name: path.read_bytes() for path in Path("o").iterdir()
+    }
+    with pytest.raises(SpecError, match="a keyword of C"):
+        codegen.generate("both.conv", amalgamate="while")
+    with pytest.raises(UsageError, match="leave test out"):
+        codegen.generate("both.conv", amalgamate="all", emit="c,test")
 
 
 def test_names_are_apart_within_alone() -> None:
