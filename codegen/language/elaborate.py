@@ -224,7 +224,7 @@ class Unroller:
                 self._open.setdefault(spec.name, (spec, layer.name.span))
                 return
             strict = spec.refusals() if self._strict else ()
-            tables = rules.tables(spec.problem) if self._baked else ()
+            tables = rules.tables(spec.problem) if self._baked or spec.problem.format.whole else ()
             for refusal in (*strict, *tables):
                 self._blame(refusal, given.get(refusal.field or ""), layer)
             self.layers.append(Layer(spec, layer.name.span))

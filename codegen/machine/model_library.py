@@ -17,6 +17,7 @@ from codegen.graph.calls import AnyLayer
 from codegen.graph.graph import Graph
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.shape import PROBES
+from codegen.machine import self_test_inputs as between
 from codegen.machine import thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, CACHE_LINE, CALL, NULL, POINTERS
@@ -26,15 +27,15 @@ from codegen.machine.self_test import refusal
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledModel", "allowance", "drawn_inputs", "drawn_weights", "load", "near", "trial"]
+__all__ = ["CompiledModel", "allowance", "drawn_inputs", "drawn_weights", "load", "near", "prove", "trials"]
 
-TRIED_STEPS = 3  # more than the fewest that leave an output, of a model for any number
+MORE_STEPS = (3, 20, 70)  # than the fewest that leave an output, of a model for any number: loops over tiles turn twice
 MOST_NUMBERS = 1 << 22  # of all values of a model that is tried, and multiplications for 64 of them
 NEAR = 2.0**10  # roundings that a right model may be off, in parts of the largest output
 
@@ -128,11 +129,11 @@ def _lines(numbers: int, dtype: np.dtype[Any], value: int = 0) -> Array:
 def load(graph: Graph, plan: ModelPlan, write: Callable[[ModelPlan], str]) -> CompiledModel | None:
     """The library of a graph's plan, whose C text `write` makes of it; None where nothing can compile it."""
 
-    def prove(made: CompiledModel, compiler: Compiler) -> None:
-        _prove(graph, made, compiler)
+    def proves(made: CompiledModel, compiler: Compiler) -> None:
+        prove(graph, made, compiler)
 
     text = lru_cache(maxsize=1)(lambda: write(plan))
-    return loaded(Making(plan, text, prove, _opened), plan.target, 1, known)
+    return loaded(Making(plan, text, proves, _opened), plan.target, 1, known)
 
 
 def _opened(plan: ModelPlan, path: Path, library: Any, threads: int) -> CompiledModel:
@@ -143,24 +144,32 @@ Trial: TypeAlias = "tuple[dict[str, Array], dict[str, dict[str, Array]], dict[st
 """Inputs, weights, the outputs in float64, and those that NumPy makes in the model's own type."""
 
 
-def _prove(graph: Graph, made: CompiledModel, compiler: Compiler) -> None:
+def prove(graph: Graph, made: CompiledModel, compiler: Compiler) -> None:
     """Compare a fresh model with NumPy on random numbers. Raises ToolchainError where they differ by more than rounds.
 
     How much that is, NumPy tells, which computes once in the model's own type and once in float64.
     """
-    tried = trial(graph, made.plan.dtype)
-    if tried is None:
-        return
-    given, weights, wide, narrow = tried
-    outputs = [np.empty(wide[name].shape, made.plan.dtype) for name, _ in graph.outputs]
-    made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
-    for (name, _), found in zip(graph.outputs, outputs, strict=True):
-        near(name, found, wide[name], narrow[name], compiler)
+    for given, weights, wide, narrow in trials(graph, made.plan.dtype):
+        outputs = [between.array(wide[name].shape, made.plan.dtype) for name, _ in graph.outputs]
+        made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
+        for (name, _), found in zip(graph.outputs, outputs, strict=True):
+            near(name, found, wide[name], narrow[name], compiler)
+            if not between.margins_are_whole(found):
+                raise refusal(f"of a model: it writes beside `{name}`", compiler)
 
 
-def trial(graph: Graph, dtype: str) -> Trial | None:
-    """What a fresh library of a graph is tried on; None for a graph that takes NumPy too long."""
-    steps = _steps_tried(graph)
+def trials(graph: Graph, dtype: str) -> Iterator[Trial]:
+    """What a fresh library of a graph is tried on: none for one that takes NumPy too long."""
+    for more in MORE_STEPS if graph.steps is None else (0,):
+        tried = _trial(graph, dtype, more)
+        if tried is None:
+            return
+        yield tried
+
+
+def _trial(graph: Graph, dtype: str, more: int) -> Trial | None:
+    """That of so many steps, None where there is none."""
+    steps = _steps_tried(graph, more)
     numbers = sum(_numbers(shape, steps) for shape in graph.shapes)
     products = sum(shape[0] * shape[-1] for shape in graph.weight_shapes().values()) if numbers else 0
     if steps is None or numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
@@ -198,13 +207,13 @@ def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
     return found
 
 
-def _steps_tried(graph: Graph) -> int | None:
-    """The steps of a trial: the model's, or a few more than leave an output of each value; None for none."""
+def _steps_tried(graph: Graph, more: int) -> int | None:
+    """The steps of a trial: the model's, or so many more than leave an output of each value; None for none."""
     if graph.steps is not None:
         return int(graph.steps)
     for place, steps in enumerate(PROBES):
         if all(shape.lengths[place] and (not shape.frames or shape.frames[place]) for shape in graph.shapes):
-            return int(steps) + TRIED_STEPS
+            return int(steps) + more
     return None
 
 

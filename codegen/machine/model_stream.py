@@ -143,16 +143,14 @@ def _opened(plan: StreamedModel, path: Path, library: Any, threads: int) -> Mode
 
 def _prove(graph: Graph, made: ModelStream, compiler: Compiler) -> None:
     """Compare a fresh one, in blocks of several sizes, with NumPy on the whole. Raises ToolchainError."""
-    trial = model_library.trial(graph, made.plan.dtype)
-    if trial is None:
-        return
-    given, weights, wide, narrow = trial
-    states, packed = made.states(len(next(iter(given.values())))), made.pack(weights)
-    inputs = [given[name] for name, _ in graph.inputs]
-    found = blockwise(made, states, packed, inputs, BLOCKS, [graph.shapes[at].channels for _, at in graph.outputs])
-    for (name, _), y in zip(graph.outputs, found, strict=True):
-        late = y.shape[1] - wide[name].shape[1]  # zeros, at the rate of the input
-        model_library.near(name, y[:, late:], wide[name], narrow[name], compiler)
+    widths = [graph.shapes[at].channels for _, at in graph.outputs]
+    for given, weights, wide, narrow in model_library.trials(graph, made.plan.dtype):
+        states, packed = made.states(len(next(iter(given.values())))), made.pack(weights)
+        inputs = [given[name] for name, _ in graph.inputs]
+        found = blockwise(made, states, packed, inputs, BLOCKS, widths)
+        for (name, _), y in zip(graph.outputs, found, strict=True):
+            late = y.shape[1] - wide[name].shape[1]  # zeros, at the rate of the input
+            model_library.near(name, y[:, late:], wide[name], narrow[name], compiler)
 
 
 def blockwise(

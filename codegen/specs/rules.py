@@ -129,11 +129,18 @@ def initializers_fit(spec: Definition) -> Iterator[SpecError]:
 
 
 def tables(problem: Problem) -> Iterator[SpecError]:
-    """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number."""
+    """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number.
+
+    That of int8 has zeros where one place between two input steps has fewer taps than another.
+    """
+    way = "leave --weights and --init out, and hand the kernel over as an argument"
     numbers = prod(problem.kernel_shape)
+    if problem.format.whole:
+        numbers = sum(stage.up * stage.filters * stage.terms for stage in problem.stages)
+        way = "take smaller strides, fewer filters or a shorter kernel"
     if numbers > MOST_TABLE:
         message = f"the kernel's {numbers:,} numbers would be {C_BYTES * numbers:,} bytes of C, as const tables"
-        hint = f"{MOST_TABLE:,} are the most: leave --weights and --init out, and hand the kernel over as an argument"
+        hint = f"{MOST_TABLE:,} are the most: {way}"
         yield SpecError("E411", message, field="kernel_size", hint=hint)
 
 

@@ -65,6 +65,16 @@ def arguments(draw: Draw) -> dict[str, Any]:
     return given
 
 
+def whole(given: dict[str, Any], draw: Draw) -> dict[str, Any]:
+    """The same layer of int8."""
+    grid = {
+        f"{end}_{word}": value for end in ("input", "output") for word, value in (("scale", 0.1), ("zero_point", 3))
+    }
+    between = {"depthwise_scale": 0.2, "depthwise_zero_point": -5} if given["kind"] == "separable_conv1d" else {}
+    ends = draw.of(({"activation": "relu"}, {"activation": "tanh", "sum_scale": 0.1, "sum_zero_point": 1}))
+    return given | grid | between | ends | {"dtype": "int8", "rounding": draw.of(("double", "single", "fp32"))}
+
+
 def spec(given: dict[str, Any]) -> Spec | None:
     """The spec of such arguments; None where they are not legal, which construction says."""
     try:

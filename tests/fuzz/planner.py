@@ -16,6 +16,7 @@ from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem.targets import TARGETS
+from codegen.specs import rules
 from tests.fuzz import definitions
 
 MOST_PLANS = 4_000  # of one request
@@ -28,13 +29,15 @@ def run(count: int, seed: int, *, seconds: float = math.inf) -> tuple[int, list[
     draw, tried, findings = definitions.Draw(seed), 0, []
     while tried < count:
         given = definitions.arguments(draw)
+        given = definitions.whole(given, draw) if draw.chance(0.15) else given
         spec = definitions.spec(given)
-        if spec is None:
+        if spec is None or (spec.problem.format.whole and list(rules.tables(spec.problem))):
             continue
         tried += 1
         storage = draw.of((*["float32"] * 4, *STORED)) if spec.dtype == "float32" else "float32"
         weights, accuracy = draw.of(("argument", "packed", "baked")), draw.of(("exact", "fast", "wide"))
-        request = Request(spec.lower(), Ask(TARGETS[draw.of(tuple(TARGETS))], weights, accuracy, numbers=storage))
+        weights = "baked" if spec.dtype == "int8" else weights
+        request = Request(spec.problem, Ask(TARGETS[draw.of(tuple(TARGETS))], weights, accuracy, numbers=storage))
         start = process_time()
         wrong = fault(request)
         spent = process_time() - start

@@ -53,6 +53,7 @@ SEARCHES = (
     Search("bounds", 200, "inputs sought that bring a transform nearest to its bound: an output beyond it"),
     Search("layouts", 10_000, "definitions in every layout through `gen-conv fmt`: another meaning, a lost comment"),
     Search("mutants", 500, "C with one token changed: a kernel that is wrong and passes the self-test"),
+    Search("other_mutants", 500, "the same of layers of int8 and of models: a wrong one that passes the self-test"),
     Search("swaps", 1_000, "folders of the cache swapped by another user while it is used: a foreign library loaded"),
 )
 

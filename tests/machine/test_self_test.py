@@ -32,7 +32,7 @@ from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
-from tests.fuzz import mutants
+from tests.fuzz import mutants, other_mutants
 from tests.support import cprogram
 from tests.support.strategies import CURVED, ROWS
 
@@ -378,5 +378,14 @@ def test_mutants_that_change_an_output_are_refused(need: Callable[..., Any], sha
     need(cprogram.toolchain, TARGETS["scalar"])
     wanted = len(share(range(28), 3))
     tried, findings = mutants.run(wanted, seed=7)
+    assert tried >= wanted
+    assert not findings
+
+
+@pytest.mark.compiles
+def test_mutants_of_int8_and_of_models_are_refused(need: Callable[..., Any], share: Callable[..., Any]) -> None:
+    need(cprogram.toolchain, TARGETS["scalar"])
+    wanted = len(share(range(24), 4))
+    tried, findings = other_mutants.run(wanted, seed=2)
     assert tried >= wanted
     assert not findings

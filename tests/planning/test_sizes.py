@@ -22,6 +22,7 @@ from codegen.planning.plan import Request
 from codegen.problem.chain import separable
 from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
 from codegen.problem.targets import TARGETS, target_named
+from codegen.specs import rules
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec
 from tests.fuzz import planner as planner_fuzz
 from tests.fuzz import sizes as sizes_fuzz
@@ -212,6 +213,17 @@ class TestTables:
         assert max(plan.packed_numbers for plan in baked.found) <= 2 * MOST_TABLE
         assert not any(error_bounds.is_transform(plan) for plan in baked.found)
         assert "const table" in " ".join(reason for _, reason in baked.refused)
+
+    def test_a_table_of_int8_is_counted_with_its_zeros(self) -> None:
+        """As it is packed: a stride of 2**16 and few taps, each in a row of its own."""
+        grid = "dtype = int8, input_scale = 1, input_zero_point = 0, output_scale = 1, output_zero_point = 0"
+        text = "conv1d_transpose l {{ input_shape = (None, 9), filters = 9, kernel_size = 4, strides = {}, {} }}"
+        with pytest.raises(SpecErrors, match=r"(?s)E411.*the kernel's 5,308,416 numbers .* take smaller strides"):
+            reader.read(text.format(2**16, grid))
+        (spec,) = reader.read(text.format(2**13, grid))
+        plan = planner.answer(pipeline.request(spec, Ask(TARGETS["scalar"])))
+        assert plan.packed_numbers == 2**13 * 81
+        assert [each.code for each in rules.tables(replace(spec, strides=2**14).problem)] == ["E411"]
 
     def test_a_large_table_is_not_there_twice(self) -> None:
         """At a free length each of several plans would lay the weights out in its own way."""
