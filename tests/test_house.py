@@ -205,7 +205,15 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
     "footprint.estimate": {"SHORT": "gcc's, fitted", "ALONE": "gcc's, fitted", "WORD": "of a stack"},
     "footprint.pieces": {"MOST": "of fields"},
     "footprint.rates": dict.fromkeys(("PLAIN", "VECTORS", "FUSED", "WIDE", "FIXED"), "gcc's, fitted, with the source"),
-    "footprint.rewritten": {"PANEL": "of a text", "TWO_BINS": "of a text"},
+    "footprint.rewritten": {
+        "PANEL": "of a text",
+        "TWO_BINS": "of a text",
+        "HELD": "gcc's",
+        "MOVED": "gcc's",
+        "NARROW": "gcc's",
+        "KEPT_NARROW": "gcc's",
+        "KEPT": "gcc's",
+    },
     "footprint.tiles": {"VECTOR": "gcc's", "NEAR": "of instructions"},
 }
 

@@ -179,6 +179,20 @@ def test_estimates_beside_gcc(target: str, need: Callable[..., Any], tmp_path: P
     assert np.exp(np.mean(np.log(shares))) < 0.5
 
 
+@pytest.mark.compiles
+def test_estimates_of_long_filters_beside_gcc(need: Callable[..., Any], tmp_path: Path) -> None:
+    """Codelets of 16 points in vectors, most of whose numbers gcc keeps on the stack."""
+    (spec,) = reader.read("depthwise_conv1d fir { kernel_size = 300, input_shape = (5000, 4) }", "fir")
+    found = planner.survey(Request(spec.problem, Ask(AVX2, "packed", "fast"))).found
+    one = next(each for each in found if each.algorithm.name == "overlap_save" and each.schedule.across == 16)
+    measured, stack = _compiled(need(gcc), [("k0_speed", one)], tmp_path)
+    for told, made in (
+        (estimate.code_bytes(one), measured["k0_speed"]),
+        (estimate.stack_bytes(one), stack["k0_speed"]),
+    ):
+        assert 2 / 3 < told / made < 3 / 2
+
+
 def _compiled(compiler: str, made: list[tuple[str, KernelPlan]], folder: Path) -> tuple[dict[str, int], dict[str, int]]:
     """By kernel: bytes of all its functions, and of stack in the deepest of them, as `nm` and gcc tell."""
     texts = []
