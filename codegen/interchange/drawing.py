@@ -190,6 +190,8 @@ class Drawing:
         letter = x.axes[axis_of(axis, len(x.axes))]
         start = None if start is not None and (start == 0 or start <= -END) else start
         stop = None if stop is not None and stop >= END else stop
+        if step == -1 and letter == "t" and start in (None, -1) and (stop is None or stop <= -END):
+            return self.call("reverse", x)
         if step not in (None, 1):
             raise ConversionError(f"takes each {step}th number of an axis, expected a step of 1")
         if start is None and stop is None:

@@ -53,7 +53,7 @@ def nets(torch: Any) -> dict[str, tuple[Callable[[], Any], tuple[int, ...]]]:
 
         def forward(self, x: Any) -> Any:
             h, _ = self.memory(self.front(x).transpose(1, 2))
-            h, _ = self.gate(self.norm(self.both(h)[0][..., 1:]))
+            h, _ = self.gate(self.norm(self.both(h)[0][..., 1:].flip(1)))
             return self.out(h[:, -1])
 
     class Flat(nn.Module):  # type: ignore[misc,name-defined]

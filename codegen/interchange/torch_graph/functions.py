@@ -127,6 +127,13 @@ def _reduced(how: str) -> Draw:
     return draw
 
 
+def _flipped(call: Call) -> Tensor:
+    x = call.x
+    for axis in call.sizes(1, "dims"):
+        x = call.drawing.sliced(x, axis, None, None, -1)
+    return x
+
+
 def _padded(call: Call) -> Tensor:
     sides, mode, value = call.sizes(1, "pad"), call.get(2, "mode", "constant"), call.get(3, "value", 0)
     if isinstance(mode, (int, float)):  # of constant_pad_nd
@@ -188,6 +195,7 @@ FUNCTIONS: dict[str, Draw] = {
     "adaptive_max_pool1d": _adaptive("max"),
     "mean": _reduced("mean"),
     "amax": _reduced("max"),
+    "flip": _flipped,
     "pad": _padded,
     "constant_pad_nd": _padded,
     "reflection_pad1d": _mirrored("reflect"),
