@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CASES", "ModelCase"]
 
-HERE = "2026-11-29, Xeon 2.8 GHz, gcc 12.2 -march=native, each in turns with ours under load"
+HERE = "2026-11-29, Xeon 2.8 GHz, gcc 12.2 -O3 or -Ofast -march=native, from C, in turns with ours under load"
 
 
 @dataclass(frozen=True)
@@ -55,25 +55,28 @@ class ModelCase:
         return np.random.default_rng(2024).standard_normal(shape).astype(np.float32)
 
 
-AMP = {
-    16: "NAM Core daae2d0 with its fast tanh 1,668 ns a step, NeuralAudio e59cd5d 1,570, RTNeural-NAM 720d83f 1,208",
-    64: "NAM Core daae2d0 with its fast tanh 1,253 ns a step, NeuralAudio e59cd5d 1,193, RTNeural-NAM 720d83f 1,198",
+RECORDED = {
+    "A1/16": "NAM Core daae2d0 1,630 ns a step with its fast tanh (error 2.4e-2 of rms), 6,247 with libm's; "
+    "NeuralAudio e59cd5d (EigenMath) 1,523; ours 459 to 480 beside them; RTNeural-NAM 720d83f 1,208 beside 512",
+    "A1/64": "NAM Core daae2d0 1,188 ns a step with its fast tanh (error 2.4e-2 of rms), 5,657 with libm's; "
+    "NeuralAudio e59cd5d (EigenMath) 1,099; RTNeural-NAM 720d83f 1,247; ours 442 to 463 beside them",
+    "A1/512": "NAM Core daae2d0 1,529 ns a step with its fast tanh; NeuralAudio e59cd5d 1,256; ours 454 beside them",
+    "A1/1": "NAM Core daae2d0 4,477 ns a step with its fast tanh; NeuralAudio e59cd5d 3,449; ours 1,298 beside them",
+    "A2 full/64": "NAM Core daae2d0 (a2_fast) 1,302 ns a step; ours 396 beside it",
+    "A2 lite/64": "NAM Core daae2d0 (a2_fast) 250 ns a step; ours 70 beside it",
 }
 
 
-def _amps() -> list[ModelCase]:
-    found = []
-    for block in (1, 16, 64, 512):
-        told = {"by hand": f"{AMP[block]} beside 512 and 454 of ours ({HERE})"} if block in AMP else {}
-        found.append(ModelCase(f"A1/{block}", "examples/amp.conv", block, True, recorded=told))
-    return found
+def _streamed(label: str, path: str, steps: int, model: str = "") -> ModelCase:
+    told = {"by hand": f"{RECORDED[label]} ({HERE})"} if label in RECORDED else {}
+    return ModelCase(label, path, steps, True, model, told)
 
 
 CASES = (
-    *_amps(),
-    ModelCase("A2 full/64", "bench/nets/a2.conv", 64, True, "full"),
-    ModelCase("A2 lite/64", "bench/nets/a2.conv", 64, True, "lite"),
-    ModelCase("voice/512", "examples/voice_detector.conv", 512, True),
+    *(_streamed(f"A1/{block}", "examples/amp.conv", block) for block in (1, 16, 64, 512)),
+    _streamed("A2 full/64", "bench/nets/a2.conv", 64, "full"),
+    _streamed("A2 lite/64", "bench/nets/a2.conv", 64, "lite"),
+    _streamed("voice/512", "examples/voice_detector.conv", 512),
     ModelCase("CNN", "bench/nets/cnn.conv", 256),
     ModelCase("TC-ResNet8", "examples/tc_resnet8.conv", 98),
     ModelCase("Hannun", "examples/arrhythmia.conv", 9216),

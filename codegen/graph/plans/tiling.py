@@ -84,7 +84,7 @@ def tiled(run: Walk, group: Sequence[int]) -> None:
     """Adds the stage of a group, and the places of what others read of it."""
     writing, graph = _Writing(run, frozenset(group)), run.graph
     later = _summed_later(run, group)
-    for at in group:
+    for at in _ordered(run, group):
         if at not in later:
             writing.numbers[at] = _MEANINGS[type(graph.nodes[at].op)](writing, at, later)
     outputs = {at for _, at in graph.outputs}
@@ -107,6 +107,17 @@ def tiled(run: Walk, group: Sequence[int]) -> None:
             dilations=tuple(writing.dilations),
         )
     )
+
+
+def _ordered(run: Walk, group: Sequence[int]) -> list[int]:
+    """The nodes of a group, what lies between the layers as soon as it can be: it finds its operands in registers."""
+    graph, found, waiting = run.graph, list[int](), list(group)
+    while waiting:
+        ready = [at for at in waiting if not any(one in waiting for one in graph.nodes[at].inputs)]
+        soon = [at for at in ready if not isinstance(graph.nodes[at].op, Call)]
+        found += soon or ready[:1]
+        waiting = [at for at in waiting if at not in found]
+    return found
 
 
 def _summed_later(run: Walk, group: Sequence[int]) -> frozenset[int]:
