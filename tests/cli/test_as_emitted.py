@@ -14,6 +14,7 @@ from codegen.emission.render import GeneratedSource
 from codegen.machine import compilers
 from codegen.machine.emitted_kernel import EmittedKernel
 from codegen.specs.kinds import Conv1DSpec
+from tests.cli.test_cli import document
 
 LAYERS = """
 conv1d one { input_shape = (64, 4), filters = 8, kernel_size = 3, activation = gelu }
@@ -44,7 +45,10 @@ def test_arguments_packed_kernels_slices_and_tables(spec: str, capsys: pytest.Ca
 @pytest.mark.compiles
 def test_the_way_back(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("one.conv").write_text(LAYERS.strip().splitlines()[0])
-    assert main.main(["verify", "one.conv", "--as-emitted", "--backward", "--target", "scalar"]) == 0
+    words = ["verify", "one.conv", "--as-emitted", "--backward", "--target", "scalar"]
+    assert main.main([*words, "--json"]) == 0
+    assert document(capsys.readouterr().out)["findings"][-1]["data"] == "dz and dbias"
+    assert main.main(words) == 0
     told = re.findall(r"64 steps  (z|dx|dkernel|dz and dbias): 0 of (\d+) numbers differ  ok", capsys.readouterr().out)
     assert told == [("z", "992"), ("dx", "512"), ("dkernel", "96"), ("dz and dbias", "992")]
 
