@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,18 @@ def test_no_warning(target: str, tmp_path: Path) -> None:
     command = [*compiler.command, *STRICT, *TARGETS[target].flags, "all_ops.c", "-o", "all_ops.o"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:2000]
+
+
+def test_arguments_that_no_stage_reads_draw_no_warning() -> None:
+    """An input that no output comes of, the weights of a model without any."""
+    b = Builder("pools")
+    x, c = b.input("x", None, 3), b.input("c", None, 3)
+    b.output("y", b.function("max_pool", x, size=2))
+    code = pipeline.model_emitted(b.graph().alive(), ask("scalar")).code
+    assert re.findall(r"\(void\)\w+;", code) == ["(void)c;", "(void)weights;"]
+    b.output("z", c)
+    code = pipeline.model_emitted(b.graph().alive(), ask("scalar")).code
+    assert re.findall(r"\(void\)\w+;", code) == ["(void)weights;"]
 
 
 def test_the_same_bytes() -> None:

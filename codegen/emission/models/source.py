@@ -86,11 +86,19 @@ def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndar
         "tables": [] if weights is None else baked(plan, name, weights),
         "lines": [vars(line) for line in lines],
         "variables": lengths.statements(plan, name),
+        "unused": _unused(plan, arguments),
         "rules": [vars(rule) for rule in lengths.made(plan)],
         "out_steps": _out_steps(plan, name, arguments),
         "whole": _whole(plan, name, arguments),
         "has_workspace": plan.workspace.at(1) > 0,
     }
+
+
+def _unused(plan: ModelPlan, arguments: Mapping[int, str]) -> list[str]:
+    """The arguments that no stage reads."""
+    read = {place.buffer for stage in plan.stages for place in stage.reads}
+    found = [arguments[at] for at, _ in plan.of_kind("input") if at not in read]
+    return found if plan.ask.weights == "baked" or plan.weight_numbers else [*found, "weights"]
 
 
 def lanes_of(plan: Tabled) -> tuple[int, ...]:
