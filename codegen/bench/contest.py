@@ -53,7 +53,7 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
             rows.append(row)
             seconds.append(peak)
             tell(row)
-    bandwidths = tuple(machine.bandwidths())
+    bandwidths = tuple(machine.bandwidths(settings.clock))
     shown = (target.name, settings.how.threads, settings.rounds)
     found = Report(*shown, machine.flops / min(seconds), bandwidths, versions, missing, tuple(rows))
     return replace(found, cpu=cpu(), day=date.today().isoformat())

@@ -6,7 +6,6 @@ import ctypes
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from codegen.bench.case import aligned
 from codegen.bench.contestant import Contestant
 from codegen.bench.drivers import from_c, library
+from codegen.bench.timing import WALL, Clock
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -54,29 +54,29 @@ class Machine:
         loop = from_c(self._library.machine_fma, self._out.ctypes.data)
         self.contestant = Contestant("fma", loop, lambda: self._out, channels_last=True)
 
-    def bandwidths(self) -> Iterator[Bandwidth]:
-        """From half of each cache, and from a buffer four times the last one."""
+    def bandwidths(self, clock: Clock = WALL) -> Iterator[Bandwidth]:
+        """By that clock, from half of each cache, and from a buffer four times the last one."""
         sizes = caches()
         last = max(sizes.values())
         for level, size in {**{name: size // 2 for name, size in sizes.items()}, "DRAM": 4 * last}.items():
-            yield self._bandwidth(level, min(size, MOST_BYTES))
+            yield self._bandwidth(level, min(size, MOST_BYTES), clock)
 
-    def _bandwidth(self, level: str, size: int) -> Bandwidth:
+    def _bandwidth(self, level: str, size: int, clock: Clock) -> Bandwidth:
         floats = size // 4 // (16 * self.lanes) * 16 * self.lanes
         buffer = aligned(np.ones(floats, np.float32))
         half = floats // 2
         turns = max(1, int(COPIED / size))
         arguments = (buffer.ctypes, ctypes.c_ssize_t(floats), self._out.ctypes)
-        read = min(self._seconds("machine_read", turns, *arguments) for _ in range(9))
+        read = min(self._seconds(clock, "machine_read", turns, *arguments) for _ in range(9))
         arguments = (buffer.ctypes, ctypes.c_ssize_t(half), buffer[half:].ctypes)
-        copy = min(self._seconds("machine_copy", turns, *arguments) for _ in range(9))
+        copy = min(self._seconds(clock, "machine_copy", turns, *arguments) for _ in range(9))
         return Bandwidth(level, size, turns * floats * 4e-9 / read, turns * half * 4e-9 / copy)
 
-    def _seconds(self, function: str, turns: int, *arguments: Any) -> float:
+    def _seconds(self, clock: Clock, function: str, turns: int, *arguments: Any) -> float:
         run: Callable[..., None] = getattr(self._library, function)
-        start = perf_counter()
+        start = clock()
         run(ctypes.c_ssize_t(turns), *arguments)
-        return perf_counter() - start
+        return (clock() - start) * 1e-9
 
 
 def caches() -> dict[str, int]:

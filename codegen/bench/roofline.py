@@ -6,11 +6,11 @@ limit only where these do not stay in a nearer cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, floor, log10
 from typing import TypeAlias
 
-from codegen.bench.shown import Shown
+from codegen.bench.shown import Line, Shown
 from codegen.report import svg
 
 Room: TypeAlias = "tuple[float, float, float, float]"  # left, top, right and bottom of what is drawn
@@ -52,8 +52,11 @@ class Roofline:
         words = "floating-point operations for each byte that must move"
         yield svg.text(self.left + self.width / 2, base + 36, words, anchor="middle", size=10)
         yield svg.text(self.left - 44, self.top + self.height / 2, "GFLOP/s", anchor="middle", size=10, turned=True)
+        lines = sorted(self.run.lines, key=lambda line: line.intensity)
+        dots = [self.at(line.intensity, line.rate / 1e9) for line in lines]
+        self.taken += [(x - 4, y - 4, x + 4, y + 4) for x, y in dots]
         yield from self._roofs()
-        yield from self._dots()
+        yield from self._dots(lines, dots)
 
     def _roofs(self) -> Iterator[str]:
         """The peak, and a slope for each memory level up to it."""
@@ -61,21 +64,24 @@ class Roofline:
         yield svg.line(*start, *end, colour="red")
         peak = f"peak {self.peak:.0f} GFLOP/s"
         yield self._label(end[0] - 4, end[1] + 14, peak, "end", "red", 10)
-        for place, (level, bytes_) in enumerate(self.run.bandwidths):
+        for level, bytes_ in self.run.bandwidths:
             read = bytes_ / 1e9
             first = max(10.0 ** self.x[0], 10 ** self.y[0] / read)
             last = min(10.0 ** self.x[1], self.peak / read)
             if first < last:
-                start, end = self.at(first, first * read), self.at(last, last * read)
-                yield svg.line(*start, *end, colour="amber", dash="4 3")
-                named = first * 1.35**place  # a name above the one before
-                x, y = self.at(named, named * read)
-                yield self._label(x + 4, y - 4, f"{level} {read:.0f} GB/s", "start", "faint", 9)
+                yield svg.line(*self.at(first, first * read), *self.at(last, last * read), colour="amber", dash="4 3")
+                yield from self._beside(f"{level} {read:.0f} GB/s", first, last, read)
 
-    def _dots(self) -> Iterator[str]:
-        lines = sorted(self.run.lines, key=lambda line: line.intensity)
-        dots = [self.at(line.intensity, line.rate / 1e9) for line in lines]
-        self.taken += [(x - 4, y - 4, x + 4, y + 4) for x, y in dots]
+    def _beside(self, words: str, first: float, last: float, read: float) -> Iterator[str]:
+        """A slope's name at the first place along it where there is room."""
+        for part in (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85):
+            at = first * (last / first) ** part
+            x, y = self.at(at, at * read)
+            if not any(_meet(_room(x + 8, y + 4, words, "start", 9), one) for one in self.taken):
+                yield self._label(x + 8, y + 4, words, "start", "faint", 9)
+                return
+
+    def _dots(self, lines: Sequence[Line], dots: Sequence[tuple[float, float]]) -> Iterator[str]:
         for line, (x, y) in zip(lines, dots, strict=True):
             rate, share = line.rate / 1e9, 100 * line.rate / self.run.peak
             title = f"{line.name}: {rate:.1f} GFLOP/s, {share:.0f} % of the peak"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from codegen.bench.results import OWN, TABLES, Table
 from codegen.records import dataclass
 
 __all__ = ["Line", "Shown", "of"]
+
+MOST_LETTERS = 120  # of a line
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def of(document: Mapping[str, Any]) -> Shown:
         found.setdefault(row["label"], []).append(row)
     versions = ", ".join(word for name, word in document["versions"].items() if name not in OWN)
     machine = ", ".join(filter(None, (document.get("cpu", ""), document.get("day", ""))))
-    told = (f"{machine}, {document['threads']} thread, least of {document['rounds']} rounds", versions)
+    first = f"{machine}, {document['threads']} thread, least of {document['rounds']} rounds"
+    told = (first, *wrap(versions, MOST_LETTERS, break_long_words=False))
     return Shown(
         document["target"],
         tuple(filter(None, told)),

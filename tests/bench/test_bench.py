@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from codegen.bench import case as cases
-from codegen.bench import contest, drivers, exact, ours, peers, picture, roofline, table, timing
+from codegen.bench import contest, drivers, exact, ours, peers, picture, roofline, shown, table, timing
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Bandwidth, Machine
 from codegen.bench.results import OURS, TOLD, Entry, Report, Row, geometric_mean
@@ -356,6 +356,15 @@ def test_the_picture_has_a_bar_for_each_ratio_and_a_dot_for_each_case() -> None:
     assert {"peak 100 GFLOP/s", "L1 200 GB/s", "DRAM 20 GB/s", "GFLOP/s", "a", "b", "c"} <= said
     assert {"0.50 ONNX", "8.00 LIBXSMM", "A CPU, 2026-11-29, 1 thread, least of 3 rounds"} <= said
     assert "onnxruntime 1, litert 2, LIBXSMM 1.17" in said
+
+
+def test_the_picture_of_the_docs_is_that_of_its_runs() -> None:
+    """`python docs/write_bench.py` draws it; layers of known lengths, and of any."""
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    runs = json.loads((docs / "bench.json").read_text("utf-8"))
+    assert picture.draw(*runs) == (docs / "bench.svg").read_text("utf-8")
+    assert [shown.of(run).free for run in runs] == [False, True]
+    assert all(run["cpu"] and run["day"] and run["versions"] for run in runs)
 
 
 def test_names_in_the_picture_lie_on_nothing() -> None:
