@@ -16,6 +16,7 @@ from codegen.errors import ShapeError, UsageError
 from tests.layers.test_blocks import layers
 
 pytestmark = [pytest.mark.live, pytest.mark.compiles]
+dask = pytest.importorskip("dask", reason="dask is not installed: pip install 'gen-conv[live]'")
 da = pytest.importorskip("dask.array", reason="dask is not installed: pip install 'gen-conv[live]'")
 zarr = pytest.importorskip("zarr", reason="zarr is not installed: pip install 'gen-conv[live]'")
 xarray = pytest.importorskip("xarray", reason="xarray is not installed: pip install 'gen-conv[live]'")
@@ -89,7 +90,10 @@ def test_processes_and_a_cluster_whose_worker_is_killed(tmp_path: Path) -> None:
     mark = tmp_path / "killed"
     failing = da.map_blocks(_die_once, given, mark=str(mark), dtype=x.dtype, meta=given._meta)
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "local_directory": str(tmp_path)}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
+    patient = dask.config.set(
+        {"distributed.comm.timeouts.connect": "300s", "distributed.scheduler.allowed-failures": 9}
+    )
+    with patient, distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
         assert codegen.dask.conv(layer, failing).compute().tobytes() == whole.tobytes()
     assert mark.exists()
 
