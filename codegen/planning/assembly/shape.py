@@ -84,6 +84,15 @@ def _alone(p: ConvProblem) -> bool:
     return p.group_channels == 1 < p.groups
 
 
+def _held(walk: Walk, count: int, room: int) -> int:
+    """Positions of a line, no more than a room holds where that is a tile: the fewest parts of a phase, all alike.
+
+    The last part overlaps the one before it, so that parts that are not alike would be computed twice.
+    """
+    parts = -(-walk.most // min(walk.least, max(count, room)))
+    return max(count, -(-walk.most // parts))
+
+
 def _dsp_pairs(p: ConvProblem) -> Shape:
     walk = Walk(p, 4)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
@@ -98,7 +107,7 @@ def _dsp_line(p: ConvProblem) -> Shape:
     walk = Walk(p, 4, line=True)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     neighbours = walk.pitch == 1 and count == 4 and p.kernel_size <= MOST_TAPS
-    held = min(walk.least, max(count, 1 + (ROOM // 2 - walk.run) // walk.pitch))
+    held = _held(walk, count, 1 + (ROOM // 2 - walk.run) // walk.pitch)
     each, steps = _turns(-(-walk.run // 4), 5, step=19, turn=2)
     slack = 4 if neighbours else 8 * steps - 2 * walk.run
     return Shape("dsp_line", walk, count, held, 2, slack, each, steps, neighbours)
@@ -116,7 +125,7 @@ def _helium_line(p: ConvProblem) -> Shape:
     walk = Walk(p, 8, line=True)
     count = walk.positions if walk.positions in (8, *range(5)) else 4
     steps = -(-walk.run // LANES)
-    held = min(walk.least, max(count, 1 + (ROOM - LANES * steps) // walk.pitch))
+    held = _held(walk, count, 1 + (ROOM - LANES * steps) // walk.pitch)
     return Shape("helium_line", walk, count, held, 1, LANES * steps - walk.run, 1, steps)
 
 
