@@ -46,7 +46,7 @@ class Backward:
     def __init__(self, problem: ConvProblem, ask: Ask) -> None:
         assert problem.steps is not None
         self.problem, self.steps, self.ask = problem, problem.steps, replace(ask, weights="packed")
-        self._rooms: list[Array] = []  # for packed kernels of those with respect to the input, one a running call
+        self._rooms: dict[bool, list[Array]] = {False: [], True: []}  # for packed kernels, one a running call
 
     def kernel_gradient(self, x: Array, dz: Array) -> Array:
         """dkernel (kernel_size, channels/groups, filters), summed over the batch.
@@ -116,13 +116,15 @@ class Backward:
         return np.ascontiguousarray(array, self.problem.dtype)
 
     def input_gradient(self, kernel: Array, dz: Array) -> Array:
-        """dx of the input's shape; `kernel` in the problem's."""
+        """dx of the input's shape; `kernel` in the problem's. One sample alone has the plan that packs less."""
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
-        compiled, room = self._input_kernel, self._rooms.pop() if self._rooms else None
-        packed = compiled.pack(input_gradients.turned(self.problem, self.steps, kernel), room)
+        alone = len(dz) == 1
+        compiled, rooms = self._input_kernel_of_one if alone else self._input_kernel, self._rooms[alone]
+        turned = input_gradients.turned(self.problem, self.steps, kernel)
+        packed = compiled.pack(turned, rooms.pop() if rooms else None)
         compiled.check(dz, dx, packed)
         compiled.run(dz, dx, packed)
-        self._rooms.append(packed)
+        rooms.append(packed)
         return dx
 
     def forward(self, x: Array, kernel: Array, *operands: Array | None) -> Array:
@@ -143,14 +145,18 @@ class Backward:
         return self._compiled(self._input_problem)
 
     @cached_property
+    def _input_kernel_of_one(self) -> Kernel:
+        return self._compiled(self._input_problem, 1)
+
+    @cached_property
     def _forward_kernel(self) -> Kernel:
         linear = replace(self.problem, epilogue=self.problem.epilogue.start)
         return self._compiled(linear)
 
-    def _compiled(self, problem: ConvProblem) -> Kernel:
-        """The kernel that takes least together with its packing, which each call does."""
+    def _compiled(self, problem: ConvProblem, samples: int = repacked.SAMPLES) -> Kernel:
+        """The kernel that takes least for so many samples together with its packing, which each call does."""
         asked = Request(problem, self.ask)
-        return pipeline.compiled(asked, repacked.choice(asked))
+        return pipeline.compiled(asked, repacked.choice(asked, samples))
 
     @cached_property
     def _kernel_library(self) -> GradientLibrary | None:

@@ -13,10 +13,13 @@ UNROLLED = 32  # taps up to which each point is a sum over all of them
 DOUBLE = 8  # bytes: points are sums of doubles
 
 
-def choice(asked: AnyRequest) -> str:
-    """The key of the plan that takes least for a call and for the packing before it. Raises PlanError."""
+def choice(asked: AnyRequest, samples: int = SAMPLES) -> str:
+    """The key of the plan that takes least for a call of so many samples and for the packing before it.
+
+    Raises PlanError.
+    """
     found = planner.survey(asked).found
-    return min(found, key=lambda plan: SAMPLES * plan.cost.cycles + packing_cycles(plan)).key
+    return min(found, key=lambda plan: samples * plan.cost.cycles + packing_cycles(plan)).key
 
 
 def packing_cycles(plan: AnyPlan) -> float:

@@ -228,3 +228,16 @@ def test_a_few_outputs_of_many_channels_are_not_summed_one_by_one_along_time() -
     wide = ConvProblem(None, 256, 256, 3, pad_left=1, pad_right=1, channels_last=False)
     request = Request(wide, Ask(TARGETS["avx512"], "packed", "fast")).likely(1)
     assert planner.survey(request).found[0].algorithm.name == "relayout"
+
+
+def test_tiles_of_a_free_length_are_no_higher_than_likely_inputs_are_long() -> None:
+    taps = ConvProblem(None, 16, 16, 65)  # no padding: 4 outputs of 68 steps are inside
+    request = Request(taps, Ask(TARGETS["avx512"], "packed"))
+    heights = {likely: _height(planner.survey(request.likely(likely)).found) for likely in (65, 68, 72, 400)}
+    assert heights == {65: 16, 68: 4, 72: 8, 400: 16}
+
+
+def _height(plans: tuple[KernelPlan, ...]) -> int:
+    """The most rows of a tile of the first plan of direct sums across the filters."""
+    first = next(plan for plan in plans if plan.algorithm.name == "direct_filters")
+    return max(block.rows for block in first.schedule.blocks)

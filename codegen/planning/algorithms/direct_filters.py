@@ -72,8 +72,9 @@ def why_not(request: Request) -> str | None:
 
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
-    """Plans for tiles of up to 16 output steps."""
-    return plans(request, 16)
+    """Plans for tiles of up to 16 output steps: of a free length as many as the likely one has inside, if several."""
+    first, last = tiling.interior(request.problem, request.problem.steps or request.ask.likely or 0)
+    return plans(request, last - first if request.problem.steps is None and 1 < last - first < 16 else 16)
 
 
 def plans(request: Request, most_rows: int, form: str | None = None) -> list[KernelPlan[Schedule]]:
