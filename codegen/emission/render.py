@@ -168,17 +168,20 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     how, inner = writer(plan), ""
     for part, inner_name in zip(plan.parts, inner_names(plan, name, how.words(plan)), strict=True):
         rewritten = replace(part.asked(sliced=plan.sliced and how.slices_inner), least_outs=how.least_outs(plan))
-        inner += within(rewritten, inner_name)
+        inner += within(rewritten, inner_name, apart=context["apart"])
     body = templates().get_template(how.template).render(context | written(how.view(plan, name)))
     return CText(inner + body.strip("\n"))
 
 
-def within(plan: KernelPlan, name: str) -> str:
-    """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`."""
+def within(plan: KernelPlan, name: str, *, apart: bool = False) -> str:
+    """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`.
+
+    `apart`: loops that copy or clear have genconv_apart in them, which that file defines.
+    """
     from codegen.emission.registry import writer
 
     asked = plan.problem.steps is None and writer(plan).counts_outs
-    context = context_of(plan, name) | {"counts": out_steps(name, "static") if asked else None}
+    context = context_of(plan, name) | {"counts": out_steps(name, "static") if asked else None, "apart": apart}
     context["entry"] = CText(replace(entry(plan, name), linkage="static").declarator)
     context["body"] = _body(plan, name, context)
     return templates().get_template("inner.c.j2").render(context)
@@ -267,6 +270,7 @@ def context_of(plan: KernelPlan, name: str) -> dict[str, Any]:
         "chunk_to": CText("chunks * (slice + 1) / slices" if plan.sliced else "chunks"),
         "baked": plan.weights == "baked",
         "tables": (),
+        "apart": False,
     }
 
 

@@ -150,7 +150,9 @@ class Drawing:
             return x
         b = self.builder
         frames = b.function("frames", x, size=self.number(3, 8), hop=self.number(1, 9))
-        made = self.pick(self.convolution, self.number_by_number, lambda y: b.function("reflect", y, left=2))(frames)
+        made = self.pick(
+            self.convolution, self.number_by_number, lambda y: b.function("reflect", y, left=2), self.steps
+        )(frames)
         return b.function("join", self.pick(lambda y: y, lambda y: b.function("flatten", y))(made))
 
     def grown(self, count: int) -> None:

@@ -27,7 +27,7 @@ def convolved(stage: Convolved, around: Surroundings) -> Written:
     activations = called(stage, around)
 
     def text(name: str) -> str:
-        return around.words.renamed(within(plan, name), activations)
+        return around.words.renamed(within(plan, name, apart=around.apart), activations)
 
     arguments = tuple(held[one.name] for one in parameters(plan, "unnamed"))
     return Written((Convolved, plan), "sums", text, arguments, stage.x.frames)

@@ -37,7 +37,7 @@ def raised(stage: Raised, around: Surroundings) -> Written:
             "channels": plan.problem.channels,
             "filters": plan.problem.out_filters,
         }
-        kernel = around.words.renamed(within(plan, inner.name), activations)
+        kernel = around.words.renamed(within(plan, inner.name, apart=True), activations)
         return kernel.strip("\n") + "\n\n" + piece("model/raised.c.j2", view)
 
     face = _face(CFunction("unnamed", whole(plan, "unnamed").parameters), plan.problem.format.c, "unnamed")
