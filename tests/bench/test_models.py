@@ -21,21 +21,24 @@ from codegen.layers.how import How
 SMALL = (
     ModelCase("lite", "bench/nets/a2.conv", 16, True, "lite", {"by hand": "1 ns"}),
     ModelCase("cnn", "bench/nets/cnn.conv", 256),
+    ModelCase("ecg", "examples/arrhythmia.conv", 512, scale=1e-3),
 )
 
 
 @pytest.mark.compiles
 def test_models_beside_their_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch's graph, where it is installed, gives the same outputs; a peer that does not is left out."""
-    torch = importlib.util.find_spec("torch") is not None
-    chosen = ("pytorch",) if torch else ()
+    """The graphs of the peers that are installed give the same outputs."""
+    words = {"pytorch": ("PyTorch", "torch"), "litert": ("LiteRT", "ai_edge_litert")}
+    words |= {"onnxruntime": ("ONNX Runtime", "onnxruntime")}
+    chosen = tuple(word for word, (_, module) in words.items() if importlib.util.find_spec(module) is not None)
     report = contest.run(Settings(rounds=1, peers=chosen), cases=SMALL)
-    lite, cnn = report.rows
+    lite, cnn, ecg = report.rows
     assert lite.absent == {"by hand": "1 ns"}
     assert (lite.best, lite.flops) == (None, 2 * 16 * 1722), "21 layers of 6 taps, 2 of 15, 3 channels"
     assert cnn.flops == 2 * 3_236_352
-    assert (cnn.best == "PyTorch") == torch, cnn.absent
-    assert all(0 < entry.error < 1e-5 for entry in cnn.entries.values())
+    assert set(cnn.entries) == {OURS, *(words[word][0] for word in chosen)}, cnn.absent
+    assert all(0 < entry.error < 1e-5 for row in (cnn, ecg) for entry in row.entries.values())
+    assert set(ecg.entries) == set(cnn.entries), ecg.absent
     monkeypatch.setattr(contest, "MOST_WRONG", 0.0)
     with pytest.raises(VerificationError, match="lite: our own is off by"):
         contest.run(Settings(rounds=1, peers=()), cases=SMALL[:1])

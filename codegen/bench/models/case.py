@@ -26,7 +26,8 @@ HERE = "2026-11-29, Xeon 2.8 GHz, gcc 12.2 -O3 or -Ofast -march=native, from C, 
 class ModelCase:
     """`model` of a .conv file, or its one model, on `steps` input steps: whole, or `blocks` of a stream of so many.
 
-    `recorded` is what peers that are built by hand took, by name.
+    `recorded` is what peers that are built by hand took, by name; `scale` the size of the input's numbers, with which
+    a softmax decides nothing yet.
     """
 
     label: str
@@ -35,6 +36,7 @@ class ModelCase:
     blocks: bool = False
     model: str = ""
     recorded: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1.0
 
     def net(self, how: How) -> Net:
         """The model with the weights that its initializers make."""
@@ -52,7 +54,7 @@ class ModelCase:
         """(1, steps, channels) float32."""
         ((_, at),) = graph.inputs
         shape = (1, self.steps, graph.shapes[at].channels)
-        return np.random.default_rng(2024).standard_normal(shape).astype(np.float32)
+        return (np.random.default_rng(2024).standard_normal(shape) * self.scale).astype(np.float32)
 
 
 RECORDED = {
@@ -79,5 +81,5 @@ CASES = (
     _streamed("voice/512", "examples/voice_detector.conv", 512),
     ModelCase("CNN", "bench/nets/cnn.conv", 256),
     ModelCase("TC-ResNet8", "examples/tc_resnet8.conv", 98),
-    ModelCase("Hannun", "examples/arrhythmia.conv", 9216),
+    ModelCase("Hannun", "examples/arrhythmia.conv", 9216, scale=1e-3),
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PEERS", "run"]
 
-PEERS = ("pytorch", "onnxruntime")
+PEERS = ("pytorch", "onnxruntime", "litert")
 MOST_WRONG = 1e-4  # of an output's rms
 
 

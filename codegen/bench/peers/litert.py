@@ -49,18 +49,20 @@ class Flatbuffer:
     """PAD where the padding is neither valid nor same, then the convolution, on (batch, 1, steps, channels)."""
 
     def __init__(self, case: Case) -> None:
+        self.case = case
+        self.depthwise = case.problem.groups == case.problem.channels > 1
+        self._begin()
+
+    def _begin(self) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
-        self.case, self.schema = case, schema
-        self.depthwise = case.problem.groups == case.problem.channels > 1
+        self.schema: Any = schema
         self.buffers = [schema.BufferT()]  # the empty one, of tensors without data
         self.tensors: list[Any] = []
         self.operators: list[Any] = []
         self.codes: list[Any] = []
 
     def flatbuffer(self) -> bytes:
-        import flatbuffers
-
         s, case, p = self.schema, self.case, self.case.problem
         first = last = self._tensor("x", (case.batch, 1, case.steps, p.channels))
         left, right = p.pads(case.steps)
@@ -69,7 +71,13 @@ class Flatbuffer:
             pads = self._constant("pads", np.array([[0, 0], [0, 0], [left, right], [0, 0]], np.int32))
             last = self._tensor("padded", (case.batch, 1, case.steps + left + right, p.channels))
             self._operator("PAD", [first, pads], last, "PadOptions", s.PadOptionsT())
-        last = self._convolution(last, s.Padding.SAME if same else s.Padding.VALID)
+        return self._finished(first, self._convolution(last, s.Padding.SAME if same else s.Padding.VALID))
+
+    def _finished(self, first: int, last: int) -> bytes:
+        """The model of all operators, from one tensor to another."""
+        import flatbuffers
+
+        s = self.schema
         graph, model = s.SubGraphT(), s.ModelT()
         graph.tensors, graph.operators, graph.inputs, graph.outputs = self.tensors, self.operators, [first], [last]
         model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self.buffers, self.codes

@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--int8", action="store_true", help="layers of int8, beside LiteRT's, ONNX Runtime's and OpenVINO's"
     )
     parser.add_argument(
-        "--models", action="store_true", help="whole models, in blocks and at once, beside PyTorch and ONNX Runtime"
+        "--models", action="store_true", help="models whole and in blocks, beside PyTorch, ONNX Runtime, LiteRT"
     )
     parser.add_argument("--from", dest="tables", choices=("python", "c", "both"), default="both", help="which table")
     parser.add_argument("--rounds", type=_count, default=30, metavar="N", help="turns of each contestant (default: 30)")
