@@ -134,7 +134,7 @@ def test_a_class_says_of_itself_what_the_standard_librarys_says(name: str) -> No
     assert dataclasses.is_dataclass(ours)
     assert repr(ours.__dataclass_params__) == repr(theirs.__dataclass_params__)
     assert [repr(one) for one in dataclasses.fields(ours)] == [repr(one) for one in dataclasses.fields(theirs)]
-    assert vars(ours).keys() == vars(theirs).keys()
+    assert vars(ours).keys() ^ vars(theirs).keys() <= {"__weakref__"}  # that Python 3.11.2 left to classes with slots
 
 
 @pytest.mark.parametrize(("name", "args", "kwargs"), CALLS)

@@ -172,6 +172,7 @@ def environment() -> Environment:
     made.filters["number"] = cformat.literal
     made.filters["told"] = cformat.told
     made.filters["braced"] = braced
+    made.filters["under"] = lambda text, heads, depth=1: nested(heads, text, depth)
     made.filters["times"] = lambda factor, variable: CText(cformat.times(factor, variable))
     made.filters["counted"] = cformat.counted
     made.filters["ordinal"] = cformat.ordinal

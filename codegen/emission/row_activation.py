@@ -9,7 +9,7 @@ from codegen.emission import kernel_layouts
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import offset
+from codegen.emission.microkernel import count_loop, offset, step_by
 from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.row_activation import Schedule, sums_at
@@ -83,28 +83,39 @@ def _blocks(p: ConvProblem, schedule: Schedule, name: str) -> tuple[Block, ...]:
     if p.channels_last:
         function = static(f"{name}_row", *sums, *writes(c, "y"))
         return (Block(function, False, tuple(_along_row(p.out_filters, schedule.widths)), p.filters),)
-    head, gate = f"for (ptrdiff_t f = 0; f < {p.out_filters}; ++f)", f"step * (f + {p.out_filters})"
+    n = p.out_filters
+    heads, place, gate = ((), "", "step") if n == 1 else ((count_loop("f", 0, n),), "step * f", f"step * (f + {n})")
     found = []
     for width in schedule.widths:
         function = static(f"{name}_rows_{width}", *sums, *writes(c, "y"), *numbers("step"))
-        found.append(Block(function, True, (Segment(width, head, "step * f", gate, 0, True),), width * p.filters))
+        found.append(Block(function, True, (Segment(width, heads, place, gate, 0, True),), width * p.filters))
     return tuple(found)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A loop over vectors of `lanes` numbers from `first` on: its `head`, and the `place` of each vector;
-    `gate` is the place of what stands half a row behind.
+    """Vectors of `lanes` numbers from `first` on: the head of the loop over several, and the `place` of each vector.
+
+    `gate` is the place of what stands half a row behind; a place that is empty is the first.
 
     `own`: each lane is a row of its own, so that what is known of a row is a vector too.
     """
 
     lanes: int
-    head: str
+    heads: tuple[str, ...]
     place: str
     gate: str
     first: int
     own: bool
+
+    @property
+    def repeats(self) -> bool:
+        """Whether there are several vectors."""
+        return bool(self.heads)
+
+    def at(self, pointer: str) -> str:
+        """The pointer to a vector."""
+        return f"{pointer} + {self.place}" if self.place else pointer
 
     def spread(self, value: str) -> str:
         """What is known of the row, in every lane."""
@@ -189,9 +200,11 @@ def _along_row(numbers: int, widths: tuple[int, ...]) -> Iterator[Segment]:
     at = 0
     for width in widths:
         end = at + (numbers - at) // width * width
-        if end > at:
-            step = "++f" if width == 1 else f"f += {width}"
-            yield Segment(width, f"for (ptrdiff_t f = {at}; f < {end}; {step})", "f", f"f + {numbers}", at, False)
+        if end - at > width:
+            head = f"for (ptrdiff_t f = {at}; f < {end}; {step_by('f', width)})"
+            yield Segment(width, (head,), "f", f"f + {numbers}", at, False)
+        elif end > at:
+            yield Segment(width, (), str(at) if at else "", str(at + numbers), at, False)
         at = end
 
 

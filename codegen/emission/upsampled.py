@@ -137,13 +137,14 @@ class InterleavedView:
     def _lay(self) -> tuple[tuple[str, ...], str]:
         """The loops over a part's kernel in the inner one's order, and the move of one number."""
         p, rows = self.problem, self.rows
-        tap = Variable(f"(tap + step * i + {times(rows.tap_step, 'k')})", p.kernel_size - 1)
+        tap = Variable(f"(tap + step * i + {times(rows.tap_step, 'k')})", FAR)  # from its arguments
         c = Variable.counted("c", p.group_channels)
         each = [variable.loop for variable in (c, self.group) if variable.most]
         heads = [count_loop("k", 0, "taps"), *each, count_loop("i", 0, "phases"), *self._filter_loop]
-        kernel = Array("kernel", p.group_channels * p.filters * p.kernel_size)
-        value = kernel.number((p.group_channels * p.filters, tap), (p.filters, c), *self.lane)
-        return tuple(heads), f"*to++ = {self._if_there(tap.name, value)};"
+        numbers = p.group_channels * p.filters
+        of_tap = Place.of((p.filters, c), *self.lane).inside(numbers)
+        place = Place((*Place.of((numbers, tap)).terms, *of_tap.terms))
+        return tuple(heads), f"*to++ = {self._if_there(tap.name, f'kernel[{place.text}]')};"
 
     @property
     def group(self) -> Variable:
@@ -217,11 +218,16 @@ class InterleavedView:
         if self.direct:
             count, at = times(self.rows.count * p.filters, "now"), times(p.filters, grouped(self.first_out))
             return [*lines, "if (!whole)", f"    {put.of('sums', count, at, end, 'y')};"]
-        size, i_ = part.phases * p.filters, Variable.counted("i", self.schedule.chunk)
+        size = part.phases * p.filters
         place = index((self.rows.count, "(from + i)"), part.first - self.rows.shift)
         at = times(p.filters, grouped(place))
-        text = f"{put.of(self.row_of_sums.at((size, i_), taken=size), str(size), at, end, 'y')};"
+        text = f"{put.of(self._row_of(size).in_array('sums'), str(size), at, end, 'y')};"
         return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
+
+    def _row_of(self, size: int, *within: Part) -> Place:
+        """Row i of a chunk's sums, of so many numbers, or a place within it."""
+        Place.of((size, Variable.counted("i", self.schedule.chunk))).inside(self.sums, range(size))
+        return Place.of((size, Variable("i", FAR)), *within)  # also where a chunk is one row, as its loop stays
 
     def _computed(self, number: int, part: output_phases.Part, i: int) -> list[str]:
         """The inner function's call, in channels_first after a panel of its own samples."""
@@ -250,11 +256,6 @@ class InterleavedView:
         """The kernel, part by part."""
         return Array("laid", sum(map(self._numbers, self.rows.parts)))
 
-    @property
-    def row_of_sums(self) -> Array:
-        """The sums of a chunk."""
-        return Array("sums", self.sums)
-
     def _numbers(self, part: output_phases.Part) -> int:
         return part.taps * part.phases * self.problem.group_channels * self.problem.filters
 
@@ -265,12 +266,13 @@ class InterleavedView:
         ending = Ending(p.epilogue, spell, True, from_copies(self.plan, self.name, 0))
         cell = Cell(((int(size > 1), "j"), part.first * p.filters), (0,))
         value = ending.apply(ending.first(cell), cell)
-        i, j = Variable.counted("i", self.schedule.chunk), Variable.counted("j", size)
-        rows, lanes_ = count_loop("i", 0, "now"), [j.loop] * (size > 1)
+        j, rows = Variable.counted("j", size), count_loop("i", 0, "now")
+        lanes_ = [j.loop] * (size > 1)
         if p.channels_last:
-            return nest([rows, *lanes_], f"{self.row_of_sums.number((size, i), (1, j))} = {value};", 0).split("\n")
-        row = (int(size > 1), Variable(self._row_of_sums("j"), (size - 1) * self.schedule.chunk))
-        return nest([*lanes_, rows], f"{self.row_of_sums.number(row, (1, i))} = {value};", 0).split("\n")
+            place = self._row_of(size, (1, j))
+            return nest([rows, *lanes_], f"sums[{place.text}] = {value};", 0).split("\n")
+        place = Place.of((int(size > 1), Variable(self._row_of_sums("j"), FAR)), (1, Variable("i", FAR)))
+        return nest([*lanes_, rows], f"sums[{place.text}] = {value};", 0).split("\n")
 
 
 WRITER = Writer(template="upsampled.c.j2", view=view, inner=INNER, lanes=lanes, packing=kernel_layouts.by_parts)

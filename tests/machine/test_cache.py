@@ -305,7 +305,8 @@ def test_a_private_folder_goes_with_its_process(root: Path, tmp_path: Path) -> N
     root.write_text("")
     (tmp_path / "tmp").mkdir()
     code = (
-        FETCH.format(build="pass") + "print(cache.fetch(recipe)[0].exists())\nif os.fork() == 0: sys.exit()\nos.wait()"
+        FETCH.format(build="pass")
+        + "print(cache.fetch(recipe)[0].exists(), flush=True)\nif os.fork() == 0: sys.exit()\nos.wait()"
     )
     code += "\nprint(cache.fetch(recipe)[0].exists())"  # a child's end has not removed it
     done = run_python(code, COUNT=str(tmp_path / "count"), TMPDIR=str(tmp_path / "tmp"))

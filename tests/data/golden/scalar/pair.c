@@ -321,9 +321,9 @@ static void pair_row(float *restrict y)
     v1 total1 = v1_set1(0.0f);
 
     for (ptrdiff_t f = 0; f < 4; ++f) {
-        const v1 e = v1_softmax(v1_load(y + f) - v1_set1(most));
-        v1_store(y + f, e);
-        total1 += e;
+        const v1 e1 = v1_softmax(v1_load(y + f) - v1_set1(most));
+        v1_store(y + f, e1);
+        total1 += e1;
     }
 
     const v1 share = 1.0f / total1;
