@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ __all__ = ["Compared", "compare"]
 
 BATCH = 2
 MORE = (0, 1, 37)  # steps beyond those that leave an output
+MOST_STEPS = 1 << 20  # of an input that leaves no output before
 LONG = 300  # steps of blocks more than what a stream waits for
 
 
@@ -91,7 +93,7 @@ class Trial:
 
         source = pipeline.model_emitted(self.graph, ask, self.weights if self.data == "given weights" else None)
         made = EmittedModel(source, _packed(self, source.plan), compiler)
-        for steps in self.lengths():
+        for steps in self.lengths(lambda steps: all(source.plan.out_steps(steps))):
             given, wide, narrow = self.defined(steps)
             outputs = [np.full(wide[name].shape, np.nan, self.graph.dtype) for name, _ in self.graph.outputs]
             made.run(list(given.values()), steps, outputs)
@@ -102,8 +104,12 @@ class Trial:
         """The stream, in steps alone and in random splits, beside one block."""
         import numpy as np
 
+        from codegen.graph.plans import clocks
+
         name = self.graph.outputs[0][0]
-        for steps in (self.lengths()[0], made.plan.latency + made.plan.block + LONG):
+        out = next(made.plan.ticks[at] for at, _ in made.plan.of_kind("output"))
+        fewest = self.lengths(lambda steps: clocks.so_far(made.plan.clocks, steps)[out] > 0)[0]
+        for steps in (fewest, made.plan.latency + made.plan.block + LONG):
             given, wide, narrow = self.defined(steps, batch=1)
             x = [array[0] for array in given.values()]
             first, wrong = _all(made, x, [], self.graph), 0
@@ -117,16 +123,12 @@ class Trial:
             one = self.compared(name, steps, late[None], wide[name], narrow[name])
             yield Splits(self.graph.name, steps, SPLITS, wrong, first.size * SPLITS, one.error, one.bound)
 
-    def lengths(self) -> list[int]:
-        """Steps of the input: its own; else those that just leave an output of each value, and some more."""
+    def lengths(self, outputs: Callable[[int], bool]) -> list[int]:
+        """Steps of the input: its own; else the fewest that leave an output, as `outputs` tells, and some more."""
         if self.graph.steps is not None:
             return [self.graph.steps]
-        from codegen.graph.shape import PROBES
-
-        for place, steps in enumerate(PROBES):
-            if all(shape.lengths[place] and (not shape.frames or shape.frames[place]) for shape in self.graph.shapes):
-                return [int(steps) + more for more in MORE]
-        return [PROBES[-1]]
+        fewest = 1 + bisect_left(range(1, MOST_STEPS), True, key=outputs)
+        return [fewest + more for more in MORE]
 
     def defined(self, steps: int, batch: int = BATCH) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         """Random inputs; the outputs in float64, and those that NumPy makes in the model's own type."""
