@@ -255,6 +255,19 @@ def test_arguments_that_no_stage_reads_draw_no_warning() -> None:
     assert re.findall(r"\(void\)\w+;", code) == ["(void)weights;"]
 
 
+def test_an_exponential_is_there_in_the_widths_that_call_it() -> None:
+    """One activation stands on its digits, the other on its power, in rows of 4 and of 1."""
+    b = Builder("curves")
+    x = b.input("x", None, 4)
+    b.output("y", b.function("tanh", x))
+    b.output("z", b.function("softmax", b.input("c", None, 1)))
+    code = pipeline.model_emitted(b.graph(), ask("sse2")).code
+    for word in re.findall(r"^static inline \w+ (v\d+_(?:exp_parts|power))\(", code, re.MULTILINE):
+        assert len(re.findall(rf"\b{word}\(", code)) > 1, word
+    assert "_exp_parts(" in code
+    assert "_power(" in code
+
+
 def test_the_same_bytes() -> None:
     first, second = (pipeline.model_emitted(every_op(None), ask("avx2")) for _ in range(2))
     assert first.files == second.files

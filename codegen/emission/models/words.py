@@ -49,12 +49,14 @@ class Words:
             text, more = self._one(activation, word, names)
             texts.append(text)
             used |= more
-        shared, more = self._text("activations/exp.c.j2", {"needs": self._needs(used)}, STANDS_ON.values(), used)
-        others, most = self._text("model/functions.c.j2", {}, OWN.values(), used)
-        added, last = self._text("epilogue/added.c.j2", {}, ("_added",), used)
-        found = [shared, others, added, *texts]
+        parts = [
+            self._text("activations/exp.c.j2", {"needs": (need,)}, (name,), used) for need, name in STANDS_ON.items()
+        ]
+        parts.append(self._text("model/functions.c.j2", {}, OWN.values(), used))
+        parts.append(self._text("epilogue/added.c.j2", {}, ("_added",), used))
+        found = [*(text for text, _ in parts), *texts]
         text = "\n".join(text.strip("\n") + "\n" for text in found if text.strip())
-        return text, frozenset(used | more | most | last)
+        return text, frozenset(used.union(*(more for _, more in parts)))
 
     def _one(self, activation: Activation, word: str, names: Collection[str]) -> tuple[str, frozenset[str]]:
         called = tuple(n for n in self.lanes if f"v{n}_{word}" in names)
@@ -66,9 +68,6 @@ class Words:
         if low:
             new |= {name: f"{name}_of_{word}" for name in STANDS_ON.values()}
         return vectors.finished(vectors.renamed(text, new))
-
-    def _needs(self, used: Collection[str]) -> tuple[str, ...]:
-        return tuple(need for need, name in STANDS_ON.items() if any(f"v{n}{name}" in used for n in self.lanes))
 
     def _text(
         self, template: str, view: Mapping[str, Any], words: Collection[str], used: Collection[str]
