@@ -167,6 +167,7 @@ WRONG = {
     "a list": ("[]", "expected an object"),
     "version": (nam("LSTM", {}, 1) | {"version": "0.8.0"}, "got '0.8.0', expected 0.5.0 to 0.7.0"),
     "architecture": (nam("CatLSTM", {}, 1), "got 'CatLSTM', expected WaveNet, LSTM"),
+    "no word": (nam("LSTM", {}, 1) | {"architecture": ["LSTM"]}, "expected a text"),
     "few": (nam("LSTM", {"num_layers": 1, "input_size": 1, "hidden_size": 3}, 69), "needs 1 more where 0 are left"),
     "many": (nam("LSTM", {"num_layers": 1, "input_size": 1, "hidden_size": 3}, 71), "the model takes 70"),
     "huge": (nam("LSTM", {"num_layers": 1, "input_size": 1, "hidden_size": 10**9}, 1), "from 1 to 1,048,576"),

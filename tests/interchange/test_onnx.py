@@ -450,6 +450,27 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "numbers that are not there": (plain(extra=claimed(2**40)), "`w` has 0 bytes for the shape [1099511627776]"),
     "negative sizes": (plain(extra=claimed(-4)), "the constant `w` has the shape [-4]"),
     "many axes": (plain(extra=claimed(*[1] * 40, data=bytes(4))), "the constant `w` has the shape [1, 1"),
+    "a node that makes nothing": (
+        ob.model(
+            [ob.node("Relu", "x", "y"), ob.node("Constant", "", "", "lost", value=np.zeros(1, "f4"))],
+            {"x": [1, 4, 9]},
+            ["y"],
+        ),
+        "the node `lost` has no output",
+    ),
+    "a product of nothing": (
+        ob.model([ob.node("MatMul", "", "y", "m")], {"x": [1, 4, 9]}, ["y"]),
+        "`m`: MatMul has no input",
+    ),
+    "axes beyond numbers": (
+        ob.model(
+            [ob.node("Unsqueeze", "k far", "u"), ob.node("Add", "x u", "y")],
+            {"x": [1, 4, 9]},
+            ["y"],
+            {"k": np.zeros(1, "f4"), "far": np.array([2**62])},
+        ),
+        "of constants that do not fit",
+    ),
     "sparse": (plain(extra=ob.inside(15, b"")), "has sparse constants"),
     "a constant without end": (
         plain(ob.node("ConstantOfShape", "s", "c"), ob.node("Add", "x c", "y"), s=shape(2**20, 2**20)),

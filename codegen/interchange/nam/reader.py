@@ -66,10 +66,10 @@ def _models(item: Item, name: str) -> Iterator[tuple[str, Item]]:
 def _drawn(sketch: Sketch, item: Item, x: Value, prefix: str, depth: int) -> Value:
     """What the model that is written there makes of `x`."""
     architecture, config = item["architecture"], item["config"]
-    weights = Cursor(item["weights"])
-    if architecture.value in SIMPLE:
-        made = SIMPLE[architecture.word()](sketch, config, weights, x, prefix)
-    elif architecture.value == "WaveNet":
+    weights, word = Cursor(item["weights"]), architecture.word()
+    if word in SIMPLE:
+        made = SIMPLE[word](sketch, config, weights, x, prefix)
+    elif word == "WaveNet":
 
         def inner(other: Item, value: Value, inside: str) -> Value:
             if not depth:

@@ -26,7 +26,7 @@ def folded(call: Call) -> Array:
         made = FOLDED[call.node.kind](call)
     except ConversionError:
         raise
-    except (ValueError, TypeError, IndexError, ZeroDivisionError, MemoryError):
+    except (ValueError, TypeError, IndexError, ArithmeticError, MemoryError):
         raise ConversionError("of constants that do not fit") from None
     if made.size > LARGEST:
         raise ConversionError(f"makes a constant of {made.size:,} numbers, at most {LARGEST:,} are held")

@@ -112,6 +112,8 @@ def _node(data: memoryview, deep: int = 0) -> Node:
     attributes = dict(_attribute(one, deep) for one in _messages(found, 5))
     kind, domain, name = (wire.text(found.get(number, ())) for number in (4, 7, 3))
     outputs = _texts(found, 2)
+    if not outputs:
+        raise ConversionError(f"the node `{plainly(name or kind, NAME)}` has no output")
     return Node(kind, domain, name or next(filter(None, outputs), kind), _texts(found, 1), outputs, attributes)
 
 

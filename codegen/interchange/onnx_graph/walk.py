@@ -59,7 +59,9 @@ class Style:
 
 def imported(found: Model, name: str, ledger: Ledger) -> Imported:
     """A graph called like the model. Raises ConversionError with what cannot be read of the best way to read it."""
-    matrices = any(node.kind in ("Gemm", "MatMul") and node.inputs[0] in _names(found.inputs) for node in found.nodes)
+    matrices = any(
+        node.kind in ("Gemm", "MatMul") and _names(found.inputs).intersection(node.inputs[:1]) for node in found.nodes
+    )
     flat = ("nc", "nt") if matrices else ("nt", "nc")
     styles = [Style(three, two) for two, three in product(flat, ("nct", "ntc"))]
     if any(node.kind in RECURRENT for node in found.nodes):
@@ -206,6 +208,8 @@ class Walk:
         if any(name and name in self._states() for name in node.inputs):
             self.drawing.sketch.note(f"{plainly(node.name, NAME)} {PAST if 'Conv' in node.kind else ZEROS}")
         if node.kind in PRODUCTS:
+            if not node.inputs:
+                raise ConversionError("has no input")
             together = PRODUCTS[node.kind](call, self.readers, self.values)
             if together is not None:
                 self.values.update(together)
