@@ -377,6 +377,12 @@ def test_a_heavy_package_has_one_room(package: str) -> None:
 
 
 @each(MODULES)
+def test_a_frozen_dataclass_is_made_in_no_time(name: str, path: Path) -> None:
+    if "@dataclass(frozen=True" in (text := path.read_text("utf-8")):
+        assert "from codegen.records import dataclass" in text, "import `dataclass` from codegen.records"
+
+
+@each(MODULES)
 def test_a_module_can_be_read_at_one_sitting(name: str, path: Path) -> None:
     text = path.read_text("utf-8")
     assert len(text.splitlines()) < 300

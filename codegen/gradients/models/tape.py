@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from codegen.graph.elementwise import Activate, Arithmetic, Unary
 from codegen.graph.graph import Graph, Input
 from codegen.numbers import arrays
 from codegen.planning.ask import Ask
+from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 
 if TYPE_CHECKING:
