@@ -169,6 +169,8 @@ def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
         if kind not in ("LSTM", "GRU"):
             raise ConversionError(f"of a {kind} is not served, only of LSTM and GRU")
         told: Any = layer["config"].value
+        if not isinstance(told, dict):
+            raise layer["config"].wrong("expected an object")
         config = Item({**told, "go_backwards": side == SIDES[1]}, layer["config"].place)
         made = _recurrent(LSTM if kind == "LSTM" else GRU)(drawing, part.inner(config, kind, side))
         assert isinstance(made, Tensor)
