@@ -184,10 +184,12 @@ def packs(kernel: Kernel) -> bool:
 
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize("accuracy", ["exact", "fast"])
-def test_packed_files_bring_what_they_need(accuracy: Accuracy, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_packed_files_bring_what_they_need(
+    accuracy: Accuracy, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """`--packed`: a kernel and its pack function for every layer; packed by it in C, the kernel is right."""
     tools, made = need(cprogram.toolchain, TARGETS["avx2"]), []
-    for number, layer in enumerate(strategies.random_layers(20, 54, strategies.rewritten)):
+    for number, layer in enumerate(share(list(strategies.random_layers(20, 54, strategies.rewritten)), 2)):
         source = pipeline.generate(layer.spec(f"k{number}"), "avx2", accuracy=accuracy, packed=True, sliced=True)
         made.append(Kernel(layer, source, None, accuracy))
     assert all(packs(kernel) for kernel in made)

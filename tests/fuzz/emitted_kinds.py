@@ -48,7 +48,7 @@ def _stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str
 
 def _model(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
     seed = int(rng.integers(1 << 30))
-    graph = replace(graphs.graph(seed, count=8, dtype=("float32", "float64")[seed % 2]), name=name)
+    graph = replace(graphs.graph(seed, count=8), name=name)
     arrays = graphs.weights(graph, seed) if seed % 3 else None
     yield f"graph {seed}", pipeline.model_emitted(graph, ask, arrays).files
 

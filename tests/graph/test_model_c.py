@@ -268,6 +268,15 @@ def test_an_exponential_is_there_in_the_widths_that_call_it() -> None:
     assert "_power(" in code
 
 
+@pytest.mark.parametrize("make", [Dense, LSTM, GRU])
+def test_a_layer_of_another_dtype_is_refused(make: Any) -> None:
+    """Its kernel would have vectors of the one, and the loops those of the other."""
+    b = Builder("mixed", "float64")
+    b.output("y", b.call(make(name="part", units=3), b.input("x", None, 4)))
+    with pytest.raises(PlanError, match="`part` is float32, and the model float64: a model has one dtype in C"):
+        pipeline.model_emitted(b.graph(), ask("neon"))
+
+
 def test_the_same_bytes() -> None:
     first, second = (pipeline.model_emitted(every_op(None), ask("avx2")) for _ in range(2))
     assert first.files == second.files

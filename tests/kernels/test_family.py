@@ -53,6 +53,7 @@ def test_layers_compute_it() -> None:
         assert (np.abs(y - told.y) <= allowed + options).all(), (told.kind, told.arguments, told.activation)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_emitted_c_computes_it(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     """A sixth of them on each target, weights packed: whole numbers exactly, others within the direct bound."""

@@ -42,6 +42,7 @@ def _recorded(name: str, rounding: str) -> tuple[str, dict[str, Any], Any, Any]:
     return text, weights, held[f"{name}/x"], held[f"{name}/{rounding}"]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("rounding", ["double", "fp32"])
 def test_the_bits_of_tensorflow_lite(rounding: str) -> None:

@@ -106,7 +106,7 @@ def same(found: tuple[Any, Any], expected: Any, allowed: Any = 0.0) -> None:
     assert (np.abs(y.astype(np.float64) - expected) <= own + allowed).all()
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @both
 def test_linear_in_x_and_in_the_kernel(name: str, algorithm: str) -> None:
     run = Running(PROBLEMS[name], algorithm)
@@ -118,6 +118,7 @@ def test_linear_in_x_and_in_the_kernel(name: str, algorithm: str) -> None:
     same(run(x, kernel - more, bias), y[0] - again[0] + free[0], y[1] + again[1] + free[1])
 
 
+@pytest.mark.in_turn(2)
 @both
 def test_a_shift_in_time_shifts_the_output(name: str, algorithm: str) -> None:
     """By `stride` samples one output; a signal that is zero where it would leave the input."""
@@ -202,7 +203,7 @@ def test_groups_are_a_block_diagonal_kernel(groups: int, algorithm: str) -> None
     same(grouped(x, kernel, bias), *dense(x, whole, bias))
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @both
 def test_causal_never_sees_the_future(name: str, algorithm: str) -> None:
     """A direct one to the last bit. A transform's rounding sees its own tile; its value does not."""
@@ -230,6 +231,7 @@ def reach_of_a_tile(plan: KernelPlan, out: int) -> set[int]:
     return {start + p.dilation * row for row in range(rows)}
 
 
+@pytest.mark.in_turn(2)
 @both
 def test_nan_and_inf_stay_where_they_belong(name: str, algorithm: str) -> None:
     """Direct: exactly in the receptive fields. Transform: there, and at most in the tiles that read the sample."""

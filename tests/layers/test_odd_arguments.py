@@ -115,6 +115,7 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("cls", "argument"), arguments(*LAYERS.values()), ids=lambda one: getattr(one, "__name__", one)
 )

@@ -347,6 +347,7 @@ EXTREMES = {  # the most memory that each may take, in MB beside what NumPy and 
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("problem", EXTREMES)
 def test_the_largest_take_bounded_memory(problem: str) -> None:
     """The sizes of what is read and written are those of a kernel that touches each output and no more."""

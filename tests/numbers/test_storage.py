@@ -222,6 +222,7 @@ def test_the_sums_are_those_of_the_rounded_weights(
     assert all(np.isfinite(y).all() and y.any() for y in outputs if y.size > 20)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_pack_in_c_lays_codes_out(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
     tools = need(cprogram.toolchain, TARGETS[target].widening())

@@ -49,9 +49,7 @@ def _windows(problem: Problem) -> Problem:
 
 def convolved(run: Walk, at: int, behind: Sequence[int] = ()) -> Place:
     """A convolution or a dense layer, its activation or the nodes `behind` its sums in the same kernel."""
-    layer = _layer(run, at)
-    if layer.dtype != run.graph.dtype:
-        raise PlanError(f"`{layer.name}` is {layer.dtype}, and the model {run.graph.dtype}: a model has one dtype in C")
+    layer = _of_one_dtype(run, at)
     problem, norm, added = _problem(layer), None, list[Place]()
     if behind:
         norm, others, then = _endings(run, at, behind)
@@ -91,6 +89,14 @@ def _place(run: Walk, at: int) -> Place:
         return y
     shape = run.graph.shapes[at]
     return run.dense(shape, run.buffer("own", shape))
+
+
+def _of_one_dtype(run: Walk, at: int) -> Any:
+    """The layer. Raises PlanError for one that computes in another dtype than the model."""
+    layer = _layer(run, at)
+    if layer.dtype != run.graph.dtype:
+        raise PlanError(f"`{layer.name}` is {layer.dtype}, and the model {run.graph.dtype}: a model has one dtype in C")
+    return layer
 
 
 def _problem(layer: Any) -> Problem:
@@ -148,7 +154,7 @@ def _normalized(run: Walk, at: int) -> Place:
 
 def _recurrent(run: Walk, at: int) -> Place:
     """The kernel's part of all steps in one go, then step by step what depends on the one before."""
-    layer: LSTM | GRU = _layer(run, at)
+    layer: LSTM | GRU = _of_one_dtype(run, at)
     x, wide = run.in_rows(at), layer.gates * layer.units
     two = isinstance(layer, GRU) and layer.reset_after and layer.use_bias
     problem = _pointwise(x.channels, wide, layer.use_bias, activations.LINEAR, layer.dtype)
