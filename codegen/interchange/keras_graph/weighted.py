@@ -181,7 +181,7 @@ def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
         return found
     if word == "concat":
         return drawing.concat(found, -1)
-    if word not in MERGED:
+    if not isinstance(word, str) or word not in MERGED:
         raise ConversionError(f"has merge_mode={exactly(word)}, expected concat, sum, mul or ave")
     both = drawing.binary(MERGED[word], found[0], found[1])
     return drawing.binary("*", both, 0.5) if word == "ave" else both
