@@ -196,8 +196,9 @@ def test_the_same_files_compile_on_a_host_without_a_warning(tmp_path: Path, need
 @pytest.mark.parametrize("core", ["cortex-m3", "cortex-m4", "cortex-m55"])
 def test_estimates_of_code_are_near_what_is_assembled(core: str, need: Callable[..., Any]) -> None:
     """Of all kinds, in C and in assembly."""
+    need(program, "arm-none-eabi-gcc", "gcc-arm-none-eabi picolibc-arm-none-eabi")
     for source, _ in sources(core):
-        taken = need(firmware.sizes, TARGETS[core], source.files).code
+        taken = firmware.sizes(TARGETS[core], source.files).code
         assert 0.6 < board_figures.estimated(source).flash_code / taken < 1.7, source.name
 
 
