@@ -53,6 +53,8 @@ def every_op(steps: int | None) -> Graph:
         b.arithmetic("max", x, c) - b.arithmetic("min", 2 - x, 0.25),
         b.function("glu", x) * b.function("global_average_pool", c)[:3],
         b.function("softmax", x),
+        b.function("glu", b.call(Conv1DSpec(name="halves", filters=4, kernel_size=2, padding="causal"), x)),
+        b.function("sigmoid", x),
         b.function("log_softmax", b.function("leaky_relu", x[1:5], negative_slope=0.1)),
         b.function("leaky_relu", x[2:], negative_slope=0.3) + b.function("repeat", x[:1], channels=4),
         b.function("concat", x[4:], b.function("gelu", x[:3]), b.function("widen", c, channels=9)),

@@ -20,6 +20,7 @@ from codegen.problem.targets import Target
 __all__ = ["Words"]
 
 SHARED = ("exp", "power")  # what activations stand on, once in a file
+HOLDS = {"glu": ("_sigmoid",)}  # what is in an activation's text, and is another's
 STANDS_ON = {"exp": "_exp_parts", "power": "_power"}
 
 
@@ -67,6 +68,7 @@ class Words:
         new = {f"_{activation.name}": f"_{word}"} if word != activation.name else {}
         if low:
             new |= {name: f"{name}_of_{word}" for name in STANDS_ON.values()}
+        new |= {name: f"{name}_of_{word}" for name in HOLDS.get(activation.name, ())}
         return vectors.finished(vectors.renamed(text, new))
 
     def _text(
