@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from codegen.planning import planner
+from codegen.planning import planner, transforms
 from codegen.planning.algorithms import fft, winograd
 from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
@@ -35,16 +36,27 @@ def test_the_figures_are_the_models(transform: Transform) -> None:
     assert found == pytest.approx((linear, products), rel=1e-7)
 
 
-def test_planning_makes_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+MADE_BEFORE = (transforms.named, fourier.fourier, phased.phased, toom_cook.toom_cook, planner.survey)
+
+
+@pytest.fixture
+def no_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Transforms that refuse to make code, and none of them left in a cache afterwards."""
+
     def never(*size: int) -> Any:
         raise AssertionError(f"code was made for {size}")
 
     for module in (fourier, phased, toom_cook):
         monkeypatch.setattr(module, "_codelets", never)
-    fourier.fourier.cache_clear()
-    phased.phased.cache_clear()
-    toom_cook.toom_cook.cache_clear()
-    planner.survey.cache_clear()
+    for cached in MADE_BEFORE:
+        cached.cache_clear()
+    yield
+    for cached in MADE_BEFORE:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("no_code")
+def test_planning_makes_no_code() -> None:
     seen = set()
     for taps in (*range(2, 130, 3), 200, 513, 1024):
         strided = ConvProblem(1100, 16, 16, taps, stride=2)
@@ -52,6 +64,3 @@ def test_planning_makes_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
             found = planner.survey(Request(problem, Ask(TARGETS["avx2"], "packed", "wide"))).found
             seen |= {plan.algorithm.name for plan in found}
     assert {"winograd", "fft", "signal_as_channels"} <= seen
-    fourier.fourier.cache_clear()  # these would make their code by `never`
-    phased.phased.cache_clear()
-    toom_cook.toom_cook.cache_clear()
