@@ -87,7 +87,8 @@ METHODS = {
     "quantize": "codes of an array for a layer of int8; Keras' own turns a layer into one",
     "gradients": "not in Keras, whose backends differentiate",
     **dict.fromkeys(("bind", "macs", "macs_per_step", "origin", "output_steps", "plan", "receptive_field"), NEW),
-    **dict.fromkeys(("dequantize", "emit", "spec", "storage", "stream", "warm"), NEW),
+    **dict.fromkeys(("dequantize", "emit", "plot_response", "response", "spec", "storage"), NEW),
+    **dict.fromkeys(("stream", "warm"), NEW),
 }
 ATTRIBUTES = {"origin": "What the layer was copied from, another library's layer or module; None where it was not"}
 INITIALIZERS = {
@@ -107,7 +108,11 @@ MISSING = (
     ("masks (`supports_masking`)", "Keras' convolutions do not support them either"),
     ("`keras.random.SeedGenerator` as a seed", "it holds a backend's state; a seed is a whole number here"),
     ("`mixed_float16` and other dtype policies", "sums are taken in the layer's dtype; weights may be stored in less"),
-    ("2-D and 3-D layers, `Dense`, pooling, models", "this is a library of one layer, in one dimension"),
+    ("2-D and 3-D layers", "this is a library of one dimension"),
+    (
+        "`Dense`, pooling, recurrent layers as classes",
+        "they are nodes of a [`model`](models.md), which `from_keras` reads too",
+    ),
 )
 TOLD_OF_CASES = """\
 `tests/live/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's
