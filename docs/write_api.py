@@ -69,6 +69,8 @@ def _members(cls: type) -> Iterator[tuple[str, Any]]:
     for name in sorted(dir(cls)):
         one = inspect.getattr_static(cls, name)
         plain = one.__func__ if isinstance(one, classmethod | staticmethod) else one
+        if inspect.isfunction(plain) and not plain.__module__.startswith("codegen"):
+            continue  # a Mapping's own, whose words other libraries change
         if not name.startswith("_") and (inspect.isfunction(plain) or isinstance(plain, property)):
             yield name, plain
 
