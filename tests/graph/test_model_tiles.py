@@ -100,6 +100,34 @@ def test_tiles_in_any_blocks(channels: int, target: str) -> None:
         assert np.abs(first - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()
 
 
+PARTS = """
+conv1d a { filters = 12, kernel_size = 2, padding = causal }
+conv1d b { filters = 4, kernel_size = 1 }
+model net {
+    input x = (None, 4)
+    h = a(x)
+    z = h[2:6] + x
+    output y = concat(h, z, b(z), x[:3], h[5:7])
+}
+"""
+
+
+@pytest.mark.compiles
+@needs_compiler
+@pytest.mark.parametrize("target", ["native", "sse2"])
+def test_parts_of_values_that_others_read_are_written(target: str) -> None:
+    """What is a part of an input, and of a layer's filters, is read where it lies and written where others read it."""
+    if not runs_here(target_named(target)):
+        pytest.skip(f"this CPU runs no {target}")
+    net = codegen.load(PARTS, seed=1, target=target).nets["net"]
+    x = np.random.default_rng(2).standard_normal((1, 37, 4)).astype("float32")
+    wide = reference.run(net.graph, {"x": x}, net.weights, "float64")["y"]
+    stream = net.stream(8)
+    found = np.concatenate([stream(x), stream.flush()], axis=1)
+    assert groups(net.graph, target_named(target))
+    np.testing.assert_allclose(found, wide, rtol=1e-5, atol=1e-5)
+
+
 def test_what_looks_ahead_is_in_no_group() -> None:
     text = """
     conv1d a { filters = 8, kernel_size = 3, padding = same }

@@ -77,14 +77,19 @@ def in_memory(stage: Tiled, found: Collection[Phase], inline: Collection[int]) -
 
 
 def memory(stage: Tiled, number: int) -> Memory:
-    """Where the rows of an instruction lie: an argument's, or those of a local array."""
+    """Where the rows of an instruction are read: an argument's, or those of a local array."""
     one = stage.program[number]
     if one.word == "read":
         return Memory(f"x{one.value}", stage.operands[one.value].place.stride)
-    for place, write in enumerate(stage.writes):
-        if write.number == number:
-            return Memory(f"y{place}", write.place.stride)
     if one.word == "part":
         whole = memory(stage, one.of[0])
         return Memory(whole.pointer, whole.stride, whole.first + one.value)
+    return stored(stage, number)
+
+
+def stored(stage: Tiled, number: int) -> Memory:
+    """Where the rows of an instruction are written."""
+    for place, write in enumerate(stage.writes):
+        if write.number == number:
+            return Memory(f"y{place}", write.place.stride)
     return Memory(f"m{number}", stage.widths[number])

@@ -150,10 +150,9 @@ class _Row:
                     said.add(of)
                     yield f"const {spelled(self.lanes)} t{of} = {self._value(of)};"
             if number in self.held or any(write.number == number for write in stage.writes):
-                yield f"{self.spell('store')}({self._pointer(number)}, t{number});"
+                yield f"{self.spell('store')}({self._pointer(tile_rows.stored(stage, number))}, t{number});"
 
-    def _pointer(self, number: int) -> str:
-        place = tile_rows.memory(self.tile.stage, number)
+    def _pointer(self, place: tile_rows.Memory) -> str:
         row = place.stride * self.r if isinstance(self.r, int) else (place.stride, self.r)
         return offset(place.pointer, row, *self.at, place.first)
 
@@ -162,7 +161,9 @@ class _Row:
             return self.known[number]
         one = self.tile.stage.program[number]
         made = number in self.loop.numbers and one.word not in ("read", "part")
-        return spelling(self, one) if made or one.word == "number" else f"{self.spell('load')}({self._pointer(number)})"
+        if made or one.word == "number":
+            return spelling(self, one)
+        return f"{self.spell('load')}({self._pointer(tile_rows.memory(self.tile.stage, number))})"
 
 
 def _shapes(stage: Tiled, around: Surroundings) -> tuple[Shape, ...]:
