@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -14,6 +15,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+TOP = {
+    *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "pyproject.toml", "mkdocs.yml"),
+    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"),
+    *("bench", "build", "codegen", "docs", "editors", "examples", "grammar", "packaging", "templates", "tests"),
+}
+needs_git = pytest.mark.skipif(not shutil.which("git") or not (ROOT / ".git").exists(), reason="needs git's checkout")
 WRITTEN_BY_A_TOOL = {"machine._abi", "language._parser_tables"}
 
 ORDER = (  # of the rooms: each line imports only from lines below it, never within its line; docs/design.md draws it
@@ -505,3 +512,15 @@ def test_the_design_draws_the_rooms_in_this_order() -> None:
     rows = [line for line in design.splitlines() if line.startswith("| `")]
     drawn = [re.findall(r"`(\w+)(?:/|\.py)`", row.split("|")[1]) for row in rows]
     assert [names for names in drawn if names] == [line.split() for line in ORDER]
+
+
+LARGEST_FILE = 600_000  # bytes: the weights of the real voice detector are 501,798
+
+
+@needs_git
+def test_nothing_is_tracked_that_a_trial_left() -> None:
+    """At the top is what people and tools look for; no file is as large as what a trial writes."""
+    paths = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = [ROOT / path for path in paths.split("\0") if path]
+    assert {path.relative_to(ROOT).parts[0] for path in tracked} <= TOP
+    assert [path for path in tracked if path.is_file() and path.stat().st_size > LARGEST_FILE] == []
