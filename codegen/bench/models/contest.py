@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.bench import one_table
 from codegen.bench.contest import PEAK, Settings
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Machine
 from codegen.bench.models.case import CASES, ModelCase
 from codegen.bench.results import OURS, Entry, Report, Row
 from codegen.bench.timing import alternate, first_call
-from codegen.errors import GenConvError, VerificationError
+from codegen.errors import VerificationError
 from codegen.graph import reference, work
-from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Array
@@ -32,31 +32,11 @@ def run(
     settings: Settings, tell: Callable[[Row], None] = lambda row: None, cases: Iterable[ModelCase] = CASES
 ) -> Report:
     """Time all models; `tell` hears of each row when it is there. Raises VerificationError for a wrong answer."""
-    machine = Machine(target_named(settings.how.target))
-    there, versions, missing = _roll_call(settings)
-    rows, seconds = [], []
-    for case in cases:
-        row, peak = _row(case, there, settings, machine)
-        rows.append(row)
-        seconds.append(peak)
-        tell(row)
-    shown = (settings.how.target, settings.how.threads, settings.rounds, machine.flops / min(seconds))
-    return Report(*shown, (), versions, missing, tuple(rows))
+    return one_table.report(cases, PEERS, _loaded, settings, _row, tell)
 
 
-def _roll_call(settings: Settings) -> tuple[list[Any], dict[str, str], dict[str, str]]:
-    """(the peers that are there, their versions, how to get the others)."""
-    there, versions, missing = [], {}, {}
-    for word in PEERS:
-        if word not in settings.peers:
-            continue
-        peer = import_module(f"codegen.bench.models.{word}")
-        try:
-            versions[peer.NAME] = peer.version()
-            there.append(peer)
-        except (ImportError, OSError, GenConvError):
-            missing[peer.NAME] = peer.PACKAGE
-    return there, versions, missing
+def _loaded(word: str) -> Any:
+    return import_module(f"codegen.bench.models.{word}")
 
 
 def _row(case: ModelCase, there: list[Any], settings: Settings, machine: Machine) -> tuple[Row, float]:

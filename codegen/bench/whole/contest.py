@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.bench import ours
+from codegen.bench import one_table, ours
 from codegen.bench.contest import PEAK, TRIAL_ROUNDS, Settings
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Machine
 from codegen.bench.results import EXACT, OURS, Entry, Report, Row
 from codegen.bench.timing import alternate, first_call
 from codegen.bench.whole.case import Whole, aligned
-from codegen.errors import GenConvError, VerificationError
+from codegen.errors import VerificationError
 from codegen.layers import kinds
-from codegen.problem.targets import target_named
 
 if TYPE_CHECKING:
     from codegen.bench.case import Case
@@ -32,31 +31,11 @@ ALONE = "exact"
 
 def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] = lambda row: None) -> Report:
     """Time all cases; `tell` hears of each row when it is there. Raises VerificationError for a wrong code."""
-    machine = Machine(target_named(settings.how.target))
-    there, versions, missing = _roll_call(settings)
-    rows, seconds = [], []
-    for case in cases:
-        row, peak = _row(Whole(case), there, settings, machine)
-        rows.append(row)
-        seconds.append(peak)
-        tell(row)
-    shown = (settings.how.target, settings.how.threads, settings.rounds, machine.flops / min(seconds))
-    return Report(*shown, (), versions, missing, tuple(rows))
+    return one_table.report(map(Whole, cases), PEERS, _loaded, settings, _row, tell)
 
 
-def _roll_call(settings: Settings) -> tuple[list[Any], dict[str, str], dict[str, str]]:
-    """(the peers that are there, their versions, how to get the others)."""
-    there, versions, missing = [], {}, {}
-    for word in PEERS:
-        if word not in settings.peers:
-            continue
-        peer = import_module(f"codegen.bench.whole.{word}")
-        try:
-            versions[peer.NAME] = peer.version()
-            there.append(peer)
-        except (ImportError, OSError, GenConvError):
-            missing[peer.NAME] = peer.PACKAGE
-    return there, versions, missing
+def _loaded(word: str) -> Any:
+    return import_module(f"codegen.bench.whole.{word}")
 
 
 def _row(case: Whole, there: list[Any], settings: Settings, machine: Machine) -> tuple[Row, float]:
