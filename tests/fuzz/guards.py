@@ -10,10 +10,6 @@ AddressSanitizer and UBSan. Batches run in processes of their own, as what write
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,12 +18,12 @@ import numpy as np
 
 from codegen.graph import reference
 from codegen.problem.targets import TARGETS, runs_here
+from tests.fuzz.batches import Batches, sanitized
 from tests.support import graphs
 from tests.support.c_models import Streaming, Whole, library
 from tests.support.cprogram import SANITIZE
 from tests.support.stream_layers import Array
 
-ROOT = Path(__file__).resolve().parents[2]
 BATCH = 12  # graphs to a library
 NEAR, ROUNDINGS = 1e-5, 30  # in parts of the largest output; times what NumPy is off in the model's own type
 SILENT = 4_000  # the most steps of silence that are gone through
@@ -117,7 +113,7 @@ def work(count: int, seed: int) -> None:
     """Try a batch; print each graph before, and what is wrong after."""
     rng = np.random.default_rng(seed)
     here = [word for word in WORDS if runs_here(TARGETS[word])]
-    target, flags = str(rng.choice(here)), SANITIZE if os.environ.get("LD_PRELOAD") else ()
+    target, flags = str(rng.choice(here)), SANITIZE if sanitized() else ()
     trials: tuple[Any, ...] = (whole_trial, stream_trial)
     with TemporaryDirectory() as folder:
         for pair in library(rng, count, Path(folder), target, flags):
@@ -129,40 +125,13 @@ def work(count: int, seed: int) -> None:
                     print(f"{wrong}: {told}", flush=True)
 
 
+BATCHES = Batches("tests.fuzz.guards", "graphs", BATCH, 500, trials=2)
+
+
 def run(count: int, seed: int, sanitize: bool = False) -> tuple[int, list[str]]:
     """(tried, findings): `count` random graphs as one function, and as many others in blocks."""
-    findings, environment = [], dict(os.environ)
-    if sanitize:
-        shared = ["gcc", "-print-file-name=libasan.so"]
-        place = subprocess.run(shared, capture_output=True, text=True, check=True).stdout.strip()
-        environment |= {"LD_PRELOAD": place, "ASAN_OPTIONS": "detect_leaks=0"}
-    for batch in range(-(-count // BATCH)):
-        size = min(BATCH, count - BATCH * batch)
-        words = ["-m", "tests.fuzz.guards", "--work", str(size), "--seed", str(1000 * seed + batch)]
-        done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
-        lines = done.stdout.splitlines()
-        findings += [line for line in lines if not line.startswith("trying ")]
-        if done.returncode:
-            last = lines[-1] if lines else "before the first graph"
-            findings.append(f"the process ended with {done.returncode}, {last}: {done.stderr[-600:]}")
-        elif sum(line.startswith("trying ") for line in lines) != 2 * size:
-            findings.append(f"batch {batch} tried fewer than {size} graphs")
-    return count, findings
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sanitize", action="store_true")
-    parser.add_argument("--work", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.work is not None:
-        return work(options.work, options.seed)
-    tried, findings = run(options.count, options.seed, options.sanitize)
-    print(*findings, f"{tried:,} graphs, {len(findings)} findings", sep="\n")
-    return sys.exit(bool(findings))
+    return BATCHES.run(count, seed, sanitize)
 
 
 if __name__ == "__main__":
-    main()
+    BATCHES.main(__doc__, work)

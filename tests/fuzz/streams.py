@@ -10,21 +10,17 @@ writes beside its arrays ends its process.
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from codegen.problem.targets import TARGETS, runs_here
+from tests.fuzz.batches import Batches, sanitized
+from tests.support.cprogram import SANITIZE
 from tests.support.stream_layers import FLAGS, Drawn, guarded, library
 
-ROOT = Path(__file__).resolve().parents[2]
 BATCH = 25  # layers to a library
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
 WORDS = ("scalar", "sse2", "avx2", "avx512", "neon")
 
 
@@ -69,7 +65,7 @@ def work(count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     here = tuple(word for word in WORDS if runs_here(TARGETS[word]))
     with TemporaryDirectory() as folder:
-        flags = (*FLAGS, *(SANITIZE if os.environ.get("LD_PRELOAD") else ()))
+        flags = (*FLAGS, *(SANITIZE if sanitized() else ()))
         for one in library(rng, count, Path(folder), targets=here, flags=flags, place=guarded):
             told = f"{one.plan.target.name}, {one.plan.ask.weights}, {one.plan.blocks}: {one.spec}"
             print("trying", told, flush=True)
@@ -78,40 +74,13 @@ def work(count: int, seed: int) -> None:
                 print(f"{wrong}: {told}", flush=True)
 
 
+BATCHES = Batches("tests.fuzz.streams", "layers", BATCH, 2000)
+
+
 def run(count: int, seed: int, sanitize: bool = False) -> tuple[int, list[str]]:
     """(tried, findings): the streams of `count` random layers."""
-    findings, environment = [], dict(os.environ)
-    if sanitize:
-        shared = ["gcc", "-print-file-name=libasan.so"]
-        place = subprocess.run(shared, capture_output=True, text=True, check=True).stdout.strip()
-        environment |= {"LD_PRELOAD": place, "ASAN_OPTIONS": "detect_leaks=0"}
-    for batch in range(-(-count // BATCH)):
-        size = min(BATCH, count - BATCH * batch)
-        words = ["-m", "tests.fuzz.streams", "--work", str(size), "--seed", str(1000 * seed + batch)]
-        done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
-        lines = done.stdout.splitlines()
-        findings += [line for line in lines if not line.startswith("trying ")]
-        if done.returncode:
-            last = lines[-1] if lines else "before the first layer"
-            findings.append(f"the process ended with {done.returncode}, {last}: {done.stderr[-600:]}")
-        elif sum(line.startswith("trying ") for line in lines) != size:
-            findings.append(f"batch {batch} tried fewer than {size} layers")
-    return count, findings
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sanitize", action="store_true")
-    parser.add_argument("--work", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.work is not None:
-        return work(options.work, options.seed)
-    tried, findings = run(options.count, options.seed, options.sanitize)
-    print(*findings, f"{tried:,} layers, {len(findings)} findings", sep="\n")
-    return sys.exit(bool(findings))
+    return BATCHES.run(count, seed, sanitize)
 
 
 if __name__ == "__main__":
-    main()
+    BATCHES.main(__doc__, work)
