@@ -16,6 +16,7 @@ from codegen.records import dataclass
 if TYPE_CHECKING:
     import numpy as np
 
+    from codegen.cli.commands.differing import Differing
     from codegen.machine.emitted_kernel import EmittedKernel
     from codegen.machine.loader import Kernel
     from codegen.planning.ask import Accuracy, Ask
@@ -125,7 +126,7 @@ def _hold_here(target: Target) -> None:
         raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
 
 
-def _findings(spec: Spec, given: Mapping[str, Any] | None, ask: Ask) -> Iterator[Finding | verify_codes.Codes]:
+def _findings(spec: Spec, given: Mapping[str, Any] | None, ask: Ask) -> Iterator[Finding | Differing]:
     """Each comparison of one layer; raises ToolchainError where no kernel was compiled."""
     from codegen import pipeline
     from codegen.planning.ask import Ask

@@ -5,43 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from codegen.cli.commands.differing import Differing
 from codegen.errors import ToolchainError, UsageError, VerificationError
-from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from codegen.planning.ask import Ask
     from codegen.specs.kinds import Spec
 
-__all__ = ["Codes", "codes", "compare", "on_board"]
+__all__ = ["codes", "compare", "on_board"]
 
 SAMPLES = 8
+CODES = ("codes", "outputs")  # the data, and what of it is counted
 
 
-@dataclass(frozen=True)
-class Codes:
-    """Of `outputs` codes for random inputs, `wrong` differ from the definition's."""
-
-    layer: str
-    steps: int
-    wrong: int
-    outputs: int
-
-    @property
-    def ok(self) -> bool:
-        return not self.wrong
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON tells it."""
-        unknown = dict.fromkeys(("error", "rms", "most_rms"))
-        told = {"layer": self.layer, "steps": self.steps, "data": "codes", "outputs": self.outputs, "ok": self.ok}
-        return {**told, **unknown, "bound": 0, "unbounded": 0, "wrong": self.wrong}
-
-    def __str__(self) -> str:
-        told = f"{self.wrong:,} of {self.outputs:,} outputs differ"
-        return f"{self.layer}  {self.steps} steps  codes: {told}  {'ok' if self.ok else 'WRONG'}"
-
-
-def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Codes]:
+def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Differing]:
     """The layer's kernel with its own weights, on random codes of its length or of a few. Raises UsageError."""
     from codegen import pipeline
 
@@ -53,17 +30,18 @@ def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[
     yield from codes(spec, arrays, kernel)
 
 
-def codes(spec: Spec, arrays: Mapping[str, Any], kernel: Any) -> Iterator[Codes]:
+def codes(spec: Spec, arrays: Mapping[str, Any], kernel: Any) -> Iterator[Differing]:
     """A kernel that holds these weights, on random codes of the layer's length or of a few."""
     from codegen.machine import whole_kernel
 
     p, held = kernel.plan.problem, spec.problem_arrays(arrays)
     for steps in whole_kernel.lengths(p):
         outputs = SAMPLES * p.out_steps(steps) * p.out_filters
-        yield Codes(spec.name, steps, whole_kernel.wrong_codes(kernel, held, steps, SAMPLES), outputs)
+        wrong = whole_kernel.wrong_codes(kernel, held, steps, SAMPLES)
+        yield Differing(spec.name, steps, *CODES, wrong, outputs)
 
 
-def on_board(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Codes]:
+def on_board(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[Differing]:
     """The layer's firmware in an emulator, on random codes. Raises UsageError, or ToolchainError.
 
     It writes nothing beside y and its workspace, or it is an error.
@@ -81,4 +59,4 @@ def on_board(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator
     found = firmware.run(ask.target, [case])[source.name]
     if found.outside:
         raise VerificationError(f"`{spec.name}` changed {found.outside} bytes that are not its own")
-    yield Codes(spec.name, spec.problem.steps, found.wrong, case.outputs)
+    yield Differing(spec.name, spec.problem.steps, *CODES, found.wrong, case.outputs)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codegen.cli.commands.differing import Differing
 from codegen.errors import UsageError
-from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,34 +19,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["Gradient", "arguments", "gradients", "hold", "kernel"]
-
-BATCH = 2
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """Of the `outputs` numbers that one function of NAME_backward gives on whole numbers, `wrong` are others."""
-
-    layer: str
-    steps: int
-    data: str
-    wrong: int
-    outputs: int
-
-    @property
-    def ok(self) -> bool:
-        return not self.wrong
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON tells it."""
-        unknown = dict.fromkeys(("error", "rms", "most_rms"))
-        told = {"layer": self.layer, "steps": self.steps, "data": self.data, "outputs": self.outputs, "ok": self.ok}
-        return {**told, **unknown, "bound": 0, "unbounded": 0, "wrong": self.wrong}
-
-    def __str__(self) -> str:
-        told = f"{self.wrong:,} of {self.outputs:,} numbers differ"
-        return f"{self.layer}  {self.steps} steps  {self.data}: {told}  {'ok' if self.ok else 'WRONG'}"
+__all__ = ["arguments", "gradients", "hold", "kernel"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +52,7 @@ def kernel(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> EmittedKer
     return EmittedKernel(pipeline.emitted(spec, asked, arrays), compiler)
 
 
-def gradients(spec: Spec, ask: Ask) -> Iterator[Gradient]:
+def gradients(spec: Spec, ask: Ask) -> Iterator[Differing]:
     """NAME_backward on whole numbers, whose sums are exact: z, dx, dkernel; and dz, dbias within their stated error."""
     from codegen.gradients import emitted_way_back
     from codegen.machine import compilers
@@ -87,4 +60,4 @@ def gradients(spec: Spec, ask: Ask) -> Iterator[Gradient]:
     compiler = compilers.find()
     assert compiler is not None
     for data, wrong, outputs in emitted_way_back.tried(spec, ask, compiler):
-        yield Gradient(spec.name, spec.problem.steps or 0, data, wrong, outputs)
+        yield Differing(spec.name, spec.problem.steps or 0, data, "numbers", wrong, outputs)
