@@ -10,7 +10,7 @@ from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.drivers import empty
 
 if TYPE_CHECKING:
-    from codegen.bench.case import Case
+    from codegen.bench.case import Array, Case
 
 NAME = "OpenVINO"
 PACKAGE = "pip install openvino"
@@ -30,18 +30,18 @@ def contestants(case: Case, threads: int) -> Iterator[Contestant]:
 
 def _contestant(case: Case, threads: int, *, rows: bool) -> Contestant:
     """With `rows`, the model has transpositions at both ends, for its compiler to elide."""
+    x = case.rows() if rows else case.columns()
+    y = empty(case).reshape(case.batch, *((case.outs, case.problem.filters)[:: 1 if rows else -1]))
+    return asked(_model(case, rows=rows), threads, x, y, rows=rows, INFERENCE_PRECISION_HINT="f32")
+
+
+def asked(model: Any, threads: int, x: Array, y: Array, *, rows: bool, **hints: str) -> Contestant:
+    """A model of one input and one output, which lie in `x` and `y`; `hints` are OpenVINO's, beside those of all."""
     import openvino
     from openvino._pyopenvino import InferRequest
 
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-    }
-    request = openvino.Core().compile_model(_model(case, rows=rows), "CPU", settings).create_infer_request()
-    x = case.rows() if rows else case.columns()
-    y = empty(case).reshape(case.batch, *((case.outs, case.problem.filters)[:: 1 if rows else -1]))
+    settings = {"PERFORMANCE_HINT": "LATENCY", **hints, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
     tensors = openvino.Tensor(x, shared_memory=True), openvino.Tensor(y, shared_memory=True)
     request.set_input_tensor(tensors[0])
     request.set_output_tensor(tensors[1])

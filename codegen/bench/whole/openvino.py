@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from codegen.bench.contestant import Contestant, from_python
-from codegen.bench.peers.openvino import NAME, PACKAGE, version
+from codegen.bench.contestant import Contestant
+from codegen.bench.peers.openvino import NAME, PACKAGE, asked, version
 from codegen.bench.whole.case import INPUT_SCALE, INPUT_ZERO, OUTPUT_SCALE, OUTPUT_ZERO, aligned
 
 if TYPE_CHECKING:
@@ -25,20 +24,11 @@ def contestants(case: Whole, threads: int) -> Iterator[Contestant]:
 def _contestant(case: Whole, threads: int, *, rows: bool) -> Contestant:
     """With `rows`, the model has transpositions at both ends, for its compiler to elide."""
     import numpy as np
-    import openvino
-    from openvino._pyopenvino import InferRequest
 
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-    request = openvino.Core().compile_model(_model(case, rows=rows), "CPU", settings).create_infer_request()
     x = case.rows("uint8") if rows else case.columns("uint8")
     shape = (case.case.batch, case.case.outs, case.problem.filters)
     y = aligned(np.zeros(shape if rows else (shape[0], shape[2], shape[1]), np.uint8))
-    tensors = openvino.Tensor(x, shared_memory=True), openvino.Tensor(y, shared_memory=True)
-    request.set_input_tensor(tensors[0])
-    request.set_output_tensor(tensors[1])
-    infer = partial(InferRequest.infer, request, tensors[0], True, False)  # what `infer` calls, after a look at itself
-    variant = "rows" if rows else "columns"
-    return Contestant(variant, from_python(infer), lambda: y, channels_last=rows, keeps=(x, y, tensors, request))
+    return asked(_model(case, rows=rows), threads, x, y, rows=rows)
 
 
 def _model(case: Whole, *, rows: bool) -> Any:
