@@ -10,7 +10,6 @@ import numpy as np
 
 from codegen.errors import UsageError
 from codegen.errors.quoting import exactly
-from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,16 +31,17 @@ def of_kernel(
 
     It is complex: its angle tells the delay, too, of an output against the step at which it lies. Raises UsageError.
     """
-    if not isinstance(problem, ConvProblem) or problem.up > 1 or problem.format.whole:
+    one, *more = problem.stages
+    if more or one.up > 1 or one.format.whole:
         raise UsageError(f"`{name}`: a frequency response is that of one kernel of floats on steps as they come")
     if not isinstance(points, Integral) or isinstance(points, bool) or not 2 <= points <= MOST_POINTS:
         raise UsageError(f"`points` must be a whole number from 2 to {MOST_POINTS:,}, got {exactly(points)}")
     if not isinstance(rate, Real) or not 0 < float(rate) < np.inf:
         raise UsageError(f"`rate` must be a number of steps a second above 0, got {exactly(rate)}")
-    kernel = np.asarray(weights["kernel"], np.float64).reshape(problem.kernel_shape)
+    kernel = np.asarray(weights["kernel"], np.float64).reshape(one.kernel_shape)
     turns = np.linspace(0, 0.5, int(points))  # of a step
-    left = problem.pads(problem.steps if problem.steps is not None else MOST_POINTS)[0]
-    places = np.arange(problem.kernel_size) * problem.dilation - left
+    left = one.pads(one.steps if one.steps is not None else MOST_POINTS)[0]
+    places = np.arange(one.kernel_size) * one.dilation - left
     found = np.tensordot(np.exp(2j * np.pi * turns[:, None] * places), kernel, axes=1)
     return turns * float(rate), found
 

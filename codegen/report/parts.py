@@ -8,7 +8,6 @@ from html import escape
 from codegen.errors import UsageError
 from codegen.graph.plans.overview import Blocks, Overview
 from codegen.planning.plan import AnyPlan
-from codegen.problem.conv_problem import ConvProblem
 from codegen.report import c_text, field, model_picture, page, roofline
 from codegen.report.model_words import totals
 
@@ -23,7 +22,6 @@ def of_layer(name: str, told: Rows, plan: AnyPlan, others: Sequence[AnyPlan], we
     """A layer: `told` of its shapes and its plan; `others` are all plans there are, cheapest first."""
     body = [page.rows(told)]
     for stage in plan.problem.stages:
-        assert isinstance(stage, ConvProblem)
         body.append(f'<h3>What an output reads</h3><div class="wide">{field.drawn(stage)}</div>')
     body.append(f'<h3>Roofline, by the estimates</h3><div class="fit">{roofline.drawn(plan, others)}</div>')
     body += _memory(plan, weight_bytes)

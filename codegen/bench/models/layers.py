@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from codegen.graph.calls import Call
-from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import Dense
@@ -51,9 +50,10 @@ def convolution(graph: Graph, at: int, weights: Mapping[str, Mapping[str, Array]
     if isinstance(layer, Dense):
         kernel = np.ascontiguousarray(held["kernel"].T[:, :, None])
         return Convolution(kernel, held.get("bias"), (0, 0), 1, 1, 1, layer.activation.name)
-    problem = layer.problem.at_length(None) if isinstance(layer, Spec) else None
-    if not isinstance(problem, ConvProblem) or problem.up > 1:
+    stages = layer.problem.at_length(None).stages if isinstance(layer, Spec) else ()
+    if len(stages) != 1 or stages[0].up > 1:
         raise Unserved(layer.kind)
+    (problem,) = stages
     kernel, bias = layer.problem_weights(held)
     kernel = np.ascontiguousarray(kernel.reshape(problem.kernel_shape).transpose(2, 1, 0))
     both = problem.pads(_steps(graph.shapes[graph.nodes[at].inputs[0]]))

@@ -11,7 +11,6 @@ from codegen.graph.calls import Call
 from codegen.graph.channels import Slice
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
 from codegen.graph.graph import Graph, Input
-from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec
@@ -49,8 +48,8 @@ def layer_of(graph: Graph, at: int) -> Layer | None:
         return Layer(1, 1, op.layer.known_channels, op.layer.units) if _each(op.layer.activation) else None
     if not isinstance(op.layer, Conv1DSpec) or op.layer.own_activation is not None or not _each(op.layer.activation):
         return None
-    p = op.layer.problem.at_length(None)
-    if not isinstance(p, ConvProblem) or (p.stride, p.up, p.groups, p.pad_right) != (1, 1, 1, 0):
+    p, *more = op.layer.problem.at_length(None).stages
+    if more or (p.stride, p.up, p.groups, p.pad_right) != (1, 1, 1, 0):
         return None
     if p.centred or p.pad_left != p.reach - 1:
         return None
