@@ -72,10 +72,6 @@ class Shapes:
             return (batch, outs, self.filters) if self.channels_last else (batch, self.filters, outs)
         return (operand.numbers(self.filters),)
 
-    def operand_format(self: Lengths, operand: Operand) -> Format:
-        """The format of its numbers."""
-        return formats.row(operand.held_in or self.dtype)
-
     @property
     def epilogue_bytes(self: Lengths) -> int:
         """The bytes of all weights of the outputs' epilogue."""

@@ -24,7 +24,6 @@ __all__ = ["SIDES", "Legacy", "Live", "Stored", "opened"]
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # what files of Keras 3 call the layers of a model
 ALIASES = {"kernel": ("depthwise_kernel",), "depthwise_kernel": ("kernel",)}  # of Keras 2 for DepthwiseConv1D
 SIDES = ("forward_layer", "backward_layer")  # of a Bidirectional, which has two layers
-MOST_TEXT = 32 << 20  # bytes of a config in an attribute
 MOST_NAMES = 1 << 16
 
 

@@ -16,7 +16,6 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MOST_FIELDS = 1 << 20  # of one message
 LONGEST_TEXT = 1 << 12
 
-Payload = "int | memoryview"
 Fields = dict[int, list["int | memoryview"]]
 
 
