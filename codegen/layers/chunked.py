@@ -43,7 +43,6 @@ def conv(layer: Layer, x: Any) -> Any:
     problem = divisible(layer, layer._problem_for(np.broadcast_to(np.zeros((), layer.dtype), given.shape)))
     outs = layer._outs(problem, given.steps, given.shape[0])
     time = given.time - 1 if given.alone else given.time
-    time = given.time - 1 if given.alone else given.time
     before, after = _depth(problem, given.steps)
     x = _in_few_chunks(x, time, before + after + problem.stride)
     begins = (0, *accumulate(x.chunks[time]))

@@ -68,7 +68,7 @@ def compare(graph: Graph, arrays: Weights, ask: Ask) -> Iterator[Compared | Spli
     compiler, random = compilers.find(), np.random.default_rng(0)
     assert compiler is not None  # `verify` has looked
     held = {name: dict(arrays[name]) for name in graph.layers} if arrays else model_library.drawn_weights(graph, random)
-    trial = Trial(graph, held, "given weights" if arrays else "random", random)
+    trial = Trial(graph, held, bool(arrays), random)
     if ask.stream is not None:
         yield from trial.in_blocks(_stream(trial, ask, compiler))
     else:
@@ -77,12 +77,17 @@ def compare(graph: Graph, arrays: Weights, ask: Ask) -> Iterator[Compared | Spli
 
 @dataclass(frozen=True)
 class Trial:
-    """A model on trial with its weights."""
+    """A model on trial with its weights, which are `given` or random."""
 
     graph: Graph
     weights: dict[str, dict[str, Array]]
-    data: str
+    given: bool
     random: np.random.Generator
+
+    @property
+    def baked(self) -> dict[str, dict[str, Array]] | None:
+        """The weights that are tables of the file; None where they are one array."""
+        return self.weights if self.given else None
 
     def whole(self, ask: Ask, compiler: Any) -> Iterator[Compared]:
         """The function of a whole input, at its length, or at a few."""
@@ -91,7 +96,7 @@ class Trial:
         from codegen import pipeline
         from codegen.machine.emitted_model import EmittedModel
 
-        source = pipeline.model_emitted(self.graph, ask, self.weights if self.data == "given weights" else None)
+        source = pipeline.model_emitted(self.graph, ask, self.baked)
         made = EmittedModel(source, _packed(self, source.plan), compiler)
         for steps in self.lengths(lambda steps: all(source.plan.out_steps(steps))):
             given, wide, narrow = self.defined(steps)
@@ -151,26 +156,23 @@ class Trial:
         from codegen.machine import model_library
 
         told = self.graph.name if len(self.graph.outputs) == 1 else f"{self.graph.name}.{name}"
+        data = "given weights" if self.given else "random"
         bound = model_library.allowance(wide, narrow, y.dtype) if wide.size else 0.0
         if y.shape != wide.shape:
-            return Compared(told, steps, self.data, float("inf"), bound, y.size, float("inf"))
+            return Compared(told, steps, data, float("inf"), bound, y.size, float("inf"))
         with np.errstate(all="ignore"):
             known = np.isfinite(wide) & np.isfinite(narrow)
             error = np.where(known, np.abs(np.where(np.isfinite(y), y, np.inf) - wide), 0)
         rms = float(np.sqrt(np.mean(error**2))) if error.size else 0.0
-        return Compared(told, steps, self.data, float(error.max(initial=0)), bound, y.size, rms)
+        return Compared(told, steps, data, float(error.max(initial=0)), bound, y.size, rms)
 
 
 def _stream(trial: Trial, ask: Ask, compiler: Any) -> EmittedStream:
     from codegen.emission.models import stream
     from codegen.machine.emitted_model import EmittedStream
 
-    source = stream.emitted(trial.graph, replace(ask, accuracy="exact"), _baked(trial))
+    source = stream.emitted(trial.graph, replace(ask, accuracy="exact"), trial.baked)
     return EmittedStream(source, _packed(trial, source.plan), compiler)
-
-
-def _baked(trial: Trial) -> dict[str, dict[str, Array]] | None:
-    return trial.weights if trial.data == "given weights" else None
 
 
 def _packed(trial: Trial, plan: Any) -> Array:
