@@ -21,7 +21,7 @@ from codegen.planning.ask import Ask, Stream, clock_named
 from codegen.problem.targets import target_named
 from tests.support import graphs
 from tests.support.cprogram import compile_c
-from tests.support.stream_layers import FLAGS, Array, Place, guarded
+from tests.support.stream_layers import FLAGS, Array, Place, figures, guarded
 
 __all__ = ["Streaming", "Whole", "library"]
 
@@ -144,7 +144,7 @@ def library(
         source = pipeline.model_emitted(graph, Ask(on), weights if baked else None)
         blocks = Stream(int(rng.choice([1, 4, 16])), clock_named(str(rng.choice(["count", "count", "rate"]))))
         other, held, text = _streamed(f"s{number}", seed, Ask(on, stream=blocks), exact=exact, baked=baked)
-        for one, more in ((source, ""), (text, _figures(text.name))):
+        for one, more in ((source, ""), (text, figures(text.name))):
             files.append(f"{one.name}.c")
             (folder / files[-1]).write_text(one.code + more)
             (folder / f"{one.name}.h").write_text(one.header)
@@ -165,13 +165,3 @@ def _streamed(name: str, seed: int, ask: Ask, *, exact: bool, baked: bool) -> tu
         assert ask.stream is not None
         plain = replace(ask, stream=replace(ask.stream, clock="count"))
         return graph, weights, stream.emitted(graph, plain, weights if baked else None)
-
-
-def _figures(name: str) -> str:
-    """Functions that tell what the header does."""
-    big = name.upper()
-    return (
-        f"ptrdiff_t {name}_size(void);\nptrdiff_t {name}_size(void) {{ return (ptrdiff_t)sizeof({name}_state); }}\n"
-        f"ptrdiff_t {name}_most(ptrdiff_t n);\nptrdiff_t {name}_most(ptrdiff_t n) {{ return {big}_MAX_OUT(n); }}\n"
-        f"ptrdiff_t {name}_most_flushed(void);\nptrdiff_t {name}_most_flushed(void) {{ return {big}_MAX_FLUSH; }}\n"
-    )

@@ -21,7 +21,7 @@ from codegen.problem.targets import target_named
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Spec
 from tests.support.cprogram import WARNINGS, compile_c
 
-__all__ = ["FLAGS", "Drawn", "drawn", "guarded", "library", "loose"]
+__all__ = ["FLAGS", "Drawn", "drawn", "figures", "guarded", "library", "loose"]
 
 EDGE = 4  # outputs behind those that are told, which nothing writes
 FLAGS = ("-std=c99", "-O1", "-ffp-contract=off", *WARNINGS, "-Wno-missing-prototypes", "-shared", "-fPIC")
@@ -177,7 +177,7 @@ def library(
             source = pipeline.streamed(spec, Ask(target, way, stream=blocks), weights if way == "baked" else None)
         except (PlanError, SpecError):
             continue
-        (folder / f"{name}.c").write_text(source.code + _figures(name))
+        (folder / f"{name}.c").write_text(source.code + figures(name))
         (folder / f"{name}.h").write_text(source.header)
         made.append((spec, weights, source.plan))
     names = [f"{spec.name}.c" for spec, _, _ in made]
@@ -186,11 +186,11 @@ def library(
     return [Drawn(*one, opened, place) for one in made]
 
 
-def _figures(name: str) -> str:
+def figures(name: str) -> str:
     """Functions that tell what the header does."""
     big = name.upper()
     return (
-        f"ptrdiff_t {name}_size(void);\nptrdiff_t {name}_size(void) {{ return sizeof({name}_state); }}\n"
+        f"ptrdiff_t {name}_size(void);\nptrdiff_t {name}_size(void) {{ return (ptrdiff_t)sizeof({name}_state); }}\n"
         f"ptrdiff_t {name}_most(ptrdiff_t n);\nptrdiff_t {name}_most(ptrdiff_t n) {{ return {big}_MAX_OUT(n); }}\n"
         f"ptrdiff_t {name}_most_flushed(void);\nptrdiff_t {name}_most_flushed(void) {{ return {big}_MAX_FLUSH; }}\n"
     )
