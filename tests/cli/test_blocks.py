@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 
 from codegen.cli import main
+from codegen.cli.commands.found import Finding
+from codegen.cli.commands.verify_streams import Splits
 from codegen.layers.stream import Stream
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,3 +65,12 @@ def test_random_splits_are_compared(
     monkeypatch.setattr(Stream, "__call__", forgetful)
     assert main.main(words) == 3
     assert any(found["wrong"] and not found["ok"] for found in told(capsys.readouterr().out)["findings"])
+
+
+def test_json_has_no_word_for_infinity() -> None:
+    """A finding without a bound, of a layer, of a model or of a stream, is null in JSON as every reader knows it."""
+    far = float("inf")
+    findings = Finding("net", 3, "random", far, 1.0, 6, ok=False, rms=far), Splits("net", 3, 8, 0, 6, far, 1.0)
+    for one in findings:
+        told = json.loads(json.dumps(one.plain(), allow_nan=False))
+        assert (told["error"], told["rms"], told["bound"], told["ok"]) == (None, None, 1.0, False)

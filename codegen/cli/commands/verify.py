@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands import planning, reading, verify_codes, verify_emitted, verify_models, verify_streams
+from codegen.cli.commands.found import Differing, Finding
 from codegen.cli.terminal import Terminal
 from codegen.errors import ToolchainError, UsageError, VerificationError
 from codegen.records import dataclass
@@ -16,7 +17,6 @@ from codegen.records import dataclass
 if TYPE_CHECKING:
     import numpy as np
 
-    from codegen.cli.commands.differing import Differing
     from codegen.machine.emitted_kernel import EmittedKernel
     from codegen.machine.loader import Kernel
     from codegen.planning.ask import Accuracy, Ask
@@ -28,41 +28,7 @@ __all__ = ["arguments", "run"]
 
 BATCH = 2
 WHOLE, RANDOM = "whole numbers", "random"
-INF = float("inf")
 LARGEST_PRODUCT = 4 * 8  # of the whole weights and inputs below
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One comparison of `outputs`: the bound and the error where the error fills most of its bound.
-
-    A transform's is also held to an rms error, `most_rms`, on standard normal data. `unbounded` further outputs were
-    not compared: numbers near the dtype's largest, or in a transform's tile a NaN or an infinity, leave them no bound.
-    """
-
-    layer: str
-    steps: int
-    data: str
-    error: float
-    bound: float
-    outputs: int
-    ok: bool
-    rms: float
-    most_rms: float | None = None
-    unbounded: int = 0
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON tells it, which has no word for NaN or infinity."""
-        return {name: None if value != value or value in (INF, -INF) else value for name, value in asdict(self).items()}
-
-    def __str__(self) -> str:
-        verdict = "ok" if self.ok else "WRONG"
-        rms = "" if self.most_rms is None else f", rms {self.rms:.3g} of at most {self.most_rms:.3g}"
-        others = f", {self.unbounded:,} more have no bound" if self.unbounded else ""
-        return (
-            f"{self.layer}  {self.steps} steps  {self.data}: "
-            f"error {self.error:.3g}, bound {self.bound:.3g}{rms}, {self.outputs:,} outputs{others}  {verdict}"
-        )
 
 
 @dataclass(frozen=True)

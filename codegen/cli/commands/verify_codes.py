@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands.differing import Differing
+from codegen.cli.commands.found import Differing
 from codegen.errors import ToolchainError, UsageError, VerificationError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from codegen.cli.commands.differing import Differing
+from codegen.cli.commands.found import Differing
 from codegen.errors import UsageError
 
 if TYPE_CHECKING:

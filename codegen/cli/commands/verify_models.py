@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codegen.cli.commands.found import INF, Finding
 from codegen.cli.commands.verify_streams import CUTS, SPLITS, Splits
 from codegen.errors import UsageError
 from codegen.records import dataclass
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
     Weights = Mapping[str, Mapping[str, Any]]
 
-__all__ = ["Compared", "compare"]
+__all__ = ["compare"]
 
 BATCH = 2
 MORE = (0, 1, 37)  # steps beyond those that leave an output
@@ -29,32 +30,7 @@ MOST_STEPS = 1 << 20  # of an input that leaves no output before
 LONG = 300  # steps of blocks more than what a stream waits for
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One output of a model beside its definition in float64: the largest error, and how far it may be off."""
-
-    layer: str
-    steps: int
-    data: str
-    error: float
-    bound: float
-    outputs: int
-    rms: float
-
-    @property
-    def ok(self) -> bool:
-        return self.error <= self.bound
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON tells it."""
-        return {**asdict(self), "most_rms": None, "unbounded": 0, "ok": self.ok}
-
-    def __str__(self) -> str:
-        told = f"error {self.error:.3g}, bound {self.bound:.3g}, {self.outputs:,} outputs"
-        return f"{self.layer}  {self.steps} steps  {self.data}: {told}  {'ok' if self.ok else 'WRONG'}"
-
-
-def compare(graph: Graph, arrays: Weights, ask: Ask) -> Iterator[Compared | Splits]:
+def compare(graph: Graph, arrays: Weights, ask: Ask) -> Iterator[Finding | Splits]:
     """The model with its own weights, tables of the file, or random ones in one array; in blocks where that is asked.
 
     Raises PlanError for a model that has no C, or no stream.
@@ -89,7 +65,7 @@ class Trial:
         """The weights that are tables of the file; None where they are one array."""
         return self.weights if self.given else None
 
-    def whole(self, ask: Ask, compiler: Any) -> Iterator[Compared]:
+    def whole(self, ask: Ask, compiler: Any) -> Iterator[Finding]:
         """The function of a whole input, at its length, or at a few."""
         import numpy as np
 
@@ -149,7 +125,7 @@ class Trial:
             )
         return given, wide, narrow
 
-    def compared(self, name: str, steps: int, y: Array, wide: Array, narrow: Array) -> Compared:
+    def compared(self, name: str, steps: int, y: Array, wide: Array, narrow: Array) -> Finding:
         """An output beside its definition; where that has no finite number, nor has it."""
         import numpy as np
 
@@ -159,12 +135,13 @@ class Trial:
         data = "given weights" if self.given else "random"
         bound = model_library.allowance(wide, narrow, y.dtype) if wide.size else 0.0
         if y.shape != wide.shape:
-            return Compared(told, steps, data, float("inf"), bound, y.size, float("inf"))
+            return Finding(told, steps, data, INF, bound, y.size, ok=False, rms=INF)
         with np.errstate(all="ignore"):
             known = np.isfinite(wide) & np.isfinite(narrow)
             error = np.where(known, np.abs(np.where(np.isfinite(y), y, np.inf) - wide), 0)
         rms = float(np.sqrt(np.mean(error**2))) if error.size else 0.0
-        return Compared(told, steps, data, float(error.max(initial=0)), bound, y.size, rms)
+        most = float(error.max(initial=0))
+        return Finding(told, steps, data, most, bound, y.size, most <= bound, rms)
 
 
 def _stream(trial: Trial, ask: Ask, compiler: Any) -> EmittedStream:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from codegen.cli.commands.found import finite
 from codegen.errors import UsageError
 from codegen.records import dataclass
 
@@ -48,7 +49,7 @@ class Splits:
     def plain(self) -> dict[str, Any]:
         """As JSON tells it."""
         unknown = dict.fromkeys(("rms", "most_rms"))
-        return {**asdict(self), **unknown, "data": "blocks", "unbounded": 0, "ok": self.ok}
+        return finite({**asdict(self), **unknown, "data": "blocks", "unbounded": 0, "ok": self.ok})
 
     def __str__(self) -> str:
         told = f"{self.wrong:,} of {self.outputs:,} outputs differ in {self.splits} splits"
