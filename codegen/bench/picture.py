@@ -14,9 +14,10 @@ from codegen.report import svg
 
 __all__ = ["draw", "drawn"]
 
-WIDTH, MARGIN, NAMES, PEERS = 900.0, 24.0, 190.0, 150.0  # of the page, of the names at the left, of peers at the right
-SLOT, BAR, ROOF = 30.0, 9.0, 330.0  # heights of a layer with two bars, of a bar, of the roofline
+WIDTH, MARGIN, NAMES, PEERS = 680.0, 16.0, 155.0, 120.0  # of the page, of the names at the left, of peers at the right
+GAP, BAR, ROOF = 9.0, 14.0, 420.0  # heights between two layers, of a bar, of the roofline
 MOST, LEAST = 8.0, 0.5  # ratios beyond are cut, and their number is written beside the bar
+FREEDOM = "The second figure is our time over that of our kernel that knows the length."
 COLOURS: dict[Table, str] = {"python": "blue", "c": "green"}
 SAID: dict[Table, str] = {"python": "from Python", "c": "from C"}
 
@@ -33,9 +34,9 @@ def drawn(runs: Sequence[Shown]) -> str:
         length = "of any length" if run.free else "of a known length"
         title = f"The best peer's time over ours: {len(run.lines)} layers {length}, {run.target}"
         body.append(svg.text(MARGIN, y + 12, title, size=15, bold=True))
-        for line in run.told:
+        for line in (*run.told, FREEDOM) if run.free else run.told:
             y += 16
-            body.append(svg.text(MARGIN, y + 14, line, size=10, colour="faint"))
+            body.append(svg.text(MARGIN, y + 14, line, size=11, colour="faint"))
         y += 40
         body += _legend(run, y)
         y += 22
@@ -43,13 +44,18 @@ def drawn(runs: Sequence[Shown]) -> str:
         y += _height(run) + 60
         if not run.free:
             body.append(svg.text(MARGIN, y + 12, f"Roofline, {run.target}", size=15, bold=True))
-            body += Roofline(run, MARGIN + 60, y + 30, WIDTH - 2 * MARGIN - 80, ROOF).draw()
+            body += Roofline(run, MARGIN + 50, y + 30, WIDTH - 2 * MARGIN - 60, ROOF).draw()
             y += ROOF + 110
     return svg.document(WIDTH, y, "gen-conv beside other libraries", body)
 
 
+def _slot(run: Shown) -> float:
+    """The height of a layer with its bars."""
+    return GAP + BAR * len(run.tables)
+
+
 def _height(run: Shown) -> float:
-    return SLOT * len(run.lines)
+    return _slot(run) * len(run.lines)
 
 
 def _legend(run: Shown, y: float) -> Iterator[str]:
@@ -70,16 +76,15 @@ def _bars(run: Shown, top: float) -> Iterator[str]:
     base = top + _height(run)
     for ratio in (0.5, 1, 2, 4, 8):
         yield svg.line(_at(ratio), top, _at(ratio), base, colour="red" if ratio == 1 else "rule")
-        yield svg.text(_at(ratio), base + 16, f"{ratio:g}", anchor="middle", size=10, colour="faint")
-    words = "times as fast as the fastest peer there (1: even; each doubling is as wide)"
-    yield svg.text((_at(LEAST) + _at(MOST)) / 2, base + 34, words, anchor="middle", size=10)
+        yield svg.text(_at(ratio), base + 16, f"{ratio:g}", anchor="middle", colour="faint")
+    words = "times as fast as the fastest peer (1: even; logarithmic)"
+    yield svg.text((_at(LEAST) + _at(MOST)) / 2, base + 34, words, anchor="middle")
     for place, line in enumerate(run.lines):
-        y = top + place * SLOT
-        yield svg.text(MARGIN + NAMES - 10, y + SLOT / 2 + 4, line.name, anchor="end")
+        y = top + place * _slot(run)
+        yield svg.text(MARGIN + NAMES - 10, y + _slot(run) / 2 + 4, line.name, anchor="end", size=12)
         for number, table in enumerate(run.tables):
             if table in line.ratios:
-                room = (SLOT - BAR * len(run.tables)) / 2
-                yield from _bar(line, table, y + room + BAR * number)
+                yield from _bar(line, table, y + GAP / 2 + BAR * number)
 
 
 def _bar(line: Line, table: Table, y: float) -> Iterator[str]:
@@ -88,5 +93,5 @@ def _bar(line: Line, table: Table, y: float) -> Iterator[str]:
     title = f"{line.name} {SAID[table]}: {ratio:.2f} times as fast as {peer}"
     yield svg.box(left, y, max(1.0, right - left), BAR - 1.5, fill=COLOURS[table], title=title)
     told = f"{ratio:.2f} {peer}" if ratio < 10 else f"{ratio:.0f} {peer}"
-    more = f"; {line.freedom:.2f} of our time for a known length" if line.freedom is not None else ""
-    yield svg.text(max(right, _at(1)) + 5, y + BAR - 2, told + more, size=9, colour="faint")
+    more = f"; {line.freedom:.2f}" if line.freedom is not None else ""
+    yield svg.text(max(right, _at(1)) + 5, y + BAR - 4, told + more, colour="faint", clear=True)

@@ -104,7 +104,7 @@ class Roofline:
 
     def _label(self, x: float, y: float, words: str, anchor: str, colour: str, size: float) -> str:
         self.taken.append(_room(x, y, words, anchor, size))
-        return svg.text(x, y, words, anchor=anchor, colour=colour, size=size)
+        return svg.text(x, y, words, anchor=anchor, colour=colour, size=size, clear=True)
 
 
 def _room(x: float, y: float, words: str, anchor: str, size: float) -> Room:

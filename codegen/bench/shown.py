@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from textwrap import wrap
 from typing import Any
@@ -11,7 +12,8 @@ from codegen.records import dataclass
 
 __all__ = ["Line", "Shown", "of"]
 
-MOST_LETTERS = 120  # of a line
+BUILD = re.compile(r"(?<=\d)[-+][^ ,]*")  # what follows a version's numbers
+MOST_LETTERS = 92  # of a line
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def of(document: Mapping[str, Any]) -> Shown:
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in document["rows"]:
         found.setdefault(row["label"], []).append(row)
-    versions = ", ".join(word for name, word in document["versions"].items() if name not in OWN)
+    known = dict.fromkeys(word for name, word in document["versions"].items() if name not in OWN)
+    versions = ", ".join(BUILD.sub("", word) for word in known)
     machine = ", ".join(filter(None, (document.get("cpu", ""), document.get("day", ""))))
     first = f"{machine}, {document['threads']} thread, least of {document['rounds']} rounds"
     told = (first, *wrap(versions, MOST_LETTERS, break_long_words=False))

@@ -54,12 +54,17 @@ def text(
     anchor: str = "start",
     bold: bool = False,
     turned: bool = False,
+    clear: bool = False,
 ) -> str:
-    """Words with their left end, middle or right end (`anchor`) at x, on the line y; `turned` upwards."""
+    """Words with their left end, middle or right end (`anchor`) at x, on the line y; `turned` upwards.
+
+    `clear` words have paper around each letter, so that a line behind them does not cross them.
+    """
     weight = ' font-weight="600"' if bold else ""
     turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
     place = f'x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}"{weight}{turn}'
-    return f'<text class="{colour}" {place}>{escape(words)}</text>'
+    around = ' paint-order="stroke" stroke-width="3" stroke-linejoin="round"' if clear else ""
+    return f'<text class="{colour}{" edge-paper" if clear else ""}" {place}{around}>{escape(words)}</text>'
 
 
 def box(
