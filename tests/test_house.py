@@ -103,7 +103,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: all 
         "FILTERS": "of a text",
         "ROOM": "of a text",
         "APART": "of a text",
-        "SLACK": "of a text",
+        "ROLLED": "of a text",
         "MOST_TAPS": "of a text",
         "MOST_UNROLLED": "of a text",
     },

@@ -16,11 +16,12 @@ from codegen.emission.microkernel import (
     index,
     offset,
     starts,
+    step_by,
     tile_function,
 )
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_filters import Block, Schedule
-from codegen.planning.algorithms.tiling import Panel, Span, Tile
+from codegen.planning.algorithms.tiling import Panel, Span, Tile, steps_of_turn
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 
@@ -117,9 +118,11 @@ class FilterTiles:
             steps = {k: tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)) for k in taps}
             return [Loop(f"tap {k}{rows} x {channels}", (), steps[k]) for k in taps]
         if form == "fused":
-            head = count_loop("i", span.first * self.channels, span.last * self.channels)
-            step = self._step(tile, span, panel, 0, "i")
-            return [Loop(f"{words} x {channels}: one contiguous run", (head,), (step,))]
+            first, last = span.first * self.channels, span.last * self.channels
+            each = steps_of_turn(self.plan, tile, span, len(panel.offsets))
+            head = f"for (ptrdiff_t i = {first}; i < {last}; {step_by('i', each)})"
+            run = tuple(self._step(tile, span, panel, 0, "i", ahead) for ahead in range(each))
+            return [Loop(f"{words} x {channels}: one contiguous run", (head,), run)]
         if form == "nested":
             several = len(taps) > 1
             heads = [count_loop("k", span.first, span.last)] * several
@@ -174,15 +177,16 @@ class FilterTiles:
         words = f"{first}, {counted(len(reads), 'sample')}, each loaded once"
         return Loop(words, (), (weights, Step((), rows)))
 
-    def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str) -> Step:
+    def _step(self, tile: Tile, span: Span, panel: Panel, tap: int | str, channel: int | str, ahead: int = 0) -> Step:
+        """The products of a channel of a tap, or of the one `ahead` steps of a run behind it."""
         problem = self.problem
         wide = panel.width if self.packed else problem.filters
-        at = [_term(self.channels * wide, tap), _term(wide, channel)]
+        at = [_term(self.channels * wide, tap), _term(wide, channel), wide * ahead]
         spell = Spelling.of(self.plan, panel.lanes)
         columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
         loads = tuple((f"w{i}", spell.weights(*at, o)) for i, o in enumerate(columns))
         row_step = problem.channels
-        x_at = [_term(problem.dilation * row_step, tap), _term(1, channel)]
+        x_at = [_term(problem.dilation * row_step, tap), _term(1, channel), ahead]
         rows = []
         for r in range(span.top, span.bottom):
             base = (r * problem.stride + tile.origin) * row_step

@@ -167,7 +167,7 @@ class Budget:
 
     Multiply-adds of a tile that is all unrolled (`straight`), taps of a tile with a loop over the channels each
     (`taps`), multiply-adds in all border tiles of a block (`peeled`), of one whose weights stay in registers
-    (`sliding`), statements of a transform's code (`codelet`).
+    (`sliding`), statements of a transform's code (`codelet`), and of a loop's turn over a run of numbers (`turn`).
     `flash` and `ram` are the bytes that the chip has, None for as many as are wanted.
     """
 
@@ -176,6 +176,7 @@ class Budget:
     peeled: int
     sliding: int
     codelet: int
+    turn: int = 0
     flash: int | None = None
     ram: int | None = None
 

@@ -171,7 +171,9 @@ def test_the_same_layer_has_the_same_text() -> None:
     texts = [assembly(over, layer(np.random.default_rng(3), KWS, "double"), "kws") for _ in range(2)]
     assert texts[0] == texts[1]
     assert texts[0] is not None
-    assert over.workspace == 496
+    assert over.workspace == 480
+    wide = ConvProblem(20, 130, 66, 3, pad_left=1, pad_right=1)
+    assert shape("dsp", wide).workspace == 1568  # 6 rows, and 8 bytes that are read as 2 of them roll by 16
 
 
 def test_sums_beyond_32_bits_are_left_to_c() -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from codegen.errors.counting import counted
+from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
@@ -174,6 +175,20 @@ def at_borders(problem: ConvProblem, steps: int | None, width: int) -> tuple[int
     ranges = (problem.taps(t if t < first or not tiled else t + tiled, steps) for t in some)
     found = sum(end - begin for begin, end in ranges)
     return count, found / (problem.kernel_size * max(1, len(some)))
+
+
+def steps_of_turn(plan: AnyPlan, tile: Tile, span: Span, vectors: int) -> int:
+    """Steps of a turn of the one loop over a run: as many as the core's budget has room for, in the tallest tile.
+
+    The plan is of tiles across the filters, blocks of `vectors` each.
+    """
+    schedule = plan.schedule
+    tallest = max(max(block.heights) for block in schedule.blocks)
+    if schedule.form != "fused" or tile.rows < tallest or counts_bytes(plan.ask.objective):
+        return 1
+    run = (span.last - span.first) * plan.problem.group_channels
+    most = plan.target.core.budget.turn // (tile.rows * vectors)
+    return max((each for each in range(1, most + 1) if run % each == 0), default=1)
 
 
 def whole(problem: ConvProblem, rows: int) -> Tile:

@@ -18,7 +18,7 @@ LANES = 16  # bytes of a vector of Helium
 FILTERS = {"dsp_pairs": 2, "dsp_line": 1, "helium_quads": 4, "helium_line": 1}  # of a tile
 ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
 APART = 1024  # bytes of windows that share no row, where two of them take no more
-SLACK = 16  # bytes that the rolling copies beyond the rows
+ROLLED = 16  # bytes at a time as rows roll to the front of the buffer
 MOST_TAPS = 64  # that are unrolled over neighbours, each with its place in a register
 MOST_UNROLLED = 11  # steps of vectors that are written out without a loop
 
@@ -93,13 +93,21 @@ def _held(walk: Walk, count: int, room: int) -> int:
     return max(count, -(-walk.most // parts))
 
 
+def _beyond(walk: Walk, count: int) -> int:
+    """Bytes behind the rows that are read as those which stay roll to the front, by 16 where they are fewer."""
+    row = 2 * walk.problem.group_channels
+    behind = [positions - count for positions in (walk.most, walk.least) if positions > count]
+    rolls = {min(left, count) for more in behind for left in (more, more % count or count)}
+    return max((-(walk.rows(count) - rolled * walk.stride) * row % ROLLED for rolled in rolls), default=0)
+
+
 def _dsp_pairs(p: ConvProblem) -> Shape:
     walk = Walk(p, 4)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     if walk.apart:
         count = min(count, max(2, APART // (2 * walk.run)))
     each, steps = _turns(-(-walk.run // 2), 8, step=15, turn=3)
-    slack = max(0 if walk.apart else SLACK, 4 * steps - 2 * walk.run)
+    slack = max(0 if walk.apart else _beyond(walk, count), 4 * steps - 2 * walk.run)
     return Shape("dsp_pairs", walk, count, count, 2, slack, each, steps)
 
 

@@ -51,7 +51,8 @@ def _tile(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, o
         total += Pieces(offsets=_offsets(lines, p) + 2 * len(lines))  # two for the instruction itself
     for span in tile.spans:
         taps, rows = span.last - span.first, span.bottom - span.top
-        steps = {"straight": taps * channels, "taps": taps, "sliding": taps}.get(form, 1)
+        run = 1 if own else tiling.steps_of_turn(plan, tile, span, vectors)
+        steps = {"straight": taps * channels, "taps": taps, "sliding": taps}.get(form, run)
         products = steps * rows * vectors
         reads = (rows + taps - 1 if form == "sliding" else steps * rows) * (vectors if own else 1)
         total += plain(panel.lanes, updates=products, loads=steps * vectors, broadcasts=reads)
