@@ -24,6 +24,7 @@ from codegen.problem.targets import target_named
 if TYPE_CHECKING:
     import numpy as np
 
+    from codegen.emission.board_facts import Measured
     from codegen.graph.graph import Graph
     from codegen.graph.plans.model_plan import ModelPlan
     from codegen.machine.loader import Kernel
@@ -100,12 +101,14 @@ def emitted(
     *,
     known: Path | None = None,
     beside: Collection[str] = (),
+    measured: Measured | None = None,
 ) -> GeneratedSource:
     """spec → problem → plan → C text.
 
     `arrays` are the layer's by parameter, in Keras' shapes, where they are asked to be baked. `known` is a file of
     wisdom; without it the text depends on nothing but the arguments. `beside` are the names of all layers whose headers
-    may be included together: a macro that two would define is left out. Raises PlanError for an activation of the
+    may be included together: a macro that two would define is left out. The head tells what was `measured` of the same
+    text. Raises PlanError for an activation of the
     user's own, which has no C.
     """
     if spec.own_activation is not None:
@@ -117,7 +120,7 @@ def emitted(
     packed = ask.weights == "packed" and not whole
     chosen = (packed_plan if packed else plan)(spec, ask, known)
     baked = spec.problem_arrays(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
-    head = banner.lines(spec, chosen, baked if whole else None)
+    head = banner.lines(spec, chosen, baked if whole else None, measured)
     constants = spec.constants if whole else {}
     with vectors.apart(f"{spec.name}_" if ask.apart else ""):
         return render.render(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from codegen import __version__
 from codegen.emission import board_facts
+from codegen.emission.board_facts import Measured
 from codegen.errors import counting
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
@@ -53,10 +54,12 @@ def head(told: Told) -> tuple[str, ...]:
     return tuple(line for paragraph in paragraphs if paragraph for line in ("", *paragraph))[1:]
 
 
-def lines(spec: Spec, plan: KernelPlan, weights: Arrays | None = None) -> tuple[str, ...]:
+def lines(
+    spec: Spec, plan: KernelPlan, weights: Arrays | None = None, measured: Measured | None = None
+) -> tuple[str, ...]:
     """The banner of a layer's own file. Of whole numbers the `weights` tell how large the sums become.
 
-    Raises WeightsError where int32 does not hold them.
+    What was `measured` of the file stands in the place of estimates. Raises WeightsError where int32 is too small.
     """
     laid_out = [("kernel", spec.kernel_told)] if spec.kernel_told and plan.weights != "baked" else []
     facts = (
@@ -67,8 +70,8 @@ def lines(spec: Spec, plan: KernelPlan, weights: Arrays | None = None) -> tuple[
         *([("sums", _proved(plan.problem, weights, spec.name))] if weights else []),
         *board_facts.rounding(plan.problem),
         ("memory", memory(plan)),
-        ("size", size(plan)),
-        *board_facts.facts(plan),
+        ("size", size(plan, measured)),
+        *board_facts.facts(plan, measured),
     )
     return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(parameters_told(spec))))
 
@@ -162,9 +165,11 @@ def memory(plan: KernelPlan) -> str:
     return f"{weight_bytes(plan):,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
 
 
-def size(plan: KernelPlan) -> str:
-    """Bytes of code, tables left out, and of stack, as they are estimated: two digits of each."""
+def size(plan: KernelPlan, measured: Measured | None = None) -> str:
+    """Bytes of code, tables left out, and of stack: as they were measured, or two digits of the estimates."""
     least = ", the fewest of all plans" if plan.ask.objective == "size" else ""
+    if measured is not None:
+        return f"{measured.code:,} bytes of code, {measured.stack:,} of stack by {measured.compiler}{least}"
     return f"{code_and_stack(plan)} (estimated for gcc -O2){least}"
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.emission.board_facts import Measured
 from codegen.emission.render import GeneratedSource
+from codegen.errors import UsageError
 from codegen.machine import firmware
-from codegen.machine.boards import board
+from codegen.machine.boards import board, installed
 from codegen.machine.firmware import Case, Outcome, Sizes
 from codegen.planning.footprint import estimate
 from codegen.problem import reference
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["Figures", "case", "counted", "estimated", "figures"]
+__all__ = ["Figures", "case", "counted", "estimated", "figures", "measured"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,26 @@ def figures(source: GeneratedSource, flags: Sequence[str] = firmware.FLAGS) -> F
     if plan.problem.steps is not None and shutil.which(tools.emulator):
         ran = firmware.run(plan.target, [counted(source)], flags)[source.name]
     return _told(found, taken, ran)
+
+
+def measured(source: GeneratedSource) -> Measured:
+    """The same, all of it measured, for the head of the files. Raises ToolchainError where a tool is missing or fails.
+
+    Raises UsageError for a target that is no microcontroller, and for a layer of any length, of which no call is usual.
+    """
+    plan, on = source.plan, board(source.plan.target)
+    for program in (on.tools.compiler, on.tools.size, on.tools.emulator):
+        installed(program, on.tools)
+    if plan.problem.steps is None:
+        raise UsageError(
+            f"`{source.name}` takes any length, so no call of it is counted: give its steps, or leave this out"
+        )
+    found = figures(source)
+    assert found.instructions is not None
+    compiler = " ".join((firmware.compiler_told(on), *firmware.FLAGS))
+    return Measured(
+        found.instructions, found.flash_code, found.flash_tables, found.stack, compiler, f"QEMU's {on.machine}"
+    )
 
 
 def estimated(source: GeneratedSource) -> Figures:

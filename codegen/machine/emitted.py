@@ -26,7 +26,7 @@ _FIRST = re.compile(r"(\w+): .*\bwritten by gen-conv (\S+)\.")
 _PARAMETER = re.compile(r"    (\w+) = (.*)")
 _FACTS = (
     *("computes", "stream", "forward", "algorithm", "input", "kernel", "work", "sums", "rounding", "memory", "size"),
-    *("holds", "flash", "RAM", "cycles", "floats", "build"),
+    *("holds", "flash", "RAM", "executes", "cycles", "floats", "build"),
 )
 _FACT = re.compile(rf"({'|'.join(_FACTS)}) {{2,}}(\S.*)")
 
@@ -79,6 +79,7 @@ class Head:
             "--accuracy fast or wide": "direct's rounding error" in how,
             "--optimize size": "the fewest of all plans" in self.facts.get("size", ""),
             "--sliced": self.sliced,
+            "--measured": "executes" in self.facts,
             "--stream": "stream" in self.facts,
         }
         return " ".join(option for option, was in given.items() if was)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["FLAGS", "Case", "Outcome", "Sizes", "build", "outcomes", "run", "sizes"]
+__all__ = ["FLAGS", "Case", "Outcome", "Sizes", "build", "compiler_told", "outcomes", "run", "sizes"]
 
 FLAGS = ("-std=c99", "-O2")
 GUARD = 64  # bytes before and behind each array
 PAINTED = 2048  # bytes below the stack whose change is looked for
 SHIFT, MICROSECOND = 3, 1000  # of nanoseconds
 SECONDS = 300.0
+VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){0,3}")
 Files = tuple[tuple[str, str], ...]
 
 
@@ -155,6 +157,15 @@ def sizes(target: Target, files: Files, flags: Sequence[str] = FLAGS) -> Sizes:
     rows = [line.split() for line in told.splitlines()]
     found = [(row[0], int(row[1])) for row in rows if len(row) == 3 and row[0].startswith(".")]
     return Sizes(*(sum(count for name, count in found if name.startswith(kind)) for kind in KINDS))
+
+
+def compiler_told(on: Board) -> str:
+    """A board's compiler and its version, as a word each. Raises ToolchainError where it tells none."""
+    with workshop() as folder:
+        said = _done((installed(on.tools.compiler, on.tools), "-dumpfullversion"), folder).strip()
+    if not VERSION.fullmatch(said):
+        raise ToolchainError(f"`{on.tools.compiler} -dumpfullversion` told no version: {said[:80]!r}")
+    return f"{on.tools.compiler} {said}"
 
 
 KINDS = (".text", ".rodata", (".data", ".bss"))  # sections of an object

@@ -164,6 +164,60 @@ def test_the_banner_tells_flash_ram_cycles_and_rounding() -> None:
     assert "RAM" not in Head.of(pipeline.generate(float_layer()).code.encode()).facts  # type: ignore[union-attr]  # it has one
 
 
+@pytest.mark.compiles
+def test_the_head_tells_what_was_measured_if_it_is_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], need: Callable[..., Any]
+) -> None:
+    """The same bytes at each run, those of a run without but for the head; what `size` tells."""
+    need(run, "cortex-m4", [sources("cortex-m4")[0][1]])
+    (tmp_path / "f.conv").write_text(FLOATS)
+    words = [str(tmp_path / "f.conv"), "--init", "--seed", "1", "--target", "cortex-m4", "-o"]
+    assert main([*words, str(tmp_path / "told"), "--measured"]) == 0
+    assert main([*words, str(tmp_path / "plain")]) == 0
+    assert main([*words, str(tmp_path / "told"), "--measured", "--check"]) == 0
+    assert main([*words, str(tmp_path / "told"), "--check"]) == 1
+    assert "made with --target cortex-m4 --weights FILE or --init --measured" in capsys.readouterr().out
+    assert main(["size", *words[:-1], "--json"]) == 0
+    for row in document(capsys.readouterr().out)["sizes"]:
+        told, plain = ((tmp_path / name / f"{row['name']}.c").read_text() for name in ("told", "plain"))
+        assert told.partition("*/")[2] == plain.partition("*/")[2]
+        facts = Head.of(told.encode())
+        assert facts is not None
+        assert facts.facts["executes"] == f"{row['instructions']:,} instructions a call, counted on QEMU's mps2-an386"
+        assert facts.facts["flash"].startswith(f"{row['flash_code'] + row['flash_tables']:,} bytes: ")
+        assert re.search(r"of stack by arm-none-eabi-gcc [\d.]+ -std=c99 -O2$", facts.facts["size"])
+
+
+def test_what_cannot_be_measured_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f.conv").write_text("conv1d f { input_shape = (none, 4), filters = 4, kernel_size = 3 }")
+    words = [str(tmp_path / "f.conv"), "--measured", "-o", str(tmp_path / "out"), "--target"]
+    told = {
+        ("cortex-m4",): "give --weights FILE or --init",
+        ("avx2", "--init"): "`avx2` is no microcontroller",
+        ("cortex-m4", "--stream"): "no --stream",
+        ("cortex-m4,scalar",): "one --target",
+    }
+    for more, said in told.items():
+        assert main([*words, *more, *(["--seed", "1"] if "--init" in more else [])]) == 2
+        assert said in capsys.readouterr().err
+    source = pipeline.emitted(*free_layer())
+    monkeypatch.setattr(board_figures, "installed", lambda *_: "")
+    with pytest.raises(UsageError, match="takes any length"):
+        board_figures.measured(source)
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ToolchainError, match="apt-get install gcc-arm-none-eabi"):
+        board_figures.measured(source)
+
+
+def free_layer() -> tuple[Spec, Ask, dict[str, np.ndarray]]:
+    """A layer of any length, what is asked of it, its weights."""
+    (spec,) = reader.read("conv1d f { input_shape = (none, 4), filters = 4, kernel_size = 3 }", "f.conv")
+    return spec, Ask(TARGETS["cortex-m4"], "baked"), weights(spec, np.random.default_rng(2))
+
+
 def float_layer() -> Spec:
     return reader.read("conv1d f { input_shape = (9, 4), filters = 4, kernel_size = 3 }", "f.conv")[0]
 

@@ -15,6 +15,7 @@ from codegen.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from codegen.emission.board_facts import Measured
     from codegen.emission.render import GeneratedSource
     from codegen.graph.graph import Graph
     from codegen.specs.kinds import Spec
@@ -26,6 +27,7 @@ __all__ = [
     "for_targets",
     "hold",
     "listed",
+    "measured",
     "owners",
     "prefixed",
     "renamed",
@@ -77,10 +79,22 @@ def hold(options: argparse.Namespace) -> None:
     if options.amalgamate and ({*options.emit} - {"c", "backward", "causal-conv"} or "," in options.target):
         told = f"--amalgamate {options.amalgamate}: one file holds the C of one target"
         raise UsageError(f"{told}: of --emit c, backward and causal-conv alone, and not of several targets")
+    if options.measured and ("," in options.target or options.stream):
+        raise UsageError("--measured builds each layer for one microcontroller, whole: one --target, and no --stream")
     if options.list_outputs and (options.depfile or options.stamp or options.prune):
         raise UsageError("--list-outputs writes nothing: leave out --depfile, --stamp and --prune")
     if options.list_outputs and "pyext" in options.emit:
         raise UsageError("--emit pyext names its file by the Python that compiles it: leave out --list-outputs")
+
+
+def measured(source: GeneratedSource) -> Measured:
+    """What is built and run of a layer's files. Raises UsageError, ToolchainError."""
+    from codegen.machine import board_figures, boards
+
+    boards.board(source.plan.target)
+    if source.plan.weights != "baked":
+        raise UsageError(f"--measured: `{source.name}` is built with its weights: give --weights FILE or --init")
+    return board_figures.measured(source)
 
 
 def prefixed(found: Layers, word: str) -> Layers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
     parser.add_argument("--force", action="store_true", help="overwrite files that gen-conv did not write, too")
     parser.add_argument("--prune", action="store_true", help="remove gen-conv's files of layers that no SPEC has")
+    parser.add_argument("--measured", action="store_true", help="build, run in QEMU, and tell it in each file's head")
     building.arguments(parser)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
 
@@ -143,6 +145,8 @@ def _hold_for_models(graphs: Sequence[Graph], options: argparse.Namespace) -> No
     told = f"the model `{graphs[0].name}`"
     if options.emit != ("c",):
         raise UsageError(f"{told} is emitted as C alone: leave --emit out, or take the model out of the file")
+    if options.measured:
+        raise UsageError(f"--measured is for layers: leave it out, or take {told} out of the file")
     if options.storage != "float32":
         raise UsageError(f"the weights of {told} lie as they are computed with: leave --storage out")
 
@@ -178,10 +182,12 @@ def generated(
 
     asks = planning.asks_for(options, specs, arrays)
     known = planning.wisdom_for(options, specs, asks, terminal)
-    names = [spec.name for spec in specs]
+    emit = partial(pipeline.emitted, known=known, beside=[spec.name for spec in specs])
     for spec, ask in zip(specs, asks, strict=True):
         with reading.naming(options, spec.name):
-            source = pipeline.emitted(spec, ask, arrays.get(spec.name), known=known, beside=names)
+            source = emit(spec, ask, arrays.get(spec.name))
+            if options.measured:
+                source = emit(spec, ask, arrays.get(spec.name), measured=building.measured(source))
         terminal.detail(f"{spec.name}: {source.plan.describe()}")
         if slow := in_software(source.plan.target, source.plan.problem):
             terminal.warn(f"{spec.name}: {slow}")
