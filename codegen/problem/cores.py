@@ -29,7 +29,8 @@ class Pipeline:
 
     `issue` instructions, `loads`, `stores` and `multiply_adds` a cycle. `latency` is what an accumulator takes until it
     can be used again; `turn` the instructions of a loop beside its work. `wide_load` are the cycles that a vector of
-    weights costs beside all that. `statements` of straight-line code are done for each multiply-add that could be,
+    weights costs beside all that, `operands` the vectors and broadcast numbers a cycle that feed a register tile,
+    where `loads` do not tell. `statements` of straight-line code are done for each multiply-add that could be,
     spills and loads counted. `row_pass` is what a vector takes to become a row's activation: three passes and an
     exponential. `flash_wait` are the cycles that an instruction waits for the flash.
     """
@@ -44,6 +45,7 @@ class Pipeline:
     statements: float
     row_pass: float
     flash_wait: float = 0.0
+    operands: BySize = ((inf, inf),)
 
 
 @dataclass(frozen=True)
@@ -282,8 +284,10 @@ CORES: dict[str, Core] = {
                 "at worst (depthwise, bound by memory there). Beside other processes it did 1.19 to 1.59 multiply-adds "
                 "of 64 bytes a cycle; with 2, estimates missed by a factor of 2.05, not 1.50: left at 1. "
                 "memory.weights and memory.behind are that Xeon's, whose last cache is far: with those of `x86` the "
-                "plans taken were slower there, layer B 1.46 times, D 1.46, 128→128 K16 of 256 steps 2.0"
+                "plans taken were slower there, layer B 1.46 times, D 1.46, 128→128 K16 of 256 steps 2.0. "
+                "pipeline.operands: there 16 x 1 tiles took 1.65 to 1.9 times as long a multiply-add as 6 x 4"
             ),
+            pipeline=replace(X86.pipeline, operands=((32, inf), (inf, 0.6))),
             memory=replace(
                 X86.memory,
                 weights=(*LEVELS, (3 * MIB // 2, 0.05), (2 * MIB, 0.08), (8 * MIB, 0.15), (inf, 0.2)),
