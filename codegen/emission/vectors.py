@@ -26,6 +26,8 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "_store": ("_any",),
     "_set1": ("",),
     "_strided": ("",),
+    "_pair": ("",),
+    "_evens": (),  # and _odds
     "_bits": ("u",),
     "_number": ("",),
     "_abs": ("_bits", "_number"),
@@ -41,7 +43,8 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "u": (),
     "": (),
 }
-ONE = {word: below for word, below in SEVERAL.items() if word not in ("_any", "_set1_half")}  # there is none of one
+APART = ("_any", "_set1_half", "_pair", "_evens")  # there is none of one
+ONE = {word: below for word, below in SEVERAL.items() if word not in APART}
 ONE |= {"_load": (), "_store": (), "_set1": (), "_strided": (), "_bits": ("", "u"), "_number": ("", "u")}
 ONE |= {"_load_half": (), "_where": (), "_min": ("",), "_max": ("",)}
 FUSED = {"_excess": ("_fma",)}  # where a product and a sum are rounded once

@@ -15,6 +15,7 @@ from codegen.graph import reference
 from codegen.graph.graph import Graph
 from codegen.graph.plans import footprint, streamed
 from codegen.graph.plans.groups import groups
+from codegen.graph.plans.tables import Paired
 from codegen.graph.plans.tile_stage import Tiled
 from codegen.machine import compilers, model_stream
 from codegen.machine.model_stream import blockwise
@@ -72,7 +73,9 @@ def test_a_layer_and_what_lies_around_it_is_one_stage() -> None:
 
 @pytest.mark.compiles
 @needs_compiler
-@pytest.mark.parametrize(("channels", "target"), [(6, "native"), (16, "native"), (12, "avx2"), (5, "sse2")])
+@pytest.mark.parametrize(
+    ("channels", "target"), [(6, "native"), (8, "native"), (16, "native"), (12, "avx2"), (5, "sse2")]
+)
 def test_tiles_in_any_blocks(channels: int, target: str) -> None:
     """All sizes of tiles, and what they overlap: the same bits, those of the reference but for rounding."""
     graph = graph_of(channels)
@@ -98,6 +101,21 @@ def test_tiles_in_any_blocks(channels: int, target: str) -> None:
         first = found[0][place]
         assert all(np.array_equal(first, other[place]) for other in found), "the same bits in any blocks"
         assert np.abs(first - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()
+
+
+def test_channels_go_in_pairs_where_a_load_takes_longer_than_a_product() -> None:
+    """With AVX-512, of filters that are one vector: for each filter an even channel's weight and the next one's."""
+    graph = graph_of(8)
+    tables = [table for stage in streamed.planned(graph, ask("avx512")).stages for table in stage.tables]
+    paired = [table for table in tables if isinstance(table, Paired)]
+    assert {table.layer.name for table in paired} == {f"dil_{i}" for i in range(3)}
+    kernel = np.arange(3 * 8 * 16).reshape(3, 8, 16)
+    made = paired[0].made({"dil_0": {"kernel": kernel}}, "float32").reshape(3, 4, 2, 16)
+    assert made[1, 2, 0, :6].tolist() == [kernel[1, 4 + odd, f] for f in (0, 1, 4) for odd in (0, 1)]
+    assert made[1, 2, 1, -2:].tolist() == kernel[1, 4:6, 15].tolist()
+    for name in ("avx2", "neon"):
+        stages = streamed.planned(graph, ask(name)).stages
+        assert not any(isinstance(table, Paired) for stage in stages for table in stage.tables)
 
 
 PARTS = """

@@ -46,15 +46,22 @@ class Block:
         """(row, number of the vector, vector) of each accumulator."""
         return ((r, v, piece) for r in range(self.rows) for v, piece in enumerate(self.pieces))
 
+    @property
+    def zero(self) -> str:
+        """In C."""
+        return cformat.literal(0.0, self.dtype)
+
     def lines(self, places: tuple[Memory, ...]) -> Iterator[str]:
         """The statements that make all sums, of terms whose rows lie at `places`."""
-        zero = cformat.literal(0.0, self.dtype)
         for r, v, piece in self.each:
-            loads = [f"{piece.spell('_load')}({offset(f'w{table}', piece.first)})" for table in self.sums.starts]
-            first = " + ".join(loads) if loads else f"{piece.spell('_set1')}({zero})"
+            first = " + ".join(self._starts(piece)) or f"{piece.spell('_set1')}({self.zero})"
             yield f"{piece.spell('')} a{r}_{v} = {first if r == 0 else f'a0_{v}'};"
         for term, place in zip(self.sums.terms, places, strict=True):
             yield from self._term(term, place)
+
+    def _starts(self, piece: Piece) -> Iterator[str]:
+        """What the sums of some filters begin with."""
+        return (f"{piece.spell('_load')}({offset(f'w{table}', piece.first)})" for table in self.sums.starts)
 
     def _term(self, term: Term, place: Memory) -> Iterator[str]:
         if term.apart is None and term.products <= MOST_WRITTEN:
@@ -63,13 +70,17 @@ class Block:
         elif term.apart is None:
             yield from self._channels(term, place.pointer, place, f"w{term.table}")
         else:
-            back, step = index((1, "k"), 1 - term.taps), f"d{term.apart}"
-            yield f"for (ptrdiff_t k = 0; k < {term.taps}; ++k) {{"
-            yield f"    const {self.dtype.c} *const from = {place.pointer} + ({back}) * {step};"
-            row = times(term.channels * self.sums.filters, "k")
-            yield f"    const {self.dtype.c} *const row = w{term.table} + {row};"
-            yield from (f"    {line}" for line in self._channels(term, "from", place, "row"))
-            yield "}"
+            yield from self._taps(term, place, self._channels(term, "from", place, "row"))
+
+    def _taps(self, term: Term, place: Memory, lines: Iterator[str]) -> Iterator[str]:
+        """A loop over taps, of which each reads `from` its rows, and weights of a `row`."""
+        back, step = index((1, "k"), 1 - term.taps), f"d{term.apart}"
+        yield f"for (ptrdiff_t k = 0; k < {term.taps}; ++k) {{"
+        yield f"    const {self.dtype.c} *const from = {place.pointer} + ({back}) * {step};"
+        row = times(term.channels * self.sums.filters, "k")
+        yield f"    const {self.dtype.c} *const row = w{term.table} + {row};"
+        yield from (f"    {line}" for line in lines)
+        yield "}"
 
     def _channels(self, term: Term, pointer: str, place: Memory, table: str) -> Iterator[str]:
         step = next(one for one in (TOGETHER, 2, 1) if term.channels % one == 0)

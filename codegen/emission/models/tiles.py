@@ -9,6 +9,7 @@ from codegen.emission import cformat
 from codegen.emission.microkernel import offset
 from codegen.emission.models import tile_planes, tile_rows, tile_sums
 from codegen.emission.models.loops import spelling
+from codegen.emission.models.tile_pairs import ROWS, PairedBlock
 from codegen.emission.models.tile_rows import Loop, Phase
 from codegen.emission.models.tile_sums import Block
 from codegen.emission.models.widths import Segment, along
@@ -87,6 +88,10 @@ class Tile:
     def _blocks(self, sums: Sums) -> tuple[Block, ...]:
         shape = self.shape
         segments = self._segments(sums.filters)
+        if sums.paired:
+            (segment,) = segments
+            piece = tile_sums.Piece(segment.lanes, segment.first)
+            return (PairedBlock(sums, (piece,), shape.rows, self.around.plan.format),)
         return tile_sums.blocks(sums, segments, shape.rows, shape.vectors, self.around.plan.format)
 
     def _loop(self, loop: Loop, held: set[int]) -> Iterator[str]:
@@ -171,7 +176,8 @@ def _shapes(stage: Tiled, around: Surroundings) -> tuple[Shape, ...]:
     most = max(sum(1 for _ in _pieces(along(one.filters, around.lanes))) for one in stage.sums)
     vectors = min(most, VECTORS)
     rows = (around.plan.target.registers - vectors - 1) // vectors // 2 * 2
-    return tuple(Shape(rows, vectors) for rows in (min(rows, MOST_ROWS), SOME_ROWS, 1))
+    rows = min(rows, ROWS if any(one.paired for one in stage.sums) else MOST_ROWS)
+    return tuple(Shape(most, vectors) for most in (rows, SOME_ROWS, 1))
 
 
 def _pieces(segments: tuple[Segment, ...]) -> Iterator[int]:

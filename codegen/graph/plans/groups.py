@@ -11,12 +11,14 @@ from codegen.graph.calls import Call
 from codegen.graph.channels import Slice
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
 from codegen.graph.graph import Graph, Input
+from codegen.numbers.formats import COMPUTED
+from codegen.problem.cores import by_size
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec
 from codegen.specs.model_kinds import Dense
 
-__all__ = ["LEAST_LAYERS", "Layer", "groups", "layer_of", "planes"]
+__all__ = ["LEAST_LAYERS", "Layer", "groups", "layer_of", "pays_in_pairs", "planes"]
 
 MOST_VECTORS = 4  # of the filters of a layer: more are summed as fast by a kernel of their own
 LEAST_LAYERS = 2  # of a group
@@ -54,6 +56,16 @@ def layer_of(graph: Graph, at: int) -> Layer | None:
     if p.centred or p.pad_left != p.reach - 1:
         return None
     return Layer(p.kernel_size, p.dilation, p.channels, p.filters)
+
+
+def pays_in_pairs(layer: Layer, target: Target, dtype: str) -> bool:
+    """Whether two channels at a time are summed faster: filters that are one vector take a load for each product.
+
+    A load of two channels, four bytes each, into all lanes serves two vectors of products then.
+    """
+    lanes, core = target.lanes(dtype)[0], target.core.pipeline
+    fits = layer.filters == lanes and lanes % 4 == 0 and layer.channels % 2 == 0 and COMPUTED[dtype].bytes == 4
+    return fits and by_size(core.operands, target.vector_bytes) < by_size(core.multiply_adds, target.vector_bytes)
 
 
 def _each(activation: activations.Activation) -> bool:

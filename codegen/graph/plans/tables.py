@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
     Weights: TypeAlias = Mapping[str, Mapping[str, Array]]
 
-__all__ = ["Bias", "Kernel", "Ones", "Own", "Scale", "Shift", "Table"]
+__all__ = ["Bias", "Kernel", "Ones", "Own", "Paired", "Scale", "Shift", "Table"]
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,25 @@ class Own(Table):
         import numpy as np
 
         return np.asarray(weights[self.layer.name][self.of], dtype).ravel()
+
+
+@dataclass(frozen=True)
+class Paired(Own):
+    """The kernel of a layer of even channels as a tile reads it that sums two of them side by side.
+
+    For each tap and two channels two vectors, in which each filter has a number for the one and one for the other. Of
+    four filters the first two are in the first vector: so two shuffles within four lanes part even and odd sums.
+    """
+
+    def made(self, weights: Weights, dtype: str) -> Array:
+        import numpy as np
+
+        kernel = np.asarray(weights[self.layer.name][self.of], dtype)
+        channels, filters = kernel.shape[-2:]
+        apart = kernel.reshape(
+            -1, channels // 2, 2, filters // 4, 2, 2
+        )  # taps, pairs, of a pair, fours, halves, of a half
+        return np.ascontiguousarray(apart.transpose(0, 1, 4, 3, 5, 2)).ravel()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ class Term:
     """What is added up for each step: `taps` rows of `channels` of the instruction `of`, times the table `table`.
 
     `apart`: which of the stage's dilations says how far the taps are apart, the last on the step; None for one tap.
+    `paired`: channels are read two at a time, those with even numbers and those with odd ones summed apart.
     """
 
     of: int
@@ -23,6 +24,7 @@ class Term:
     channels: int
     table: int
     apart: int | None = None
+    paired: bool = False
 
     @property
     def products(self) -> int:
@@ -37,6 +39,11 @@ class Sums:
     filters: int
     starts: tuple[int, ...]
     terms: tuple[Term, ...]
+
+    @property
+    def paired(self) -> bool:
+        """Whether channels of any term are read two at a time."""
+        return any(term.paired for term in self.terms)
 
 
 @dataclass(frozen=True)

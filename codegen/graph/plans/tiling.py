@@ -10,9 +10,9 @@ from codegen.functions import activations
 from codegen.graph.calls import Call
 from codegen.graph.channels import Slice
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
-from codegen.graph.plans.groups import layer_of
+from codegen.graph.plans.groups import layer_of, pays_in_pairs
 from codegen.graph.plans.stages import Instruction, Operand
-from codegen.graph.plans.tables import Own, Table
+from codegen.graph.plans.tables import Own, Paired, Table
 from codegen.graph.plans.tile_stage import Sums, Term, Tiled, Write
 from codegen.graph.plans.walk import Walk
 from codegen.records import dataclass
@@ -67,8 +67,9 @@ class _Writing:
             if layer.taps > 1:
                 apart = len(self.dilations)
                 self.dilations.append(layer.dilation)
-            kernel = self.table(Own(call.layer, "kernel"))
-            terms.append(Term(self.of(source, layer.left), layer.taps, layer.channels, kernel, apart))
+            paired = not self.run.planes and pays_in_pairs(layer, self.run.ask.target, graph.dtype)
+            kernel = self.table((Paired if paired else Own)(call.layer, "kernel"))
+            terms.append(Term(self.of(source, layer.left), layer.taps, layer.channels, kernel, apart, paired))
             if call.layer.use_bias:
                 starts.append(self.table(Own(call.layer, "bias")))
         filters = graph.shapes[calls[0]].channels
