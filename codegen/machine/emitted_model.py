@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission.cfunction import CFunction
-from codegen.emission.models.source import argument_names
+from codegen.emission.models.arguments import argument_names
 from codegen.emission.models.stream_face import Face
 from codegen.emission.render import GeneratedSource
 from codegen.graph.plans.model_plan import ModelPlan
@@ -30,7 +30,7 @@ class EmittedModel:
         self.plan, self._weights = source.plan, weights
         self._library = EmittedLibrary(source, source.plan.target, compiler)
         (self._whole,) = source.functions
-        self._names = argument_names(source.plan)
+        self._names = argument_names(source.plan, source.name)
 
     def run(self, inputs: Sequence[Array], steps: int, outputs: Sequence[Array]) -> None:
         """Compute the outputs of a batch, a sample a call."""
@@ -51,7 +51,7 @@ class EmittedStream:
         body = f"{{ return (ptrdiff_t)sizeof({name}_state); }}"
         text = f'#include "{name}.h"\n{size.declarator};\n{size.declarator} {body}\n'
         self._library = EmittedLibrary(source, source.plan.target, compiler, {f"{name}_size_of_state.c": text})
-        self._face = Face(self.plan, name, argument_names(self.plan))
+        self._face = Face(self.plan, name, argument_names(self.plan, name))
         self._values: dict[str, Any] = {"weights": weights, "state": aligned(self._library.call(size, {}))}
         self.reset()
 

@@ -61,10 +61,11 @@ def bound(problem: Problem, x: Array, kernel: Array, *operands: Array | None, be
         for part, taps, given in problem.stage_weights(kernel, *operands):
             first, later = parted(part, given, "float64")
             sums = _sums(part, y, taps, first, "float64")
-            own = lost(part, y, taps, first) if y is samples else _lost_behind(part, y, allowed, taps, first)
-            y, allowed = through(
-                later, sums, np.broadcast_to(own if before is None else before, sums.shape), part.format
-            )
+            if before is not None:
+                own = before
+            else:
+                own = lost(part, y, taps, first) if y is samples else _lost_behind(part, y, allowed, taps, first)
+            y, allowed = through(later, sums, np.broadcast_to(own, sums.shape), part.format)
     return allowed if problem.channels_last else np.swapaxes(allowed, 1, 2)
 
 

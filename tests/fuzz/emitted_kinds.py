@@ -9,13 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from codegen import pipeline
+from codegen.emission.models import stream
 from codegen.errors import GenConvError
+from codegen.graph.graph import Graph
 from codegen.planning.ask import Ask, Stream, clock_named
 from codegen.problem.targets import TARGETS
 from tests.fuzz.emitted import Emitted
 from tests.support import graphs, int8_layers, stream_layers
 
 Files = tuple[tuple[str, str], ...]
+TYPES = ("float32", "float64")
 
 
 def emitted(count: int, seed: int) -> Iterator[Emitted]:
@@ -47,16 +50,21 @@ def _stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str
 
 
 def _model(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
-    seed = int(rng.integers(1 << 30))
-    graph = replace(graphs.graph(seed, count=8), name=name)
-    arrays = graphs.weights(graph, seed) if seed % 3 else None
-    yield f"graph {seed}", pipeline.model_emitted(graph, ask, arrays).files
+    seed, dtype = int(rng.integers(1 << 30)), TYPES[int(rng.integers(len(TYPES)))]
+    graph = replace(graphs.graph(seed, count=8, dtype=dtype), name=name)
+    yield f"graph {seed} {dtype}", pipeline.model_emitted(graph, ask, _weights(graph, seed)).files
 
 
 def _model_stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
-    seed = int(rng.integers(1 << 30))
-    graph = replace(graphs.streaming(seed, count=8), name=name)
-    yield f"streaming graph {seed}", pipeline.model_emitted(graph, replace(ask, stream=Stream()), None).files
+    seed, dtype = int(rng.integers(1 << 30)), TYPES[int(rng.integers(len(TYPES)))]
+    asked = replace(ask, stream=Stream(clock=clock_named(("count", "rate")[seed % 2]), block=(64, 8)[seed // 2 % 2]))
+    graph = replace(graphs.streaming(seed, count=8, dtype=dtype), name=name)
+    yield f"streaming graph {seed} {dtype}", stream.emitted(graph, asked, _weights(graph, seed)).files
+
+
+def _weights(graph: Graph, seed: int) -> dict[str, dict[str, np.ndarray]] | None:
+    """To be baked, of two graphs in three."""
+    return graphs.weights(graph, seed) if seed % 3 else None
 
 
 KINDS: dict[str, Callable[[np.random.Generator, str, Ask], Iterator[tuple[str, Files]]]] = {

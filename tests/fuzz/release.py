@@ -12,6 +12,7 @@ import platform
 import re
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -25,11 +26,25 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "fuzzing.md"
 
 @dataclass(frozen=True)
 class Search:
-    """A module of tests.fuzz, how many it tries before a release, and what it looks for."""
+    """A module of tests.fuzz, how many it tries before a release, and what it looks for; perhaps under sanitizers."""
 
     module: str
     count: int
     what: str
+    sanitize: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.module} --sanitize" if self.sanitize else self.module
+
+    def run(self, share: float, seed: int) -> tuple[int, list[str]]:
+        """(tried, findings); an error that ends a search is one, and the others go on."""
+        count, options = max(1, round(self.count * share)), {"sanitize": True} if self.sanitize else {}
+        try:
+            tried, found = import_module(f"tests.fuzz.{self.module}").run(count, seed, **options)
+            return int(tried), list(found)
+        except Exception:
+            return 0, [f"the search ended by an error:\n{traceback.format_exc()}"]
 
 
 SEARCHES = (
@@ -49,6 +64,7 @@ SEARCHES = (
     ),
     Search("models", 500, "random graphs of layers as one C function, beside their definition: a wrong number"),
     Search("guards", 500, "random graphs between guard pages, whole and in blocks: other bits, a byte beside an array"),
+    Search("guards", 100, "the same graphs under AddressSanitizer and UBSan: what either says", sanitize=True),
     Search("streams", 2_000, "random layers in random blocks between guard pages: other bits than the whole's"),
     Search("bounds", 200, "inputs sought that bring a transform nearest to its bound: an output beyond it"),
     Search("layouts", 10_000, "definitions in every layout through `gen-conv fmt`: another meaning, a lost comment"),
@@ -68,12 +84,11 @@ def main() -> int:
     rows, failed = [], False
     for search in wanted:
         started = time.monotonic()
-        run = import_module(f"tests.fuzz.{search.module}").run
-        tried, found = run(max(1, round(search.count * options.share)), options.seed)
+        tried, found = search.run(options.share, options.seed)
         seconds = time.monotonic() - started
-        rows.append(f"| `{search.module}` | {search.what} | {tried:,} | {len(found)} | {seconds:,.0f} |")
+        rows.append(f"| `{search.name}` | {search.what} | {tried:,} | {len(found)} | {seconds:,.0f} |")
         print(
-            f"{search.module}: {tried:,} tried, {len(found)} found, {seconds:,.0f} s", *found[:20], sep="\n", flush=True
+            f"{search.name}: {tried:,} tried, {len(found)} found, {seconds:,.0f} s", *found[:20], sep="\n", flush=True
         )
         failed = failed or bool(found)
     if not options.only:

@@ -31,10 +31,12 @@ def nets() -> dict[str, Any]:
     }
 
 
-def test_random_graphs_between_guard_pages(need: Callable[..., Any]) -> None:
-    """More, and under sanitizers: python -m tests.fuzz.guards."""
+def test_random_graphs_between_guard_pages(need: Callable[..., Any], share: Callable[..., Any]) -> None:
+    """More: python -m tests.fuzz.guards; every other commit under AddressSanitizer and UBSan, as the release script."""
     need(program, "gcc", "gcc")
-    assert guards.run(5, seed=11) == (5, [])
+    for sanitize in share((False, True), 2):
+        count = 2 if sanitize else 5
+        assert guards.run(count, seed=11, sanitize=sanitize) == (count, [])
 
 
 def test_a_stream_asks_for_nothing(need: Callable[..., Any], tmp_path: Path) -> None:

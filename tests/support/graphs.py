@@ -189,10 +189,10 @@ def graph(seed: int, *, exact: bool = False, count: int = 14, dtype: str = "floa
     return drawing.builder.graph().alive()
 
 
-def streaming(seed: int, *, exact: bool = False, count: int = 12) -> Graph:
+def streaming(seed: int, *, exact: bool = False, count: int = 12, dtype: str = "float32") -> Graph:
     """A random graph that streams: ops that look ahead, that thin the steps out or repeat them, on several ways."""
     random = np.random.default_rng(seed)
-    drawing = Drawing(random, Builder(f"stream_{seed}"), exact)
+    drawing = Drawing(random, Builder(f"stream_{seed}", dtype), exact)
     b = drawing.builder
     values = [b.input("x", None, drawing.number(1, 6))]
     while len(values) < count:

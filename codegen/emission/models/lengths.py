@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from codegen.emission import lengths
@@ -32,11 +32,14 @@ def made(plan: ModelPlan) -> tuple[Made, ...]:
     return tuple(found)
 
 
-def statements(plan: ModelPlan, name: str) -> tuple[str, ...]:
-    """The variables of all lengths, each of an earlier one."""
-    found = []
+def statements(plan: ModelPlan, name: str, read: Collection[int]) -> tuple[str, ...]:
+    """The variables of the lengths with the numbers that are `read`, each of an earlier one, which is then read too."""
+    found, wanted = [], set(read)
+    for number, length in reversed(tuple(enumerate(plan.lengths))):
+        if number in wanted:
+            wanted.add(length.of or 0)
     for number, length in enumerate(plan.lengths):
-        if length.op is not None:
+        if length.op is not None and number in wanted:
             found.append(f"const ptrdiff_t n{number} = {name}_steps_{number}({_named(length.of or 0)});")
     return tuple(found)
 

@@ -12,6 +12,7 @@ from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index
 from codegen.emission.models import kernels, lengths, loops, raised, tiles
+from codegen.emission.models.arguments import argument_names
 from codegen.emission.models.words import Words
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import GeneratedSource
@@ -20,15 +21,13 @@ from codegen.graph.plans.model_plan import ModelPlan, Tabled
 from codegen.graph.plans.place import Buffer
 from codegen.graph.plans.tile_stage import Tiled
 from codegen.records import dataclass
-from codegen.specs import names
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Known", "argument_names", "baked", "jit_text", "lanes_of", "source", "table_names"]
+__all__ = ["Known", "baked", "jit_text", "lanes_of", "source", "table_names"]
 
 PARTS = ("kernel_head.c", "model/model.c", "model/model.h")
-RESERVED = {"steps", "weights", "workspace", "room", "f"}
 WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
     stages.Each: loops.each,
     stages.Framed: loops.each,
@@ -67,11 +66,11 @@ def source(
         cformat.typed(kernel)
     view = _view(plan, name, weights) | {"macros": _macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
-    return replace(made, functions=(_whole(plan, name, argument_names(plan)),))
+    return replace(made, functions=(_whole(plan, name, argument_names(plan, name)),))
 
 
 def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]] | None) -> dict[str, Any]:
-    arguments = argument_names(plan)
+    arguments = argument_names(plan, name)
     words = Words(plan.target, plan.format, lanes_of(plan))
     around = Surroundings(plan, name, words, arguments, table_names(plan, name, baked=weights is not None))
     texts, lines = _stages(around)
@@ -85,7 +84,7 @@ def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndar
         "functions": body,
         "tables": [] if weights is None else baked(plan, name, weights),
         "lines": [vars(line) for line in lines],
-        "variables": lengths.statements(plan, name),
+        "variables": lengths.statements(plan, name, around.lengths),
         "unused": _unused(plan, arguments),
         "rules": [vars(rule) for rule in lengths.made(plan)],
         "out_steps": _out_steps(plan, name, arguments),
@@ -135,21 +134,6 @@ def _stages(around: Surroundings) -> tuple[list[str], list[Line]]:
         call = f"{name}({', '.join(written.arguments)});"
         lines.append(Line(cformat.comment(stage.told), call, loop))
     return texts, lines
-
-
-def argument_names(plan: Tabled) -> dict[int, str]:
-    """The names of the arguments that are inputs and outputs, by their buffers."""
-    found: dict[int, str] = {}
-    for kind, letter in (("input", "x"), ("output", "y")):
-        for order, (at, buffer) in enumerate(plan.of_kind(kind)):
-            free = buffer.name not in RESERVED | set(found.values()) and _is_plain(buffer.name)
-            found[at] = buffer.name if free else f"{letter}_{order}_"
-    return found
-
-
-def _is_plain(name: str) -> bool:
-    """Whether a name may stand in C as it is."""
-    return bool(cformat.IDENTIFIER.fullmatch(name)) and names.taken(name) is None
 
 
 def table_names(plan: Tabled, name: str, *, baked: bool) -> dict[Any, str]:
@@ -236,7 +220,7 @@ def _sizes(plan: ModelPlan) -> dict[str, Meaning]:
 def jit_text(made: GeneratedSource[ModelPlan]) -> str:
     """One C translation unit for the JIT: the header, the model and the exported entry of the fixed signature."""
     plan, name = made.plan, made.name
-    arguments = argument_names(plan)
+    arguments = argument_names(plan, name)
     ports = {}
     for kind in ("input", "output"):
         ports[kind] = [(arguments[at], _numbers(plan, name, buffer)) for at, buffer in plan.of_kind(kind)]

@@ -14,6 +14,7 @@ from codegen.emission.microkernel import index, offset
 from codegen.emission.models import banner as banner_
 from codegen.emission.models import counting
 from codegen.emission.models import source as whole
+from codegen.emission.models.arguments import argument_names
 from codegen.emission.models.stream_face import Face, declared
 from codegen.emission.models.stream_surroundings import StreamSurroundings
 from codegen.emission.models.words import Words
@@ -57,7 +58,7 @@ def source(
     name = cformat.identifier(name)
     for kernel in plan.kernels:
         cformat.typed(kernel)
-    face = Face(plan, name, whole.argument_names(plan))
+    face = Face(plan, name, argument_names(plan, name))
     view = _view(plan, face, weights) | {"macros": _macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
     return replace(made, functions=(face.reset, face.prewarm, face.process, face.flush, face.whole))
@@ -67,7 +68,7 @@ def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
     name, lanes = face.name, whole.lanes_of(plan)
     words = Words(plan.target, plan.format, lanes)
     tables = whole.table_names(plan, name, baked=weights is not None)
-    around = StreamSurroundings(plan, name, words, dict(face.arguments), tables, plan)
+    around = StreamSurroundings(plan, name, words, dict(face.arguments), tables, streamed=plan)
     texts, lines = _stages(around)
     body, used = vectors.finished("\n\n".join(texts))
     room, more = vectors.finished(_room(plan, name, around.lanes) if plan.rows_kept else "")
@@ -258,7 +259,7 @@ def _macros(plan: StreamedModel, name: str, beside: Collection[str]) -> tuple[Ma
 
 def jit_text(made: GeneratedSource[StreamedModel]) -> str:
     """One C translation unit for the JIT: the stream, and the exported entries of the fixed signatures."""
-    face = Face(made.plan, made.name, whole.argument_names(made.plan))
+    face = Face(made.plan, made.name, argument_names(made.plan, made.name))
     view = {
         "name": made.name,
         "c": made.plan.format.c,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from codegen.emission.cformat import grouped
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models.written import Surroundings
-from codegen.emission.vectors import spelled
 from codegen.graph.plans.place import Place
 from codegen.graph.plans.reads import Reads, reads
 from codegen.graph.plans.stages import Convolved, Gathered, Pooled, Recurrent, Stage
@@ -74,7 +73,7 @@ class StreamSurroundings(Surroundings):
         kept = self.model.kept[place.buffer]
         if kept is not None:
             row = [*row, (-1, f"s{place.buffer}")]
-            return offset(spelled(place.buffer), (stride, grouped(index(*row))), place.first)
+            return offset(f"kept{place.buffer}", (stride, grouped(index(*row))), place.first)
         clock = self.model.ticks[place.buffer]
         stays = index(*row) == f"m{clock}"
         moved: Term = 0 if stays else (stride, grouped(index(*row, (-1, self.m(clock)))))
@@ -107,7 +106,7 @@ class StreamSurroundings(Surroundings):
     def spare(self, buffer: int) -> str:
         kept = self.model.kept[buffer]
         if kept is not None:
-            return spelled(buffer)
+            return f"kept{buffer}"
         start = self.model.at[buffer]
         assert start is not None
         self.uses_scratch = True

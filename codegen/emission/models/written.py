@@ -38,6 +38,7 @@ class Surroundings:
     words: Words
     arguments: dict[int, str]
     tables: dict[Table, str] = field(default_factory=dict)
+    lengths: set[int] = field(default_factory=set)  # whose variables some text reads
 
     @property
     def c(self) -> str:
@@ -53,7 +54,10 @@ class Surroundings:
         """A number of steps in C."""
         if count.known is not None:
             return str(count.known)
-        return "steps" if count.number == 0 else f"n{count.number}"
+        if count.number == 0:
+            return "steps"
+        self.lengths.add(count.number)
+        return f"n{count.number}"
 
     def at(self, place: Place) -> str:
         """A pointer to the first number of a place, of the frame f."""
