@@ -89,7 +89,12 @@ HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs
 
 
 FIGURES = {  # module-level numbers of planning/ that stand for no machine: all others are a core's, in problem/cores.py
-    "algorithms.assembly": {"FARTHEST": "of instructions", "WORD": "of instructions"},
+    "algorithms.assembly": {
+        "FARTHEST": "of instructions",
+        "WORD": "of instructions",
+        "MOST_BETWEEN": "the worth of memory",
+        "CALLS": "of a text",
+    },
     "assembly.cycles": {
         "RATES": "of a text",
         "NEIGHBOURS": "of a text",

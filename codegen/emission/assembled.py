@@ -8,7 +8,9 @@ from typing import Any
 from codegen.emission import integer
 from codegen.emission.integer_tables import tables
 from codegen.emission.writer import Arrays, Beside, Writer
-from codegen.planning.algorithms.assembly import Plan, portable
+from codegen.planning.algorithms import output_rows
+from codegen.planning.algorithms.assembly import Plan, between, portable, room
+from codegen.problem.problem import Chain
 
 
 def view(plan: Plan, name: str) -> dict[str, Any]:
@@ -17,11 +19,19 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def beside(plan: Plan, name: str, weights: Arrays, banner: Sequence[str]) -> Beside | None:
-    """NAME.S; None where sums are too large for it, so that the C serves alone."""
-    from codegen.emission.cortex.assembly import assembly  # late: they need NumPy, which C without weights does not
+    """NAME.S; None where sums of a stage are too large for it, so that the C serves alone."""
+    from codegen.emission.cortex.assembly import Part, written  # late: they need NumPy, as C without weights does not
     from codegen.emission.cortex.sums import of_layer
 
-    made = assembly(plan.schedule.shape, of_layer(plan.problem, weights), name, banner)
+    kernel, *operands = weights
+    parts, to = [], room(plan.schedule)
+    words = plan.problem.names if isinstance(plan.problem, Chain) else ("",)
+    stages = zip(words, plan.schedule.shapes, plan.problem.stage_weights(kernel, *operands), strict=True)
+    for word, over, (stage, taps, given) in stages:
+        held = output_rows.weights(stage, taps, given) if stage.up > 1 else [taps, *given]
+        parts.append(Part(word, over, of_layer(over.problem, held), to))
+        to += between(stage)
+    made = written(parts, name, banner)
     return Beside(f"{name}.S", made.text, made.guard) if made else None
 
 

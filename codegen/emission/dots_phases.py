@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import dots
 from codegen.emission.writer import Writer
-from codegen.planning.algorithms.dots_phases import Plan, of_rows, turned
+from codegen.planning.algorithms import output_rows
+from codegen.planning.algorithms.dots_phases import Plan, of_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +21,9 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
 
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:
     """The const tables: what each filter has stands once for each output of a row."""
-    import numpy as np
-
-    p = plan.problem
     kernel, *operands = weights
     assert kernel is not None
-    repeated = [one if one is None or np.size(one) == 1 else np.tile(np.ravel(one), p.up) for one in operands]
-    return dots.tables(of_rows(plan), name, [turned(p, kernel), *repeated])
+    return dots.tables(of_rows(plan), name, output_rows.weights(plan.problem, kernel, operands))
 
 
 WRITER = Writer(template="dots.c.j2", view=view, tables=tables)

@@ -39,10 +39,14 @@ conv1d table {{ input_shape = (30, 4), filters = 4, kernel_size = 4, strides = 3
     sum_zero_point = 2, {GRID} }}
 conv1d first {{ input_shape = (8, 20), data_format = channels_first, filters = 3, kernel_size = 4, {GRID} }}
 conv1d_transpose up {{ input_shape = (9, 4), filters = 3, kernel_size = 5, strides = 2, {GRID} }}
+conv1d_transpose rows {{ input_shape = (9, 4), filters = 3, kernel_size = 5, strides = 2, padding = same,
+    activation = relu, rounding = single, {GRID} }}
 separable_conv1d both {{ input_shape = (20, 6), filters = 5, kernel_size = 3, depthwise_scale = 0.2,
     depthwise_zero_point = 1, {GRID} }}
+separable_conv1d many {{ input_shape = (33, 8), filters = 12, kernel_size = 5, depth_multiplier = 2, strides = 2,
+    padding = same, rounding = fp32, activation = relu, depthwise_scale = 0.2, depthwise_zero_point = -9, {GRID} }}
 """
-IN_ASSEMBLY = {"pairs", "dilated", "line", "table"}
+IN_ASSEMBLY = {"pairs", "dilated", "line", "table", "rows", "both", "many"}
 
 
 def specs() -> tuple[Spec, ...]:
@@ -298,6 +302,33 @@ def test_compiled_layers_execute_no_more_than_before(core: str, dtype: str, need
         cases.append(board_figures.counted(source))
     found = {name: one.instructions for name, one in need(run, core, cases, ("-std=c99", "-O2")).items()}
     assert {name: count for name, count in found.items() if count > 1.02 * COMPILED[core, dtype][name]} == {}
+
+
+STAGES = f"""
+separable_conv1d separable {{ input_shape = (98, 64), filters = 64, kernel_size = 9, padding = same,
+    depthwise_scale = 0.1, depthwise_zero_point = 2, {GRID} }}
+conv1d_transpose transposed {{ input_shape = (64, 32), filters = 16, kernel_size = 8, strides = 4, padding = same,
+    {GRID} }}
+"""
+IN_STAGES = {
+    "cortex-m4": {"separable": 615_270, "transposed": 422_490},
+    "cortex-m55": {"separable": 139_574, "transposed": 65_406},
+}
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("core", IN_STAGES)
+def test_separable_and_transposed_layers_execute_no_more_than_before(core: str, need: Callable[..., Any]) -> None:
+    """In assembly: a kernel for each stage, or for rows of outputs; right to the bit."""
+    rng, cases = np.random.default_rng(0), []
+    for spec in reader.read(STAGES, "stages"):
+        arrays = weights(spec, rng)
+        source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
+        cases.append(board_figures.case(source, spec.problem_arrays(arrays)))
+    found = need(run, core, cases)
+    assert wrong(found) == {}
+    grown = {name: one.instructions / IN_STAGES[core][name] for name, one in found.items()}
+    assert {name: share for name, share in grown.items() if share > 1.02} == {}
 
 
 FLOATS = """

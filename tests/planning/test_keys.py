@@ -72,7 +72,7 @@ PROBLEMS = {
     "assembly": WHOLE,
 }
 SERVED = {"assembly": TARGETS["cortex-m4"]}  # the others are planned for AVX2
-DERIVED = {"shape"}  # of assembly's schedules: the problem decides it
+DERIVED = {"shapes"}  # of assembly's schedules: the problem decides it
 
 PANEL = Panel(0, 2, 16, 17, 8, (0, 8))
 FILTERS = direct_filters.Schedule(
@@ -130,7 +130,7 @@ KEYS: dict[str, tuple[Any, Key]] = {  # a change orphans what wisdom knows of th
     "dots_phases": (dots.Schedule(16, 6, 4, 102), (16, 6, 4, 102)),
     "integer": (INTEGER, (((2, 1), (1, 4)), 3)),
     "assembly": (
-        assembly.Schedule("dsp", shape("dsp", WHOLE), INTEGER),
+        assembly.Schedule("dsp", (shape("dsp", WHOLE),), INTEGER),
         ("dsp", "dsp_pairs", (((2, 1), (1, 4)), 3)),
     ),
 }

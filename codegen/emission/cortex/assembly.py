@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from codegen.emission import cformat
 from codegen.emission.cformat import CText
@@ -33,6 +34,36 @@ TEXTS: dict[str, Texts] = {
 
 
 @dataclass(frozen=True)
+class Part:
+    """A stage: its word in names, "" for one alone; how it is computed; its numbers; where in the workspace it writes.
+
+    The last one writes y.
+    """
+
+    word: str
+    over: Shape
+    sums: Sums
+    to: int = 0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What cortex/file.S.j2 prints of a stage: `alone`, its function is the layer's own."""
+
+    view: AnyView
+    code: CText
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Call:
+    """A stage's function, and the bytes from the workspace on to what it makes."""
+
+    function: str
+    to: int
+
+
+@dataclass(frozen=True)
 class Assembly:
     """The text, and the condition of the preprocessor under which it holds the function."""
 
@@ -42,11 +73,28 @@ class Assembly:
 
 def assembly(over: Shape, sums: Sums, name: str, banner: Sequence[str] = ()) -> Assembly | None:
     """The kernel of `over` with these weights; None where their sums are too large for it."""
-    texts = TEXTS[over.kernel]
-    view = texts.view(sums, over, cformat.identifier(name))
+    return written((Part("", over, sums),), name, banner)
+
+
+def written(parts: Sequence[Part], name: str, banner: Sequence[str] = ()) -> Assembly | None:
+    """The kernels of all stages and the function that calls them; None where the sums of one are too large for it."""
+    name = cformat.identifier(name)
+    found = [_kernel(part, name) for part in parts]
+    kernels = [one for one in found if one]
+    if len(kernels) < len(parts):
+        return None
+    calls = tuple(Call(one.view.name, part.to) for one, part in zip(kernels, parts, strict=True))
+    guard = " && ".join(dict.fromkeys(one.view.guard for one in kernels))
+    given = {"parts": tuple(kernels), "calls": calls if len(parts) > 1 else (), "guard": CText(guard), "name": name}
+    whole = given | {"banner": tuple(map(cformat.comment, banner))}
+    return Assembly(cformat.fold(templates().get_template("cortex/file.S.j2").render(whole)), CText(guard))
+
+
+def _kernel(part: Part, name: str) -> Kernel | None:
+    texts, own = TEXTS[part.over.kernel], cformat.identifier(f"{name}_{part.word}") if part.word else name
+    view = texts.view(part.sums, part.over, own)
     if view is None:
         return None
-    given = {"v": view}
-    code = templates().get_template(texts.kernel).render(given) + templates().get_template(texts.fill).render(given)
-    whole = {"v": view, "code": CText(code), "banner": tuple(map(cformat.comment, banner))}
-    return Assembly(cformat.fold(templates().get_template("cortex/file.S.j2").render(whole)), CText(view.guard))
+    view = replace(view, tag=f"{part.word}_" if part.word else "")
+    code = "".join(templates().get_template(text).render({"v": view}) for text in (texts.kernel, texts.fill))
+    return Kernel(view, CText(code), not part.word)

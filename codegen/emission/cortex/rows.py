@@ -61,11 +61,12 @@ class Sample:
 class Rows:
     """What every kernel prints of its walk, of the rows in its buffer and of its file; the kernels' views add theirs.
 
-    `row_words` are the whole words of a row, `row_tail` numbers the bytes behind them. `four` are four samples of one
-    channel, within reach of one register where they are `near_rows`. `workspace` is in bytes.
+    Labels begin with `tag`. `row_words` are the whole words of a row, `row_tail` numbers the bytes behind them. `four`
+    are four samples of one channel, within reach of one register where they are `near_rows`. `workspace` is in bytes.
     """
 
     name: str
+    tag: str
     scaling: Scaling
     guard: str
     slots: tuple[Slot, ...]
@@ -115,6 +116,7 @@ def told(sums: Sums, over: Shape, name: str) -> dict[str, Any]:
     step = walk.row_step
     return _input(sums, walk) | {
         "name": name,
+        "tag": "",
         "taps": p.kernel_size,
         "more_positions": walk.most - over.held,
         "rows": walk.rows(over.held),

@@ -1,24 +1,20 @@
 """Whole numbers of transposed layers in vectors: all outputs between two input steps are filters of one convolution.
 
-    output r*up + i reads tap k0 + j*up of sample r + o + j, where up*o = i + k0 - left and k0 is the first such tap
-
-So row r of `up` outputs is the output r of a convolution with `up` times as many filters, those of a later o behind
-zeros, which `dots` computes; in channels_last its outputs lie in y as they should.
+The rows of codegen.planning.algorithms.output_rows are computed by `dots`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from codegen.planning.algorithms import dots
+from codegen.planning.algorithms import dots, output_rows
 from codegen.planning.algorithms.dots import Schedule
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
 Plan = KernelPlan[Schedule, ConvProblem]
 
@@ -28,44 +24,11 @@ def why_not(request: Request[ConvProblem]) -> str | None:
     p = request.problem
     if p.up == 1:
         return "no zeros lie between the input's steps"
-    if p.steps is None:
-        return "it is for a length that is known"
-    if p.stride > 1 or p.dilation > 1 or p.groups > 1:
-        return "its outputs have taps of several distances, or read a part of the channels"
-    if not (p.channels_last or p.filters == 1):
-        return "its outputs lie apart in y"
-    outs = p.out_steps(p.steps)
-    if outs % p.up or outs < p.up:
-        return "its outputs are no whole rows of those between two steps"
-    if as_rows(p) is None:
-        return "its last outputs read nothing"
-    return dots.why_not(_of_rows(request))
-
-
-def _offsets(p: ConvProblem) -> list[tuple[int, int, int]]:
-    """(first tap, its sample in row 0, taps) of each output of a row."""
-    assert p.steps is not None
-    left, found = p.pads(p.steps)[0], []
-    for i in range(p.up):
-        first = (left - i) % p.up
-        found.append((first, (i + first - left) // p.up, max(0, -(-(p.kernel_size - first) // p.up))))
-    return found
-
-
-def as_rows(p: ConvProblem) -> ConvProblem | None:
-    """The convolution whose outputs are rows of `up`; None where that would leave out samples at an end."""
-    assert p.steps is not None
-    offsets = _offsets(p)
-    least = min(0, *(sample for _, sample, _ in offsets))
-    size = max(1, *(sample + taps for _, sample, taps in offsets)) - least
-    right = p.out_steps(p.steps) // p.up - p.steps + size - 1 + least
-    if right < 0:
-        return None
-    return replace(p, up=1, filters=p.filters * p.up, kernel_size=size, pad_left=-least, pad_right=right, centred=False)
+    return output_rows.why_not(p) or dots.why_not(_of_rows(request))
 
 
 def _of_rows(request: Request[ConvProblem]) -> Request[ConvProblem]:
-    rows = as_rows(request.problem)
+    rows = output_rows.of(request.problem)
     assert rows is not None
     return replace(request, problem=rows)
 
@@ -78,22 +41,9 @@ def candidates(request: Request[ConvProblem], best_of_each: BestOfEach) -> list[
 
 def of_rows(plan: Plan) -> dots.Plan:
     """The plan of the rows."""
-    rows = as_rows(plan.problem)
+    rows = output_rows.of(plan.problem)
     assert rows is not None
     return KernelPlan(rows, plan.ask, dots.ALGORITHM, plan.schedule, plan.cost)
-
-
-def turned(p: ConvProblem, kernel: NDArray[Any]) -> NDArray[Any]:
-    """A kernel (kernel_size, channels, filters) as the rows' filters read it."""
-    import numpy as np
-
-    rows = as_rows(p)
-    assert rows is not None
-    made = np.zeros((rows.kernel_size, p.channels, p.up, p.filters), kernel.dtype)
-    for i, (first, sample, taps) in enumerate(_offsets(p)):
-        at = sample + rows.pad_left
-        made[at : at + taps, :, i] = kernel[first :: p.up]
-    return made.reshape(rows.kernel_shape)
 
 
 def describe(plan: Plan) -> str:
@@ -103,7 +53,7 @@ def describe(plan: Plan) -> str:
 
 def pack(plan: Plan, kernel: np.ndarray) -> np.ndarray:
     """As `dots` packs the kernel of the rows."""
-    return dots.pack(of_rows(plan), turned(plan.problem, kernel))
+    return dots.pack(of_rows(plan), output_rows.turned(plan.problem, kernel))
 
 
 def packed_numbers(plan: Plan) -> int:
