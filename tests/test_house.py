@@ -79,6 +79,7 @@ SOLE = {  # who alone may import what
     "h5py": {"interchange.keras_graph.sources"},
     "torch": {
         "interchange.torch_ops",
+        "interchange.torch_steps",
         "interchange.torch_layers",
         "interchange.torch_graph.drawn",
         "interchange.torch_graph.traced",

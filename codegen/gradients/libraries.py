@@ -119,7 +119,7 @@ class Backward:
         """dx of the input's shape; `kernel` in the problem's. One sample alone has the plan that packs less."""
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
         alone = len(dz) == 1
-        compiled, rooms = self._input_kernel_of_one if alone else self._input_kernel, self._rooms[alone]
+        compiled, rooms = self.input_kernel(len(dz)), self._rooms[alone]
         turned = input_gradients.turned(self.problem, self.steps, kernel)
         packed = compiled.pack(turned, rooms.pop() if rooms else None)
         compiled.check(dz, dx, packed)
@@ -140,6 +140,20 @@ class Backward:
     def _input_problem(self) -> ConvProblem:
         return input_gradients.input_problem(self.problem, self.steps)
 
+    def input_kernel(self, samples: int) -> Kernel:
+        """The kernel of the input's gradient, for so many samples with weights that are packed anew."""
+        return self._input_kernel_of_one if samples == 1 else self._input_kernel
+
+    def forward_kernel(self, samples: int) -> Kernel:
+        """The kernel of the sums, likewise."""
+        return self._forward_kernel_of_one if samples == 1 else self._forward_kernel
+
+    @property
+    def gradient_libraries(self) -> tuple[GradientLibrary | None, GradientLibrary | None]:
+        """What computes dkernel, of a problem with zeros between its steps that of its input's; and dz, dbias."""
+        turned = Backward(self._input_problem, self.ask) if self.problem.up > 1 else self
+        return turned._kernel_library, self._output_library
+
     @cached_property
     def _input_kernel(self) -> Kernel:
         return self._compiled(self._input_problem)
@@ -150,8 +164,15 @@ class Backward:
 
     @cached_property
     def _forward_kernel(self) -> Kernel:
-        linear = replace(self.problem, epilogue=self.problem.epilogue.start)
-        return self._compiled(linear)
+        return self._compiled(self._sums)
+
+    @cached_property
+    def _forward_kernel_of_one(self) -> Kernel:
+        return self._compiled(self._sums, 1)
+
+    @property
+    def _sums(self) -> ConvProblem:
+        return replace(self.problem, epilogue=self.problem.epilogue.start)
 
     def _compiled(self, problem: ConvProblem, samples: int = repacked.SAMPLES) -> Kernel:
         """The kernel that takes least for so many samples together with its packing, which each call does."""

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.gradients import input as input_gradients
+from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -71,6 +75,50 @@ def taken_back(spec: Spec, given: Sequence[Array]) -> dict[str, Array]:
         made = array if layout is None else from_channels(array, shape[2]) if layout is by_channel else turned(array)
         found[name] = np.ascontiguousarray(made)
     return found
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Where an array of another order finds its numbers in a weight as PyTorch has it; counted in numbers."""
+
+    shape: tuple[int, ...]
+    first: int
+    apart: tuple[int, ...]
+
+    def of(self, flat: Array) -> Array:
+        """That array, on the memory of the weight, which is contiguous."""
+        item = flat.itemsize
+        return np.ndarray(self.shape, flat.dtype, flat, item * self.first, [item * step for step in self.apart])
+
+
+def turns(spec: Spec, problem: ConvProblem, steps: int) -> tuple[Turn, Turn] | None:
+    """Where the kernels of the problem, of known length, and of its input's problem find their numbers.
+
+    The second has four axes: taps but zero ones, filters of a group, groups, channels of one. None for weights that
+    are no turned array.
+    """
+    shapes = {name: shape for name, shape in spec.weight_shapes().items() if name != "bias"}
+    if list(shapes) != ["kernel"]:
+        return None
+    theirs = laid_out(spec.kind, {"kernel": np.empty(shapes["kernel"], np.int64)})
+    numbers = [np.arange(array.size).reshape(array.shape) for array in theirs.values()]
+    bias = [np.zeros(problem.filters)] if spec.use_bias else []
+    places = spec.problem_weights(taken_back(spec, [*numbers, *bias]))[0].reshape(problem.kernel_shape)
+    front, _ = input_gradients.zero_taps(problem, steps)
+    inner = input_gradients.turned(problem, steps, places)[front : front + problem.kernel_size]
+    by_group = (problem.kernel_size, problem.group_filters, problem.groups, problem.group_channels)
+    one, other = _turn(places), _turn(inner.reshape(by_group))
+    return (one, other) if one and other else None
+
+
+def _turn(places: Array) -> Turn | None:
+    """The turn that finds `places`; None where the steps along an axis are not alike."""
+    first, apart, found = int(places.flat[0]), [], np.asarray(places.flat[0])
+    for axis, size in enumerate(places.shape):
+        step = int(places[tuple(int(axis == one) for one in range(places.ndim))]) - first if size > 1 else 0
+        apart.append(step)
+        found = found[..., None] + np.arange(size) * step
+    return Turn(places.shape, first, tuple(apart)) if np.array_equal(found, places) else None
 
 
 def of_all(model: Mapping[str, Layer]) -> dict[str, Array]:

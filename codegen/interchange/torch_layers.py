@@ -12,7 +12,7 @@ from codegen.errors.quoting import plainly
 from codegen.interchange import convert, states
 from codegen.interchange.library import base
 from codegen.interchange.torch_modules import READERS, ROOT, TORCH
-from codegen.interchange.torch_ops import CONV1D, Conv1d, Runner, runner, told
+from codegen.interchange.torch_ops import CONV1D, Conv1d, Conv1dStep, Runner, runner, told
 from codegen.layers.layer import Layer
 from codegen.layers.model import Model
 from codegen.numbers.formats import COMPUTED
@@ -55,7 +55,10 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
             return CONV1D(x, weights, self._layers[weights[0].dtype])
         runs = self._runner(weights[0].dtype)
         if torch.is_grad_enabled() and (x.requires_grad or any(each.requires_grad for each in weights)):
-            return Conv1d.apply(runs, x, *weights)
+            steps = runs.steps(x, weights)
+            if steps is None:
+                return Conv1d.apply(runs, x, *weights)
+            return Conv1dStep.apply(steps, x, weights[0], weights[1] if len(weights) > 1 else None)
         return runs.forward(x, weights)
 
     def _runner(self, dtype: Any) -> Runner:

@@ -20,6 +20,7 @@ from codegen.errors import ConversionError, ShapeError
 from codegen.gradients.backward import backward
 from codegen.installed import forgetful
 from codegen.interchange import states
+from codegen.interchange.torch_steps import Steps
 from codegen.layers import kinds
 from codegen.layers.layer import Layer
 from codegen.specs.kinds import KINDS
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CONV1D", "Conv1d", "KerasRunner", "Runner", "runner", "told"]
+__all__ = ["CONV1D", "Conv1d", "Conv1dStep", "KerasRunner", "Runner", "runner", "told"]
 
 
 MOST_HELD = 64  # sets of weights of one definition, as the layers of a network
@@ -58,15 +59,24 @@ class Runner:
     """
 
     def __init__(self, layer: Layer, most: int = 1) -> None:
-        self.layer, self.most = layer, most
+        self.layer, self.most, self._steps = layer, most, Steps(layer)
+        self._dtype, self._codes = getattr(torch, layer.dtype), f"u{layer._dtype.itemsize}"
         self._lock = Lock()
-        self._held: OrderedDict[int, tuple[list[bytes], Layer]] = OrderedDict()
+        self._held: OrderedDict[int, tuple[list[Array], Layer]] = OrderedDict()
 
     def out_shape(self, x: Any) -> tuple[Any, ...]:
         """The output's shape, also where x's sizes are symbols."""
         last, problem = self.layer.spec.channels_last, self.layer.spec.problem
         outs = problem.out_steps(x.shape[1 if last else 2])
         return (x.shape[0], outs, problem.out_filters) if last else (x.shape[0], problem.out_filters, outs)
+
+    def steps(self, x: Any, weights: Sequence[Any]) -> Steps | None:
+        """The short way of training for tensors as these, where there is one."""
+        if not all(each.is_cpu and each.is_contiguous() for each in (x, *weights)):
+            return None
+        if x.dtype is not self._dtype or x.is_neg():
+            return None
+        return self._steps if self._steps.serves(x) else None
 
     def forward(self, x: Any, weights: Sequence[Any]) -> Any:
         """y, with x's axes. Raises ShapeError for an x of another dtype, or that the layer does not take."""
@@ -92,13 +102,13 @@ class Runner:
         """The layer with these weights, whose numbers are compared each time: they may change without a trace."""
         place = weights[0].data_ptr()
         held = self._held.get(place)
-        codes = [each.detach().numpy().tobytes() for each in weights]
-        if held is not None and held[0] == codes:
+        codes = [each.detach().numpy().view(self._codes) for each in weights]
+        if held is not None and all((now == then).all() for now, then in zip(codes, held[0], strict=True)):
             return held[1]
         with self._lock:
             layer = held[1] if held is not None else kinds.of(self.layer.spec, self.layer._how)
             layer._adopt({name: array.copy() for name, array in self._arrays(weights).items()})
-            self._held[place] = codes, layer
+            self._held[place] = [each.copy() for each in codes], layer
             while len(self._held) > self.most:
                 self._held.popitem(last=False)
         return layer
@@ -146,6 +156,36 @@ class Conv1d(torch.autograd.Function):  # type: ignore[misc]  # torch is not rea
         x, *weights = ctx.saved_tensors
         return (None, *ctx.runs.backward(dy, x, weights))
 
+
+class Conv1dStep(torch.autograd.Function):  # type: ignore[misc]  # torch is not read where types are checked
+    """The short way of training: of a layer's Steps, x, weight, and bias or None."""
+
+    @staticmethod
+    def forward(ctx: Any, steps: Steps, x: Any, weight: Any, bias: Any) -> Any:
+        """y of x."""
+        ctx.steps = steps
+        ctx.save_for_backward(x, weight)
+        step = steps.take(x)
+        y = step.forward(x, weight, bias)
+        steps.give(x, step)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Any) -> tuple[Any, ...]:
+        """The gradients of what `forward` takes."""
+        return (_once if torch.is_grad_enabled() else _stepped)(ctx, dy)
+
+
+def _stepped(ctx: Any, dy: Any) -> tuple[Any, ...]:
+    x, weight = ctx.saved_tensors
+    steps = ctx.steps
+    step = steps.take(x)
+    found = step.backward(dy.resolve_neg().contiguous(), x, weight, ctx.needs_input_grad[1:])
+    steps.give(x, step)
+    return (None, *found)
+
+
+_once = torch.autograd.function.once_differentiable(_stepped)  # where a second derivative is asked for
 
 CONV1D = torch.library.custom_op(
     "genconv::conv1d",

@@ -60,6 +60,33 @@ def test_a_module_is_torchs_in_values_gradients_and_state(kind: str) -> None:
     assert not ours(x).requires_grad or ours(x).grad_fn is not None
 
 
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+def test_a_training_step_goes_the_short_way(kind: str) -> None:
+    """By addresses: with the long way's gradients, those alone that are asked for, and no second derivatives."""
+    torch.manual_seed(4)
+    module = codegen.to_torch(codegen.from_torch(CONVOLUTIONS[kind]()))
+    weights = list(module.parameters())
+    x = torch.randn(2, 8, 50, dtype=weights[0].dtype, requires_grad=True)
+    runs = module._runner(weights[0].dtype)
+    assert runs.steps(x, weights) is not None
+    y = module(x)
+    dy = torch.randn_like(y)
+    long = runs.backward(dy, x, weights)
+    short = torch.autograd.grad(y, (x, *weights), dy)
+    for one, other in zip(short, long, strict=True):
+        assert one.shape == other.shape
+        close(one, other)
+    (first,) = torch.autograd.grad(module(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()
+    weights[0].requires_grad_(False)
+    module(x).sum().backward()
+    assert weights[0].grad is None
+    assert all(weight.grad is not None for weight in weights[1:])
+    assert runs.steps(x.transpose(1, 2), weights) is None
+    assert runs.steps(x[:0], weights) is None
+
+
 def test_what_checks_operators_passes() -> None:
     layer = codegen.from_torch(nn.Conv1d(4, 6, 3, padding=1))
     module = codegen.to_torch(layer)
