@@ -115,8 +115,7 @@ def test_neural_amps(file: str, name: str) -> None:
     y = np.concatenate([*parts, stream.flush()], axis=1)[0, :, 0]
     expected = recorded[wanted]
     assert y.shape == expected.shape
-    near = 1.2e-5 if name == "lite" else 1e-5  # these steps are quiet; over half a second of the recording it is 6.6e-6
-    assert np.abs(y - expected).max() <= near * np.sqrt((expected**2).mean())
+    assert np.abs(y - expected).max() <= 1e-5 * np.sqrt((expected**2).mean())
 
 
 @pytest.mark.compiles

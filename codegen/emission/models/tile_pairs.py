@@ -24,7 +24,7 @@ class PairedBlock(Block):
     """The sums of `rows` rows and one vector of filters, of terms of which some are paired."""
 
     def lines(self, places: tuple[Memory, ...]) -> Iterator[str]:
-        """The paired terms, then both sums of each filter as one, then all others."""
+        """The paired terms, then both sums of each filter as one, then all others, then the bias."""
         (piece,) = self.pieces
         terms = list(zip(self.sums.terms, places, strict=True))
         for r in range(self.rows):
@@ -33,11 +33,12 @@ class PairedBlock(Block):
             if term.paired:
                 yield from self._over_taps(term, place)
         for r in range(self.rows):
-            both = f"({piece.spell('_evens')}(b{r}_0, b{r}_1) + {piece.spell('_odds')}(b{r}_0, b{r}_1))"
-            yield f"{piece.spell('')} a{r}_0 = {' + '.join((both, *self._starts(piece)))};"
+            both = f"{piece.spell('_evens')}(b{r}_0, b{r}_1) + {piece.spell('_odds')}(b{r}_0, b{r}_1)"
+            yield f"{piece.spell('')} a{r}_0 = {both};"
         for term, place in terms:
             if not term.paired:
                 yield from self._term(term, place)
+        yield from self._ends()
 
     def _over_taps(self, term: Term, place: Memory) -> Iterator[str]:
         if term.apart is None:

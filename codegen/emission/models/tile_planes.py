@@ -76,12 +76,9 @@ class _Turn:
         return offset(f"x{operand}", (c if wide else 0, f"p{operand}"), (1, "t"), u * self.lanes)
 
     def _sums(self, number: int, sums: Sums) -> Iterator[str]:
-        zero = cformat.literal(0.0, self.around.plan.format)
-        for f in range(sums.filters):
-            starts = [f"{self.spell('set1')}(w{table}[{f}])" for table in sums.starts]
-            for u in range(self.vectors):
-                start = " + ".join(starts) if starts else f"{self.spell('set1')}({zero})"
-                yield f"{spelled(self.lanes)} t{number}_{f}_{u} = {start};"
+        zero = f"{self.spell('set1')}({cformat.literal(0.0, self.around.plan.format)})"
+        each = [(f, f"t{number}_{f}_{u}") for f in range(sums.filters) for u in range(self.vectors)]
+        yield from (f"{spelled(self.lanes)} {name} = {zero};" for _, name in each)
         for term in sums.terms:
             if term.apart is None:
                 for c in range(term.channels):
@@ -89,6 +86,9 @@ class _Turn:
                     yield from self._products(number, sums, f"w{term.table}", c, given)
             else:
                 yield from self._taps(number, sums, term)
+        for f, name in each if sums.starts else ():  # last: rounded together with all products, it would cost digits
+            starts = " + ".join(f"{self.spell('set1')}(w{table}[{f}])" for table in sums.starts)
+            yield f"{name} = {name} + ({starts});"
 
     def _taps(self, number: int, sums: Sums, term: Term) -> Iterator[str]:
         operand, c_type = self.stage.program[term.of].value, self.around.c

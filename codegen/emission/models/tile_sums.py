@@ -54,13 +54,21 @@ class Block:
     def lines(self, places: tuple[Memory, ...]) -> Iterator[str]:
         """The statements that make all sums, of terms whose rows lie at `places`."""
         for r, v, piece in self.each:
-            first = " + ".join(self._starts(piece)) or f"{piece.spell('_set1')}({self.zero})"
-            yield f"{piece.spell('')} a{r}_{v} = {first if r == 0 else f'a0_{v}'};"
+            first = f"{piece.spell('_set1')}({self.zero})" if r == 0 else f"a0_{v}"
+            yield f"{piece.spell('')} a{r}_{v} = {first};"
         for term, place in zip(self.sums.terms, places, strict=True):
             yield from self._term(term, place)
+        yield from self._ends()
+
+    def _ends(self) -> Iterator[str]:
+        """Adds what `starts` hold, last: rounded together with all products, it would cost digits."""
+        for v, piece in enumerate(self.pieces) if self.sums.starts else ():
+            yield f"const {piece.spell('')} e_{v} = {' + '.join(self._starts(piece))};"
+        for r, v, _ in self.each if self.sums.starts else ():
+            yield f"a{r}_{v} = a{r}_{v} + e_{v};"
 
     def _starts(self, piece: Piece) -> Iterator[str]:
-        """What the sums of some filters begin with."""
+        """What belongs to the sums of some filters beside products."""
         return (f"{piece.spell('_load')}({offset(f'w{table}', piece.first)})" for table in self.sums.starts)
 
     def _term(self, term: Term, place: Memory) -> Iterator[str]:

@@ -18,7 +18,7 @@ from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec
 from codegen.specs.model_kinds import Dense
 
-__all__ = ["LEAST_LAYERS", "Layer", "groups", "layer_of", "pays_in_pairs", "planes"]
+__all__ = ["LEAST_LAYERS", "Layer", "groups", "layer_of", "narrow", "pays_in_pairs"]
 
 MOST_VECTORS = 4  # of the filters of a layer: more are summed as fast by a kernel of their own
 LEAST_LAYERS = 2  # of a group
@@ -114,18 +114,14 @@ def _layers(graph: Graph, group: list[int] | tuple[int, ...]) -> int:
     return sum(isinstance(graph.nodes[at].op, Call) for at in group)
 
 
-def planes(graph: Graph, target: Target, block: int) -> int:
-    """The steps that go through a graph side by side, its channels each by itself; 0 where its rows lie so instead.
-
-    That pays where rows are narrower than vectors, and blocks are not; all of the graph must be groups.
-    """
+def narrow(graph: Graph, target: Target) -> bool:
+    """Whether all rows of a graph are much narrower than a vector, and all of it is groups of a layer or more."""
     lanes = target.dialect.lanes(graph.dtype)[0]
     inside = {at for group in groups(graph, target, 1) for at in group}
     ports = [at for at, node in enumerate(graph.nodes) if isinstance(node.op, Input)] + [at for _, at in graph.outputs]
-    narrow = all(graph.shapes[at].channels == 1 for at in ports)
-    narrow = narrow and all(shape.channels * LEAST_ROOM <= lanes for shape in graph.shapes)
-    whole = all(at in inside or isinstance(node.op, Input) for at, node in enumerate(graph.nodes))
-    return lanes if block >= lanes > 1 and narrow and whole else 0
+    few = all(graph.shapes[at].channels == 1 for at in ports)
+    few = few and all(shape.channels * LEAST_ROOM <= lanes for shape in graph.shapes)
+    return few and all(at in inside or isinstance(node.op, Input) for at, node in enumerate(graph.nodes))
 
 
 def _clocks(graph: Graph) -> list[int]:

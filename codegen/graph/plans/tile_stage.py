@@ -34,7 +34,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Sums:
-    """`filters` of them for each step: the tables `starts`, and all terms in their order."""
+    """`filters` of them for each step: all terms in their order, and then the tables `starts`."""
 
     filters: int
     starts: tuple[int, ...]

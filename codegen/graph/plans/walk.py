@@ -10,7 +10,7 @@ from codegen.graph.elementwise import Arithmetic
 from codegen.graph.graph import Graph
 from codegen.graph.op import Op
 from codegen.graph.plans import program
-from codegen.graph.plans.groups import LEAST_LAYERS, groups, planes
+from codegen.graph.plans.groups import LEAST_LAYERS, groups, narrow
 from codegen.graph.plans.joined import joined
 from codegen.graph.plans.place import Buffer, Count, Length, Place, Size
 from codegen.graph.plans.stages import Stage
@@ -30,8 +30,10 @@ class Walk:
         self.buffers: list[Buffer] = []
         self.lengths: list[Length] = []
         self.places: dict[int, Place] = {}
-        self.planes = 0 if ask.stream is None else planes(graph, ask.target, ask.stream.block)
-        self.groups = groups(graph, ask.target, 1 if self.planes else LEAST_LAYERS) if self.streams else ()
+        # blocks that fill vectors have steps side by side; shorter ones the same groups, as rows
+        thin, lanes = ask.stream is not None and narrow(graph, ask.target), ask.target.lanes(graph.dtype)[0]
+        self.planes = lanes if ask.stream is not None and thin and ask.stream.block >= lanes else 0
+        self.groups = groups(graph, ask.target, 1 if thin else LEAST_LAYERS) if self.streams else ()
         tiled = {at for group in self.groups for at in group}
         self.joined = joined(graph, adds=ask.accuracy == "exact", apart=tiled)
         if self.streams:  # the parts of a concatenation may come at different times
