@@ -67,7 +67,7 @@ class Head:
             used |= more
         wanted = vectors.wanted(used, self.lanes, self.target)
         view = {"target": self.target, "dtype": self.dtype, "half": self.half, "lanes": self.lanes, "wanted": wanted}
-        view["fast"] = self.fast
+        view |= {"fast": self.fast, "shuffles": vectors.shuffles(wanted)}
         spelling = [templates().get_template(f"simd/{self.target.dialect.name}.h.j2").render(view)]
         spelling.append(templates().get_template("simd/lanewise.h.j2").render(view))
         parts = (*(vectors.finished(one)[0] for one in spelling), *texts)

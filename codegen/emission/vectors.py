@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 
-__all__ = ["NOTHING", "Wanted", "apart", "finished", "marked", "renamed", "spelled", "wanted"]
+__all__ = ["NOTHING", "Shuffle", "Wanted", "apart", "finished", "marked", "renamed", "shuffles", "spelled", "wanted"]
 
 BEGIN, END = "\x01", "\x02"
 _owner: ContextVar[str] = ContextVar("owner", default="")
@@ -27,7 +27,9 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "_set1": ("",),
     "_strided": ("",),
     "_pair": ("",),
-    "_evens": (),  # and _odds
+    "_evens": ("",),  # and _odds
+    "_join": ("", "_load"),
+    "_low": ("", "_store"),
     "_bits": ("u",),
     "_number": ("",),
     "_abs": ("_bits", "_number"),
@@ -43,7 +45,7 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "u": (),
     "": (),
 }
-APART = ("_any", "_set1_half", "_pair", "_evens")  # there is none of one
+APART = ("_any", "_set1_half", "_pair", "_evens", "_join", "_low")  # there is none of one
 ONE = {word: below for word, below in SEVERAL.items() if word not in APART}
 ONE |= {"_load": (), "_store": (), "_set1": (), "_strided": (), "_bits": ("", "u"), "_number": ("", "u")}
 ONE |= {"_load_half": (), "_where": (), "_min": ("",), "_max": ("",)}
@@ -68,6 +70,39 @@ class Wanted:
     def memory(self) -> bool:
         """Whether a vector, or one number in its place, is named, loaded or stored."""
         return any(self.widths.get(word) for word in ("", "_any", "_load", "_store", "_set1", "_strided"))
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Which numbers of two vectors of `n`, the second's counted on from the first's, words of the spelling take."""
+
+    n: int
+
+    @property
+    def half(self) -> int:
+        return self.n // 2
+
+    @property
+    def evens(self) -> range:
+        return range(0, 2 * self.n, 2)
+
+    @property
+    def odds(self) -> range:
+        return range(1, 2 * self.n, 2)
+
+    @property
+    def all(self) -> range:
+        """Of two halves."""
+        return range(self.n)
+
+    @property
+    def low(self) -> range:
+        return range(self.half)
+
+
+def shuffles(wanted: Wanted) -> tuple[Shuffle, ...]:
+    """Those of the widths whose numbers are parted or joined."""
+    return tuple(Shuffle(n) for n in wanted.evens)
 
 
 NOTHING = Wanted({}, hold=False)

@@ -1,64 +1,107 @@
-"""Sums over channels two at a time: a load of two neighbours into all lanes serves two vectors of products.
+"""Sums over channels two at a time: a load of two neighbours into all lanes serves whole vectors of products.
 
 Where a vector holds all filters, each product takes a load otherwise, and loads of whole vectors take longer. Of each
-filter there are two sums in neighbouring lanes, of even and of odd channels; both become one at the end.
+filter there are two sums in neighbouring lanes, of even and of odd channels; both become one at the end. Of filters
+that are half a vector the sums of two rows become one vector, as these rows lie in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.emission.microkernel import offset
+from codegen.emission.microkernel import index, offset
 from codegen.emission.models.tile_rows import Memory
-from codegen.emission.models.tile_sums import HOLD, TOGETHER, Block
-from codegen.graph.plans.tile_stage import Term
+from codegen.emission.models.tile_sums import HOLD, TOGETHER, Block, Piece
+from codegen.emission.vectors import spelled
+from codegen.graph.plans.tile_stage import Sums, Term
 from codegen.records import dataclass
 
-__all__ = ["ROWS", "PairedBlock"]
+__all__ = ["PairedBlock", "rows_of"]
 
-ROWS = 8  # at a time: of each two sums, which with two vectors of weights leave room for what is loaded
+MOST_SUMS = 16  # vectors of them: with those of weights and of what is loaded they stay in registers
+
+
+def rows_of(sums: Sums, lanes: int) -> int:
+    """The rows that are summed at a time."""
+    return MOST_SUMS * lanes // (2 * sums.filters)
 
 
 @dataclass(frozen=True)
 class PairedBlock(Block):
-    """The sums of `rows` rows and one vector of filters, of terms of which some are paired."""
+    """The sums of `rows` rows and all filters, of terms of which some are paired, by vectors of `lanes`."""
+
+    lanes: int
+
+    @property
+    def halves(self) -> int:
+        """Vectors of the two sums of each filter."""
+        return 2 * self.sums.filters // self.lanes
+
+    @property
+    def together(self) -> int:
+        """Rows whose sums are one vector."""
+        return min(self.rows, self.lanes // self.sums.filters)
+
+    @property
+    def each(self) -> Iterator[tuple[int, int, Piece]]:
+        """(row, 0, vector) of each accumulator: of the row, or of it and the next one."""
+        piece = Piece(self.together * self.sums.filters, 0)
+        return ((r, 0, piece) for r in range(0, self.rows, self.together))
+
+    def spell(self, word: str = "") -> str:
+        """A name of the spelling of whole vectors."""
+        return spelled(self.lanes, word)
 
     def lines(self, places: tuple[Memory, ...]) -> Iterator[str]:
         """The paired terms, then both sums of each filter as one, then all others, then the bias."""
-        (piece,) = self.pieces
         terms = list(zip(self.sums.terms, places, strict=True))
         for r in range(self.rows):
-            yield f"{piece.spell('')} b{r}_0 = {piece.spell('_set1')}({self.zero}), b{r}_1 = b{r}_0;"
+            names = ", ".join(f"b{r}_{half} = {self.spell('_set1')}({self.zero})" for half in range(self.halves))
+            yield f"{self.spell()} {names};"
         for term, place in terms:
-            if term.paired:
-                yield from self._over_taps(term, place)
-        for r in range(self.rows):
-            both = f"{piece.spell('_evens')}(b{r}_0, b{r}_1) + {piece.spell('_odds')}(b{r}_0, b{r}_1)"
-            yield f"{piece.spell('')} a{r}_0 = {both};"
+            if term.paired and term.apart is None:
+                yield from self._pairs(term, place.pointer, place, f"w{term.table}")
+            elif term.paired:
+                yield from self._taps(term, place, self._pairs(term, "from", place, "row"))
+        for r, _, piece in self.each:
+            yield f"{piece.spell('')} a{r}_0 = {self._both(r)};"
         for term, place in terms:
             if not term.paired:
                 yield from self._term(term, place)
         yield from self._ends()
 
-    def _over_taps(self, term: Term, place: Memory) -> Iterator[str]:
-        if term.apart is None:
-            yield from self._pairs(term, place.pointer, place, f"w{term.table}")
-        else:
-            yield from self._taps(term, place, self._pairs(term, "from", place, "row"))
-
     def _pairs(self, term: Term, pointer: str, place: Memory, table: str) -> Iterator[str]:
-        (piece,), filters = self.pieces, self.sums.filters
+        filters = self.sums.filters
         step = next(one for one in (TOGETHER, 2) if term.channels % one == 0)
         yield f"for (ptrdiff_t c = 0; c < {term.channels}; c += {step}) {{"
         for more in range(0, step, 2):
-            for half in (0, 1):
-                at = offset(table, (filters, "c"), filters * (more + half))
-                yield f"    const {piece.spell('')} u{more + half} = {piece.spell('_load')}({at});"
+            names = [f"u{more + half}" for half in range(self.halves)]
+            for half, name in enumerate(names):
+                at = offset(table, (filters, "c"), filters * more + self.lanes * half)
+                yield f"    const {self.spell()} {name} = {self.spell('_load')}({at});"
             yield f"    {HOLD}"
             for r in range(self.rows):
                 at = offset(pointer, (1, "c"), more, place.stride * r + place.first)
                 x = f"x{more}_{r}"
-                yield f"    const {piece.spell('')} {x} = {piece.spell('_pair')}({at});"
-                for half in (0, 1):
-                    yield f"    b{r}_{half} = {piece.spell('_fma')}({x}, u{more + half}, b{r}_{half});"
+                yield f"    const {self.spell()} {x} = {self.spell('_pair')}({at});"
+                for half, name in enumerate(names):
+                    yield f"    b{r}_{half} = {self.spell('_fma')}({x}, {name}, b{r}_{half});"
         yield "}"
+
+    def _both(self, r: int) -> str:
+        """The sums of row r, and of the next one where they are one vector."""
+        one, other = (f"b{r}_0", f"b{r}_1") if self.halves > 1 else (f"b{r}_0", f"b{r + self.together - 1}_0")
+        both = f"{self.spell('_evens')}({one}, {other}) + {self.spell('_odds')}({one}, {other})"
+        return both if self.halves > 1 or self.together > 1 else f"{self.spell('_low')}({both})"
+
+    def _spread(self, piece: Piece, r: int, pointer: str, place: Memory, at: tuple[int | tuple[int, str], ...]) -> str:
+        """What the weights of each of an accumulator's rows are multiplied by."""
+        each = [f"{pointer}[{index(*at, place.stride * (r + more) + place.first)}]" for more in range(self.together)]
+        return self._joined([f"{spelled(self.sums.filters, '_set1')}({one})" for one in each])
+
+    def _row(self, piece: Piece, at: str) -> str:
+        """A vector of all filters for each of an accumulator's rows."""
+        return self._joined([f"{spelled(self.sums.filters, '_load')}({at})"] * self.together)
+
+    def _joined(self, rows: list[str]) -> str:
+        return rows[0] if len(rows) == 1 else f"{self.spell('_join')}({', '.join(rows)})"

@@ -62,14 +62,23 @@ class Block:
 
     def _ends(self) -> Iterator[str]:
         """Adds what `starts` hold, last: rounded together with all products, it would cost digits."""
-        for v, piece in enumerate(self.pieces) if self.sums.starts else ():
+        first = [(v, piece) for r, v, piece in self.each if r == 0]
+        for v, piece in first if self.sums.starts else ():
             yield f"const {piece.spell('')} e_{v} = {' + '.join(self._starts(piece))};"
         for r, v, _ in self.each if self.sums.starts else ():
             yield f"a{r}_{v} = a{r}_{v} + e_{v};"
 
     def _starts(self, piece: Piece) -> Iterator[str]:
         """What belongs to the sums of some filters beside products."""
-        return (f"{piece.spell('_load')}({offset(f'w{table}', piece.first)})" for table in self.sums.starts)
+        return (self._row(piece, offset(f"w{table}", piece.first)) for table in self.sums.starts)
+
+    def _row(self, piece: Piece, at: str) -> str:
+        """The numbers of a table for some filters."""
+        return f"{piece.spell('_load')}({at})"
+
+    def _spread(self, piece: Piece, r: int, pointer: str, place: Memory, at: tuple[int | tuple[int, str], ...]) -> str:
+        """A number of row r in all lanes."""
+        return f"{piece.spell('_set1')}({pointer}[{index(*at, place.stride * r + place.first)}])"
 
     def _term(self, term: Term, place: Memory) -> Iterator[str]:
         if term.apart is None and term.products <= MOST_WRITTEN:
@@ -110,14 +119,14 @@ class Block:
         filters = self.sums.filters
         weights = tuple(filters * one if isinstance(one, int) else (filters * one[0], one[1]) for one in at)
         last = at[-1] if isinstance(at[-1], int) else 0
-        name_of = [f"u{term.table}_{last}_{v}" for v in range(len(self.pieces))]  # each once in its braces
-        for v, piece in enumerate(self.pieces):
-            load = f"{piece.spell('_load')}({offset(table, *weights, piece.first)})"
-            yield f"const {piece.spell('')} {name_of[v]} = {load};"
+        pieces = [piece for r, _, piece in self.each if r == 0]
+        name_of = [f"u{term.table}_{last}_{v}" for v in range(len(pieces))]  # each once in its braces
+        for v, piece in enumerate(pieces):
+            yield f"const {piece.spell('')} {name_of[v]} = {self._row(piece, offset(table, *weights, piece.first))};"
         if self.rows > 1:
             yield HOLD
         for r, v, piece in self.each:
-            x = f"{piece.spell('_set1')}({pointer}[{index(*at, place.stride * r + place.first)}])"
+            x = self._spread(piece, r, pointer, place, at)
             yield f"a{r}_{v} = {piece.spell('_fma')}({x}, {name_of[v]}, a{r}_{v});"
 
 

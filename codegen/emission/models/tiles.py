@@ -9,7 +9,7 @@ from codegen.emission import cformat
 from codegen.emission.microkernel import offset
 from codegen.emission.models import tile_planes, tile_rows, tile_sums
 from codegen.emission.models.loops import spelling
-from codegen.emission.models.tile_pairs import ROWS, PairedBlock
+from codegen.emission.models.tile_pairs import PairedBlock, rows_of
 from codegen.emission.models.tile_rows import Loop, Phase
 from codegen.emission.models.tile_sums import Block
 from codegen.emission.models.widths import Segment, along
@@ -64,8 +64,17 @@ class Tile:
         if not phase.loops or phase.sums is None or phase.loops[0].channels != self.stage.widths[phase.sums]:
             return False
         words = {self.stage.program[number].word for number in phase.loops[0].numbers}
+        if self._is_wide(phase.sums) and not self._is_dense(phase.loops[0]):
+            return False
         few = self.shape.rows * len(self._segments(phase.loops[0].channels)) <= FEW
         return few or words.isdisjoint({"activation", "exp", "log", "sqrt", "/"})
+
+    def _is_wide(self, number: int) -> bool:
+        """Whether vectors of sums hold several rows."""
+        sums = self.stage.program[number].value
+        return sums.paired and any(
+            piece.lanes > sums.filters for block in self._blocks(sums) for *_, piece in block.each
+        )
 
     def _phase(self, phase: Phase, inline: bool, held: set[int]) -> Iterator[str]:
         if phase.sums is not None:
@@ -89,9 +98,7 @@ class Tile:
         shape = self.shape
         segments = self._segments(sums.filters)
         if sums.paired:
-            (segment,) = segments
-            piece = tile_sums.Piece(segment.lanes, segment.first)
-            return (PairedBlock(sums, (piece,), shape.rows, self.around.plan.format),)
+            return (PairedBlock(sums, (), shape.rows, self.around.plan.format, self.around.lanes[0]),)
         return tile_sums.blocks(sums, segments, shape.rows, shape.vectors, self.around.plan.format)
 
     def _loop(self, loop: Loop, held: set[int]) -> Iterator[str]:
@@ -115,6 +122,10 @@ class Tile:
         lanes, numbers = self.around.lanes[0], self.shape.rows * loop.channels
         if loop.channels % lanes == 0 or numbers % lanes or self.shape.rows == 1:
             return False
+        return self._is_dense(loop)
+
+    def _is_dense(self, loop: Loop) -> bool:
+        """Whether the rows of all that a loop reads and writes lie one behind the other."""
         read = {of for number in loop.numbers for of in (number, *self.stage.program[number].of)}
         places = [self._place(number) for number in read if self.stage.program[number].word != "number"]
         return all((place.stride, place.first) == (loop.channels, 0) for place in places)
@@ -176,7 +187,7 @@ def _shapes(stage: Tiled, around: Surroundings) -> tuple[Shape, ...]:
     most = max(sum(1 for _ in _pieces(along(one.filters, around.lanes))) for one in stage.sums)
     vectors = min(most, VECTORS)
     rows = (around.plan.target.registers - vectors - 1) // vectors // 2 * 2
-    rows = min(rows, ROWS if any(one.paired for one in stage.sums) else MOST_ROWS)
+    rows = min(rows, MOST_ROWS, *(rows_of(one, around.lanes[0]) for one in stage.sums if one.paired))
     return tuple(Shape(most, vectors) for most in (rows, SOME_ROWS, 1))
 
 

@@ -61,11 +61,13 @@ def layer_of(graph: Graph, at: int) -> Layer | None:
 def pays_in_pairs(layer: Layer, target: Target, dtype: str) -> bool:
     """Whether two channels at a time are summed faster: filters that are one vector take a load for each product.
 
-    A load of two channels, four bytes each, into all lanes serves two vectors of products then.
+    A load of two channels, four bytes each, into all lanes serves two vectors of products then; of filters that are
+    half a vector one whole vector.
     """
     lanes, core = target.lanes(dtype)[0], target.core.pipeline
-    fits = layer.filters == lanes and lanes % 4 == 0 and layer.channels % 2 == 0 and COMPUTED[dtype].bytes == 4
-    return fits and by_size(core.operands, target.vector_bytes) < by_size(core.multiply_adds, target.vector_bytes)
+    fits = lanes > 2 and layer.filters in (lanes, lanes // 2) and layer.channels % 2 == 0
+    feeds, multiplies = (by_size(one, target.vector_bytes) for one in (core.operands, core.multiply_adds))
+    return fits and COMPUTED[dtype].bytes == 4 and feeds < multiplies
 
 
 def _each(activation: activations.Activation) -> bool:

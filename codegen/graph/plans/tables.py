@@ -182,8 +182,7 @@ class Own(Table):
 class Paired(Own):
     """The kernel of a layer of even channels as a tile reads it that sums two of them side by side.
 
-    For each tap and two channels two vectors, in which each filter has a number for the one and one for the other. Of
-    four filters the first two are in the first vector: so two shuffles within four lanes part even and odd sums.
+    For each tap and two channels each filter has a number for the one and one for the other.
     """
 
     def made(self, weights: Weights, dtype: str) -> Array:
@@ -191,10 +190,7 @@ class Paired(Own):
 
         kernel = np.asarray(weights[self.layer.name][self.of], dtype)
         channels, filters = kernel.shape[-2:]
-        apart = kernel.reshape(
-            -1, channels // 2, 2, filters // 4, 2, 2
-        )  # taps, pairs, of a pair, fours, halves, of a half
-        return np.ascontiguousarray(apart.transpose(0, 1, 4, 3, 5, 2)).ravel()
+        return np.ascontiguousarray(kernel.reshape(-1, channels // 2, 2, filters).swapaxes(2, 3)).ravel()
 
 
 @dataclass(frozen=True)
