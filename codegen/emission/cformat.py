@@ -216,6 +216,12 @@ def braced(heads: Sequence[str], text: str, depth: int = 1) -> str:
     return f"{nest(opened, text, depth)}\n{'    ' * (depth + len(heads) - 1)}}}"
 
 
+def looped(heads: Sequence[str], lines: Sequence[str], depth: int = 0) -> str:
+    """Statements under `for` heads, in braces where there are several."""
+    text = "\n".join(lines)
+    return nest(heads, text, depth) if len(lines) == 1 else braced(heads, text, depth)
+
+
 def fold(text: str, most: int = 118) -> str:
     """`text` with no blank line twice and no line of code or comment longer than `most`, where it can be broken."""
     lines = [part for line in text.split("\n") for part in (_folded(line, most) if len(line) > most else (line,))]

@@ -10,18 +10,20 @@ from typing import Any
 
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import Border, joins, joins_at_some_length, padded
-from codegen.emission.cformat import CText, grouped
+from codegen.emission.cformat import grouped, looped
 from codegen.emission.cfunction import CFunction
+from codegen.emission.end_tiles import Ends, ends
 from codegen.emission.ending import handed
 from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.filter_tiles import FilterTiles
-from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, share
+from codegen.emission.filter_views import BlockView, Call
+from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, count_loop, offset, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.planning.algorithms.direct_filters import Block, Schedule
+from codegen.planning.algorithms.direct_filters import Schedule
+from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Segment
 from codegen.planning.plan import KernelPlan
-from codegen.records import dataclass
 
 Lane = list[Part]
 
@@ -37,6 +39,8 @@ def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> d
         "ends_padded": padded(problem)[1],
         "bounded": any(padded(problem)) or _most_rows(schedule) > max(1, plan.least_outs),
         "few": _most_rows(schedule) > max(1, plan.least_outs),
+        "ahead": schedule.ahead,
+        "near_outs": plan.target.core.memory.outer // (problem.filters * problem.item_bytes),
     }
 
 
@@ -51,55 +55,6 @@ def _most_rows(schedule: Schedule) -> int:
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use."""
     return {block.panel.lanes for block in plan.schedule.blocks}
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of a tile inside its loops."""
-
-    comment: str
-    heads: tuple[str, ...]
-    text: str
-
-
-@dataclass(frozen=True)
-class BlockView:
-    """A block's functions and its part of the public function.
-
-    `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if there is no border,
-    or each of its tiles has code of its own); `left` and `right` are its calls. `calls` are the tiles of a fixed
-    length; `heads` the loops inside of which `tile_call` computes the tile from output `at` on, of a free one, `strips`
-    the loops around all steps.
-    """
-
-    rows: int
-    chunk: int
-    tiles: tuple[Microkernel, ...]
-    edges: tuple[Microkernel, ...]
-    border: Border | None
-    calls: tuple[Call, ...]
-    strips: tuple[str, ...]
-    heads: tuple[str, ...]
-    left: Call | None
-    right: Call | None
-    tile_call: str
-
-    @property
-    def all_calls(self) -> tuple[Call, ...]:
-        """Of a fixed length: those of the border, then those of the tiles."""
-        return (*(call for call in (self.left, self.right) if call), *self.calls)
-
-    @property
-    def chunks(self) -> CText:
-        """How many chunks of a free length there are."""
-        if self.chunk == 1:
-            return CText("last > first ? last - first : 0")
-        return CText(f"last - first < {self.chunk} ? last > first : (last - first) / {self.chunk}")
-
-    @property
-    def overlaps(self) -> bool:
-        """Whether the last tile of several rows may overlap its neighbour."""
-        return self.rows > 1
 
 
 class FiltersView:
@@ -133,8 +88,8 @@ class FiltersView:
         tag = f"{block.panel.covered}{letter}"
         names = self.tiles.tile_names(block, tag)
         tiles = tuple(self.tiles.tile(tile, block.panel, names[i]) for i, tile in enumerate(block.tiles))
-        ends = self._border_ends()
-        edges = self.tiles.edges(block, tag, joined=self._joins(block)) if any(ends) else ()
+        sides = self._border_ends(block)
+        edges = self.tiles.edges(block, tag, joined=self._joins(block)) if any(sides) else ()
         border = None
         if edges:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
@@ -143,10 +98,9 @@ class FiltersView:
         heads, weights, lane = self._place(block, base)
         x, y = Place.of(*self._x_lane(block.panel)).in_array("x"), Place.of(*lane).in_array("y")
         chunk = block.rows if self.depthwise else max(1, self.schedule.chunk // block.rows) * block.rows
-        left, right = (
-            self._border_call(border, side, heads, (x, weights, self._beside(lane), y))
-            for side in zip((FIRST_SLICE, LAST_SLICE), ends, strict=True)
-        )
+        arrays = x, weights, self._beside(lane), y
+        left = self._border_call(border, FIRST_SLICE, sides[0], heads, arrays, own=bool(block.opening))
+        right = self._border_call(border, LAST_SLICE, sides[1], heads, arrays)
         strips, heads = self._strips(block.panel, heads)
         at = "at" if block.rows > 1 else "t"
         sample = Variable(grouped(lengths.sample_of(self.problem, at)), FAR)
@@ -154,15 +108,38 @@ class FiltersView:
         x_at, y_at = Place.of((self.problem.channels, sample)).in_array(x), Place.of(step).in_array(y)
         arguments = (x_at, weights, *self._beside(lane, step), y_at)
         tile = f"{tiles[0].function.of(*arguments)};" if tiles else ""
-        return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, tile)
+        own, fetched = self._ends(block, tag, base), self._fetched(block, y_at)
+        return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, fetched, tile, own)
 
-    def _border_ends(self) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+    def _fetched(self, block: Block, y: str) -> tuple[str, ...]:
+        """C that fetches the lines that a tile of a free length writes, from `y` on: a loop over its rows."""
+        if self.problem.steps is not None or not self.schedule.ahead:
+            return ()
+        row, *rows = self.tiles.lines(block.rows, block.panel)
+        step = (self.problem.filters, "r") if rows else 0
+        calls = [f"__builtin_prefetch({offset(y, step, at)}, 1);" for at in row]
+        return (looped(("if (far)", *[count_loop("r", 0, block.rows)] * bool(rows)), calls),)
+
+    def _ends(self, block: Block, tag: str, base: int) -> Ends:
+        """The tiles at the ends of a free length, and their calls."""
+        heads, weights, lane = self._place(block, base)
+        inside = "if (first < outs)", *heads
+        sliced = ((one,) * self.plan.sliced for one in (FIRST_SLICE, LAST_SLICE))
+        first, last = ((*one, *inside) for one in sliced)
+
+        def call(tile: CFunction, numbers: Part, step: Part) -> str:
+            x = Place.of(*self._x_lane(block.panel), numbers).in_array("x")
+            return f"{tile.of(x, weights, *self._beside(lane, step), Place.of(*lane, step).in_array('y'))};"
+
+        return ends(self.tiles, block, tag, (first, last), call)
+
+    def _border_ends(self, block: Block) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
         """The outputs of the border on either side, None where there is none: (from, to before)."""
         p = self.problem
         if p.steps is None:
             before, after = padded(p)
-            few = _most_rows(self.schedule) > max(1, self.plan.least_outs)
-            return ("0", "first") if before or few else None, ("last", "outs") if after else None
+            few = _most_rows(self.schedule) > max(1, self.plan.least_outs) or block.opening or block.closing
+            return ("0", "first") if before or few else None, ("last", "outs") if after and not block.closing else None
         if self.schedule.peeled or self.schedule.interior is None:
             return None, None
         (first, last), outs = self.schedule.interior, p.out_steps(p.steps)
@@ -179,18 +156,24 @@ class FiltersView:
     def _border_call(
         self,
         border: Border | None,
-        side: tuple[str, tuple[str, str] | None],
+        word: str,
+        ends: tuple[str, str] | None,
         heads: tuple[str, ...],
         arrays: tuple[str, str, tuple[str, ...], str],
+        own: bool = False,
     ) -> Call | None:
-        """The border's call for one side; `arrays` are x, the weights, what the epilogue reads, and y."""
-        word, ends = side
+        """The border's call for the outputs between `ends`, in the slice of `word`.
+
+        `arrays` are x, the weights, what the epilogue reads, and y.
+        `own`: the side has tiles with code of their own, unless all outputs go through the border.
+        """
         if border is None or ends is None:
             return None
         first, end = ends
         skipped = "taps in the padding are skipped"
         told = f"{_outputs(int(first), int(end))}: {skipped}" if end.isdigit() else ""
-        return Call(told, (word,) * self.plan.sliced + heads, border.call(*arrays, first, end))
+        few = ("if (first == outs)",) * own
+        return Call(told, (*(word,) * self.plan.sliced, *few, *heads), border.call(*arrays, first, end))
 
     def _strips(self, panel: Panel, heads: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The loops around all steps and those inside them, where a strip of the blocks is walked at a time."""

@@ -20,7 +20,8 @@ from codegen.emission.microkernel import (
     tile_function,
 )
 from codegen.errors.counting import counted
-from codegen.planning.algorithms.direct_filters import Block, Schedule
+from codegen.planning.algorithms.direct_filters import Schedule
+from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Span, Tile, steps_of_turn
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -66,17 +67,21 @@ class FilterTiles:
             loops = tuple(loop for span in tile.spans for loop in self._span(tile, span, panel))
         comment = f"{counted(tile.rows, 'output step')} x {self._across(panel)}"
         made = self._microkernel(name, comment, tile.rows, panel, loops)
-        return replace(made, written=self._written(tile.rows, panel)) if self.schedule.ahead else made
+        if not self.schedule.ahead or self.problem.steps is None:  # of a free length the walk fetches them
+            return made
+        lines = self.lines(tile.rows, panel)
+        return replace(made, written=tuple(tuple(offset("y", at) for at in run) for run in lines))
 
-    def _written(self, rows: int, panel: Panel) -> tuple[tuple[str, ...], ...]:
-        """Places in y, one at least in each cache line that a tile writes: a tuple a run of neighbouring numbers.
+    def lines(self, rows: int, panel: Panel) -> tuple[tuple[int, ...], ...]:
+        """Numbers of y, one at least in each cache line that a tile writes: a tuple a run of neighbouring numbers.
 
         The last number is one of them, as a run may begin anywhere in a line.
         """
         out, line = self.problem.filters, self.plan.target.core.memory.line // self.problem.item_bytes
-        size, runs = (panel.covered, rows) if panel.covered < out else (rows * out, 1)
+        apart = panel.covered < out and out > line
+        size, runs = (panel.covered, rows) if apart else ((rows - 1) * out + panel.covered, 1)
         places = [[*range(run * out, run * out + size, line), run * out + size - 1] for run in range(runs)]
-        return tuple(tuple(offset("y", at) for at in dict.fromkeys(run)) for run in places)
+        return tuple(tuple(dict.fromkeys(run)) for run in places)
 
     def _edge(self, rows: int, panel: Panel, name: str) -> Microkernel:
         """The tile whose taps are counted at run time; x and w point at the first of them."""

@@ -12,7 +12,7 @@ import pytest
 from codegen.emission.render import render
 from codegen.machine import loader
 from codegen.planning import error_bounds, planner
-from codegen.planning.algorithms import by_length, relayout, signal_as_channels, winograd
+from codegen.planning.algorithms import by_length, depthwise, direct_filters, relayout, signal_as_channels, winograd
 from codegen.planning.algorithms.bilinear import tiles_of
 from codegen.planning.algorithms.bilinear_schedule import Schedule, register_tiles, tiles_that_run
 from codegen.planning.ask import Ask
@@ -27,6 +27,11 @@ PROBLEMS: dict[str, tuple[AnyAlgorithm, ConvProblem]] = {
     "dilated": (winograd.ALGORITHM, replace(SAME, dilation=3, pad_left=3, pad_right=3)),
     "relayout": (relayout.ALGORITHM, replace(SAME, channels_last=False)),
     "signal": (signal_as_channels.ALGORITHM, ConvProblem(None, 1, 1, 40, pad_left=39)),
+    "ends": (direct_filters.ALGORITHM, replace(SAME, kernel_size=5, dilation=3, pad_left=6, pad_right=6)),
+    "start": (direct_filters.ALGORITHM, replace(SAME, stride=2, pad_left=2, pad_right=0)),
+    "end": (direct_filters.ALGORITHM, replace(SAME, pad_left=0, pad_right=2)),
+    "several": (direct_filters.ALGORITHM, ConvProblem(None, 2, 20, 40, pad_left=20, pad_right=19)),
+    "channels": (depthwise.ALGORITHM, replace(SAME, groups=8, filters=8)),
 }
 
 
@@ -49,6 +54,21 @@ def test_every_length_up_to_some_blocks_keeps_to_its_bound(name: str) -> None:
         exact: Any = reference.convolve(p, x, weights, bias, dtype="float64")
         off = np.abs(y - exact) - error_bounds.bound(plan, "fast", x, weights, bias)
         assert off.max() <= 0, (steps, off.max())
+
+
+def test_the_ends_of_a_free_length_have_code_of_their_own_where_it_is_little() -> None:
+    def ends(name: str, **asked: Any) -> set[tuple[int, int]]:
+        algorithm, p = PROBLEMS[name]
+        request = Request(p, Ask(TARGETS["avx2"], "packed", "exact", **asked))
+        plan = algorithm.candidates(request, planner.best_of_each)[0]
+        return {(len(block.opening), len(block.closing)) for block in plan.schedule.blocks}
+
+    assert [ends(name) for name in ("ends", "start", "end", "channels")] == [{(1, 1)}, {(1, 0)}, {(0, 1)}, {(1, 1)}]
+    assert min(min(ends("several"))) > 1
+    assert ends("ends", objective="size") == {(0, 0)}
+    wide = replace(SAME, kernel_size=1024, pad_left=511, pad_right=512)
+    long = direct_filters.ALGORITHM.candidates(Request(wide, Ask(TARGETS["avx2"])), planner.best_of_each)[0]
+    assert not any(block.opening or block.closing for block in long.schedule.blocks)
 
 
 def test_the_register_tiles_of_a_free_length_cover_any_number_of_tiles() -> None:

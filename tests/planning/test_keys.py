@@ -19,6 +19,7 @@ from codegen.planning.algorithms import (
     dots,
     dots_channels,
     dots_stages,
+    filter_blocks,
     integer,
     overlap_save_schedule,
     relayout,
@@ -76,7 +77,7 @@ DERIVED = {"shapes"}  # of assembly's schedules: the problem decides it
 
 PANEL = Panel(0, 2, 16, 17, 8, (0, 8))
 FILTERS = direct_filters.Schedule(
-    (direct_filters.Block(PANEL, 6, (Tile(6, (Span(0, 3, 0, 6),), -40),), (Segment(1, 16, 0),)),),
+    (filter_blocks.Block(PANEL, 6, (Tile(6, (Span(0, 3, 0, 6),), -40),), (Segment(1, 16, 0),)),),
     "fused",
     False,
     (1, 97),

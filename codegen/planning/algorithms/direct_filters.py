@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import cost, tiling
-from codegen.planning.algorithms.tiling import Panel, Partition, Segment, Tile
+from codegen.planning.algorithms import cost, filter_blocks, tiling
+from codegen.planning.algorithms.filter_blocks import Block
+from codegen.planning.algorithms.tiling import Panel, Partition
 from codegen.planning.ask import Ask
-from codegen.planning.cost import Cost
+from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
@@ -21,26 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
 SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
-
-
-@dataclass(frozen=True)
-class Block:
-    """The filter blocks of one shape, and the tiles that each of them walks over the output steps.
-
-    With a rolled border `tiles` is the interior's alone (one or two heights) and `segments` are the interior's.
-    """
-
-    panel: Panel
-    rows: int
-    tiles: tuple[Tile, ...]
-    segments: tuple[Segment, ...]
-
-    @property
-    def heights(self) -> tuple[int, ...]:
-        """The output steps of the tiles that are emitted, the most first; 1 where a border is all there is."""
-        return tuple(sorted({tile.rows for tile in self.tiles}, reverse=True)) or (1,)
 
 
 @dataclass(frozen=True)
@@ -113,19 +95,26 @@ def _plan(
     steps, target = problem.steps, ask.target
     form = form or _form(problem, panels, target)
     blocks, total, peeled = [], 0.0, steps is not None
+    most = cost.most_peeled(form, ask)
     for panel in panels:
         rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
-        block = _block(problem, panel, rows, form, cost.most_peeled(form, ask))
+        block = filter_blocks.peeled(problem, panel, rows, form, most)
         peeled = peeled and block is not None
-        blocks.append(block or _rolled(problem, panel, rows))
+        blocks.append(block or _rolled(problem, ask, panel, rows, form))
         total += panel.count * _cycles(problem, rows, panel, ask)
     if not peeled:
-        blocks = [_rolled(problem, block.panel, block.rows) for block in blocks]
+        blocks = [_rolled(problem, ask, block.panel, block.rows, form) for block in blocks]
     inside = tiling.interior(problem, steps) if steps is not None else None
     chunk, ahead = _chunk(problem, ask, sum(panel.count for panel in panels)), cost.fetches_outputs(problem, ask)
     schedule = Schedule(tuple(blocks), form, peeled, inside, chunk, ahead=ahead)
     total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
     return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
+
+
+def _rolled(problem: ConvProblem, ask: Ask, panel: Panel, rows: int, form: str) -> Block:
+    """The block with a loop at its borders; the ends of a free length have code of their own, if bytes do not count."""
+    most = 0 if counts_bytes(ask.objective) else cost.most_peeled(form, ask)
+    return filter_blocks.rolled(problem, panel, rows, form, most)
 
 
 def _chunk(problem: ConvProblem, ask: Ask, blocks: int) -> int:
@@ -151,43 +140,6 @@ def _form(problem: ConvProblem, panels: tuple[Panel, ...], target: Target) -> st
     if problem.groups == 1 and problem.dilation == 1:
         return "fused"
     return "taps" if problem.kernel_size <= target.core.budget.taps and problem.group_channels > 1 else "nested"
-
-
-def _block(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block | None:
-    """The block with each border tile peeled, None for a free length or more than `most` multiply-adds in them."""
-    if problem.steps is None:
-        return None
-    first, last = tiling.interior(problem, problem.steps)
-    if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
-        return None
-    peeled = tiling.peel(problem, problem.steps, rows, 2 * most)
-    if peeled is None:
-        return None
-    tiles, segments = peeled
-    vectors = len(panel.offsets)
-    loops = {"straight": problem.terms, "sliding": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
-    border = sum(
-        (loops or span.last - span.first) * (span.bottom - span.top) * vectors
-        for tile in tiles
-        for span in tile.spans
-        if tile != tiling.whole(problem, tile.rows)
-    )
-    return Block(panel, rows, tiles, segments) if border <= most else None
-
-
-def _rolled(problem: ConvProblem, panel: Panel, rows: int) -> Block:
-    """The block with interior tiles only; for a free length one height, the last tile overlapping its neighbour."""
-    if problem.steps is None:
-        return Block(panel, rows, (tiling.whole(problem, rows),), ())
-    first, last = tiling.interior(problem, problem.steps)
-    tiles: list[Tile] = []
-    segments: list[Segment] = []
-    at = first
-    for count, size in tiling.split(last - first, rows):
-        segments.append(Segment(at, count, len(tiles)))
-        tiles.append(tiling.whole(problem, size))
-        at += count * size
-    return Block(panel, rows, tuple(tiles), tuple(segments))
 
 
 def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
@@ -254,11 +206,8 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
 
 def key(schedule: Schedule) -> Key:
     """All of the schedule."""
-    blocks = tuple(
-        (block.panel.key, block.rows, tuple(tile.key for tile in block.tiles), tuple(run.key for run in block.segments))
-        for block in schedule.blocks
-    )
     ahead = ("ahead",) if schedule.ahead else ()
+    blocks = tuple(block.key for block in schedule.blocks)
     return blocks, schedule.form, schedule.peeled, schedule.interior, schedule.chunk, schedule.strip, *ahead
 
 

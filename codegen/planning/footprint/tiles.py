@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codegen.planning.algorithms import direct_filters, direct_steps, tiling
+from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Tile
 from codegen.planning.footprint.endings import ending
 from codegen.planning.footprint.pieces import NONE, Pieces
@@ -22,7 +23,7 @@ def of_filters(plan: KernelPlan[direct_filters.Schedule], own: bool = False) -> 
     """Tiles across the filters; `own`: across the channels, each filter has one of its own."""
     total = NONE
     for block in plan.schedule.blocks:
-        for tile in block.tiles:
+        for tile in (*block.tiles, *block.opening, *block.closing):
             total += _tile(plan, tile, block.panel, own)
         total += _walk(plan, block, own)
     return total
@@ -46,7 +47,7 @@ def _tile(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, o
     channels = 1 if own else p.group_channels
     total = ending(p, tile.rows, vectors, panel.lanes) + plain(panel.lanes, starts=vectors)
     total += Pieces(offsets=_offsets((r * p.filters + o for r in range(tile.rows) for o in panel.offsets), p))
-    if plan.schedule.ahead:
+    if plan.schedule.ahead and (p.steps is not None or tile == tiling.whole(p, tile.rows)):
         lines = [r * p.filters + o for r in range(tile.rows) for o in (*panel.offsets, panel.covered - 1)]
         total += Pieces(offsets=_offsets(lines, p) + 2 * len(lines))  # two for the instruction itself
     for span in tile.spans:
@@ -106,7 +107,7 @@ def _offsets(numbers: Iterable[int], p: ConvProblem) -> float:
     return sum(0 if at == 0 else 1 if -NEAR <= at * p.item_bytes < NEAR else 4 for at in numbers)
 
 
-def _walk(plan: KernelPlan[direct_filters.Schedule], block: direct_filters.Block, own: bool) -> Pieces:
+def _walk(plan: KernelPlan[direct_filters.Schedule], block: Block, own: bool) -> Pieces:
     """The calls of a block's tiles, and its borders."""
     p, schedule = plan.problem, plan.schedule
     heads = (p.groups > 1 and not own) + (block.panel.count > 1)

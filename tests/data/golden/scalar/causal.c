@@ -14,7 +14,7 @@
  * algorithm  direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators
  * work       32 multiply-adds an output step
  * memory     144 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
- * size       about 1,900 bytes of code, about 140 of stack (estimated for gcc -O2)
+ * size       about 2,300 bytes of code, about 150 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c causal.c
  */
 #include "causal.h"
@@ -71,6 +71,47 @@ static void causal_4x2(const float *restrict x, const float *restrict w,
     s = x[23]; a1_0 += s * w0; a1_1 += s * w1;
     s = x[27]; a2_0 += s * w0; a2_1 += s * w1;
     s = x[31]; a3_0 += s * w0; a3_1 += s * w1;
+    y[0] = a0_0;
+    y[1] = a0_1;
+    y[4] = a1_0;
+    y[5] = a1_1;
+    y[8] = a2_0;
+    y[9] = a2_1;
+    y[12] = a3_0;
+    y[13] = a3_1;
+}
+
+/* 4 output steps x 2 filters */
+static void causal_4x2_at0(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    float a0_0 = b[0], a0_1 = b[1];
+    float a1_0 = a0_0, a1_1 = a0_1;
+    float a2_0 = a0_0, a2_1 = a0_1;
+    float a3_0 = a0_0, a3_1 = a0_1;
+    float s, w0, w1;
+
+    /* tap 1 x 4 channels */
+    w0 = w[16]; w1 = w[17];
+    s = x[0]; a0_0 += s * w0; a0_1 += s * w1;
+    s = x[4]; a1_0 += s * w0; a1_1 += s * w1;
+    s = x[8]; a2_0 += s * w0; a2_1 += s * w1;
+    s = x[12]; a3_0 += s * w0; a3_1 += s * w1;
+    w0 = w[20]; w1 = w[21];
+    s = x[1]; a0_0 += s * w0; a0_1 += s * w1;
+    s = x[5]; a1_0 += s * w0; a1_1 += s * w1;
+    s = x[9]; a2_0 += s * w0; a2_1 += s * w1;
+    s = x[13]; a3_0 += s * w0; a3_1 += s * w1;
+    w0 = w[24]; w1 = w[25];
+    s = x[2]; a0_0 += s * w0; a0_1 += s * w1;
+    s = x[6]; a1_0 += s * w0; a1_1 += s * w1;
+    s = x[10]; a2_0 += s * w0; a2_1 += s * w1;
+    s = x[14]; a3_0 += s * w0; a3_1 += s * w1;
+    w0 = w[28]; w1 = w[29];
+    s = x[3]; a0_0 += s * w0; a0_1 += s * w1;
+    s = x[7]; a1_0 += s * w0; a1_1 += s * w1;
+    s = x[11]; a2_0 += s * w0; a2_1 += s * w1;
+    s = x[15]; a3_0 += s * w0; a3_1 += s * w1;
     y[0] = a0_0;
     y[1] = a0_1;
     y[4] = a1_0;
@@ -158,16 +199,22 @@ void causal(const float *x, ptrdiff_t steps, const float *kernel, const float *b
 
     if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
     {
+        /* the first 4 outputs have tiles of their own, unless all go through the border */
+        const ptrdiff_t start = first < outs ? 4 : outs, end = last;
         /* chunks of 128 outputs, the last one longer */
-        const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
+        const ptrdiff_t chunks = end - start < 128 ? end > start : (end - start) / 128;
 
-        for (ptrdiff_t j = 0; j < 2; ++j)
-            causal_border_2(x, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+        if (first == outs)
+            for (ptrdiff_t j = 0; j < 2; ++j)
+                causal_border_2(x, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+        if (first < outs)
+            for (ptrdiff_t j = 0; j < 2; ++j)
+                causal_4x2_at0(x, kernel + 2 * j, bias + 2 * j, y + 2 * j);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
-            const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
+            const ptrdiff_t from = start + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : end;
             for (ptrdiff_t j = 0; j < 2; ++j)
                 for (ptrdiff_t t = from; t < to; t += 4) {
-                    const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
+                    const ptrdiff_t at = last - t < 4 ? last - 4 : t; /* the last one overlaps */
                     causal_4x2(x + 4 * (at - 4), kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
                 }
         }

@@ -158,18 +158,14 @@ static void pair_sums_depthwise(const float *x, ptrdiff_t steps, const float *ke
 
     if (last - first < 8) first = last = outs; /* too few for a tile: all go through the border */
     {
-        /* chunks of 8 outputs, the last one longer */
-        const ptrdiff_t chunks = last - first < 8 ? last > first : (last - first) / 8;
+        const ptrdiff_t chunks = last > first ? (last - first + 7) / 8 : 0; /* of 8 outputs, the last one overlaps */
 
         for (ptrdiff_t j = 0; j < 3; ++j)
             pair_sums_depthwise_border_1(x + j, kernel + j, y + j, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
-            const ptrdiff_t from = first + 8 * chunk, to = chunk + 1 < chunks ? from + 8 : last;
+            const ptrdiff_t t = first + 8 * chunk, at = last - t < 8 ? last - 8 : t;
             for (ptrdiff_t j = 0; j < 3; ++j)
-                for (ptrdiff_t t = from; t < to; t += 8) {
-                    const ptrdiff_t at = to - t < 8 ? to - 8 : t; /* the last one overlaps */
-                    pair_sums_depthwise_8x1(x + j + 3 * at, kernel + j, y + j + 3 * at);
-                }
+                pair_sums_depthwise_8x1(x + j + 3 * at, kernel + j, y + j + 3 * at);
         }
     }
 }
@@ -262,7 +258,7 @@ static void pair_sums_pointwise(const float *x, ptrdiff_t steps, const float *ke
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t j = 0; j < 2; ++j)
                 for (ptrdiff_t t = from; t < to; t += 4) {
-                    const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
+                    const ptrdiff_t at = last - t < 4 ? last - 4 : t; /* the last one overlaps */
                     pair_sums_pointwise_4x2(x + 3 * at, kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
                 }
         }

@@ -137,7 +137,7 @@ static void wider_phases_1(const float *x, ptrdiff_t steps, const float *kernel,
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t t = from; t < to; t += 4) {
-                const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
+                const ptrdiff_t at = last - t < 4 ? last - 4 : t; /* the last one overlaps */
                 wider_phases_1_4x2(x + 3 * at, kernel, bias, y + 2 * at);
             }
         }
@@ -225,7 +225,7 @@ static void wider_phases_2(const float *x, ptrdiff_t steps, const float *kernel,
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t t = from; t < to; t += 2) {
-                const ptrdiff_t at = to - t < 2 ? to - 2 : t; /* the last one overlaps */
+                const ptrdiff_t at = last - t < 2 ? last - 2 : t; /* the last one overlaps */
                 wider_phases_2_2x4(x + 3 * at, kernel, bias, y + 4 * at);
             }
         }

@@ -200,7 +200,7 @@ void strided_slice(const float *x, ptrdiff_t steps, const float *kernel, const f
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
             for (ptrdiff_t j = 0; j < 3; ++j)
                 for (ptrdiff_t t = from; t < to; t += 4) {
-                    const ptrdiff_t at = to - t < 4 ? to - 4 : t; /* the last one overlaps */
+                    const ptrdiff_t at = last - t < 4 ? last - 4 : t; /* the last one overlaps */
                     strided_4x2(x + 2 * (2 * at - left), kernel + 2 * j, bias + 2 * j, y + 2 * j + 6 * at);
                 }
         }

@@ -1,0 +1,92 @@
+"""What `templates/direct_filters.c.j2` prints of a block: its functions, their calls, the loops around these."""
+
+from __future__ import annotations
+
+from codegen.emission.border import Border
+from codegen.emission.cformat import CText, looped
+from codegen.emission.end_tiles import Ends
+from codegen.emission.microkernel import Microkernel, index
+from codegen.records import dataclass
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a tile inside its loops."""
+
+    comment: str
+    heads: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class BlockView:
+    """A block's functions and its part of the public function.
+
+    `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if there is no border,
+    or each of its tiles has code of its own); `left` and `right` are its calls. `calls` are the tiles of a fixed
+    length; `heads` the loops inside of which `tile_call` computes the tile from output `at` on, of a free one, `strips`
+    the loops around all steps; `ends` are the tiles at its ends, and `fetched` brings the lines that a tile will write.
+    """
+
+    rows: int
+    chunk: int
+    tiles: tuple[Microkernel, ...]
+    edges: tuple[Microkernel, ...]
+    border: Border | None
+    calls: tuple[Call, ...]
+    strips: tuple[str, ...]
+    heads: tuple[str, ...]
+    left: Call | None
+    right: Call | None
+    fetched: tuple[str, ...]
+    tile_call: str
+    ends: Ends
+
+    @property
+    def all_calls(self) -> tuple[Call, ...]:
+        """Of a fixed length: those of the border, then those of the tiles."""
+        return (*(call for call in (self.left, self.right) if call), *self.calls)
+
+    @property
+    def between(self) -> tuple[str, str]:
+        """The outputs of a free length between its ends or borders: from, to before."""
+        return ("start", "end") if self.ends.tiles else ("first", "last")
+
+    @property
+    def chunks(self) -> CText:
+        """How many chunks of a free length there are."""
+        first, last = self.between
+        if self.chunk == 1:
+            return CText(f"{last} > {first} ? {last} - {first} : 0")
+        if self.single:
+            return CText(f"{last} > {first} ? ({last} - {first} + {self.chunk - 1}) / {self.chunk} : 0")
+        return CText(f"{last} - {first} < {self.chunk} ? {last} > {first} : ({last} - {first}) / {self.chunk}")
+
+    @property
+    def single(self) -> bool:
+        """Whether a chunk is one tile."""
+        return self.chunk == self.rows
+
+    @property
+    def place(self) -> CText:
+        """Where the tile of a chunk begins, if that is all of it."""
+        first, rows, limit = self.between[0], self.rows, self.ends.limit
+        start = f"t = {index((1, first), (rows, 'chunk'))}"
+        return CText(f"{start}, at = {limit} - t < {rows} ? {limit} - {rows} : t" if self.overlaps else start)
+
+    @property
+    def walk(self) -> CText:
+        """The inner loops of a chunk around the tile, and what is fetched for it."""
+        lines = [*self.fetched, self.tile_call]
+        if self.single:
+            return CText(looped(self.heads, lines))
+        if not self.overlaps:
+            return CText(looped((*self.heads, "for (ptrdiff_t t = from; t < to; ++t)"), lines))
+        limit, rows = self.ends.limit, self.rows
+        at = f"const ptrdiff_t at = {limit} - t < {rows} ? {limit} - {rows} : t; /* the last one overlaps */"
+        return CText(looped((*self.heads, f"for (ptrdiff_t t = from; t < to; t += {rows})"), [at, *lines]))
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the last tile of several rows may overlap its neighbour."""
+        return self.rows > 1

@@ -1,0 +1,102 @@
+"""The blocks of filters of direct sums: the tiles that each walks over the output steps, at the borders and between."""
+
+from __future__ import annotations
+
+from codegen.planning.algorithms import tiling
+from codegen.planning.algorithms.tiling import Panel, Segment, Tile
+from codegen.planning.plan import Key
+from codegen.problem.conv_problem import ConvProblem
+from codegen.records import dataclass
+
+PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
+
+
+@dataclass(frozen=True)
+class Block:
+    """The filter blocks of one shape, and the tiles that each of them walks over the output steps.
+
+    With a rolled border `tiles` is the interior's alone (one or two heights) and `segments` are the interior's. Of a
+    free length `opening` are the tiles from its first output on, and `closing` those up to its last, where they have
+    code of their own.
+    """
+
+    panel: Panel
+    rows: int
+    tiles: tuple[Tile, ...]
+    segments: tuple[Segment, ...]
+    opening: tuple[Tile, ...] = ()
+    closing: tuple[Tile, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """All of the block."""
+        tiles, runs = tuple(tile.key for tile in self.tiles), tuple(run.key for run in self.segments)
+        ends = tuple(tuple(tile.key for tile in some) for some in (self.opening, self.closing))
+        return self.panel.key, self.rows, tiles, runs, *(ends if any(ends) else ())
+
+    @property
+    def heights(self) -> tuple[int, ...]:
+        """The output steps of the tiles that are emitted, the most first; 1 where a border is all there is."""
+        return tuple(sorted({tile.rows for tile in self.tiles}, reverse=True)) or (1,)
+
+
+def peeled(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block | None:
+    """The block with each border tile peeled, None for a free length or more than `most` multiply-adds in them."""
+    if problem.steps is None:
+        return None
+    first, last = tiling.interior(problem, problem.steps)
+    if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
+        return None
+    found = tiling.peel(problem, problem.steps, rows, 2 * most)
+    if found is None:
+        return None
+    tiles, segments = found
+    border = sum(_written(problem, panel, tile, form) for tile in tiles if tile != tiling.whole(problem, tile.rows))
+    return Block(panel, rows, tiles, segments) if border <= most else None
+
+
+def _written(problem: ConvProblem, panel: Panel, tile: Tile, form: str) -> int:
+    """The multiply-adds of a tile that are written out."""
+    loops = {"straight": problem.terms, "sliding": problem.terms, "fused": 1, "nested": 1}.get(form, 0)
+    cells = ((loops or span.last - span.first) * (span.bottom - span.top) for span in tile.spans)
+    return sum(cells) * len(panel.offsets)
+
+
+def rolled(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block:
+    """The block with interior tiles only; for a free length one height, and the tiles at both ends.
+
+    The last tile of the interior of a free length overlaps its neighbour. Its ends have at most `most` multiply-adds.
+    """
+    if problem.steps is None:
+        ends = _ends(problem, panel, rows, form, most)
+        return Block(panel, rows, (tiling.whole(problem, rows),), (), *ends)
+    first, last = tiling.interior(problem, problem.steps)
+    tiles: list[Tile] = []
+    segments: list[Segment] = []
+    at = first
+    for count, size in tiling.split(last - first, rows):
+        segments.append(Segment(at, count, len(tiles)))
+        tiles.append(tiling.whole(problem, size))
+        at += count * size
+    return Block(panel, rows, tuple(tiles), tuple(segments))
+
+
+def _ends(
+    problem: ConvProblem, panel: Panel, rows: int, form: str, most: int
+) -> tuple[tuple[Tile, ...], tuple[Tile, ...]]:
+    """The tiles at the start of a free length, and those at its end: none where they would be too much code.
+
+    They are those of some long input. The end of a strided one, or of a padding that depends on the length, is not the
+    same for all lengths.
+    """
+    if problem.centred:
+        return (), ()
+    steps = problem.reach + problem.pad_left + (2 * rows + problem.kernel_size) * problem.stride
+    (first, last), outs = tiling.interior(problem, steps), problem.out_steps(steps)
+    before, after = -(-first // rows), -(-(outs - last) // rows) if problem.stride == 1 else 0
+    if rows * (before + after) > most:
+        return (), ()
+    opening = tuple(tiling.tile_at(problem, steps, rows * i, rows) for i in range(before))
+    closing = tuple(tiling.tile_at(problem, steps, outs - rows * (after - i), rows) for i in range(after))
+    written = sum(_written(problem, panel, tile, form) for tile in (*opening, *closing))
+    return (opening, closing) if written <= most else ((), ())
