@@ -7,7 +7,7 @@ from typing import Any
 from codegen.emission.cformat import ceil_over, floor_over, grouped, times
 from codegen.emission.cfunction import CFunction
 from codegen.emission.ending import copies, from_copies
-from codegen.emission.expressions import Array, Variable
+from codegen.emission.expressions import FAR, Array, Place, Variable
 from codegen.emission.lengths import left_of, outs_of, steps_of
 from codegen.emission.microkernel import Spelling, count_loop, index, offset
 from codegen.emission.overlap_functions import OverlapFunctions
@@ -45,7 +45,10 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         **_panels(plan),
         "kept": s.ahead > 0,
         "known": "known" if s.ahead else "0",
-        "keep": _kept(plan),
+        **_kept(plan),
+        **_columns(plan),
+        "lane_heads": [_lane(s).loop] * (_lane(s).most > 0),
+        "lane": Place.of((1, _lane(s))).text,
     }
 
 
@@ -115,11 +118,25 @@ def _partial(plan: KernelPlan[Schedule]) -> bool:
     return s.chunks > 1 and p.groups % s.width > 0
 
 
-def _kept(plan: KernelPlan[Schedule]) -> str:
-    """A vector of the blocks that the next round needs, brought to the front of its row."""
+def _kept(plan: KernelPlan[Schedule]) -> dict[str, Any]:
+    """The loop over the vectors that the next round needs, and what brings one to the front of its row."""
     s = plan.schedule
-    spell = Spelling.of(plan, s.lanes)
-    return spell.store("row", ((s.lanes, "v"),), spell.load("row", (s.lanes, "v"), s.columns * s.lanes))
+    spell, v, row = Spelling.of(plan, s.lanes), Variable.counted("v", s.ahead), Array("row", s.pitch)
+    keep = row.store(spell, row.load(spell, (s.lanes, v), s.columns * s.lanes), (s.lanes, v)) if s.ahead else ""
+    return {"kept_heads": [v.loop] * (v.most > 0), "keep": keep}
+
+
+def _columns(plan: KernelPlan[Schedule]) -> dict[str, Any]:
+    """The loops over the columns of outputs in a vector, and the block that one is of among those of its half."""
+    s = plan.schedule
+    h, j, now, v = Variable.counted("h", 2), _column(s), Variable("now", FAR), Variable("v", FAR)
+    heads = (h.loop, *[j.loop] * (j.most > 0))
+    return {"column_heads": heads, "own": Place.of((1, now), (s.held, v), (1, j)).text}
+
+
+def _column(schedule: Schedule) -> Variable:
+    """A column of outputs in a vector."""
+    return Variable.counted("j", schedule.held)
 
 
 def _group(plan: KernelPlan[Schedule]) -> str:
@@ -145,6 +162,11 @@ def _sample(plan: KernelPlan[Schedule]) -> str:
     terms: Terms = [(p.stride * p.dilation * s.hop, "block"), *[(1, "phase")] * (p.dilation > 1)]
     terms += [(1, source)] * (p.stride > 1)
     return index(*terms, -int(left) if left.isdigit() else (-1, left))
+
+
+def _lane(schedule: Schedule) -> Variable:
+    """A lane of a vector."""
+    return Variable.counted("l", schedule.lanes)
 
 
 def _of_lane(plan: KernelPlan[Schedule], operand: str) -> str:
@@ -176,7 +198,8 @@ def _outs_apart(plan: KernelPlan[Schedule]) -> bool:
 def _scattered(plan: KernelPlan[Schedule], scatter: CFunction) -> str:
     """The call that brings column j of half h to its places."""
     s = plan.schedule
-    given = {"column": f"panel + ({times(s.column, 'h')} + {times(s.width, 'j')})", "y": _output(plan)}
+    place = Place.of((s.column, Variable.counted("h", 2)), (s.width, _column(s)))
+    given = {"column": place.at_once("panel"), "y": _output(plan)}
     skip = {"skip": "own_group - group"} if _partial(plan) else {}
     return scatter.call(**given, **skip)
 

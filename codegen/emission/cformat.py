@@ -209,10 +209,13 @@ def nest(heads: Iterable[str], text: str, depth: int = 1) -> str:
 
 
 def braced(heads: Sequence[str], text: str, depth: int = 1) -> str:
-    """Several statements under `for` heads, in braces; without heads they stand where they are."""
+    """Several statements under `for` heads, in braces; without heads they stand where they are.
+
+    A last head that is empty opens a block alone.
+    """
     if not heads:
         return nest((), text, depth)
-    opened = (*heads[:-1], f"{heads[-1]} {{")
+    opened = (*heads[:-1], f"{heads[-1]} {{".lstrip())
     return f"{nest(opened, text, depth)}\n{'    ' * (depth + len(heads) - 1)}}}"
 
 

@@ -29,6 +29,10 @@ class Variable:
         """The head of the loop over all of its values."""
         return count_loop(self.name, 0, self.most + 1)
 
+    def loop_with(self, step: str) -> str:
+        """The same, a step taken beside its own."""
+        return count_loop(self.name, 0, self.most + 1, step)
+
 
 Part = int | tuple[int, Variable]
 
@@ -45,6 +49,15 @@ class Place:
         """The sum of the parts; a variable that is always 0 adds nothing."""
         terms = tuple(part for part in parts if not isinstance(part, int) and part[0] and part[1].most)
         return cls(terms, sum(part for part in parts if isinstance(part, int)))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What it is the sum of."""
+        return (*self.terms, self.constant)
+
+    def scaled(self, factor: int) -> Place:
+        """The place times a factor."""
+        return Place.of(*((factor * one, variable) for one, variable in self.terms), factor * self.constant)
 
     @property
     def least(self) -> int:
@@ -81,6 +94,12 @@ class Place:
     def in_array(self, pointer: str) -> CText:
         """The pointer to the place."""
         return CText(offset(pointer, *self.spelled))
+
+    def at_once(self, pointer: str) -> CText:
+        """The same, a sum in brackets: no pointer on the way, which might lie beside the array."""
+        return (
+            CText(f"{pointer} + ({self.text})") if len(self.terms) + bool(self.constant) > 1 else self.in_array(pointer)
+        )
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,12 @@ class FilterTiles:
             steps = {k: tuple(self._step(tile, span, panel, k, c) for c in range(self.channels)) for k in taps}
             return [Loop(f"tap {k}{rows} x {channels}", (), steps[k]) for k in taps]
         if form == "fused":
-            first, last = span.first * self.channels, span.last * self.channels
+            first, end = span.first * self.channels, span.last * self.channels
             each = steps_of_turn(self.plan, tile, span, len(panel.offsets))
-            head = f"for (ptrdiff_t i = {first}; i < {last}; {step_by('i', each)})"
+            if end - first == each:
+                run = tuple(self._step(tile, span, panel, 0, at) for at in range(first, end))
+                return [Loop(f"{words} x {channels}", (), run)]
+            head = f"for (ptrdiff_t i = {first}; i < {end}; {step_by('i', each)})"
             run = tuple(self._step(tile, span, panel, 0, "i", ahead) for ahead in range(each))
             return [Loop(f"{words} x {channels}: one contiguous run", (head,), run)]
         if form == "nested":

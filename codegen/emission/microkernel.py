@@ -205,6 +205,6 @@ def step_by(variable: str, step: int) -> str:
     return f"++{variable}" if step == 1 else f"{variable} += {step}"
 
 
-def count_loop(variable: str, first: int | str, last: int | str) -> str:
-    """The head of a C loop over [first, last)."""
-    return f"for (ptrdiff_t {variable} = {first}; {variable} < {last}; ++{variable})"
+def count_loop(variable: str, first: int | str, last: int | str, *beside: str) -> str:
+    """The head of a C loop over [first, last), with steps `beside` its own."""
+    return f"for (ptrdiff_t {variable} = {first}; {variable} < {last}; {', '.join((f'++{variable}', *beside))})"

@@ -11,7 +11,7 @@ from math import prod
 from codegen.emission.cformat import CText, braced, literal, times
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.expressions import Place, Variable
-from codegen.emission.microkernel import index
+from codegen.emission.microkernel import index, step_by
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.algorithms import tiling
 from codegen.records import dataclass
@@ -133,6 +133,19 @@ class Points:
         return CText(f"taps{held} = {text};")
 
     @property
+    def row_heads(self) -> tuple[str, ...]:
+        """The loop over the rows of the matrix, so many at a time; none where these are all."""
+        if self.rows == self.count:
+            return ()
+        row = "row" if self.even else "r"
+        return (f"for (ptrdiff_t {row} = 0; {row} < {self.count}; {step_by(row, self.rows)})",)
+
+    @property
+    def _matrix(self) -> str:
+        """The rows that are taken at a time."""
+        return "m" if self.row_heads else "matrix"
+
+    @property
     def summing(self) -> tuple[str, ...]:
         """The loops over the sums of `rows` points; where one over the taps is within, the lanes have theirs in it."""
         block = Variable.counted("v", self._blocks)
@@ -141,21 +154,21 @@ class Points:
     @property
     def sums(self) -> tuple[CText, ...]:
         """What is done in them: a sum a point, tap after tap; each stored."""
-        rows, which = range(self.rows), "v" if self._blocks > 1 else "0"
+        rows, which, m = range(self.rows), "v" if self._blocks > 1 else "0", self._matrix
         if self.taps > UNROLLED:
             return self._in_a_loop(which)
         held = ["".join(f"[{one}]" for one in (which, k, *self._lane("l"))) for k in range(self.taps)]
-        lines = [f"double s{r} = m[{r}][0] * taps{held[0]};" for r in rows]
-        lines += [f"s{r} += m[{r}][{k}] * taps{held[k]};" for k in range(1, self.taps) for r in rows]
+        lines = [f"double s{r} = {m}[{r}][0] * taps{held[0]};" for r in rows]
+        lines += [f"s{r} += {m}[{r}][{k}] * taps{held[k]};" for k in range(1, self.taps) for r in rows]
         return tuple(map(CText, (*lines, *(self._store(r, f"s{r}") for r in rows))))
 
     def _in_a_loop(self, which: str) -> tuple[CText, ...]:
         """The same with a loop over the taps, and one over the lanes in it."""
-        rows, lane, heads = range(self.rows), self._lane("l"), _heads(self._counted[3])
+        rows, lane, heads, m = range(self.rows), self._lane("l"), _heads(self._counted[3]), self._matrix
         first, each = ("".join(f"[{one}]" for one in (which, k, *lane)) for k in (0, "k"))
         sums = ["s" + "".join(f"[{one}]" for one in (r, *lane)) for r in rows]
-        begin = [f"{total} = m[{r}][0] * taps{first};" for r, total in enumerate(sums)]
-        more = [f"{total} += m[{r}][k] * taps{each};" for r, total in enumerate(sums)]
+        begin = [f"{total} = {m}[{r}][0] * taps{first};" for r, total in enumerate(sums)]
+        more = [f"{total} += {m}[{r}][k] * taps{each};" for r, total in enumerate(sums)]
         store = [self._store(r, total) for r, total in enumerate(sums)]
         turns = (heads, begin), ((f"for (ptrdiff_t k = 1; k < {self.taps}; ++k)", *heads), more), (heads, store)
         shape = "".join(f"[{one}]" for one in (self.rows, *self._lane(self.panel.lanes)))
@@ -165,7 +178,7 @@ class Points:
         _, v, _, lane = self._counted
         block = v if self._one_block else Variable.counted("v", self._blocks)
         place = Place.of(row * self.stride, (self.panel.lanes, block), (1, lane))
-        return f"to[{place.text}] = ({self.c}){total};"
+        return f"{'to' if self.row_heads else 'packed'}[{place.text}] = ({self.c}){total};"
 
     @property
     def from_row(self) -> CText:

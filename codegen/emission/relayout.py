@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission import kernel_layouts
-from codegen.emission.cformat import ceil_over, times
+from codegen.emission.cformat import CText, ceil_over, times
 from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
+from codegen.emission.expressions import FAR, Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.microkernel import index, offset
+from codegen.emission.relayout_side import Side
 from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.relayout import Schedule, panel_bytes
@@ -30,13 +32,13 @@ def lanes(plan: KernelPlan[Schedule]) -> set[int]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    sides = _sides(plan)
+    sides, functions = _sides(plan), Functions(name, p.format.c, p.channels > 1, p.filters > 1)
     squares = {side.lanes for side in sides}
     here, there = (
         panel_bytes(numbers, p, plan.target.core) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
     )
-    free = p.steps is None
+    free, outs = p.steps is None, str(p.out_steps(p.steps or 0))
     arguments = ["rows", *["count"] * free, *weight_names(plan, name), "sums"]
     if inner.has_workspace:
         arguments.append(f"rows + {here + there}")
@@ -52,8 +54,6 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "padded": is_padded(plan),
         "chunks": ceil_over("outs", schedule.outs) if free else chunks,
         "here": here,
-        "in_run": schedule.length * p.channels,
-        "out_run": schedule.outs * p.filters,
         "phases": phases,
         "dilation": p.stages[0].dilation,
         "from_sample": 0 if p.steps is None else -p.pads(p.steps)[0],
@@ -61,8 +61,49 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "at": f"{times(p.stride, 'from')} - left",
         "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
         "call": f"{function.of(*arguments)};",
-        "functions": Functions(name, p.format.c),
+        "functions": functions,
+        **_moves(plan, functions, outs),
     }
+
+
+def _moves(plan: KernelPlan[Schedule], functions: Functions, outs: str) -> dict[str, Any]:
+    """The statements that move one number or a square, all of a side, and the runs of phases."""
+    schedule, p, (into, out) = plan.schedule, plan.problem, _sides(plan)
+    apart = p.stages[0].dilation
+    return {
+        "turned": {"in": into.turned(functions.turn, inwards=True), "out": out.turned(functions.turn, inwards=False)},
+        "moved": {"in": into.moved(inwards=True), "out": out.moved(inwards=False)},
+        "all_rows": functions.rows.of("x", *[str(p.steps)] * functions.channels, str(schedule.length), "rows"),
+        "all_columns": functions.columns.of("sums", outs, "y", *[outs] * functions.filters),
+        "runs": Runs.of(schedule.runs, apart, schedule.length * p.channels, "rows"),
+        "out_runs": Runs.of(schedule.outs_runs, apart, schedule.outs * p.filters, "sums"),
+    }
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The loop over runs of rows whose samples or outputs are so far apart; in it where one begins, and its rows."""
+
+    heads: tuple[str, ...]
+    apart: Place
+    rows: str
+
+    @classmethod
+    def of(cls, count: int, apart: int, numbers: int, panel: str) -> Runs:
+        i = Variable.counted("i", count)
+        place = Place.of((1, Variable("from", FAR)), (apart, i))
+        return cls((i.loop,) * (i.most > 0), place, Place.of((numbers, i)).in_array(panel))
+
+    @property
+    def at(self) -> CText:
+        """The first sample, or output."""
+        return self.apart.text
+
+    @property
+    def sample(self) -> CText:
+        """The first sample, counted from those that are padded."""
+        (first, *others), left = self.apart.parts, Variable("left", FAR)
+        return Place.of(first, (-1, left), *others).text
 
 
 def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
@@ -73,7 +114,9 @@ def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
         lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1
         lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
     single = is_single(plan)
-    return Side(lanes_in, p.channels, single and not is_padded(plan)), Side(lanes_out, p.filters, single)
+    return Side("c", "steps", lanes_in, p.channels, single and not is_padded(plan)), Side(
+        "f", "outs", lanes_out, p.filters, single
+    )
 
 
 def is_single(plan: KernelPlan[Schedule]) -> bool:
@@ -95,56 +138,33 @@ def turn_function(name: str, c: str) -> CFunction:
 
 @dataclass(frozen=True)
 class Functions:
-    """The static functions of the kernel `name` of numbers `c`."""
+    """The static functions of the kernel `name` of numbers `c`, of several channels, of several filters."""
 
     name: str
     c: str
+    channels: bool
+    filters: bool
 
-    def turn(self, side: str) -> CFunction:
+    def turn(self, side: object) -> CFunction:
         """A square of so many numbers a side."""
         return turn_function(f"{self.name}_turn_{side}", self.c)
 
     @property
     def rows(self) -> CFunction:
         """Samples of each channel to rows of all channels."""
-        counted = numbers("steps", "count")
+        counted = numbers(*["steps"] * self.channels, "count")
         return static(f"{self.name}_rows", *reads(self.c, "x"), *counted, *writes(self.c, "rows"))
 
     @property
     def columns(self) -> CFunction:
         """Rows of all filters to outputs of each filter."""
-        to = (*writes(self.c, "y"), *numbers("outs"))
+        to = (*writes(self.c, "y"), *numbers(*["outs"] * self.filters))
         return static(f"{self.name}_columns", *reads(self.c, "rows"), *numbers("count"), *to)
 
     @property
     def panel(self) -> CFunction:
         """Samples as rows, zeros where there are none."""
         return panel_function(self.name, self.c, "rows", alone=False)
-
-
-@dataclass(frozen=True)
-class Side:
-    """A panel's rows of `numbers`, moved in squares of `lanes` by `lanes` or, where `square` is not, one by one.
-
-    `last` begins the last square, which overlaps its neighbour unless squares are `even`. `surely`: there are always as
-    many rows as a square has.
-    """
-
-    lanes: int
-    numbers: int
-    surely: bool
-
-    @property
-    def square(self) -> bool:
-        return self.lanes > 1
-
-    @property
-    def last(self) -> int:
-        return self.numbers - self.lanes
-
-    @property
-    def even(self) -> bool:
-        return self.numbers % self.lanes == 0
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class RolledView:
         """The loops over the outputs, in the order in which they lie in y."""
         p, filters, wide = self.problem, self._filters(), self.schedule.lanes
         outs = lengths.outs_of(p)
-        steps = [count_loop("t", *(share(outs) if self.plan.sliced else ("0", outs)))]
+        steps = [count_loop("t", *(share(outs) if self.plan.sliced else ("0", outs)))] * (self._output.most > 0)
         groups = [count_loop("g", 0, p.groups)] if p.groups > 1 and not self.schedule.alone else []
         name = "from" if filters % wide else "f"
         over = [f"for (ptrdiff_t {name} = 0; {name} < {filters}; {step_by(name, wide)})"] if filters > wide else []
@@ -75,6 +75,19 @@ class RolledView:
         if filters % wide == 0:
             return []
         return [f"const ptrdiff_t f = from < {filters - wide} ? from : {filters - wide}; /* the last one overlaps */"]
+
+    @property
+    def _output(self) -> Variable:
+        """The output step: where there is one alone, unless slices share it, it is 0."""
+        p = self.problem
+        return Variable("t", FAR if p.steps is None or self.plan.sliced else p.out_steps(p.steps) - 1)
+
+    @property
+    def _sample(self) -> int | tuple[int, str]:
+        """The sample of an output's first tap."""
+        if not self._output.most:
+            return -self.problem.pads(self.problem.steps or 0)[0]
+        return 1, lengths.sample_of(self.problem, "t")
 
     @property
     def _group(self) -> Variable:
@@ -97,19 +110,19 @@ class RolledView:
         return Cell(first.spelled, self._place_of_output().spelled)
 
     def _place_of_output(self) -> Place:
-        p, first, t = self.problem, Place.of(*self._filter()), (1, Variable("t", FAR))
+        p, first = self.problem, Place.of(*self._filter())
         if p.channels_last:
-            return Place.of((p.filters, t[1]), *self._filter())
-        return Place.of((int(first.most > 0), Variable(lengths.times_outs(p, _sum(first.text)), FAR)), t)
+            return Place.of((p.filters, self._output), *self._filter())
+        row = Variable(lengths.times_outs(p, _sum(first.text)), FAR)
+        return Place.of((int(first.most > 0), row), (1, self._output))
 
     def _taps(self) -> str:
         """The loops over what is summed up, and the sum."""
         p = self.problem
         if self.in_order:
-            count, sample = p.terms, lengths.sample_of(p, "t")
-            i = Variable.counted("i", count)
-            x: str = Place.of((p.channels, Variable(_sum(sample), FAR)), (1, i)).text
-            return nest([i.loop] * (count > 1), self._product(x, [(p.filters, i), *self._filter()]), 0)
+            i, sample = Variable.counted("i", p.terms), _sum(index(self._sample))
+            x: str = Place.of((p.channels, Variable(sample, self._output.most)), (1, i)).text
+            return nest([i.loop] * (i.most > 0), self._product(x, [(p.filters, i), *self._filter()]), 0)
         channels = [count_loop("c", 0, p.group_channels)] * (p.group_channels > 1)
         sample = "at" if self._steps_counted or not tests_steps(p) else "far / " + str(p.up)
         x = self._product(self._place_of_input(sample), self._weight())
@@ -167,8 +180,8 @@ class RolledView:
 
     def _told(self, *tap: tuple[int, str]) -> str:
         """The declaration of a tap's sample."""
-        p, name = self.problem, "far" if tests_steps(self.problem) else "at"
-        return f"const ptrdiff_t {name} = {index((1, lengths.sample_of(p, 't')), *tap)}; /* the sample of the tap */"
+        name = "far" if tests_steps(self.problem) else "at"
+        return f"const ptrdiff_t {name} = {index(self._sample, *tap)}; /* the sample of the tap */"
 
     def _over_steps(self, text: str) -> str:
         """`text` for every step of the input that a tap finds, of samples `up` apart."""
@@ -184,8 +197,8 @@ class RolledView:
         """The sample of tap 0, where the sums know it before their loops."""
         p = self.problem
         if self._steps_counted:
-            sample = lengths.sample_of(p, "t")
-            return [f"const ptrdiff_t origin = {sample}; /* the sample of tap 0; {p.up} are a step of the input */"]
+            told = f"the sample of tap 0; {p.up} are a step of the input"
+            return [f"const ptrdiff_t origin = {index(self._sample)}; /* {told} */"]
         return [self._told()] if p.kernel_size == 1 and not self.in_order else []
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from codegen.emission import relayout
-from codegen.emission.cformat import CText
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
-from codegen.emission.microkernel import index, step_by
 from codegen.records import dataclass
 
-__all__ = ["KernelFunctions", "Rows", "Taps"]
+__all__ = ["KernelFunctions"]
 
 
 @dataclass(frozen=True)
@@ -62,37 +60,3 @@ class KernelFunctions:
         """The sums to the gradient."""
         arrays = (*reads(self.c, "sums", alone=False), *writes(self.c, "dkernel", alone=False))
         return static(f"{self.name}_flush", *arrays)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The loop over channels, and the tile that it calls so far on in x and in the sums."""
-
-    tile: CFunction
-    heads: tuple[str, ...]
-    x: str
-    sums: str
-
-    def call(self, dz: str, sums: str) -> CText:
-        """The call for outputs first to end, whose dz is there, with sums from a place on."""
-        return CText(f"{self.tile.of(f'at{self.x}', dz, f'{sums}{self.sums}', 'end - first')};")
-
-
-@dataclass(frozen=True)
-class Taps:
-    """Taps [first, end), `step` at a time, by `rows` where an output has all of these."""
-
-    first: int
-    end: int
-    step: int
-    rows: tuple[Rows, ...]
-
-    @property
-    def next(self) -> str:
-        """On to the next ones."""
-        return step_by("k", self.step)
-
-    @property
-    def last(self) -> str:
-        """The last of the taps from k on."""
-        return index((1, "k"), self.step - 1)

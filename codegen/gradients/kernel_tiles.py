@@ -7,6 +7,7 @@ from typing import Any
 from codegen.emission import render
 from codegen.emission.cformat import CText, ceil_over, floor_over, grouped
 from codegen.emission.cfunction import CFunction
+from codegen.emission.expressions import Array, Part, Place, Variable
 from codegen.emission.microkernel import (
     Loop,
     Microkernel,
@@ -15,14 +16,13 @@ from codegen.emission.microkernel import (
     Step,
     accumulator,
     count_loop,
-    index,
-    offset,
     starts,
     tile_function,
 )
 from codegen.emission.relayout import Turn
 from codegen.errors.counting import counted
-from codegen.gradients.kernel_functions import KernelFunctions, Rows, Taps
+from codegen.gradients.kernel_functions import KernelFunctions
+from codegen.gradients.kernel_loops import TAP, Around, Flush, Rows, TapPlaces, Taps, rows_of_sums
 from codegen.gradients.plan import KernelGradientPlan, Panels
 from codegen.planning.algorithms import tiling
 from codegen.records import dataclass
@@ -40,11 +40,7 @@ class Block:
     single: tuple[Rows, ...]
     taps: tuple[Taps, ...]
     step: int  # numbers from one row of dz, as the tiles read it, to the next
-    heads: tuple[str, ...]  # the loops over groups and panels but the last
-    opening: str  # that one, with its brace; in it:
-    lane: str  # the panel's first filter in its group
-    pack: str  # the call that copies its dz, if one does
-    call: str
+    around: Around
 
 
 class KernelTiles:
@@ -63,6 +59,10 @@ class KernelTiles:
         self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.steps)
         self.sum_row = p.filters if plan.direct else plan.padded
         self.functions = KernelFunctions(name, self.spell.c, plan.packed)
+        self.in_numbers, self.out_numbers = p.steps * p.channels, self.outs * p.filters
+        self.kernel_numbers = p.kernel_size * p.group_channels * p.filters
+        x_step, x_tap = p.stride * self.x_time, p.dilation * self.x_time
+        self.places = TapPlaces(x_step, x_tap, -p.pads(p.steps)[0] * self.x_time, self.sum_row * p.group_channels)
 
     def blocks(self) -> tuple[Block, ...]:
         return tuple(self._block(panels) for panels in self.plan.panels)
@@ -75,41 +75,63 @@ class KernelTiles:
         at = 0
         for count, size in tiling.split(self.problem.kernel_size, self.plan.taps):
             rows = self._rows(made, size, panels.vectors, step)
-            taps.append(Taps(at, at + count * size, size, rows))
+            alone = count * size == self.problem.kernel_size
+            taps.append(Taps(at, at + count * size, size, rows, alone, self.places))
             at += count * size
         single = self._rows(made, 1, panels.vectors, step) if self.edges or any(t.step == 1 for t in taps) else ()
         tiles = tuple(made.values())
         one_tap, all_taps = self.functions.one_tap(width), self.functions.all_taps(width)
-        places = self._places(panels, width)
-        return Block(one_tap, all_taps, tiles, single, tuple(taps), step, *places)
+        return Block(one_tap, all_taps, tiles, single, tuple(taps), step, self._places(panels, width))
 
-    def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str]:
+    def _places(self, panels: Panels, width: int) -> Around:
         """The loops around a panel, and in them its first filter and the calls."""
         p, plan = self.problem, self.plan
-        counts = {"g": p.groups, "j": panels.count}
-        heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
-        many = p.groups > 1
-        full = panels.first + panels.count * width <= p.group_filters
+        g, j = Variable.counted("g", p.groups), Variable.counted("j", panels.count)
+        f = Variable("f", panels.first + (panels.count - 1) * width)  # the panel's first filter in its group
+        lane = Place.of((width, j), panels.first)
+        full = f.most + width <= p.group_filters
         rest = f"{p.group_filters} - f < {width} ? {p.group_filters} - f : {width}"
-        group_dz = (p.group_filters * self.dz_filter * many, "g")
-        wide = str(width) if full else rest
+        wide = str(min(width, p.group_filters)) if full or not f.most else rest
         group_sums = p.group_filters if plan.direct else p.kernel_size * p.group_channels * plan.padded
-        x, sums = offset("x", (p.group_channels * self.x_channel * many, "g")), offset("sums", (group_sums * many, "g"))
-        dz = offset("dz", group_dz, (self.dz_filter, "f"))
-        if not plan.packed:
-            dz = offset("dz", (p.filters * self.chunked, "from"), group_dz, (1, "f"))
-        lane = index((width * (panels.count > 1), "j"), panels.first)
-        return self._calls(heads, lane, width, wide, x, dz, f"{sums} + f")
+        x = Array("x", self.in_numbers).at((p.group_channels * self.x_channel, g))
+        of_group, one = (p.group_filters * self.dz_filter, g), (self.dz_filter, f)
+        dz = Array("dz", self.out_numbers).at(*([] if plan.packed else [self._from]), of_group, one)
+        sums = Array("sums", plan.sum_numbers or self.kernel_numbers).at((group_sums, g), (1, f))
+        heads = tuple(variable.loop for variable in (g, j) if variable.most)
+        return self._calls(heads, lane.text if f.most else None, width, wide, (x, dz, sums))
+
+    @property
+    def _output(self) -> Variable:
+        """The output that a tile sums over, from its first on."""
+        return Variable.counted("t", self.outs)
+
+    @property
+    def _from(self) -> Part:
+        """The first output of a chunk, as a place in dz whose filters lie together."""
+        return self.problem.filters, Variable("from", self.outs - 1 if self.chunked else 0)
 
     def _calls(
-        self, heads: tuple[str, ...], lane: str, width: int, wide: str, x: str, dz: str, sums: str
-    ) -> tuple[tuple[str, ...], str, str, str, str]:
-        """The loops but the last, that one opened, the lane, and the calls that pack and that add up."""
-        packed = self.plan.packed
+        self, heads: tuple[str, ...], lane: str | None, width: int, wide: str, arrays: tuple[str, str, str]
+    ) -> Around:
+        """The loops, the lane, and the calls that pack and that add up; `arrays` are x, dz and the sums."""
+        packed, (x, dz, sums) = self.plan.packed, arrays
         ends = {} if self.chunked else {"from": "0", "to": str(self.outs)}
         pack = f"{self.functions.pack.call(dz=dz, wide=wide, width=str(width), **ends)};" if packed else ""
         call = f"{self.functions.all_taps(width).call(x=x, dz='panel' if packed else dz, sums=sums, **ends)};"
-        return heads[:-1], heads[-1] + " {" if heads else "{", lane, pack, call
+        return Around(heads or ("",) * (lane is not None), lane, pack, call)
+
+    def flush(self) -> Flush:
+        """What adds the sums, whose rows end in unused lanes, to the gradient."""
+        p = self.problem
+        g, i = Variable.counted("g", p.groups), Variable.counted("i", p.kernel_size * p.group_channels)
+        f = Variable.counted("f", p.group_filters)
+        to = Array("dkernel", self.kernel_numbers).number((p.filters, i), (p.group_filters, g), (1, f))
+        line = f"{to} += {Array('sums', self.plan.padded).number((1, f))};"
+        return Flush(
+            rows_of_sums((g, i), self.plan.padded, f),
+            line,
+            "Adds the sums, whose rows end in unused lanes, to the gradient.",
+        )
 
     @property
     def edges(self) -> bool:
@@ -123,18 +145,12 @@ class KernelTiles:
         for count, size in tiling.split(self.problem.group_channels, self.plan.channels):
             tile = self._tile(taps, size, vectors, step)
             made.setdefault(tile.function.name, tile)
-            heads = (f"for (ptrdiff_t c = {at}; c < {at + count * size}; c += {size})",) if count > 1 else ()
-            c = "c" if count > 1 else str(at)
-            x, sums = (self._channel(step, c) for step in (self.x_channel, self.sum_row))
-            found.append(Rows(tile.function, heads, x, sums))
+            end = at + count * size
+            heads = (f"for (ptrdiff_t c = {at}; c < {end}; c += {size})",) if count > 1 else ()
+            c = Place.of((1, Variable("c", end - size)) if count > 1 else at)
+            found.append(Rows(tile.function, heads, c.scaled(self.x_channel), c.scaled(self.sum_row)))
             at += count * size
         return tuple(found)
-
-    @staticmethod
-    def _channel(step: int, c: str) -> str:
-        """The place of channel c, a variable or a number, to add to a pointer."""
-        where = index((step, c)) if c == "c" else str(step * int(c))
-        return "" if where == "0" else f" + {where}"
 
     def _tile(self, taps: int, channels: int, vectors: int, step: int) -> Microkernel:
         p, spell, lanes = self.problem, self.spell, self.plan.lanes
@@ -169,7 +185,7 @@ class KernelTiles:
     def _row(self, row: int, k: int, c: int, shared: tuple[str, ...]) -> Row:
         """Tap k of channel c: one number of x times all vectors of dz."""
         p = self.problem
-        where = index((p.stride * self.x_time, "t"), k * p.dilation * self.x_time + c * self.x_channel)
+        where = Place.of((p.stride * self.x_time, self._output), k * p.dilation * self.x_time + c * self.x_channel).text
         updates = tuple(self.spell.update(accumulator(row, v), "s", name) for v, name in enumerate(shared))
         return Row(self.spell.broadcast(f"x[{where}]"), updates)
 
@@ -183,27 +199,35 @@ class ChannelTiles(KernelTiles):
 
     broadcasts = False
 
-    def _places(self, panels: Panels, width: int) -> tuple[tuple[str, ...], str, str, str, str]:
+    def _places(self, panels: Panels, width: int) -> Around:
         p, plan = self.problem, self.plan
-        counts = {"m": p.group_filters, "j": panels.count}
-        heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
-        lane = index((width * (panels.count > 1), "j"))
-        if p.channels % width:
-            lane = f"j < {panels.count - 1} ? {width} * j : {p.channels - width}"
-        many = p.group_filters > 1
-        dz = (
-            offset("dz", (p.group_filters, "f"), (1, "m"))
-            if many
-            else offset("dz", (p.filters * self.chunked, "from"), (1, "f"))
-        )
-        sums = offset("sums", (p.kernel_size * plan.padded * many, "m"), (width * (panels.count > 1), "j"))
-        return self._calls(heads, lane, width, str(width), "x + f", dz, sums)
+        m, j = Variable.counted("m", p.group_filters), Variable.counted("j", panels.count)
+        f = Variable("f", p.channels - width)
+        lane = f"j < {panels.count - 1} ? {width} * j : {f.most}" if p.channels % width else Place.of((width, j)).text
+        x, taken = Array("x", self.in_numbers).at((1, f), taken=width), p.kernel_size * plan.padded
+        at: tuple[Part, ...] = ((p.group_filters, f), (1, m)) if m.most else (self._from, (1, f))
+        dz = Array("dz", self.out_numbers).at(*at)
+        sums = Array("sums", plan.sum_numbers or self.kernel_numbers).at((taken, m), (width, j))
+        heads = tuple(variable.loop for variable in (m, j) if variable.most)
+        return self._calls(heads, lane if f.most else None, width, str(width), (x, dz, sums))
+
+    def flush(self) -> Flush:
+        p, padded = self.problem, self.plan.padded
+        m, k = Variable.counted("m", p.group_filters), Variable.counted("k", p.kernel_size)
+        c, width = Variable.counted("c", p.channels), self.plan.panels[0].vectors * self.plan.lanes
+        to = Array("dkernel", self.kernel_numbers).number((p.filters, k), (p.group_filters, c), (1, m))
+        of, told = Place.of((1, c)).text, "Adds the sums to the gradient."
+        if padded > p.channels:
+            of = CText(f"c < {p.channels // width * width} ? c : {Place.of((1, c), padded - p.channels).text}")
+            told = "Adds the sums to the gradient; of channels that two panels have, those of the first."
+        return Flush(rows_of_sums((m, k), padded, c), f"{to} += sums[{of}];", told)
 
     def _row(self, row: int, k: int, c: int, shared: tuple[str, ...]) -> Row:
         """Tap k: each vector of dz times the channels' own numbers."""
         p, lanes = self.problem, self.plan.lanes
         at = k * p.dilation * self.x_time
-        xs = [self.spell.load("x", (p.stride * self.x_time, "t"), at + v * lanes) for v in range(len(shared))]
+        x = Place.of((p.stride * self.x_time, self._output), at)
+        xs = [self.spell.load("x", *x.spelled, v * lanes) for v in range(len(shared))]
         updates = [self.spell.update(accumulator(row, v), xs[v], name) for v, name in enumerate(shared)]
         return Row(None, tuple(updates))
 
@@ -249,25 +273,20 @@ def _turn(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
 
 def _places(tiles: KernelTiles) -> dict[str, Any]:
     """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
-    p, plan, outs = tiles.problem, tiles.plan, tiles.outs
-    width = plan.panels[0].vectors * plan.lanes
+    p = tiles.problem
     assert p.steps is not None
     left = p.pads(p.steps)[0]
-    tap_at = index((p.dilation, "k"), -left)
+    tap_at = Place.of(*TAP.scaled(p.dilation).parts, -left).text
     return {
         "left": left,
-        "in_numbers": p.steps * p.channels,
-        "out_numbers": outs * p.filters,
-        "x_at": index((p.stride * tiles.x_time, "first"), (p.dilation * tiles.x_time, "k"), -left * tiles.x_time),
+        "in_numbers": tiles.in_numbers,
+        "out_numbers": tiles.out_numbers,
+        "x_at": tiles.places.x(TAP),
+        "sums_at": tiles.places.sums(TAP).text,
         "tap_at": tap_at,
         "dz_time": p.filters,
-        "sum_tap": tiles.sum_row * p.group_channels,
-        "dkernel_at": index((p.filters, "k"), (p.group_filters, "c"), (int(p.group_filters > 1), "m")),
-        "overlapped": f"c < {p.channels // width * width} ? c : {index((1, 'c'), plan.padded - p.channels)}"
-        if plan.padded > p.channels
-        else "c",
-        "kernel_rows": p.kernel_size * p.group_channels,
-        "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
+        "flush": tiles.flush(),
+        "kernel_numbers": tiles.kernel_numbers,
         "first_tap": ceil_over("-at", p.stride),
         "end_tap": floor_over("room", p.stride) + " + 1",
         "room": CText(f"{p.steps - 1} - {grouped(tap_at)}"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from codegen.emission.cformat import identifier, times
 from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.microkernel import count_loop, index, offset
 from codegen.emission.vectors import spelled
 from codegen.gradients.plan import OutputGradientPlan
@@ -32,14 +33,13 @@ class Summed:
     each: bool
     total: str
 
-    @property
-    def place(self) -> str:
-        """The sum of column i in those of a row."""
-        return index((1, "i"), self.first)
+    def sum(self, column: Part) -> str:
+        """That of a column in the sums of a row."""
+        return f"sums[{Place.of(column, self.first).text}]"
 
-    def at(self, filter_: str) -> str:
+    def at(self, *filter_: Part) -> str:
         """Where the gradient has what belongs to a filter."""
-        return f"{self.name}[{filter_ if self.each else '0'}]"
+        return f"{self.name}[{Place.of(*filter_).text if self.each else '0'}]"
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,18 @@ def _rows(plan: OutputGradientPlan, name: str) -> CFunction:
 
 def _handed(plan: OutputGradientPlan) -> Iterator[str]:
     """The arguments of a call of `_rows` in the function of one sample."""
-    turns = _turns(plan)
+    turns, f = _turns(plan), (1, _filter(plan))
 
     def part(name: str) -> str:
         if not plan.along_time:
-            return f"{name} + {'at' if turns > CHUNK else 'f'}"
+            return f"{name} + at" if turns > CHUNK else Place.of(f).in_array(name)
         return f"{name}s + {times(plan.width, 'from')}" if turns > CHUNK else f"{name}s"
 
     operands = later_operands(plan)
     if plan.curved:
         yield part("z")
         for one in operands:
-            yield {"output": part(one.name), "filter": f"{one.name} + f", "call": one.name}[one.lies]
+            yield {"output": part(one.name), "filter": Place.of(f).in_array(one.name), "call": one.name}[one.lies]
     yield part("dy")
     if plan.curved:
         yield part("dz")
@@ -121,6 +121,11 @@ def _handed(plan: OutputGradientPlan) -> Iterator[str]:
     if plan.problem.epilogue.weights:
         yield "sums"
     yield "count" if turns > CHUNK else str(turns)
+
+
+def _filter(plan: OutputGradientPlan) -> Variable:
+    """The filter of a row along time, or the first one of a row's."""
+    return Variable("f", plan.problem.filters - (1 if plan.along_time else plan.width))
 
 
 def _turns(plan: OutputGradientPlan) -> int:
@@ -153,16 +158,53 @@ def _pointers(plan: OutputGradientPlan) -> Iterator[Pointer]:
     for parameter in sample(plan, "").parameters:
         name, type_ = parameter.name, parameter.type
         held = f"const {name}" if name in still else name
-        part = f"{type_}const {name}s = {name} + {times(outs, 'f')};"
+        part = f"{type_}const {name}s = {Place.of((outs, _filter(plan))).in_array(name)};"
         yield Pointer(name, f"{type_}{held} = ({type_}){places[name]};", name not in still, part)
 
 
 def _filters(plan: OutputGradientPlan) -> dict[str, Any]:
-    """The first filter of row block j, and in the block the first that is not its neighbour's too."""
-    at, last, rest = times(plan.width, "j"), plan.problem.filters - plan.width, plan.problem.filters % plan.width
-    if not rest:
-        return {"overlaps": False, "first_filter": at, "first_new": "0"}
-    return {"overlaps": True, "first_filter": f"{at} < {last} ? {at} : {last}", "first_new": f"{at} - f"}
+    """The loop over blocks of a row, the first filter of block j, and in it the first that is not its neighbour's, too.
+
+    Along time, the loop over the filters.
+    """
+    filters, f = plan.problem.filters, _filter(plan)
+    if plan.along_time:
+        column = Variable.counted("i", plan.width)
+        return {
+            "filter_heads": [f.loop] * (f.most > 0),
+            "several": f.most > 0,
+            "column_heads": [column.loop] * (column.most > 0),
+        }
+    j = Variable.counted("j", -(-filters // plan.width))
+    at, overlaps = Place.of((plan.width, j)).text, filters % plan.width > 0
+    return {
+        "filter_heads": [j.loop] * (f.most > 0),
+        "several": f.most > 0,
+        "overlaps": overlaps,
+        "first_filter": f"{at} < {f.most} ? {at} : {f.most}" if overlaps else at,
+        "column_heads": [count_loop("i", f"{at} - f" if overlaps else 0, plan.width)] * (plan.width > 1),
+        "row_at": Place.of((filters, Variable("from", FAR)), (1, f)).text,
+    }
+
+
+def _totals(plan: OutputGradientPlan, sums: tuple[Summed, ...]) -> Iterator[tuple[str, str, str]]:
+    """Of each sum its total, what it is added to, and that of column i."""
+    column: Part = (1, Variable.counted("i", plan.width))
+    for one in sums:
+        yield one.total, one.at((1, _filter(plan)), *[] if plan.along_time else [column]), one.sum(column)
+
+
+def _tail(plan: OutputGradientPlan, outs: int, sums: tuple[Summed, ...]) -> dict[str, Any]:
+    """The outputs behind the last whole row, of which each is alone."""
+    first = outs // plan.width * plan.width
+    t: Part = first if outs - first == 1 else (1, Variable("t", FAR))
+    at = AtNumber(
+        plan.problem.format.c, tuple(one.total for one in sums), Place.of(t).text, Place.of((1, _filter(plan))).text
+    )
+    return {
+        "tail_heads": [count_loop("t", first, outs)] * (outs - first > 1),
+        "tail_lines": tuple(back(plan.problem.epilogue, at)) if outs > first else (),
+    }
 
 
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
@@ -186,7 +228,8 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
         "vectors": tuple(_vectors(plan)),
         "pointers": tuple(_pointers(plan)),
-        "tail_lines": tuple(back(p.epilogue, AtNumber(dtype.c, tuple(one.total for one in sums)))),
+        **_tail(plan, outs, sums),
+        "totals": tuple(_totals(plan, sums)),
         "summed": sums,
         "sum_numbers": plan.width * len(sums),
         "sums_told": f"; what belongs to the {' and the '.join(names)} is added to {' and '.join(totals)}",
@@ -199,8 +242,6 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         "has_rows": bool(whole) or not plan.along_time,
         "chunk": CHUNK,
         "chunks": [f"for (ptrdiff_t from = 0; from < {_turns(plan)}; from += {CHUNK})"] * (_turns(plan) > CHUNK),
-        "tail_loop": count_loop("t", whole * plan.width, outs),
-        "panels": -(-p.filters // plan.width),
         **_filters(plan),
         "kernel_numbers": p.kernel_size * p.group_channels * p.filters,
     }

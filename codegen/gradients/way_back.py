@@ -92,22 +92,27 @@ class AtVector:
 
 @dataclass(frozen=True)
 class AtNumber:
-    """Output t of filter f, alone, in arrays that begin with the filter's own; `sums` are variables."""
+    """An output of a filter, both in C, in arrays that begin with the filter's own; `sums` are variables."""
 
     type: str
     sums: tuple[str, ...]
+    output: str
+    filter: str
 
-    held = "dzs[t]"
+    @property
+    def held(self) -> str:
+        return self.load("dz")
 
     def load(self, array: str) -> str:
-        return f"{array}s[t]"
+        return f"{array}s[{self.output}]"
 
     def read(self, operand: Operand) -> str:
-        ways = {"output": f"{operand.name}s[t]", "filter": f"{operand.name}[f]", "call": f"{operand.name}[0]"}
+        name = operand.name
+        ways = {"output": self.load(name), "filter": f"{name}[{self.filter}]", "call": f"{name}[0]"}
         return ways[operand.lies]
 
     def written(self, operand: Operand, value: str) -> str:
-        return f"d{operand.name}s[t] = {value};"
+        return f"{self.load(f'd{operand.name}')} = {value};"
 
     def added(self, number: int, value: str) -> str:
         return f"{self.sums[number]} += {value};"

@@ -50,6 +50,8 @@ FAULTS = (  # (what is wrong, as a .c might say it)
     ("a function that nothing uses", "static void unused(void)\n{\n}"),
     ("a type that nothing uses", "typedef float v8 __attribute__((vector_size(32)));"),
     ("two lines in one", "    a += b;            y[0] = a;"),
+    ("a loop that turns once", "for (ptrdiff_t f = 0; f < 1; ++f)"),
+    ("a loop that turns once", "for (int k = 8; k < 16; k += 8) {"),
     ("a condition around nothing", "#if defined(__clang__)\n#else\n#endif"),
 )
 

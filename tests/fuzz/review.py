@@ -65,6 +65,10 @@ LEFT_TO_RUN_TIME = {
 WORD = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<![\w.])([A-Za-z_]\w*)')  # in a string there is none
 DEFINED = re.compile(r"^static (?:inline )?[^=;{\n]*?\b(\w+)\([^{;]*\)\n\{", re.MULTILINE)
 TABLE = re.compile(r"^static const \w+ (\w+)\[", re.MULTILINE)
+LOOP = re.compile(
+    r"for \(\w+ (?P<name>\w+) = (?P<first>\d+); (?P=name) < (?P<end>\d+); "
+    r"(?:\+\+(?P=name)|(?P=name)\+\+|(?P=name) \+= (?P<step>\d+))[,)]"
+)
 MACRO = re.compile(r"^#define (\w+)", re.MULTILINE)
 TYPE = re.compile(r"^typedef [^;]*?(\w+)(?: __attribute__[^;]*)?;", re.MULTILINE)
 
@@ -118,12 +122,20 @@ def laid_out(text: str, _: str) -> Iterator[tuple[str, str]]:
         yield "two lines in one", found[0].strip()
 
 
+def turned_once(text: str, _: str) -> Iterator[tuple[str, str]]:
+    """Loops over numbers that are known, of which there is one or none."""
+    for found in LOOP.finditer(COMMENT.sub("", text)):
+        if int(found["end"]) - int(found["first"]) <= int(found["step"] or 1):
+            yield "a loop that turns once", found[0]
+
+
 CHECKS: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (
     english,
     left_to_run_time,
     unused,
     empty,
     laid_out,
+    turned_once,
 )
 
 

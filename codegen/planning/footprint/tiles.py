@@ -66,7 +66,11 @@ def _tile(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, o
 
 def _loops(form: str, taps: int, channels: int) -> int:
     """Loops over a span."""
-    return {"taps": taps * (channels > 1), "fused": 1, "nested": (taps > 1) + (channels > 1)}.get(form, 0)
+    return {
+        "taps": taps * (channels > 1),
+        "fused": int(taps * channels > 1),
+        "nested": (taps > 1) + (channels > 1),
+    }.get(form, 0)
 
 
 def _turns(form: str, taps: int, channels: int) -> int:

@@ -136,28 +136,23 @@ static void tiles_points(const float *kernel, float *packed)
     for (ptrdiff_t v = 0; v < 4; ++v)
         for (ptrdiff_t k = 0; k < 3; ++k)
             taps[v][k] = kernel[16 * k + v];
-    for (ptrdiff_t row = 0; row < 4; row += 4) {
-        const double(*const m)[3] = matrix + row;
-        float *const to = packed + 16 * row;
-
-        for (ptrdiff_t v = 0; v < 4; ++v) {
-            double s0 = m[0][0] * taps[v][0];
-            double s1 = m[1][0] * taps[v][0];
-            double s2 = m[2][0] * taps[v][0];
-            double s3 = m[3][0] * taps[v][0];
-            s0 += m[0][1] * taps[v][1];
-            s1 += m[1][1] * taps[v][1];
-            s2 += m[2][1] * taps[v][1];
-            s3 += m[3][1] * taps[v][1];
-            s0 += m[0][2] * taps[v][2];
-            s1 += m[1][2] * taps[v][2];
-            s2 += m[2][2] * taps[v][2];
-            s3 += m[3][2] * taps[v][2];
-            to[v] = (float)s0;
-            to[v + 16] = (float)s1;
-            to[v + 32] = (float)s2;
-            to[v + 48] = (float)s3;
-        }
+    for (ptrdiff_t v = 0; v < 4; ++v) {
+        double s0 = matrix[0][0] * taps[v][0];
+        double s1 = matrix[1][0] * taps[v][0];
+        double s2 = matrix[2][0] * taps[v][0];
+        double s3 = matrix[3][0] * taps[v][0];
+        s0 += matrix[0][1] * taps[v][1];
+        s1 += matrix[1][1] * taps[v][1];
+        s2 += matrix[2][1] * taps[v][1];
+        s3 += matrix[3][1] * taps[v][1];
+        s0 += matrix[0][2] * taps[v][2];
+        s1 += matrix[1][2] * taps[v][2];
+        s2 += matrix[2][2] * taps[v][2];
+        s3 += matrix[3][2] * taps[v][2];
+        packed[v] = (float)s0;
+        packed[v + 16] = (float)s1;
+        packed[v + 32] = (float)s2;
+        packed[v + 48] = (float)s3;
     }
 }
 
