@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from codegen.emission.cformat import CText, table
+from codegen.emission.cformat import CText, array_table, table
 from codegen.emission.integer_stage import Plan, prefixes
 from codegen.numbers import formats
 from codegen.numbers.rescaling import FIXED
@@ -45,7 +45,7 @@ class Table:
     @classmethod
     def of(cls, label: str, numbers: np.ndarray, held_in: str) -> Table:
         row = formats.row(held_in)
-        return cls(CText(label), CText(row.c), numbers.size, table(numbers.ravel().tolist(), row))
+        return cls(CText(label), CText(row.c), numbers.size, array_table(numbers.ravel(), row))
 
 
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:

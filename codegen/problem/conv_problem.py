@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 MOST_TABLE = 1 << 20  # numbers of a kernel that is a const table
-C_BYTES = 16  # of a number in it, with what parts it from the next one
+MOST_CODES = 3 << 20  # of one of int8
+C_BYTES, CODE_BYTES = 16, 5  # of a number in it and of one of int8, with what parts it from the next one
 MOST_PHASES = 1024  # outputs between two input steps that have code of their own
 
 

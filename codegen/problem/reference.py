@@ -149,7 +149,17 @@ def _lost_behind(problem: ConvProblem, x: Array, error: Array, kernel: Array, fi
 
 
 def _sums(problem: ConvProblem, x: Array, kernel: Array, first: Array | None, dtype: str) -> Array:
-    """first + Σ kernel·x, (batch, out steps, filters) of x in channels_last."""
+    """first + Σ kernel·x, (batch, out steps, filters) of x in channels_last.
+
+    Sums of codes are far below 2**53, so that float64 has them exactly, in any order: NumPy multiplies it much faster.
+    """
+    if problem.format.whole and dtype == "int64":
+        exact = _sums_in(problem, x, kernel, None, "float64").astype("int64")
+        return exact if first is None else exact + np.asarray(first, dtype)
+    return _sums_in(problem, x, kernel, first, dtype)
+
+
+def _sums_in(problem: ConvProblem, x: Array, kernel: Array, first: Array | None, dtype: str) -> Array:
     samples = np.asarray(x, dtype)
     samples = samples - problem.zero if problem.zero else samples
     taps = np.asarray(kernel, dtype).reshape(problem.kernel_size, problem.group_channels, problem.groups, -1)

@@ -10,7 +10,7 @@ from codegen.errors import SpecError, keras_messages
 from codegen.errors.counting import counted
 from codegen.functions.activations import row
 from codegen.functions.initializers import Initializer
-from codegen.problem.conv_problem import C_BYTES, MOST_PHASES, MOST_TABLE
+from codegen.problem.conv_problem import C_BYTES, CODE_BYTES, MOST_CODES, MOST_PHASES, MOST_TABLE
 from codegen.problem.problem import Problem
 from codegen.specs.parameters import LARGEST, shown
 
@@ -129,18 +129,19 @@ def initializers_fit(spec: Definition) -> Iterator[SpecError]:
 
 
 def tables(problem: Problem) -> Iterator[SpecError]:
-    """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number.
+    """E411: a kernel that is to be a const table is text that a compiler reads: 16 bytes of C a number, 5 a code.
 
     That of int8 has zeros where one place between two input steps has fewer taps than another.
     """
     way = "leave --weights and --init out, and hand the kernel over as an argument"
-    numbers = prod(problem.kernel_shape)
+    numbers, most, each = prod(problem.kernel_shape), MOST_TABLE, C_BYTES
     if problem.format.whole:
+        most, each = MOST_CODES, CODE_BYTES
         numbers = sum(stage.up * stage.filters * stage.terms for stage in problem.stages)
         way = "take smaller strides, fewer filters or a shorter kernel"
-    if numbers > MOST_TABLE:
-        message = f"the kernel's {numbers:,} numbers would be {C_BYTES * numbers:,} bytes of C, as const tables"
-        hint = f"{MOST_TABLE:,} are the most: {way}"
+    if numbers > most:
+        message = f"the kernel's {numbers:,} numbers would be {each * numbers:,} bytes of C, as const tables"
+        hint = f"{most:,} are the most: {way}"
         yield SpecError("E411", message, field="kernel_size", hint=hint)
 
 
