@@ -240,13 +240,13 @@ def model_emitted(
     Raises PlanError for what has no C.
     """
     from codegen.emission.models import banner as models_banner
-    from codegen.emission.models import source
+    from codegen.emission.models import in_blocks
     from codegen.graph.plans import model_plan
 
     chosen = model_plan.planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
     lines = models_banner.lines(graph, chosen)
     with vectors.apart(f"{graph.name}_" if ask.apart else ""):
-        return source.source(chosen, graph.name, banner=lines, weights=arrays, beside=beside)
+        return in_blocks.source(chosen, graph.name, banner=lines, weights=arrays, beside=beside)
 
 
 @forgetful
@@ -263,9 +263,9 @@ def compiled_model(graph: Graph, ask: Ask) -> CompiledModel | None:
 
 
 def _model_written(chosen: ModelPlan) -> str:
-    from codegen.emission.models import source
+    from codegen.emission.models import in_blocks, source
 
-    return source.jit_text(source.source(chosen, JIT_NAME))
+    return source.jit_text(in_blocks.source(chosen, JIT_NAME))
 
 
 def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None:

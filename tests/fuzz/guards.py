@@ -3,9 +3,10 @@
     python -m tests.fuzz.guards [--count 500] [--seed 1] [--sanitize]
 
 Each of the two has the numbers of its definition in float64, of whole numbers the bits. A workspace and a state hold
-any bytes before. In blocks: any split has the same bits, and a state that is copied in mid-stream goes on with them; a
-NaN is gone after a reset; endless silence is as many steps of it as the header tells. With --sanitize under
-AddressSanitizer and UBSan. Batches run in processes of their own, as what writes beside its arrays ends its process.
+any bytes before. In blocks: any split has the same bits, those of the graph as one function; a state that is copied in
+mid-stream goes on with them; a NaN is gone after a reset; endless silence is as many steps of it as the header tells.
+With --sanitize under AddressSanitizer and UBSan. Batches run in processes of their own, as what writes beside its
+arrays ends its process.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def stream_trial(one: Streaming, rng: np.random.Generator) -> str | None:
         return f"{steps} steps in one block are not what the definition has"
     if one.whole(x, len(wanted)).tobytes() != wanted.tobytes():
         return f"{steps} steps have other bits by the function of the whole"
+    if one.once({"x": x}, steps, 0x7F)[0].tobytes() != wanted[late:].tobytes():
+        return f"{steps} steps have other bits as one function than in blocks"
     for cuts in (range(steps), *(np.sort(rng.integers(0, steps + 1, int(rng.integers(1, 12)))) for _ in range(3))):
         sizes = np.diff([0, *cuts, steps]).tolist()
         if one.stream(x, sizes).tobytes() != wanted.tobytes():

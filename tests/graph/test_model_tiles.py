@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import codegen
+from codegen import pipeline
 from codegen.emission.models.stream import emitted
 from codegen.errors import PlanError
 from codegen.graph import reference
@@ -77,7 +78,7 @@ def test_a_layer_and_what_lies_around_it_is_one_stage() -> None:
     ("channels", "target"), [(6, "native"), (8, "native"), (16, "native"), (12, "avx2"), (5, "sse2")]
 )
 def test_tiles_in_any_blocks(channels: int, target: str) -> None:
-    """All sizes of tiles, and what they overlap: the same bits, those of the reference but for rounding."""
+    """All sizes of tiles, and what they overlap: the bits of the whole, those of the reference but for rounding."""
     graph = graph_of(channels)
     wanted = target_named(target)
     if not runs_here(wanted):
@@ -97,6 +98,11 @@ def test_tiles_in_any_blocks(channels: int, target: str) -> None:
         blockwise(made, made.states(2), packed, [given["x"], given["c"]], blocks, widths)
         for blocks in ((90,), (1,), (7, 2, 3, 30, 5), (17,), (64,))
     ]
+    whole = pipeline.compiled_model(graph, Ask(wanted, "packed", "exact"))
+    assert whole is not None
+    assert whole.plan.blocks is not None
+    found.append([np.empty((2, 90, width), "f") for width in widths])
+    whole.run([given["x"], given["c"]], found[-1], whole.pack(weights))
     for place, name in enumerate(("y", "late")):
         first = found[0][place]
         assert all(np.array_equal(first, other[place]) for other in found), "the same bits in any blocks"

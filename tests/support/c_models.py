@@ -55,13 +55,14 @@ class Whole:
 
 @dataclass(frozen=True)
 class Streaming:
-    """A graph that streams, its weights baked or packed, at one of the clocks."""
+    """A graph that streams, its weights baked or packed, at one of the clocks; `once` is the same as one function."""
 
     graph: Graph
     weights: dict[str, dict[str, Array]]
     plan: StreamedModel
     library: Any
     exact: bool
+    once: Whole
     place: Place = guarded
 
     @cached_property
@@ -142,22 +143,32 @@ def library(
         graph = replace(graphs.graph(seed, exact=exact), name=f"w{number}")
         weights = graphs.weights(graph, seed, exact=exact)
         source = pipeline.model_emitted(graph, Ask(on), weights if baked else None)
-        blocks = Stream(int(rng.choice([1, 4, 16])), clock_named(str(rng.choice(["count", "count", "rate"]))))
+        blocks = Stream(int(rng.choice([1, 4, 16, 64])), clock_named(str(rng.choice(["count", "count", "rate"]))))
         other, held, text = _streamed(f"s{number}", seed, Ask(on, stream=blocks), exact=exact, baked=baked)
-        for one, more in ((source, ""), (text, figures(text.name))):
+        once = replace(other, name=f"o{number}")
+        alone = pipeline.model_emitted(once, Ask(on), held if baked else None)
+        for one, more in ((source, ""), (alone, ""), (text, figures(text.name))):
             files.append(f"{one.name}.c")
             (folder / files[-1]).write_text(one.code + more)
             (folder / f"{one.name}.h").write_text(one.header)
         whole = Whole(graph, weights, source.plan, None, exact, place)
-        made.append((whole, Streaming(other, held, text.plan, None, exact, place)))
+        named = Whole(once, held, alone.plan, None, exact, place)
+        made.append((whole, Streaming(other, held, text.plan, None, exact, named, place)))
     compile_c(["gcc", *on.flags, *LIGHT, *flags, *files, "-o", "all.so"], folder)
     opened = ctypes.CDLL(str(folder / "all.so"))
-    return [(replace(whole, library=opened), replace(other, library=opened)) for whole, other in made]
+    return [
+        (replace(whole, library=opened), replace(other, library=opened, once=replace(other.once, library=opened)))
+        for whole, other in made
+    ]
 
 
 def _streamed(name: str, seed: int, ask: Ask, *, exact: bool, baked: bool) -> tuple[Graph, Any, Any]:
-    """A graph that streams, its weights, and its text; at the clock `count` where its outputs come before the rate."""
-    graph = replace(graphs.streaming(seed, exact=exact), name=name)
+    """A graph that streams, in float64 every fourth, its weights, and its text.
+
+    At the clock `count` where its outputs come before the rate.
+    """
+    dtype = "float32" if seed % 4 else "float64"
+    graph = replace(graphs.streaming(seed, exact=exact, dtype=dtype), name=name)
     weights = graphs.weights(graph, seed, exact=exact)
     try:
         return graph, weights, stream.emitted(graph, ask, weights if baked else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Drawing:
         self.layers += 1
         return f"{word}_{self.layers}"
 
+    def call(self, layer: Any, x: Value) -> Value:
+        """A layer of the graph's own dtype on a value."""
+        return self.builder.call(replace(layer, dtype=self.builder.dtype), x)
+
     def convolution(self, x: Value) -> Value:
         kind = self.pick(Conv1DSpec, Conv1DSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Conv1DTransposeSpec)
         size, stride = self.number(1, 5), self.pick(1, 1, 1, 2, 3)
@@ -60,11 +64,11 @@ class Drawing:
             options["dilation_rate"] = self.number(1, 4)
         if not self.exact:
             options["activation"] = self.pick(None, None, *ACTIVATIONS)
-        return self.builder.call(kind(name=self.name("conv"), **options), x)
+        return self.call(kind(name=self.name("conv"), **options), x)
 
     def dense(self, x: Value) -> Value:
         activation = None if self.exact else self.pick(None, "softmax", "tanh")
-        return self.builder.call(Dense(name=self.name("dense"), units=self.number(1, 20), activation=activation), x)
+        return self.call(Dense(name=self.name("dense"), units=self.number(1, 20), activation=activation), x)
 
     def normalization(self, x: Value) -> Value:
         channels = x.shape.channels
@@ -76,7 +80,7 @@ class Drawing:
             lambda: GroupNormalization(name=self.name("norm"), groups=groups, **options),
             lambda: PReLU(name=self.name("slopes"), shared=self.pick(True, False)),
         ]
-        return self.builder.call(self.pick(*kinds)(), x)
+        return self.call(self.pick(*kinds)(), x)
 
     def recurrent(self, x: Value) -> Value:
         options = {
@@ -86,8 +90,8 @@ class Drawing:
             "initial_state": self.pick(True, False),
         }
         if self.pick(True, False):
-            return self.builder.call(LSTM(name=self.name("lstm"), **options), x)
-        return self.builder.call(GRU(name=self.name("gru"), reset_after=self.pick(True, False), **options), x)
+            return self.call(LSTM(name=self.name("lstm"), **options), x)
+        return self.call(GRU(name=self.name("gru"), reset_after=self.pick(True, False), **options), x)
 
     def arithmetic(self, x: Value, others: list[Value]) -> Value:
         b, sign = self.builder, self.pick("+", "-", "max", "min", *(() if self.exact else ("*",)))
@@ -190,22 +194,44 @@ def graph(seed: int, *, exact: bool = False, count: int = 14, dtype: str = "floa
 
 
 def streaming(seed: int, *, exact: bool = False, count: int = 12, dtype: str = "float32") -> Graph:
-    """A random graph that streams: ops that look ahead, that thin the steps out or repeat them, on several ways."""
+    """A random graph that streams: ops that look ahead, that thin the steps out or repeat them, on several ways.
+
+    Every third has causal layers of one rate and what lies between them alone, of which groups are computed together.
+    """
     random = np.random.default_rng(seed)
     drawing = Drawing(random, Builder(f"stream_{seed}", dtype), exact)
-    b = drawing.builder
+    b, drawn = drawing.builder, _together if np.random.default_rng([seed, 1]).integers(3) == 0 else _streaming
     values = [b.input("x", None, drawing.number(1, 6))]
     while len(values) < count:
         x = drawing.pick(*values[-3:], *values)
         before = len(b.nodes), len(b.shapes)
         try:
-            values.append(_streaming(drawing, x, values))
+            values.append(drawn(drawing, x, values))
         except SpecError:
             del b.nodes[before[0] :], b.shapes[before[1] :]
     alike = [[y for y in values[1:] if y.shape.alike(x.shape)] for x in values]
     ends = max(alike, key=len)[-6:]
     b.output("y", b.function("concat", *ends) if len(ends) > 1 else ends[0])
     return b.graph().alive()
+
+
+def _together(drawing: Drawing, x: Value, values: list[Value]) -> Value:
+    """A layer that looks back, a dense one, or what lies between such."""
+    b = drawing.builder
+    activation = None if drawing.exact else drawing.pick(None, None, "tanh", "relu", "sigmoid")
+    options: dict[str, Any] = {"activation": activation, "use_bias": drawing.pick(True, False)}
+    size, apart, filters = drawing.number(1, 4), drawing.number(1, 5), drawing.pick(1, 2, 3, 4, 8, 12, 16, 17)
+    taps: dict[str, Any] = {"kernel_size": size, "dilation_rate": apart, "padding": "causal"}
+    ways = [
+        *[lambda: drawing.call(Conv1DSpec(name=drawing.name("conv"), filters=filters, **taps, **options), x)] * 2,
+        *[lambda: drawing.call(Dense(name=drawing.name("dense"), units=filters, **options), x)] * 2,
+        lambda: drawing.arithmetic(x, values),
+        lambda: drawing.arithmetic(x, values),
+        lambda: b.function(drawing.pick("relu", "abs"), x),
+        lambda: x[: drawing.number(1, x.shape.channels)],
+    ]
+    made: Value = drawing.pick(*ways)()
+    return made
 
 
 def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
@@ -220,7 +246,7 @@ def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
     pool = {"size": drawing.number(2, 4), "strides": drawing.pick(None, 1, 2)}
     pool |= {"padding": drawing.pick("valid", "valid", "causal", (1, 0), (0, 1), (1, 1))}
     ways = [
-        *[lambda: b.call(kind(name=drawing.name("conv"), **options), x)] * 5,
+        *[lambda: drawing.call(kind(name=drawing.name("conv"), **options), x)] * 5,
         lambda: drawing.number_by_number(x),
         lambda: drawing.arithmetic(x, values),
         lambda: drawing.arithmetic(x, values),
@@ -233,8 +259,8 @@ def _streaming(drawing: Drawing, x: Value, values: list[Value]) -> Value:
     if not drawing.exact:
         layer = drawing.pick(LSTM, GRU)
         cells = {"units": drawing.number(1, 9), "return_sequences": True, "initial_state": drawing.pick(True, False)}
-        ways.append(lambda: b.call(layer(name=drawing.name("cells"), **cells), x))
-        ways.append(lambda: b.call(LayerNormalization(name=drawing.name("norm")), x))
+        ways.append(lambda: drawing.call(layer(name=drawing.name("cells"), **cells), x))
+        ways.append(lambda: drawing.call(LayerNormalization(name=drawing.name("norm")), x))
         ways.append(lambda: b.function("average_pool", x, **pool))
     made: Value = drawing.pick(*ways)()
     return made
@@ -244,15 +270,16 @@ def weights(found: Graph, seed: int, *, exact: bool = False) -> dict[str, dict[s
     """Arrays for the layers of a graph: of the size that keeps sums as large as what is summed, or small and whole."""
     random, held = np.random.default_rng(seed), {}
     for layer in found.layers.values():
-        held[layer.name] = {name: _array(random, name, shape, exact) for name, shape in layer.weight_shapes().items()}
+        shapes = layer.weight_shapes().items()
+        held[layer.name] = {name: _array(random, name, shape, exact).astype(layer.dtype) for name, shape in shapes}
     return held
 
 
 def _array(random: np.random.Generator, name: str, shape: tuple[int, ...], exact: bool) -> Array:
     if exact:
-        return random.integers(-2, 3, shape).astype("f")
+        return random.integers(-2, 3, shape)
     made = random.standard_normal(shape) / np.sqrt(max(1, np.prod(shape[:-1])))
-    return (np.abs(made) + 0.5 if "variance" in name else made).astype("f")
+    return np.abs(made) + 0.5 if "variance" in name else made
 
 
 def inputs(found: Graph, seed: int, steps: int, *, exact: bool = False, batch: int = 2) -> dict[str, Array]:

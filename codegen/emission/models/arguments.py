@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from codegen.emission import cformat
-from codegen.graph.plans.model_plan import Tabled
+from codegen.graph.plans.tabled import Tabled
 from codegen.specs import names
 
 __all__ = ["argument_names"]
 
 PARAMETERS = ("last", "m", "n", "room", "state", "steps", "weights", "workspace")
-VARIABLES = ("done", "f", "from", "n_", "outs", "part", "r", "scratch", "zeros")
+VARIABLES = ("blocks", "done", "f", "from", "n_", "outs", "part", "r", "scratch", "zeros")
 NUMBERED = ("kept", "m", "n", "s")  # with the number of a clock, of a length or of a value that is kept
 
 

@@ -24,11 +24,17 @@ def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
     through = f"{calls:,} activations a call" if not steps else f"{_about(steps)} activations an input step"
     nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
     facts = (
-        ("computes", f"{counted(len(plan.stages), 'stage')} for {counted(len(nodes), 'value')}, one after the other"),
-        ("work", f"{work(plan)}, {through}"),
+        ("computes", f"{counted(len(plan.stages), 'stage')} for {counted(len(nodes), 'value')}, {_order(plan)}"),
+        ("work", f"{work(plan) if plan.blocks is None else _step(graph)}, {through}"),
         ("memory", f"{memory(plan)}, about {footprint.stack_bytes(plan):,} bytes of stack"),
     )
     return banner.head(banner.Told(graph.name, "a model", plan.target, facts, nodes if len(nodes) <= MOST_TOLD else ()))
+
+
+def _order(plan: ModelPlan) -> str:
+    if plan.blocks is None:
+        return "one after the other"
+    return f"one after the other on {plan.blocks.block} steps at a time: the bits of its stream"
 
 
 def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
@@ -52,10 +58,13 @@ def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
 
 def _cost(graph: Graph, plan: StreamedModel) -> str:
     """What a step of the input costs, and the most that a call does."""
-    alive = graph.alive()
-    steps, (_, through) = total(works(alive)).each, activated(alive)
-    told = f"{_about(steps)} multiply-adds and {_about(through)} activations an input step"
+    told = f"{_step(graph)} and {_about(activated(graph.alive())[1])} activations an input step"
     return f"{told}; a block of {plan.block:,} at most {separated(plan.worst, 'multiply-add')}, {_moved(plan)}"
+
+
+def _step(graph: Graph) -> str:
+    """The multiply-adds of an input step."""
+    return f"{_about(total(works(graph.alive())).each)} multiply-adds"
 
 
 def _about(count: Fraction) -> str:

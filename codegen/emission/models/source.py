@@ -17,15 +17,16 @@ from codegen.emission.models.words import Words
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import GeneratedSource
 from codegen.graph.plans import stages
-from codegen.graph.plans.model_plan import ModelPlan, Tabled
+from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.place import Buffer
+from codegen.graph.plans.tabled import Tabled
 from codegen.graph.plans.tile_stage import Tiled
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Known", "baked", "jit_text", "lanes_of", "source", "table_names"]
+__all__ = ["Known", "baked", "declared", "jit_text", "lanes_of", "source", "table_names"]
 
 PARTS = ("kernel_head.c", "model/model.c", "model/model.h")
 WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
@@ -64,9 +65,21 @@ def source(
     name = cformat.identifier(name)
     for kernel in plan.kernels:
         cformat.typed(kernel)
-    view = _view(plan, name, weights) | {"macros": _macros(plan, name, beside)}
+    view = _view(plan, name, weights) | declared(plan, name, beside)
     made = render.filled(plan, name, PARTS, view, banner=banner)
-    return replace(made, functions=(_whole(plan, name, argument_names(plan, name)),))
+    return replace(made, functions=(view["whole"],))
+
+
+def declared(plan: ModelPlan, name: str, beside: Collection[str]) -> dict[str, Any]:
+    """What the header's template is given."""
+    arguments = argument_names(plan, name)
+    return {
+        "name": name,
+        "macros": _macros(plan, name, beside),
+        "rules": [vars(rule) for rule in lengths.made(plan)],
+        "out_steps": _out_steps(plan, name, arguments),
+        "whole": _whole(plan, name, arguments),
+    }
 
 
 def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]] | None) -> dict[str, Any]:
@@ -78,7 +91,6 @@ def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndar
     own, used = words.declared(used)
     head = Head(plan.target, plan.format, lanes_of(plan))
     return {
-        "name": name,
         "c": plan.format.c,
         "head": "\n".join(part for part in (head.text(used), own) if part.strip()),
         "functions": body,
@@ -86,9 +98,6 @@ def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndar
         "lines": [vars(line) for line in lines],
         "variables": lengths.statements(plan, name, around.lengths),
         "unused": _unused(plan, arguments),
-        "rules": [vars(rule) for rule in lengths.made(plan)],
-        "out_steps": _out_steps(plan, name, arguments),
-        "whole": _whole(plan, name, arguments),
         "has_workspace": plan.workspace.at(1) > 0,
     }
 
@@ -197,7 +206,7 @@ def _out_steps(plan: ModelPlan, name: str, arguments: Mapping[int, str]) -> list
 
 def _macros(plan: ModelPlan, name: str, beside: Collection[str]) -> tuple[Macro, ...]:
     size, each = (plan.format.bytes * count for count in (plan.workspace.numbers, plan.workspace.each))
-    room = Meaning(index((each, "(ptrdiff_t)(steps)"), size), "steps") if each else Meaning(size)
+    room = Meaning(index((each, "(ptrdiff_t)(steps)"), size), "steps") if plan.free else Meaning(size)
     found = _sizes(plan) | {"WORKSPACE_BYTES": room}
     if plan.ask.weights != "baked":
         found["WEIGHTS"] = Meaning(plan.weight_numbers, told="numbers")

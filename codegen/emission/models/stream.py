@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Weights = Mapping[str, Mapping[str, np.ndarray]]
 
-__all__ = ["emitted", "jit_text", "source"]
+__all__ = ["emitted", "jit_text", "parts", "source"]
 
 PARTS = ("kernel_head.c", "model/stream.c", "model/stream.h")
 WORDS = 8  # counts in a line of the cache
@@ -59,12 +59,13 @@ def source(
     for kernel in plan.kernels:
         cformat.typed(kernel)
     face = Face(plan, name, argument_names(plan, name))
-    view = _view(plan, face, weights) | {"macros": _macros(plan, name, beside)}
+    view = parts(plan, face, weights) | {"macros": _macros(plan, name, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
     return replace(made, functions=(face.reset, face.prewarm, face.process, face.flush, face.whole))
 
 
-def _view(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str, Any]:
+def parts(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str, Any]:
+    """What the templates of a stream are given beside its macros; `weights` are to be baked."""
     name, lanes = face.name, whole.lanes_of(plan)
     words = Words(plan.target, plan.format, lanes)
     tables = whole.table_names(plan, name, baked=weights is not None)
@@ -104,7 +105,7 @@ def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
     return {
         "count": len(plan.clocks),
         "rows": _full(1 + before + max(1, rings), WORDS) - 1 - before,
-        "numbers": _full(max(1, plan.kept_numbers), LINE),
+        "numbers": plan.kept_room,
         "scratch": _full(max(1, plan.scratch + sum(_heard(plan).values())), LINE),
         "quiet": plan.block * max(buffer.channels for _, buffer in plan.of_kind("input")),
         "silence": plan.silence,
@@ -179,6 +180,7 @@ def _calls(plan: StreamedModel, face: Face) -> dict[str, str]:
     return {
         "silence": f"{face.process.name}({', '.join(_renamed(face.process, **quiet, **heard, n='part'))})",
         "block": turned(**block, last="0", n="n_"),
+        "late": turned(**dict.fromkeys(moved, "NULL"), **late, last="1", n="n_"),
         "rest": turned(**dict.fromkeys(moved, "NULL"), last="1", n="n_"),
         "process": f"{face.process.name}({', '.join(_renamed(face.process, n='steps'))})",
         "flush": f"{face.flush.name}({', '.join(late.get(one, one) for one in given)})",

@@ -13,11 +13,12 @@ __all__ = ["Face", "declared"]
 
 @dataclass(frozen=True)
 class Face:
-    """The functions of the header."""
+    """The functions of the header; `linkage` is static where the file alone knows them."""
 
     plan: StreamedModel
     name: str
     arguments: Mapping[int, str]
+    linkage: str = ""
 
     def _ports(self, kind: str, constant: str) -> tuple[Parameter, ...]:
         c = self.plan.format.c
@@ -39,7 +40,7 @@ class Face:
 
     @property
     def reset(self) -> CFunction:
-        return CFunction(f"{self.name}_reset", (self.state,))
+        return CFunction(f"{self.name}_reset", (self.state,), linkage=self.linkage)
 
     @property
     def prewarm(self) -> CFunction:
@@ -49,11 +50,12 @@ class Face:
     def process(self) -> CFunction:
         n = Parameter("n", "ptrdiff_t", "steps, 0 or more")
         given = (self.state, *self._ports("input", "const "), n, *self.weights, *self._ports("output", ""))
-        return CFunction(f"{self.name}_process", given, "ptrdiff_t")
+        return CFunction(f"{self.name}_process", given, "ptrdiff_t", self.linkage)
 
     @property
     def flush(self) -> CFunction:
-        return CFunction(f"{self.name}_flush", (self.state, *self.weights, *self._ports("output", "")), "ptrdiff_t")
+        given = (self.state, *self.weights, *self._ports("output", ""))
+        return CFunction(f"{self.name}_flush", given, "ptrdiff_t", self.linkage)
 
     @property
     def turn(self) -> CFunction:

@@ -7,8 +7,9 @@ from dataclasses import field
 
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models.words import Words
-from codegen.graph.plans.model_plan import ModelPlan, Tabled
+from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.place import Count, Place
+from codegen.graph.plans.tabled import Tabled
 from codegen.graph.plans.tables import Table
 from codegen.records import dataclass
 

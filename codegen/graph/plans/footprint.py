@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codegen.graph.plans.model_plan import Tabled
 from codegen.graph.plans.stages import Convolved, Each, Gathered, Normalized, Pooled, Recurrent, Stage, Summary
+from codegen.graph.plans.tabled import Tabled
 from codegen.graph.plans.tile_stage import Sums, Tiled
 from codegen.planning.footprint import endings, estimate
 

@@ -1,93 +1,37 @@
-"""ModelPlan: how a graph is computed as one function: stages, buffers in one workspace, weights in one array."""
+"""ModelPlan: how a graph is computed as one function: stages, buffers in one workspace, weights in one array.
+
+A model whose stream computes groups of layers together is that stream on all of its input: in blocks of BLOCK steps,
+with the bits of any others, in memory that does not grow with the input.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
 
+from codegen.errors import PlanError
+from codegen.graph.calls import Call
 from codegen.graph.graph import Graph
-from codegen.graph.plans import rules, workspace
+from codegen.graph.plans import groups, rules, streamed, workspace
 from codegen.graph.plans.lowering import lowered
 from codegen.graph.plans.place import Buffer, Length, Size
-from codegen.graph.plans.stages import Convolved, Stage
-from codegen.graph.plans.tables import Table
-from codegen.numbers.formats import COMPUTED, Format
-from codegen.planning.ask import Ask
-from codegen.planning.plan import AnyPlan
-from codegen.problem.targets import Target
+from codegen.graph.plans.stages import Stage
+from codegen.graph.plans.streamed import StreamedModel
+from codegen.graph.plans.tabled import Tabled
+from codegen.planning.ask import Ask, Stream
 from codegen.records import dataclass
+from codegen.specs.kinds import Spec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+__all__ = ["ModelPlan", "planned"]
 
-    from numpy.typing import NDArray
-
-    Array: TypeAlias = NDArray[Any]
-
-__all__ = ["ModelPlan", "Tabled", "planned"]
-
-ALIGNED = 16  # numbers that a table's begin is a multiple of
-
-
-class Tabled:
-    """What plans of models have in common: stages, and the tables of weights that these read."""
-
-    ask: Ask
-    dtype: str
-    stages: tuple[Stage, ...]
-    buffers: tuple[Buffer, ...]
-
-    @property
-    def target(self) -> Target:
-        return self.ask.target
-
-    @property
-    def sliced(self) -> bool:
-        return False
-
-    @property
-    def format(self) -> Format:
-        return COMPUTED[self.dtype]
-
-    @property
-    def kernels(self) -> tuple[AnyPlan, ...]:
-        """The plans of the convolutions, each once."""
-        return tuple(dict.fromkeys(stage.plan for stage in self.stages if isinstance(stage, Convolved)))
-
-    @cached_property
-    def tables(self) -> dict[Table, int]:
-        """The weights, each table once, and where it begins in the array of all."""
-        found, at = dict[Table, int](), 0
-        for stage in self.stages:
-            for table in stage.tables:
-                if table not in found:
-                    found[table] = at
-                    at += -(-table.numbers // ALIGNED) * ALIGNED
-        return found
-
-    @property
-    def weight_numbers(self) -> int:
-        """The numbers of the array of all weights."""
-        return max((at + table.numbers for table, at in self.tables.items()), default=0)
-
-    def packed(self, weights: Mapping[str, Mapping[str, Array]], out: Array) -> None:
-        """Fills the array of all weights, of arrays by layer and parameter in Keras' shapes."""
-        out[:] = 0
-        for table, at in self.tables.items():
-            out[at : at + table.numbers] = table.made(weights, self.dtype)
-
-    def of_kind(self, kind: str) -> Iterator[tuple[int, Buffer]]:
-        """The buffers that are inputs, or outputs, in their order, with their numbers."""
-        return ((at, buffer) for at, buffer in enumerate(self.buffers) if buffer.kind == kind)
+BLOCK = 64  # steps of those that an input goes through where a model is its stream
 
 
 @dataclass(frozen=True)
 class ModelPlan(Tabled):
     """`stages` in their order, over `buffers`, of which those of the workspace begin `at` a number of it.
 
-    `lengths` are the numbers of steps that are not known, the input's first. `workspace` is the size of all.
+    `lengths` are the numbers of steps that are not known, the input's first. `workspace` is the size of all. `blocks`
+    is the stream that the model is on all of its input, whose stages and buffers these are; None where it is none.
     """
 
     ask: Ask
@@ -97,6 +41,7 @@ class ModelPlan(Tabled):
     lengths: tuple[Length, ...]
     at: tuple[Size | None, ...]
     workspace: Size
+    blocks: StreamedModel | None = None
 
     @property
     def free(self) -> bool:
@@ -117,7 +62,30 @@ class ModelPlan(Tabled):
 
 def planned(graph: Graph, ask: Ask) -> ModelPlan:
     """The plan of a graph. Raises PlanError for what has no C."""
-    made = lowered(graph.alive(), replace(ask, weights="packed"))
+    graph = graph.alive()
+    blocks = _blocks(graph, ask)
+    if blocks is not None:
+        own = Size(blocks.kept_room + blocks.scratch_room)
+        return ModelPlan(ask, graph.dtype, blocks.stages, blocks.buffers, blocks.lengths, blocks.at, own, blocks)
+    made = lowered(graph, replace(ask, weights="packed"))
     stages = workspace.shared(made.stages, made.buffers)
     at, size = workspace.arranged(stages, made.buffers)
     return ModelPlan(ask, graph.dtype, stages, tuple(made.buffers), tuple(made.lengths), at, size)
+
+
+def _blocks(graph: Graph, ask: Ask) -> StreamedModel | None:
+    """The stream that a model is: one of groups. None where it has none, or what is asked may have a faster plan."""
+    together = {at for group in groups.groups(graph, ask.target) for at in group}
+    apart = (at for at in range(len(graph.nodes)) if at not in together)
+    if not together or (ask.accuracy != "exact" and any(_has_taps(graph, at) for at in apart)):
+        return None
+    try:
+        return streamed.planned(graph, replace(ask, accuracy="exact", stream=Stream(BLOCK)))
+    except PlanError:
+        return None
+
+
+def _has_taps(graph: Graph, at: int) -> bool:
+    """Whether a node is a layer that transforms may make faster."""
+    op = graph.nodes[at].op
+    return isinstance(op, Call) and isinstance(op.layer, Spec) and op.layer.kernel_size > 1

@@ -20,10 +20,10 @@ from codegen.graph.graph import Graph, Input
 from codegen.graph.plans import clocks, silence, workspace
 from codegen.graph.plans.clocks import Clock, Clocks
 from codegen.graph.plans.lowering import lowered
-from codegen.graph.plans.model_plan import Tabled
-from codegen.graph.plans.place import Buffer, Size
+from codegen.graph.plans.place import LINE, Buffer, Length, Size
 from codegen.graph.plans.silence import Late
 from codegen.graph.plans.stages import Stage
+from codegen.graph.plans.tabled import Tabled
 from codegen.graph.plans.timing import Kept, Timing, zeros_behind
 from codegen.planning.ask import Ask
 from codegen.records import dataclass
@@ -65,12 +65,14 @@ class StreamedModel(Tabled):
     repeat, with so many rows of each. Of n steps come at most n * `rate[0]` / `rate[1]` outputs, rounded up, and
     `rate[2]` more. `homes` are the buffers of the values of the graph's nodes, `worst` the most multiply-adds of a
     block. `silence` are the steps of it that stand for endless ones, `late` the zeros in front of the outputs.
+    `lengths` are the numbers of steps in all, the input's first.
     """
 
     ask: Ask
     dtype: str
     stages: tuple[Stage, ...]
     buffers: tuple[Buffer, ...]
+    lengths: tuple[Length, ...]
     clocks: tuple[Clock, ...]
     ticks: tuple[int, ...]
     kept: tuple[Kept | None, ...]
@@ -100,6 +102,16 @@ class StreamedModel(Tabled):
     def kept_numbers(self) -> int:
         """The numbers of the state."""
         return max((one.at + one.numbers for one in self.kept if one is not None), default=0)
+
+    @property
+    def kept_room(self) -> int:
+        """The same and what a line of the cache has room for: all that follows begins with one where the state does."""
+        return -(-max(1, self.kept_numbers) // LINE) * LINE
+
+    @property
+    def scratch_room(self) -> int:
+        """The numbers of the scratch in the same way."""
+        return -(-max(1, self.scratch) // LINE) * LINE
 
     @property
     def moved_numbers(self) -> int:
@@ -163,6 +175,7 @@ def planned(graph: Graph, ask: Ask) -> StreamedModel:
         graph.dtype,
         stages,
         tuple(buffers),
+        tuple(walk.lengths),
         tuple(known.found),
         tuple(timing.ticks.get(number, 0) for number in range(len(buffers))),
         tuple(kept.get(number) for number in range(len(buffers))),
