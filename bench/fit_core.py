@@ -1,4 +1,4 @@
-"""How near the row of a target's core (codegen/problem/cores.py) comes to this machine, and what would come nearer.
+"""How near the row of a target's core (codegen/problem/core_rows.py) comes to this machine, and what would come nearer.
 
     python bench/fit_core.py [--target T] [--rounds N] [--fit] [SHAPE ...]
 

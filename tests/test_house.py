@@ -89,7 +89,7 @@ SOLE = {  # who alone may import what
 HEAVY = ("numpy", "jinja2", "lark", "cffi", "rich", "safetensors", "platformdirs", "subprocess")
 
 
-FIGURES = {  # module-level numbers of planning/ that stand for no machine: all others are a core's, in problem/cores.py
+FIGURES = {  # module-level numbers of planning/ that stand for no machine: others are a core's, in problem/core_rows.py
     "algorithms.assembly": {
         "FARTHEST": "of instructions",
         "WORD": "of instructions",

@@ -1,16 +1,16 @@
-"""Cores: what a processor takes for what it does, one row each. codegen/planning/algorithms/cost.py reckons with it.
+"""Cores: what a processor takes for what it does. codegen/planning/algorithms/cost.py reckons with it.
 
-A number is a float or a double; a vector is as wide as the code's. docs/planning.md says how a row is fitted.
+A number is a float or a double; a vector is as wide as the code's. The rows are in core_rows.py and cortex.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import field
 from math import inf
 
 from codegen.records import dataclass
 
-__all__ = ["CORES", "Budget", "BySize", "Core", "Memory", "Moves", "Pipeline", "Rooms", "Setup", "by_size"]
+__all__ = ["Budget", "BySize", "Core", "Memory", "Moves", "Pipeline", "Rooms", "Setup", "by_size"]
 
 BySize = tuple[tuple[float, float], ...]
 """Figures for what has up to so many bytes, a vector or an array: ((most bytes, figure), …), the last for any size."""
@@ -31,8 +31,9 @@ class Pipeline:
     can be used again; `turn` the instructions of a loop beside its work. `wide_load` are the cycles that a vector of
     weights costs beside all that, `operands` the vectors and broadcast numbers a cycle that feed a register tile,
     where `loads` do not tell. `statements` of straight-line code are done for each multiply-add that could be,
-    spills and loads counted. `row_pass` is what a vector takes to become a row's activation: three passes and an
-    exponential. `flash_wait` are the cycles that an instruction waits for the flash.
+    loads counted, which takes `spilled` of that more for each doubling of its values beyond half of the registers.
+    `row_pass` is what a vector takes to become a row's activation: three passes and an exponential. `flash_wait` are
+    the cycles that an instruction waits for the flash.
     """
 
     issue: float
@@ -46,6 +47,7 @@ class Pipeline:
     row_pass: float
     flash_wait: float = 0.0
     operands: BySize = ((inf, inf),)
+    spilled: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -201,99 +203,3 @@ class Core:
 
     def __hash__(self) -> int:
         return hash(self.name)
-
-
-XEON = "bench/fit_core.py on Intel Xeon 2.80GHz (model 106; caches 48, 1280 and 49152 KiB), gcc 12.2, 2026-11-29"
-LEVELS = ((24 * KIB, 0.0), (200 * KIB, 0.01), (MIB, 0.025))  # those of the first- and the second-level cache
-X86 = Core(
-    name="x86",
-    source=(
-        "fitted by hand with layers A to S of `gen-conv bench` on AMD Zen 3 (caches 32 and 512 KiB), gcc 12.2. "
-        f"{XEON}, avx2: 2.00 multiply-adds and 2.00 loads a cycle, latency 4.00; 46 plans of 15 layers, estimate over "
-        "cycles 0.98 in the median, 0.30 at worst (a strided one by way of channels). It met them better with "
-        "pipeline.statements 0.77, setup.tile 24, setup.accumulator 1, moves.in_order 1 and memory.store_run 1, but "
-        "then the plans taken took 1.080 times as long as the fastest, not 1.067: left as they are"
-    ),
-    pipeline=Pipeline(
-        issue=6,
-        loads=2,
-        stores=1,
-        multiply_adds=((32, 2.0), (inf, 1.0)),
-        latency=4.4,
-        turn=3,
-        wide_load=((16, 0.0), (inf, 0.1)),
-        statements=1.1,
-        row_pass=14.0,
-    ),
-    setup=Setup(
-        tile=12, accumulator=2, border=20, transform=400, row=1.2, run=4, page=500, tap=3, divided_tap=12, call=1000
-    ),
-    moves=Moves(copied=0.3, in_order=0.5, alone=1.6, transposed=0.38, gathered=0.6, split=0.35, scattered=0.65),
-    memory=Memory(
-        levels=(*LEVELS, (8 * MIB, 0.05), (inf, 0.2)),
-        weights=(*LEVELS, (8 * MIB, 0.05), (inf, 0.2)),
-        behind=0.0,
-        line=64,
-        page=4096,
-        pages=64,
-        lookup=6.0,
-        way=4096,
-        ways=7,
-        crowded=1.35,
-        pitch=256,
-        near=12 * KIB,
-        feed=24,
-        crowded_feed=22,
-        outer=MIB,
-        store_run=0.5,
-        streamed=0.5,
-        refetched=0.25,
-        fetched=48,
-    ),
-    rooms=Rooms(
-        input=128 * KIB,
-        steps=(24, 128),
-        steps_along=256,
-        strip=(24 * KIB, 32 * KIB),
-        strip_row=512,
-        panels=(48 * KIB, 160 * KIB, 480 * KIB, 1440 * KIB),
-        run=16,
-        stages=(8 * KIB, 24 * KIB, 96 * KIB),
-        whole=MIB,
-        blocks=(24 * KIB, 48 * KIB, 96 * KIB, 192 * KIB, 384 * KIB),
-        large_blocks=(768 * KIB, 1536 * KIB, 3072 * KIB, 6144 * KIB),
-        far_weights=1 << 18,
-        rows=256,
-        signal=4096,
-        dz=16 * KIB,
-        x=96 * KIB,
-    ),
-    budget=Budget(straight=192, taps=16, peeled=640, sliding=640, codelet=1500),
-)
-CORES: dict[str, Core] = {
-    core.name: core
-    for core in (
-        X86,
-        replace(X86, name="any", source="nothing is known of the core that runs the code: the figures of `x86`"),
-        replace(
-            X86,
-            name="x86_512",
-            source=(
-                "the figures of `x86`, with layers A to S on AMD Zen 4, whose ports take 64 bytes in two halves. "
-                f"{XEON}, avx512: latency 4.05; 50 plans of 15 layers, estimate over cycles 0.99 in the median, 0.15 "
-                "at worst (depthwise, bound by memory there). Beside other processes it did 1.19 to 1.59 multiply-adds "
-                "of 64 bytes a cycle; with 2, estimates missed by a factor of 2.05, not 1.50: left at 1. "
-                "memory.weights and memory.behind are that Xeon's, whose last cache is far: with those of `x86` the "
-                "plans taken were slower there, layer B 1.46 times, D 1.46, 128→128 K16 of 256 steps 2.0. "
-                "pipeline.operands: there 16 x 1 tiles took 1.65 to 1.9 times as long a multiply-add as 6 x 4"
-            ),
-            pipeline=replace(X86.pipeline, operands=((32, inf), (inf, 0.6))),
-            memory=replace(
-                X86.memory,
-                weights=(*LEVELS, (3 * MIB // 2, 0.05), (2 * MIB, 0.08), (8 * MIB, 0.15), (inf, 0.2)),
-                behind=1.0,
-            ),
-        ),
-        replace(X86, name="arm", source="the figures of `x86`, never measured on an ARM core"),
-    )
-}

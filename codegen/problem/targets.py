@@ -12,7 +12,8 @@ from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
 from codegen.errors.suggest import expected
 from codegen.installed import forgetful, registering
-from codegen.problem.cores import CORES, Core
+from codegen.problem.core_rows import CORES
+from codegen.problem.cores import Core
 from codegen.problem.cortex import CORTEX
 from codegen.problem.dialects import DIALECTS, Dialect
 from codegen.records import dataclass

@@ -17,7 +17,8 @@ from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.cores import CORES, Core
+from codegen.problem.core_rows import CORES
+from codegen.problem.cores import Core
 from codegen.problem.targets import TARGETS, native
 
 ROOT = Path(__file__).resolve().parents[2]

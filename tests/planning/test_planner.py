@@ -219,9 +219,8 @@ def test_a_free_length_has_its_outputs_fetched_where_they_may_be_far() -> None:
 
 def test_rows_of_many_channels_on_pages_of_their_own_are_turned() -> None:
     wide = ConvProblem(999, 128, 256, 1, channels_last=False)
-    taken = {(c, steps): planner.plan(replace(wide, channels=c, steps=steps), Ask(TARGETS["avx512"], "packed"))
-             for c in (64, 128) for steps in (200, 999)}  # fmt: skip
-    assert [plan.algorithm.name for plan in taken.values()] == ["direct_steps"] * 3 + ["relayout"]
+    taken = [planner.plan(replace(wide, channels=c), Ask(TARGETS["avx512"], "packed")) for c in (64, 128)]
+    assert [plan.algorithm.name for plan in taken] == ["direct_steps", "relayout"]
 
 
 def test_a_few_outputs_of_many_channels_are_not_summed_one_by_one_along_time() -> None:

@@ -12,7 +12,7 @@ from codegen.errors import UsageError
 from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.cores import CORES
+from codegen.problem.core_rows import CORES
 from codegen.problem.dialects import DIALECTS, Dialect
 from codegen.problem.targets import TARGETS, Target, native, registered, target_named
 from tests.support import carried

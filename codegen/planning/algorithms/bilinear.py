@@ -188,10 +188,12 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     codelets += schedule.tiles * back * panel.count * vectors
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
     statements = core.pipeline.statements * cost.multiply_adds(core, schedule.lanes * item)
+    far = cost.far(core, points * schedule.stride * item)  # points that drive what is spilled from the near cache
+    spilling = cost.spilling(request.target, transform.inputs) if far else 1.0
     return (
         _streamed(request, transform, schedule, products)
         + _traffic(request, transform, schedule)
-        + codelets / statements
+        + codelets * spilling / statements
         + pointers * core.setup.row
         + _runs(request, transform)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, log2
 
 from codegen.planning.ask import Ask
 from codegen.planning.cost import counts_bytes
@@ -71,6 +71,11 @@ def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> f
         instructions / pipe.issue,
     )
     return ports + by_size(pipe.wide_load, vector_bytes) * vectors + pipe.flash_wait * instructions
+
+
+def spilling(target: Target, values: int) -> float:
+    """What straight-line code of so many values at a time takes for those that the registers do not hold, a factor."""
+    return 1 + target.core.pipeline.spilled * max(0.0, log2(2 * values / max(1, target.registers)))
 
 
 def multiply_adds(core: Core, vector_bytes: int) -> float:

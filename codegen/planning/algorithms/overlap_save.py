@@ -102,7 +102,7 @@ def _cycles(target: Target, problem: ConvProblem, schedule: Schedule, outs: int)
     phases, blocks = min(problem.dilation, max(1, outs)), -(-outs // (problem.dilation * schedule.hop))
     half, filters, sums = (blocks + 1) // 2, problem.group_filters, schedule.sources * schedule.parts
     rounds, vectors = -(-half // schedule.blocks), -(-half // schedule.held)
-    into, back = _statements(schedule)
+    into, back = _statements(target, schedule)
     products = schedule.bins * (LOOP + sums * PRODUCTS)
     speed = core.pipeline.statements * cost.multiply_adds(core, schedule.lanes * item)
     run = max(core.moves.alone, schedule.width * core.moves.in_order)  # of the neighbouring groups of a sample
@@ -129,13 +129,14 @@ def _pages(core: Core, problem: ConvProblem, schedule: Schedule, outs: int) -> f
     return core.setup.page * pages if far else 0.0
 
 
-def _statements(schedule: Schedule) -> tuple[int, int]:
-    """Those of a transform of a vector, and of one back, with their loads and stores."""
+def _statements(target: Target, schedule: Schedule) -> tuple[float, float]:
+    """Those of a transform of a vector, and of one back, with their loads and stores; more where values are spilled."""
+    spilled = cost.spilling(target, 2 * schedule.rows)
     first, second = (len(codelet(size).statements) for size in (schedule.rows, schedule.across))
     last = len(codelet(schedule.rows, schedule.rows // 2).statements)
     beside = schedule.size * (TURNED + 2 * MOVED)
-    levels = schedule.rows * second + beside
-    return schedule.across * first + levels, schedule.across * last + levels
+    levels = schedule.rows * second * cost.spilling(target, 2 * schedule.across) + beside
+    return schedule.across * first * spilled + levels, schedule.across * last * spilled + levels
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
