@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,12 @@ def causal_conv_with_state(
     elif before is not None:
         present[...] = before
     return (y, present) if x.dtype.char != "e" else (y.astype(x.dtype), present.astype(x.dtype))
+
+
+def bound(x: Array, kernel: Array, past: Array, y: Array, present: Array, *, activation: str) -> Callable[[], None]:
+    """That call on arrays of float32 that are as it wants them, without looking at them again: for measuring."""
+    library = _library(x.shape[1], kernel.shape[2], "float32", ACTIVATIONS[activation], False)
+    return library.bind(x, past, kernel, None, y, present)
 
 
 def _cast(value: Any, dtype: np.dtype[Any], name: str, shape: tuple[int | None, ...], axes: str) -> Array:

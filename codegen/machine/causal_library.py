@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,19 @@ class CausalLibrary:
 
     def run(self, x: Array, past: Array | None, kernel: Array, bias: Array | None, y: Array, present: Array) -> None:
         """Writes y and present. Shapes and dtypes are the caller's care."""
+        self.bind(x, past, kernel, bias, y, present)()
+
+    def bind(
+        self, x: Array, past: Array | None, kernel: Array, bias: Array | None, y: Array, present: Array
+    ) -> Callable[[], None]:
+        """A function of no arguments that does so with what the arrays then hold; they must live as long."""
         block, buffer = ffi.new(CALL), ffi.from_buffer
         block.x, block.kernel = buffer(BYTES, x), buffer(BYTES, kernel)
         block.past = NULL if past is None else buffer(BYTES, past)
         block.bias = NULL if bias is None else buffer(BYTES, bias)
         block.y, block.present = buffer(BYTES, y, True), buffer(BYTES, present, True)
         block.batch, _, block.steps = x.shape
-        self._library.genconv_causal_v1(block)
+        return partial(self._library.genconv_causal_v1, block)
 
 
 def load(plan: CausalPlan) -> CausalLibrary:

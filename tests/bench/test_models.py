@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from codegen.bench.contest import Settings
-from codegen.bench.models import contest, layers
+from codegen.bench.models import causal, contest, layers
 from codegen.bench.models.case import CASES, ModelCase
 from codegen.bench.results import OURS
 from codegen.cli import main
@@ -59,6 +59,21 @@ def test_a_bound_stream_takes_block_after_block() -> None:
     assert OURS in contest.run(Settings(rounds=1, peers=()), cases=SMALL[:1]).rows[0].entries
 
 
+@pytest.mark.compiles
+def test_a_causal_convolution_beside_its_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row has a time of ours, those of both graphs of ONNX Runtime where that is, and that of a copy."""
+    there = ("onnxruntime",) if importlib.util.find_spec("onnxruntime") is not None else ()
+    case = causal.CausalCase("causal/9", 9, channels=24)
+    (row,) = contest.run(Settings(rounds=1, peers=there), cases=(case,)).rows
+    assert set(row.entries) == {OURS, *(["ONNX Runtime"] if there else [])}
+    assert all(0 < entry.error < 1e-5 for entry in row.entries.values())
+    assert row.flops == 2 * 4 * 24 * 9
+    assert "a copy of x to y takes" in row.absent["memcpy"]
+    monkeypatch.setattr(causal, "MOST_WRONG", 0.0)
+    with pytest.raises(VerificationError, match="causal/9, gen-conv: off by"):
+        contest.run(Settings(rounds=1, peers=()), cases=(case,))
+
+
 def test_a_pool_pads_as_the_graph_does() -> None:
     for size, strides, padding, steps, wanted in ((3, 2, "same", 8, (0, 1)), (3, 1, "causal", 8, (2, 0))):
         op: Any = MaxPool(size=size, strides=strides, padding=padding)
@@ -68,4 +83,5 @@ def test_a_pool_pads_as_the_graph_does() -> None:
 def test_models_are_timed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["bench", "Q", "--models"]) == 2
     assert "leave shapes and other tables out" in capsys.readouterr().err
-    assert len({case.label for case in CASES}) == len(CASES)
+    labels = [case.label for case in (*CASES, *causal.CASES)]
+    assert len(set(labels)) == len(labels)

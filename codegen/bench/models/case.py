@@ -58,13 +58,13 @@ class ModelCase:
 
 
 RECORDED = {
-    "A1/16": "NAM Core daae2d0 1,630 ns a step with its fast tanh (error 2.4e-2 of rms), 6,247 with libm's; "
-    "NeuralAudio e59cd5d (EigenMath) 1,523; ours 459 to 480 beside them; RTNeural-NAM 720d83f 1,208 beside 512",
-    "A1/64": "NAM Core daae2d0 1,188 ns a step with its fast tanh (error 2.4e-2 of rms), 5,657 with libm's; "
-    "NeuralAudio e59cd5d (EigenMath) 1,099; RTNeural-NAM 720d83f 1,247; ours 442 to 463 beside them",
-    "A1/512": "NAM Core daae2d0 1,529 ns a step with its fast tanh; NeuralAudio e59cd5d 1,256; ours 454 beside them",
-    "A1/1": "NAM Core daae2d0 4,477 ns a step with its fast tanh; NeuralAudio e59cd5d 3,449; ours 1,298 beside them",
-    "A2 full/64": "NAM Core daae2d0 (a2_fast) 1,302 ns a step; ours 396 beside it",
+    "A1/16": "NAM Core daae2d0 1,691 ns a step with its fast tanh (error 2.4e-2 of rms), 6,289 with libm's; "
+    "NeuralAudio e59cd5d (EigenMath) 1,581; RTNeural-NAM 720d83f 1,330; ours 399 beside them",
+    "A1/64": "NAM Core daae2d0 1,251 ns a step with its fast tanh (error 2.4e-2 of rms), 5,836 with libm's; "
+    "NeuralAudio e59cd5d (EigenMath) 1,308; RTNeural-NAM 720d83f 1,289; ours 384 beside them",
+    "A1/512": "NAM Core daae2d0 1,618 ns a step with its fast tanh; NeuralAudio e59cd5d 1,261; ours 368 beside them",
+    "A1/1": "NAM Core daae2d0 4,418 ns a step with its fast tanh; NeuralAudio e59cd5d 3,464; ours 1,203 beside them",
+    "A2 full/64": "NAM Core daae2d0 (a2_fast) 1,415 ns a step; ours 394 beside it",
     "A2 lite/64": "NAM Core daae2d0 (a2_fast) 250 ns a step; ours 70 beside it",
 }
 

@@ -12,7 +12,9 @@ from codegen.bench import one_table
 from codegen.bench.contest import PEAK, Settings
 from codegen.bench.contestant import Contestant, from_python
 from codegen.bench.machine import Machine
+from codegen.bench.models import causal
 from codegen.bench.models.case import CASES, ModelCase
+from codegen.bench.models.causal import CausalCase
 from codegen.bench.results import OURS, Entry, Report, Row
 from codegen.bench.timing import alternate, first_call
 from codegen.errors import VerificationError
@@ -29,7 +31,9 @@ MOST_WRONG = 1e-4  # of an output's rms
 
 
 def run(
-    settings: Settings, tell: Callable[[Row], None] = lambda row: None, cases: Iterable[ModelCase] = CASES
+    settings: Settings,
+    tell: Callable[[Row], None] = lambda row: None,
+    cases: Iterable[ModelCase | CausalCase] = (*CASES, *causal.CASES),
 ) -> Report:
     """Time all models; `tell` hears of each row when it is there. Raises VerificationError for a wrong answer."""
     return one_table.report(cases, PEERS, _loaded, settings, _row, tell)
@@ -39,7 +43,14 @@ def _loaded(word: str) -> Any:
     return import_module(f"codegen.bench.models.{word}")
 
 
-def _row(case: ModelCase, there: list[Any], settings: Settings, machine: Machine) -> tuple[Row, float]:
+def _row(case: ModelCase | CausalCase, there: list[Any], settings: Settings, machine: Machine) -> tuple[Row, float]:
+    """That of a model, or of one operator."""
+    if isinstance(case, CausalCase):
+        return causal.row(case, there, settings, machine)
+    return _model_row(case, there, settings, machine)
+
+
+def _model_row(case: ModelCase, there: list[Any], settings: Settings, machine: Machine) -> tuple[Row, float]:
     """The row, and the least seconds of the machine's own loop in the same rounds."""
     net = case.net(settings.how)
     x = case.inputs(net.graph)
