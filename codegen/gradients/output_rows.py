@@ -37,6 +37,11 @@ class Summed:
         """That of a column in the sums of a row."""
         return f"sums[{Place.of(column, self.first).text}]"
 
+    @property
+    def of_filter(self) -> str:
+        """What belongs to filter f."""
+        return f"{self.name}[{'f' if self.each else '0'}]"
+
     def at(self, *filter_: Part) -> str:
         """Where the gradient has what belongs to a filter."""
         return f"{self.name}[{Place.of(*filter_).text if self.each else '0'}]"
