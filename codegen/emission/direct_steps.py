@@ -80,12 +80,20 @@ def _statements(
             plan, name, Place.of((1, f)).in_array, lambda one: Place.of(*more).in_array(Place.of(out).in_array(one))
         )
 
+    def at_border(first: str, end: str) -> Iterator[str]:
+        """The border's call: of a free length most chunks have none of its outputs."""
+        assert border
+        free = p.steps is None
+        if free:
+            yield f"if ({first} < {end})"
+        yield "    " * free + border.call(x, weights, beside(), y, first, end)
+
     if found.before and border:
-        yield border.call(x, weights, beside(), y, *found.before)
+        yield from at_border(*found.before)
     if found.tiles and tile:
         yield from _tile_calls(plan, found, tile, (x, weights, y), beside, build.names)
     if found.after and border:
-        yield border.call(x, weights, beside(), y, *found.after)
+        yield from at_border(*found.after)
 
 
 def _tile_calls(

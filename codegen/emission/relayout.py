@@ -25,15 +25,18 @@ INNER = ("channels_last",)  # what its inner functions compute, as their names e
 
 def lanes(plan: KernelPlan[Schedule]) -> set[int]:
     """The vector widths in use, beside the inner plan's."""
-    schedule = plan.schedule
-    return {schedule.lanes_in, schedule.lanes_out}
+    return {plan.schedule.lanes_in, plan.schedule.lanes_out, *_widths(plan)}
+
+
+def _widths(plan: KernelPlan[Schedule]) -> set[int]:
+    """The rows of the squares that are turned."""
+    return {square.lanes for side in _sides(plan) for square in side.squares}
 
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
     sides, functions = _sides(plan), Functions(name, p.format.c, p.channels > 1, p.filters > 1)
-    squares = {side.lanes for side in sides}
     here, there = (
         panel_bytes(numbers, p, plan.target.core) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
@@ -47,7 +50,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     chunks = -(-(phases if schedule.phases else p.out_steps(p.steps or 0)) // schedule.outs)
     return {
         "schedule": schedule,
-        "turns": tuple(Turn.of(side, p.item_bytes, spelled(side, "_pick")) for side in sorted(squares - {1})),
+        "turns": tuple(Turn.of(side, p.item_bytes, spelled(side, "_pick")) for side in sorted(_widths(plan))),
         "word": {4: "int", 8: "long long"}[p.item_bytes],
         "sides": dict(zip(("in", "out"), sides, strict=True)),
         "single": is_single(plan),
@@ -71,7 +74,10 @@ def _moves(plan: KernelPlan[Schedule], functions: Functions, outs: str) -> dict[
     schedule, p, (into, out) = plan.schedule, plan.problem, _sides(plan)
     apart = p.stages[0].dilation
     return {
-        "turned": {"in": into.turned(functions.turn, inwards=True), "out": out.turned(functions.turn, inwards=False)},
+        "squares": {
+            "in": [(side, side.turned(functions.turn, inwards=True)) for side in into.squares],
+            "out": [(side, side.turned(functions.turn, inwards=False)) for side in out.squares],
+        },
         "moved": {"in": into.moved(inwards=True), "out": out.moved(inwards=False)},
         "all_rows": functions.rows.of("x", *[str(p.steps)] * functions.channels, str(schedule.length), "rows"),
         "all_columns": functions.columns.of("sums", outs, "y", *[outs] * functions.filters),
@@ -107,15 +113,23 @@ class Runs:
 
 
 def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
-    """The panel of samples and that of outputs. No square fits into fewer of them than it has rows."""
+    """The panel of samples and that of outputs. No square fits into fewer of them than it has rows.
+
+    What a free length has fewer of goes in narrower ones.
+    """
     schedule, p = plan.schedule, plan.problem
     lanes_in, lanes_out = schedule.lanes_in, schedule.lanes_out
     if p.steps is not None:
         lanes_in = lanes_in if min(p.steps, schedule.length) >= lanes_in else 1
         lanes_out = lanes_out if min(p.out_steps(p.steps), schedule.outs) >= lanes_out else 1
-    single = is_single(plan)
-    return Side("c", "steps", lanes_in, p.channels, single and not is_padded(plan)), Side(
-        "f", "outs", lanes_out, p.filters, single
+    single, free = is_single(plan), p.steps is None
+
+    def narrower(lanes: int) -> tuple[int, ...]:
+        return tuple(width for width in plan.target.lanes(p.dtype) if free and 1 < width < lanes)
+
+    return (
+        Side("c", "steps", lanes_in, p.channels, single and not is_padded(plan), narrower(lanes_in)),
+        Side("f", "outs", lanes_out, p.filters, single, narrower(lanes_out)),
     )
 
 

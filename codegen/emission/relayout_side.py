@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from codegen.emission.cformat import CText
 from codegen.emission.cfunction import CFunction
@@ -19,7 +20,7 @@ class Side:
 
     `name` is a number's place in C, and `apart` how far neighbours lie apart outside of the panel. `last` begins the
     last square, which overlaps its neighbour unless squares are `even`. `surely`: there are always as many rows as a
-    square has.
+    square has. `narrower` are the squares of what is fewer rows than that, the widest first.
     """
 
     name: str
@@ -27,6 +28,12 @@ class Side:
     lanes: int
     numbers: int
     surely: bool
+    narrower: tuple[int, ...] = ()
+
+    @property
+    def squares(self) -> tuple[Side, ...]:
+        """The side in each of its squares, the widest first; none where rows are moved one by one."""
+        return tuple(replace(self, lanes=lanes) for lanes in (self.lanes, *self.narrower) if lanes > 1)
 
     @property
     def square(self) -> bool:
@@ -51,9 +58,10 @@ class Side:
 
     @property
     def loops(self) -> tuple[str, ...]:
-        """The loops over all numbers, one by one."""
-        each = Variable.counted(self.name, self.numbers)
-        return (*[each.loop] * (each.most > 0), count_loop("t", 0, "count"))
+        """The loops over all numbers, one by one: over few rows, of fewer than a square has, first."""
+        each, rows = Variable.counted(self.name, self.numbers), count_loop("t", 0, "count")
+        across = (each.loop,) * (each.most > 0)
+        return (rows, *across) if self.narrower else (*across, rows)
 
     def moved(self, *, inwards: bool) -> CText:
         """The statement in them, from x to rows or from rows to y."""

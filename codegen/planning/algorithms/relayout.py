@@ -83,14 +83,17 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
 
 
 def _along(request: Request, room: int) -> Schedule:
-    """Chunks of neighbouring outputs: as many as have room, long enough for what they share, all of one length."""
+    """Chunks of neighbouring outputs: as many as have room, long enough for what they share, all of one length.
+
+    Those of a free length are whole squares, so that all but the last one are turned in them.
+    """
     p = request.problem
     shared = max(0, p.reach - p.stride)
     least = max(HALO * shared // p.stride, 1)
     fit = (room // p.item_bytes - shared * p.channels) // (p.stride * p.channels + p.filters)
     outs = max(least, fit)
-    if p.steps is not None:
-        outs = _even(p.out_steps(p.steps), outs)
+    side = next(width for width in request.target.lanes(p.dtype) if width <= p.filters)
+    outs = _even(p.out_steps(p.steps), max(outs, side)) if p.steps is not None else -(-outs // side) * side
     return _schedule(request, False, (outs, 1), (_samples(p, outs), 1))
 
 
@@ -134,12 +137,10 @@ def _samples(problem: Problem, outs: int) -> int:
 def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan[Schedule]:
     p, core = request.problem, request.target.core
     outs = cost.outs_told(p, request.ask.likely)
-    if p.steps is None:
-        turns = max(1.0, outs / schedule.outs)
-        inside = inner.cost.cycles
-    else:
-        turns = -(-(min(p.stages[0].dilation, outs) if schedule.phases else outs) // schedule.outs)
-        inside = inner.cost.cycles
+    inside = inner.cost.cycles
+    turns: float = -(-(min(p.stages[0].dilation, outs) if schedule.phases else outs) // schedule.outs)
+    if p.steps is None:  # a last chunk that is not full takes more than its share, and less than a full one
+        turns = (turns + max(1.0, outs / schedule.outs)) / 2
     here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
     known = p.item_bytes if p.steps is not None else 0
     moves = _moves(core, schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))

@@ -103,9 +103,12 @@ def of_rolled(plan: KernelPlan[rolled.Schedule]) -> Pieces:
 
 def of_relayout(plan: KernelPlan[relayout.Schedule]) -> Pieces:
     """Panels in and out, squares turned in registers."""
-    schedule = plan.schedule
-    total = Pieces(copies=6, heads=1 + 2 * schedule.phases, frees=int(plan.problem.steps is None))
-    for side in {schedule.lanes_in, schedule.lanes_out} - {1}:
+    schedule, free = plan.schedule, plan.problem.steps is None
+    total = Pieces(copies=6, heads=1 + 2 * schedule.phases, frees=int(free))
+    sides = {schedule.lanes_in, schedule.lanes_out}
+    if free:  # what is less than a square goes in smaller ones
+        sides |= {lanes for lanes in plan.target.lanes(plan.problem.dtype) if lanes < max(sides)}
+    for side in sides - {1}:
         total += Pieces(sums=side * log2(side), loads=2 * side, copies=2)
     return total
 
