@@ -14,9 +14,9 @@ from codegen import pipeline
 from codegen.errors import PlanError
 from codegen.planning.ask import Ask, Stream
 from codegen.problem.targets import target_named
-from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, SeparableConv1DSpec
+from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Spec
 from tests.fuzz import streams as fuzz
-from tests.support.cprogram import Missing, compile_c, program
+from tests.support.cprogram import Missing, compile_c, program, toolchain
 from tests.support.stream_layers import Drawn, library
 
 pytestmark = pytest.mark.compiles
@@ -99,26 +99,40 @@ def test_random_layers_between_guard_pages(layers: list[Drawn]) -> None:
     assert fuzz.run(8, seed=5) == (8, [])
 
 
-def test_an_object_holds_nothing_of_the_c_library(need: Callable[..., Any], tmp_path: Path) -> None:
-    """At -O3, where compilers make calls of memcpy of loops: the functions' own symbols, and no other's."""
-    gcc, nm = need(program, "gcc", "gcc"), need(program, "nm", "binutils")
+def streamed_kinds() -> list[Spec]:
+    """A layer of each kind, some of strides, in both formats."""
     given: dict[str, Any] = {"filters": 16, "input_shape": (None, 16)}
-    for spec in (
+    first: dict[str, Any] = {"input_shape": (16, None), "data_format": "channels_first"}
+    return [
         Conv1DSpec(name="voice", kernel_size=3, dilation_rate=512, padding="causal", **given),
+        Conv1DSpec(name="fewer", filters=6, kernel_size=5, strides=3, groups=2, padding="valid", **first),
+        DepthwiseConv1DSpec(name="each", kernel_size=5, padding="same", dtype="float64", input_shape=(None, 16)),
         SeparableConv1DSpec(name="apart", kernel_size=5, padding="same", **given),
+        SeparableConv1DSpec(name="between", filters=7, kernel_size=4, strides=2, padding="valid", **first),
         Conv1DTransposeSpec(name="up", kernel_size=8, strides=4, **given),
-    ):
-        name = spec.name
-        source = pipeline.streamed(spec, Ask(stream=Stream(16)))
-        for file, text in source.files:
+        Conv1DTransposeSpec(name="above", filters=1, kernel_size=3, strides=5, **first),
+    ]
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx512"])
+def test_an_object_holds_nothing_of_the_c_library(
+    target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Whatever the optimisation, where compilers make calls of memcpy of loops: the functions' own symbols alone."""
+    specs, nm = streamed_kinds(), need(program, "nm", "binutils")
+    flags = need(toolchain, target_named(target), run=False).compiler[1:]
+    for spec in specs:
+        for file, text in pipeline.streamed(spec, Ask(target_named(target), stream=Stream(16))).files:
             (tmp_path / file).write_text(text)
-        compile_c([gcc, "-std=c99", "-O3", "-c", f"{name}.c", "-o", f"{name}.o"], tmp_path)
-        words = [nm, "-P", str(tmp_path / f"{name}.o")]
-        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        symbols = {tuple(line.split()[:2]) for line in told.splitlines()}
-        public = {symbol for symbol, kind in symbols if kind == "T"}
-        assert public == {name, *(f"{name}_{word}" for word in ("reset", "prewarm", "process", "flush"))}
-        assert not {symbol for symbol, kind in symbols if kind not in "Ttr"}, name
+    for compiler, level in share([(one, f"-O{n}") for n in (3, 2, 1, 0) for one in ("gcc", "clang")], 8):
+        words = [need(program, compiler, compiler), *flags, "-std=c99", "-ffp-contract=off", level, "-w", "-c"]
+        compile_c([*words, *(f"{spec.name}.c" for spec in specs)], tmp_path)
+        for name in (spec.name for spec in specs):
+            told = subprocess.run([nm, "-P", tmp_path / f"{name}.o"], capture_output=True, text=True, check=True).stdout
+            symbols = {tuple(line.split()[:2]) for line in told.splitlines()}
+            public = {symbol for symbol, kind in symbols if kind == "T"}
+            assert public == {name, *(f"{name}_{word}" for word in ("reset", "prewarm", "process", "flush"))}
+            assert not {symbol for symbol, kind in symbols if kind not in "TtrR"}, (name, compiler, level)
 
 
 def test_what_cannot_stream_says_why() -> None:
