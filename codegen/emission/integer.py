@@ -6,7 +6,7 @@ from typing import Any
 
 from codegen.emission import lengths
 from codegen.emission.cformat import ceil_over, floor_over
-from codegen.emission.integer_stage import Plan, function, prefixes, stage, told_tap
+from codegen.emission.integer_stage import Plan, function, prefixes, stage, told_outs, told_tap
 from codegen.emission.integer_tables import tables
 from codegen.emission.microkernel import index
 from codegen.emission.writer import Writer
@@ -153,7 +153,7 @@ class Walk:
             to = self.output("t") if last else f"between{number}"
             arguments = [read, *(["residue"] * (number == 0 and self.first.up > 1))]
             arguments += ["tap"] * (number == 0 and told_tap(self.first))
-            arguments += ["now"] + ["outs"] * (last and not p.channels_last and p.steps is None)
+            arguments += ["now"] + ["outs"] * (last and told_outs(p.stages[-1]))
             found.append(f"{function(prefix)}({', '.join((*arguments, to))});")
             read = to
         return tuple(found)
@@ -166,7 +166,7 @@ class Walk:
     def whole_call(self) -> str:
         """The one call of a layer whose windows all lie in x."""
         p = self.first
-        outs = "outs, " if not p.channels_last and p.steps is None else ""
+        outs = "outs, " if told_outs(p) else ""
         if not self.plan.sliced:
             return f"{function(self.name)}(x, {self.outs}, {outs}y);"
         at = index((p.stride * p.channels, "first"))

@@ -119,7 +119,7 @@ def _parameters(p: ConvProblem, *, first: bool, strided: bool) -> list[str]:
     found += ["ptrdiff_t residue"] * (first and p.up > 1)
     found += ["ptrdiff_t tap"] * (first and told_tap(p))
     found += ["ptrdiff_t count"]
-    return [*found, *(["ptrdiff_t outs"] * (strided and p.steps is None)), "int8_t *y"]
+    return [*found, *(["ptrdiff_t outs"] * (strided and told_outs(p))), "int8_t *y"]
 
 
 def _kernels(p: ConvProblem, tile: Tile, prefix: str, between_steps: bool) -> tuple[tuple[str, str], ...]:
@@ -140,6 +140,11 @@ def _sums(p: ConvProblem, tile: Tile, rows: tuple[Row, ...], strided: bool) -> t
         for r, row in enumerate(rows)
         for f, (at, weights) in enumerate(filters)
     )
+
+
+def told_outs(p: ConvProblem) -> bool:
+    """Whether the last stage is handed the number of outputs, which lie between the filters of one."""
+    return not p.channels_last and p.steps is None and p.filters > 1
 
 
 def told_tap(p: ConvProblem) -> bool:

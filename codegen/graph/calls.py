@@ -119,6 +119,8 @@ def _each_step(layer: LayerNormalization, x: Array, weights: Mapping[str, Array]
 def _grouped(layer: GroupNormalization, x: Array, weights: Mapping[str, Array]) -> Array:
     import numpy as np
 
+    if not x.size:  # of no step there is no mean
+        return x
     groups = x.reshape(*x.shape[:-1], layer.groups, -1)
     mean, variance = (f(axis=(-3, -1), keepdims=True) for f in (groups.mean, groups.var))
     return _scaled(layer, ((groups - mean) / np.sqrt(variance + layer.epsilon)).reshape(x.shape), weights)

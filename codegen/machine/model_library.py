@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledModel", "allowance", "drawn_inputs", "drawn_weights", "load", "near", "prove", "trials"]
 
-MORE_STEPS = (3, 20, 70)  # than the fewest that leave an output, of a model for any number: loops over tiles turn twice
+MORE_STEPS = (
+    0,
+    3,
+    20,
+    70,
+)  # than the fewest that leave an output, of a model for any number: loops over tiles turn twice
 MOST_NUMBERS = 1 << 22  # of all values of a model that is tried, and multiplications for 64 of them
 NEAR = 2.0**10  # roundings that a right model may be off, in parts of the largest output
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from codegen import pipeline
@@ -15,6 +16,7 @@ from codegen.emission import vectors
 from codegen.emission.heads import Head
 from codegen.language import reader
 from codegen.numbers.formats import COMPUTED, STORED, Format
+from codegen.planning.ask import Ask
 from codegen.problem.targets import TARGETS
 from tests.fuzz import warnings
 from tests.support import cprogram
@@ -53,11 +55,26 @@ def test_no_warning_of_what_is_not_used(target: str, compiler: str, need: Callab
     cprogram.compile_c((*tools.compiler, *sysroot, *STRICT, *files), folder=tmp_path)
 
 
+def test_an_int8_layer_of_one_filter_is_not_told_how_many_outputs_there_are() -> None:
+    """They lie between the filters of an output, of any length and in channels_first."""
+    for filters in (1, 2):
+        (spec,) = reader.read(
+            f"conv1d one {{ input_shape = (3, None), filters = {filters}, kernel_size = 4, padding = causal, "
+            "dtype = int8, data_format = channels_first, input_scale = 0.5, input_zero_point = 0, output_scale = 1.5, "
+            "output_zero_point = 0 }"
+        )
+        arrays = {name: np.ones(shape, spec.weight_dtype(name)) for name, shape in spec.weight_shapes().items()}
+        for target in ("scalar", "cortex-m33"):
+            code = pipeline.emitted(spec, Ask(TARGETS[target], weights="baked"), arrays).code
+            assert ("ptrdiff_t count, ptrdiff_t outs" in code) == (filters > 1), code
+
+
 def words(text: str) -> frozenset[str]:
     """The identifiers of a text, those of its comments left out."""
     return frozenset(re.findall(r"[A-Za-z_]\w*", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("half", [None, *STORED.values()], ids=lambda half: half.name if half else "plain")
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_head_has_what_is_named_and_what_that_stands_on(target: str, half: Format | None) -> None:

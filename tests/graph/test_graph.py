@@ -169,6 +169,16 @@ def test_normalizations() -> None:
     assert np.allclose(found["g"], (X - X.mean()) / np.sqrt(X.var() + 1e-3) * [1, 2, 3] + [0, 0, 5])
 
 
+def test_a_normalization_of_no_step_has_none() -> None:
+    b = Builder("m")
+    x = b.function("crop", b.input("x", None, 4), left=3)
+    for layer in (LayerNormalization(name="l"), GroupNormalization(name="g", groups=2)):
+        b.output(layer.name, b.call(layer, x))
+    weights = {name: {"gamma": np.ones(4), "beta": np.ones(4)} for name in "lg"}
+    found = reference.run(b.graph(), {"x": np.ones((1, 2, 4))}, weights)
+    assert {name: y.shape for name, y in found.items()} == {"l": (1, 0, 4), "g": (1, 0, 4)}
+
+
 def test_the_weights_of_recurrent_layers() -> None:
     lstm = LSTM(name="m", units=5, initial_state=True, input_shape=(None, 3))
     assert lstm.weight_shapes() == {

@@ -19,7 +19,8 @@ from codegen.functions.registry import Call
 from codegen.gradients import proof
 from codegen.gradients import reference as gradients
 from codegen.gradients.plan import KernelGradientPlan, output_plan, plan
-from codegen.machine import self_test, self_test_inputs
+from codegen.graph.builder import Builder
+from codegen.machine import model_library, self_test, self_test_inputs
 from codegen.machine.compilers import Compiler
 from codegen.machine.gradient_library import GradientLibrary
 from codegen.machine.self_test_outputs import marks, turns
@@ -32,6 +33,7 @@ from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
+from codegen.specs.kinds import Conv1DSpec
 from tests.fuzz import mutants, other_mutants
 from tests.support import cprogram
 from tests.support.strategies import CURVED, ROWS
@@ -141,12 +143,14 @@ def test_a_kernel_that_packs_itself_is_held_to_numpys_packing() -> None:
         self_test.packs_rightly(Packing(plan, beside), COMPILER)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_right_kernel_is_accepted(name: str) -> None:
     for accuracy in ("exact", "fast"):
         self_test.prove(Spoiled(plan_of(PROBLEMS[name], accuracy), nothing), COMPILER)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("activation", [*CURVED, *((name, {}) for name in ROWS)], ids=str)
 def test_a_right_activation_is_accepted(activation: tuple[str, dict[str, Any]]) -> None:
     """NumPy's own in float64 are farther from the truth than a kernel's may be: they take longer numbers."""
@@ -167,6 +171,7 @@ def places(plan: KernelPlan) -> Iterator[int]:
         yield from (at for at in (mark - 1, mark) if 0 <= at < outs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name, p in PROBLEMS.items() if p.steps is not None])
 def test_one_wrong_number_in_any_row_of_a_tile_is_seen(name: str) -> None:
     """In one filter of the first sample, whose sums lie where the activation is steep."""
@@ -228,6 +233,7 @@ FAULTS: dict[str, Spoil] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_not_right_is_refused(fault: str) -> None:
     for name in ("tiles", "free", "wide", "relayout"):
@@ -347,6 +353,7 @@ EXTREMES = {  # the most memory that each may take, in MB beside what NumPy and 
 }
 
 
+@pytest.mark.live
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize("problem", EXTREMES)
 def test_the_largest_take_bounded_memory(problem: str) -> None:
@@ -371,6 +378,15 @@ def test_the_largest_take_bounded_memory(problem: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < EXTREMES[problem]
+
+
+def test_a_model_is_tried_on_the_fewest_steps_that_leave_an_output() -> None:
+    """There kernels have their borders alone; and on more, of which tiles turn twice."""
+    builder = Builder("m")
+    x = builder.input("x", None, 3)
+    builder.output("y", builder.call(Conv1DSpec(name="c", filters=2, kernel_size=4), x))
+    tried = [given["x"].shape[1] for given, *_ in model_library.trials(builder.graph(), "float32")]
+    assert tried == [4, 7, 24, 74]
 
 
 @pytest.mark.compiles
