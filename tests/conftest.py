@@ -48,6 +48,8 @@ def own_cache(
     isolation.forget()
     monkeypatch.setenv("GENCONV_CACHE_DIR", isolation.empty_cache(tmp_path_factory))
     monkeypatch.setenv("GENCONV_SPECIALIZE", "0")  # nothing compiles in the background but where a test is about it
+    if is_quick(request.config):
+        isolation.refuse_programs(monkeypatch)
     if "not compiles" in request.config.getoption("-m"):
         isolation.refuse_the_compiler(monkeypatch)
     elif not request.config.getoption("--alone"):
@@ -88,6 +90,11 @@ def need(request: pytest.FixtureRequest) -> Callable[..., Any]:
     return call
 
 
+def is_quick(config: pytest.Config) -> bool:
+    """Whether this is the quick loop, of tests that stay in this process."""
+    return all(word in config.getoption("-m") for word in ("not compiles", "not live"))
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Without the live tests their folder is not even read: it imports PyTorch and Keras, for seconds a worker."""
     return True if collection_path.name == "live" and "not live" in config.getoption("-m") else None
@@ -99,6 +106,11 @@ def only_targets(config: pytest.Config, items: list[pytest.Item]) -> None:
         parameters = [getattr(getattr(item, "callspec", None), "params", {}) for item in items]
         kept = [one for one, given in zip(items, parameters, strict=True) if given.get("target", wanted[0]) in wanted]
         deselect(config, items, kept)
+
+
+def asked_by_name(config: pytest.Config) -> bool:
+    """Whether the command names files or tests: then it wants those, however long they take."""
+    return any(config.rootpath.joinpath(word.partition("::")[0]).is_file() for word in config.invocation_params.args)
 
 
 def deselect(config: pytest.Config, items: list[pytest.Item], kept: list[pytest.Item]) -> None:
@@ -113,6 +125,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     only_targets(config, items)
     if not config.getoption("--whole"):
         deselect(config, items, rotation.in_turn(items, rotation.number()))
+        if is_quick(config) and not asked_by_name(config):
+            deselect(config, items, rotation.quick(items, rotation.number()))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -155,6 +155,7 @@ def emitted() -> list[str]:
     return texts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", [block for block in blocks("c") if "int main(" not in block.values[0]])
 def test_c_blocks_are_what_is_emitted(text: str, emitted: list[str]) -> None:
     assert any(like(text.rstrip()).search(one) for one in emitted)
@@ -227,6 +228,7 @@ def test_what_a_change_must_pass_is_what_ci_runs() -> None:
         assert f"\n{line}\n" in script, line
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("command", [line for line in commands_of(ROOT / "CONTRIBUTING.md") if "bin/ruff" in line])
 def test_the_checks_of_the_contributing_page_pass(command: str) -> None:
     words = shlex.split(command.removeprefix(".venv/bin/"))
@@ -234,6 +236,7 @@ def test_the_checks_of_the_contributing_page_pass(command: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_within_a_sentence_name_what_there_is(page: Path) -> None:
     """`python SCRIPT` and `pytest FILE --option`: the file is there, and pytest knows the options."""

@@ -169,6 +169,7 @@ STUBS = {
 }
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("modules", [("vscode", "vscode-languageclient/node"), ("vscode",)], ids=len)
 def test_the_extension_starts_the_server_and_stops_it(modules: tuple[str, ...], tmp_path: Path) -> None:
     node = shutil.which("node")

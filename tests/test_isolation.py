@@ -29,9 +29,11 @@ def test_second(): assert found, "leans on the first"
 def test_has_an_empty_cache(): assert not os.path.exists(os.environ["GENCONV_CACHE_DIR"])
 """
 COMPILING = """
+import subprocess
 import codegen
 import numpy as np
 import pytest
+def test_starting(): subprocess.run(["true"])
 def test_unMarked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
 @pytest.mark.compiles
 def test_Marked(): codegen.Conv1D(1, 2)(np.ones((1, 9, 1), "f"))
@@ -77,6 +79,7 @@ def test_nothing_that_a_neighbour_compiled_serves(
         assert (len(proved), len(built) <= 1) == (test + 1, True)
 
 
+@pytest.mark.live
 def test_a_test_that_leans_on_another_fails_alone(tmp_path: Path) -> None:
     code, said = run(tmp_path, LEANING)
     assert (code, "3 passed" in said) == (0, True), said
@@ -86,13 +89,15 @@ def test_a_test_that_leans_on_another_fails_alone(tmp_path: Path) -> None:
     assert "leans on the first" in said
 
 
-def test_a_test_that_compiles_says_so(tmp_path: Path) -> None:
+@pytest.mark.live
+def test_a_test_that_compiles_or_starts_a_program_says_so(tmp_path: Path) -> None:
     if compilers.find() is None:
         pytest.skip("needs a C compiler")
-    code, said = run(tmp_path, COMPILING, "-m", "not compiles")
+    code, said = run(tmp_path, COMPILING, "-m", "not compiles and not live")
     assert code == 1
-    assert "1 failed, 1 deselected" in said
-    assert "it compiles and does not say so: give it @pytest.mark.compiles" in said
+    assert "2 failed, 1 deselected" in said
+    assert "it starts ['true'] and does not say so: give it @pytest.mark.compiles, or live" in said
+    assert said.count("and does not say so: give it @pytest.mark.compiles") >= 2
 
 
 @pytest.mark.compiles
@@ -129,13 +134,14 @@ def test_shares_are_numbered_from_one() -> None:
 
 @dataclass(frozen=True)
 class Marked:
-    """What `in_turn` asks of a test."""
+    """What `rotation` asks of a test."""
 
     nodeid: str
     parts: int = 0
+    mark: str = "in_turn"
 
     def get_closest_marker(self, name: str) -> pytest.Mark | None:
-        return getattr(pytest.mark, name)(self.parts).mark if self.parts else None
+        return getattr(pytest.mark, name)(self.parts).mark if self.parts and name == self.mark else None
 
 
 def in_turn(items: Sequence[Marked], turn: int) -> list[Marked]:
@@ -149,6 +155,15 @@ def test_parameters_take_turns() -> None:
     assert sorted(item.nodeid for taken in turns for item in taken if item in sweep) == [one.nodeid for one in sweep]
     assert sorted(len(taken) - 2 for taken in turns) == [2, 2, 3]
     assert [in_turn(sweep[:1], turn) for turn in range(3)] == [sweep[:1]] * 3  # asked for by its name
+
+
+def test_the_quick_loop_runs_a_part_of_the_long_tests() -> None:
+    """Each of them once in so many turns, and all others always."""
+    others, long = [Marked("a.py::one"), Marked("a.py::two", 3)], [Marked(f"a.py::l{i}", 1, "long") for i in range(40)]
+    turns = [rotation.quick([*others, *long], turn) for turn in range(rotation.QUICK)]  # type: ignore[list-item]  # as above
+    assert all(taken[:2] == others for taken in turns)
+    assert sorted(item.nodeid for taken in turns for item in taken[2:]) == sorted(one.nodeid for one in long)
+    assert max(map(len, turns)) < 20
 
 
 def test_the_ci_runs_each_share_in_its_turn() -> None:

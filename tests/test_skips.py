@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 ALLOWED = "needs a CPU with avx512f, avx512vl"
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(
     ("ci", "reason", "code"),
     [("true", "no reason given", 1), ("true", ALLOWED, 0), ("false", "no reason given", 0)],

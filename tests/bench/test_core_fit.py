@@ -43,6 +43,7 @@ def seen_on(core: Core) -> list[Observation]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("few_factors")
 def test_a_machine_that_keeps_to_its_row_needs_no_other() -> None:
     core = TARGETS["avx2"].core
@@ -55,6 +56,7 @@ def test_a_machine_that_keeps_to_its_row_needs_no_other() -> None:
     assert "estimate over cycles 1.00 in the median, 1.00 at worst, a factor of 1.00" in core_fit.summary(seen, core)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("few_factors")
 def test_the_figure_that_differs_is_found() -> None:
     core = TARGETS["avx2"].core

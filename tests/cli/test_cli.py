@@ -184,6 +184,7 @@ class TestGenerate:
     def test_quiet_says_nothing(self, run: Run) -> None:
         assert run("one.conv", "-q") == (0, "", "")
 
+    @pytest.mark.live
     def test_emits_an_extension_module(self, run: Run, tmp_path: Path) -> None:
         code, out, err = run("one.conv", "--emit", "c,pyext", "--weights", weights_file(tmp_path))
         assert (code, err) == (0, "")
@@ -601,11 +602,13 @@ class TestProcess:
             **options,
         )
 
+    @pytest.mark.live
     def test_reads_a_pipe_and_writes_files(self, tmp_path: Path) -> None:
         done = self.command("-", cwd=tmp_path, input=ONE)
         assert (done.returncode, done.stderr) == (0, "")
         assert sorted(path.name for path in (tmp_path / "build").iterdir()) == ["one.c", "one.h"]
 
+    @pytest.mark.live
     def test_a_closed_pipe_is_no_error_message(self, tmp_path: Path) -> None:
         (tmp_path / "many.conv").write_text(
             "for n in range(60) { conv1d layer[n] { input_shape = (64, 8), filters = 8, kernel_size = 5 } }"
@@ -620,6 +623,7 @@ class TestProcess:
         )
         assert (done.stdout[10:].strip(), done.stderr) == ("141", "")
 
+    @pytest.mark.live
     def test_version_imports_nothing_that_takes_time(self, tmp_path: Path) -> None:
         assert re.fullmatch(r"gen-conv \d+\.\d+\.\d+\n", self.command("--version", cwd=tmp_path).stdout)
         code = "import sys; from codegen.cli.main import main; main(['--version']); print(*sys.modules)"
@@ -629,6 +633,7 @@ class TestProcess:
         assert "codegen" in loaded
         assert not {"numpy", "jinja2", "lark", "cffi", "rich", "platformdirs", "subprocess"} & set(loaded)
 
+    @pytest.mark.live
     def test_an_ascii_terminal_is_no_crash(self, tmp_path: Path) -> None:
         (tmp_path / "one.conv").write_text(ONE, "utf-8")
         done = self.command("one.conv", "-o", "bücher", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})

@@ -84,6 +84,7 @@ class TestOverwriting:
         why = "(activation = relu, now tanh; filters = 16, now 12)"
         assert (code, out.splitlines()) == (0, [f"rewrote {Path('build', name)} {why}" for name in ("one.c", "one.h")])
 
+    @pytest.mark.long
     @pytest.mark.parametrize("kind", ["fifo", "device", "socket", "folder", "loop"])
     @pytest.mark.parametrize("line", ["one.conv", "one.conv --check", "one.conv --diff", "one.conv --force"])
     def test_what_is_no_file_is_neither_read_nor_replaced(self, run: Run, kind: str, line: str) -> None:
@@ -165,6 +166,7 @@ class TestLeftOver:
         assert (code, "removed" in out, "left over" in out) == (0, False, False)
         assert names() == ["kept.c", "main.c", "one.c", "one.h", "pipe.c"]
 
+    @pytest.mark.long
     def test_specs_that_share_a_folder_are_checked_in_one_run(self, run: Run) -> None:
         Path("second.conv").write_text(LAYER.format("second"))
         assert run("one.conv second.conv -q")[0] == 0
@@ -178,6 +180,7 @@ class TestLeftOver:
 
 
 class TestReasons:
+    @pytest.mark.long
     @pytest.mark.parametrize("options", OPTIONS)
     def test_a_check_without_the_options_tells_them(self, run: Run, options: str) -> None:
         run(f"one.conv -q {options}")

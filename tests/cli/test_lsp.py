@@ -151,6 +151,7 @@ def span(line: int, start: int, end: int) -> dict[str, Any]:
     return {"start": {"line": line, "character": start}, "end": {"line": line, "character": end}}
 
 
+@pytest.mark.live
 def test_a_session_begins_and_ends(own: Client) -> None:
     offered = own.server["capabilities"]
     assert offered["positionEncoding"] == "utf-16"
@@ -201,6 +202,7 @@ def test_definition_leads_to_let_and_loop(client: Client) -> None:
     assert client.at("definition", 99, 0) is None
 
 
+@pytest.mark.live
 def test_completion_offers_what_fits(client: Client) -> None:
     client.open(TEXT + "\n")
     assert set(client.words(11, 0)) == {*known_kinds(), "let", "for", "defaults", "model"}
@@ -247,6 +249,7 @@ def test_formatting_is_that_of_fmt(client: Client) -> None:
     assert client.format() is None
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(("encoding", "column"), [("utf-8", 26), ("utf-16", 23), ("utf-32", 22)])
 def test_columns_are_counted_as_agreed(encoding: str, column: int) -> None:
     one = Client(encoding)
@@ -256,6 +259,7 @@ def test_columns_are_counted_as_agreed(encoding: str, column: int) -> None:
     assert one.close() == 0
 
 
+@pytest.mark.live
 def test_no_request_for_odd_places_fails(own: Client) -> None:
     own.open(TEXT[: TEXT.index("🎛")] + "\u2028\x0c x\r let y = (\r\n" + TEXT)
     for method in ("hover", "definition", "completion"):
@@ -265,6 +269,7 @@ def test_no_request_for_odd_places_fails(own: Client) -> None:
     assert own.close() == 0
 
 
+@pytest.mark.live
 def test_the_server_ends_when_the_editor_is_gone(own: Client) -> None:
     own.open(TEXT)
     assert own.process.stdin
@@ -272,6 +277,7 @@ def test_the_server_ends_when_the_editor_is_gone(own: Client) -> None:
     assert own.process.wait(20) == 0
 
 
+@pytest.mark.live
 def test_without_pygls_the_command_says_how_to_get_it(tmp_path: Path) -> None:
     code = """
 import sys

@@ -61,6 +61,7 @@ def shell(line: str, cwd: Path, stdin: str = LAYER) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.live
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("words", "to", "number"),
@@ -70,6 +71,7 @@ def test_an_output_that_takes_nothing_is_an_error_of_its_own(place: Path, words:
     assert shell(f"gen-conv {words} {to}", place) == (2, "", UNWRITABLE.format(os.strerror(number)))
 
 
+@pytest.mark.live
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize("to", [">&-", ">/dev/full"])
 def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> None:
@@ -80,6 +82,7 @@ def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> 
     assert shell(f"gen-conv bad.conv {to}", place)[0] == 1
 
 
+@pytest.mark.live
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize("to", ["2>&- <&-", "2>/dev/full"])
 def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> None:
@@ -91,6 +94,7 @@ def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> 
         assert "gen-conv:" not in (place / "build" / name).read_text()
 
 
+@pytest.mark.live
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> None:
@@ -102,6 +106,7 @@ def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> N
     assert shell(f"gen-conv one.conv -q {source}", place) == (0, "", "")
 
 
+@pytest.mark.live
 @pytest.mark.in_turn(3)
 @pytest.mark.parametrize("words", ["- -o -", "show -", "- --json"])
 def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) -> None:
@@ -118,6 +123,7 @@ def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) ->
 class TestReadOnce:
     """Standard input, FIFOs and what a shell makes of <(…) give their text once."""
 
+    @pytest.mark.live
     @pytest.mark.in_turn(2)
     @pytest.mark.parametrize(
         ("path", "emit"), [("-", "backward"), ("/dev/stdin", "c,backward"), ("-", "c,pyext,backward")]
@@ -129,6 +135,7 @@ class TestReadOnce:
         found = {path.name for path in (place / emit).iterdir() if path.suffix in (".c", ".h")}
         assert found == set().union(*(wanted[word] for word in emit.split(",")))
 
+    @pytest.mark.live
     @pytest.mark.in_turn(2)
     @pytest.mark.parametrize("words", ["{} -q --emit c,backward", "show {}", "verify {} --target scalar"])
     def test_a_fifo(self, place: Path, words: str) -> None:
@@ -141,11 +148,13 @@ class TestReadOnce:
         assert (told[0][0], told[0][2]) == (0, "")
         assert told[0] == shell(f"gen-conv {words.format('one.conv')}", place)
 
+    @pytest.mark.live
     def test_a_fifo_of_weights_is_refused(self, place: Path) -> None:
         os.mkfifo(place / "w.npz")
         code, _, err = shell("gen-conv one.conv --weights w.npz", place)
         assert (code, "`w.npz` is no regular file" in err) == (2, True)
 
+    @pytest.mark.live
     def test_standard_input_twice(self, place: Path) -> None:
         code, _, err = shell("gen-conv - one.conv -", place)
         assert (code, "standard input can be read once only" in err) == (2, True)

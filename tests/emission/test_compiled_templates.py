@@ -68,6 +68,7 @@ def test_another_maker_compiles_anew(templates: Path, compilations: list[str]) -
     assert len(compilations) == 2
 
 
+@pytest.mark.long
 def test_a_torn_or_foreign_file_is_made_anew(templates: Path, compilations: list[str]) -> None:
     text(templates)
     [path] = compiled(templates)
@@ -103,6 +104,7 @@ def test_what_is_compiled_is_no_new_template(templates: Path, monkeypatch: pytes
     assert installed.fingerprint.__wrapped__() != before
 
 
+@pytest.mark.live
 def test_a_second_run_of_the_command_compiles_nothing_and_needs_no_numpy(tmp_path: Path) -> None:
     code = """
 import sys, jinja2, lark

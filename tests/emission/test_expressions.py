@@ -122,6 +122,7 @@ def test_a_variables_loop_covers_it() -> None:
     assert LANE.loop == "for (ptrdiff_t j = 0; j < 3; ++j)"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", ["scalar", "avx2", "neon"])
 def test_a_pack_function_reads_the_whole_kernel_and_nothing_beside(target: str, share: Callable[..., Any]) -> None:
     layers = [*strategies.random_layers(24, 11), *strategies.random_layers(24, 12, strategies.rewritten)]

@@ -189,6 +189,7 @@ class TestTheRealPath:
         said = render.render(chosen, "stem", banner=banner.lines(spec, chosen)).code.partition(" */\n")[0]
         assert "padding = * / int evil; / *" in said
 
+    @pytest.mark.long
     def test_plans_hold_words_of_ours_alone(self) -> None:
         """`typed` takes the plan of every algorithm: no table's word is refused for its letters."""
         seen = set()

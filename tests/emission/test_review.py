@@ -24,6 +24,7 @@ from tests.support.cprogram import Program
 from tests.support.trials import Kernel
 
 
+@pytest.mark.long
 def test_random_files_read_well(share: Callable[..., Any]) -> None:
     """English, constants, what nothing uses: a share of the fuzzer, every kind of file."""
     for seed in share((29, 30, 32), 3):
@@ -155,6 +156,7 @@ def tiles_told(plan: KernelPlan) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", ["scalar", "avx2", "neon"])
 def test_the_tile_in_the_banner_is_the_emitted_one(target: str, share: Callable[..., Any]) -> None:

@@ -77,6 +77,7 @@ def test_the_bits_are_those_of_files_of_their_own(spec: Path) -> None:
     assert found[0].tobytes() == found[1].tobytes()
 
 
+@pytest.mark.long
 def test_the_files_are_known_and_checked(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [str(spec), "--amalgamate", "all", "-o", "o"]
     assert main.main([*words, "--list-outputs"]) == 0
@@ -105,6 +106,7 @@ def test_what_is_no_one_file(spec: Path, more: list[str], told: str, capsys: pyt
     assert not Path("o").exists()
 
 
+@pytest.mark.long
 def test_python_writes_the_same(spec: Path) -> None:
     """`codegen.generate` with its option, of layers and models; a name that C cannot have is refused."""
     Path("both.conv").write_text(LAYERS + (ROOT / "examples" / "tcn.conv").read_text())

@@ -125,6 +125,7 @@ def test_descriptions_are_what_their_tools_parse() -> None:
     assert {line.partition("=")[0] for line in properties} >= {"name", "version", "author", "sentence", "architectures"}
 
 
+@pytest.mark.long
 def test_files_of_ours_are_replaced_and_others_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "one.conv").write_text("conv1d one { input_shape = (9, 2), filters = 2, kernel_size = 3 }")
     words = [str(tmp_path / "one.conv"), "--init", "--seed", "1", "--emit", "cmake", "-o", str(tmp_path / "out")]

@@ -447,6 +447,7 @@ def test_whole_numbers_stay_whole_where_they_can() -> None:
     assert activations.reference(activations.get(Call("relu", (2.0, 7.0))), x).tolist() == [-6, 0, 4, 7]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("activation", [one for one in MODELS if math.isfinite(activations.slope(one))], ids=str)
 def test_the_steepest_slope_is_the_steepest(activation: Activation) -> None:
     x = np.concatenate([np.linspace(-12, 12, 480_001), np.linspace(12, 100, 1001)[1:]])

@@ -71,6 +71,7 @@ def parted(graph: Graph, x: Any, weights: Any, dy: Any, random: np.random.Genera
     return (loss(STEP) - loss(-STEP)) / (2 * STEP), float(total.sum()), float(np.abs(total).sum())
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*no C compiler was found:RuntimeWarning")
 def test_gradients_of_random_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     """All ops and kinds of layers, in float64 without a compiler, beside differences of the reference."""

@@ -279,6 +279,7 @@ def test_a_layer_of_another_dtype_is_refused(make: Any) -> None:
         pipeline.model_emitted(b.graph(), ask("neon"))
 
 
+@pytest.mark.long
 def test_the_same_bytes() -> None:
     first, second = (pipeline.model_emitted(every_op(None), ask("avx2")) for _ in range(2))
     assert first.files == second.files

@@ -30,6 +30,7 @@ def net_of(name: str) -> Net:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LATENCIES)
 def test_examples_of_models(name: str) -> None:
     assert len((EXAMPLES / f"{name}.conv").read_text("utf-8").splitlines()) < 60

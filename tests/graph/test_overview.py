@@ -39,6 +39,7 @@ def graph_of(text: str) -> Graph:
     return graph
 
 
+@pytest.mark.long
 def test_what_a_row_may_read() -> None:
     """NaN at one step of the input spoils the rows that read it, and no others; the delay is the stream's latency."""
     steps, spoiled = 96, 0

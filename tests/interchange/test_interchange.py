@@ -66,6 +66,7 @@ HARD = [
 ]
 
 
+@pytest.mark.long
 @given(st.lists(st.text(max_size=70) | st.sampled_from(HARD), max_size=12))
 @settings(deadline=None)
 def test_every_name_becomes_one_that_a_layer_may_have(theirs: list[str]) -> None:
@@ -610,6 +611,7 @@ def convs(draw: st.DrawFn) -> Conv1d:
     return conv(*size, groups=groups, dilation=(draw(reach),), padding=padding, stride=(draw(reach),))
 
 
+@pytest.mark.long
 @given(st.lists(convs(), min_size=1, max_size=4))
 @settings(max_examples=40, deadline=None)
 def test_a_state_goes_back_bit_for_bit(found: list[Conv1d]) -> None:

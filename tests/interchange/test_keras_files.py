@@ -47,6 +47,7 @@ def test_files_compute_what_keras_does(file: str) -> None:
         assert np.abs(y.reshape(expected.shape) - expected).max() < 1e-6 * np.sqrt((expected**2).mean())
 
 
+@pytest.mark.long
 def test_a_model_is_emitted_as_the_command_does(tmp_path: Path) -> None:
     out, weights = str(tmp_path / "net.conv"), str(tmp_path / "net.safetensors")
     assert main.main(["import", str(FOREIGN / "motion.keras"), "-o", out]) == 0

@@ -31,6 +31,7 @@ def off(y: Any, expected: Any) -> float:
     return float(np.abs(y - expected).max() / np.sqrt((expected**2).mean()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", MODELS, ids="/".join)
 def test_models_are_what_nam_core_computes(model: tuple[str, str]) -> None:
     file, name = model
@@ -58,6 +59,7 @@ def test_a_model_is_called_on_arrays() -> None:
     assert off(made[0, :, 0], recorded["wavenet_zero"]) < 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", dict.fromkeys(file for file, _ in MODELS))
 def test_the_text_means_the_same_graph(file: str) -> None:
     model = codegen.read(REAL / f"{file}.nam")

@@ -508,6 +508,7 @@ def test_bytes_of_strangers(name: str, tmp_path: Path) -> None:
     assert len(str(caught.value)) < 2_000
 
 
+@pytest.mark.long
 def test_any_bytes_are_refused_as_such(tmp_path: Path) -> None:
     """Bytes of a model, changed at random: read, or a ConversionError, and never anything else."""
     data = bytearray(plain(ob.node("Conv", "x w b", "c", pads=[1, 1]), ob.node("Relu", "c", "y"), w=A["w"], b=A["b"]))

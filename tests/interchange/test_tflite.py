@@ -65,6 +65,7 @@ def read(data: bytes, tmp_path: Path) -> Any:
     return chain.read(path, "m.tflite", Ledger())
 
 
+@pytest.mark.long
 def test_a_damaged_file_is_an_error_of_ours(tmp_path: Path) -> None:
     """Cut anywhere, and with any of many bytes changed, it is read or refused."""
     whole = (DATA / "stack.tflite").read_bytes()

@@ -81,6 +81,7 @@ def test_the_register_tiles_of_a_free_length_cover_any_number_of_tiles() -> None
         assert all(count <= 1 for count, _ in found[1:])
 
 
+@pytest.mark.long
 def test_register_tiles_that_no_length_has_are_left_out() -> None:
     plan = first_plan(winograd.ALGORITHM, replace(SAME, filters=64))
     assert isinstance(plan.schedule, Schedule)
@@ -140,6 +141,7 @@ def test_a_kernel_of_several_parts_is_right_on_both_sides_of_each_threshold(name
         assert y.tobytes() == other.tobytes(), steps
 
 
+@pytest.mark.long
 def test_thresholds_follow_the_estimates() -> None:
     """Direct sums serve one output step, the transform of least products the longest inputs; few parts, all in use."""
     for p in BY_LENGTH.values():

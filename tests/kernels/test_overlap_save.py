@@ -141,6 +141,7 @@ def test_what_it_does_not_serve(changes: dict[str, Any], words: str) -> None:
     assert words in str(planner.why_not(overlap_save.ALGORITHM, Request(problem, Ask(native(), "packed", "fast"))))
 
 
+@pytest.mark.long
 def test_it_is_taken_where_taps_are_many_and_channels_few() -> None:
     """And neither for few outputs nor in class `exact`, nor where the weights are not known before."""
     problem = ConvProblem(100_000, 2, 2, 1024, groups=2, pad_left=1023)

@@ -26,6 +26,7 @@ def formatted(text: str) -> str:
     return formatter.formatted(reader.document(text, "test.conv"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_our_own_files_are_laid_out(path: Path) -> None:
     text = path.read_text("utf-8")
@@ -89,6 +90,7 @@ def test_the_style(text: str, expected: str) -> None:
     assert formatted(expected) == expected
 
 
+@pytest.mark.long
 def test_random_files_mean_the_same_and_keep_their_comments(share: Callable[..., Any]) -> None:
     for first in share(range(0, 300, 100), 3):
         tried, findings = layouts.run(100, seed=first)
@@ -138,6 +140,7 @@ def test_a_writer_that_changes_the_meaning_is_found_out(monkeypatch: pytest.Monk
         formatted("conv1d a { input_shape = (98, 40), filters = 8, kernel_size = 3 }")
 
 
+@pytest.mark.long
 def test_a_text_that_would_grow_too_large_is_refused() -> None:
     text = "for a in (1,) { for b in (1,) {\n" + "#\n" * 120_000 + "} }"
     assert reader.document(text).readable

@@ -11,10 +11,12 @@ from tests.fuzz import clexer, hostile
 LAYER = "conv1d stem {{ input_shape = (9, 2), filters = 2, kernel_size = 3, activation = gelu{} }}"
 
 
+@pytest.mark.long
 def test_hostile_texts_give_a_diagnostic_or_our_own_words() -> None:
     assert hostile.run(300, 13) == (300, [])
 
 
+@pytest.mark.long
 def test_many_of_them_become_c() -> None:
     """The share is no idle one: hostile texts of a good form pass, and their files are looked at."""
     draw, passed = hostile.Draw(5), 0
@@ -26,6 +28,7 @@ def test_many_of_them_become_c() -> None:
     assert passed > 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("added", "said"),
     [

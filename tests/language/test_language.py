@@ -184,6 +184,7 @@ class TestMeaning:
 
 
 class TestErrors:
+    @pytest.mark.long
     @pytest.mark.parametrize("code", CODES)
     def test_a_file_and_what_it_is_told(self, code: str, update_golden: bool) -> None:
         path = FOLDER / f"{code}.conv"
@@ -240,6 +241,7 @@ class TestErrors:
         assert found.code == "E203"
         assert hint in (found.hint or "")
 
+    @pytest.mark.long
     @pytest.mark.parametrize("code", CODES)
     def test_the_catalogues_examples(self, code: str) -> None:
         entry = CODES[code]
@@ -381,6 +383,7 @@ class TestLimits:
         assert read(f"let a = {'(' * 32}1{')' * 32}\n{LAYER} }}")
         assert codes(f"let a = {'(' * 33}1{')' * 33}\n{LAYER} }}") == ["E403"]
 
+    @pytest.mark.long
     def test_the_limit_of_tokens(self) -> None:
         def counted(text: str) -> int:
             return sum(token.type != "_NL" for token in syntax.scan(Source("", text)))
@@ -392,6 +395,7 @@ class TestLimits:
         assert read(most)
         assert codes(most.replace("= ", "= -", 1)) == ["E402"]
 
+    @pytest.mark.long
     def test_statements_entries_and_numbers(self) -> None:
         loop = "for i in range({}) {{ depthwise_conv1d a[i] {{ input_shape = (9, 1), kernel_size = 1 }} }}"
         assert len(read(loop.format(4096))) == 4096
@@ -447,6 +451,7 @@ class TestLimits:
         deep = "let a0 = f(1)\n" + "".join(f"let a{i + 1} = f(a{i})\n" for i in range(40))
         assert codes(f"{deep}{LAYER} }}") == ["E407"]
 
+    @pytest.mark.long
     def test_a_long_chain_of_lets_is_no_deep_recursion(self) -> None:
         down = "".join(f"let a{i} = a{i + 1}\n" for i in range(3000)) + "let a3000 = 2\n"
         assert one("strides = a0", down).strides == 2
@@ -483,6 +488,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.in_turn(4)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_costs_little_work(name: str) -> None:
@@ -495,6 +501,7 @@ def test_a_hostile_file_costs_little_work(name: str) -> None:
     assert sum(function.callcount for function in profile.getstats()) < 6_000_000
 
 
+@pytest.mark.live
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of one process alone is read from Linux' /proc")
 def test_hostile_files_cost_little_memory(share: Callable[..., Any]) -> None:
     script = (
@@ -534,6 +541,7 @@ PIECES = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 def test_a_mangled_file_gets_errors_and_nothing_else(seed: int) -> None:
     rng = random.Random(seed)

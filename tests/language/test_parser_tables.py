@@ -92,6 +92,7 @@ def test_every_text_has_the_tokens_that_lark_finds(fresh: lark.Lark) -> None:
         assert found == [(one.type, str(one), one.start_pos, one.end_pos) for one in fresh.lex(text)]
 
 
+@pytest.mark.long
 def test_every_text_has_the_nodes_and_the_faults_that_lark_finds(fresh: lark.Lark) -> None:
     trees = 0
     for text in TEXTS:

@@ -226,6 +226,7 @@ def test_every_error_is_a_gen_conv_error_and_those_about_values_are_value_errors
     assert values == {"SpecError", "SpecErrors", "WeightsError", "ShapeError", "PlanError", "ConversionError"}
 
 
+@pytest.mark.live
 def test_importing_it_imports_next_to_nothing() -> None:
     code = "import sys; before = set(sys.modules); import codegen; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -115,6 +115,7 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("cls", "argument"), arguments(*LAYERS.values()), ids=lambda one: getattr(one, "__name__", one)
@@ -130,6 +131,7 @@ def test_a_layers_argument(cls: Any, argument: str) -> None:
         assert not wrong
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cls", "argument"), [*arguments(*TABLES), *OPTIMIZERS], ids=lambda one: getattr(one, "__name__", one)
 )
@@ -137,6 +139,7 @@ def test_an_option_of_what_a_layer_may_name(cls: Any, argument: str) -> None:
     assert not dict(held_to(lambda value: cls(**{argument: value}), argument))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("argument", ["target", "accuracy", "rigor", "threads", "storage", "seed", "weights"])
 def test_an_argument_of_load(argument: str) -> None:
     text = "conv1d a { filters = 1, kernel_size = 1, input_shape = (4, 4) }"

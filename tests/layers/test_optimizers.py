@@ -407,6 +407,7 @@ def test_the_ecg_example_learns(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "denoiser.h").exists()
 
 
+@pytest.mark.live
 def test_the_ecg_example_says_what_it_needs(tmp_path: Path) -> None:
     """A new user without PyWavelets is told what to install, before anything is trained."""
     (tmp_path / "pywt.py").write_text("raise ImportError('not here')")

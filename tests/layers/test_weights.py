@@ -279,6 +279,7 @@ CORPUS = [(".npz", name, *case) for name, case in NPZ.items()]
 CORPUS += [(".safetensors", name, *case) for name, case in SAFETENSORS.items()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("suffix", "name", "make", "told"), CORPUS, ids=[f"{s[1:]}: {n}" for s, n, *_ in CORPUS])
 def test_a_hostile_file_is_refused_by_name(
     suffix: str, name: str, make: Callable[[], bytes], told: str, tmp_path: Path
@@ -301,6 +302,7 @@ def test_a_hostile_file_is_refused_by_name(
     assert peak < 40e6
 
 
+@pytest.mark.long
 def test_every_truncation_is_refused(tmp_path: Path) -> None:
     for suffix in (".npz", ".safetensors"):
         path = tmp_path / f"w{suffix}"
@@ -312,6 +314,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
                 weights.read(path, SHAPES)
 
 
+@pytest.mark.long
 def test_every_flipped_byte_is_refused_or_harmless(tmp_path: Path) -> None:
     """In an .npz a checksum holds the numbers; what passes are dates, permissions and the like."""
     path = tmp_path / "w.npz"
@@ -546,6 +549,7 @@ def test_what_save_refuses(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 @pytest.mark.parametrize("stored", ["float32", "float64"])
 def test_memory_stays_below_twice_the_expected(suffix: str, stored: str, tmp_path: Path) -> None:
@@ -607,6 +611,7 @@ SIZES = st.tuples(*[st.integers(0, 4)] * 2) | st.just(()) | st.tuples(st.integer
 NUMBERS = st.sampled_from([np.dtype(word) for word in ("<f2", ">f2", "<f4", ">f4", "<f8", ">f8")])
 
 
+@pytest.mark.long
 @given(
     st.dictionaries(NAMES, st.tuples(SIZES, NUMBERS), max_size=5),
     st.sampled_from([".npz", ".safetensors"]),
@@ -750,6 +755,7 @@ weights.save(sys.argv[1], {"stem/bias": np.zeros(4, "f4")})
 """
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_process_that_dies_while_it_writes_leaves_the_old_file_whole(step: str, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"

@@ -25,6 +25,7 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("options", "words"), OPTIONS)
 def test_it_is_what_the_command_writes(options: dict[str, object], words: list[str], tmp_path: Path) -> None:
     assert main.main([EXAMPLE, "-q", "-o", str(tmp_path), *words]) == 0
@@ -47,6 +48,7 @@ def test_a_model_with_its_weights_is_what_the_command_writes_of_its_files(tmp_pa
         assert path.read_bytes() == (tmp_path / "theirs" / path.name).read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("baked", [False, True])
 def test_models_are_what_the_command_writes_of_them(baked: bool, tmp_path: Path) -> None:
     path = str(Path(EXAMPLE).parent / "tcn.conv")

@@ -99,6 +99,7 @@ def test_every_truncation_is_found(entry: Path) -> None:
         assert mended(entry)
 
 
+@pytest.mark.long
 def test_every_bit_counts(entry: Path) -> None:
     whole = entry.read_bytes()
     log = Log()
@@ -301,6 +302,7 @@ recipe = cache.Recipe("5e" * 32, "scalar", build, lambda path: path.read_bytes()
 """
 
 
+@pytest.mark.live
 def test_a_private_folder_goes_with_its_process(root: Path, tmp_path: Path) -> None:
     root.write_text("")
     (tmp_path / "tmp").mkdir()
@@ -338,6 +340,7 @@ def test_a_holder_that_hangs_delays_but_does_not_stop(root: Path, monkeypatch: p
         assert log.built == 1
 
 
+@pytest.mark.live
 def test_a_killed_builder_leaves_nothing_that_matters(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,6 +360,7 @@ def test_a_killed_builder_leaves_nothing_that_matters(
     assert not left.exists()
 
 
+@pytest.mark.live
 def test_a_child_forked_during_a_build_is_not_stuck(root: Path, tmp_path: Path) -> None:
     code = FETCH.format(build="time.sleep(0.02)") + (
         "import threading\nwrong = 0\n"

@@ -57,6 +57,7 @@ def found() -> list[str]:
     return [compiler.version for compiler in compilers.chain()]
 
 
+@pytest.mark.live
 def test_the_order_is_cc_gcc_clang(bare: Path) -> None:
     assert compilers.find() is None
     assert "ziglang is not installed" in str(compilers.describe().problem)
@@ -65,6 +66,7 @@ def test_the_order_is_cc_gcc_clang(bare: Path) -> None:
     assert found() == ["cc of bin 1.0", "gcc of bin 1.0", "clang of bin 1.0"]
 
 
+@pytest.mark.live
 def test_a_variable_wins_and_stands_alone(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(bare, "cc")
     other = fake(tmp_path / "other", "gcc-99")
@@ -78,6 +80,7 @@ def test_a_variable_wins_and_stands_alone(bare: Path, tmp_path: Path, monkeypatc
     assert next(compilers.chain()).command == (str(mine), "--sysroot=a b")
 
 
+@pytest.mark.live
 def test_a_home_in_a_variable_is_what_a_shell_takes_for_it(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +91,7 @@ def test_a_home_in_a_variable_is_what_a_shell_takes_for_it(
     assert next(compilers.chain()).command == (str(tmp_path / "bin" / "mine"), "-g0")
 
 
+@pytest.mark.live
 def test_ziglang_is_the_last_of_the_chain(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "AMD64")  # named, as zig would else compile for this very CPU
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
@@ -101,6 +105,7 @@ def test_ziglang_is_the_last_of_the_chain(bare: Path, tmp_path: Path, monkeypatc
     assert found() == ["clang of bin 1.0", "zig clang 19"]
 
 
+@pytest.mark.live
 @pytest.mark.parametrize("variable", compilers.VARIABLES)
 @pytest.mark.parametrize("value", ["/no/such/cc", "false", "gcc 'unclosed"])
 def test_a_broken_variable_is_an_error_that_names_it(
@@ -113,6 +118,7 @@ def test_a_broken_variable_is_an_error_that_names_it(
     assert compilers.describe().path is None
 
 
+@pytest.mark.live
 def test_a_broken_compiler_of_path_is_passed_over(bare: Path) -> None:
     script(bare / "cc", "exit 1")
     (bare / "gcc").write_bytes(b"\x7fELF no program")
@@ -121,6 +127,7 @@ def test_a_broken_compiler_of_path_is_passed_over(bare: Path) -> None:
     assert found() == ["clang of bin 1.0"]
 
 
+@pytest.mark.live
 def test_another_compiler_of_the_same_name_has_another_identity(bare: Path) -> None:
     path = fake(bare, "cc")
     first = next(compilers.chain())
@@ -268,6 +275,7 @@ def test_a_compiler_that_says_nothing_and_writes_nothing_is_an_error(compiler_of
         compiler_of("exit 0").shared("", SCALAR)
 
 
+@pytest.mark.live
 def test_the_child_has_limits_on_time_memory_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     said = compiler_process.run(("sh", "-c", "ulimit -t; ulimit -v; ulimit -f; ulimit -c; echo $LC_ALL"), seconds=7.5)
@@ -287,6 +295,7 @@ def test_nothing_is_left_behind(compiler_of: Make, tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.live
 def test_the_exit_of_a_forked_child_leaves_the_compiler_its_folder(tmp_path: Path) -> None:
     code = (
         "import os, sys, threading\nfrom codegen.machine.work_folders import workshop\n"

@@ -70,6 +70,7 @@ def test_an_array_is_made_once_and_mapped_read_only(entry: Path) -> None:
     assert not Made().found(None)
 
 
+@pytest.mark.long
 def test_a_torn_or_changed_entry_is_made_again(entry: Path) -> None:
     whole, made = entry.read_bytes(), Made()
     for size in (*range(0, len(whole), 97), len(whole) - 1):

@@ -181,12 +181,14 @@ def test_a_child_that_lives_on_is_not_waited_for(child: str, liar: Any, monkeypa
     assert computes(kernel())
 
 
+@pytest.mark.live
 def test_what_lives_on_is_ended(tmp_path: Path) -> None:
     compiler_process.run(("sh", "-c", f"sleep 100 & echo $! > {tmp_path}/child"), seconds=60)
     child = int((tmp_path / "child").read_text())
     assert eventually(lambda: not alive(child))
 
 
+@pytest.mark.live
 def test_the_end_of_what_it_says_is_heard_though_a_child_lives_on() -> None:
     said = compiler_process.run(("sh", "-c", "sleep 100 & seq 1 100000; echo the end"), seconds=60)
     assert said.endswith("99999\n100000\nthe end\n")

@@ -171,6 +171,7 @@ def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "tmp"
 
 
+@pytest.mark.live
 def test_what_a_killed_process_left_is_swept(tmp: Path) -> None:
     code = (
         "import os, sys, tempfile\nfrom codegen.machine import work_folders\ntempfile.tempdir = sys.argv[1]\n"

@@ -289,6 +289,7 @@ def test_a_problems_word_tells_each_of_its_fields_in_words_of_its_own() -> None:
     assert len(words) == len(fields(SMALL)) + 4
 
 
+@pytest.mark.live
 def test_writers_at_once_leave_a_whole_file(folder: Path) -> None:
     """Whoever comes last may undo another's entry; the file is never torn."""
     code = (

@@ -117,6 +117,7 @@ def signatures() -> Iterator[tuple[str, int, set[str]]]:
                     yield place, node.lineno, names & WORDS
 
 
+@pytest.mark.long
 def test_no_function_takes_the_options_one_by_one() -> None:
     found = list(signatures())
     assert len(found) > 1000

@@ -65,6 +65,7 @@ def test_pieces_add_up() -> None:
     assert Pieces(updates=10, constants=2).dot(one) == 46
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_products_are_counted_as_they_stand_in_the_text(target: str) -> None:
     counted = 0
@@ -113,6 +114,7 @@ def test_code_bytes_of_a_cost_count_const_tables_too() -> None:
     assert handed.cost.stack_bytes == estimate.stack_bytes(handed) > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", ["scalar", "sse2", "avx2", "avx512", "neon"])
 def test_size_takes_no_more_bytes_than_speed(target: str) -> None:
     """Of code, stack and workspace together; no workspace of more than a few KB where rows need none."""

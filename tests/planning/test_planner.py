@@ -46,6 +46,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENCONV_WISDOM", raising=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("weights", ["argument", "packed", "baked"])
 @pytest.mark.parametrize("accuracy", ["exact", "fast", "wide"])
 def test_every_algorithm_is_taken_or_says_why_not(weights: Any, accuracy: Any) -> None:
@@ -100,6 +101,7 @@ def test_a_choice_is_taken_and_an_unknown_one_is_not() -> None:
         assert planner.plan(STEM, Ask(AVX2, "packed", "fast"), choice) == first
 
 
+@pytest.mark.live
 def test_keys_are_the_same_in_every_process() -> None:
     code = (
         "from codegen.planning import planner\n"
@@ -217,6 +219,7 @@ def test_a_free_length_has_its_outputs_fetched_where_they_may_be_far() -> None:
     assert not any(plan.schedule.ahead for plan in small if plan.algorithm.name == "depthwise")
 
 
+@pytest.mark.long
 def test_rows_of_many_channels_on_pages_of_their_own_are_turned() -> None:
     wide = ConvProblem(999, 128, 256, 1, channels_last=False)
     taken = [planner.plan(replace(wide, channels=c), Ask(TARGETS["avx512"], "packed")) for c in (64, 128)]

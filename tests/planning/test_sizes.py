@@ -45,11 +45,13 @@ def asked(problem: ConvProblem, weights: Any = "packed", accuracy: Accuracy = "f
     return planner.survey(Request(problem, Ask(AVX2, weights, accuracy)))
 
 
+@pytest.mark.long
 def test_fuzzed_layers_have_plans() -> None:
     tried, findings = planner_fuzz.run(250, seed=3)
     assert (tried, findings) == (250, [])
 
 
+@pytest.mark.live
 def test_fuzzed_layers_are_shown_and_emitted_within_limits(share: Callable[..., Any]) -> None:
     wanted = len(share(range(24), 3))
     assert sizes_fuzz.run(wanted, seed=3) == (wanted, [])
@@ -112,6 +114,7 @@ def test_phases_are_those_that_each_output_has() -> None:
                     assert all((at + k * dilation) == s * p.up for k, s in zip(told, samples, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", MAKERS)
 def test_packed_numbers_are_those_that_pack_makes(make: Any) -> None:
     for number, layer in enumerate(strategies.random_layers(12, seed=71, make=make)):
@@ -141,6 +144,7 @@ def test_starts_and_panels_cover_every_lane_once_in_order() -> None:
                 assert covered == set(range(size))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("reach", [513, 514, 1024, 1025, 1537, 2000, 2**20])
 def test_a_free_length_is_told_for_steps_that_leave_outputs(reach: int) -> None:
     for problem in (
@@ -162,6 +166,7 @@ def test_a_short_reach_is_told_for_1024_steps() -> None:
     assert cost.steps_told(ConvProblem(77, 3, 5, 9)) == 77
 
 
+@pytest.mark.long
 def test_every_transposed_layer_has_weights_that_c_packs() -> None:
     """Where phases differ, the plan whose first one is a transform was all that was offered."""
     (spec,) = reader.read(

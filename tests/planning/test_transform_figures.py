@@ -27,6 +27,7 @@ def test_the_table_has_each_transform_once() -> None:
     assert figures_build.MOST_POINTS == winograd.MOST_POINTS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("transform", [*ALL[:28], *ALL[28::17], ALL[-1]], ids=lambda each: f"{each.name}-{each.taps}")
 def test_the_figures_are_the_models(transform: Transform) -> None:
     """All small ones, some of the others: each length of code is what that many outputs leave of the whole."""
@@ -55,6 +56,7 @@ def no_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cached.cache_clear()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_code")
 def test_planning_makes_no_code() -> None:
     seen = set()

@@ -88,6 +88,7 @@ def test_a_stage_that_stands_changes_no_length() -> None:
             assert chain.at_length(steps).out_steps(steps) == alone.out_steps(steps)
 
 
+@pytest.mark.long
 def test_lengths_are_those_of_the_stages_in_turn() -> None:
     """What an output may read, and how many there are at most, held to the reference's own outputs of impulses."""
     rng, reached = np.random.default_rng(2), 0

@@ -92,6 +92,7 @@ def test_onnx_cases(case: recorded.Answer) -> None:
     assert (np.abs(y - case.y) <= bound(spec.lower(), case.given.x, kernel, bias)).all()
 
 
+@pytest.mark.long
 @given(layer=strategies.layers(curved=False, small=True), seed=strategies.seeds)
 @settings(max_examples=80, deadline=None)
 def test_whole_numbers_are_exact_in_every_arithmetic(layer: Layer, seed: int) -> None:
@@ -104,6 +105,7 @@ def test_whole_numbers_are_exact_in_every_arithmetic(layer: Layer, seed: int) ->
     assert (answer(layer, data, dtype="longdouble") == exact).all()
 
 
+@pytest.mark.long
 @given(layer=strategies.layers(small=True), seed=strategies.seeds)
 @settings(max_examples=80, deadline=None)
 def test_a_free_length_means_the_same_as_a_fixed_one(layer: Layer, seed: int) -> None:
@@ -112,6 +114,7 @@ def test_a_free_length_means_the_same_as_a_fixed_one(layer: Layer, seed: int) ->
     assert (answer(free, data) == answer(fixed, data)).all()
 
 
+@pytest.mark.long
 @given(layer=strategies.layers(curved=False), seed=strategies.seeds)
 @settings(max_examples=60, deadline=None)
 def test_written_out_as_sums(layer: Layer, seed: int) -> None:
@@ -167,6 +170,7 @@ def test_the_bound_is_the_stated_one() -> None:
     np.testing.assert_allclose(bound(problem, x, kernel, bias)[0, :, 0], expected, rtol=1e-14)
 
 
+@pytest.mark.long
 @given(layer=strategies.layers(small=True), seed=strategies.seeds)
 @settings(max_examples=60, deadline=None)
 def test_a_float32_computation_stays_within_the_bound_and_the_bound_is_not_loose(layer: Layer, seed: int) -> None:

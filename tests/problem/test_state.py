@@ -76,6 +76,7 @@ def split(rng: np.random.Generator, steps: int) -> list[int]:
     return [int(b) - int(a) for a, b in pairwise([0, *cuts.tolist(), steps])]
 
 
+@pytest.mark.long
 def test_any_split_has_the_bits_of_the_whole() -> None:
     """200 problems of all kinds; the stream holds no step beyond its history, and every count is the one told."""
     rng = np.random.default_rng(1)
@@ -101,6 +102,7 @@ def test_any_split_has_the_bits_of_the_whole() -> None:
     assert first_block > 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_told_is_reached(seed: int) -> None:
     """Of 100 problems: the history, the most outputs of a block and the latency are those that are seen, not more."""
@@ -119,6 +121,7 @@ def test_what_is_told_is_reached(seed: int) -> None:
         assert state.latency == max(0, late)
 
 
+@pytest.mark.long
 def test_the_latency_of_a_chain_is_what_is_seen() -> None:
     rng = np.random.default_rng(5)
     for _ in range(60):
@@ -149,6 +152,7 @@ def test_layers_by_hand(spec: Any, history: int, latency: int) -> None:
     assert (state.numbers, state.bytes) == (5 * history, 20 * history)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ups", [(1, 1, 1), (1, 2, 1), (3, 1, 2)])
 def test_silence_for_as_long_as_is_told_is_endless(ups: tuple[int, ...]) -> None:
     """What comes after it, and what is kept, does not depend on how much longer it was."""

@@ -68,6 +68,7 @@ def graph_of(name: str) -> Graph:
     return graph
 
 
+@pytest.mark.long
 def test_random_graphs_are_drawn() -> None:
     for seed in range(12):
         text = model_picture.drawn(overview(graphs.graph(seed), Ask()))
@@ -76,6 +77,7 @@ def test_random_graphs_are_drawn() -> None:
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|url\(|<script", text), "it loads nothing"
 
 
+@pytest.mark.long
 def test_the_command_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec, file = ROOT / "examples" / "tcn.conv", tmp_path / "pictures" / "tcn.svg"
     assert main.main(["show", str(spec), "--picture", str(file)]) == 0
@@ -90,6 +92,7 @@ def test_the_command_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "--picture draws one model, and the models here are: none" in told
 
 
+@pytest.mark.long
 def test_a_notebook_shows_the_picture_or_a_table() -> None:
     assert Net.of(graph_of("tcn"))._repr_html_().startswith("<svg")
     shown = codegen.load(ROOT / "examples" / "tcn.conv")._repr_html_()

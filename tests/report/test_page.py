@@ -173,6 +173,7 @@ def browse(*words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.live
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser: apt install chromium")
 def test_it_fits_a_phone_by_day_and_by_night(page: Path, tmp_path: Path) -> None:
     for dark, paper in ((False, svg.LIGHT["paper"]), (True, svg.DARK["paper"])):

@@ -118,6 +118,7 @@ def streamed(spec: Spec) -> GeneratedSource[StreamPlan]:
     raise AssertionError(spec)
 
 
+@pytest.mark.long
 def test_the_suffixes_are_all_that_is_emitted() -> None:
     """Files' stems, macros and functions of headers, read from the headers themselves."""
     found, capitals = set(), set()

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,16 @@ def refuse_the_compiler(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(compilers.Compiler, "build", refused)
     patch.setattr(cprogram, "program", refused)
+
+
+def refuse_programs(patch: pytest.MonkeyPatch) -> None:
+    """Let a test fail that starts a program, where those that leave this process were to be left out."""
+
+    def refused(process: object, words: object, *_: object, **__: object) -> None:
+        told = f"it starts {words} and does not say so"
+        pytest.fail(f"{told}: give it @pytest.mark.compiles, or live where that is no compiler", pytrace=False)
+
+    patch.setattr(subprocess.Popen, "__init__", refused)
 
 
 def spare_the_compiler(patch: pytest.MonkeyPatch, folders: pytest.TempPathFactory) -> None:

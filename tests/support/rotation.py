@@ -1,6 +1,7 @@
 """Long sweeps in turn: each commit runs another share of one, `--whole` runs all of it.
 
-A share is one of a test's own loop (the fixture `share`), or of its parameters: `@pytest.mark.in_turn(2)`.
+A share is one of a test's own loop (the fixture `share`), or of its parameters: `@pytest.mark.in_turn(2)`. The quick
+loop runs, of the tests that are `long`, another eighth with each commit.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+QUICK = 8  # of so many long tests the quick loop runs one
 
 
 @cache
@@ -33,6 +35,15 @@ def number() -> int:
 def share(items: Sequence[T], parts: int, turn: int) -> Sequence[T]:
     """Every `parts`th of the items, those whose turn it is; all shares together have each item once."""
     return items[turn % parts :: parts]
+
+
+def quick(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
+    """Without the long tests, or parameters of such, whose turn it is not."""
+    return [
+        item
+        for item in items
+        if not item.get_closest_marker("long") or (crc32(item.nodeid.encode()) + turn) % QUICK == 0
+    ]
 
 
 def in_turn(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
