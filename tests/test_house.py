@@ -117,6 +117,8 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "MARGIN": "of the noise model",
         "MOST_CHUNKS": "of roundings",
         "CODE": "the compiler's time",
+        "PACKED": "of the cost",
+        "USUAL": "times the kernel's numbers",
         "PACKED_AT_ONCE": "of NumPy, where the weights are packed",
     },
     "algorithms.by_length": {

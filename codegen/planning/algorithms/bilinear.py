@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.planning.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
+PACKED, USUAL = 0.04, 3  # of the cost, that far weights must save each time they are the kernel's numbers beyond usual
 PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
 
 
@@ -141,10 +142,9 @@ def _plan(
         kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead, written
     )
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
-    code = sum(transform.statements)
-    cycles = core.setup.transform + problem.groups * _sample_cycles(request, transform, schedule, total) * (
-        1 + CODE * code
-    )
+    grown = len(transform.distinct) / transform.taps if weights > core.memory.outer else 0.0
+    worth = 1 + CODE * sum(transform.statements) + PACKED * max(0.0, grown - USUAL)
+    cycles = core.setup.transform + problem.groups * _sample_cycles(request, transform, schedule, total) * worth
     total_cost = Cost(cycles, workspace_bytes=numbers * item)
     return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
 
