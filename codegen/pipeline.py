@@ -107,9 +107,8 @@ def emitted(
 
     `arrays` are the layer's by parameter, in Keras' shapes, where they are asked to be baked. `known` is a file of
     wisdom; without it the text depends on nothing but the arguments. `beside` are the names of all layers whose headers
-    may be included together: a macro that two would define is left out. The head tells what was `measured` of the same
-    text. Raises PlanError for an activation of the
-    user's own, which has no C.
+    may be included together: a macro that two would define is left out. The head tells what was `measured`. Raises
+    PlanError for an activation of the user's own, which has no C.
     """
     if spec.own_activation is not None:
         way = "name one of docs/activations.md, or emit the layer without it and apply it in your own C"
@@ -121,10 +120,9 @@ def emitted(
     chosen = (packed_plan if packed else plan)(spec, ask, known)
     baked = spec.problem_arrays(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
     head = banner.lines(spec, chosen, baked if whole else None, measured)
-    constants = spec.constants if whole else {}
     with vectors.apart(f"{spec.name}_" if ask.apart else ""):
         return render.render(
-            chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=constants
+            chosen, spec.name, banner=head, weights=baked, with_pack=packed, beside=beside, constants=spec.constants
         )
 
 
@@ -148,10 +146,10 @@ def streamed(
     from codegen.emission import stream_banner, streams
 
     chosen = stream_plan(spec, ask)
-    baked = spec.problem_weights(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
-    head = stream_banner.lines(spec, chosen)
+    baked = spec.problem_arrays(stored(arrays, ask.numbers, spec.name)) if arrays is not None else None
+    head = stream_banner.lines(spec, chosen, baked)
     with vectors.apart(f"{spec.name}_" if ask.apart else ""):
-        return streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside)
+        return streams.source(chosen, spec.name, banner=head, weights=baked, beside=beside, constants=spec.constants)
 
 
 def stream_plan(spec: Spec, ask: Ask) -> StreamPlan:
@@ -167,8 +165,17 @@ def stream_plan(spec: Spec, ask: Ask) -> StreamPlan:
         raise PlanError(f"`{spec.name}`: {wrong}") from None
 
 
-def stream_for(spec: Spec, ask: Ask) -> StreamLibrary:
-    """spec → problem → plan of a stream → C text → machine code, cached in memory and on disk; weights are packed."""
+def stream_for(spec: Spec, ask: Ask, arrays: Mapping[str, np.ndarray]) -> StreamLibrary:
+    """spec → problem → plan of a stream → C text → machine code, cached in memory and on disk; weights are packed.
+
+    Those of whole numbers, `arrays`, are tables of the text. Raises WeightsError where their sums could pass int32.
+    """
+    if spec.problem.format.whole:
+        from codegen.machine import stream_library
+
+        plan, held = stream_plan(spec, replace(ask, target=ask.target.dotting())), spec.problem_arrays(arrays)
+        sums.hold(spec.problem, held, spec.name)
+        return stream_library.load_whole(plan, _written_stream(plan, held), held)
     return compiled_stream(stream_plan(spec, replace(ask, weights="packed")))
 
 
@@ -282,10 +289,10 @@ def at_length(spec: Spec, free: Kernel) -> tuple[Kernel, int | None, int] | None
     return (kernel, found.place, found.numbers) if kernel.path is not None else None
 
 
-def _written_stream(chosen: StreamPlan) -> str:
+def _written_stream(chosen: StreamPlan, held: render.Arrays | None = None) -> str:
     from codegen.emission import streams
 
-    return streams.jit_text(chosen, JIT_NAME)
+    return streams.jit_text(chosen, JIT_NAME, held)
 
 
 def _written(chosen: KernelPlan) -> GeneratedSource:

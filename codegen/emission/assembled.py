@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen.emission import integer
+from codegen.emission.integer_stage import prefixes
 from codegen.emission.integer_tables import tables
 from codegen.emission.writer import Arrays, Beside, Writer
 from codegen.planning.algorithms import output_rows
 from codegen.planning.algorithms.assembly import Plan, between, portable, room
-from codegen.problem.problem import Chain
 
 
 def view(plan: Plan, name: str) -> dict[str, Any]:
@@ -25,11 +25,12 @@ def beside(plan: Plan, name: str, weights: Arrays, banner: Sequence[str]) -> Bes
 
     kernel, *operands = weights
     parts, to = [], room(plan.schedule)
-    words = plan.problem.names if isinstance(plan.problem, Chain) else ("",)
-    stages = zip(words, plan.schedule.shapes, plan.problem.stage_weights(kernel, *operands), strict=True)
-    for word, over, (stage, taps, given) in stages:
+    stages = zip(
+        prefixes(portable(plan), name), plan.schedule.shapes, plan.problem.stage_weights(kernel, *operands), strict=True
+    )
+    for prefix, over, (stage, taps, given) in stages:
         held = output_rows.weights(stage, taps, given) if stage.up > 1 else [taps, *given]
-        parts.append(Part(word, over, of_layer(over.problem, held), to))
+        parts.append(Part(prefix.removeprefix(name)[1:], over, of_layer(over.problem, held), to))
         to += between(stage)
     made = written(parts, name, banner)
     return Beside(f"{name}.S", made.text, made.guard) if made else None

@@ -67,7 +67,7 @@ def lines(
         ("algorithm", plan.describe()),
         *laid_out,
         ("work", work(plan.problem)),
-        *([("sums", _proved(plan.problem, weights, spec.name))] if weights else []),
+        *([("sums", proved(plan.problem, weights, spec.name))] if weights else []),
         *board_facts.rounding(plan.problem),
         ("memory", memory(plan)),
         ("size", size(plan, measured)),
@@ -76,7 +76,8 @@ def lines(
     return head(Told(spec.name, f"a {spec.kind}", plan.target, facts, tuple(parameters_told(spec))))
 
 
-def _proved(problem: Problem, weights: Arrays, layer: str) -> str:
+def proved(problem: Problem, weights: Arrays, layer: str) -> str:
+    """How large the sums can become for any input, in words. Raises WeightsError where int32 does not hold them."""
     most = sums.hold(problem, weights, layer)
     return f"{most:,} at most for any input, as the weights prove; int32 holds {sums.MOST:,}"
 

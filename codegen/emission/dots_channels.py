@@ -93,7 +93,7 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
         zero=p.zero,
         free=p.steps is None,
         centred=p.centred and p.steps is None,
-        left=lengths.left_of(p),
+        left=lengths.padding(p)[0],
         steps=lengths.steps_of(p),
         first=f"{outs} * slice / slices" if plan.sliced else "0",
         end=f"{outs} * (slice + 1) / slices" if plan.sliced else outs,

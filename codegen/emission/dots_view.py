@@ -87,7 +87,8 @@ class View:
 
     @property
     def left(self) -> str:
-        return lengths.left_of(self.p)
+        """The zeros before an input whose steps are told."""
+        return lengths.padding(self.p)[0]
 
     @property
     def outs(self) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from codegen.emission import cformat
+from codegen.numbers import formats
 from codegen.records import dataclass
 from codegen.specs import names
 
-__all__ = ["Macro", "Meaning", "macros"]
+__all__ = ["Macro", "Meaning", "constant", "macros"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ class Macro:
     def numbers(self) -> tuple[str, ...]:
         """The names that are a number each: of a macro with an argument, none."""
         return () if self.meaning.argument else (self.name, *([self.old] if self.old else []))
+
+
+def constant(numbers: Mapping[str, int | float]) -> dict[str, Meaning]:
+    """What macros of these suffixes stand for: whole numbers, and float32."""
+    single = formats.row("float32")
+    return {
+        word: Meaning(value if isinstance(value, int) else cformat.literal(value, single))
+        for word, value in numbers.items()
+    }
 
 
 def macros(name: str, meanings: Mapping[str, Meaning], beside: Collection[str] = ()) -> tuple[Macro, ...]:

@@ -15,12 +15,11 @@ from codegen.emission.ending import pointers
 from codegen.emission.heads import Head, templates, values
 from codegen.emission.inner import inner_names, kernel_places
 from codegen.emission.interface import entry, meanings, out_steps, sliced, stored, whole
-from codegen.emission.macros import Macro, Meaning, macros
+from codegen.emission.macros import Macro, Meaning, constant, macros
 from codegen.emission.microkernel import offset
 from codegen.emission.packing import Pack, function, numbered, packs, weight_function
 from codegen.emission.weight_tables import instead, tables
 from codegen.errors import PlanError
-from codegen.numbers import formats
 from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.problem.epilogue import Stage
@@ -173,15 +172,17 @@ def _body(plan: KernelPlan, name: str, context: dict[str, Any]) -> CText:
     return CText(inner + body.strip("\n"))
 
 
-def within(plan: KernelPlan, name: str, *, apart: bool = False) -> str:
+def within(plan: KernelPlan, name: str, *, apart: bool = False, held: Mapping[str, Any] = MappingProxyType({})) -> str:
     """The functions of `plan` as static ones of another file, whose head has the vectors of `lanes_of(plan)`.
 
-    `apart`: loops that copy or clear have genconv_apart in them, which that file defines.
+    `held` are the variables of const tables that the algorithm writes in its own way. `apart`: loops that copy or clear
+    have genconv_apart in them, which that file defines.
     """
     from codegen.emission.registry import writer
 
     asked = plan.problem.steps is None and writer(plan).counts_outs
     context = context_of(plan, name) | {"counts": out_steps(name, "static") if asked else None, "apart": apart}
+    context |= held
     context["entry"] = CText(replace(entry(plan, name), linkage="static").declarator)
     context["body"] = _body(plan, name, context)
     return templates().get_template("inner.c.j2").render(context)
@@ -198,9 +199,7 @@ def _macros(
     plan: KernelPlan, name: str, found: Sequence[Pack], constants: Mapping[str, int | float], beside: Collection[str]
 ) -> tuple[Macro, ...]:
     """The macros of the header."""
-    told = {pack.macro: Meaning(pack.count, told="of a packed kernel") for pack in found}
-    for word, value in constants.items():
-        told[word] = Meaning(value if isinstance(value, int) else cformat.literal(value, formats.row("float32")))
+    told = {pack.macro: Meaning(pack.count, told="of a packed kernel") for pack in found} | constant(constants)
     return macros(name, meanings(plan) | told, beside)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.emission import banner
+from codegen.emission import banner, board_facts
 from codegen.errors.counting import counted, separated
 from codegen.planning.streams import StreamPlan
 from codegen.specs.kinds import Spec
@@ -10,8 +10,11 @@ from codegen.specs.kinds import Spec
 __all__ = ["kept", "lines"]
 
 
-def lines(spec: Spec, plan: StreamPlan) -> tuple[str, ...]:
-    """The banner of a layer's stream."""
+def lines(spec: Spec, plan: StreamPlan, weights: banner.Arrays | None = None) -> tuple[str, ...]:
+    """The banner of a layer's stream. Of whole numbers the `weights` tell how large the sums become.
+
+    Raises WeightsError where int32 does not hold them.
+    """
     inner = plan.inner
     laid_out = [("kernel", spec.kernel_told)] if spec.kernel_told and plan.ask.weights != "baked" else []
     facts = (
@@ -20,6 +23,8 @@ def lines(spec: Spec, plan: StreamPlan) -> tuple[str, ...]:
         ("algorithm", inner.describe()),
         *laid_out,
         ("work", f"{work(plan)}; {moved(plan)}"),
+        *([("sums", banner.proved(plan.problem, weights, spec.name))] if weights and spec.problem.format.whole else []),
+        *board_facts.rounding(plan.problem),
         ("memory", f"{banner.memory(inner.asked(weights=plan.ask.weights))}; {kept(plan)}"),
         ("size", banner.size(inner)),
     )

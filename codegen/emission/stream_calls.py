@@ -63,7 +63,9 @@ def _windows(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
     weights = tuple(one.name for one in inside.face.weights)
     tables = (f"{name}_{label}" for label, _ in interface.kernels(plan.inner))
     held = (f"{name}_{label}" for label in operand_names(plan.inner, name))
-    if plan.ask.weights == "baked":
+    if plan.problem.format.whole:
+        weights = ()  # the inner function has tables of its own
+    elif plan.ask.weights == "baked":
         weights = (*tables, *held)
     space = offset("state->scratch", plan.scratch_rows * p.out_filters)
     more = (space,) if plan.inner.has_workspace else ()

@@ -42,8 +42,9 @@ class StreamFunctions:
 
     @property
     def clear(self) -> CFunction:
-        """Zeros."""
-        return self._static("clear", *writes(self._c, "to", alone=False), *numbers("count"))
+        """Zeros, or the codes that stand for them."""
+        code = numbers("code") if self.face.plan.problem.format.whole else ()
+        return self._static("clear", *writes(self._c, "to", alone=False), *numbers("count"), *code)
 
     @property
     def take(self) -> CFunction:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from codegen.emission import interface
 from codegen.emission.cfunction import CFunction, Parameter
-from codegen.emission.macros import Macro, Meaning, macros
+from codegen.emission.macros import Macro, Meaning, constant, macros
 from codegen.emission.microkernel import index
 from codegen.emission.packing import Pack, function, packs
 from codegen.errors.counting import counted
@@ -126,8 +126,10 @@ def _packed(pack: Pack) -> str:
     return f"Lays a kernel ({shape}) out as the other functions read it: {pack.count} numbers, once for all calls."
 
 
-def stream_macros(plan: StreamPlan, name: str, beside: Collection[str]) -> tuple[Macro, ...]:
-    """The macros of the header."""
+def stream_macros(
+    plan: StreamPlan, name: str, constants: Mapping[str, int | float], beside: Collection[str]
+) -> tuple[Macro, ...]:
+    """The macros of the header, `constants` among them."""
     p = plan.problem
     by, more, over = plan.most_of_steps
     most = index((by, "(ptrdiff_t)(n)"), more)
@@ -147,4 +149,5 @@ def stream_macros(plan: StreamPlan, name: str, beside: Collection[str]) -> tuple
         found["OUT_FILTERS"] = Meaning(p.out_filters)
     if plan.ask.weights == "packed":
         found |= {each.macro: Meaning(each.count, told="of a packed kernel") for each in packs(plan.inner)}
+    found |= constant(constants)
     return tuple(replace(one, old=None) for one in macros(name, found, beside))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, lengths, render, vectors
@@ -36,6 +37,7 @@ def source(
     weights: Arrays | None = None,
     beside: Collection[str] = (),
     with_pack: bool = True,
+    constants: Mapping[str, int | float] = MappingProxyType({}),
 ) -> GeneratedSource[StreamPlan]:
     """The .c and .h of the stream under the C identifier `name`: as `render.render`, of a plan for windows."""
     cformat.typed(plan.inner)
@@ -47,27 +49,43 @@ def source(
             f"{plan.inner.algorithm.name} has no pack function in C: bake the weights, or take another plan"
         )
     face = Interface(plan, name)
-    body, names = vectors.finished(render.within(plan.inner, f"{name}_steps"))
+    held = _held(plan, name, weights)
+    body, names = vectors.finished(render.within(plan.inner, f"{name}_steps", held=held))
     texts = [render.pack_text(each, render.context_of(plan.inner, name)) for each in found]
     view = _view(plan, face) | {"inner": body, "tables": (), "packs_text": "\n\n".join(texts)}
-    if weights is not None:
+    if held:
+        view["tables"] = [(f"steps_{label}", *rest) for label, *rest in held["tables"]]
+    elif weights is not None:
         view |= tables(plan.inner, name, weights)
-    view |= {"head": _head(plan, names), "macros": stream_macros(plan, name, beside)}
+    view |= {"head": _head(plan, names), "macros": stream_macros(plan, name, constants, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
     return replace(made, functions=face.all, macros=view["macros"])
 
 
-def jit_text(plan: StreamPlan, name: str) -> str:
+def _held(plan: StreamPlan, name: str, weights: Arrays | None) -> dict[str, Any]:
+    """The const tables of the inner function, of whole numbers; of others there are none, and it is handed them.
+
+    Raises PlanError where there are no weights.
+    """
+    if not plan.problem.format.whole:
+        return {}
+    if weights is None:
+        raise PlanError("int8 C has its weights as const tables: give --weights FILE, or `weights=`")
+    return tables(plan.inner, f"{name}_steps", weights)
+
+
+def jit_text(plan: StreamPlan, name: str, weights: Arrays | None = None) -> str:
     """One C translation unit for the JIT: the header, the stream and the exported entries of templates/stream/abi.h."""
-    made, face, p = source(plan, name, with_pack=False), Interface(plan, name), plan.problem
+    made, face, p = source(plan, name, weights=weights, with_pack=False), Interface(plan, name), plan.problem
+    handed = plan.ask.weights != "baked"
     within = calls(plan, face)["inside"]
     view = {
         "p": p,
         "name": name,
         "c": p.format.c,
         "w": stored(plan.inner),
-        "kernels": kernel_places(plan.inner),
-        "pointers": pointers(plan.inner, name),
+        "kernels": kernel_places(plan.inner) if handed else (),
+        "pointers": pointers(plan.inner, name) if handed else (),
         "columns": plan.turned[1],
         "starts": [{"word": word, "call": one.call("state + sample")} for word, one in face.starts.items()],
         "blocks": [
@@ -86,7 +104,7 @@ def _head(plan: StreamPlan, names: frozenset[str]) -> cformat.CText:
         if lanes[:1] > (1,) and not plan.direct and _needed(plan)["copies"]
         else set()
     )
-    functions = values(render.later(plan.inner))
+    functions = () if plan.problem.format.whole else values(render.later(plan.inner))
     head = Head(plan.target, plan.problem.format, lanes, row if row.coded else None, functions)
     return head.text(names | copied)
 
@@ -122,6 +140,7 @@ def _view(plan: StreamPlan, face: Interface) -> dict[str, Any]:
             "state_numbers": plan.state_numbers,
             "scratch_numbers": plan.scratch_numbers,
             "cleared": plan.history * p.channels,
+            **_silence(plan),
             "counts": [vars(count) for count in plan.counters],
             "functions": face,
             "declared": declared(plan, face),
@@ -129,6 +148,12 @@ def _view(plan: StreamPlan, face: Interface) -> dict[str, Any]:
         }
         | calls(plan, face)
     )
+
+
+def _silence(plan: StreamPlan) -> dict[str, Any]:
+    """The codes that stand for 0 in x and in y, as an argument of what writes them; none of floats."""
+    codes = [[str(code)] for code in plan.silence] if plan.problem.format.whole else [[], []]
+    return {"whole": plan.problem.format.whole, "silent_in": codes[0], "silent_out": codes[1]}
 
 
 def _pieces(plan: StreamPlan) -> dict[str, Any]:

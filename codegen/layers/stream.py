@@ -43,10 +43,11 @@ class Stream:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._library = library = pipeline.stream_for(source.spec, source.ask)
-        kernel, bias = source.spec.problem_weights(source.weights)
+        self._library = library = pipeline.stream_for(source.spec, source.ask, source.weights)
+        kernel, *operands = source.spec.problem_arrays(source.weights)
+        assert kernel is not None
         self._states = library.states(source.batch)
-        self._block = library.begun(self._states, library.pack(kernel), (bias,) if bias is not None else ())
+        self._block = library.begun(self._states, *library.given(kernel, *operands))
         self._axis = library.axis  # of the steps
         self._dtype = np.dtype(source.spec.dtype)
         self.reset()

@@ -13,16 +13,18 @@ import numpy as np
 from codegen.machine import stream_self_test
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, NULL, POINTERS, on_lines
-from codegen.machine.making import Making, known, loaded
+from codegen.machine.making import Making, compiled, known, loaded
 from codegen.planning.streams import StreamPlan
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.machine.compilers import Compiler
+
     Array = NDArray[Any]
 
-__all__ = ["Block", "StreamLibrary", "load"]
+__all__ = ["Block", "StreamLibrary", "load", "load_whole"]
 
 CALL = ffi.typeof("genconv_stream_call_v1 *")
 ENTRY = "genconv_process_v1"
@@ -128,6 +130,12 @@ class StreamLibrary:
         """Bytes of so many states, of which nothing was reset."""
         return on_lines(batch * self.state_bytes, np.dtype(np.uint8), self.plan.target)
 
+    def given(self, kernel: Array, *operands: Array | None) -> tuple[Array, tuple[Array | None, ...]]:
+        """What calls are handed of the weights: the kernel as packed, and the others; nothing of those in the text."""
+        if self.plan.ask.weights == "baked":
+            return np.zeros(1, np.int8), (None,) * len(self.plan.problem.epilogue.operands)
+        return self.pack(kernel), tuple(one for one in operands if one is not None)
+
     def pack(self, kernel: Array) -> Array:
         """`kernel`, of the problem's shape, as the calls read it."""
         inner = self.plan.inner
@@ -146,5 +154,20 @@ def load(plan: StreamPlan, write: Callable[[StreamPlan], str]) -> StreamLibrary:
     text = lru_cache(maxsize=1)(lambda: write(plan))
     making = Making(plan, text, stream_self_test.prove, StreamLibrary.opened, ENTRY, alone=True)
     found = loaded(making, plan.target, 1, known)
+    assert found is not None
+    return found
+
+
+def load_whole(plan: StreamPlan, text: str, arrays: Sequence[Array | None]) -> StreamLibrary:
+    """The stream of whole numbers whose C is `text`, with `arrays` in it: the kernel, and what its epilogue reads.
+
+    Raises ToolchainError where nothing can compile it.
+    """
+
+    def prove(stream: StreamLibrary, compiler: Compiler) -> None:
+        stream_self_test.prove_codes(arrays, stream, compiler)
+
+    making = Making(plan, lambda: text, prove, StreamLibrary.opened, ENTRY, alone=True)
+    found = loaded(making, plan.target, 1, compiled)
     assert found is not None
     return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fresh", "prove", "streamed"]
 
+SAMPLES = 2  # side by side
 BLOCKS = (1, 3, 7)  # steps, in turn, beside the block that is made for
 
 
@@ -59,6 +60,34 @@ def prove(stream: Fresh, compiler: Compiler) -> None:
             raise self_test.refusal(f"it writes beside its states, given {tried.steps} steps", compiler)
 
 
+def prove_codes(arrays: Sequence[Array | None], stream: Fresh, compiler: Compiler) -> None:
+    """Compare a fresh stream of whole numbers, whose weights are `arrays`, with its definition, in all blocks.
+
+    Raises ToolchainError where a code differs.
+    """
+    from codegen.machine import self_test_inputs
+    from codegen.problem import reference
+
+    plan, p, (first, *operands) = stream.plan, stream.plan.problem, arrays
+    assert first is not None
+    for steps in _lengths(plan):
+        x = np.random.default_rng(steps).integers(-128, 128, p.in_shape(SAMPLES, steps)).astype(np.int8)
+        y = reference.convolve(p, x, first, *operands, dtype="int64")
+        late = np.full_like(y.take([0] * plan.delay, stream.axis), plan.silence[1] or 0)
+        expected, states = (
+            np.concatenate([late, y], stream.axis),
+            self_test_inputs.between_margins(stream.states(SAMPLES)),
+        )
+        block = stream.begun(states, np.zeros(1, np.int8), [None] * len(operands))
+        for blocks in _splits(plan, steps):
+            block.reset()
+            found = streamed(stream, block, x, blocks)
+            if found.shape != expected.shape or (found != expected).any():
+                raise self_test.refusal(f"{steps} steps in blocks such as {blocks[0]} have other codes", compiler)
+        if not self_test_inputs.margins_are_whole(states):
+            raise self_test.refusal(f"it writes beside its states, given {steps} steps", compiler)
+
+
 def streamed(stream: Fresh, block: Any, x: Array, blocks: Sequence[int]) -> Array:
     """All outputs of x in these blocks, and the flush. Raises ToolchainError for a block that writes beside y."""
     from codegen.machine import self_test_inputs
@@ -87,10 +116,13 @@ def _trials(plan: StreamPlan, weights: Any) -> Iterator[Trial]:
     """A few steps, more than the reach, and more than the ring: whole numbers, a sample of each scale."""
     from codegen.machine import self_test_inputs
 
+    for steps in _lengths(plan):
+        yield self_test_inputs.trial(plan.problem, steps, weights)
+
+
+def _lengths(plan: StreamPlan) -> list[int]:
     p = plan.problem
-    for steps in sorted({2, p.receptive_field + 5, plan.rows + plan.ring + 3}):
-        if p.out_steps(steps):
-            yield self_test_inputs.trial(p, steps, weights)
+    return [steps for steps in sorted({2, p.receptive_field + 5, plan.rows + plan.ring + 3}) if p.out_steps(steps)]
 
 
 def _splits(plan: StreamPlan, steps: int) -> Iterator[list[int]]:

@@ -20,6 +20,7 @@ from codegen.planning.ask import Ask, Stream
 from codegen.planning.plan import AnyPlan, AnyRequest, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
+from codegen.problem.requantise import Requantise
 from codegen.problem.state import StageState, State
 from codegen.problem.targets import Target
 from codegen.records import dataclass
@@ -79,6 +80,14 @@ class StreamPlan:
         """Whether each output reads its own step alone, so that nothing is kept."""
         p = self.walk
         return not self.history and (p.stride, p.up, p.pad_left, p.pad_right) == (1, 1, 0, 0)
+
+    @property
+    def silence(self) -> tuple[int, int | None]:
+        """What stands for 0 in x and in y; None where the outputs are looked up in a table, which does not tell."""
+        ending = self.problem.epilogue.stages[-1] if self.problem.epilogue.stages else None
+        if not isinstance(ending, Requantise):
+            return 0, 0
+        return self.problem.stages[0].zero, None if ending.table else ending.zero_point
 
     @property
     def ring(self) -> int:
@@ -220,8 +229,8 @@ class StreamPlan:
 def planned(problem: Problem, ask: Ask) -> StreamPlan:
     """The stream of a problem, in blocks as `ask.stream` says. Raises PlanError for what cannot stream."""
     blocks = ask.stream or Stream()
-    if problem.format.whole:
-        raise PlanError("layers of int8 do not stream yet: leave --stream out")
+    if problem.format.whole:  # sums of whole numbers are the same in any order, and their weights stand in the text
+        ask = replace(ask, accuracy="exact", weights="baked")
     if ask.sliced:
         raise PlanError("a stream's blocks come one after the other, so that its work has no slices: leave out sliced")
     free = problem.at_length(None)
@@ -243,8 +252,15 @@ def planned(problem: Problem, ask: Ask) -> StreamPlan:
         )
     if shell.late < 0 and blocks.clock == "rate":
         raise PlanError("the outputs come before the rate of the input: the clock is `count` alone")
+    if shell.delay and shell.silence[1] is None:
+        raise PlanError(
+            "what is looked up in a table does not tell which code stands for 0: the clock is `count` alone"
+        )
     inside = free if shell.direct else window(free, stage)
-    return replace(shell, inner=_inner(Request(inside, ask).of_part(inside), shell.history + blocks.block))
+    asked = Request(inside, ask).of_part(inside)
+    if problem.format.whole:
+        asked = replace(asked, ask=replace(asked.ask, weights=ask.weights))
+    return replace(shell, inner=_inner(asked, shell.history + blocks.block))
 
 
 def _inner(asked: AnyRequest, steps: int) -> AnyPlan:

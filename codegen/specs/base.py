@@ -233,8 +233,9 @@ class Spec:
 
     @property
     def constants(self) -> dict[str, int | float]:
-        """What of a layer of int8 stands in its C header, by suffix."""
-        return {name.upper(): getattr(self, name) for name in quantised.GRID}
+        """What of a layer of int8 stands in its C header, by suffix; nothing of others."""
+        grid = quantised.GRID if quantised.is_quantised(self) else ()
+        return {name.upper(): getattr(self, name) for name in grid}
 
     def weight_dtype(self, weight: str) -> str:
         """The format of one of the weights."""

@@ -35,6 +35,8 @@ LAYERS = (
     "separable_conv1d {} {{ input_shape = (35, 33), filters = 20, kernel_size = 3, strides = 2, BETWEEN, {} }}",
     "conv1d_transpose {} {{ input_shape = (19, 6), filters = 5, kernel_size = 7, strides = 3, padding = same, {} }}",
     "conv1d_transpose {} {{ input_shape = (13, 17), filters = 9, kernel_size = 8, strides = 4, TABLE, {} }}",
+    "conv1d {} {{ input_shape = (None, 6), filters = 9, kernel_size = 5, strides = 3, padding = same, {} }}",
+    "depthwise_conv1d {} {{ input_shape = (None, 70), kernel_size = 6, strides = 2, padding = same, {} }}",
 )
 WAYS = {  # target, more flags of the compiler, the CPU's flag that these need
     "sse2": ("sse2", (), ""),
@@ -96,6 +98,6 @@ def test_golden_vectors(way: str, need: Callable[..., Any], tmp_path: Path) -> N
     done = subprocess.run([*tools.runner, "./main"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout == ""
     assert algorithms.count("dots") >= 14
-    assert algorithms.count("dots_channels") == 4
+    assert algorithms.count("dots_channels") == 6
     assert algorithms.count("dots_phases") == 4
     assert algorithms.count("dots_stages") >= 2

@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 import codegen
+from codegen import pipeline
 from codegen.errors import PlanError, ShapeError, ToolchainError, UsageError
+from codegen.language import reader
 from codegen.layers.layer import Layer
 from codegen.layers.stream import Stream
+from codegen.planning.ask import Ask
+from codegen.planning.ask import Stream as Blocks
 from codegen.planning.error_bounds import is_transform
+from codegen.problem.targets import TARGETS
+from tests.support.int8_layers import weights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SHAPE = (2, 50, 3)
@@ -53,6 +59,57 @@ def test_any_blocks_of_each_kind_have_the_bits_of_the_layer() -> None:
             found = in_blocks(stream, x, cuts)
             assert found.dtype == whole.dtype
             assert found.tobytes() == whole.tobytes(), (layer.name, cuts)
+
+
+GRID = "dtype = int8, input_scale = 0.05, input_zero_point = 3, output_scale = 0.1, output_zero_point = -5"
+CODES = f"""
+conv1d same {{ input_shape = (none, 8), filters = 5, kernel_size = 7, padding = same, {GRID} }}
+conv1d looked_up {{ input_shape = (none, 6), filters = 9, kernel_size = 4, padding = causal, dilation_rate = 3,
+    activation = tanh, sum_scale = 0.03, sum_zero_point = 2, {GRID} }}
+depthwise_conv1d each {{ input_shape = (none, 40), kernel_size = 9, padding = same, rounding = single, {GRID} }}
+separable_conv1d both {{ input_shape = (none, 6), filters = 5, kernel_size = 3, strides = 2, padding = causal,
+    depthwise_scale = 0.2, depthwise_zero_point = 1, {GRID} }}
+conv1d_transpose up {{ input_shape = (none, 4), filters = 3, kernel_size = 5, strides = 2, rounding = fp32, {GRID} }}
+conv1d first {{ input_shape = (8, none), data_format = channels_first, filters = 5, kernel_size = 6, padding = same,
+    {GRID} }}
+conv1d alone {{ input_shape = (none, 8), filters = 5, kernel_size = 1, {GRID} }}
+"""
+
+
+def part(name: str) -> str:
+    """The definition of one layer of CODES."""
+    return next(f"{one}}}" for one in CODES.split("}") if f" {name} " in one)
+
+
+@pytest.mark.compiles
+def test_codes_of_each_kind_are_those_of_the_whole_in_any_blocks() -> None:
+    """Of int8, on both clocks: what comes before the first step and behind the last, and late outputs, stand for 0."""
+    rng, late = np.random.default_rng(7), {}
+    for spec in reader.read(CODES, "codes"):
+        arrays = {f"{spec.name}/{name}": array for name, array in weights(spec, rng).items()}
+        layer = codegen.load(part(spec.name), arrays)[spec.name]
+        x = rng.integers(-128, 128, spec.problem.in_shape(2, 60)).astype(np.int8)
+        axis, whole = 1 if spec.channels_last else 2, layer(x)
+        for clock in ("count", "rate"):
+            if (spec.name, clock) == ("looked_up", "rate"):
+                continue
+            stream = layer.stream(block=16, batch=2, clock=clock)
+            for cuts in ([], list(range(1, 60)), np.sort(rng.integers(0, 61, 6)).tolist()):
+                found = in_blocks(stream, x, cuts, axis)
+                first, rest = np.split(found, [stream.delay], axis)
+                assert (first == -5).all()
+                assert rest.shape == whole.shape
+                assert np.count_nonzero(rest != whole) == 0, (spec.name, clock, cuts)
+            late[spec.name] = stream.delay
+    assert late == {"same": 3, "looked_up": 0, "each": 4, "both": 0, "up": 0, "first": 3, "alone": 0}
+
+
+def test_a_table_does_not_tell_which_late_outputs_stand_for_0() -> None:
+    (spec,) = reader.read(part("looked_up").replace("causal", "same"), "codes")
+    with pytest.raises(PlanError, match="which code stands for 0: the clock is `count` alone"):
+        pipeline.stream_plan(spec, Ask(TARGETS["scalar"], stream=Blocks(16, "rate")))
+    with pytest.raises(PlanError, match="int8 C has its weights as const tables"):
+        pipeline.streamed(spec, Ask(TARGETS["scalar"], stream=Blocks(16)))
 
 
 @pytest.mark.compiles

@@ -10,18 +10,23 @@ import numpy as np
 from codegen.language import reader
 from codegen.specs.kinds import Spec
 
-__all__ = ["drawn", "text"]
+__all__ = ["drawn", "text", "weights"]
 
 
 def drawn(rng: np.random.Generator, name: str) -> tuple[Spec, dict[str, Any]]:
     """(the layer, its arrays by parameter). Raises GenConvError for one that is not legal."""
     (spec,) = reader.read(text(rng, name))
+    return spec, weights(spec, rng)
+
+
+def weights(spec: Spec, rng: np.random.Generator) -> dict[str, Any]:
+    """Arrays by parameter."""
     arrays = {}
     for each, shape in spec.weight_shapes().items():
         dtype = spec.weight_dtype(each)
         made = rng.uniform(0.001, 0.01, shape) if dtype == "float32" else rng.integers(-127, 128, shape)
         arrays[each] = made.astype(dtype)
-    return spec, arrays
+    return arrays
 
 
 def text(rng: np.random.Generator, name: str) -> str:

@@ -63,14 +63,14 @@ def compare(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator[
 
     from codegen.layers.stream import stream
 
-    if spec.problem.format.whole:
-        raise UsageError(f"`{spec.name}`: a layer of {spec.dtype} has no stream")
+    if spec.problem.format.whole and arrays is None:
+        raise UsageError(f"`{spec.name}`: a layer of {spec.dtype} is compiled with its weights: give --weights FILE")
     if ask.accuracy != "exact":
         raise UsageError("verify --stream compares streams of the class exact: leave --accuracy out")
     rng, blocks = np.random.default_rng(0), ask.stream
     assert blocks is not None
     drawn = {name: rng.standard_normal(shape).astype(spec.dtype) for name, shape in spec.weight_shapes().items()}
-    held = {name: np.asarray(array, spec.dtype) for name, array in (arrays or drawn).items()}
+    held = {name: np.asarray(array, spec.weight_dtype(name)) for name, array in (arrays or drawn).items()}
     made = stream(spec, held, ask, blocks.block, BATCH, blocks.clock)
     reach = spec.problem.receptive_field
     for steps in sorted({reach, reach + 1, 2 * reach + blocks.block, reach + LONGER}):
@@ -84,16 +84,18 @@ def _compared(spec: Spec, held: dict[str, Any], made: Stream, steps: int, rng: n
     from codegen.problem import reference
 
     p = spec.problem.at_length(None)
-    x, axis = rng.standard_normal(p.in_shape(BATCH, steps)).astype(spec.dtype), 1 if p.channels_last else 2
+    shape, axis = p.in_shape(BATCH, steps), 1 if p.channels_last else 2
+    x = (rng.integers(-128, 128, shape) if p.format.whole else rng.standard_normal(shape)).astype(spec.dtype)
     whole, wrong = _in_blocks(made, x, [], axis), 0
     for number in range(SPLITS):
         cuts = rng.integers(0, steps + 1, CUTS) if number else np.arange(1, steps)
         found = _in_blocks(made, x, np.sort(cuts).tolist(), axis)
         bits = np.dtype(f"u{found.dtype.itemsize}")
         wrong += found.size if found.shape != whole.shape else int(np.sum(found.view(bits) != whole.view(bits)))
-    kernel, bias = spec.problem_weights(held)
-    exact = reference.convolve(p, x, kernel, bias, dtype=p.format.exact_in)
-    bound = reference.bound(p, x, kernel, bias)
+    kernel, *operands = spec.problem_arrays(held)
+    assert kernel is not None
+    exact = reference.convolve(p, x, kernel, *operands, dtype=p.format.exact_in)
+    bound = np.zeros_like(exact) if p.format.whole else reference.bound(p, x, kernel, *operands)
     outs = whole[:, made.delay :] if axis == 1 else whole[:, :, made.delay :]
     error = np.abs(outs - exact) if outs.shape == exact.shape else np.full(exact.shape, np.inf)
     at = np.unravel_index(np.argmax(error / np.maximum(bound, np.finfo(np.float64).tiny)), error.shape)
