@@ -9,12 +9,23 @@ from codegen.emission.cformat import ceil_over, grouped, times
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
 from codegen.emission.lengths import left_of, sample_of, steps_of
 from codegen.emission.microkernel import Microkernel
+from codegen.emission.sharing import Sharing
 from codegen.planning.algorithms.tiling import interior
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Operand
 from codegen.records import dataclass
 
 LOOKED_AT = 4096  # outputs of a border, or lengths, that are looked at one by one
+
+
+@dataclass(frozen=True)
+class Together:
+    """A tile of `rows` neighbours that share most of their samples: when it serves outputs from t on, and its call."""
+
+    told: str
+    rows: int
+    serves: str
+    call: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Border:
     tap_weights: int
     reads: tuple[Operand, ...]
     handed: tuple[str, ...]
+    together: tuple[Together, ...] = ()
 
     @property
     def outside(self) -> bool:
@@ -90,14 +102,8 @@ class Border:
     @property
     def calls(self) -> tuple[str, ...]:
         """The calls of the tiles for output t: of the one, and of that of several if there is one."""
-        beside = (f"{one.within} + {self.out}" if one.lies == "output" else one.within for one in self.reads)
-        arguments = ("from", self.first_weights, *beside, f"y + {self.out}", *self.handed, self.taps)
+        arguments = ("from", self.first_weights, *_of_output(self.reads, self.y_step), *self.handed, self.taps)
         return tuple(tile.function.of(*arguments) for tile in (self.one, self.several) if tile)
-
-    @property
-    def out(self) -> str:
-        """Output t, counted in numbers from y."""
-        return times(self.y_step, "t")
 
     @classmethod
     def of(
@@ -139,10 +145,37 @@ class Border:
             handed=handed,
         )
 
+    def with_tiles(self, sharing: tuple[Sharing, ...], p: ConvProblem) -> Border:
+        """The same with tiles for neighbours whose taps differ."""
+        return replace(self, together=tuple(_together(one, p, self.tap_weights) for one in sharing))
+
     def call(self, x: str, w: str, operands: tuple[str, ...], y: str, first: str, end: str) -> str:
         """The call for the outputs from `first` to before `end`; `operands` are what the epilogue reads."""
         read = {one.within: place for one, place in zip(self.reads, operands, strict=True)}
         return f"{self.function.call(first, end, x=x, w=w, y=y, **read)};"
+
+
+def _of_output(operands: tuple[Operand, ...], y_step: int) -> tuple[str, ...]:
+    """What a tile is handed of output t: what the epilogue reads, and the place in y."""
+    out = times(y_step, "t")
+    return (*(f"{one.within} + {out}" if one.lies == "output" else one.within for one in operands), f"y + {out}")
+
+
+def _together(one: Sharing, p: ConvProblem, tap_weights: int) -> Together:
+    """When a tile of neighbours that share samples serves those from t on, and its call."""
+    before, after = padded(p)
+    far, taps = (one.rows - 1) * p.stride, p.kernel_size
+    x_step, y_step = (p.channels, p.filters) if p.channels_last else (1, 1)
+    started, ended = f"at + {far} <= 0", f"steps - at <= {taps}"
+    serves = {
+        "all": (started, ended),
+        "first": (started, f"at + {taps} >= 0", *[f"at + {far + taps} <= steps"] * after),
+        "last": (*["at >= 0"] * before, ended, f"at + {far} <= steps"),
+    }[one.shared]
+    count = {"all": "steps", "first": f"at + {taps}", "last": f"steps - at - {far}"}[one.shared]
+    x, w = ("x + " + times(x_step, "at"), "w") if one.shared == "last" else ("x", f"w - {times(tap_weights, 'at')}")
+    call = one.tile.function.of(x, w, *_of_output(p.epilogue.operands, y_step), count)
+    return Together(one.told, one.rows, " && ".join(serves), call)
 
 
 def _function(name: str, tile: CFunction, lengths: list[str], p: ConvProblem, own: list[str]) -> CFunction:

@@ -93,7 +93,10 @@ class FiltersView:
         border = None
         if edges:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
-            border = Border.of(f"{self.name}_border_{tag}", edges, block.rows, self.problem, tap_weights, ())
+            sharing = self.tiles.sharing(block, tag)
+            name = f"{self.name}_border_{tag}"
+            border = Border.of(name, edges, block.rows, self.problem, tap_weights, ()).with_tiles(sharing, self.problem)
+            edges = (*edges, *(one.tile for one in sharing))
         calls = tuple(self._call(block, segment, tiles[segment.tile].function, base) for segment in block.segments)
         heads, weights, lane = self._place(block, base)
         x, y = Place.of(*self._x_lane(block.panel)).in_array("x"), Place.of(*lane).in_array("y")

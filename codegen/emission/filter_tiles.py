@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from codegen.emission.border import padded
 from codegen.emission.ending import Ending, Output
 from codegen.emission.microkernel import (
     Loop,
@@ -19,7 +20,9 @@ from codegen.emission.microkernel import (
     step_by,
     tile_function,
 )
+from codegen.emission.sharing import Samples, Sharing, kinds
 from codegen.errors.counting import counted
+from codegen.planning.algorithms import filter_blocks
 from codegen.planning.algorithms.direct_filters import Schedule
 from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Span, Tile, steps_of_turn
@@ -45,6 +48,26 @@ class FilterTiles:
         if joined and self.problem.dilation >= block.rows * self.problem.stride and block.rows > 1:
             heights.append(block.rows)
         return tuple(self._edge(rows, block.panel, f"{self.name}_edge_{rows}x{tag}") for rows in heights)
+
+    def sharing(self, block: Block, tag: str) -> tuple[Sharing, ...]:
+        """The border's tiles of neighbours that share their samples, where a kernel is long."""
+        p, panel = self.problem, block.panel
+        rows = filter_blocks.rows_sharing(p, block, self.channels, self.plan.ask)
+        if not rows:
+            return ()
+        spell, columns = Spelling.of(self.plan, panel.lanes), tuple(self._columns(panel))
+        samples = Samples(p, panel, spell, rows, panel.width if self.packed else p.filters, columns, self.depthwise)
+        comment = f"{counted(rows, 'output step')} x {self._across(panel)} at a border"
+        found = []
+        for kind in kinds(*padded(p)):
+            name = f"{self.name}_{kind}_{rows}x{tag}"
+            tile = self._microkernel(name, comment, rows, panel, samples.loops(kind), ("taps",))
+            found.append(Sharing(kind, rows, tile))
+        return tuple(found)
+
+    def _columns(self, panel: Panel) -> list[int]:
+        """Where the weights of a panel's vectors stand, from its first on."""
+        return [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
 
     def _across(self, panel: Panel) -> str:
         return counted(panel.covered, "channel" if self.depthwise else "filter")
@@ -163,7 +186,7 @@ class FilterTiles:
                     sample = row * p.stride + tap * p.dilation + tile.origin
                     reads.setdefault(sample, []).append((row, tap))
         taps = sorted({tap for cells in reads.values() for _, tap in cells})
-        columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
+        columns = self._columns(panel)
         names = [f"_{v}" if len(columns) > 1 else "" for v in range(len(columns))]
         weights = Step(
             tuple(
@@ -191,7 +214,7 @@ class FilterTiles:
         wide = panel.width if self.packed else problem.filters
         at = [_term(self.channels * wide, tap), _term(wide, channel), wide * ahead]
         spell = Spelling.of(self.plan, panel.lanes)
-        columns = [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
+        columns = self._columns(panel)
         loads = tuple((f"w{i}", spell.weights(*at, o)) for i, o in enumerate(columns))
         row_step = problem.channels
         x_at = [_term(problem.dilation * row_step, tap), _term(1, channel), ahead]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from codegen.planning.algorithms import tiling
+from codegen.planning.algorithms import cost, tiling
 from codegen.planning.algorithms.tiling import Panel, Segment, Tile
+from codegen.planning.ask import Ask
+from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import Key
 from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
 
 PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
+LONG = 32  # taps from which on neighbours at a border are worth tiles of their own
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,17 @@ def _ends(
     closing = tuple(tiling.tile_at(problem, steps, outs - rows * (after - i), rows) for i in range(after))
     written = sum(_written(problem, panel, tile, form) for tile in (*opening, *closing))
     return (opening, closing) if written <= most else ((), ())
+
+
+def rows_sharing(problem: ConvProblem, block: Block, channels: int, ask: Ask) -> int:
+    """The neighbours at a free length's border that tiles of their own compute from the samples that they share.
+
+    0: none. Such are those of long kernels that sum over one of `channels`, where they are many; so many that their
+    accumulators hide the latency of a multiply-add.
+    """
+    long = problem.kernel_size >= LONG and problem.dilation == 1 and channels == 1
+    own = block.opening or block.closing
+    if problem.steps is not None or not long or own or counts_bytes(ask.objective):
+        return 0
+    accumulators = int(ask.target.core.pipeline.latency * cost.multiply_adds(ask.target.core, 0))
+    return max(block.rows, accumulators // len(block.panel.offsets))

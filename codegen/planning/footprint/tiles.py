@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codegen.planning.algorithms import direct_filters, direct_steps, tiling
-from codegen.planning.algorithms.filter_blocks import Block
+from codegen.planning.algorithms.filter_blocks import Block, rows_sharing
 from codegen.planning.algorithms.tiling import Panel, Tile
 from codegen.planning.footprint.endings import ending
 from codegen.planning.footprint.pieces import NONE, Pieces
@@ -129,7 +129,22 @@ def _walk(plan: KernelPlan[direct_filters.Schedule], block: Block, own: bool) ->
     vectors = len(block.panel.offsets)
     for rows in (1, block.rows) if several else (1,):
         total += _edge(p, rows, vectors, block.panel.lanes, own)
-    return total + _border(p, heads * sum(ends), several)
+    return total + _border(p, heads * sum(ends), several) + _sharing(plan, block, own)
+
+
+def _sharing(plan: KernelPlan[direct_filters.Schedule], block: Block, own: bool) -> Pieces:
+    """The border's tiles of neighbours that share their samples: two triangles of products, three loops."""
+    p, panel = plan.problem, block.panel
+    rows = rows_sharing(p, block, 1 if own else p.group_channels, plan.ask)
+    if not rows:
+        return NONE
+    before, after, vectors = p.pad_left > 0, p.pad_right > 0, len(panel.offsets)
+    some = ((rows - 1) * rows * p.stride // 2) * (before + after)
+    tiles = before + after + (before and after)
+    products, samples = rows * tiles + some, tiles + (rows - 1) * p.stride * (before + after)
+    total = plain(panel.lanes, starts=vectors * tiles, updates=products * vectors, loads=(products + samples) * vectors)
+    ends = [ending(p, rows, vectors, panel.lanes)] * tiles
+    return sum(ends, total + Pieces(loops=tiles, offsets=4.0 * products * vectors))
 
 
 def _ends(p: ConvProblem, few: bool) -> tuple[int, int]:
