@@ -28,8 +28,8 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "_strided": ("",),
     "_pair": ("",),
     "_evens": ("",),  # and _odds
-    "_join": ("", "_load"),
-    "_low": ("", "_store"),
+    "_join": ("", "_load", "_evens"),
+    "_low": ("", "_store", "_evens"),
     "_bits": ("u",),
     "_number": ("",),
     "_abs": ("_bits", "_number"),
@@ -45,6 +45,7 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "u": (),
     "": (),
 }
+HALVES = {"_join": ("", "_store"), "_low": ("", "_load")}  # with what of vectors half as wide, before GCC 12
 APART = ("_any", "_set1_half", "_pair", "_evens", "_join", "_low")  # there is none of one
 ONE = {word: below for word, below in SEVERAL.items() if word not in APART}
 ONE |= {"_load": (), "_store": (), "_set1": (), "_strided": (), "_bits": ("", "u"), "_number": ("", "u")}
@@ -161,6 +162,7 @@ def wanted(names: Iterable[str], lanes: Iterable[int], target: Target) -> Wanted
             word = waiting.pop()
             found.add(word)
             waiting |= set(below[word]) - found
+            used |= {f"v{n // 2}{half}" for half in HALVES.get(word, ())}
         for word in found:
             widths.setdefault(word, []).append(n)
     return Wanted({word: tuple(found) for word, found in widths.items()}, "hold" in used)

@@ -8,6 +8,7 @@ others farther out.
 from __future__ import annotations
 
 import mmap
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 PATTERN = 65537  # numbers until they come again: a prime
-SCALES = (1, 8, 64), (1, 16, 512)  # of samples before an activation, single and double: exp ends at 88, at 709
+SCALES = (1, 8, 128), (1, 16, 1024)  # of samples before an activation: exp ends at 88, 709; in two halves at 176, 1,419
 ROWS_SCALE = 16  # times less for an activation of a whole row, whose filters are then alike; and more, farther out
 MARGIN_BYTES = 1 << 16  # around each array: what a slip writes there is seen
 UNWRITTEN = 0x7F  # of each byte there, and in y: numbers near the largest, which no sum, comparison or relu passes over
@@ -215,12 +216,10 @@ def _lengths(plan: KernelPlan) -> list[int]:
 
     Also those next to which the plan computes otherwise.
     """
-    p, (tile, *_), turn = plan.problem, turns(plan), turns(plan)[-1]
-    field = p.receptive_field
+    p, (tile, *_), turn, field = plan.problem, turns(plan), turns(plan)[-1], plan.problem.receptive_field
     found = [1, 2, field // 2, field - 1, field, field + 1]
-    found += [
-        _with_all_taps(p, size - tile) for size in turns(plan) if tile < size <= LONG_TILE
-    ]  # too few for a wider tile
+    for few in (size - tile for size in turns(plan) if tile < size <= LONG_TILE):  # too few for a wider tile
+        found += [_with_all_taps(p, few), _with_outputs(p, few)]
     found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
     if any(stage.centred for stage in p.stages):
         found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES))]
@@ -235,6 +234,11 @@ def _lengths(plan: KernelPlan) -> list[int]:
 def _with_all_taps(p: Problem, outs: int) -> int:
     """The least length that has `outs` outputs with all taps inside."""
     return -(-((max(1, outs) - 1) * p.stride + p.reach - 1) // p.up) + 1
+
+
+def _with_outputs(p: Problem, outs: int) -> int:
+    """The greatest length that has at most `outs` outputs, those at the borders among them; 1 where none has."""
+    return max(1, bisect_right(range(_with_all_taps(p, outs) + 1), outs, key=p.out_steps) - 1)
 
 
 def _affordable(p: Problem, steps: int) -> bool:

@@ -84,6 +84,8 @@ def test_a_head_has_what_is_named_and_what_that_stands_on(target: str, half: For
         for word in vectors.SEVERAL if n > 1 else vectors.ONE:
             if word.endswith("_half") and half is None:
                 continue
+            if word in vectors.HALVES and n // 2 not in row.lanes("float32"):
+                continue
             text = Head(row, COMPUTED["float32"], row.lanes("float32"), half).text([f"v{n}{word}"])
             defined = set(
                 re.findall(
@@ -94,7 +96,7 @@ def test_a_head_has_what_is_named_and_what_that_stands_on(target: str, half: For
             assert f"v{n}{word}" in names, text
             used = {name for name in words(text) if re.match(r"v\d", name) and not name.startswith("vec")}
             assert used <= names, text
-            for name in names - {f"v{n}{word}", f"v{n}"}:
+            for name in names - {f"v{n}{word}", f"v{n}", f"v{n // 2}"}:
                 assert len(re.findall(rf"\b{name}\b", text)) > 1, (name, text)
 
 

@@ -1,4 +1,4 @@
-"""Every search for faults at the length of a release, one after another; writes the table of docs/fuzzing.md.
+"""Every search for faults at the length of a release, one after another; each writes its row in docs/fuzzing.md.
 
     python -m tests.fuzz.release [--share 0.1] [--only planner,sizes]
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import re
 import sys
 import time
 import traceback
@@ -78,36 +77,39 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--share", type=float, default=1.0, help="of the counts (default 1)")
     words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--only", default="", help="of these modules, by comma; the page is then left as it is")
+    words.add_argument("--only", default="", help="these searches, by comma; the page keeps the rows of the others")
     options = words.parse_args()
     wanted = [search for search in SEARCHES if not options.only or search.module in options.only.split(",")]
-    rows, failed = [], False
+    failed = False
     for search in wanted:
         started = time.monotonic()
         tried, found = search.run(options.share, options.seed)
         seconds = time.monotonic() - started
-        rows.append(f"| `{search.name}` | {search.what} | {tried:,} | {len(found)} | {seconds:,.0f} |")
-        print(
-            f"{search.name}: {tried:,} tried, {len(found)} found, {seconds:,.0f} s", *found[:20], sep="\n", flush=True
-        )
+        told = f"{search.name}: {tried:,} tried, {len(found)} found, {seconds:,.0f} s"
+        print(told, *found[:20], sep="\n", flush=True)
+        asked = f"{options.share:g}, {options.seed}"
+        written(search, f"| `{search.name}` | {search.what} | {asked} | {tried:,} | {len(found)} | {seconds:,.0f} |")
         failed = failed or bool(found)
-    if not options.only:
-        _write(rows, f"--share {options.share:g} --seed {options.seed}")
     return int(failed)
 
 
-def _write(rows: list[str], asked: str) -> None:
-    """The table of this run in docs/fuzzing.md, what was asked for, and where it ran."""
+def written(search: Search, row: str) -> None:
+    """The row of a search in docs/fuzzing.md anew, at once, as a later one may not come to an end."""
     compiler = find()
     told = compiler.version.splitlines()[0] if compiler else "no compiler"
-    head = f"gen-conv {__version__}, {native().name}, {told}, Python {platform.python_version()}, `{asked}`:\n\n"
-    table = (
-        "| search | what it tries, and what a finding is | tried | found | s |\n|---|---|---|---|---|\n"
-        + "\n".join(rows)
-    )
     text = PAGE.read_text("utf-8")
     marks = "<!-- the last run -->\n", "\n<!-- end -->"
-    PAGE.write_text(re.sub(f"(?<={marks[0]}).*(?={marks[1]})", lambda _: head + table, text, flags=re.S), "utf-8")
+    before, _, rest = text.partition(marks[0])
+    table, _, after = rest.partition(marks[1])
+    kept = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")} | {search.name: row}
+    lines = [
+        f"gen-conv {__version__}, {native().name}, {told}, Python {platform.python_version()}:",
+        "",
+        "| search | what it tries, and what a finding is | share, seed | tried | found | s |",
+        "|---|---|---|---|---|---|",
+        *(kept[one.name] for one in SEARCHES if one.name in kept),
+    ]
+    PAGE.write_text(before + marks[0] + "\n".join(lines) + marks[1] + after, "utf-8")
 
 
 if __name__ == "__main__":

@@ -380,6 +380,17 @@ def test_the_largest_take_bounded_memory(problem: str) -> None:
     assert int(done.stdout) < EXTREMES[problem]
 
 
+def test_a_free_padded_layer_is_tried_on_one_output_less_than_its_wider_loops_make() -> None:
+    """Those at the borders among them: there the tiles of what is left over have all their heights."""
+    problem = ConvProblem(None, 24, 15, 4, 2, pad_left=3, epilogue=ending())
+    request = Request(problem, Ask(TARGETS["avx512"], "packed", "fast"))
+    for chosen in planner.survey(request).found:
+        (tile, *wider) = turns(chosen)
+        tried = {one.steps for one in self_test_inputs.trials(chosen, self_test_inputs.Weights.of(chosen))}
+        counts = {problem.out_steps(steps) for steps in tried}
+        assert {size - tile for size in wider if size <= 256} <= counts, chosen.describe()
+
+
 def test_a_model_is_tried_on_the_fewest_steps_that_leave_an_output() -> None:
     """There kernels have their borders alone; and on more, of which tiles turn twice."""
     builder = Builder("m")
