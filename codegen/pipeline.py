@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -258,15 +258,13 @@ def model_emitted(
 
 @forgetful
 @lru_cache(maxsize=64)
-def compiled_model(graph: Graph, ask: Ask) -> CompiledModel | None:
-    """The running model, its weights one packed array; None where nothing can compile it.
-
-    Raises PlanError for what has no C.
-    """
+def compiled_model(graph: Graph, ask: Ask, rigor: Rigor = "estimate") -> CompiledModel | None:
+    """The running model, by plans that wisdom names or `measure` finds; None without a compiler. Raises PlanError."""
     from codegen.graph.plans import model_plan
-    from codegen.machine import model_library
+    from codegen.machine import measure, model_library
 
-    return model_library.load(graph, model_plan.planned(graph, replace(ask, weights="packed")), _model_written)
+    plan = model_plan.planned(graph, replace(ask, weights="packed"), partial(measure.choice, rigor=rigor))
+    return model_library.load(graph, plan, _model_written)
 
 
 def _model_written(chosen: ModelPlan) -> str:

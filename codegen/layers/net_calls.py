@@ -19,6 +19,7 @@ from codegen.layers.net_figures import NetFigures
 from codegen.layers.parts import Part, held
 from codegen.numbers import arrays
 from codegen.numbers.storage import AS_COMPUTED
+from codegen.planning.ask import rigor_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,8 @@ class NetCalls(NetFigures):
     def _compiled(self) -> CompiledModel | None:
         """The model in machine code; None where nothing can compile it, and for what has no C."""
         try:
-            return pipeline.compiled_model(self.graph, replace(self._how.ask, numbers=AS_COMPUTED))
+            how = self._how
+            return pipeline.compiled_model(self.graph, replace(how.ask, numbers=AS_COMPUTED), rigor_named(how.rigor))
         except PlanError:
             return None
 

@@ -39,7 +39,8 @@ def planned(run: Walk, problem: Problem, x: Place) -> AnyPlan:
     if run.ask.stream is not None and x.frames is None:
         asked = Request(_windows(problem), run.ask.of_part())
         return planner.answer(asked.likely(problem.reach + run.ask.stream.block))
-    return planner.answer(Request(problem.at_length(x.rows.known), run.ask.of_part()))
+    request = Request(problem.at_length(x.rows.known), run.ask.of_part())
+    return planner.answer(request, run.choose(request) if run.choose else None)
 
 
 def _windows(problem: Problem) -> Problem:

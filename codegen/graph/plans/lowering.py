@@ -10,15 +10,15 @@ from codegen.graph.plans import layers, tiling
 from codegen.graph.plans.joined import is_each
 from codegen.graph.plans.moves import MOVES
 from codegen.graph.plans.place import Place
-from codegen.graph.plans.walk import Walk
+from codegen.graph.plans.walk import Choose, Walk
 from codegen.planning.ask import Ask
 
 __all__ = ["lowered"]
 
 
-def lowered(graph: Graph, ask: Ask) -> Walk:
+def lowered(graph: Graph, ask: Ask, choose: Choose | None = None) -> Walk:
     """What comes of a walk over a graph. Raises PlanError for what has no C."""
-    walk = Walk(graph, ask)
+    walk = Walk(graph, ask, choose)
     walk.begin()
     ends, swallowed = walk.joined.ends, walk.joined.swallowed
     tiles = {at: group for group in walk.groups for at in group}

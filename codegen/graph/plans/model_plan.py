@@ -17,6 +17,7 @@ from codegen.graph.plans.place import Buffer, Length, Size
 from codegen.graph.plans.stages import Stage
 from codegen.graph.plans.streamed import StreamedModel
 from codegen.graph.plans.tabled import Tabled
+from codegen.graph.plans.walk import Choose
 from codegen.planning.ask import Ask, Stream
 from codegen.records import dataclass
 from codegen.specs.kinds import Spec
@@ -60,14 +61,14 @@ class ModelPlan(Tabled):
         return self.workspace.at(steps) * self.format.bytes
 
 
-def planned(graph: Graph, ask: Ask) -> ModelPlan:
-    """The plan of a graph. Raises PlanError for what has no C."""
+def planned(graph: Graph, ask: Ask, choose: Choose | None = None) -> ModelPlan:
+    """The plan of a graph, of each kernel the one that `choose` names. Raises PlanError for what has no C."""
     graph = graph.alive()
     blocks = _blocks(graph, ask)
     if blocks is not None:
         own = Size(blocks.kept_room + blocks.scratch_room)
         return ModelPlan(ask, graph.dtype, blocks.stages, blocks.buffers, blocks.lengths, blocks.at, own, blocks)
-    made = lowered(graph, replace(ask, weights="packed"))
+    made = lowered(graph, replace(ask, weights="packed"), choose)
     stages = workspace.shared(made.stages, made.buffers)
     at, size = workspace.arranged(stages, made.buffers)
     return ModelPlan(ask, graph.dtype, stages, tuple(made.buffers), tuple(made.lengths), at, size)

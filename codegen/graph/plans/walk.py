@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from codegen.errors import PlanError
 from codegen.graph import steps
@@ -16,16 +17,19 @@ from codegen.graph.plans.place import Buffer, Count, Length, Place, Size
 from codegen.graph.plans.stages import Stage
 from codegen.graph.shape import Shape
 from codegen.planning.ask import Ask
-from codegen.planning.plan import AnyPlan
+from codegen.planning.plan import AnyPlan, AnyRequest
 
-__all__ = ["Walk"]
+__all__ = ["Choose", "Walk"]
+
+Choose: TypeAlias = "Callable[[AnyRequest], str | None]"
+"""The key of the plan to take where one is known to be faster than the planner's first."""
 
 
 class Walk:
-    """One walk over a graph; `stages`, `buffers` and `lengths` are what comes of it."""
+    """One walk over a graph; `stages`, `buffers`, `lengths` are what comes of it. `choose` knows plans of kernels."""
 
-    def __init__(self, graph: Graph, ask: Ask) -> None:
-        self.graph, self.ask, self.streams = graph, ask, ask.stream is not None
+    def __init__(self, graph: Graph, ask: Ask, choose: Choose | None = None) -> None:
+        self.graph, self.ask, self.streams, self.choose = graph, ask, ask.stream is not None, choose
         self.stages: list[Stage] = []
         self.buffers: list[Buffer] = []
         self.lengths: list[Length] = []
