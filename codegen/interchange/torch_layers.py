@@ -64,7 +64,7 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
     def _runner(self, dtype: Any) -> Runner:
         """What runs the layer with the weights as they now are."""
         found: Runner | None = self.__dict__.get("_runs")
-        if found is None or found.layer.dtype != str(dtype).removeprefix("torch."):
+        if found is None or found.dtype is not dtype:
             found = self.__dict__["_runs"] = Runner(runner(self._layers[dtype]).layer, self._sets)
         return found
 

@@ -7,6 +7,7 @@ is imported late.
 from __future__ import annotations
 
 import json
+import operator
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -60,9 +61,9 @@ class Runner:
 
     def __init__(self, layer: Layer, most: int = 1) -> None:
         self.layer, self.most, self._steps = layer, most, Steps(layer)
-        self._dtype, self._codes = getattr(torch, layer.dtype), f"u{layer._dtype.itemsize}"
+        self.dtype = getattr(torch, layer.dtype)
         self._lock = Lock()
-        self._held: OrderedDict[int, tuple[list[Array], Layer]] = OrderedDict()
+        self._held: OrderedDict[int, tuple[list[bytearray], Layer]] = OrderedDict()
 
     def out_shape(self, x: Any) -> tuple[Any, ...]:
         """The output's shape, also where x's sizes are symbols."""
@@ -74,7 +75,7 @@ class Runner:
         """The short way of training for tensors as these, where there is one."""
         if not all(each.is_cpu and each.is_contiguous() for each in (x, *weights)):
             return None
-        if x.dtype is not self._dtype or x.is_neg():
+        if x.dtype is not self.dtype or x.is_neg():
             return None
         return self._steps if self._steps.serves(x) else None
 
@@ -102,13 +103,13 @@ class Runner:
         """The layer with these weights, whose numbers are compared each time: they may change without a trace."""
         place = weights[0].data_ptr()
         held = self._held.get(place)
-        codes = [each.detach().numpy().view(self._codes) for each in weights]
-        if held is not None and all((now == then).all() for now, then in zip(codes, held[0], strict=True)):
+        codes = [each.detach().contiguous().numpy() for each in weights]
+        if held is not None and all(map(operator.eq, held[0], codes)):  # bytes with bytes, whatever the numbers are
             return held[1]
         with self._lock:
             layer = held[1] if held is not None else kinds.of(self.layer.spec, self.layer._how)
             layer._adopt({name: array.copy() for name, array in self._arrays(weights).items()})
-            self._held[place] = [each.copy() for each in codes], layer
+            self._held[place] = [bytearray(each) for each in codes], layer
             while len(self._held) > self.most:
                 self._held.popitem(last=False)
         return layer
