@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import json
 import os
 import re
 import shlex
@@ -198,6 +199,15 @@ def test_the_first_figure_of_the_readme_is_that_of_its_source() -> None:
     assert f"{layers} int8 layers on a Cortex-M4 take {m4} times fewer" in (ROOT / "README.md").read_text("utf-8")
     page = " ".join((ROOT / "docs" / "comparison.md").read_text("utf-8").split())
     assert f"On {layers} layers it needs {m4} times fewer instructions on a Cortex-M4 and {m55} times fewer" in page
+
+
+def test_the_readme_has_the_means_of_the_picture_beside_it() -> None:
+    means = json.loads((ROOT / "docs" / "bench.json").read_text("utf-8"))[0]["geometric_mean"]
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"run **{means['python']:.2f} times as fast as the best of PyTorch" in readme
+    assert f"From C they run {means['c']:.2f} times as fast as the best of LIBXSMM" in readme
+    page = " ".join((ROOT / "docs" / "bench.md").read_text("utf-8").split())
+    assert f"The geometric mean is {means['python']:.2f} from Python (10 rounds) and {means['c']:.2f} from C" in page
 
 
 def test_the_ci_runs_the_commands_of_the_readme() -> None:

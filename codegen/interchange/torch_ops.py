@@ -85,6 +85,9 @@ class Runner:
 
     def backward(self, dy: Any, x: Any, weights: Sequence[Any]) -> list[Any]:
         """dx, and then the gradient of each of `weights`."""
+        steps = self.steps(x, weights)
+        if steps is not None:
+            return [one for one in steps.backward(dy, x, *weights) if one is not None]
         spec, ask = self.layer.spec, self.layer._how.ask
         found = backward(spec, self._arrays(weights), self._array(x), self._array(dy), ask=ask)
         return [torch.from_numpy(each) for each in (found.x, *states.laid_out(spec.kind, found.weights).values())]
@@ -166,10 +169,7 @@ class Conv1dStep(torch.autograd.Function):  # type: ignore[misc]  # torch is not
         """y of x."""
         ctx.steps = steps
         ctx.save_for_backward(x, weight)
-        step = steps.take(x)
-        y = step.forward(x, weight, bias)
-        steps.give(x, step)
-        return y
+        return steps.forward(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, dy: Any) -> tuple[Any, ...]:
@@ -179,11 +179,7 @@ class Conv1dStep(torch.autograd.Function):  # type: ignore[misc]  # torch is not
 
 def _stepped(ctx: Any, dy: Any) -> tuple[Any, ...]:
     x, weight = ctx.saved_tensors
-    steps = ctx.steps
-    step = steps.take(x)
-    found = step.backward(dy.resolve_neg().contiguous(), x, weight, ctx.needs_input_grad[1:])
-    steps.give(x, step)
-    return (None, *found)
+    return (None, *ctx.steps.backward(dy, x, weight, needed=ctx.needs_input_grad[1:]))
 
 
 _once = torch.autograd.function.once_differentiable(_stepped)  # where a second derivative is asked for

@@ -126,8 +126,24 @@ class Steps:
             self._known[shape] = None if parts is None else (parts, [])
         return self._known[shape] is not None
 
-    def take(self, x: Any) -> Step:
-        """A step for inputs as x, which `serves`; `give` it back."""
+    def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        """y of an x that it `serves`; all are contiguous."""
+        step = self._taken(x)
+        y = step.forward(x, weight, bias)
+        self._give(x, step)
+        return y
+
+    def backward(
+        self, dy: Any, x: Any, weight: Any, bias: Any = None, *, needed: Sequence[bool] = (True, True, True)
+    ) -> tuple[Any, Any, Any]:
+        """dx, dweight and dbias, None where they are not `needed` or there is no bias."""
+        step = self._taken(x)
+        found = step.backward(dy.resolve_neg().contiguous(), x, weight, needed)
+        self._give(x, step)
+        return found
+
+    def _taken(self, x: Any) -> Step:
+        """A step that nothing runs."""
         known = self._known.get(x.shape)
         if known is None:
             self.serves(x)
@@ -139,7 +155,7 @@ class Steps:
         except IndexError:
             return Step(parts, len(x))
 
-    def give(self, x: Any, step: Step) -> None:
+    def _give(self, x: Any, step: Step) -> None:
         """The step may serve another call."""
         known = self._known.get(x.shape)
         if known is not None:

@@ -61,7 +61,7 @@ def test_a_module_is_torchs_in_values_gradients_and_state(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_a_training_step_goes_the_short_way(kind: str) -> None:
+def test_a_training_step_goes_the_short_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By addresses: with the long way's gradients, those alone that are asked for, and no second derivatives."""
     torch.manual_seed(4)
     module = codegen.to_torch(codegen.from_torch(CONVOLUTIONS[kind]()))
@@ -71,8 +71,10 @@ def test_a_training_step_goes_the_short_way(kind: str) -> None:
     assert runs.steps(x, weights) is not None
     y = module(x)
     dy = torch.randn_like(y)
-    long = runs.backward(dy, x, weights)
     short = torch.autograd.grad(y, (x, *weights), dy)
+    monkeypatch.setattr(runs, "steps", lambda x, weights: None)
+    long = runs.backward(dy, x, weights)
+    monkeypatch.undo()
     for one, other in zip(short, long, strict=True):
         assert one.shape == other.shape
         close(one, other)
