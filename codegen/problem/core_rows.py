@@ -89,7 +89,8 @@ CORES: dict[str, Core] = {
                 f"{XEON}, avx512: latency 4.05; 50 plans of 15 layers, estimate over cycles 0.99 in the median, 0.15 "
                 "at worst (depthwise, bound by memory there). It did 1.2 to 2 multiply-adds of 64 bytes a cycle: with "
                 "1.2, and so many statements as before, S took 0.72 of the time, with 1.4 B and D 1.09. "
-                "pipeline.operands: 16 x 1 tiles took 1.65 to 1.9 times as long a multiply-add as 6 x 4. "
+                "pipeline.fed, operands: 16 x 1 tiles took 1.65 to 1.9 times as long a multiply-add as 6 x 4, "
+                "14 x 2 1.15 to 1.2, 9 x 3 1.0. "
                 "pipeline.spilled: with it 45 layers by transforms took 1.025 times as long as by their best ones, "
                 "not 1.065; 256→256 K16 of 256 steps 0.7 of what they had, 64 channels depthwise K1024 of 16,384 0.79. "
                 "memory.weights, memory.behind: with those of `x86` B and D took 1.46 times as long; "
@@ -99,7 +100,8 @@ CORES: dict[str, Core] = {
                 X86.pipeline,
                 multiply_adds=((32, 2.0), (inf, 1.2)),
                 statements=1.1 / 1.2,
-                operands=((32, inf), (inf, 0.72)),
+                fed=((32, inf), (inf, 2.33)),
+                operands=((32, inf), (inf, 1.03)),
                 spilled=0.6,
             ),
             memory=replace(

@@ -27,13 +27,14 @@ def by_size(table: BySize, size: int) -> float:
 class Pipeline:
     """What the core begins in a cycle, and cycles that arithmetic takes.
 
-    `issue` instructions, `loads`, `stores` and `multiply_adds` a cycle. `latency` is what an accumulator takes until it
-    can be used again; `turn` the instructions of a loop beside its work. `wide_load` are the cycles that a vector of
-    weights costs beside all that, `operands` the vectors and broadcast numbers a cycle that feed a register tile,
-    where `loads` do not tell. `statements` of straight-line code are done for each multiply-add that could be,
-    loads counted, which takes `spilled` of that more for each doubling of its values beyond half of the registers.
-    `row_pass` is what a vector takes to become a row's activation: three passes and an exponential. `flash_wait` are
-    the cycles that an instruction waits for the flash.
+    `issue` instructions, `loads`, `stores` and `multiply_adds` a cycle. `latency` is what an accumulator takes
+    until it can be used again; `turn` the instructions of a loop beside its work. `wide_load` are the cycles that a
+    vector of weights costs beside all that. `fed` multiply-adds and `operands` a cycle, vectors and broadcast
+    numbers that feed a register tile, take their cycles one after the other, where `loads` do not tell.
+    `statements` of straight-line code are done for each multiply-add that could be, loads counted, which takes
+    `spilled` of that more for each doubling of its values beyond half of the registers. `row_pass` is what a vector
+    takes to become a row's activation: three passes and an exponential. `flash_wait` are the cycles that an
+    instruction waits for the flash.
     """
 
     issue: float
@@ -46,6 +47,7 @@ class Pipeline:
     statements: float
     row_pass: float
     flash_wait: float = 0.0
+    fed: BySize = ((inf, inf),)
     operands: BySize = ((inf, inf),)
     spilled: float = 0.0
 

@@ -49,7 +49,7 @@ def test_no_limit_on_ram_holds_what_grows_with_the_input() -> None:
 FIRST = ConvProblem(3000, 80, 96, 3, pad_left=1, pad_right=1, channels_last=False)  # its fastest plans turn the input
 
 
-@pytest.mark.parametrize(("filters", "vectors"), [(16, 1), (32, 2), (64, 2)])
+@pytest.mark.parametrize(("filters", "vectors"), [(16, 1), (32, 2), (48, 3), (64, 4)])
 def test_tiles_of_wide_vectors_have_several_of_them(filters: int, vectors: int) -> None:
     problem = ConvProblem(3600, 32, filters, 16, pad_left=0, pad_right=0)
     plan = planner.plan(problem, Ask(TARGETS["avx512"]))

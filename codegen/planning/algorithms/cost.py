@@ -66,7 +66,7 @@ def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> f
     ports = max(
         products / multiply_adds(target.core, vector_bytes),
         (rows + vectors) / pipe.loads,
-        (rows + vectors) / by_size(pipe.operands, vector_bytes),
+        products / by_size(pipe.fed, vector_bytes) + (rows + vectors) / by_size(pipe.operands, vector_bytes),
         pipe.latency,
         instructions / pipe.issue,
     )
