@@ -13,17 +13,10 @@ from codegen.emission.microkernel import index, offset
 from codegen.emission.models.tile_rows import Memory
 from codegen.emission.models.tile_sums import HOLD, TOGETHER, Block, Piece
 from codegen.emission.vectors import spelled
-from codegen.graph.plans.tile_stage import Sums, Term
+from codegen.graph.plans.tile_stage import Term
 from codegen.records import dataclass
 
-__all__ = ["PairedBlock", "rows_of"]
-
-MOST_SUMS = 16  # vectors of them: with those of weights and of what is loaded they stay in registers
-
-
-def rows_of(sums: Sums, lanes: int) -> int:
-    """The rows that are summed at a time."""
-    return MOST_SUMS * lanes // (2 * sums.filters)
+__all__ = ["PairedBlock"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from codegen.emission import cformat
 from codegen.emission.microkernel import offset
 from codegen.emission.models import tile_planes, tile_rows, tile_sums
 from codegen.emission.models.loops import spelling
-from codegen.emission.models.tile_pairs import PairedBlock, rows_of
+from codegen.emission.models.tile_pairs import PairedBlock
 from codegen.emission.models.tile_rows import Loop, Phase
 from codegen.emission.models.tile_sums import Block
 from codegen.emission.models.widths import Segment, along
@@ -22,7 +22,6 @@ from codegen.records import dataclass
 __all__ = ["tiled"]
 
 VECTORS = 2  # of filters side by side
-MOST_ROWS = 16
 SOME_ROWS = 4  # of the smaller tile
 FEW = 2  # vectors of sums that go through an activation without memory in between
 
@@ -187,7 +186,7 @@ def _shapes(stage: Tiled, around: Surroundings) -> tuple[Shape, ...]:
     most = max(sum(1 for _ in _pieces(along(one.filters, around.lanes))) for one in stage.sums)
     vectors = min(most, VECTORS)
     rows = (around.plan.target.registers - vectors - 1) // vectors // 2 * 2
-    rows = min(rows, MOST_ROWS, *(rows_of(one, around.lanes[0]) for one in stage.sums if one.paired))
+    rows = min(rows, *(one.rows(around.lanes[0]) for one in stage.sums))
     return tuple(Shape(most, vectors) for most in (rows, SOME_ROWS, 1))
 
 

@@ -12,7 +12,6 @@ __all__ = ["code_bytes", "stack_bytes"]
 # gcc 12.2 -O2 on x86-64, scalar and AVX2, float32: what is left of the code of five models without their kernels.
 STAGES: dict[type[Stage], int] = {Gathered: 150, Pooled: 250, Summary: 200, Normalized: 500, Recurrent: 1_000}
 LOOP, INSTRUCTION, CALL, PLACE, SUM = 90, 25, 30, 8, 1_500
-ROWS = 16  # of a tile
 FRAME = 96  # bytes of stack beside those of the deepest kernel, and PLACE for each stage
 
 
@@ -41,10 +40,15 @@ def _between(stage: Tiled) -> int:
     return sum(stage.widths[number] for number in held if stage.program[number].word != "read")
 
 
+def _rows(stage: Tiled, plan: Tabled) -> int:
+    """Of a tile."""
+    return min(one.rows(plan.target.lanes(plan.dtype)[0]) for one in stage.sums)
+
+
 def stack_bytes(plan: Tabled) -> int:
     """Bytes of stack at the deepest."""
     deepest = max(map(estimate.stack_bytes, plan.kernels), default=0)
     tiles = [stage for stage in plan.stages if isinstance(stage, Tiled)]
     if not any(buffer.apart for buffer in plan.buffers):  # else all is in registers
-        deepest = max([deepest, *(ROWS * plan.format.bytes * _between(stage) for stage in tiles)])
+        deepest = max([deepest, *(_rows(stage, plan) * plan.format.bytes * _between(stage) for stage in tiles)])
     return deepest + FRAME + PLACE * sum(isinstance(stage, Convolved) for stage in plan.stages)

@@ -10,6 +10,9 @@ from codegen.records import dataclass
 
 __all__ = ["Sums", "Term", "Tiled", "Write"]
 
+MOST_ROWS = 16
+MOST_SUMS = 16  # vectors of paired ones: there are those of weights and of what is loaded, too
+
 
 @dataclass(frozen=True)
 class Term:
@@ -44,6 +47,10 @@ class Sums:
     def paired(self) -> bool:
         """Whether channels of any term are read two at a time."""
         return any(term.paired for term in self.terms)
+
+    def rows(self, lanes: int) -> int:
+        """The most rows at a time, by vectors of `lanes`, of which those of all sums stay in registers."""
+        return MOST_SUMS * lanes // (2 * self.filters) if self.paired else MOST_ROWS
 
 
 @dataclass(frozen=True)
