@@ -13,6 +13,7 @@ from codegen.errors.source import Source, Span
 from codegen.language import parser, tree
 from codegen.records import dataclass
 from codegen.specs.kinds import Spec
+from codegen.specs.names import of_model
 
 if TYPE_CHECKING:
     from codegen.graph.graph import Graph
@@ -47,6 +48,11 @@ class Model:
 
     graph: Graph
     span: Span
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What its C defines are the model's name, _ and one of these."""
+        return of_model([name for name, _ in self.graph.outputs], len(self.graph.nodes))
 
 
 @dataclass(frozen=True)

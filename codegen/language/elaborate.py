@@ -68,10 +68,11 @@ class Unroller:
         self._has_models = any(isinstance(one, tree.Model) for one in tree.all_of(file.statements))
         self._statements(file.statements)
         self._uncalled()
-        names = [*(layer.spec.name for layer in self.layers), *(model.graph.name for model in self.models)]
-        spelled = {name.casefold(): name for name in names}
-        for name in names:
-            for suffix in SUFFIXES:
+        owned = {layer.spec.name: SUFFIXES for layer in self.layers}
+        owned |= {model.graph.name: model.suffixes for model in self.models}
+        spelled = {name.casefold(): name for name in owned}
+        for name, suffixes in owned.items():
+            for suffix in suffixes:
                 self._not_defined_by(name, suffix, spelled)
 
     def _uncalled(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from codegen.errors import SpecError
@@ -44,6 +44,12 @@ SUFFIXES = (
     "causal_H",
 )
 """What is emitted for a layer NAME defines NAME_SUFFIX, for other files and for the linker to see."""
+
+
+def of_model(outputs: Sequence[str], values: int) -> tuple[str, ...]:
+    """The suffixes of a model with such outputs and so many values: functions of the numbers of their steps, too."""
+    steps = (f"{word}_steps" for at, name in enumerate(outputs) for word in (name, f"y_{at}_"))
+    return (*SUFFIXES, *steps, *(f"steps_{number}" for number in range(1, values)))
 
 
 def check(field: str, value: object) -> str:

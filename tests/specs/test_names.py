@@ -78,6 +78,20 @@ def test_what_another_layers_c_defines_is_refused(suffix: str) -> None:
         assert f"`a_{suffix}`" in told.message
 
 
+@pytest.mark.parametrize("suffix", ["steps_1", "y_steps", "z_steps", "y_0__steps", "reset"])
+def test_what_a_models_c_defines_is_refused(suffix: str) -> None:
+    """The functions of its header that tell how many steps a value has, or an output."""
+    text = (
+        "conv1d c { filters = 2, kernel_size = 3, strides = 2 }\n"
+        "model a {\n input x = (None, 3)\n h = c(x)\n output y = h\n output z = max_pool(h, size=2)\n}\n"
+    )
+    assert reader.read(text) == ()
+    layer = "{ input_shape = (9, 2), filters = 2, kernel_size = 3 }\n"
+    with pytest.raises(SpecErrors) as caught:
+        reader.read(f"{text}conv1d a_{suffix} {layer}")
+    assert [(told.code, f"`a_{suffix}`" in told.message) for told in caught.value.diagnostics] == [("E122", True)]
+
+
 def emissions() -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
     """Files of layers `k0`, `k1`, …: every algorithm, packed and sliced; halves of rows; backward."""
     layers = [*strategies.random_layers(30, 5, strategies.rewritten), *strategies.random_layers(6, 6)]
