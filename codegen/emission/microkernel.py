@@ -27,6 +27,8 @@ def index(*parts: int | tuple[int, str]) -> str:
             text += sign + times(abs(factor), variable)
     if not text:
         return str(constant)
+    if text.startswith("-") and constant > 0:
+        return f"{constant} - {text[1:]}"
     sign = " - " if constant < 0 else " + "
     return text + (f"{sign}{abs(constant)}" if constant else "")
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from codegen.emission import cformat, interface, lengths
 from codegen.emission.ending import operand_names
-from codegen.emission.microkernel import index, offset
+from codegen.emission.expressions import FAR, Array, Part, Place, Variable
 from codegen.emission.stream_functions import StreamFunctions
 from codegen.emission.stream_interface import Interface
 from codegen.planning.streams import StreamPlan
 
 __all__ = ["calls", "some"]
+
+DONE = Variable("done", FAR)  # outputs of the call so far
 
 
 def some(plan: StreamPlan) -> str:
@@ -24,7 +26,7 @@ def some(plan: StreamPlan) -> str:
 
 def calls(plan: StreamPlan, face: Interface) -> dict[str, Any]:
     """The calls between the functions, and what is declared for the file alone."""
-    p, inside = plan.problem, StreamFunctions(face)
+    inside = StreamFunctions(face)
     arguments = [one.name for one in inside.rest.parameters if one.name != "state"]
     return {
         "calls": _between(plan, inside),
@@ -32,15 +34,14 @@ def calls(plan: StreamPlan, face: Interface) -> dict[str, Any]:
         "unused": [] if plan.most_flushed else arguments,
         "out": _out(plan),
         "outs_of_room": lengths.out_steps(plan.walk),
-        "place": index((p.channels, f"({plan.history} + state->at)" if plan.history else "state->at")),
+        "taken": "" if plan.direct else _taken(plan),
         "padding": _padding(plan),
     }
 
 
 def _between(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
     """The calls themselves."""
-    p, (_, turned_out) = plan.problem, plan.turned
-    late = offset("y", (1 if turned_out else p.out_filters, "done"))
+    late = Place.of((_apart(plan), DONE)).in_array("y")
     rest_steps = _rest_steps(plan, inside)
 
     def pushed(**given: str) -> str:
@@ -67,19 +68,20 @@ def _windows(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
         weights = ()  # the inner function has tables of its own
     elif plan.ask.weights == "baked":
         weights = (*tables, *held)
-    space = offset("state->scratch", plan.scratch_rows * p.out_filters)
+    own = plan.scratch_rows * p.out_filters
+    space = Array("state->scratch", plan.scratch_numbers).at(own, taken=plan.scratch_numbers - own)
     more = (space,) if plan.inner.has_workspace else ()
 
     def call(x: str, steps: str, y: str) -> str:
         return inside.steps.of(x, steps, *weights, y, *more)
 
     if walk.up > 1:
-        return {"window": call(offset("state->history", (p.channels, "state->at")), index((1, "m"), h), "to")}
-    first = index((1, "state->at"), (-1, "state->ahead"), h)
-    rows = offset("state->history", (p.channels, cformat.grouped(first)))
-    late_out = offset(
-        "state->scratch" if plan.turned[1] else "y", (p.out_filters, "zeros" if plan.turned[1] else "(done + zeros)")
-    )
+        rows = Array("state->history", plan.state_numbers).at((p.channels, _at(plan)), taken=(h + 1) * p.channels)
+        return {"window": call(rows, Place.of((1, Variable("m", FAR)), h).text, "to")}
+    first = Place.of((1, _at(plan)), (-1, Variable("state->ahead", FAR)), h)
+    rows = Place.of(_row(plan, first)).in_array("state->history")
+    zeros = (p.out_filters, Variable("zeros" if plan.turned[1] else "(done + zeros)", FAR))
+    late_out = Place.of(zeros).in_array("state->scratch" if plan.turned[1] else "y")
     return {
         "window": call(rows, _reached(walk.stride, "outs", walk.reach), _out(plan)),
         "late_window": call(rows, _reached(walk.stride, "outs - zeros", walk.reach), late_out),
@@ -87,9 +89,32 @@ def _windows(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
     }
 
 
+def _at(plan: StreamPlan) -> Variable:
+    """The place in the ring that the next step takes."""
+    return Variable("state->at", plan.ring - 1)
+
+
+def _taken(plan: StreamPlan) -> str:
+    """The row of the buffer that it takes: those of the history come before the ring."""
+    row = _row(plan, Place.of(plan.history, (1, _at(plan))))
+    return Array("state->history", plan.state_numbers).at(row, taken=plan.problem.channels)
+
+
+def _row(plan: StreamPlan, row: Place) -> Part:
+    """Where a row of the buffer begins."""
+    if not row.terms:
+        return plan.problem.channels * row.constant
+    return plan.problem.channels, Variable(cformat.grouped(row.text), row.most)
+
+
+def _apart(plan: StreamPlan) -> int:
+    """Numbers from an output step to the next in y."""
+    return 1 if plan.turned[1] else plan.problem.out_filters
+
+
 def _out(plan: StreamPlan) -> str:
     """Where outputs of a window are written."""
-    out = offset("y", (plan.problem.out_filters, "done"))
+    out = Place.of((plan.problem.out_filters, DONE)).in_array("y")
     if plan.turned[1]:
         return "state->scratch"
     return f"some ? state->scratch : {out}" if some(plan) else out
@@ -97,7 +122,7 @@ def _out(plan: StreamPlan) -> str:
 
 def _reached(stride: int, outs: str, reach: int) -> str:
     """The steps that so many outputs read."""
-    return index((stride, cformat.grouped(outs) if stride > 1 else outs), reach - stride)
+    return Place.of((stride, Variable(cformat.grouped(outs) if stride > 1 else outs, FAR)), reach - stride).text
 
 
 def _wrapped(plan: StreamPlan, inside: StreamFunctions, rest_steps: str) -> dict[str, str]:
@@ -107,7 +132,7 @@ def _wrapped(plan: StreamPlan, inside: StreamFunctions, rest_steps: str) -> dict
     def columns(counted: str) -> dict[str, str]:
         return {"columns": counted} if turned_out else {}
 
-    y = offset("y", (1 if turned_out else plan.problem.out_filters, "outs"))
+    y = Place.of((_apart(plan), Variable("outs", FAR))).in_array("y")
     coming = inside.outs.call("state->lead + n" if plan.lead else "n")
     if plan.walk.up > 1:
         left = f"{plan.rest} > state->skip ? {plan.rest} - state->skip : 0" if plan.skip else str(plan.rest)
@@ -137,5 +162,5 @@ def _padding(plan: StreamPlan) -> dict[str, Any] | None:
     if not p.centred or p.stride == 1 or not plan.most_flushed:
         return None
     left = plan.stage.left
-    steps = index((1, "state->ahead"), p.stride * (left + 1 + p.reach) - left - 1)
-    return {"past": f"({steps}) % {p.stride}", "most": p.pad_left + p.pad_right - left}
+    steps = Place.of((1, Variable("state->ahead", FAR)), p.stride * (left + 1 + p.reach) - left - 1)
+    return {"past": f"({steps.text}) % {p.stride}", "most": p.pad_left + p.pad_right - left}
