@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.ending import handed
+from codegen.emission.expressions import Array
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import offset
 from codegen.emission.writer import Packing, PackingOf, PartPacking, Writer
 from codegen.planning.algorithms.by_length import Schedule, places
 from codegen.planning.plan import KernelPlan
@@ -28,7 +28,15 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     calls = []
     for i in schedule.turn:
         operands, spare = handed(plan, name, str, str), ["workspace"] * plan.parts[i].has_workspace
-        given = ["x", "steps", offset(kernel, at[i]), *operands, "y", *spare, *sliced]
+        given = [
+            "x",
+            "steps",
+            Array(kernel, plan.packed_numbers).at(at[i], taken=plan.parts[i].packed_numbers),
+            *operands,
+            "y",
+            *spare,
+            *sliced,
+        ]
         calls.append(f"{functions[i].of(*given)};")
     heads = [f"{'else ' * (i > 0)}if (steps < {limit})" for i, limit in enumerate(schedule.limits)]
     branches = [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]

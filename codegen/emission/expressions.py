@@ -24,6 +24,11 @@ class Variable:
         """The variable of a loop that turns `count` times."""
         return cls(name, count - 1)
 
+    @classmethod
+    def free(cls, name: str) -> Variable:
+        """One that nothing but the running C bounds."""
+        return cls(name, FAR)
+
     @property
     def loop(self) -> str:
         """The head of the loop over all of its values."""

@@ -8,9 +8,10 @@ from typing import Any
 from codegen.emission.cformat import ceil_over, times
 from codegen.emission.cfunction import panel_function
 from codegen.emission.ending import handed
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import chunk_loop, index, offset
+from codegen.emission.microkernel import chunk_loop
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.separable import Schedule, between, chunks_are_alike, comes_in_chunks, is_padded, room
 from codegen.planning.plan import KernelPlan
@@ -38,9 +39,9 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
     schedule, p = plan.schedule, plan.problem
     panel, *sizes = (size // p.item_bytes for size in room(p, schedule, plan.target.core))
     buffers, spare = _buffers(p, schedule, sizes)
-    step = (0 if schedule.whole else p.filters, "from")
-    names, out = [buffer.name for buffer in buffers], offset("y", step)
-    kernels, operands = weight_names(plan, name), handed(plan, name, str, lambda one: offset(one, step))
+    step = Place.of((0 if schedule.whole else p.filters, Variable.free("from")))
+    names, out = [buffer.name for buffer in buffers], step.in_array("y")
+    kernels, operands = weight_names(plan, name), handed(plan, name, str, step.in_array)
     alike, calls = schedule.whole or chunks_are_alike(p, schedule), []
     for i, (function, part) in enumerate(zip(inner_functions(plan, name, p.names), plan.parts, strict=True)):
         x = names[i - 1] if i else "x" if schedule.whole else "in"
@@ -60,7 +61,7 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
         "at": f"{times(p.stride, 'from')} - left" if is_padded(p) else times(p.stride, "from"),
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "alike": alike,
-        "count": index((p.stride, "now"), p.reach - p.stride),
+        "count": Place.of((p.stride, Variable.free("now")), p.reach - p.stride).text,
         "counted": str(schedule.samples) if alike else "count",
         "calls": tuple(calls),
         "panel_function": panel_function(name, p.format.c),
@@ -74,7 +75,7 @@ def _buffers(p: Chain, schedule: Schedule, sizes: Sequence[int]) -> tuple[tuple[
         name = "between" if number == 1 else f"between_{number}"
         laid = shape if p.channels_last or comes_in_chunks(p) else reversed(shape)
         found.append(Buffer(name, before, ", ".join(map(str, laid)), number))
-        before = offset(name, size)
+        before = Place.of(size).in_array(name)
     return tuple(found), before
 
 

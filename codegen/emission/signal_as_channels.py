@@ -7,8 +7,8 @@ from typing import Any
 from codegen.emission.cformat import ceil_over
 from codegen.emission.cfunction import numbers, reads, static, writes
 from codegen.emission.ending import copies, from_copies
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.inner import inner_functions
-from codegen.emission.microkernel import index
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.signal_as_channels import Schedule, copied
 from codegen.planning.plan import KernelPlan
@@ -34,7 +34,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "filled": "filled" if free else str(samples),
         "sums": sums,
         "rows_now": ceil_over("(to - from)", schedule.width),
-        "count": index((schedule.width, "count"), extra) if free else str(samples),
+        "count": Place.of((schedule.width, Variable.free("count")), extra).text if free else str(samples),
         "chunks": ceil_over("outs", sums) if p.steps is None else -(-p.out_steps(p.steps) // sums),
         "copies": copies(plan, name, samples + sums, schedule.width),
     }

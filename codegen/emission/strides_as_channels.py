@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission.cfunction import numbers, panel_function, reads, static, writes
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import index
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.strides_as_channels import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
@@ -27,7 +27,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     left = p.pads(p.steps)[0]
     return {
         "schedule": schedule,
-        "sample": index((1, "phase"), -left),
+        "sample": Place.of((1, Variable.counted("phase", p.stride)), -left).text,
         "before": -left,
         "samples": schedule.length * p.stride,
         "stride_up": p.stride - 1,

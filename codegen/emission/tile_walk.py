@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.emission import lengths
 from codegen.emission.bilinear_functions import BilinearFunctions
-from codegen.emission.cformat import ceil_over, times
+from codegen.emission.cformat import ceil_over
 from codegen.emission.ending import operand_names
-from codegen.emission.expressions import FAR, Part, Place, Variable
+from codegen.emission.expressions import Part, Place, Variable
 from codegen.emission.kernel_layouts import panel_block
-from codegen.emission.microkernel import chunk_loop, count_loop, index, offset, step_by
+from codegen.emission.microkernel import chunk_loop, count_loop, step_by
 from codegen.planning.algorithms.bilinear_schedule import Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.planning.transforms import Transform
@@ -23,17 +24,20 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
     phases, tiles = min(outs, p.dilation), -(-outs // p.dilation)
     chunks = -(-phases * -(-tiles // transform.outputs) // schedule.tiles)
     a_phase = ceil_over(ceil_over("outs", p.dilation), transform.outputs)
-    in_loop = free or chunks > 1 or plan.sliced
-    first = index((advance * schedule.tiles if in_loop else 0, "chunk"))
+    now, in_loop = Variable.free("now"), free or chunks > 1 or plan.sliced
+    first = Place.of((advance * schedule.tiles if in_loop else 0, Variable.free("chunk"))).text
     here: list[Part] = [(p.group_filters, Variable.counted("g", p.groups)), *panel_block(panel), panel.first]
     return {
+        "left_told": free and p.centred,
         "dilated": dilated,
         "advance": advance,
         "phases": f"outs < {p.dilation} ? outs : {p.dilation}" if free else str(phases),
         "chunks_told": in_loop,
         "tiles": f"phases * ({a_phase})" if dilated else a_phase,
         "chunks": ceil_over("tiles", schedule.tiles) if free else str(chunks),
-        "transformed_now": index((1, "now"), schedule.parts - 1) if free else str(schedule.tiles + schedule.parts - 1),
+        "transformed_now": Place.of((1, now), schedule.parts - 1).text
+        if free
+        else str(schedule.tiles + schedule.parts - 1),
         "tiles_now": "now" if free else str(schedule.tiles),
         "groups": [count_loop("g", 0, p.groups)] * (p.groups > 1),
         "chunk_loop": [chunk_loop(plan)] * in_loop,
@@ -41,15 +45,12 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
         "start": "start" if dilated and in_loop else first,
         "next_sample": step_by("at", p.dilation),
         "next": f"t = {BilinearFunctions.of(plan, name).next.call()}" if dilated else step_by("t", advance),
-        "x": offset("x", (p.group_channels if p.groups > 1 else 0, "g")),
-        "first_sample": f"{times(p.stride, 't')} - left" if free else index((p.stride, "t"), -p.pad_left),
+        "x": Place.of((p.group_channels, Variable.counted("g", p.groups))).in_array("x"),
+        "first_sample": lengths.sample_of(p, "t"),
         "steps_now": "steps" if free else str(p.steps),
         "outs_now": "outs" if free else str(outs),
-        "later": index((1, "at"), _later(schedule.written, p.dilation, advance)),
-        "fetched": [
-            Place.of((p.filters, Variable("later", FAR)), *here, at).in_array("y")
-            for at in (_lines(plan) if schedule.written else ())
-        ],
+        "later": Place.of((1, Variable.free("at")), _later(schedule.written, p.dilation, advance)).text,
+        "fetched": _fetched(plan, here) if schedule.written else [],
         "panels": [count_loop("j", 0, panel.count)] * (panel.count > 1),
         "vectors": _vectors(plan, name, here),
     }
@@ -68,6 +69,12 @@ def _vectors(plan: KernelPlan[Schedule], name: str, here: list[Part]) -> list[st
         filters = Place.of(*here, o).inside(plan.problem.filters, range(panel.lanes))
         calls.append(inverse.of(products.in_array("m"), *operands, "row", filters.text))
     return calls
+
+
+def _fetched(plan: KernelPlan[Schedule], here: list[Part]) -> list[str]:
+    """The places in y whose cache lines the output `later` writes."""
+    output = plan.problem.filters, Variable.free("later")
+    return [Place.of(output, *here, at).in_array("y") for at in _lines(plan)]
 
 
 def _later(tiles: int, dilation: int, advance: int) -> int:

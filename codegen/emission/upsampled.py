@@ -9,10 +9,10 @@ from codegen.emission import kernel_layouts
 from codegen.emission.cformat import floor_over, grouped, nest, times
 from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
 from codegen.emission.ending import Cell, Ending, copies, from_copies
-from codegen.emission.expressions import FAR, Array, Part, Place, Variable
+from codegen.emission.expressions import Array, Part, Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import stored
-from codegen.emission.microkernel import Spelling, count_loop, index
+from codegen.emission.microkernel import Spelling, count_loop
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms import output_phases
 from codegen.planning.algorithms.upsampled import Schedule, room, writes_rows
@@ -79,7 +79,7 @@ class InterleavedView:
         self.kernel, self.copied, self.panel, self.sums = (size // self.problem.item_bytes for size in sizes)
         count = max(1, len(self.problem.epilogue.of_filters))
         self.copies = copies(plan, name, self.sums, self.copied // count)
-        self.first_out = index((self.rows.count, "from"), -self.rows.shift)
+        self.first_out = self._first_of("from").text
 
     def view(self) -> dict[str, Any]:
         p, rows, chunk = self.problem, self.rows, self.schedule.chunk
@@ -112,8 +112,8 @@ class InterleavedView:
             "first_out": self.first_out,
             "first_out_at": times(p.filters, grouped(self.first_out)),
             "whole_chunk": self._whole_chunk(),
-            "at": index((rows.stride, "from"), rows.first),
-            "count": index((rows.stride, "now"), rows.reach - rows.stride) if self.free else str(rows.samples(chunk)),
+            "at": Place.of((rows.stride, Variable.free("from")), rows.first).text,
+            "count": self._read(rows.reach) if self.free else str(rows.samples(chunk)),
             "prepared": tuple(self._prepared()),
             "parts": tuple(line for number in range(len(rows.parts)) for line in self._part(number)),
         }
@@ -121,12 +121,20 @@ class InterleavedView:
     def _rows_over(self, outs: str, rows: int) -> str:
         """C for how many times so many rows hold `outs` outputs, rounded up."""
         count = rows * self.rows.count
-        return floor_over(index((1, outs), self.rows.shift + count - 1), count)
+        return floor_over(Place.of((1, Variable.free(outs)), self.rows.shift + count - 1).text, count)
+
+    def _first_of(self, row: str, phase: int = 0) -> Place:
+        """The output of a phase in a row."""
+        return Place.of((self.rows.count, Variable.free(row)), phase - self.rows.shift)
+
+    def _read(self, reach: int) -> str:
+        """The samples that the rows of a chunk read, of which one reaches over so many."""
+        return Place.of((self.rows.stride, Variable.free("now")), reach - self.rows.stride).text
 
     def _whole_chunk(self) -> str:
         """C for whether all outputs of a chunk's rows are outputs of the layer."""
         rows = self.rows
-        last = index((rows.count, f"(from + {self._done})"), -rows.shift)
+        last = self._first_of(f"(from + {self._done})").text
         return f"{self.first_out} >= 0 && {last} <= outs" if rows.shift else f"{last} <= outs"
 
     @property
@@ -137,7 +145,7 @@ class InterleavedView:
     def _lay(self) -> tuple[tuple[str, ...], str]:
         """The loops over a part's kernel in the inner one's order, and the move of one number."""
         p, rows = self.problem, self.rows
-        tap = Variable(f"(tap + step * i + {times(rows.tap_step, 'k')})", FAR)  # from its arguments
+        tap = Variable.free(f"(tap + step * i + {times(rows.tap_step, 'k')})")  # from its arguments
         c = Variable.counted("c", p.group_channels)
         each = [variable.loop for variable in (c, self.group) if variable.most]
         heads = [count_loop("k", 0, "taps"), *each, count_loop("i", 0, "phases"), *self._filter_loop]
@@ -174,16 +182,16 @@ class InterleavedView:
         inside = f"for (ptrdiff_t i = t + r < 0; i < now - (t + r + {times(count, '(now - 1)')} >= outs); ++i)"
         group = [self.group.loop] * (p.groups > 1)
         phases = count_loop("r", 0, "phases")
-        out, i = Variable(f"({index((1, 't + r'), (count, 'i'))})", FAR), Variable("i", FAR)
-        from_phase = (p.group_filters, Variable("(phases * g + r)" if p.groups > 1 else "r", FAR))
+        out, i = Variable.free(f"(t + r + {times(count, 'i')})"), Variable.free("i")
+        from_phase = (p.group_filters, Variable.free("(phases * g + r)" if p.groups > 1 else "r"))
         if p.channels_last:
-            sums = Place.of((1, Variable(f"{times(p.filters, 'phases')} * i", FAR)), from_phase, self.lane[1])
+            sums = Place.of((1, Variable.free(f"{times(p.filters, 'phases')} * i")), from_phase, self.lane[1])
             y = Place.of((p.filters, out), *self.lane)
             return (phases, inside, *group, *self._filter_loop), f"y[{y.text}] = sums[{sums.text}];"
         row = self._row_of_sums(grouped(Place.of(from_phase, self.lane[1]).text))
         lane = Place.of(*self.lane)
-        y = Place.of((int(lane.most > 0), Variable(f"outs * {grouped(lane.text)}", FAR)), (1, out))
-        sums = Place.of((1, Variable(row, FAR)), (1, i))
+        y = Place.of((int(lane.most > 0), Variable.free(f"outs * {grouped(lane.text)}")), (1, out))
+        sums = Place.of((1, Variable.free(row)), (1, i))
         return (*group, *self._filter_loop, phases, inside), f"y[{y.text}] = sums[{sums.text}];"
 
     def _row_of_sums(self, number: str) -> str:
@@ -212,28 +220,27 @@ class InterleavedView:
         p, part, i = self.problem, self.rows.parts[number], self.schedule.inners[number]
         lines = self._still(part) if i is None else self._computed(number, part, i)
         if not self.runs:
-            place = index((self.rows.count, "from"), part.first - self.rows.shift)
+            place = self._first_of("from", part.first).text
             return [*lines, f"{self.functions.put_phases.call(phases=str(part.phases), t=place)};"]
         put, end = self.functions.put_run, times(p.filters, "outs")
         if self.direct:
             count, at = times(self.rows.count * p.filters, "now"), times(p.filters, grouped(self.first_out))
             return [*lines, "if (!whole)", f"    {put.of('sums', count, at, end, 'y')};"]
         size = part.phases * p.filters
-        place = index((self.rows.count, "(from + i)"), part.first - self.rows.shift)
-        at = times(p.filters, grouped(place))
+        at = times(p.filters, grouped(self._first_of("(from + i)", part.first).text))
         text = f"{put.of(self._row_of(size).in_array('sums'), str(size), at, end, 'y')};"
         return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
 
     def _row_of(self, size: int, *within: Part) -> Place:
         """Row i of a chunk's sums, of so many numbers, or a place within it."""
         Place.of((size, Variable.counted("i", self.schedule.chunk))).inside(self.sums, range(size))
-        return Place.of((size, Variable("i", FAR)), *within)  # also where a chunk is one row, as its loop stays
+        return Place.of((size, Variable.free("i")), *within)  # also where a chunk is one row, as its loop stays
 
     def _computed(self, number: int, part: output_phases.Part, i: int) -> list[str]:
         """The inner function's call, in channels_first after a panel of its own samples."""
         p, rows, inner = self.problem, self.rows, self.plan.parts[i]
         ahead, reach = part.start - rows.first, (part.taps - 1) * rows.dilation + 1
-        count = index((rows.stride, "now"), reach - rows.stride) if self.free else str(inner.problem.steps)
+        count = self._read(reach) if self.free else str(inner.problem.steps)
         lines = list[str]()
         x: str = Place.of(ahead * p.channels).in_array("in")
         if not p.channels_last:
@@ -271,7 +278,7 @@ class InterleavedView:
         if p.channels_last:
             place = self._row_of(size, (1, j))
             return nest([rows, *lanes_], f"sums[{place.text}] = {value};", 0).split("\n")
-        place = Place.of((int(size > 1), Variable(self._row_of_sums("j"), FAR)), (1, Variable("i", FAR)))
+        place = Place.of((int(size > 1), Variable.free(self._row_of_sums("j"))), (1, Variable.free("i")))
         return nest([*lanes_, rows], f"sums[{place.text}] = {value};", 0).split("\n")
 
 
