@@ -137,7 +137,11 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "NESTED": "a tile's shape",
     },
     "algorithms.direct_filters": {"SECOND_SHAPE": "the worth of code"},
-    "algorithms.filter_blocks": {"PEELED_STEPS": "the planner's time", "LONG": "the worth of code"},
+    "algorithms.filter_blocks": {
+        "PEELED_STEPS": "the planner's time",
+        "FEW": "the worth of code",
+        "LONG": "the worth of code",
+    },
     "algorithms.fft": {
         "SIZES": "of transforms there are",
         "FEW": "which sizes are looked at",

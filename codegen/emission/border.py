@@ -20,12 +20,17 @@ LOOKED_AT = 4096  # outputs of a border, or lengths, that are looked at one by o
 
 @dataclass(frozen=True)
 class Together:
-    """A tile of `rows` neighbours that share most of their samples: when it serves outputs from t on, and its call."""
+    """A tile of `rows` neighbours: when it serves those from t on, beside their number, and its call."""
 
     told: str
     rows: int
     serves: str
     call: str
+
+    @property
+    def condition(self) -> str:
+        """C for whether it serves those from t on."""
+        return f"t + {self.rows} <= end" + f" && {self.serves}" * bool(self.serves)
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,10 @@ class Border:
             handed=handed,
         )
 
-    def with_tiles(self, sharing: tuple[Sharing, ...], p: ConvProblem) -> Border:
-        """The same with tiles for neighbours whose taps differ."""
-        return replace(self, together=tuple(_together(one, p, self.tap_weights) for one in sharing))
+    def with_tiles(self, p: ConvProblem, sharing: tuple[Sharing, ...], few: dict[int, CFunction]) -> Border:
+        """The same with tiles for neighbours whose taps differ, and those of so `few` rows that have all their taps."""
+        wholes = (_whole(rows, tile, p) for rows, tile in few.items())
+        return replace(self, together=(*wholes, *(_together(one, p, self.tap_weights) for one in sharing)))
 
     def call(self, x: str, w: str, operands: tuple[str, ...], y: str, first: str, end: str) -> str:
         """The call for the outputs from `first` to before `end`; `operands` are what the epilogue reads."""
@@ -176,6 +182,16 @@ def _together(one: Sharing, p: ConvProblem, tap_weights: int) -> Together:
     x, w = ("x + " + times(x_step, "at"), "w") if one.shared == "last" else ("x", f"w - {times(tap_weights, 'at')}")
     call = one.tile.function.of(x, w, *_of_output(p.epilogue.operands, y_step), count)
     return Together(one.told, one.rows, " && ".join(serves), call)
+
+
+def _whole(rows: int, tile: CFunction, p: ConvProblem) -> Together:
+    """When a tile of so many rows that have all their taps serves outputs from t on, and its call."""
+    before, after = padded(p)
+    reach = (rows - 1) * p.stride + p.reach
+    serves = (*["at >= 0"] * before, *[f"at + {reach} <= steps"] * after)
+    at, (x_step, y_step) = "at" if serves else grouped(sample_of(p, "t")), (p.channels, p.filters)
+    call = tile.of(f"x + {times(x_step, at)}", "w", *_of_output(p.epilogue.operands, y_step))
+    return Together("outputs that have all their taps inside the input", rows, " && ".join(serves), call)
 
 
 def _function(name: str, tile: CFunction, lengths: list[str], p: ConvProblem, own: list[str]) -> CFunction:

@@ -17,9 +17,10 @@ from codegen.emission.ending import handed
 from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.filter_views import BlockView, Call
-from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, count_loop, offset, share
+from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
+from codegen.planning.algorithms import filter_blocks
 from codegen.planning.algorithms.direct_filters import Schedule
 from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Segment
@@ -93,10 +94,9 @@ class FiltersView:
         border = None
         if edges:
             tap_weights = self.channels * (block.panel.width if self.packed else self.problem.filters)
-            sharing = self.tiles.sharing(block, tag)
             name = f"{self.name}_border_{tag}"
-            border = Border.of(name, edges, block.rows, self.problem, tap_weights, ()).with_tiles(sharing, self.problem)
-            edges = (*edges, *(one.tile for one in sharing))
+            border = Border.of(name, edges, block.rows, self.problem, tap_weights, ())
+            border, edges = self._with_more_tiles(border, edges, block, tag)
         calls = tuple(self._call(block, segment, tiles[segment.tile].function, base) for segment in block.segments)
         heads, weights, lane = self._place(block, base)
         x, y = Place.of(*self._x_lane(block.panel)).in_array("x"), Place.of(*lane).in_array("y")
@@ -113,6 +113,17 @@ class FiltersView:
         tile = f"{tiles[0].function.of(*arguments)};" if tiles else ""
         own, fetched = self._ends(block, tag, base), self._fetched(block, y_at)
         return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, fetched, tile, own)
+
+    def _with_more_tiles(
+        self, border: Border, edges: tuple[Microkernel, ...], block: Block, tag: str
+    ) -> tuple[Border, tuple[Microkernel, ...]]:
+        """The border, and its tiles, with those of a free length for several neighbours."""
+        most, sharing = _most_rows(self.schedule), self.tiles.sharing(block, tag)
+        few = self.tiles.few(block, most, tag) if most > max(1, self.plan.least_outs) else ()
+        heights = filter_blocks.rows_of_few(self.problem, block, most, self.plan.ask)
+        functions = {rows: tile.function for rows, tile in zip(heights, few, strict=False)}
+        made = (tile for rows, tile in zip(heights, few, strict=False) if rows < block.rows)
+        return border.with_tiles(self.problem, sharing, functions), (*made, *edges, *(one.tile for one in sharing))
 
     def _fetched(self, block: Block, y: str) -> tuple[str, ...]:
         """C that fetches the lines that a tile of a free length writes, from `y` on: a loop over its rows."""

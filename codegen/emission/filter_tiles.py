@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codegen.emission.border import padded
 from codegen.emission.ending import Ending, Output
 from codegen.emission.microkernel import (
     Loop,
@@ -20,9 +19,9 @@ from codegen.emission.microkernel import (
     step_by,
     tile_function,
 )
-from codegen.emission.sharing import Samples, Sharing, kinds
+from codegen.emission.sharing import Samples, Sharing
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import filter_blocks
+from codegen.planning.algorithms import filter_blocks, tiling
 from codegen.planning.algorithms.direct_filters import Schedule
 from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Span, Tile, steps_of_turn
@@ -52,18 +51,22 @@ class FilterTiles:
     def sharing(self, block: Block, tag: str) -> tuple[Sharing, ...]:
         """The border's tiles of neighbours that share their samples, where a kernel is long."""
         p, panel = self.problem, block.panel
-        rows = filter_blocks.rows_sharing(p, block, self.channels, self.plan.ask)
-        if not rows:
-            return ()
+        rows, kinds = filter_blocks.sharing(p, block, self.channels, self.plan.ask)
         spell, columns = Spelling.of(self.plan, panel.lanes), tuple(self._columns(panel))
         samples = Samples(p, panel, spell, rows, panel.width if self.packed else p.filters, columns, self.depthwise)
         comment = f"{counted(rows, 'output step')} x {self._across(panel)} at a border"
         found = []
-        for kind in kinds(*padded(p)):
+        for kind in kinds:
             name = f"{self.name}_{kind}_{rows}x{tag}"
             tile = self._microkernel(name, comment, rows, panel, samples.loops(kind), ("taps",))
             found.append(Sharing(kind, rows, tile))
         return tuple(found)
+
+    def few(self, block: Block, most: int, tag: str) -> tuple[Microkernel, ...]:
+        """Tiles with all taps for fewer outputs than `most`, the largest first."""
+        heights = filter_blocks.rows_of_few(self.problem, block, most, self.plan.ask)
+        wholes = ((rows, tiling.whole(self.problem, rows)) for rows in heights)
+        return tuple(self.tile(tile, block.panel, f"{self.name}_{rows}x{tag}") for rows, tile in wholes)
 
     def _columns(self, panel: Panel) -> list[int]:
         """Where the weights of a panel's vectors stand, from its first on."""

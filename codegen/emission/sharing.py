@@ -35,11 +35,6 @@ class Sharing:
         return f"outputs that read {TOLD[self.shared]}"
 
 
-def kinds(before: bool, after: bool) -> tuple[str, ...]:
-    """The tiles that a border has where taps may lie before the input, and past it."""
-    return (*["all"] * (before and after), *["first"] * before, *["last"] * after)
-
-
 @dataclass(frozen=True)
 class Samples:
     """The loops of one tile: `wide` numbers from tap to tap, `columns` of them a vector each."""

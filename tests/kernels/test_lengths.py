@@ -32,6 +32,7 @@ PROBLEMS: dict[str, tuple[AnyAlgorithm, ConvProblem]] = {
     "end": (direct_filters.ALGORITHM, replace(SAME, pad_left=0, pad_right=2)),
     "several": (direct_filters.ALGORITHM, ConvProblem(None, 2, 20, 40, pad_left=20, pad_right=19)),
     "channels": (depthwise.ALGORITHM, replace(SAME, groups=8, filters=8)),
+    "tap": (direct_filters.ALGORITHM, ConvProblem(None, 8, 40, 1)),
     "long": (depthwise.ALGORITHM, ConvProblem(None, 8, 8, 300, groups=8, pad_left=150, pad_right=149)),
     "causal": (depthwise.ALGORITHM, ConvProblem(None, 20, 20, 300, groups=20, pad_left=299)),
     "strided": (direct_filters.ALGORITHM, ConvProblem(None, 1, 20, 300, stride=2, pad_left=150, pad_right=150)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codegen.planning.algorithms import cost, direct_filters, tiling
+from codegen.planning.algorithms import cost, direct_filters, filter_blocks, tiling
 from codegen.planning.algorithms.direct_filters import Schedule, key, segments, turns
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.cost import Cost
@@ -107,7 +107,8 @@ def _cycles(request: Request, rows: int, panel: Panel) -> float:
     loads = p.kernel_size + (rows - 1) * min(p.stride, p.kernel_size) + p.kernel_size
     narrow = cost.multiply_adds(core, 0)  # what wider vectors take more, their loads and stores hide
     tile = core.setup.tile + vectors * max(products / narrow, loads / core.pipeline.loads, rows / core.pipeline.stores)
-    outs, (border, share) = cost.outs_told(p, request.ask.likely), tiling.at_borders(p, request.ask.likely, rows)
+    outs, least = cost.outs_told(p, request.ask.likely), filter_blocks.least_rows(rows, request.ask)
+    border, share = tiling.at_borders(p, request.ask.likely, least)
     step = cost.step_cycles(1, vectors, request.target, panel.lanes * p.item_bytes)
     alone = core.setup.tile + p.kernel_size * share * step
     return panel.count * (-(-(outs - border) // rows) * tile + border * alone)

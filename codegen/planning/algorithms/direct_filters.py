@@ -153,7 +153,7 @@ def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
         products *= cost.crowding(core, size, row_bytes)
         return max(products, cost.fed_cycles(core, problem.terms * wide, size, wide, problem.item_bytes))
 
-    border, share = tiling.at_borders(problem, ask.likely, rows)
+    border, share = tiling.at_borders(problem, ask.likely, filter_blocks.least_rows(rows, ask))
     run = core.memory.store_run if cost.outputs_are_far(problem, ask) else 0.0
     inside = sum(
         count * (core.setup.tile + problem.terms * step(size) + run * size)

@@ -11,7 +11,8 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
 
 PEELED_STEPS = 4096  # outputs in the borders that are looked at one by one
-LONG = 32  # taps from which on neighbours at a border are worth tiles of their own
+FEW = 2  # outputs from which on a free length has tiles for them
+LONG = 16  # taps from which on neighbours at a border are worth tiles of their own
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,38 @@ def _ends(
     return (opening, closing) if written <= most else ((), ())
 
 
-def rows_sharing(problem: ConvProblem, block: Block, channels: int, ask: Ask) -> int:
+def least_rows(rows: int, ask: Ask) -> int:
+    """The fewest outputs that a free length has a tile for, where its tallest one has `rows`.
+
+    In portable C there are no smaller ones. With vectors there are: one output at a time would read all weights again.
+    """
+    return rows if counts_bytes(ask.objective) or not ask.target.vector_bytes else min(rows, FEW)
+
+
+def rows_of_few(problem: ConvProblem, block: Block, most: int, ask: Ask) -> tuple[int, ...]:
+    """The rows of further tiles for outputs of a free length that are fewer than `most`, the largest first.
+
+    Halves of the block's tile, and their halves: one output alone goes through the border.
+    """
+    rows, found = block.rows, list[int]()
+    while problem.steps is None and rows >= least_rows(block.rows, ask) and rows > 1:
+        found += [rows] if rows < most else []
+        rows = -(-rows // 2)
+    return tuple(found)
+
+
+def sharing(problem: ConvProblem, block: Block, channels: int, ask: Ask) -> tuple[int, tuple[str, ...]]:
     """The neighbours at a free length's border that tiles of their own compute from the samples that they share.
 
-    0: none. Such are those of long kernels that sum over one of `channels`, where they are many; so many that their
-    accumulators hide the latency of a multiply-add.
+    And which samples these are: `all` of the input, its `first` ones or its `last` ones; none where no tile is worth
+    it. It is for long kernels that sum over one of `channels`; neighbours are as many as hide a multiply-add's latency.
     """
-    long = problem.kernel_size >= LONG and problem.dilation == 1 and channels == 1
-    own = block.opening or block.closing
-    if problem.steps is not None or not long or own or counts_bytes(ask.objective):
-        return 0
-    accumulators = int(ask.target.core.pipeline.latency * cost.multiply_adds(ask.target.core, 0))
-    return max(block.rows, accumulators // len(block.panel.offsets))
+    core, long = ask.target.core, problem.kernel_size >= LONG and problem.dilation == 1 and channels == 1
+    if problem.steps is not None or not long or counts_bytes(ask.objective):
+        return 0, ()
+    accumulators = int(core.pipeline.latency * cost.multiply_adds(core, 0))
+    rows = max(block.rows, accumulators // len(block.panel.offsets))
+    far, pads = (rows - 1) * problem.stride, [problem.pads(steps) for steps in range(1, 1 + problem.stride)]
+    left, right = (min(side) for side in zip(*pads, strict=True))
+    before, after = far <= left, far + problem.stride - 1 <= right
+    return rows, (*["all"] * (before and after), *["first"] * before, *["last"] * after)

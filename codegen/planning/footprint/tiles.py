@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codegen.planning.algorithms import direct_filters, direct_steps, tiling
-from codegen.planning.algorithms.filter_blocks import Block, rows_sharing
+from codegen.planning.algorithms.filter_blocks import Block, rows_of_few, sharing
 from codegen.planning.algorithms.tiling import Panel, Tile
 from codegen.planning.footprint.endings import ending
 from codegen.planning.footprint.pieces import NONE, Pieces
@@ -23,7 +23,10 @@ def of_filters(plan: KernelPlan[direct_filters.Schedule], own: bool = False) -> 
     """Tiles across the filters; `own`: across the channels, each filter has one of its own."""
     total = NONE
     for block in plan.schedule.blocks:
-        for tile in (*block.tiles, *block.opening, *block.closing):
+        most = max(each.rows for each in plan.schedule.blocks)
+        few = rows_of_few(plan.problem, block, most, plan.ask) if most > max(1, plan.least_outs) else ()
+        wholes = (tiling.whole(plan.problem, rows) for rows in few if rows < block.rows)
+        for tile in (*block.tiles, *wholes, *block.opening, *block.closing):
             total += _tile(plan, tile, block.panel, own)
         total += _walk(plan, block, own)
     return total
@@ -135,13 +138,12 @@ def _walk(plan: KernelPlan[direct_filters.Schedule], block: Block, own: bool) ->
 def _sharing(plan: KernelPlan[direct_filters.Schedule], block: Block, own: bool) -> Pieces:
     """The border's tiles of neighbours that share their samples: two triangles of products, three loops."""
     p, panel = plan.problem, block.panel
-    rows = rows_sharing(p, block, 1 if own else p.group_channels, plan.ask)
-    if not rows:
+    rows, kinds = sharing(p, block, 1 if own else p.group_channels, plan.ask)
+    if not kinds:
         return NONE
-    before, after, vectors = p.pad_left > 0, p.pad_right > 0, len(panel.offsets)
-    some = ((rows - 1) * rows * p.stride // 2) * (before + after)
-    tiles = before + after + (before and after)
-    products, samples = rows * tiles + some, tiles + (rows - 1) * p.stride * (before + after)
+    tiles, vectors, ended = len(kinds), len(panel.offsets), len(kinds) - ("all" in kinds)
+    products = rows * tiles + ((rows - 1) * rows * p.stride // 2) * ended
+    samples = tiles + (rows - 1) * p.stride * ended
     total = plain(panel.lanes, starts=vectors * tiles, updates=products * vectors, loads=(products + samples) * vectors)
     ends = [ending(p, rows, vectors, panel.lanes)] * tiles
     return sum(ends, total + Pieces(loops=tiles, offsets=4.0 * products * vectors))

@@ -14,7 +14,7 @@
  * algorithm  direct_filters for avx2: tiles of 14 steps x 4 filters, 14 accumulator vectors of 4
  * work       32 multiply-adds an output step
  * memory     144 bytes of weights (arguments), 0 bytes of workspace, nothing allocated
- * size       about 3,900 bytes of code, about 130 of stack (estimated for gcc -O2)
+ * size       about 5,200 bytes of code, about 130 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -mavx2 -mfma -c causal.c
  */
 #include "causal.h"
@@ -356,6 +356,214 @@ static void causal_14x4_at0(const float *restrict x, const float *restrict w,
     v4_store(y + 52, a13_0);
 }
 
+/* 7 output steps x 4 filters */
+static void causal_7x4(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    v4 a0_0 = v4_load(b);
+    v4 a1_0 = a0_0;
+    v4 a2_0 = a0_0;
+    v4 a3_0 = a0_0;
+    v4 a4_0 = a0_0;
+    v4 a5_0 = a0_0;
+    v4 a6_0 = a0_0;
+    v4 s, w0;
+
+    /* tap 0 x 4 channels */
+    w0 = v4_load(w);
+    hold();
+    s = v4_set1(x[0]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[4]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[8]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[12]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[16]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[20]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[24]); a6_0 = v4_fma(s, w0, a6_0);
+    w0 = v4_load(w + 4);
+    hold();
+    s = v4_set1(x[1]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[5]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[9]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[13]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[17]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[21]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[25]); a6_0 = v4_fma(s, w0, a6_0);
+    w0 = v4_load(w + 8);
+    hold();
+    s = v4_set1(x[2]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[6]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[10]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[14]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[18]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[22]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[26]); a6_0 = v4_fma(s, w0, a6_0);
+    w0 = v4_load(w + 12);
+    hold();
+    s = v4_set1(x[3]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[7]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[11]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[15]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[19]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[23]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[27]); a6_0 = v4_fma(s, w0, a6_0);
+    /* tap 1 x 4 channels */
+    w0 = v4_load(w + 16);
+    hold();
+    s = v4_set1(x[16]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[20]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[24]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[28]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[32]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[36]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[40]); a6_0 = v4_fma(s, w0, a6_0);
+    w0 = v4_load(w + 20);
+    hold();
+    s = v4_set1(x[17]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[21]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[25]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[29]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[33]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[37]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[41]); a6_0 = v4_fma(s, w0, a6_0);
+    w0 = v4_load(w + 24);
+    hold();
+    s = v4_set1(x[18]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[22]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[26]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[30]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[34]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[38]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[42]); a6_0 = v4_fma(s, w0, a6_0);
+    w0 = v4_load(w + 28);
+    hold();
+    s = v4_set1(x[19]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[23]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[27]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[31]); a3_0 = v4_fma(s, w0, a3_0);
+    s = v4_set1(x[35]); a4_0 = v4_fma(s, w0, a4_0);
+    s = v4_set1(x[39]); a5_0 = v4_fma(s, w0, a5_0);
+    s = v4_set1(x[43]); a6_0 = v4_fma(s, w0, a6_0);
+    v4_store(y, a0_0);
+    v4_store(y + 4, a1_0);
+    v4_store(y + 8, a2_0);
+    v4_store(y + 12, a3_0);
+    v4_store(y + 16, a4_0);
+    v4_store(y + 20, a5_0);
+    v4_store(y + 24, a6_0);
+}
+
+/* 4 output steps x 4 filters */
+static void causal_4x4(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    v4 a0_0 = v4_load(b);
+    v4 a1_0 = a0_0;
+    v4 a2_0 = a0_0;
+    v4 a3_0 = a0_0;
+    v4 s, w0;
+
+    /* tap 0 x 4 channels */
+    w0 = v4_load(w);
+    hold();
+    s = v4_set1(x[0]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[4]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[8]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[12]); a3_0 = v4_fma(s, w0, a3_0);
+    w0 = v4_load(w + 4);
+    hold();
+    s = v4_set1(x[1]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[5]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[9]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[13]); a3_0 = v4_fma(s, w0, a3_0);
+    w0 = v4_load(w + 8);
+    hold();
+    s = v4_set1(x[2]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[6]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[10]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[14]); a3_0 = v4_fma(s, w0, a3_0);
+    w0 = v4_load(w + 12);
+    hold();
+    s = v4_set1(x[3]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[7]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[11]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[15]); a3_0 = v4_fma(s, w0, a3_0);
+    /* tap 1 x 4 channels */
+    w0 = v4_load(w + 16);
+    hold();
+    s = v4_set1(x[16]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[20]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[24]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[28]); a3_0 = v4_fma(s, w0, a3_0);
+    w0 = v4_load(w + 20);
+    hold();
+    s = v4_set1(x[17]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[21]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[25]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[29]); a3_0 = v4_fma(s, w0, a3_0);
+    w0 = v4_load(w + 24);
+    hold();
+    s = v4_set1(x[18]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[22]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[26]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[30]); a3_0 = v4_fma(s, w0, a3_0);
+    w0 = v4_load(w + 28);
+    hold();
+    s = v4_set1(x[19]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[23]); a1_0 = v4_fma(s, w0, a1_0);
+    s = v4_set1(x[27]); a2_0 = v4_fma(s, w0, a2_0);
+    s = v4_set1(x[31]); a3_0 = v4_fma(s, w0, a3_0);
+    v4_store(y, a0_0);
+    v4_store(y + 4, a1_0);
+    v4_store(y + 8, a2_0);
+    v4_store(y + 12, a3_0);
+}
+
+/* 2 output steps x 4 filters */
+static void causal_2x4(const float *restrict x, const float *restrict w,
+    const float *restrict b, float *restrict y)
+{
+    v4 a0_0 = v4_load(b);
+    v4 a1_0 = a0_0;
+    v4 s, w0;
+
+    /* tap 0 x 4 channels */
+    w0 = v4_load(w);
+    hold();
+    s = v4_set1(x[0]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[4]); a1_0 = v4_fma(s, w0, a1_0);
+    w0 = v4_load(w + 4);
+    hold();
+    s = v4_set1(x[1]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[5]); a1_0 = v4_fma(s, w0, a1_0);
+    w0 = v4_load(w + 8);
+    hold();
+    s = v4_set1(x[2]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[6]); a1_0 = v4_fma(s, w0, a1_0);
+    w0 = v4_load(w + 12);
+    hold();
+    s = v4_set1(x[3]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[7]); a1_0 = v4_fma(s, w0, a1_0);
+    /* tap 1 x 4 channels */
+    w0 = v4_load(w + 16);
+    hold();
+    s = v4_set1(x[16]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[20]); a1_0 = v4_fma(s, w0, a1_0);
+    w0 = v4_load(w + 20);
+    hold();
+    s = v4_set1(x[17]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[21]); a1_0 = v4_fma(s, w0, a1_0);
+    w0 = v4_load(w + 24);
+    hold();
+    s = v4_set1(x[18]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[22]); a1_0 = v4_fma(s, w0, a1_0);
+    w0 = v4_load(w + 28);
+    hold();
+    s = v4_set1(x[19]); a0_0 = v4_fma(s, w0, a0_0);
+    s = v4_set1(x[23]); a1_0 = v4_fma(s, w0, a1_0);
+    v4_store(y, a0_0);
+    v4_store(y + 4, a1_0);
+}
+
 /* 1 output step x 4 filters at a border */
 static void causal_edge_1x4(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y, ptrdiff_t taps)
@@ -379,6 +587,28 @@ static void causal_border_4(const float *x, const float *w,
 {
     while (t < end) {
         const ptrdiff_t at = t - 4; /* the sample of tap 0 */
+
+        /* outputs that have all their taps inside the input */
+        if (t + 7 <= end && at >= 0) {
+            causal_7x4(x + 4 * at, w, b, y + 4 * t);
+            t += 7;
+            continue;
+        }
+
+        /* outputs that have all their taps inside the input */
+        if (t + 4 <= end && at >= 0) {
+            causal_4x4(x + 4 * at, w, b, y + 4 * t);
+            t += 4;
+            continue;
+        }
+
+        /* outputs that have all their taps inside the input */
+        if (t + 2 <= end && at >= 0) {
+            causal_2x4(x + 4 * at, w, b, y + 4 * t);
+            t += 2;
+            continue;
+        }
+
         const ptrdiff_t first = at < 0 ? (3 - at) / 4 : 0;
         const ptrdiff_t taps = first < 2 ? 2 - first : 0;
         const float *from = taps > 0 ? x + 4 * (at + 4 * first) : x;
