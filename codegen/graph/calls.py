@@ -21,6 +21,8 @@ from codegen.specs.model_kinds import (
     LayerNormalization,
     ModelSpec,
     PReLU,
+    Recurrent,
+    SimpleRNN,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Call(Op):
             message = f"`{layer.name}` reads {layer.channels} channels, and there are {given.channels}"
             raise misfit(message, "a layer that is called twice reads as many channels in both")
         if isinstance(layer, ModelSpec):
-            if isinstance(layer, (LSTM, GRU)) and given.frames is not None:
+            if isinstance(layer, Recurrent) and given.frames is not None:
                 raise misfit(f"`{layer.name}` of frames", "join them first: it goes from step to step of a sequence")
             made = given.with_channels(layer.out_channels)
             return made.with_steps(layer.out_steps, made.rate)
@@ -140,4 +142,5 @@ REFERENCES: dict[type[ModelSpec], Callable[[Any, Array, Mapping[str, Array]], Ar
     PReLU: _prelu,
     LSTM: recurrent.lstm,
     GRU: recurrent.gru,
+    SimpleRNN: recurrent.simple,
 }

@@ -1,4 +1,4 @@
-"""What LSTM and GRU mean in NumPy, step by step. Source: keras/src/layers/rnn/lstm.py, gru.py."""
+"""What recurrent layers mean in NumPy, step by step. Source: keras/src/layers/rnn/lstm.py, gru.py, simple_rnn.py."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.functions import activations
-from codegen.specs.model_kinds import GRU, LSTM
+from codegen.specs.model_kinds import GRU, LSTM, SimpleRNN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["gru", "lstm"]
+__all__ = ["gru", "lstm", "simple"]
 
 
 def lstm(layer: LSTM, x: Array, weights: Mapping[str, Array]) -> Array:
@@ -53,6 +53,19 @@ def gru(layer: GRU, x: Array, weights: Mapping[str, Array]) -> Array:
         h = z * h + (1 - z) * new
         found.append(h)
     return _given(found, layer.return_sequences, x, units)
+
+
+def simple(layer: SimpleRNN, x: Array, weights: Mapping[str, Array]) -> Array:
+    """h of each step, or of the last alone: x (steps, channels)."""
+    import numpy as np
+
+    zeros, found = np.zeros(layer.units, x.dtype), []
+    h = weights.get("initial_h", zeros)
+    for row in x:
+        sums = row @ weights["kernel"] + weights.get("bias", zeros) + h @ weights["recurrent_kernel"]
+        h = activations.reference(layer.activation, sums)
+        found.append(h)
+    return _given(found, layer.return_sequences, x, layer.units)
 
 
 def _given(found: list[Array], sequences: bool, x: Array, units: int) -> Array:

@@ -11,7 +11,7 @@ from codegen.graph.elementwise import Activate
 from codegen.graph.graph import Graph, Node
 from codegen.graph.shape import Shape
 from codegen.records import dataclass
-from codegen.specs.model_kinds import GRU, LSTM, ModelSpec
+from codegen.specs.model_kinds import ModelSpec, Recurrent
 
 __all__ = ["Work", "activated", "rows", "total", "works"]
 
@@ -78,7 +78,7 @@ def _activated(node: Node, shape: Shape) -> int:
     if isinstance(node.op, Activate):
         return shape.channels
     layer = node.op.layer if isinstance(node.op, Call) else None
-    if isinstance(layer, (LSTM, GRU)):
+    if isinstance(layer, Recurrent):
         return layer.units * (layer.gates + (layer.gates == 4))  # an LSTM's cells, too
     plain = getattr(layer, "activation", activations.LINEAR) == activations.LINEAR
     return 0 if plain else shape.channels

@@ -19,10 +19,24 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["Tensor", "axis_of", "pair", "single"]
+__all__ = ["Tensor", "Unserved", "axis_of", "pair", "served", "single"]
 
 WORDS = {"n": "batch", "t": "steps", "c": "channels", "f": "channels * steps", "d": "directions", "1": "1"}
 SPATIAL = "tc"
+
+
+@dataclass(frozen=True)
+class Unserved:
+    """One of several outputs that is no value here: whoever reads it is told `why`."""
+
+    why: str
+
+
+def served(found: Any) -> Any:
+    """One of several outputs. Raises ConversionError for one that is no value here."""
+    if isinstance(found, Unserved):
+        raise ConversionError(found.why)
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The kinds of layers that stand in models alone: no convolutions, each with weights of its own, in Keras' words.
 
-Source: keras/src/layers/core/dense.py, normalization/*.py, rnn/lstm.py, rnn/gru.py, activations/prelu.py.
+Source: keras/src/layers/core/dense.py, normalization/*.py, rnn/lstm.py, rnn/gru.py,
+rnn/simple_rnn.py, activations/prelu.py.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ __all__ = [
     "LayerNormalization",
     "ModelSpec",
     "PReLU",
+    "Recurrent",
+    "SimpleRNN",
     "known_kinds",
 ]
 
@@ -115,13 +118,12 @@ class GroupNormalization(Normalization):
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(ModelSpec):
-    """What LSTM and GRU share: `units` numbers that go from step to step."""
+    """What recurrent layers share: `units` numbers that go from step to step, made of sums for each of `gates`."""
 
     gates: ClassVar[int]
 
     units: int = parameter(whole(1), "Output channels, and numbers that are kept.", also=("hidden_size", "filters"))
     activation: Activation = parameter(TANH, "What new values go through.", "tanh")
-    recurrent_activation: Activation = parameter(SIGMOID, "What the gates go through.", "sigmoid")
     use_bias: bool = parameter(flag, "Whether there is a bias.", True, also=("bias",))
     return_sequences: bool = parameter(flag, "Whether all steps are outputs, or the last alone.", False)
     initial_state: bool = parameter(flag, "Whether the first state is a weight, or zeros.", False)
@@ -133,6 +135,11 @@ class Recurrent(ModelSpec):
     @property
     def out_channels(self) -> int:
         return self.units
+
+    @property
+    def curves(self) -> tuple[Activation, ...]:
+        """The activations that its sums go through."""
+        return (self.activation,)
 
     def out_steps(self, steps: int) -> int:
         return steps if self.return_sequences else min(steps, 1)
@@ -148,7 +155,34 @@ class Recurrent(ModelSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSTM(Recurrent):
+class SimpleRNN(Recurrent):
+    """keras.layers.SimpleRNN: the input's sums and those of the last outputs, through one activation."""
+
+    kind: ClassVar[str] = "simple_rnn"
+    keras: ClassVar[str] = "SimpleRNN"
+    gates: ClassVar[int] = 1
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        shapes = super().weight_shapes()
+        more = {
+            name: (self.units,) for name, held in (("bias", self.use_bias), ("initial_h", self.initial_state)) if held
+        }
+        return {**shapes, **more}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gated(Recurrent):
+    """What LSTM and GRU share: gates."""
+
+    recurrent_activation: Activation = parameter(SIGMOID, "What the gates go through.", "sigmoid")
+
+    @property
+    def curves(self) -> tuple[Activation, ...]:
+        return (self.activation, self.recurrent_activation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTM(Gated):
     """keras.layers.LSTM; the gates in its weights are i, f, c, o."""
 
     kind: ClassVar[str] = "lstm"
@@ -183,7 +217,7 @@ class LSTM(Recurrent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GRU(Recurrent):
+class GRU(Gated):
     """keras.layers.GRU; the gates in its weights are z, r, h."""
 
     kind: ClassVar[str] = "gru"
@@ -222,6 +256,7 @@ _ALL: tuple[type[ModelSpec], ...] = (
     GroupNormalization,
     LSTM,
     GRU,
+    SimpleRNN,
     PReLU,
 )
 MODEL_KINDS: dict[str, type[ModelSpec]] = {kind.kind: kind for kind in _ALL}

@@ -119,7 +119,7 @@ def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     told = "\n".join(lines[1:])
     assert '`stem`: Conv1D `padding` must be valid, same, causal or (left, right), got "full"' in told
     assert "`re_lu`: ReLU is a class of somebody's own; replace it, or leave it out with skip=['re_lu']" in told
-    assert "`spatial_dropout1d`: Attention is not known here" in told
+    assert "`spatial_dropout1d`: Attention multiplies values by values" in told
 
 
 def test_parts_are_skipped_by_path_name_or_class(tmp_path: Path) -> None:

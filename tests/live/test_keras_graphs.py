@@ -68,6 +68,7 @@ SINGLE: dict[str, Any] = {
     ),
     "backwards": lambda: one(L.LSTM(3, return_sequences=True, go_backwards=True)),
     "lstm": lambda: one(L.LSTM(3, return_sequences=True, activation="softsign", use_bias=False)),
+    "simple": lambda: one(L.Bidirectional(L.SimpleRNN(3, return_sequences=True)), L.SimpleRNN(2, activation="relu")),
     "group": lambda: one(L.GroupNormalization(2)),
     "instance": lambda: one(L.GroupNormalization(-1, scale=False)),
     "layer": lambda: one(L.LayerNormalization(center=False)),
@@ -109,6 +110,21 @@ def test_operations_on_tensors() -> None:
     assert_alike(codegen.from_keras(theirs), theirs, given)
 
 
+def test_states_and_parts() -> None:
+    """Last states as outputs; an LSTM's last cell is none, and what reads it is told so."""
+    x, ops = keras.Input((None, 4)), keras.ops
+    a, b, c = ops.split(x, [1, 3], axis=-1)
+    y, h = L.GRU(3, return_state=True, return_sequences=True)(ops.pad(b, [[0, 0], [2, 1], [0, 0]]))
+    z, last, cell = L.LSTM(2, return_state=True)(ops.flip(ops.pad(x, [[0, 0], [3, 0], [0, 0]], mode="reflect"), axis=1))
+    given = np.random.default_rng(2).normal(size=(2, 20, 4)).astype(np.float32)
+    theirs = keras.Model(x, [y, h, z, last, ops.concatenate([a, c], axis=-1)])
+    assert_alike(codegen.from_keras(theirs), theirs, given)
+    with pytest.raises(codegen.ConversionError, match="reads the last cell of an LSTM"):
+        codegen.from_keras(keras.Model(x, cell))
+    with pytest.raises(codegen.ConversionError, match="begins with a state that is computed"):
+        codegen.from_keras(keras.Model(x, L.GRU(3)(x, initial_state=h)))
+
+
 class Own(keras.layers.Layer):
     """A layer of somebody's own."""
 
@@ -117,12 +133,12 @@ class Own(keras.layers.Layer):
 
 
 def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
-    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.SimpleRNN(2, name="both"))
+    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.Masking(name="both"))
     model = codegen.from_keras(theirs)
     assert list(model) == ["stem"]
     assert not model.nets
     told = r"`mine`: Own is a class of somebody's own; replace it, or leave it out with skip=\['mine'\]"
-    with pytest.raises(codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: SimpleRNN is not"):
+    with pytest.raises(codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: Masking hides"):
         model(np.zeros((1, 12, 4), "f4"))
     assert len(codegen.from_keras(one(L.Conv1D(4, 3), Own(name="mine")), skip=["mine"]).nets) == 1
     with pytest.raises(codegen.ConversionError, match="`both`"):

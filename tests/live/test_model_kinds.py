@@ -24,6 +24,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("lstm", {"units": 4, "recurrent_activation": "hard_sigmoid", "use_bias": False}),
     ("gru", {"units": 5, "return_sequences": True}),
     ("gru", {"units": 5, "reset_after": False}),
+    ("simple_rnn", {"units": 5, "return_sequences": True}),
+    ("simple_rnn", {"units": 3, "activation": "relu", "use_bias": False}),
 ]
 
 

@@ -64,6 +64,21 @@ def nets(torch: Any) -> dict[str, tuple[Callable[[], Any], tuple[int, ...]]]:
         def forward(self, x: Any) -> Any:
             return self.out(functional.leaky_relu(self.conv(x), 0.1).view(x.size(0), -1))
 
+    class States(nn.Module):  # type: ignore[misc,name-defined]
+        """Last states of several layers and directions, and a first one of zeros."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.simple = nn.RNN(4, 3, batch_first=True, nonlinearity="relu")
+            self.deep = nn.GRU(3, 3, 2, batch_first=True)
+            self.both = nn.LSTM(3, 2, batch_first=True, bidirectional=True)
+
+        def forward(self, x: Any) -> Any:
+            h, _ = self.simple(x.transpose(1, 2), torch.zeros(1, x.shape[0], 3))
+            _, deep = self.deep(h)
+            _, (both, _) = self.both(h)
+            return torch.cat([deep[0], both[1], deep[-1], both[-2]], 1)
+
     def chain() -> Any:
         return nn.Sequential(
             nn.Conv1d(3, 6, 5, stride=2, padding=2),
@@ -82,6 +97,7 @@ def nets(torch: Any) -> dict[str, tuple[Callable[[], Any], tuple[int, ...]]]:
         "chain": (chain, (2, 3, 60)),
         "residual": (Residual, (2, 3, 64)),
         "recurrent": (Recurrent, (2, 4, 30)),
+        "states": (States, (2, 4, 25)),
         "flat": (Flat, (2, 2, 32)),
     }
 

@@ -20,6 +20,7 @@ from codegen.specs.model_kinds import (
     GroupNormalization,
     LayerNormalization,
     PReLU,
+    SimpleRNN,
 )
 
 Array = np.ndarray[Any, Any]
@@ -91,6 +92,8 @@ class Drawing:
         }
         if self.pick(True, False):
             return self.call(LSTM(name=self.name("lstm"), **options), x)
+        if self.layers % 3 == 0:
+            return self.call(SimpleRNN(name=self.name("cells"), **options), x)
         return self.call(GRU(name=self.name("gru"), reset_after=self.pick(True, False), **options), x)
 
     def arithmetic(self, x: Value, others: list[Value]) -> Value:

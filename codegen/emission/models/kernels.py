@@ -175,13 +175,13 @@ def recurrent(stage: Recurrent, around: Surroundings) -> Written:
         "after": after,
         "starts": "inner_bias" if two else None,
         "sequences": layer.return_sequences,
-        "gate": around.words.word(layer.recurrent_activation),
+        "gate": around.words.word(layer.curves[-1]),
         "activation": around.words.word(layer.activation),
         "streams": around.fresh is not None,
     }
     view |= _columns(layer.units, layer.gates, after, around.lanes)
-    acts = (layer.activation, layer.recurrent_activation)
-    key = (Recurrent, layer.kind, layer.units, after, two, bool(initial), layer.return_sequences, stage.y.stride, acts)
+    sizes = (layer.units, after, two, bool(initial), layer.return_sequences, stage.y.stride)
+    key = (Recurrent, layer.kind, *sizes, layer.curves)
 
     def text(name: str) -> str:
         return piece(f"model/{layer.kind}.c.j2", view | {"name": name})

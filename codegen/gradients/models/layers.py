@@ -24,6 +24,7 @@ from codegen.specs.model_kinds import (
     GroupNormalization,
     LayerNormalization,
     PReLU,
+    SimpleRNN,
 )
 
 if TYPE_CHECKING:
@@ -160,4 +161,5 @@ LAYERS: dict[type, Any] = {
     PReLU: _prelu,
     LSTM: recurrent.lstm,
     GRU: recurrent.gru,
+    SimpleRNN: recurrent.simple,
 }

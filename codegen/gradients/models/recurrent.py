@@ -1,4 +1,4 @@
-"""The way back through LSTM and GRU, step by step from the last to the first (Werbos, 1990)."""
+"""The way back through recurrent layers, step by step from the last to the first (Werbos, 1990)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from codegen.functions import activations
-from codegen.specs.model_kinds import GRU, LSTM
+from codegen.specs.model_kinds import GRU, LSTM, Recurrent, SimpleRNN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["gru", "lstm"]
+__all__ = ["gru", "lstm", "simple"]
 
 value, slope = activations.reference, activations.derivative
 
@@ -63,6 +63,30 @@ def gru(layer: GRU, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[
     run = _Gru(layer, x, weights)
     found = [run.step(t) for t in range(x.shape[1])]
     return _rows(layer, found, x), run.pull
+
+
+def simple(layer: SimpleRNN, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
+    """Kept of each step are its sums, and h before it."""
+    (x,) = xs
+    recurrent, kept, found = weights["recurrent_kernel"], [], []
+    given = x @ weights["kernel"] + weights.get("bias", x.dtype.type(0))
+    h = _begun(weights, "initial_h", x, layer.units)
+    for t in range(x.shape[1]):
+        sums = given[:, t] + h @ recurrent
+        kept.append((h, sums))
+        h = value(layer.activation, sums)
+        found.append(h)
+
+    def pull(dy: Array) -> tuple[list[Array], Mapping[str, Array]]:
+        dz, dh = np.empty_like(given), np.zeros_like(h)
+        for t in reversed(range(len(kept))):
+            dz[:, t] = (dh + _at(layer, dy, t, len(kept))) * slope(layer.activation, kept[t][1])
+            dh = dz[:, t] @ recurrent.T
+        before = np.stack([one for one, _ in kept], axis=1) if kept else dz
+        grown = _grown(x, dz) | {"recurrent_kernel": _products(before, dz), "initial_h": dh.sum(0)}
+        return [dz @ weights["kernel"].T], _only(weights, grown)
+
+    return _rows(layer, found, x), pull
 
 
 class _Gru:
@@ -127,7 +151,7 @@ def _begun(weights: Mapping[str, Array], name: str, x: Array, units: int) -> Arr
     return np.broadcast_to(first, (len(x), units))
 
 
-def _at(layer: LSTM | GRU, dy: Array, t: int, steps: int) -> Array:
+def _at(layer: Recurrent, dy: Array, t: int, steps: int) -> Array:
     """The gradient that comes from outside by the output of a step."""
     if layer.return_sequences:
         found: Array = dy[:, t]
@@ -150,7 +174,7 @@ def _only(weights: Mapping[str, Array], grown: Mapping[str, Array]) -> dict[str,
     return {name: grown[name] for name in weights}
 
 
-def _rows(layer: LSTM | GRU, found: list[Array], x: Array) -> Array:
+def _rows(layer: Recurrent, found: list[Array], x: Array) -> Array:
     if not found:
         return np.zeros((len(x), 0, layer.units), x.dtype)
     return np.stack(found, axis=1) if layer.return_sequences else found[-1][:, None]

@@ -28,7 +28,7 @@ def code_bytes(plan: Tabled) -> int:
             total += SUM * sum(len(one.terms) for one in stage.sums) + INSTRUCTION * len(stage.program)
             words |= {getattr(one.value, "name", "") for one in stage.program if one.word == "activation"}
         elif isinstance(stage, Recurrent):
-            words |= {stage.layer.activation.name, stage.layer.recurrent_activation.name}
+            words |= {one.name for one in stage.layer.curves}
     return total + sum(endings.BYTES.get(word, endings.UNKNOWN_LONG) for word in words)
 
 

@@ -21,6 +21,7 @@ from codegen.planning.plan import AnyPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.problem.stages import ending
+from codegen.specs import model_kinds
 from codegen.specs.kinds import KINDS, Spec
 from codegen.specs.model_kinds import (
     GRU,
@@ -29,6 +30,7 @@ from codegen.specs.model_kinds import (
     Dense,
     GroupNormalization,
     LayerNormalization,
+    SimpleRNN,
 )
 
 __all__ = ["LAYERS", "convolved", "of_rows"]
@@ -155,7 +157,7 @@ def _normalized(run: Walk, at: int) -> Place:
 
 def _recurrent(run: Walk, at: int) -> Place:
     """The kernel's part of all steps in one go, then step by step what depends on the one before."""
-    layer: LSTM | GRU = _of_one_dtype(run, at)
+    layer: model_kinds.Recurrent = _of_one_dtype(run, at)
     x, wide = run.in_rows(at), layer.gates * layer.units
     two = isinstance(layer, GRU) and layer.reset_after and layer.use_bias
     problem = _pointwise(x.channels, wide, layer.use_bias, activations.LINEAR, layer.dtype)
@@ -182,4 +184,5 @@ LAYERS: dict[type, Callable[[Any, int], Place]] = {
     GroupNormalization: _normalized,
     LSTM: _recurrent,
     GRU: _recurrent,
+    SimpleRNN: _recurrent,
 }

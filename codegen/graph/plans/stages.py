@@ -10,7 +10,7 @@ from codegen.planning.plan import AnyPlan
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.problem import Problem
 from codegen.records import dataclass
-from codegen.specs.model_kinds import GRU, LSTM
+from codegen.specs import model_kinds
 
 __all__ = [
     "Convolved",
@@ -213,7 +213,7 @@ class Normalized(OfOne):
 class Recurrent(OfOne):
     """The steps of a recurrent layer, of what its kernel made of its input, the bias in it."""
 
-    layer: LSTM | GRU
+    layer: model_kinds.Recurrent
 
     @property
     def products(self) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.functions import activations
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.part import Part
-from codegen.interchange.tensors import Tensor
+from codegen.interchange.tensors import Tensor, axis_of
 
 __all__ = ["OPERATIONS"]
 
@@ -97,6 +98,43 @@ def _transposed(drawing: Drawing, part: Part) -> Tensor:
     return part.one.transposed([one.whole(0, 8) for one in part.config["axes"]])
 
 
+def _parts(drawing: Drawing, part: Part) -> list[Tensor]:
+    """Of channels: so many parts of one size, or what lies between places."""
+    x, axis, told = part.one, part.config["axis"].whole(-8, 8), part.config["indices_or_sections"]
+    size = x.size(x.axes[axis_of(axis, len(x.axes))])
+    if size is None:
+        raise ConversionError("cuts a free number of steps into parts")
+    places = [one.whole(0) for one in told] if told.is_list else []
+    count = len(places) + 1 if told.is_list else told.whole()
+    if not told.is_list and (count < 1 or size % count):
+        raise ConversionError(f"cuts {size} into {count} parts, which are not alike")
+    cuts = [0, *(places or [size // count * at for at in range(1, count)]), size]
+    return [drawing.sliced(x, axis, one, other, 1) for one, other in pairwise(cuts)]
+
+
+def _padded(drawing: Drawing, part: Part) -> Tensor:
+    """Steps before and after, of zeros, mirrored, or of the last."""
+    mode, value = part.config.get("mode"), part.argument(2, "constant_values")
+    word = "constant" if mode is None else mode.word()
+    sides = [[one.whole(0) for one in pair] for pair in part.config["pad_width"]]
+    x = part.one
+    others = [pair for letter, pair in zip(x.axes, sides, strict=False) if letter != "t"]
+    if word not in PADS or len(sides) != len(x.axes) or any(map(any, others)):
+        raise ConversionError(f"pads {x} by {sides} in mode {word}, expected steps, by {' or '.join(PADS)}")
+    if value:
+        raise ConversionError("pads with another number than 0")
+    left, right = sides[x.axes.index("t")]
+    return drawing.call(PADS[word], x, left=left, right=right)
+
+
+def _reversed(drawing: Drawing, part: Part) -> Tensor:
+    x, axis = part.one, part.config["axis"].whole(-8, 8)
+    if x.axes[axis_of(axis, len(x.axes))] != "t":
+        raise ConversionError(f"turns round axis {axis} of {x}, expected the steps")
+    return drawing.call("reverse", x)
+
+
+PADS = {"constant": "pad", "reflect": "reflect", "edge": "replicate"}
 CURVES = [row.name for row in (*activations.ROWS, *activations.ROWWISE) if not any(o.required for o in row.options)]
 OPERATIONS: Mapping[str, Draw] = {
     **{_words: _curve(name) for name in CURVES for _words in ["".join(w.capitalize() for w in name.split("_"))]},
@@ -120,6 +158,9 @@ OPERATIONS: Mapping[str, Draw] = {
     "Max": _reduced("max"),
     "Concatenate": _joined,
     "GetItem": _item,
+    "Split": _parts,
+    "Pad": _padded,
+    "Flip": _reversed,
     "ExpandDims": lambda drawing, part: part.one.unsqueezed(part.config["axis"].whole(-8, 8)),
     "Squeeze": _squeezed,
     "Transpose": _transposed,

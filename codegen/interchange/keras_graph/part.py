@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.interchange.stranger import MOST, Item
-from codegen.interchange.tensors import Tensor
+from codegen.interchange.tensors import Tensor, served
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class Part:
 
 
 def tensors_of(found: Any) -> Iterator[Tensor]:
-    """The tensors in lists and dicts."""
-    if isinstance(found, Tensor):
+    """The tensors in lists and dicts. Raises ConversionError for one that is no value here."""
+    if isinstance(served(found), Tensor):
         yield found
     elif isinstance(found, (list, tuple)):
         for one in found:

@@ -12,7 +12,7 @@ from codegen.interchange.keras_graph.weighted import SEQUENCE, WEIGHTED, Draw, a
 from codegen.interchange.stranger import Item
 from codegen.interchange.tensors import Tensor
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "UNSERVED"]
 
 
 def _activation(drawing: Drawing, part: Part) -> Tensor:
@@ -146,6 +146,12 @@ NOTHING = (  # what does something in training alone
     *("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization"),
     "Identity",
 )
+UNSERVED = {
+    "Masking": "hides steps from later layers, which all steps reach here",
+    "Lambda": "is a function of Python's own",
+    "Embedding": "takes whole numbers, expected values",
+    **dict.fromkeys(("MultiHeadAttention", "Attention", "AdditiveAttention", "Dot"), "multiplies values by values"),
+}
 PARTS: dict[str, Draw] = {
     **WEIGHTED,
     "Activation": _activation,

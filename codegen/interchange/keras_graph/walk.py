@@ -11,11 +11,11 @@ from codegen.functions.registry import snake_case
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.operations import OPERATIONS
 from codegen.interchange.keras_graph.part import Arrays, Part, Ref, arguments, ref_of
-from codegen.interchange.keras_graph.parts import PARTS
+from codegen.interchange.keras_graph.parts import PARTS, UNSERVED
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.sketch import Imported, Sketch
 from codegen.interchange.stranger import Item
-from codegen.interchange.tensors import Tensor
+from codegen.interchange.tensors import Tensor, served
 
 __all__ = ["MODELS", "drawn", "is_model"]
 
@@ -46,7 +46,7 @@ def drawn(
     with ledger.at(sketch.builder.name, item["class_name"].word()):
         for name, value in _outputs(walk, walk.model(item, (), "", None)):
             if value is not None:
-                sketch.builder.output(name, value.value)
+                sketch.builder.output(name, served(value).value)
     ledger.settle()
     notes = [*sketch.notes, *(f"{path}, {kind}, is left out" for path, kind in ledger.skipped.items())]
     graph = sketch.graph()
@@ -204,7 +204,7 @@ def _reader(layer: Item, part: Part) -> Callable[[Drawing, Part], Tensor | list[
     own = home.split(".")[0] not in ("keras", "tf_keras") or (registered is not None and ">" in str(registered.value))
     if part.kind in table and not own:
         return table[part.kind]
-    what = "is a class of somebody's own" if own else "is not known here"
+    what = "is a class of somebody's own" if own else UNSERVED.get(part.kind, "is not known here")
     raise ConversionError(f"{what}; {WAY.format(exactly(part.name, NAME))}")
 
 

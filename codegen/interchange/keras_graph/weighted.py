@@ -13,7 +13,7 @@ from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.part import Part
 from codegen.interchange.keras_graph.sources import SIDES
 from codegen.interchange.stranger import Item
-from codegen.interchange.tensors import Tensor, axis_of
+from codegen.interchange.tensors import Tensor, Unserved, axis_of
 from codegen.specs import kinds
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import (
@@ -25,6 +25,7 @@ from codegen.specs.model_kinds import (
     LayerNormalization,
     ModelSpec,
     PReLU,
+    SimpleRNN,
 )
 from codegen.specs.parameters import parameters
 
@@ -35,6 +36,8 @@ LEFT = ("name", "input_shape", "dtype", "trainable", "data_format", "activity_re
 SEQUENCE = "ntc"
 MERGED = {"sum": "+", "mul": "*", "ave": "+"}
 LEAST_DEVIATION = 1e-7  # what Normalization divides by at least
+RECURRENT: dict[str, type[ModelSpec]] = {kind.keras: kind for kind in (LSTM, GRU, SimpleRNN)}
+CELL = Unserved("reads the last cell of an LSTM, which is no value here; its last output is")
 TINY = 1e-30  # for an epsilon that is none
 
 
@@ -143,11 +146,12 @@ def _standardized(drawing: Drawing, part: Part) -> Tensor:
 
 
 def _recurrent(kind: type[ModelSpec]) -> Draw:
-    def draw(drawing: Drawing, part: Part) -> Tensor:
-        for word in ("return_state", "stateful"):
-            found = part.config.get(word)
-            if found is not None and found.value:
-                raise ConversionError(f"has {word}=True, expected False")
+    def draw(drawing: Drawing, part: Part) -> Tensor | list[Any]:
+        stateful, states = part.config.get("stateful"), part.config.get("return_state")
+        if stateful is not None and stateful.value:
+            raise ConversionError("has stateful=True, expected False: a stream keeps its state by itself")
+        if len(part.inputs) > 1:
+            raise ConversionError("begins with a state that is computed, expected zeros")
         back, fields = part.config.get("go_backwards"), words(kind, part.config)
         x = drawing.ordered(part.one, SEQUENCE)
         x = drawing.call("reverse", x) if back is not None and back.value else x
@@ -155,7 +159,12 @@ def _recurrent(kind: type[ModelSpec]) -> Draw:
         side = part.group.rpartition("/")[2]
         name = f"{part.name}/{side}" if side in SIDES else part.name
         made = drawing.layer(kind, name, x, part.arrays(*names), **fields)
-        return made if fields.get("return_sequences") else Tensor(made.value, "nc")
+        last = Tensor(made.value, "nc")
+        if states is None or not states.value:
+            return made if fields.get("return_sequences") else last
+        if not fields.get("return_sequences"):
+            return [last, last, *[CELL] * (kind is LSTM)]
+        return [made, Tensor(drawing.call("last", made).value, "nc"), *[CELL] * (kind is LSTM)]
 
     return draw
 
@@ -166,14 +175,15 @@ def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
     backward = part.config.get("backward_layer") or inner
     for layer, side in ((inner, SIDES[0]), (backward, SIDES[1])):
         kind = layer["class_name"].word()
-        if kind not in ("LSTM", "GRU"):
-            raise ConversionError(f"of a {kind} is not served, only of LSTM and GRU")
+        if kind not in RECURRENT:
+            raise ConversionError(f"of a {kind} is not served, only of {', '.join(RECURRENT)}")
         told: Any = layer["config"].value
         if not isinstance(told, dict):
             raise layer["config"].wrong("expected an object")
         config = Item({**told, "go_backwards": side == SIDES[1]}, layer["config"].place)
-        made = _recurrent(LSTM if kind == "LSTM" else GRU)(drawing, part.inner(config, kind, side))
-        assert isinstance(made, Tensor)
+        made = _recurrent(RECURRENT[kind])(drawing, part.inner(config, kind, side))
+        if not isinstance(made, Tensor):
+            raise ConversionError("has return_state=True, expected False")
         found.append(drawing.call("reverse", made) if side == SIDES[1] and "t" in made.axes else made)
     mode = part.config.get("merge_mode")
     word = None if mode is None else mode.value
@@ -201,8 +211,7 @@ WEIGHTED: dict[str, Draw] = {
     "LayerNormalization": _normalized(LayerNormalization),
     "GroupNormalization": _grouped,
     "Normalization": _standardized,
-    "LSTM": _recurrent(LSTM),
-    "GRU": _recurrent(GRU),
+    **{word: _recurrent(kind) for word, kind in RECURRENT.items()},
     "Bidirectional": _both_ways,
     "PReLU": _prelu,
 }

@@ -1,4 +1,4 @@
-"""ONNX' LSTM and GRU: gates in another order, the batch or the steps first. Source: onnx/defs/rnn/defs.cc."""
+"""ONNX' LSTM, GRU and RNN: gates in another order, the batch or the steps first. Source: onnx/defs/rnn/defs.cc."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
 from codegen.interchange.onnx_graph.call import Call, Draw
 from codegen.interchange.tensors import Tensor
-from codegen.specs.model_kinds import GRU, LSTM, ModelSpec
+from codegen.specs.model_kinds import GRU, LSTM, ModelSpec, SimpleRNN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,7 @@ __all__ = ["RECURRENT"]
 
 LSTM_GATES = (0, 2, 3, 1)  # i, f, c, o of their i, o, f, c
 GRU_GATES = (0, 1, 2)
+CURVES = {"Tanh": "tanh", "Relu": "relu", "Sigmoid": "sigmoid"}  # of a RNN
 DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
 ZEROS = "starts from zeros in each call: its first state is no input here"
 
@@ -47,6 +48,20 @@ def _gru(call: Call) -> list[Tensor | None]:
     first = _first(call, (5,), "h", wide, len(both))
     held = [arrays | states for arrays, states in zip(both, first, strict=True)]
     return _drawn(call, GRU, held, {"units": wide, "reset_after": after, "initial_state": bool(first[0])})
+
+
+def _rnn(call: Call) -> list[Tensor | None]:
+    wide, both = _weights(call, (0,))
+    for arrays in both:
+        if "bias" in arrays:
+            arrays["bias"] = arrays["bias"].sum(axis=0)
+    curves = call.node.attributes.get("activations", ["Tanh"] * len(both))
+    if curves not in ([word] * len(both) for word in CURVES):
+        raise ConversionError(f"has activations = {curves}, expected {' or '.join(CURVES)}")
+    first = _first(call, (5,), "h", wide, len(both))
+    held = [arrays | states for arrays, states in zip(both, first, strict=True)]
+    fields = {"units": wide, "activation": CURVES[curves[0]], "initial_state": bool(first[0])}
+    return _drawn(call, SimpleRNN, held, fields)
 
 
 def _weights(call: Call, gates: tuple[int, ...]) -> tuple[int, list[dict[str, Array]]]:
@@ -140,4 +155,4 @@ def _sequence(call: Call) -> Tensor:
     return call.drawing.ordered(x, "ntc" if last else "tnc")
 
 
-RECURRENT: dict[str, Draw] = {"LSTM": _lstm, "GRU": _gru}
+RECURRENT: dict[str, Draw] = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}

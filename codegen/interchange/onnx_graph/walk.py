@@ -36,8 +36,8 @@ LARGEST = 1 << 30  # bytes of a file
 MOST_FOLDED = 1 << 24  # numbers of constants that are computed from others
 DOMAINS = ("", "ai.onnx", "com.microsoft")
 NODES: dict[str, Draw] = {**ELEMENTWISE, **MOVING, **LAYERS, **RECURRENT}
-STATES = {"LSTM": (5, 6), "GRU": (5,), "CausalConvWithState": (3,)}  # inputs that are what a stream keeps
-STATE_OUTPUTS = {"LSTM": (1, 2), "GRU": (1,), "CausalConvWithState": (1,)}
+STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,), "CausalConvWithState": (3,)}  # inputs that are what a stream keeps
+STATE_OUTPUTS = {"LSTM": (1, 2), "GRU": (1,), "RNN": (1,), "CausalConvWithState": (1,)}
 PAST = "keeps its past rows as a stream's state, which is zeros at first, and no input here"
 FRAMES = "the batch is a sequence of frames: x holds them one after another"
 WAY = "replace it before the export, or leave it out with skip=[{0}]"

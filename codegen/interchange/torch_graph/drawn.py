@@ -13,6 +13,7 @@ from codegen.interchange.ledger import Ledger
 from codegen.interchange.library import base
 from codegen.interchange.sketch import Imported, Sketch
 from codegen.interchange.tensors import Tensor
+from codegen.interchange.torch_graph.layers import EXAMPLE
 from codegen.interchange.torch_graph.modules import MODULES, kind_of
 from codegen.interchange.torch_graph.traced import WAY, Traced, Walk, exported, symbolic
 
@@ -23,7 +24,6 @@ CHANNELS = ("in_channels", "in_features", "input_size")  # where a module tells 
 STEPS = (64, 4_096)  # of an example that is made here, the second for wide receptive fields; both are often halved
 RECURRENT = ("LSTM", "GRU", "RNN")
 WORDS = {"nct": "(batch, channels, steps)", "ntc": "(batch, steps, channels)", "tnc": "(steps, batch, channels)"}
-EXAMPLE = "give an input as example=torch.zeros(1, channels, steps)"
 Drawn = tuple[Imported, Mapping[str, str]]
 
 
@@ -32,13 +32,16 @@ def drawn(module: Any, ledger: Ledger, dtype: str | None, free: bool, example: A
     if not hasattr(module, "parameters") or not hasattr(module, "modules"):
         raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not tell its parameters")
     chain = _chain(module)
+    if example is not None and not hasattr(example, "shape"):
+        raise ConversionError(f"example is a {plainly(type(example).__name__, NAME)}, expected one tensor")
     shape = None if example is None else tuple(int(size) for size in example.shape)
     if shape is not None and len(shape) not in (2, 3):
         raise ConversionError(f"example has the shape {shape}, expected (batch, channels, steps)")
     channels, axes = _first(module)
     kind = dtype or _dtype(module)
     if chain is not None:
-        styles: list[tuple[str, tuple[int, ...] | None]] = [(style, None) for style in _styles(axes, shape)]
+        told = channels is not None or shape is None
+        styles: list[tuple[str, tuple[int, ...] | None]] = [(style, None) for style in _styles(axes, shape) if told]
         if shape is not None:
             styles += [(style, shape) for style in _styles(axes, shape)]
         return _best(ledger, kind, styles, channels, lambda walk, x: _run_chain(chain, walk, x))
@@ -70,6 +73,11 @@ class Attempt:
         steps = sizes.get("t") if "t" in axes else 1
         return Tensor(self.drawing.sketch.builder.input("x", steps, wide), axes)
 
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The less is wrong, and of as much the more layers are drawn, the better."""
+        return len(self.ledger.wrong), -len(self.drawing.sketch.weights)
+
     def finished(self) -> Drawn:
         """The graph with all outputs."""
         sketch = self.drawing.sketch
@@ -94,7 +102,7 @@ def _best(
         attempt = Attempt(ledger, dtype)
         with attempt.ledger.at("x", "input"):
             attempt.outputs = run(attempt, attempt.input(axes, shape, channels))
-        if best is None or len(attempt.ledger.wrong) < len(best.ledger.wrong):
+        if best is None or attempt.rank < best.rank:
             best = attempt
         if not best.ledger.wrong:
             break

@@ -30,7 +30,7 @@ def _conv_transpose(call: Call) -> Tensor:
 
 
 def _linear(call: Call) -> Tensor:
-    return call.drawing.dense(call.name, call.x, call.weight(1).T, call.array(2, "bias"))
+    return layers.linear(call.drawing, call.name, call.x, call.weight(1).T, call.array(2, "bias"))
 
 
 def _matmul(call: Call) -> Tensor:
@@ -78,16 +78,15 @@ def _prelu(call: Call) -> Tensor:
 def _rnn(kind: str) -> Draw:
     """aten.lstm.input: (x, first state, weights, has_biases, layers, dropout, train, both ways, batch_first)."""
 
-    def draw(call: Call) -> list[Tensor]:
+    def draw(call: Call) -> list[object]:
         first, weights = call.get(1, "hx"), call.get(2, "params")
-        states = first if isinstance(first, (list, tuple)) else [first]
-        if any(isinstance(one, Tensor) or one.any() for one in states):
-            raise ConversionError("has a first state, expected zeros")
+        layers.demand_zeros(first if isinstance(first, (list, tuple)) else [first])
         both = bool(call.get(7, "bidirectional"))
         each = 4 if call.get(3, "has_biases") else 2
         arrays = [weights[at : at + each] for at in range(0, len(weights), each)]
         first_axis = bool(call.get(8, "batch_first"))
-        return layers.rnn(call.drawing, kind, call.name, call.x, arrays, batch_first=first_axis, both=both)
+        y, state = layers.rnn(call.drawing, kind, call.name, call.x, arrays, batch_first=first_axis, both=both)
+        return [y, *state] if kind == "lstm" else [y, state]
 
     return draw
 
@@ -187,7 +186,7 @@ FUNCTIONS: dict[str, Draw] = {
     "layer_norm": _layer_norm,
     "prelu": _prelu,
     "lstm": _rnn("lstm"),
-    "gru": _rnn("gru"),
+    **{word: _rnn(word) for word in ("gru", "rnn_tanh", "rnn_relu")},
     **ELEMENTWISE,
     "max_pool1d": _max_pool,
     "avg_pool1d": _average_pool,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.interchange.drawing import Drawing
-from codegen.interchange.tensors import Tensor
+from codegen.interchange.tensors import Tensor, Unserved
 from codegen.interchange.transposed import crops, ungrouped
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec
 from codegen.specs.model_kinds import (
@@ -19,6 +19,7 @@ from codegen.specs.model_kinds import (
     LayerNormalization,
     ModelSpec,
     PReLU,
+    SimpleRNN,
 )
 
 if TYPE_CHECKING:
@@ -26,12 +27,33 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["PADS", "batch_norm", "conv", "conv_transpose", "group_norm", "layer_norm", "one", "pooled", "prelu", "rnn"]
+__all__ = [
+    "EXAMPLE",
+    "PADS",
+    "batch_norm",
+    "conv",
+    "conv_transpose",
+    "demand_zeros",
+    "group_norm",
+    "layer_norm",
+    "linear",
+    "one",
+    "pooled",
+    "prelu",
+    "rnn",
+]
 
+EXAMPLE = "give an input as example=torch.zeros(1, channels, steps)"
 PADS = {"circular": "wrap", "reflect": "reflect", "replicate": "replicate", "constant": "pad", "zeros": "pad"}
 FIRST = "nct"
-RECURRENT: dict[str, type[ModelSpec]] = {"lstm": LSTM, "gru": GRU}
-GRU_GATES = (1, 0, 2)  # z, r, h of their r, z, n
+RECURRENT: dict[str, tuple[type[ModelSpec], dict[str, Any]]] = {
+    "lstm": (LSTM, {}),
+    "gru": (GRU, {}),
+    "rnn_tanh": (SimpleRNN, {}),
+    "rnn_relu": (SimpleRNN, {"activation": "relu"}),
+}
+GATES = {LSTM: (0, 1, 2, 3), GRU: (1, 0, 2), SimpleRNN: (0,)}  # z, r, h of their r, z, n
+CELL = Unserved("is the last cell of an LSTM, which is no value here; its last output is")
 
 
 def one(value: Any) -> int:
@@ -166,25 +188,41 @@ def rnn(
     *,
     batch_first: bool,
     both: bool = False,
-) -> list[Tensor]:
-    """(outputs, last state) of an LSTM or GRU; each layer has w_ih, w_hh and perhaps b_ih, b_hh.
+) -> list[Any]:
+    """(outputs, last state) of a recurrent module; each layer has w_ih, w_hh and perhaps b_ih, b_hh.
 
-    With `both` ways every second one goes backwards beside the one before it; the last state is then none.
+    With `both` ways every second one goes backwards beside the one before it. The last state of several layers is a
+    list; that of an LSTM is one of h and c.
     """
-    x = drawing.ordered(x, "ntc" if batch_first else "tnc")
+    x, ends = drawing.ordered(x, "ntc" if batch_first else "tnc"), list[Tensor]()
     each = 1 + both
     for at in range(0, len(layers), each):
         called = f"{name}/{at // each}" if len(layers) > each else name
         if not both:
             x = _cells(drawing, kind, called, x, layers[at])
+            ends.append(x)
             continue
         ahead = _cells(drawing, kind, f"{called}/forward", x, layers[at])
         draw = partial(_cells, drawing, kind, f"{called}/reverse", held=layers[at + 1])
-        x = drawing.concat([ahead, drawing.backwards(x, draw)[1]], 2)
-    if both:
-        return [x]
-    last = drawing.sketch.builder.function("last", x.value)
-    return [x, Tensor(last, "1nc")]
+        own, behind = drawing.backwards(x, draw)
+        ends += [ahead, own]
+        x = drawing.concat([ahead, behind], 2)
+    last = [Tensor(drawing.sketch.builder.function("last", one.value), "nc") for one in ends]
+    state = Tensor(last[0].value, "1nc") if len(last) == 1 else last
+    return [x, [state, CELL] if RECURRENT[kind][0] is LSTM else state]
+
+
+def linear(drawing: Drawing, name: str, x: Tensor, kernel: Array, bias: Array | None) -> Tensor:
+    """A dense layer on the last axis. Raises ConversionError where that are steps whose number is free."""
+    if x.axes[-1] in "ft" and x.steps is None:
+        raise ConversionError(f"goes over {x}, whose number of steps is free; {EXAMPLE}")
+    return drawing.dense(name, x, kernel, bias)
+
+
+def demand_zeros(states: Sequence[Any]) -> None:
+    """Raises ConversionError for a first state that is not zeros, or none."""
+    if any(one is not None and (isinstance(one, Tensor) or not hasattr(one, "any") or one.any()) for one in states):
+        raise ConversionError("begins with a state that is given, expected zeros, or none")
 
 
 def _cells(drawing: Drawing, kind: str, name: str, x: Tensor, held: Sequence[Array]) -> Tensor:
@@ -192,14 +230,14 @@ def _cells(drawing: Drawing, kind: str, name: str, x: Tensor, held: Sequence[Arr
     import numpy as np
 
     given, kept, *biases = held
-    units = kept.shape[1]
-    order = np.arange(4) if kind == "lstm" else np.asarray(GRU_GATES)
+    units, (cells, more) = kept.shape[1], RECURRENT[kind]
+    order = np.asarray(GATES[cells])
     rows = (order[:, None] * units + np.arange(units)).reshape(-1)
     if given.shape[0] != len(rows) or kept.shape[0] != len(rows):
         raise ConversionError(f"has a weight of shape {given.shape}, expected {len(rows)} rows: no proj_size")
     arrays = {"kernel": given[rows].T, "recurrent_kernel": kept[rows].T}
     if biases:
         pair = np.stack([bias[rows] for bias in biases])
-        arrays["bias"] = pair.sum(axis=0) if kind == "lstm" else pair
-    fields = {"units": units, "return_sequences": True, "use_bias": bool(biases)}
-    return drawing.layer(RECURRENT[kind], name, x, arrays, **fields)
+        arrays["bias"] = pair if cells is GRU else pair.sum(axis=0)
+    fields = {"units": units, "return_sequences": True, "use_bias": bool(biases), **more}
+    return drawing.layer(cells, name, x, arrays, **fields)

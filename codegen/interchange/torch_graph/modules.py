@@ -72,7 +72,7 @@ def _conv_transpose(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tens
 
 
 def _linear(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
-    return drawing.dense(name, x, weight(module).T, held(module, "bias"))
+    return layers.linear(drawing, name, x, weight(module).T, held(module, "bias"))
 
 
 def _batch_norm(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def _prelu(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
 
 
 def _rnn(kind: str) -> Draw:
-    def draw(drawing: Drawing, name: str, module: Any, x: Tensor) -> list[Tensor]:
+    def draw(drawing: Drawing, name: str, module: Any, x: Tensor) -> list[Any]:
         if getattr(module, "proj_size", 0):
             raise ConversionError("has proj_size, expected none")
         ways = ("", "_reverse") if module.bidirectional else ("",)
@@ -111,7 +111,8 @@ def _rnn(kind: str) -> Draw:
             for at in range(module.num_layers)
             for way in ways
         ]
-        return layers.rnn(drawing, kind, name, x, arrays, batch_first=module.batch_first, both=len(ways) == 2)
+        word = f"{kind}_{module.nonlinearity}" if kind == "rnn" else kind
+        return layers.rnn(drawing, word, name, x, arrays, batch_first=module.batch_first, both=len(ways) == 2)
 
     return draw
 
@@ -123,6 +124,11 @@ def _curve(name: str, **options: str) -> Draw:
         return drawing.activation(name, x, **{ours: getattr(module, theirs) for ours, theirs in options.items()})
 
     return draw
+
+
+def _rrelu(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
+    """After training: the slope in the middle."""
+    return drawing.activation("leaky_relu", x, negative_slope=(module.lower + module.upper) / 2)
 
 
 def _gelu(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
@@ -225,8 +231,10 @@ MODULES: dict[str, Draw] = {
     "PReLU": _prelu,
     "LSTM": _rnn("lstm"),
     "GRU": _rnn("gru"),
+    "RNN": _rnn("rnn"),
     **{kind: _curve(name) for kind, name in CURVES.items()},
     "LeakyReLU": _curve("leaky_relu", negative_slope="negative_slope"),
+    "RReLU": _rrelu,
     "ELU": _curve("elu", alpha="alpha"),
     "CELU": _curve("celu", alpha="alpha"),
     "Softshrink": _curve("soft_shrink", threshold="lambd"),

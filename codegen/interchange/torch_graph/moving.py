@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen.errors import ConversionError
-from codegen.interchange.tensors import Tensor
+from codegen.errors.quoting import exactly
+from codegen.interchange.tensors import Tensor, Unserved, served
 from codegen.interchange.torch_graph.call import Call, Draw
 from codegen.interchange.torch_graph.functions import FUNCTIONS
+from codegen.interchange.torch_graph.layers import EXAMPLE
 
 __all__ = ["CALLS"]
 
@@ -76,7 +78,10 @@ def _narrowed(call: Call) -> Tensor:
     return call.drawing.sliced(call.x, call.whole(1, "dim"), start, start + call.whole(3, "length"))
 
 
-def _picked(call: Call) -> Tensor:
+def _picked(call: Call) -> Any:
+    found = call.args[0]
+    if isinstance(found, list) and call.whole(1, "dim") == 0:  # the states of several layers
+        return found[call.whole(2, "index")]
     return call.drawing.picked(call.x, call.whole(1, "dim"), call.whole(2, "index"))
 
 
@@ -106,8 +111,19 @@ def _item(call: Call) -> Any:
     return x
 
 
-def _asked(call: Call) -> Tensor:
-    raise ConversionError("asks for the number of steps; give an input as example=torch.zeros(1, channels, steps)")
+ASKED = Unserved(f"asks for the number of steps; {EXAMPLE}")
+
+
+def _asked(call: Call) -> Any:
+    """The numbers along all axes, or along one; the batch counts as one. Raises ConversionError for free steps."""
+    sizes, axis = [ASKED if size is None else size for size in call.x.sizes], call.get(1, "dim")
+    return sizes if axis is None else served(sizes[axis])
+
+
+def _attribute(call: Call) -> Any:
+    if call.args[1] != "shape":
+        raise ConversionError(f"asks for {exactly(call.args[1])}, which is not known here")
+    return _asked(Call(call.drawing, call.name, call.args[:1], {}))
 
 
 def _same(call: Call) -> Tensor:
@@ -134,6 +150,7 @@ CALLS: dict[str, Draw] = {
     "narrow": _narrowed,
     "select": _picked,
     "getitem": _item,
-    **dict.fromkeys(("size", "getattr"), _asked),
+    "size": _asked,
+    "getattr": _attribute,
     **dict.fromkeys((*NOTHING, *MORE), _same),
 }

@@ -11,8 +11,9 @@ from codegen.errors.quoting import NAME, exactly, plainly
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.library import array
-from codegen.interchange.tensors import Tensor
+from codegen.interchange.tensors import Tensor, Unserved, served
 from codegen.interchange.torch_graph.call import Call
+from codegen.interchange.torch_graph.layers import demand_zeros
 from codegen.interchange.torch_graph.modules import MODULES, kind_of
 from codegen.interchange.torch_graph.moving import CALLS
 from codegen.records import dataclass
@@ -76,14 +77,26 @@ class Walk:
         found: list[Tensor] = []
         for node in self.traced.nodes:
             if node.op == "placeholder":
-                self.values.setdefault(node.name, given if node.name not in self.traced.held else None)
+                with self.ledger.at(str(node.target), "input"):
+                    self.values.setdefault(node.name, self._input(node, given))
             elif node.op == "output":
-                found = [one for one in _flat(self._led(node.args)) if isinstance(one, Tensor)]
+                with self.ledger.at("output", "output"):
+                    found = [served(one) for one in _flat(self._led(node.args)) if isinstance(one, (Tensor, Unserved))]
             else:
                 self.values[node.name] = None
                 with self.ledger.at(self._place(node), _kind(node)):
                     self.values[node.name] = self._made(node)
         return found
+
+    def _input(self, node: Any, given: Tensor) -> Any:
+        """The module's input, or what another argument is by itself. Raises ConversionError for a second input."""
+        if node.name in self.traced.held:
+            return None
+        if not any(one is given for one in self.values.values()):
+            return given
+        if not node.args:
+            raise ConversionError("is a second input, expected one tensor: read the parts by themselves")
+        return Unserved("is an argument that is not given") if node.args[0] is None else node.args[0]
 
     def _place(self, node: Any) -> str:
         """Where a node is: its module's path, and its own name where that does not tell all."""
@@ -114,7 +127,9 @@ class Walk:
             return _attribute(self.module, node.target)
         if node.op == "call_module":
             return self._module(node, args, lost)
-        if not lost and not any(isinstance(one, Tensor) for one in _flat([args, kwargs])):
+        for one in _flat([args, kwargs]) if _kind(node) != "getitem" else ():
+            served(one)
+        if not lost and not any(isinstance(one, (Tensor, Unserved)) for one in _flat([args, kwargs])):
             return _constant(node, args, kwargs)
         draw = CALLS.get(_kind(node))
         if draw is None:
@@ -128,7 +143,8 @@ class Walk:
         kind = kind_of(module)
         if kind is None:
             raise ConversionError(f"is not known here; {WAY.format(exactly(node.target, NAME))}")
-        if not lost and isinstance(args[0], Tensor):
+        if not lost and isinstance(served(args[0]), Tensor):
+            demand_zeros(_flat([args[1:], self._led(node.kwargs)]))
             return MODULES[kind](self.drawing, str(node.target), module, args[0])
         if not lost:
             raise ConversionError("is called on a constant")
