@@ -173,7 +173,7 @@ def stream_for(spec: Spec, ask: Ask, arrays: Mapping[str, np.ndarray]) -> Stream
     if spec.problem.format.whole:
         from codegen.machine import stream_library
 
-        plan, held = stream_plan(spec, replace(ask, target=ask.target.dotting())), spec.problem_arrays(arrays)
+        plan, held = stream_plan(spec, ask.of_whole()), spec.problem_arrays(arrays)
         sums.hold(spec.problem, held, spec.name)
         return stream_library.load_whole(plan, _written_stream(plan, held), held)
     return compiled_stream(stream_plan(spec, replace(ask, weights="packed")))
@@ -219,7 +219,7 @@ def kernel_of(spec: Spec, arrays: Mapping[str, np.ndarray], ask: Ask, threads: i
     """
     from codegen.machine import whole_kernel
 
-    plan = planner.answer(request(spec, replace(ask, target=ask.target.dotting()))).asked(sliced=threads > 1)
+    plan = planner.answer(request(spec, ask.of_whole())).asked(sliced=threads > 1)
     held = spec.problem_arrays(arrays)
     sums.hold(plan.problem, held, spec.name)
     return whole_kernel.load(render.render(plan, JIT_NAME, weights=held), held, plan.target, threads)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 WORDS = re.compile(r"[\w.,:()+=/ -]*", re.ASCII)  # of our own tables: a target's flags, a transform's name
 PIECE = 4096  # numbers of an array that are written at a time
+OCTETS = 28  # in a line
+OCTAL = tuple(f"\\{octet:03o}" for octet in range(256))
 LARGEST = 2**63 - 1  # of a literal that every C99 compiler reads
 
 
@@ -161,6 +163,13 @@ def array_table(array: np.ndarray, stored: Format) -> CText:
         return table(array.tolist(), stored)
     words = (of_singles(piece) if stored.single else map(repr, piece.tolist()) for piece in _pieces(array))
     return _rows(chain.from_iterable(words), 8, "    ", stored.suffix)
+
+
+def octets(codes: np.ndarray) -> CText:
+    """The same of int8 codes as string literals: no text to read, but compilers take a twentieth of the time."""
+    given = codes.tobytes()
+    lines = (given[start : start + OCTETS] for start in range(0, len(given), OCTETS))
+    return CText("\n".join(f'    "{"".join(map(OCTAL.__getitem__, line))}"' for line in lines))
 
 
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -44,7 +44,7 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
     first = folded(p, kernel, named.get("bias")) - found.spelling.moved * sums
     wrapped = (first + 2**31) % 2**32 - 2**31  # sums of int32 that wrap end as they should
     made = [
-        Table.of("kernel", dots.pack(plan, kernel), "int8"),
+        Table.of_codes("kernel", dots.pack(plan, kernel), plan.ask),
         Table.of("bias", _filled(plan, wrapped), "int32"),
     ]
     factor, left, more = _rescaling(plan, named, name, found.vectors)

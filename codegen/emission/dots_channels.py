@@ -113,6 +113,12 @@ def _stage(plan: Plan, name: str) -> Stage:
     return integer_stage.stage(plan.problem, integer.Tile(1, 1), name, first=True, last=True)
 
 
+def _shifts(shift: np.ndarray) -> list[Table]:
+    """Those to the right, and those to the left where there are any."""
+    right = Table.of("shifts", (-shift).clip(0), "int32")
+    return [right, *([Table.of("lefts", shift.clip(0), "int32")] if (shift > 0).any() else [])]
+
+
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:
     """The const tables; what the input is moved by and its zero are multiplied into the bias."""
     import numpy as np
@@ -127,7 +133,8 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
     moved = dots.moved * kernel.astype(np.int64).sum(axis=(0, 1))
     first = (folded(p, kernel, named.get("bias")) - moved + 2**31) % 2**32 - 2**31  # sums of int32 wrap
     vectors = in_vectors(plan, stage.rounding)
-    made = [Table.of("kernel", dots_channels.pack(plan, kernel), "int8"), Table.of("bias", first[lanes], "int32")]
+    codes = dots_channels.pack(plan, kernel)
+    made = [Table.of_codes("kernel", codes, plan.ask), Table.of("bias", first[lanes], "int32")]
     factor, left = Factor(""), False
     if not vectors:
         factor, more = rescaling(p, named, name, "")
@@ -138,8 +145,7 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
         shift = named["shift"].astype(np.int64)[lanes]
         left = bool((shift > 0).any())
         made.append(Table.of("multipliers", named["multiplier"][lanes], "int32"))
-        made.append(Table.of("shifts", np.maximum(-shift, 0), "int32"))
-        made += [Table.of("lefts", np.maximum(shift, 0), "int32")] if left else []
+        made += _shifts(shift)
     if stage.ending.table:
         made.append(Table.of("table", np.array(stage.ending.table), "int8"))
     return {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from codegen.emission.cformat import CText, array_table, table
+from codegen.emission.cformat import CText, array_table, octets, table
 from codegen.emission.integer_stage import Plan, prefixes
 from codegen.numbers import formats
 from codegen.numbers.rescaling import FIXED
 from codegen.planning.algorithms import integer
+from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.requantise import Requantise
 from codegen.records import dataclass
@@ -47,6 +48,13 @@ class Table:
         row = formats.row(held_in)
         return cls(CText(label), CText(row.c), numbers.size, array_table(numbers.ravel(), row))
 
+    @classmethod
+    def of_codes(cls, label: str, codes: np.ndarray, ask: Ask) -> Table:
+        """Of int8, which may be many."""
+        if not ask.terse:
+            return cls.of(label, codes, "int8")
+        return cls(CText(label), CText(formats.row("int8").c), codes.size, octets(codes.ravel()))
+
 
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:
     """The const tables of all stages, and how each stage's sums are rescaled."""
@@ -58,7 +66,7 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
     for prefix, (p, taps, given) in zip(prefixes(plan, name), parts, strict=True):
         label = prefix.removeprefix(name)[1:] + "_" if prefix != name else ""
         named = dict(zip((one.name for one in p.epilogue.operands), given, strict=True))
-        found += _of_stage(p, taps, named.get("bias"), label)
+        found += _of_stage(p, taps, named.get("bias"), label, plan.ask)
         factor, more = rescaling(p, named, prefix, label)
         factors.append(factor)
         found += more
@@ -68,12 +76,12 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
     }
 
 
-def _of_stage(p: ConvProblem, kernel: np.ndarray, bias: np.ndarray | None, label: str) -> list[Table]:
+def _of_stage(p: ConvProblem, kernel: np.ndarray, bias: np.ndarray | None, label: str, ask: Ask) -> list[Table]:
     """The kernel, the bias less what the input's zero adds, the first taps of places between two steps, the table."""
     import numpy as np
 
     laid = integer.packed(p, kernel)
-    found = [Table.of(f"{label}kernel", laid, "int8")]
+    found = [Table.of_codes(f"{label}kernel", laid, ask)]
     if p.zero or bias is not None:
         sums = laid.astype(np.int64).sum(axis=(2, 3))
         first = (0 if bias is None else bias.astype(np.int64)) - p.zero * sums

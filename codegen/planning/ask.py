@@ -96,8 +96,8 @@ class Ask:
     that its work can also be done in slices, by threads. `limits` refuse plans, `objective` weighs them. `stream` is
     for input that comes in blocks, `annotate` for text that explains itself. `likely` are the input steps that a plan
     of a free length is made for, which may be `longer` all the same; without them it is made for several. `apart` gives
-    each static name that layers share the layer's own name, so that their texts may be parts of one file. Raises
-    UsageError for an unknown word.
+    each static name that layers share the layer's own name, so that their texts may be parts of one file. `terse` text
+    is read by a compiler alone. Raises UsageError for an unknown word.
     """
 
     target: Target = TARGETS["scalar"]
@@ -112,12 +112,17 @@ class Ask:
     likely: int | None = None
     longer: bool = False
     apart: bool = False
+    terse: bool = False
 
     def __post_init__(self) -> None:
         accuracy_named(self.accuracy)
         checked(self.numbers)
         _word("weights", self.weights, get_args(Weights))
         objective_named(self.objective)
+
+    def of_whole(self) -> Ask:
+        """What is asked of whole numbers that this machine computes: its CPU's sums of products, a terse text."""
+        return replace(self, target=self.target.dotting(), terse=True)
 
     def of_part(self) -> Ask:
         """What is asked of a plan inside another: known weights lie packed; slices, limits, blocks are the whole's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import cProfile
 import re
 import subprocess
@@ -26,7 +27,7 @@ from codegen.functions.registry import Call
 from codegen.installed import texts
 from codegen.language import reader
 from codegen.machine import plan_index
-from codegen.numbers.formats import COMPUTED, STORED
+from codegen.numbers.formats import COMPUTED, STORED, WHOLE
 from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
@@ -287,6 +288,13 @@ class TestCFormat:
         with cProfile.Profile() as profile:
             cformat.array_table(array, FLOAT)
         assert sum(function.callcount for function in profile.getstats()) < array.size
+
+    def test_codes_as_string_literals_are_the_same_bytes(self) -> None:
+        """And of int8 arrays the numbers are those of a list."""
+        codes = np.random.default_rng(5).permutation(np.arange(-128, 128).repeat(3)).astype(np.int8)
+        lines = str(cformat.octets(codes)).splitlines()
+        assert b"".join(ast.literal_eval(f"b{line.strip()}") for line in lines) == codes.tobytes()
+        assert cformat.array_table(codes, WHOLE["int8"]) == cformat.table(codes.tolist(), WHOLE["int8"])
 
     def test_table_and_codes(self) -> None:
         assert cformat.table([1, 2.5, -3] * 3, FLOAT).startswith("    1.0f, 2.5f, -3.0f,")

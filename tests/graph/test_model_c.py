@@ -19,6 +19,7 @@ from codegen.graph.builder import Builder
 from codegen.graph.graph import Graph
 from codegen.graph.plans import model_plan
 from codegen.graph.plans.stages import Convolved, Each
+from codegen.language import reader
 from codegen.machine import compilers
 from codegen.planning.ask import Ask
 from codegen.problem.targets import TARGETS, target_named
@@ -277,6 +278,18 @@ def test_a_layer_of_another_dtype_is_refused(make: Any) -> None:
     b.output("y", b.call(make(name="part", units=3), b.input("x", None, 4)))
     with pytest.raises(PlanError, match="`part` is float32, and the model float64: a model has one dtype in C"):
         pipeline.model_emitted(b.graph(), ask("neon"))
+
+
+def test_a_layer_of_int8_is_refused_with_the_way_out() -> None:
+    grid = "dtype = int8, input_scale = 0.05, input_zero_point = 3, output_scale = 0.1, output_zero_point = -5"
+    text = f"""
+conv1d stem {{ filters = 8, kernel_size = 3, padding = causal, {grid} }}
+model net {{ input x = (None, 8)
+    output y = stem(x) }}
+"""
+    (model,) = reader.document(text).models
+    with pytest.raises(PlanError, match="`stem` is int8, and models are computed in floats: emit the layers alone"):
+        pipeline.model_emitted(model.graph, ask("scalar"))
 
 
 @pytest.mark.long

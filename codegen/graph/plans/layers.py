@@ -97,6 +97,9 @@ def _place(run: Walk, at: int) -> Place:
 def _of_one_dtype(run: Walk, at: int) -> Any:
     """The layer. Raises PlanError for one that computes in another dtype than the model."""
     layer = _layer(run, at)
+    if layer.dtype == "int8":
+        way = "emit the layers alone, and call their functions one after the other"
+        raise PlanError(f"`{layer.name}` is int8, and models are computed in floats: {way}")
     if layer.dtype != run.graph.dtype:
         raise PlanError(f"`{layer.name}` is {layer.dtype}, and the model {run.graph.dtype}: a model has one dtype in C")
     return layer
