@@ -166,6 +166,19 @@ def test_the_recipe_for_conda_has_the_version_and_the_dependencies_of_the_projec
     assert f"- {' = '.join(script)}" in text
 
 
+def test_the_release_fills_the_sum_of_the_sdist_into_the_recipe(tmp_path: Path) -> None:
+    version = PROJECT["project"]["version"]
+    sdist, other = tmp_path / f"gen_conv-{version}.tar.gz", tmp_path / "gen_conv-9.9.tar.gz"
+    for path in (sdist, other):
+        path.write_bytes(b"abc")
+    script = ROOT / "packaging" / "conda_recipe.py"
+    made = run(sys.executable, script, sdist, cwd=tmp_path)
+    assert "sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n" in made
+    plain = (ROOT / "packaging" / "conda-forge" / "recipe.yaml").read_text("utf-8")
+    assert sum(a != b for a, b in zip(made, plain, strict=True)) > 50
+    assert subprocess.run([sys.executable, script, other], capture_output=True, check=False).returncode
+
+
 def test_an_editable_install_runs_the_checkout(tmp_path: Path) -> None:
     """What `pip install -e .` does: the build backend's editable wheel, installed, leads back to these files."""
     (tmp_path / "wheel").mkdir()
