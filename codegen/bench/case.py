@@ -56,8 +56,7 @@ class Case:
 
     @property
     def steps(self) -> int:
-        assert self.problem.steps is not None
-        return self.problem.steps
+        return self.problem.known_steps
 
     @property
     def outs(self) -> int:

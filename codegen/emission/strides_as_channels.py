@@ -18,13 +18,12 @@ INNER = ("unstrided",)  # what its inner functions compute, as their names end
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
-    assert p.steps is not None
     arguments = ["rows", *weight_names(plan, name), "y"]
     if inner.workspace_bytes:
         arguments.append(f"rows + {panel_bytes(inner.problem, plan.target.core) // p.item_bytes}")
     arguments += ["slice", "slices"] if plan.sliced else []
     (function,), c = inner_functions(plan, name, INNER, sliced=plan.sliced), p.format.c
-    left = p.pads(p.steps)[0]
+    left = p.pads(p.known_steps)[0]
     return {
         "schedule": schedule,
         "sample": Place.of((1, Variable.counted("phase", p.stride)), -left).text,

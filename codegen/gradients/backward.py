@@ -215,8 +215,7 @@ def _split(flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Arra
 def _like_output(problem: Problem, x: Array, given: Any, name: str) -> Array:
     """`given` as a contiguous array of the output's shape and dtype. Raises ShapeError."""
     array = arrays.cast(given, problem.dtype, name)
-    assert problem.steps is not None
-    wanted = problem.out_shape(len(x), problem.steps)
+    wanted = problem.out_shape(len(x), problem.known_steps)
     if array.shape != wanted:
         raise ShapeError(f"`{name}`: got shape {array.shape}, expected that of the output, {wanted}")
     return array

@@ -73,13 +73,12 @@ def planned(spec: Spec, ask: Ask = PLAIN) -> BackwardPlan:
 
 def of_problem(problem: ConvProblem, ask: Ask) -> BackwardPlan:
     """The plans for a problem of known length, no stage of which takes whole rows."""
-    assert problem.steps is not None
     linear = problem.with_epilogue(problem.epilogue.start)
     return BackwardPlan(
         problem,
         ask.target,
         None if problem.epilogue.linear else planner.plan(linear, ask),
-        planner.plan(input_gradients.input_problem(problem, problem.steps), ask),
+        planner.plan(input_gradients.input_problem(problem, problem.known_steps), ask),
         plan.plan(problem, ask.target),
         plan.output_plan(problem, ask.target),
     )
@@ -125,7 +124,7 @@ def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
     """What both files share, and the texts of the three functions."""
     p, output = parts.problem, output_rows.view(parts.output, name)
     kernel = kernel_tiles.view(parts.kernel, f"{name}_kernel")
-    front, back = input_gradients.zero_taps(p, p.steps or 0)
+    front, back = input_gradients.zero_taps(p, p.known_steps)
     inner = parts.input.problem
     functions = Functions.of(parts, name)
     begun = tuple(one.name for one in p.epilogue.start.operands)
@@ -161,7 +160,7 @@ class Functions:
     @classmethod
     def of(cls, parts: BackwardPlan, name: str) -> Functions:
         p = parts.problem
-        steps, outs = p.steps or 0, p.out_steps(p.steps or 0)
+        steps, outs = p.known_steps, p.known_outs
         shapes = dict.fromkeys(("x", "dx"), _shape(p, steps, p.channels, "steps, channels"))
         shapes |= dict.fromkeys(("z", "dz", "dy"), _shape(p, outs, p.filters, "steps, filters"))
         kernel = "({}, {}, {}): taps, channels of a group, filters".format(*p.kernel_shape)
@@ -205,7 +204,7 @@ def _texts(parts: BackwardPlan, name: str, output: dict[str, Any], kernel: dict[
 def _macros(name: str, parts: BackwardPlan, context: dict[str, Any], beside: Collection[str]) -> tuple[Macro, ...]:
     """The macros of the header."""
     p = parts.problem
-    numbers = {"STEPS": p.steps or 0, "OUT_STEPS": context["outs"], "CHANNELS": p.channels, "FILTERS": p.filters}
+    numbers = {"STEPS": p.known_steps, "OUT_STEPS": context["outs"], "CHANNELS": p.channels, "FILTERS": p.filters}
     numbers["KERNEL_NUMBERS"] = context["kernel_numbers"]
     meanings = {f"backward_{word}": Meaning(number) for word, number in numbers.items()}
     told = "that these functions need, any content"
@@ -252,6 +251,6 @@ def _facts(parts: BackwardPlan) -> tuple[tuple[str, str], ...]:
         ("forward", banner.formula(p)),
         ("input", parts.input.describe()),
         ("kernel", plan.describe(parts.kernel)),
-        ("work", f"{2 * p.macs(p.steps or 0):,} multiply-adds a sample"),
+        ("work", f"{2 * p.macs(p.known_steps):,} multiply-adds a sample"),
         ("memory", f"{parts.workspace_bytes:,} bytes of workspace, nothing allocated; all numbers are {p.format.c}s"),
     )

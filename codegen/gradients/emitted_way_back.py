@@ -56,7 +56,7 @@ def tried(spec: Spec, ask: Ask, compiler: Compiler) -> Iterator[tuple[str, int, 
     source = emit.emitted(spec, ask)
     parts = source.plan
     library, functions = EmittedLibrary(source, parts.target, compiler), Functions.of(parts, source.name)
-    p, steps, space = parts.problem, parts.problem.steps or 0, np.zeros(parts.workspace_bytes + 64, np.uint8)
+    p, steps, space = parts.problem, parts.problem.known_steps, np.zeros(parts.workspace_bytes + 64, np.uint8)
     space = space[-space.ctypes.data % 64 :]
     linear = p.with_epilogue(p.epilogue.start)
     given = _drawn(parts)
@@ -80,7 +80,7 @@ def tried(spec: Spec, ask: Ask, compiler: Compiler) -> Iterator[tuple[str, int, 
 def _drawn(parts: BackwardPlan) -> Mapping[str, Array]:
     """Whole numbers for all that the functions read."""
     p, rng = parts.problem, np.random.default_rng(0)
-    steps = p.steps or 0
+    steps = p.known_steps
     shapes = {"x": p.in_shape(SAMPLES, steps), "dz": p.out_shape(SAMPLES, steps), "kernel": p.kernel_shape}
     shapes |= {one.name: (one.numbers(p.filters),) for one in p.epilogue.operands}
     return {name: rng.integers(-MOST, MOST + 1, shape).astype(p.dtype) for name, shape in shapes.items()}

@@ -51,18 +51,17 @@ class KernelTiles:
     def __init__(self, plan: KernelGradientPlan, name: str) -> None:
         self.plan, self.name, self.problem = plan, name, plan.problem
         p, last = plan.problem, plan.problem.channels_last
-        assert p.steps is not None
         self.spell = Spelling(plan.lanes, plan.target.vector_bytes == 0, p.format.c)
-        self.outs = p.out_steps(p.steps)
+        self.outs = p.known_outs
         self.chunked = plan.chunk < self.outs
         self.dz_filter = 1 if last else self.outs
-        self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.steps)
+        self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.known_steps)
         self.sum_row = p.filters if plan.direct else plan.padded
         self.functions = KernelFunctions(name, self.spell.c, plan.packed)
-        self.in_numbers, self.out_numbers = p.steps * p.channels, self.outs * p.filters
+        self.in_numbers, self.out_numbers = p.known_steps * p.channels, self.outs * p.filters
         self.kernel_numbers = p.kernel_size * p.group_channels * p.filters
         x_step, x_tap = p.stride * self.x_time, p.dilation * self.x_time
-        self.places = TapPlaces(x_step, x_tap, -p.pads(p.steps)[0] * self.x_time, self.sum_row * p.group_channels)
+        self.places = TapPlaces(x_step, x_tap, -p.pads(p.known_steps)[0] * self.x_time, self.sum_row * p.group_channels)
 
     def blocks(self) -> tuple[Block, ...]:
         return tuple(self._block(panels) for panels in self.plan.panels)
@@ -137,8 +136,7 @@ class KernelTiles:
     def edges(self) -> bool:
         """Whether some taps of some outputs lie outside the input."""
         p = self.problem
-        assert p.steps is not None
-        return tiling.interior(p, p.steps) != (0, self.outs)
+        return tiling.interior(p, p.known_steps) != (0, self.outs)
 
     def _rows(self, made: dict[str, Microkernel], taps: int, vectors: int, step: int) -> tuple[Rows, ...]:
         found, at = [], 0
@@ -274,8 +272,7 @@ def _turn(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
 def _places(tiles: KernelTiles) -> dict[str, Any]:
     """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
     p = tiles.problem
-    assert p.steps is not None
-    left = p.pads(p.steps)[0]
+    left = p.pads(p.known_steps)[0]
     tap_at = Place.of(*TAP.scaled(p.dilation).parts, -left).text
     return {
         "left": left,
@@ -289,7 +286,7 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
         "kernel_numbers": tiles.kernel_numbers,
         "first_tap": ceil_over("-at", p.stride),
         "end_tap": floor_over("room", p.stride) + " + 1",
-        "room": CText(f"{p.steps - 1} - {grouped(tap_at)}"),
+        "room": CText(f"{p.known_steps - 1} - {grouped(tap_at)}"),
     }
 
 

@@ -44,8 +44,7 @@ class Backward:
     """
 
     def __init__(self, problem: ConvProblem, ask: Ask) -> None:
-        assert problem.steps is not None
-        self.problem, self.steps, self.ask = problem, problem.steps, replace(ask, weights="packed")
+        self.problem, self.steps, self.ask = problem, problem.known_steps, replace(ask, weights="packed")
         self._rooms: dict[bool, list[Array]] = {False: [], True: []}  # for packed kernels, one a running call
 
     def kernel_gradient(self, x: Array, dz: Array) -> Array:

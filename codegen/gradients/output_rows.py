@@ -135,7 +135,7 @@ def _filter(plan: OutputGradientPlan) -> Variable:
 
 def _turns(plan: OutputGradientPlan) -> int:
     """The rows that there are in all, each of them of as many numbers as the plan is wide."""
-    outs = plan.problem.out_steps(plan.problem.steps or 0)
+    outs = plan.problem.known_outs
     return outs // plan.width if plan.along_time else outs
 
 
@@ -154,7 +154,7 @@ def _vectors(plan: OutputGradientPlan) -> Iterator[Vector]:
 
 def _pointers(plan: OutputGradientPlan) -> Iterator[Pointer]:
     p = plan.problem
-    outs = p.out_steps(p.steps or 0)
+    outs = p.known_outs
     places = {name: f"call->{name}" for name in ("dy", "z", "dz")}
     still = set()
     for number, one in enumerate(p.epilogue.operands):
@@ -215,8 +215,7 @@ def _tail(plan: OutputGradientPlan, outs: int, sums: tuple[Summed, ...]) -> dict
 def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
     """The template's variables."""
     p, dtype, sums = plan.problem, plan.problem.format, summed(plan)
-    assert p.steps is not None
-    outs = p.out_steps(p.steps)
+    outs = p.known_outs
     whole, step = outs // plan.width, plan.width if plan.along_time else p.filters
     rows, totals = _rows(plan, f"{name}_rows"), [one.name for one in sums]
     names = [identifier(one.name) for one in p.epilogue.weights]

@@ -82,7 +82,7 @@ class KernelGradientPlan:
 
     def sizes(self, batch: int) -> dict[str, int]:
         """The numbers in the arrays of a call."""
-        p, steps = self.problem, self.problem.steps or 0
+        p, steps = self.problem, self.problem.known_steps
         return {
             "x": batch * steps * p.channels,
             "dkernel": prod(p.kernel_shape),
@@ -96,7 +96,6 @@ class KernelGradientPlan:
 
 def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
     """The plan with the lowest estimate, whatever the activation is. The problem's steps must be known."""
-    assert problem.steps is not None
     problem = replace(problem, epilogue=problem.epilogue.start)
     if problem.channels_last and problem.groups == problem.channels > 1:
         return min(_channelwise(problem, target), key=lambda one: one.cost)
@@ -105,7 +104,7 @@ def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
 
 def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
     """One to four vectors of channels, as many taps as registers are left for; whole rows of x for a few outputs."""
-    outs, lanes = p.out_steps(p.steps or 0), next(width for width in target.lanes(p.dtype) if width <= p.channels)
+    outs, lanes = p.known_outs, next(width for width in target.lanes(p.dtype) if width <= p.channels)
     pipe, setup = target.core.pipeline, target.core.setup
     chunk = max(LEAST_ROWS, min(MOST_CHUNK, target.core.rooms.x // (p.channels * p.item_bytes)))
     chunk = -(-outs // -(-outs // chunk)) if outs else 1
@@ -159,7 +158,7 @@ def _plan(
 ) -> KernelGradientPlan:
     setup = target.core.setup
     panels = tuple(Panels(block.first * lanes, block.count, block.vectors) for block in blocks)
-    outs = p.out_steps(p.steps or 0)
+    outs = p.known_outs
     widest = max(panel.vectors for panel in panels) * lanes
     chunk = min(outs, max(LEAST_CHUNK, min(MOST_CHUNK, target.core.rooms.dz // (widest * p.item_bytes))))
     chunk = -(-outs // -(-outs // chunk)) if outs else 1
@@ -172,7 +171,7 @@ def _plan(
     alone = p.groups == 1 and sum(panel.count for panel in panels) == 1
     few = sum(count for count, _ in tiles) <= FEW_TILES
     packed = not (direct and p.channels_last and (alone or few))
-    rows_apart = 0 if p.channels_last else (p.steps or 0) * p.item_bytes
+    rows_apart = 0 if p.channels_last else p.known_steps * p.item_bytes
     crowding, cycles = cost.crowding(target.core, min(channels, p.group_channels), rows_apart), 0.0
     fetched = _fetched(p, target, taps, channels, chunk)
     for panel in panels:
@@ -224,7 +223,7 @@ class OutputGradientPlan:
 
     def sizes(self, batch: int) -> dict[str, int]:
         """The numbers in the arrays of a call; z and what the stages read are needed behind the sums only."""
-        p, steps = self.problem, self.problem.steps or 0
+        p, steps = self.problem, self.problem.known_steps
         numbers = batch * p.out_steps(steps) * p.filters
         found = {"dy": numbers, "z": numbers * self.curved, "dz": numbers * self.curved}
         for stage in p.epilogue.stages:

@@ -41,7 +41,7 @@ def kernel(library: Library, compiler: Compiler) -> None:
     p = library.plan.problem  # a linear one: dz has all filters
     if self_test_inputs.too_large(p):
         return
-    x, dz = _whole(p.in_shape(2, p.steps or 0), p, 1), _whole(p.out_shape(2, p.steps or 0), p, 2)
+    x, dz = _whole(p.in_shape(2, p.known_steps), p, 1), _whole(p.out_shape(2, p.known_steps), p, 2)
     found = self_test_inputs.array(p.kernel_shape, p.dtype)
     library.run(2, x=x, dz=dz, dkernel=found)
     _same("a kernel's gradient", found, reference.kernel_gradient(p, x, dz, p.dtype), np.zeros(()), compiler)
@@ -54,7 +54,7 @@ def output(library: Library, compiler: Compiler) -> None:
     if self_test_inputs.too_large(p):
         return
     scales = np.array(p.format.of_pair(self_test_inputs.SCALES) if curved else (1, 1))[:, None, None]
-    shape = p.out_shape(len(scales), p.steps or 0)
+    shape = p.out_shape(len(scales), p.known_steps)
     dy, z = _whole(shape, p, 3), _between(_whole(shape, p, 4) * scales / Z_UNIT, p)
     given = {one: _operand(p, one, len(scales), 5 + i) for i, one in enumerate(p.epilogue.operands)}
     reads = {one.name: given[one] for stage in p.epilogue.later for one in stage.operands}
@@ -129,7 +129,7 @@ def _gathered(p: ConvProblem, operand: Operand, share: Share) -> tuple[Array, Ar
 
 def _operand(p: ConvProblem, operand: Operand, batch: int, seed: int) -> Array:
     """What a stage reads, drawn: factors are powers of two."""
-    shape = p.operand_shape(operand, batch, p.steps or 0)
+    shape = p.operand_shape(operand, batch, p.known_steps)
     if operand.factor:
         return _between(np.exp2(self_test_inputs.whole(shape, 1, seed)), p)
     return _between(self_test_inputs.whole(shape, MOST, seed) / Z_UNIT, p)

@@ -95,8 +95,7 @@ def _told(found: Figures, taken: Sizes, ran: Outcome | None) -> Figures:
 def counted(source: GeneratedSource) -> Case:
     """A call on random numbers whose outputs nobody compares."""
     p = source.plan.problem
-    assert p.steps is not None
-    x = _random(p.in_shape(1, p.steps), p.format.whole)
+    x = _random(p.in_shape(1, p.known_steps), p.format.whole)
     return Case(source.name, source.files, source.plan.workspace_bytes, x.astype(p.format.array), _outputs(source))
 
 
@@ -105,16 +104,14 @@ def case(source: GeneratedSource, arrays: Sequence[Array | None], seed: int = 0)
     p = source.plan.problem
     kernel, *operands = arrays
     assert kernel is not None
-    assert p.steps is not None
-    x = _random(p.in_shape(1, p.steps), whole=True, seed=seed).astype(np.int8)
+    x = _random(p.in_shape(1, p.known_steps), whole=True, seed=seed).astype(np.int8)
     y = reference.convolve(p, x, kernel, *operands, dtype="int64").astype(np.int8)
     return Case(source.name, source.files, source.plan.workspace_bytes, x, _outputs(source), y)
 
 
 def _outputs(source: GeneratedSource) -> int:
     p = source.plan.problem
-    assert p.steps is not None
-    return int(p.out_steps(p.steps) * p.out_filters)
+    return int(p.known_outs * p.out_filters)
 
 
 def _random(shape: Sequence[int], whole: bool, seed: int = 0) -> Array:

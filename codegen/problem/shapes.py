@@ -15,6 +15,10 @@ class Lengths(Protocol):
     """What the shapes are made of."""
 
     @property
+    def steps(self) -> int | None: ...
+    @property
+    def known_steps(self) -> int: ...
+    @property
     def channels(self) -> int: ...
     @property
     def out_filters(self) -> int: ...
@@ -40,6 +44,17 @@ class Shapes:
     @property
     def item_bytes(self: Lengths) -> int:
         return formats.row(self.dtype).bytes
+
+    @property
+    def known_steps(self: Lengths) -> int:
+        """The input's steps, where what is asked holds for a known length alone, such as a gradient."""
+        assert self.steps is not None
+        return self.steps
+
+    @property
+    def known_outs(self: Lengths) -> int:
+        """The output steps there."""
+        return self.out_steps(self.known_steps)
 
     @property
     def bias(self: Lengths) -> bool:

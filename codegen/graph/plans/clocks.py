@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -84,14 +84,50 @@ def so_far(found: Sequence[Clock], steps: int) -> list[int]:
     """The rows of each clock after so many steps of the input."""
     counts = [steps]
     for clock in found[1:]:
-        given = [counts[number] for number in clock.of]
-        if clock.rule == "window":
-            counts.append(max(0, (given[0] * clock.up + clock.room) // clock.stride + 1))
-        elif clock.rule == "padded":
-            counts.append(given[0] + clock.left if given[0] else 0)
-        else:
-            counts.append(min(given) * clock.stride)
+        counts.append(int(SO_FAR[clock.rule](clock, [counts[number] for number in clock.of])))
     return counts
+
+
+def _least(clock: Clock, given: Sequence[Any]) -> Any:
+    import numpy as np
+
+    return np.minimum.reduce(given)
+
+
+def _times(clock: Clock, given: Sequence[Any]) -> Any:
+    return given[0] * clock.stride
+
+
+def _padded_so_far(clock: Clock, given: Sequence[Any]) -> Any:
+    import numpy as np
+
+    return np.where(given[0], given[0] + clock.left, 0)
+
+
+def _padded_in_all(clock: Clock, given: Sequence[Any]) -> Any:
+    import numpy as np
+
+    return np.where(given[0], given[0] + clock.left + clock.right, 0)
+
+
+def _window_so_far(clock: Clock, given: Sequence[Any]) -> Any:
+    import numpy as np
+
+    return np.maximum(0, (given[0] * clock.up + clock.room) // clock.stride + 1)
+
+
+def _window_in_all(clock: Clock, given: Sequence[Any]) -> Any:
+    import numpy as np
+
+    if clock.centred:
+        return np.maximum(0, (given[0] - 1) // clock.stride + 1)
+    room = (given[0] - 1) * clock.up + 1 + clock.left + clock.right - clock.reach
+    return np.where((given[0] > 0) & (room >= 0), room // clock.stride + 1, 0)
+
+
+Rule: TypeAlias = Callable[[Clock, Sequence[Any]], Any]  # rows of the clocks that it follows to its own, or arrays
+SO_FAR: dict[str, Rule] = {"window": _window_so_far, "least": _least, "times": _times, "padded": _padded_so_far}
+IN_ALL: dict[str, Rule] = SO_FAR | {"window": _window_in_all, "padded": _padded_in_all}  # at the input's end
 
 
 class Clocks:
@@ -105,7 +141,8 @@ class Clocks:
 
     def number(self, clock: Clock) -> int:
         """The number of a clock: that of one that counts alike, if there is such a one."""
-        counts, totals = self._so_far(clock), self._in_all(clock)
+        counts = SO_FAR[clock.rule](clock, [self.counts[each] for each in clock.of])
+        totals = IN_ALL[clock.rule](clock, [self.totals[each] for each in clock.of])
         for number, (known, all_of_it) in enumerate(zip(self.counts, self.totals, strict=True)):
             if (known == counts).all() and (all_of_it == totals).all():
                 return number
@@ -120,38 +157,6 @@ class Clocks:
         """The clock of what all of these are needed for."""
         numbers = tuple(dict.fromkeys(of))
         return numbers[0] if len(numbers) == 1 else self.number(Clock("least", numbers))
-
-    def _so_far(self, clock: Clock) -> Array:
-        import numpy as np
-
-        given = [self.counts[number] for number in clock.of]
-        if clock.rule == "least":
-            made: Array = np.minimum.reduce(given)
-            return made
-        if clock.rule == "times":
-            return given[0] * clock.stride
-        if clock.rule == "padded":
-            return np.where(given[0] > 0, given[0] + clock.left, 0)
-        counts: Array = np.maximum(0, (given[0] * clock.up + clock.room) // clock.stride + 1)
-        return counts
-
-    def _in_all(self, clock: Clock) -> Array:
-        import numpy as np
-
-        given = [self.totals[number] for number in clock.of]
-        if clock.rule == "least":
-            made: Array = np.minimum.reduce(given)
-            return made
-        if clock.rule == "times":
-            return given[0] * clock.stride
-        if clock.rule == "padded":
-            return np.where(given[0] > 0, given[0] + clock.left + clock.right, 0)
-        if clock.centred:
-            counts: Array = np.maximum(0, (given[0] - 1) // clock.stride + 1)
-            return counts
-        room = (given[0] - 1) * clock.up + 1 + clock.left + clock.right - clock.reach
-        some = (given[0] > 0) & (room >= 0)
-        return np.where(some, room // clock.stride + 1, 0)
 
     def most(self, number: int) -> int:
         """The most rows that come with a block."""

@@ -65,8 +65,7 @@ def _stage_why_not(p: ConvProblem) -> str | None:
 
 def between(stage: ConvProblem) -> int:
     """Bytes of what a stage of a known length makes."""
-    assert stage.steps is not None
-    return stage.out_steps(stage.steps) * stage.filters
+    return stage.known_outs * stage.filters
 
 
 def rows(p: ConvProblem) -> ConvProblem:

@@ -52,8 +52,7 @@ def why_not(request: Request[Chain]) -> str | None:
 
 def between(stage: ConvProblem) -> int:
     """Bytes of what a stage makes."""
-    assert stage.steps is not None
-    return stage.out_steps(stage.steps) * stage.filters
+    return stage.known_outs * stage.filters
 
 
 def _of(request: Request[Chain], stage: ConvProblem) -> Request[ConvProblem]:

@@ -39,8 +39,7 @@ def why_not(p: ConvProblem) -> str | None:
 
 def _offsets(p: ConvProblem) -> list[tuple[int, int, int]]:
     """(first tap, its sample in row 0, taps) of each output of a row."""
-    assert p.steps is not None
-    left, found = p.pads(p.steps)[0], []
+    left, found = p.pads(p.known_steps)[0], []
     for i in range(p.up):
         first = (left - i) % p.up
         found.append((first, (i + first - left) // p.up, max(0, -(-(p.kernel_size - first) // p.up))))
@@ -49,11 +48,10 @@ def _offsets(p: ConvProblem) -> list[tuple[int, int, int]]:
 
 def of(p: ConvProblem) -> ConvProblem | None:
     """The convolution whose outputs are rows of `up`; None where that would leave out samples at an end."""
-    assert p.steps is not None
     offsets = _offsets(p)
     least = min(0, *(sample for _, sample, _ in offsets))
     size = max(1, *(sample + taps for _, sample, taps in offsets)) - least
-    right = p.out_steps(p.steps) // p.up - p.steps + size - 1 + least
+    right = p.known_outs // p.up - p.known_steps + size - 1 + least
     if right < 0:
         return None
     return replace(p, up=1, filters=p.filters * p.up, kernel_size=size, pad_left=-least, pad_right=right, centred=False)

@@ -22,8 +22,7 @@ class Walk:
 
     @property
     def steps(self) -> int:
-        assert self.problem.steps is not None
-        return self.problem.steps
+        return self.problem.known_steps
 
     @property
     def outs(self) -> int:
