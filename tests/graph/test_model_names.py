@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from codegen.graph.plans import model_plan
 from codegen.planning.ask import Ask, Stream
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
-from tests.support import cprogram
+from tests.support import cprogram, graphs
 
 ASK = Ask(TARGETS["scalar"])
 OURS = (*PARAMETERS, *VARIABLES, "m0", "n0", "n1", "s1", "kept1")
@@ -55,3 +56,14 @@ def test_none_of_them_meets_another(need: Callable[..., Any], tmp_path: Path) ->
 def test_a_models_own_names_make_way() -> None:
     plan = model_plan.planned(graph("x", "x_steps_1", "x"), ASK)
     assert list(argument_names(plan, "x").values()) == ["x_0_", "y_0_"]
+
+
+def test_a_tile_names_no_value_that_it_does_not_read() -> None:
+    """A part of a value in memory is read where it lies, not in a register of the whole."""
+    given = graphs.streaming(386394959, count=8, dtype="float64")
+    code = stream.emitted(given, Ask(TARGETS["avx2"], stream=Stream())).code
+    blocks = [one for one in re.split(r"[{}]", code) if "const v" in one and "_tile_" not in one]
+    assert len(blocks) > 5
+    for block in blocks:
+        for name in re.findall(r"const v\d+ (t\d+) =", block):
+            assert len(re.findall(rf"\b{name}\b", block)) > 1, block

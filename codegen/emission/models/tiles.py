@@ -22,6 +22,7 @@ from codegen.records import dataclass
 __all__ = ["tiled"]
 
 VECTORS = 2  # of filters side by side
+LOADED = ("read", "part")  # from memory, whatever is in registers
 SOME_ROWS = 4  # of the smaller tile
 FEW = 2  # vectors of sums that go through an activation without memory in between
 
@@ -160,7 +161,8 @@ class _Row:
     def lines(self) -> Iterator[str]:
         stage, said = self.tile.stage, set[int]()
         for number in self.loop.numbers:
-            for of in (*stage.program[number].of, number):
+            one = stage.program[number]
+            for of in (*(() if one.word in LOADED else one.of), number):
                 if of not in said and (of == number or of not in self.loop.numbers):
                     said.add(of)
                     yield f"const {spelled(self.lanes)} t{of} = {self._value(of)};"
@@ -175,7 +177,7 @@ class _Row:
         if number in self.known:
             return self.known[number]
         one = self.tile.stage.program[number]
-        made = number in self.loop.numbers and one.word not in ("read", "part")
+        made = number in self.loop.numbers and one.word not in LOADED
         if made or one.word == "number":
             return spelling(self, one)
         return f"{self.spell('load')}({self._pointer(tile_rows.memory(self.tile.stage, number))})"
