@@ -4,8 +4,9 @@
     kernel'[k, (c, s), f] = kernel[stride*k + s, c, f], zero past the last tap
 
 In channels_first neighbouring outputs then read neighbouring numbers, once they are copied: worth it for few channels
-and many filters. In channels_last a row of the panel is `stride` rows of the input as they lie, with channels (s, c):
-worth it where a transform then saves products of a long kernel.
+and many filters. Of a free length all of the input is copied, so that the workspace grows with it. In channels_last a
+row of the panel is `stride` rows of the input as they lie, with channels (s, c): worth it where a transform then saves
+products of a long kernel.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A channel becomes `phases` rows of `length` numbers."""
+    """A channel becomes `phases` rows of `length` numbers, as many as there are outputs and a few where it is None."""
 
     phases: int
-    length: int
+    length: int | None
 
 
 def why_not(request: Request) -> str | None:
@@ -41,9 +42,11 @@ def why_not(request: Request) -> str | None:
         return "in channels_last the samples of a row stand together as they are"
     if problem.dilation > 1:
         return "the taps are not neighbours"
-    if problem.steps is None:
-        return "a free length would need workspace without bound"
-    if not problem.out_steps(problem.steps):
+    if problem.steps is None and problem.channels_last:
+        return "rows of a free length lie as they are read, but for what a stride leaves out"
+    if problem.steps is None and request.accuracy == "exact":
+        return "short inputs of a free length are summed in another order: not `exact`"
+    if problem.steps is not None and not problem.out_steps(problem.steps):
         return "there is no output"
     if problem.kernel_size % problem.stride and request.accuracy == "exact":
         return "it multiplies samples past the last tap by zero, which keeps no NaN or Inf in its place: not `exact`"
@@ -57,15 +60,24 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     """The best plan of each algorithm for the rewritten problem, cheapest first."""
     problem = _rewritten(request.problem)
     against = request.against or (request.problem if problem.channels_last else None)
-    found = best_of_each(request.of_part(problem, against))
+    asked = request.of_part(problem, against)
+    if problem.steps is None:
+        asked = asked.likely(_length_told(request), longer=cost.may_be_longer(request.problem, request.ask))
+    found = (inner for inner in best_of_each(asked) if not inner.workspace_step_bytes)
     return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost.cycles)
+
+
+def _length_told(request: Request) -> int:
+    """The samples of a row where the costs are told."""
+    p = request.problem
+    return cost.outs_told(p, request.ask.likely) + -(-p.kernel_size // p.stride) - 1
 
 
 def _rewritten(problem: ConvProblem) -> ConvProblem:
     taps = -(-problem.kernel_size // problem.stride)
     return replace(
         problem,
-        steps=problem.out_steps(problem.steps or 1) + taps - 1,
+        steps=None if problem.steps is None else problem.out_steps(problem.steps) + taps - 1,
         channels=problem.channels * problem.stride,
         kernel_size=taps,
         stride=1,
@@ -76,21 +88,35 @@ def _rewritten(problem: ConvProblem) -> ConvProblem:
 
 
 def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
-    problem, length = request.problem, inner.problem.steps
-    assert length is not None
-    core = request.target.core
-    size = panel_bytes(inner.problem, core)
+    problem, length, core = request.problem, _length_told(request), request.target.core
+    size = cost.in_lines(inner.problem.channels * length * problem.item_bytes, core)
     moved = core.moves.in_order if problem.channels_last else core.moves.alone
     cycles = inner.cost.cycles + moved * inner.problem.channels * length + size * cost.far(core, size)
     total = Cost(cycles, workspace_bytes=size + inner.workspace_bytes)
-    schedule = Schedule(problem.stride, length)
-    return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, parts=(inner,))
+    if problem.steps is None:
+        base, step = rows_bytes(problem)
+        total = Cost(cycles, workspace_bytes=rows_at(inner, core) + base, step_bytes=step)
+    return KernelPlan(
+        problem, request.ask, ALGORITHM, Schedule(problem.stride, inner.problem.steps), total, parts=(inner,)
+    )
 
 
 def panel_bytes(problem: ConvProblem, core: Core) -> int:
-    """Bytes of the rewritten problem's input in the workspace: whole cache lines."""
+    """Bytes of the rewritten problem's input, of a known length, in the workspace: whole cache lines."""
     numbers = problem.channels * (problem.steps or 0)
     return cost.in_lines(numbers * problem.item_bytes, core)
+
+
+def rows_at(inner: KernelPlan, core: Core) -> int:
+    """Where the rows of a free length begin in the workspace: behind what the inner plan needs."""
+    return cost.in_lines(inner.workspace_bytes, core)
+
+
+def rows_bytes(problem: ConvProblem) -> tuple[int, int]:
+    """Bytes that hold the rows of any number of steps: always, and a step."""
+    each = problem.channels * problem.item_bytes
+    taps = -(-problem.kernel_size // problem.stride)
+    return each * (max(0, problem.past) + problem.stride * (taps - 1)), each
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:
