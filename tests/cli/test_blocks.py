@@ -7,12 +7,15 @@ import re
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from codegen.cli import main
 from codegen.cli.commands.found import Finding
 from codegen.cli.commands.verify_streams import Splits
+from codegen.language import reader
 from codegen.layers.stream import Stream
+from tests.support.int8_layers import weights
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """\
@@ -65,6 +68,29 @@ def test_random_splits_are_compared(
     monkeypatch.setattr(Stream, "__call__", forgetful)
     assert main.main(words) == 3
     assert any(found["wrong"] and not found["ok"] for found in told(capsys.readouterr().out)["findings"])
+
+
+@pytest.mark.compiles
+def test_codes_of_any_splits_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of int8, with its weights: one code that is one off is wrong."""
+    grid = "dtype = int8, input_scale = 0.05, input_zero_point = 3, output_scale = 0.1, output_zero_point = -5"
+    (tmp_path / "q.conv").write_text(f"conv1d q {{ input_shape = (None, 3), filters = 4, kernel_size = 5, {grid} }}")
+    (spec,) = reader.read((tmp_path / "q.conv").read_text())
+    arrays = {f"q/{name}": array for name, array in weights(spec, np.random.default_rng(4)).items()}
+    np.savez(tmp_path / "q.npz", **arrays)  # type: ignore[arg-type]  # its stubs take the names for options
+    words = ["verify", str(tmp_path / "q.conv"), "--stream", "--block", "8", "--target", "scalar", "--json"]
+    assert main.main(words) == 2
+    assert "give --weights FILE" in capsys.readouterr().out
+    words += ["--weights", str(tmp_path / "q.npz")]
+    assert main.main(words) == 0
+    findings = told(capsys.readouterr().out)["findings"]
+    assert [(one["data"], one["wrong"], one["bound"], one["ok"]) for one in findings] == [("blocks", 0, 0, True)] * 4
+    kept = Stream.__call__
+    monkeypatch.setattr(Stream, "__call__", lambda self, x: kept(self, x) ^ (x.shape[1] == 1))
+    assert main.main(words) == 3
+    assert any(one["wrong"] and not one["ok"] for one in told(capsys.readouterr().out)["findings"])
 
 
 def test_json_has_no_word_for_infinity() -> None:

@@ -216,6 +216,12 @@ def test_what_cannot_be_measured_is_refused(
         board_figures.measured(source)
 
 
+def test_streams_are_verified_on_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.conv").write_text(TEXT)
+    assert main(["verify", str(tmp_path / "f.conv"), "--stream", "--target", "cortex-m4"]) == 2
+    assert "runs on this machine, and cortex-m4 in an emulator" in capsys.readouterr().err
+
+
 def free_layer() -> tuple[Spec, Ask, dict[str, np.ndarray]]:
     """A layer of any length, what is asked of it, its weights."""
     (spec,) = reader.read("conv1d f { input_shape = (none, 4), filters = 4, kernel_size = 3 }", "f.conv")

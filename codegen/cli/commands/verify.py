@@ -59,6 +59,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     on_board = ask.target.name in BOARDS
     if not on_board:
         _hold_here(ask.target)
+    elif ask.stream:
+        raise UsageError(
+            f"verify --stream runs on this machine, and {ask.target.name} in an emulator: leave --target out"
+        )
     specs, graphs = reading.definitions(options, tables=False)
     if graphs and (on_board or options.backward):
         raise UsageError(f"`{graphs[0].name}` is a model: it is verified on this machine, and has no --backward")
