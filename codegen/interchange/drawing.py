@@ -51,6 +51,22 @@ class Drawing:
                 raise ConversionError(f"has `{word}` of shape {arrays[word].shape}, expected {shape}")
         return x.of(made)
 
+    def interpolated(self, name: str, x: Tensor, size: int) -> Tensor:
+        """`size` steps for each, on the straight lines between their middles; beyond the ends these stay.
+
+        They are each step `size` times, and of that means of as many: of one more with halves at the ends for an even
+        `size`, as its middles lie between steps.
+        """
+        import numpy as np
+
+        taps, kind = size + 1 - size % 2, self.sketch.builder.dtype
+        means = np.full((taps, x.channels, 1), 1 / size, kind)
+        means[[0, -1]] /= 1 if size % 2 else 2
+        side = {"left": taps // 2, "right": taps // 2}
+        wide = self.call("replicate", self.call("upsample", x, size=size), **side)
+        fields = {"kernel_size": taps, "padding": "valid", "use_bias": False}
+        return self.layer(DepthwiseConv1DSpec, name, wide, {"kernel": means}, **fields)
+
     def backwards(self, x: Tensor, draw: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """What a layer that goes from the last step to the first makes: in its own order, and in that of x."""
         made = draw(self.call("reverse", x))

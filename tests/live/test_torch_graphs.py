@@ -62,6 +62,20 @@ def test_what_pytorch_exports_as_onnx(name: str, opset: int, tmp_path: Path) -> 
     assert_alike(net, module, np.random.default_rng(3).normal(size=shape).astype(np.float32))
 
 
+def test_lines_between_steps(tmp_path: Path) -> None:
+    """Upsample(mode="linear") by even and odd factors, live and as ONNX; by its corners it is refused."""
+    up = [torch.nn.Upsample(scale_factor=scale, mode="linear") for scale in (2, 3)]
+    module = torch.nn.Sequential(torch.nn.Conv1d(3, 4, 3), *up).double()
+    x = np.random.default_rng(3).standard_normal((2, 3, 11))
+    torch.onnx.export(module, (torch.from_numpy(x),), tmp_path / "up.onnx", opset_version=17, dynamo=False)
+    for model in (codegen.from_torch(module), codegen.read(tmp_path / "up.onnx")):
+        (net,) = model.nets.values()
+        assert_alike(net, module, x)
+    corners = torch.nn.Upsample(scale_factor=2, mode="linear", align_corners=True)
+    told = codegen.from_torch(torch.nn.Sequential(torch.nn.Conv1d(3, 4, 3), corners)).unread
+    assert "align_corners=True, expected nearest or linear" in told
+
+
 def test_circular_padding() -> None:
     ring = torch.nn.Conv1d(3, 4, 3, padding=2, dilation=2, padding_mode="circular")
     module = torch.nn.Sequential(ring, torch.nn.Tanh(), torch.nn.CircularPad1d((2, 1))).eval()

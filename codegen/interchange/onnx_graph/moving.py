@@ -162,19 +162,28 @@ def _resized(call: Call) -> Tensor:
     if len(found) != len(x.axes):
         raise ConversionError(f"has scales = {found} with {x}")
     factors = [(letter, scale) for letter, scale in zip(x.axes, found, strict=True) if scale != 1]
-    exact = call.text("nearest_mode", "round_prefer_floor") == "floor" or not _asymmetric(call)
-    if call.text("mode", "nearest") != "nearest" or not exact:
-        raise ConversionError("interpolates between steps, expected each step several times")
+    between = _interpolates(call)
     if not factors:
         return x
     ((letter, scale),) = factors[:1]
     if len(factors) > 1 or letter != "t" or scale != int(scale):
         raise ConversionError(f"has scales = {found}, expected a whole number for the steps alone")
+    if between:
+        return call.drawing.interpolated(call.name, x, int(scale))
     return call.drawing.call("upsample", x, size=int(scale))
 
 
-def _asymmetric(call: Call) -> bool:
-    return call.text("coordinate_transformation_mode", "half_pixel") == "asymmetric"
+def _interpolates(call: Call) -> bool:
+    """Whether a Resize draws lines between steps. Raises ConversionError for one that does neither so nor repeats."""
+    middles = call.text("coordinate_transformation_mode", "half_pixel")
+    if call.text("mode", "nearest") == "linear" and call.node.kind == "Resize":
+        if middles not in ("half_pixel", "pytorch_half_pixel"):
+            raise ConversionError(f"interpolates by {middles}, expected half_pixel: steps by their middles")
+        return True
+    exact = call.text("nearest_mode", "round_prefer_floor") == "floor" or middles != "asymmetric"
+    if call.text("mode", "nearest") != "nearest" or not exact:
+        raise ConversionError("interpolates between steps, expected each step several times")
+    return False
 
 
 def _shape(call: Call) -> Sequence[object]:

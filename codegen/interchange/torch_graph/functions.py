@@ -166,11 +166,15 @@ def _mirrored(word: str) -> Draw:
 
 
 def _upsampled(call: Call) -> Tensor:
-    found = call.get(2, "scale_factor", call.get(2, "scales"))
-    scale = found[0] if isinstance(found, (list, tuple)) and found else found
-    if not isinstance(scale, (int, float)) or scale != int(scale) or call.get(3, "mode", "nearest") != "nearest":
-        raise ConversionError("interpolates, expected mode='nearest' and a whole scale_factor")
-    return call.drawing.call("upsample", call.drawing.ordered(call.x, layers.FIRST), size=int(scale))
+    """torch.nn.functional.interpolate: (x, size, scale_factor, mode, align_corners)."""
+    found, corners = call.get(2, "scale_factor", call.get(2, "scales")), call.get(4, "align_corners")
+    return layers.upsampled(call.drawing, call.name, call.x, found, call.get(3, "mode", "nearest"), corners)
+
+
+def _upsampled_lines(call: Call) -> Tensor:
+    """aten.upsample_linear1d.vec: (x, size, align_corners, scale_factors)."""
+    found, corners = call.get(3, "scale_factors"), call.get(2, "align_corners")
+    return layers.upsampled(call.drawing, call.name, call.x, found, "linear", corners)
 
 
 FUNCTIONS: dict[str, Draw] = {
@@ -201,4 +205,5 @@ FUNCTIONS: dict[str, Draw] = {
     "replication_pad1d": _mirrored("replicate"),
     "interpolate": _upsampled,
     "upsample_nearest1d": _upsampled,
+    "upsample_linear1d": _upsampled_lines,
 }

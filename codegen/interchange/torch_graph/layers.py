@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
+from codegen.errors.quoting import exactly
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.tensors import Tensor, Unserved
 from codegen.interchange.transposed import crops, ungrouped
@@ -41,6 +42,7 @@ __all__ = [
     "pooled",
     "prelu",
     "rnn",
+    "upsampled",
 ]
 
 EXAMPLE = "give an input as example=torch.zeros(1, channels, steps)"
@@ -217,6 +219,18 @@ def linear(drawing: Drawing, name: str, x: Tensor, kernel: Array, bias: Array | 
     if x.axes[-1] in "ft" and x.steps is None:
         raise ConversionError(f"goes over {x}, whose number of steps is free; {EXAMPLE}")
     return drawing.dense(name, x, kernel, bias)
+
+
+def upsampled(drawing: Drawing, name: str, x: Tensor, factor: Any, mode: str, corners: Any) -> Tensor:
+    """Each step several times, or lines between their middles. Raises ConversionError for anything else."""
+    scale = factor[0] if isinstance(factor, (list, tuple)) and factor else factor
+    if not isinstance(scale, (int, float)) or scale != int(scale) or mode not in ("nearest", "linear") or corners:
+        told = f"mode={exactly(mode)}, scale_factor={exactly(scale)}, align_corners={exactly(corners)}"
+        raise ConversionError(f"has {told}, expected nearest or linear by a whole scale_factor without align_corners")
+    x = drawing.ordered(x, FIRST)
+    if mode == "linear":
+        return drawing.interpolated(name, x, int(scale))
+    return drawing.call("upsample", x, size=int(scale))
 
 
 def demand_zeros(states: Sequence[Any]) -> None:

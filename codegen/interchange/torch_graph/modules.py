@@ -194,11 +194,7 @@ def _flattened(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
 
 
 def _upsampled(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
-    found = module.scale_factor
-    scale = found[0] if isinstance(found, tuple) and len(found) == 1 else found
-    if module.mode != "nearest" or scale is None or scale != int(scale):
-        raise ConversionError("interpolates, expected mode='nearest' and a whole scale_factor")
-    return drawing.call("upsample", drawing.ordered(x, layers.FIRST), size=int(scale))
+    return layers.upsampled(drawing, name, x, module.scale_factor, module.mode, module.align_corners)
 
 
 def _same(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
