@@ -94,7 +94,7 @@ def _counts(plan: KernelPlan[Schedule]) -> dict[str, Any]:
 
 
 def _panels(plan: KernelPlan[Schedule]) -> dict[str, Any]:
-    """Which blocks are gathered for vector v, where to, and where the next ones stand."""
+    """Which blocks are gathered for vector v, where to, and where the next ones lie."""
     s, known = plan.schedule, "known" if plan.schedule.ahead else "0"
     reach = s.panel_numbers - s.lanes - 2 * s.column + s.width  # of the numbers of a column
     h, j = Variable.counted("h", 2), Variable("j", s.held)
@@ -233,7 +233,7 @@ def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
 
 
 def _number(plan: KernelPlan[Schedule], step: str, c: int, *, inputs: bool, lane: str = "") -> str:
-    """Where the number of lane c of a step stands; of `lane`, a variable, if one is given."""
+    """Where the number of lane c of a step lies; of `lane`, a variable, if one is given."""
     p = plan.problem
     each, row = (p.group_channels, p.channels) if inputs else (p.group_filters, p.filters)
     length, apart = (steps_of(p) if inputs else outs_of(p)), 1 if inputs else p.dilation

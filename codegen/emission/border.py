@@ -94,7 +94,7 @@ class Border:
 
     @property
     def taps(self) -> str:
-        """How many taps a tile is told: all where none lies outside."""
+        """The argument for how many taps a tile has: all where none lies outside."""
         return "taps" if self.outside else str(self.kernel_size)
 
     @property

@@ -24,7 +24,7 @@ class Parameter:
 
     @property
     def declaration(self) -> str:
-        """As it stands in a declarator."""
+        """Its text in a declarator."""
         return f"{self.type}{'' if self.type.endswith('*') else ' '}{self.name}"
 
 
@@ -43,7 +43,7 @@ class CFunction:
 
     @property
     def declarator(self) -> str:
-        """All that stands before the body, or before the semicolon of a declaration."""
+        """All that comes before the body, or before the semicolon of a declaration."""
         declared = [one.declaration for one in self.parameters]
         lines = filter(None, (declared[: self.in_line], declared[self.in_line :] if self.in_line else []))
         listed = ",\n    ".join(", ".join(line) for line in lines)

@@ -20,7 +20,7 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:
-    """The const tables: what each filter has stands once for each output of a row."""
+    """The const tables: what each filter has, once for each output of a row."""
     kernel, *operands = weights
     assert kernel is not None
     return dots.tables(of_rows(plan), name, output_rows.weights(plan.problem, kernel, operands))

@@ -87,7 +87,7 @@ class View:
 
     @property
     def left(self) -> str:
-        """The zeros before an input whose steps are told."""
+        """The zeros before an input of a known length."""
         return lengths.padding(self.p)[0]
 
     @property

@@ -109,7 +109,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Array:
-    """What stands behind a C pointer: so many numbers. Each method raises GenConvError for a place beside them."""
+    """What a C pointer leads to: so many numbers. Each method raises GenConvError for a place beside them."""
 
     pointer: str
     numbers: int

@@ -69,7 +69,7 @@ class FilterTiles:
         return tuple(self.tile(tile, block.panel, f"{self.name}_{rows}x{tag}") for rows, tile in wholes)
 
     def _columns(self, panel: Panel) -> list[int]:
-        """Where the weights of a panel's vectors stand, from its first on."""
+        """Where the weights of a panel's vectors lie, from its first on."""
         return [i * panel.lanes for i in range(len(panel.offsets))] if self.packed else list(panel.offsets)
 
     def _across(self, panel: Panel) -> str:

@@ -166,7 +166,7 @@ class Turn:
 
 
 def _products(schedule: Schedule, spell: Spelling) -> dict[str, Any]:
-    """The loops over sources and parts, what stands in them, and what keeps the four sums."""
+    """The loops over sources and parts, their statements, and those that store the four sums."""
     s, wide = schedule, schedule.weight_lanes
     source, part_ = Variable.counted("s", s.sources), Variable.counted("p", s.parts)
     f, v = Variable.counted("f", s.bins), Variable.counted("v", s.columns)

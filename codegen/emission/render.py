@@ -153,7 +153,7 @@ def later(plan: AnyPlan) -> tuple[Stage, ...]:
 
 
 def _head(plan: KernelPlan) -> Head:
-    """What stands before the functions of the plan."""
+    """The text before the functions of the plan."""
     p, row = plan.problem, plan.kernel_format
     stages = () if p.format.whole else later(plan)  # an algorithm of whole numbers writes them itself
     coded, fast = row if row.coded else None, not counts_bytes(plan.ask.objective)

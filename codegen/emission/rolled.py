@@ -50,7 +50,7 @@ class RolledView:
         }
 
     def _in_order(self) -> bool:
-        """Whether the numbers of all taps that an output reads stand side by side, none of them outside the input."""
+        """Whether the numbers of all taps that an output reads lie side by side, none of them outside the input."""
         p = self.problem
         rows = p.channels_last and p.groups == 1 and p.dilation == p.up == 1
         return rows and not any(padded(p))

@@ -87,7 +87,7 @@ class StreamFunctions:
 
     @property
     def blocks(self) -> CFunction:
-        """The outputs that come with a block: the header's own function, or one that is told the columns of y."""
+        """The outputs that come with a block: the header's own function, or one that takes the columns of y."""
         return self._of_columns("blocks", self.face.process)
 
     @property

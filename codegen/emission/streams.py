@@ -97,7 +97,7 @@ def jit_text(plan: StreamPlan, name: str, weights: Arrays | None = None) -> str:
 
 
 def _head(plan: StreamPlan, names: frozenset[str]) -> cformat.CText:
-    """What stands before the functions, of which `names` are marked in the inner one's text."""
+    """The text before the functions, of which `names` are marked in the inner one's text."""
     lanes, row = render.lanes_of(plan.inner), plan.inner.kernel_format
     copied = (
         {f"v{lanes[0]}_load", f"v{lanes[0]}_store"}

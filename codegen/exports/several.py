@@ -17,7 +17,7 @@ LAST = "scalar"
 
 
 def hold(names: Sequence[str]) -> None:
-    """Raises UsageError for targets that cannot stand in one program."""
+    """Raises UsageError for targets that cannot be parts of one program."""
     if LAST not in names or len(set(names)) < len(names) or any(name.startswith("cortex") for name in names):
         told = f"got the targets {', '.join(names)}, expected different ones of hosts, {LAST} among them"
         raise UsageError(f"{told}: it is what runs where the CPU has none of the others")

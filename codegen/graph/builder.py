@@ -89,7 +89,7 @@ class Builder:
 
     @contextmanager
     def at(self, span: Span | None) -> Iterator[None]:
-        """Within it nodes and errors stand at that place of the text."""
+        """Within it nodes and errors have that place of the text."""
         before, self._span = self._span, span or self._span
         try:
             yield

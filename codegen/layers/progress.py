@@ -12,7 +12,7 @@ from typing import TextIO
 def bar(
     title: str, total: int, wanted: bool | None = None, stream: TextIO | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """A function that is told how many of `total` are done. `wanted` None: where the stream is a terminal."""
+    """A function that takes how many of `total` are done. `wanted` None: where the stream is a terminal."""
     stream = stream or sys.stderr
     if wanted is False or (wanted is None and not (stream is not None and stream.isatty())):
         yield lambda done: None

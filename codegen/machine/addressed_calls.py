@@ -1,4 +1,4 @@
-"""Calls of compiled libraries for arrays of fixed sizes, told by their addresses: what a training step does each time.
+"""Calls of compiled libraries for arrays of fixed sizes, given by their addresses: what a training step does each time.
 
 A call has a block and a workspace of its own, so that one thread at a time may run it. Nothing is checked: addresses
 are those of contiguous arrays of the plan's dtype, and of the sizes that the call was made for.

@@ -107,7 +107,7 @@ def find() -> Compiler | None:
 
 
 def chain() -> Iterator[Compiler]:
-    """The compilers to try in turn, each once; a configured one stands alone."""
+    """The compilers to try in turn, each once; a configured one is tried alone."""
     for variable in VARIABLES:
         if value := os.environ.get(variable, "").strip():
             yield _configured(variable, value)

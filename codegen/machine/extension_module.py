@@ -77,7 +77,7 @@ def build(source: GeneratedSource, directory: Path) -> Path:
 
 
 def declarations(source: GeneratedSource) -> str:
-    """What cffi is told of the header: the macros that are numbers, and the functions."""
+    """What cffi reads of the header: the macros that are numbers, and the functions."""
     macros = [f"#define {name} ..." for macro in source.macros for name in macro.numbers]
     functions = [f"{replace(one, linkage='').declarator};" for one in source.functions]
     return "\n".join((*macros, *functions, ""))

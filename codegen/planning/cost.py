@@ -67,6 +67,6 @@ WEIGHTS: dict[Objective, Weights] = {
 
 
 def counts_bytes(objective: Objective) -> bool:
-    """Whether an objective looks at bytes, so that all plans must be told them."""
+    """Whether an objective looks at bytes, so that every plan has to know its own."""
     by = WEIGHTS[objective]
     return by.flash > 0 or by.ram > 0

@@ -293,5 +293,5 @@ class KernelPlan(Generic[S, P]):
 
     @property
     def packed_numbers(self) -> int:
-        """Numbers in what `pack` makes, told without a kernel."""
+        """How many numbers `pack` makes; no kernel is needed to count them."""
         return self.algorithm.packed_numbers(self)

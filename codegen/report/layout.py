@@ -1,4 +1,4 @@
-"""Where the boxes of a graph stand, and the ways between them: rank by rank from top to bottom, boxes never overlap.
+"""Where the boxes of a graph lie, and the ways between them: rank by rank from top to bottom, boxes never overlap.
 
 A value that is read further down gets a lane beside the boxes, one for all of its readers.
 """

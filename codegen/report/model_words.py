@@ -1,4 +1,4 @@
-"""What is told of a model, in sentences: its work, its reach, its memory, its blocks."""
+"""A model in sentences: its work, its reach, its memory, its blocks."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def rows(told: Iterable[tuple[str, str]]) -> str:
 
 
 def bars(title: str, colour: str, parts: Sequence[tuple[str, int]]) -> str:
-    """Bytes as bars, each in parts of the sum, which is told in the title."""
+    """Bytes as bars, each in parts of the sum, which the title shows."""
     total = sum(size for _, size in parts)
     lines = []
     for name, size in parts:

@@ -78,7 +78,7 @@ def box(
     title: str = "",
     radius: float = 0,
 ) -> str:
-    """A rectangle; `title` is what a pointer, or who has the page read aloud, is told."""
+    """A rectangle; `title` is shown at a pointer, and read aloud to who has the page read aloud."""
     place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
     round_ = f' rx="{radius:g}"' if radius else ""
     drawn = f'class="{fill}{f" edge-{edge}" if edge else ""}" {place}{round_}'

@@ -233,7 +233,7 @@ class Spec:
 
     @property
     def constants(self) -> dict[str, int | float]:
-        """What of a layer of int8 stands in its C header, by suffix; nothing of others."""
+        """The constants of a layer of int8 in its C header, by suffix; none of others."""
         grid = quantised.GRID if quantised.is_quantised(self) else ()
         return {name.upper(): getattr(self, name) for name in grid}
 

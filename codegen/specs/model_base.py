@@ -1,4 +1,4 @@
-"""The base of the kinds of layers that stand in models alone, and the checks of their parameters."""
+"""The base of the kinds of layers that only models have, and the checks of their parameters."""
 
 from __future__ import annotations
 

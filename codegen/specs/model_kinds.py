@@ -1,4 +1,4 @@
-"""The kinds of layers that stand in models alone: no convolutions, each with weights of its own, in Keras' words.
+"""The kinds of layers that only models have: no convolutions, each with weights of its own, in Keras' words.
 
 Source: keras/src/layers/core/dense.py, normalization/*.py, rnn/lstm.py, rnn/gru.py,
 rnn/simple_rnn.py, activations/prelu.py.

@@ -1,4 +1,4 @@
-"""Parameters: what a field of a spec holds and takes. Its default, check, doc and other words stand here, once.
+"""Parameters: what a field of a spec holds and takes. Its default, check, doc and other words are here, once.
 
 A check takes the parameter's name and a value and returns what the spec holds; it raises SpecError with Keras' reason.
 """

@@ -1,4 +1,4 @@
-"""What the text that fills a kernel's buffer is told, and that of its frame, of tables and of a file."""
+"""What the templates of a kernel's buffer, of its frame, of tables and of a file print."""
 
 from __future__ import annotations
 

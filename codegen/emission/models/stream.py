@@ -219,7 +219,7 @@ def _stages(around: StreamSurroundings) -> tuple[list[str], list[dict[str, Any]]
 
 
 def _some(around: StreamSurroundings, *, frames: bool) -> str | None:
-    """What a call stands behind: a loop over frames, or whether there are rows."""
+    """The head before a call: a loop over frames, or whether there are rows."""
     clock = around.frame_tick if frames else around.tick
     if not frames and not clock:  # the input's: a block has some
         return None

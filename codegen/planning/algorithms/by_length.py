@@ -110,7 +110,7 @@ class _Length:
     best: tuple[AnyPlan, ...]
 
     def cycles(self, plan: AnyPlan) -> float:
-        """What `plan` costs at this length: as told of it, or a little more than the best of its way."""
+        """What `plan` costs at this length: its own estimate, or a little more than the best of its way."""
         for other in self.best:
             if _same(other, plan):
                 return other.cost.cycles
@@ -129,7 +129,7 @@ class _Length:
 
 
 def _same(one: AnyPlan, other: AnyPlan) -> bool:
-    """Whether two plans differ in nothing but the length that they are told for."""
+    """Whether two plans differ in nothing but the length that their costs are for."""
     if one.algorithm is not other.algorithm or one.schedule != other.schedule:
         return False
     return all(_same(*parts) for parts in zip(one.parts, other.parts, strict=True))
@@ -152,7 +152,7 @@ def steps_for(p: ConvProblem, outs: int) -> int:
 
 
 def _usual(request: Request) -> int:
-    """Which of the lengths is the one that the others' estimates are told for."""
+    """Which of the lengths is the one that the others' estimates are for."""
     outs = cost.outs_told(request.problem)
     return min(range(len(OUTPUTS)), key=lambda i: abs(OUTPUTS[i] - outs))
 

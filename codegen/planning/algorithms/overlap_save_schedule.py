@@ -112,7 +112,7 @@ class Schedule:
         return spectra, sums, self.rows * self.wave_pitch, self.panels * self.panel_numbers, self.lanes
 
     def place(self, bin_: int) -> int:
-        """Where a bin stands among the spectrum's rows."""
+        """Where a bin lies among the spectrum's rows."""
         return bin_ % self.rows * self.across + bin_ // self.rows
 
 

@@ -58,7 +58,7 @@ class Shape:
 
     @property
     def written(self) -> int:
-        """Steps of a window that stand in the text: those of a turn, or all of a line of vectors that are not many."""
+        """Steps of a window that are written out: those of a turn, or all of a line of vectors that are not many."""
         return self.steps if self.kernel == "helium_line" and self.steps <= MOST_UNROLLED else self.each
 
     @property

@@ -57,7 +57,7 @@ def stack_bytes(plan: AnyPlan) -> int:
 
 
 def told(plan: AnyPlan) -> AnyPlan:
-    """The plan, its cost with what its code, its const tables and its stack take; one that is told stays as it is."""
+    """The plan, its cost with what its code, its const tables and its stack take; one that has these stays as it is."""
     if plan.cost.code_bytes:
         return plan
     p = plan.problem
@@ -69,7 +69,7 @@ def told(plan: AnyPlan) -> AnyPlan:
 
 
 def pieces(plan: AnyPlan) -> Pieces:
-    """All that stands in the plan's file beside its tables; functions that two inner plans share, once."""
+    """All of the plan's file but its tables; functions that two inner plans share, once."""
     own = PIECES.get(plan.algorithm.name)
     total = own(plan) if own else NONE
     for part in dict.fromkeys(plan.parts):

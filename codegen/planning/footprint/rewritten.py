@@ -1,4 +1,4 @@
-"""The pieces of transforms, of the plain loops, and of what stands around the functions of an inner plan."""
+"""The pieces of transforms, of the plain loops, and of what surrounds the functions of an inner plan."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _by_gcc(p: ConvProblem, products: int, vectors: int, turns: int, side_by_sid
 
 
 def _read(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, steps: int, own: bool) -> float:
-    """Bytes of the offsets of a tile's reads, told from those of its first step's rows and of its last."""
+    """Bytes of the offsets of a tile's reads, estimated from those of its first step's rows and of its last."""
     p, vectors = plan.problem, len(panel.offsets)
     wide = _width(plan, panel)
     rows = _offsets((r * p.stride * p.channels for r in range(tile.rows)), p)

@@ -69,7 +69,7 @@ def evaluate(code: Code) -> Array:
 
 
 def row(code: Code, name: str) -> int:
-    """Where `x3`, an input, or `t7`, a statement's value, stands."""
+    """The place of `x3`, an input, or of `t7`, a statement's value."""
     return int(name[1:]) + (code.inputs if name[0] == "t" else 0)
 
 
