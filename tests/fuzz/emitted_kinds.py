@@ -12,13 +12,14 @@ from codegen import pipeline
 from codegen.emission.models import stream
 from codegen.errors import GenConvError
 from codegen.graph.graph import Graph
-from codegen.planning.ask import Ask, Stream, clock_named
+from codegen.planning.ask import Ask, Clock, Stream
 from codegen.problem.targets import TARGETS
 from tests.fuzz.emitted import Emitted
 from tests.support import graphs, int8_layers, stream_layers
 
 Files = tuple[tuple[str, str], ...]
 TYPES = ("float32", "float64")
+CLOCKS: tuple[Clock, ...] = ("count", "rate")
 
 
 def emitted(count: int, seed: int) -> Iterator[Emitted]:
@@ -43,10 +44,17 @@ def _whole(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str,
 
 def _stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
     spec = stream_layers.drawn(rng, name)
-    clock = clock_named(("count", "rate")[int(rng.integers(2))])
     weights = ("argument", "packed")[int(rng.integers(2))]
-    asked = replace(ask, weights=weights, stream=Stream(clock=clock, block=(64, 8)[int(rng.integers(2))]))
-    yield str(spec), pipeline.streamed(spec, asked).files
+    yield str(spec), pipeline.streamed(spec, replace(ask, weights=weights, stream=_blocks(rng))).files
+
+
+def _int8_stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
+    spec, arrays = int8_layers.drawn(rng, name)
+    yield str(spec), pipeline.streamed(spec, replace(ask, weights="baked", stream=_blocks(rng)), arrays).files
+
+
+def _blocks(rng: np.random.Generator) -> Stream:
+    return Stream((64, 8)[int(rng.integers(2))], CLOCKS[int(rng.integers(2))])
 
 
 def _model(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
@@ -57,8 +65,8 @@ def _model(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str,
 
 def _model_stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
     seed, dtype = int(rng.integers(1 << 30)), TYPES[int(rng.integers(len(TYPES)))]
-    asked = replace(ask, stream=Stream(clock=clock_named(("count", "rate")[seed % 2]), block=(64, 8)[seed // 2 % 2]))
     graph = replace(graphs.streaming(seed, count=8, dtype=dtype), name=name)
+    asked = replace(ask, stream=_blocks(rng))
     yield f"streaming graph {seed} {dtype}", stream.emitted(graph, asked, _weights(graph, seed)).files
 
 
@@ -70,6 +78,7 @@ def _weights(graph: Graph, seed: int) -> dict[str, dict[str, np.ndarray]] | None
 KINDS: dict[str, Callable[[np.random.Generator, str, Ask], Iterator[tuple[str, Files]]]] = {
     "int8": _whole,
     "stream": _stream,
+    "int8 stream": _int8_stream,
     "model": _model,
     "model stream": _model_stream,
 }
