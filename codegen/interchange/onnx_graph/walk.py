@@ -147,9 +147,10 @@ class Walk:
         self.values.update({name: self.values.get(at) for name, at in zip(node.outputs, branch.outputs, strict=False)})
 
     @property
-    def worth(self) -> tuple[bool, int]:
-        """The less the better: whether an input makes no sense so, and how much is wrong."""
-        return any(port.name in self.ledger.wrong for port in self.model.inputs), len(self.ledger.wrong)
+    def worth(self) -> tuple[bool, int, int]:
+        """The less the better: whether an input makes no sense so, how much is wrong, and how few layers are drawn."""
+        senseless = any(port.name in self.ledger.wrong for port in self.model.inputs)
+        return senseless, len(self.ledger.wrong), -len(self.drawing.sketch.weights)
 
     def _states(self) -> set[str]:
         """Inputs that nothing reads but the first state of a node that keeps one."""
@@ -232,7 +233,9 @@ class Walk:
                 self.drawing.sketch.builder.output(name, value.value)
             elif not self.ledger.wrong:
                 with self.ledger.at(port.name, "output"):
-                    raise ConversionError("is a constant, or nothing makes it")
+                    raise ConversionError(
+                        "is a constant, or made of what is no value here: an LSTM's last cell is none"
+                    )
 
     def finished(self) -> Imported:
         """The graph and its weights."""
