@@ -64,12 +64,13 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* amp BLOCK SAMPLES: a hash of all outputs, which no block changes, and the median and the worst call. */
+/* amp BLOCK SAMPLES: a hash of all outputs, which no block changes, and the median and the worst call. The last block is
+   shorter where BLOCK does not divide SAMPLES. */
 int main(int count, char **words)
 {
     static struct amp amp;
     const long block = count > 1 ? atol(words[1]) : 64, samples = count > 2 ? atol(words[2]) : 480000;
-    const long calls = block > 0 ? samples / block : 0;
+    const long calls = block > 0 && samples > 0 ? (samples - 1) / block + 1 : 0;
     float *in = malloc((size_t)(block > 0 ? block : 1) * sizeof *in), *out = malloc((size_t)(block > 0 ? block : 1) * sizeof *out);
     double *took = malloc((size_t)(calls > 0 ? calls : 1) * sizeof *took);
     uint64_t hash = 1469598103934665603u;
@@ -83,15 +84,16 @@ int main(int count, char **words)
         callback(&amp, in, out, block);
     amp_reset(&amp);
     for (long call = 0; call < calls; ++call) {
+        const long frames = samples - call * block < block ? samples - call * block : block;
         struct timespec before, after;
 
-        for (long i = 0; i < block; ++i)
+        for (long i = 0; i < frames; ++i)
             in[i] = (float)((call * block + i) * 7919 % 2001 - 1000) / 1000.0f;
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-        callback(&amp, in, out, block);
+        callback(&amp, in, out, frames);
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
         took[call] = (double)(after.tv_sec - before.tv_sec) * 1e6 + (double)(after.tv_nsec - before.tv_nsec) * 1e-3;
-        for (size_t i = 0; i < (size_t)block * sizeof *out; ++i)
+        for (size_t i = 0; i < (size_t)frames * sizeof *out; ++i)
             hash = (hash ^ ((const unsigned char *)out)[i]) * 1099511628211u;
     }
     qsort(took, (size_t)calls, sizeof *took, by_size);
