@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen.emission.cformat import times
+from codegen.emission.expressions import Part, Place, Variable
 from codegen.emission.microkernel import index
 from codegen.errors import PlanError
 from codegen.planning.algorithms import integer
@@ -149,7 +150,7 @@ def told_outs(p: ConvProblem) -> bool:
 
 def told_tap(p: ConvProblem) -> bool:
     """Whether the distance of two taps is one thing in x and another in a window."""
-    return integer.gathers(p) and not integer.gathers_all(p) and p.dilation > 1
+    return integer.gathers(p) and not integer.gathers_all(p) and p.dilation > 1 and integer.taps(p) > 1
 
 
 def _told(tile: Tile) -> str:
@@ -200,28 +201,17 @@ def _second(p: ConvProblem, tile: Tile) -> str:
 
 def _inner(p: ConvProblem, first: bool) -> tuple[tuple[str, ...], str, str]:
     """The loops of a sum, and the places in the window and among the weights there."""
-    count, each = integer.taps(p), p.group_channels
-    channel = _channel(p)
-    if p.groups == 1 and (p.dilation == 1 or not first or integer.gathers_all(p) or count == 1):
-        total = count * each
-        return (f"for (ptrdiff_t i = 0; i < {total}; ++i)",), "i", "i"
-    tap = "tap" if first and told_tap(p) else str(p.channels * (1 if integer.gathers_all(p) else p.dilation))
-    at = index((int(tap), "k")) if tap.isdigit() else f"{tap} * k"
-    loops = [f"for (ptrdiff_t k = 0; k < {count}; ++k)"]
-    if each == 1:
-        return tuple(loops), _plus(channel, at), "k"
-    loops.append(f"for (ptrdiff_t c = 0; c < {each}; ++c)")
-    return tuple(loops), _plus(channel, at, "c"), index((each, "k"), (1, "c"))
+    k, c = Variable.counted("k", integer.taps(p)), Variable.counted("c", p.group_channels)
+    if p.groups == 1 and (p.dilation == 1 or not first or integer.gathers_all(p) or not k.most):
+        i = Variable.counted("i", integer.taps(p) * p.group_channels)
+        return (i.loop,) * (i.most > 0), Place.of((1, i)).text, Place.of((1, i)).text
+    step = p.channels * (1 if integer.gathers_all(p) else p.dilation)
+    tap: Part = (1, Variable("tap * k", k.most)) if first and told_tap(p) else (step, k)
+    loops = tuple(one.loop for one in (k, c) if one.most)
+    return loops, Place.of(_channel(p), tap, (1, c)).text, Place.of((p.group_channels, k), (1, c)).text
 
 
-def _plus(*terms: str) -> str:
-    return " + ".join(term for term in terms if term)
-
-
-def _channel(p: ConvProblem) -> str:
+def _channel(p: ConvProblem) -> Part:
     """The first channel that a filter reads."""
-    if p.groups == 1:
-        return ""
-    if p.group_filters == 1:
-        return index((p.group_channels, "f"))
-    return index((p.group_channels, "g"))
+    group = Variable.counted("f" if p.group_filters == 1 else "g", p.groups)
+    return p.group_channels, group
