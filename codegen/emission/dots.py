@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["WRITER", "in_vectors"]
 
 
-def view(plan: Plan, name: str) -> dict[str, Any]:
-    """The template's variables beside those of every kernel."""
-    found = View(plan, name)
+def view(plan: Plan, name: str, together: int = 1) -> dict[str, Any]:
+    """The template's variables beside those of every kernel; so many outputs of the layer are one of the plan."""
+    found = View(plan, name, together)
     return {"d": found, "s": found.stage}
 
 

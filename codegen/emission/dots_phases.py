@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def view(plan: Plan, name: str) -> dict[str, Any]:
     """The variables of the template of `dots`."""
-    return dots.view(of_rows(plan), name)
+    return dots.view(of_rows(plan), name, plan.problem.up)
 
 
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:

@@ -17,11 +17,12 @@ __all__ = ["View"]
 
 
 class View:
-    """Builds the text of one plan under one C name."""
+    """Builds the text of one plan under one C name, of which an output is `together` of the layer's."""
 
     dense, turns = True, False
 
-    def __init__(self, plan: Plan, name: str) -> None:
+    def __init__(self, plan: Plan, name: str, together: int = 1) -> None:
+        self.over = f" / {together}" if together > 1 else ""
         self.plan, self.name, self.p, self.schedule = plan, name, plan.problem, plan.schedule
         found = plan.target.dialect.dots
         assert found is not None

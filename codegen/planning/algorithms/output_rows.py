@@ -25,21 +25,26 @@ __all__ = ["of", "turned", "weights", "why_not"]
 
 def why_not(p: ConvProblem) -> str | None:
     """The reason why the outputs of a problem with zeros between its steps are no such rows, None if they are."""
-    if p.steps is None:
-        return "it is for a length that is known"
+    if p.steps is None and p.centred:
+        return "the zeros before its input depend on the length"
     if p.stride > 1 or p.dilation > 1 or p.groups > 1:
         return "its outputs have taps of several distances, or read a part of the channels"
-    if not (p.channels_last or p.filters == 1):
-        return "its outputs lie apart in y"
-    outs = p.out_steps(p.steps)
+    if not (p.channels_last or p.channels == p.filters == 1):
+        return "its channels or its outputs lie apart"
+    outs = _told(p).known_outs
     if outs % p.up or outs < p.up:
         return "its outputs are no whole rows of those between two steps"
     return "its last outputs read nothing" if of(p) is None else None
 
 
+def _told(p: ConvProblem) -> ConvProblem:
+    """The problem at its length or, where that is free, at one from which on each step makes `up` outputs more."""
+    return p if p.steps is not None else p.at_length(p.reach + p.up)
+
+
 def _offsets(p: ConvProblem) -> list[tuple[int, int, int]]:
     """(first tap, its sample in row 0, taps) of each output of a row."""
-    left, found = p.pads(p.known_steps)[0], []
+    left, found = p.pads(_told(p).known_steps)[0], []
     for i in range(p.up):
         first = (left - i) % p.up
         found.append((first, (i + first - left) // p.up, max(0, -(-(p.kernel_size - first) // p.up))))
@@ -48,13 +53,14 @@ def _offsets(p: ConvProblem) -> list[tuple[int, int, int]]:
 
 def of(p: ConvProblem) -> ConvProblem | None:
     """The convolution whose outputs are rows of `up`; None where that would leave out samples at an end."""
-    offsets = _offsets(p)
+    offsets, told = _offsets(p), _told(p)
     least = min(0, *(sample for _, sample, _ in offsets))
     size = max(1, *(sample + taps for _, sample, taps in offsets)) - least
-    right = p.known_outs // p.up - p.known_steps + size - 1 + least
+    right = told.known_outs // p.up - told.known_steps + size - 1 + least
     if right < 0:
         return None
-    return replace(p, up=1, filters=p.filters * p.up, kernel_size=size, pad_left=-least, pad_right=right, centred=False)
+    rows = replace(p, up=1, filters=p.filters * p.up, kernel_size=size, pad_left=-least, pad_right=right)
+    return replace(rows, centred=False, channels_last=True)
 
 
 def turned(p: ConvProblem, kernel: NDArray[Any]) -> NDArray[Any]:
