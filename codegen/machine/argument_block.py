@@ -29,6 +29,7 @@ Block = tuple[Any, Any, Any]  # the block, the pointers behind it if any, its wo
 Held = tuple[Any, Any, tuple[Any, ...]]  # pointers to the kernel, to the operand of the block, to those behind it
 Holder = Callable[[Any, Sequence[Any]], Held]
 CACHE_LINE = 64
+MOST_FILLED = 1 << 20  # bytes of a workspace whose every page is written beforehand
 
 
 def holder(plan: KernelPlan) -> Holder:
@@ -80,10 +81,18 @@ def grown(owner: Block, plan: KernelPlan, steps: int) -> Block:
     (block, behind, workspace), size = owner, plan.workspace_bytes + steps * plan.workspace_step_bytes
     if not size or (workspace is not None and len(workspace) >= size):
         return owner
-    memory = np.full(size + CACHE_LINE, 0x7F, np.uint8)  # near the largest numbers: to read what was not written shows
+    memory = _filled(size + CACHE_LINE)
     start = -memory.ctypes.data % CACHE_LINE
     block.workspace = workspace = ffi.from_buffer(BYTES, memory[start : start + size])
     return block, behind, workspace
+
+
+def _filled(size: int) -> Array:
+    """Numbers near the largest ones, so that to read what was not written shows; of much memory zeros.
+
+    The system hands these out page by page, once they are written: an input that needs little of them takes little.
+    """
+    return np.full(size, 0x7F, np.uint8) if size <= MOST_FILLED else np.zeros(size, np.uint8)
 
 
 def on_lines(numbers: int, dtype: np.dtype[Any], target: Target, made: Callable[..., Array] = np.zeros) -> Array:

@@ -20,7 +20,7 @@ from codegen import pipeline
 from codegen.emission.packing import transforms
 from codegen.emission.render import render
 from codegen.errors import GenConvError, ShapeError, ToolchainError
-from codegen.machine import abi_build, cache, compilers, loader, making
+from codegen.machine import abi_build, argument_block, cache, compilers, loader, making
 from codegen.machine._abi import ffi
 from codegen.planning import planner
 from codegen.planning.ask import Ask
@@ -600,3 +600,13 @@ def test_compilers_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch
     kernel.run(x, other, kernel.pack(weights), bias)
     assert kernel.path != default.path
     assert other.tobytes() == y.tobytes()
+
+
+def test_a_large_workspace_is_written_where_a_call_needs_it_alone() -> None:
+    """Below a megabyte each byte is set beforehand, so that to read what was not written shows."""
+    most = argument_block.MOST_FILLED
+    small, large = argument_block._filled(most), argument_block._filled(16 * most + 1)
+    assert small.nbytes == most
+    assert (small == 0x7F).all()
+    assert large.nbytes == 16 * most + 1
+    assert not large[:: 1 << 16].any()
