@@ -13,7 +13,7 @@ from codegen.numbers.storage import AS_COMPUTED
 from codegen.planning.ask import Ask, Limits
 from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyAlgorithm, AnyPlan, AnyRequest, Request
-from codegen.problem.conv_problem import MOST_TABLE
+from codegen.problem.conv_problem import MOST_CODES, MOST_TABLE
 from codegen.problem.problem import Problem
 from codegen.records import dataclass
 
@@ -99,14 +99,20 @@ def _of_bounded_tables(plans: list[AnyPlan], request: AnyRequest) -> list[AnyPla
         return plans
     from codegen.planning.error_bounds import is_transform  # late: it needs NumPy, as weights do
 
-    most = max(MOST_TABLE, MOST_GROWN * prod(request.problem.kernel_shape))
-    return [plan for plan in plans if plan.packed_numbers <= (MOST_TABLE if is_transform(plan) else most)]
+    table = _most(request)
+    most = max(table, MOST_GROWN * prod(request.problem.kernel_shape))
+    return [plan for plan in plans if plan.packed_numbers <= (table if is_transform(plan) else most)]
+
+
+def _most(request: AnyRequest) -> int:
+    """The numbers of a const table."""
+    return MOST_CODES if request.problem.format.whole else MOST_TABLE
 
 
 def _none(algorithm: AnyAlgorithm, request: AnyRequest, offered: bool) -> str:
     """Why an algorithm that could serve a request has no plan, or none of those that it `offered` is taken."""
     if offered:
-        return f"the const table of its packed kernel would hold more than {MOST_TABLE:,} numbers"
+        return f"the const table of its packed kernel would hold more than {_most(request):,} numbers"
     if algorithm.transformed:
         return f"none of its plans keeps to the roundings of `{request.accuracy}`"
     if algorithm.over_lengths:
