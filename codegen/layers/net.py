@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.graph.graph import Graph
-from codegen.graph.plans import model_plan
+from codegen.graph.plans import model_plan, streamed
+from codegen.graph.plans.tabled import Tabled
 from codegen.layers.how import AS_USUAL, How
 from codegen.layers.layer import Layer
 from codegen.layers.net_calls import NetCalls
 from codegen.layers.parts import Part, adopt, part_of
 from codegen.layers.weights import by_layer
 from codegen.numbers.storage import AS_COMPUTED
+from codegen.planning.ask import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,13 +95,17 @@ class Net(NetCalls):
         layers = [part for part in self._parts.values() if isinstance(part, Layer)]
         return [loss for layer in layers for loss in layer.losses]
 
-    def pack(self, target: str = "scalar", accuracy: str = "exact") -> Array:
+    def pack(self, target: str = "scalar", accuracy: str = "exact", block: int | None = None) -> Array:
         """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.
 
-        Raises PlanError for a model that has no C.
+        With `block` that of `--stream --block`. Raises PlanError for a model that has no C, or cannot stream.
         """
-        how = replace(self._how, target=target, accuracy=accuracy, storage=AS_COMPUTED)
-        plan = model_plan.planned(self.graph, how.ask)
+        asked = replace(self._how, target=target, accuracy=accuracy, storage=AS_COMPUTED).ask
+        plan: Tabled
+        if block is None:
+            plan = model_plan.planned(self.graph, asked)
+        else:
+            plan = streamed.planned(self.graph, replace(asked, stream=Stream(block)))
         made = np.empty(plan.weight_numbers, self.graph.dtype)
         plan.packed(self.weights, made)
         return made

@@ -155,6 +155,8 @@ def test_parts_of_values_that_others_read_are_written(target: str) -> None:
     found = np.concatenate([stream(x), stream.flush()], axis=1)
     assert groups(net.graph, target_named(target))
     np.testing.assert_allclose(found, wide, rtol=1e-5, atol=1e-5)
+    made: Any = model_stream.running(net.graph, ask(target))
+    assert np.array_equal(net.pack(target, block=8), made.pack(net.weights)), "what the C of such blocks is handed"
 
 
 def test_what_looks_ahead_is_in_no_group() -> None:
