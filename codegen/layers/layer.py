@@ -173,7 +173,7 @@ class Layer(Face):
         return codes.quantized(self._spec, x)
 
     def dequantize(self, y: Any) -> Array:
-        """The real numbers that output codes stand for, float32: (y - output_zero_point) * output_scale."""
+        """The real numbers of output codes, float32: (y - output_zero_point) * output_scale."""
         return codes.dequantized(self._spec, y)
 
     def stream(self, block: int = 64, batch: int = 1, *, clock: str = "count", accuracy: str = "exact") -> Stream:

@@ -100,10 +100,10 @@ class Spec:
         "The type of input, weights, sums and output; int8 with sums of int32.",
         "float32",
     )
-    input_scale: float | None = parameter(quantised.scale, "int8: what one step of the input stands for.", None)
-    input_zero_point: int | None = parameter(quantised.zero_point, "int8: the input that stands for 0.0.", None)
-    output_scale: float | None = parameter(quantised.scale, "int8: what one step of the output stands for.", None)
-    output_zero_point: int | None = parameter(quantised.zero_point, "int8: the output that stands for 0.0.", None)
+    input_scale: float | None = parameter(quantised.scale, "int8: the size of one step of the input.", None)
+    input_zero_point: int | None = parameter(quantised.zero_point, "int8: the code of 0.0 in the input.", None)
+    output_scale: float | None = parameter(quantised.scale, "int8: the size of one step of the output.", None)
+    output_zero_point: int | None = parameter(quantised.zero_point, "int8: the code of 0.0 in the output.", None)
     rounding: str | None = parameter(
         quantised.rounding, "int8: double (TFLM, CMSIS-NN), single or fp32 (XNNPACK); None is double.", None
     )
@@ -111,7 +111,7 @@ class Spec:
         quantised.scale, "int8: one step of the sums, where the activation is a table.", None
     )
     sum_zero_point: int | None = parameter(
-        quantised.zero_point, "int8: the sum that stands for 0.0, where the activation is a table.", None
+        quantised.zero_point, "int8: the code of 0.0 in the sum, where the activation is a table.", None
     )
 
     def __post_init__(self) -> None:

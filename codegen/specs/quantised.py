@@ -98,7 +98,7 @@ def _zero_point(name: str, value: object) -> int | None:
         return None
     if isinstance(value, Integral) and not isinstance(value, bool) and LOWEST <= int(value) <= HIGHEST:
         return int(value)
-    hint = "it is the int8 that stands for 0.0"
+    hint = "it is the int8 code of 0.0"
     raise SpecError("E207", f"`{name}` must be a whole number from -128 to 127, got {shown(value)}", hint=hint)
 
 

@@ -41,7 +41,7 @@ class SeparableConv1DSpec(Spec):
 
     depthwise_scale: float | None = parameter(quantised.scale, "int8: one step of what the first stage makes.", None)
     depthwise_zero_point: int | None = parameter(
-        quantised.zero_point, "int8: what of the first stage stands for 0.0.", None
+        quantised.zero_point, "int8: the code of 0.0 in the first stage.", None
     )
 
     def lower(self) -> Chain:
