@@ -157,9 +157,15 @@ def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:
     run = core.memory.store_run if cost.outputs_are_far(problem, ask) else 0.0
     inside = sum(
         count * (core.setup.tile + problem.terms * step(size) + run * size)
-        for count, size in tiling.split(outs - border, rows)
+        for count, size in _tiles(problem, ask, outs - border, rows)
     )
     return inside + border * (core.setup.tile + problem.terms * share * step(1) + run)
+
+
+def _tiles(problem: ConvProblem, ask: Ask, outs: int, rows: int) -> tuple[tuple[int, int], ...]:
+    """How many tiles of how many rows compute `outs` outputs; all have `rows` in a chunk of a free length."""
+    chunk = problem.steps is None and ask.likely is not None and not ask.longer and outs >= rows
+    return ((-(-outs // rows), rows),) if chunk else tiling.split(outs, rows)
 
 
 def describe(plan: KernelPlan[Schedule]) -> str:

@@ -136,7 +136,7 @@ def sharing(problem: ConvProblem, block: Block, channels: int, ask: Ask) -> tupl
     if problem.steps is not None or not long or counts_bytes(ask.objective):
         return 0, ()
     accumulators = int(core.pipeline.latency * cost.multiply_adds(core, 0))
-    rows = max(block.rows, accumulators // len(block.panel.offsets))
+    rows = max(2, accumulators // len(block.panel.offsets))
     far, pads = (rows - 1) * problem.stride, [problem.pads(steps) for steps in range(1, 1 + problem.stride)]
     left, right = (min(side) for side in zip(*pads, strict=True))
     before, after = far <= left, far + problem.stride - 1 <= right

@@ -56,7 +56,8 @@ def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[Kernel
     whole = _whole(request.problem, rooms.whole)
     plans = []
     for schedule in dict.fromkeys([*([whole] if whole else []), *schedules]):
-        first, *others = (_survey(request, stage, best_of_each) for stage in _stages(request.problem, schedule))
+        stages = _stages(request.problem, schedule)
+        first, *others = (_survey(request, schedule, stage, best_of_each) for stage in stages)
         if all(others):
             plans += [_plan(request, schedule, (plan, *(found[0] for found in others))) for plan in first]
     return sorted(plans, key=lambda plan: plan.cost.cycles)
@@ -123,9 +124,12 @@ def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
     return (problem.in_layout(channels_last=True) if comes_in_chunks(problem) else problem).stages
 
 
-def _survey(request: AnyRequest, problem: ConvProblem, best_of_each: BestOfEach) -> list[KernelPlan]:
+def _survey(
+    request: AnyRequest, schedule: Schedule, problem: ConvProblem, best_of_each: BestOfEach
+) -> list[KernelPlan]:
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
-    asked = request.of_part(problem).likely(request.ask.likely or cost.steps_told(problem))
+    outs = min(schedule.outs, max(1, cost.outs_told(request.problem, request.ask.likely)))
+    asked = request.of_part(problem).likely((outs - 1) * problem.stride + problem.reach)
     return best_of_each(replace(asked, ask=replace(asked.ask, accuracy="exact")))
 
 

@@ -12,11 +12,11 @@
  * computes   y[t, :] = softmax over f of (bias[f] + sum over c of pointwise_kernel[c, f] * (sum over k of
  * depthwise_kernel[k, c, 0] * x[t + k - 1, c]))
  * algorithm  separable, 682 outputs at a time: depthwise for scalar: tiles of 8 steps x 1 channel, 8 accumulators;
- * then direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators; then softmax number by number along
+ * then direct_filters for scalar: tiles of 2 steps x 4 filters, 8 accumulators; then softmax number by number along
  * a row
  * work       21 multiply-adds an output step
  * memory     100 bytes of weights (arguments), 16,448 bytes of workspace, nothing allocated
- * size       about 2,300 bytes of code, about 170 of stack (estimated for gcc -O2)
+ * size       about 2,200 bytes of code, about 170 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c pair.c
  */
 #include "pair.h"
@@ -177,66 +177,61 @@ static ptrdiff_t pair_sums_pointwise_out_steps(ptrdiff_t steps)
     return steps > 0 && room >= 0 ? room + 1 : 0;
 }
 
-/* 4 output steps x 2 filters */
-static void pair_sums_pointwise_4x2(const float *restrict x, const float *restrict w,
+/* 2 output steps x 4 filters */
+static void pair_sums_pointwise_2x4(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y)
 {
-    float a0_0 = b[0], a0_1 = b[1];
-    float a1_0 = a0_0, a1_1 = a0_1;
-    float a2_0 = a0_0, a2_1 = a0_1;
-    float a3_0 = a0_0, a3_1 = a0_1;
-    float s, w0, w1;
+    float a0_0 = b[0], a0_1 = b[1], a0_2 = b[2], a0_3 = b[3];
+    float a1_0 = a0_0, a1_1 = a0_1, a1_2 = a0_2, a1_3 = a0_3;
+    float s, w0, w1, w2, w3;
 
     /* tap 0 x 3 channels */
-    w0 = w[0]; w1 = w[1];
-    s = x[0]; a0_0 += s * w0; a0_1 += s * w1;
-    s = x[3]; a1_0 += s * w0; a1_1 += s * w1;
-    s = x[6]; a2_0 += s * w0; a2_1 += s * w1;
-    s = x[9]; a3_0 += s * w0; a3_1 += s * w1;
-    w0 = w[4]; w1 = w[5];
-    s = x[1]; a0_0 += s * w0; a0_1 += s * w1;
-    s = x[4]; a1_0 += s * w0; a1_1 += s * w1;
-    s = x[7]; a2_0 += s * w0; a2_1 += s * w1;
-    s = x[10]; a3_0 += s * w0; a3_1 += s * w1;
-    w0 = w[8]; w1 = w[9];
-    s = x[2]; a0_0 += s * w0; a0_1 += s * w1;
-    s = x[5]; a1_0 += s * w0; a1_1 += s * w1;
-    s = x[8]; a2_0 += s * w0; a2_1 += s * w1;
-    s = x[11]; a3_0 += s * w0; a3_1 += s * w1;
+    w0 = w[0]; w1 = w[1]; w2 = w[2]; w3 = w[3];
+    s = x[0]; a0_0 += s * w0; a0_1 += s * w1; a0_2 += s * w2; a0_3 += s * w3;
+    s = x[3]; a1_0 += s * w0; a1_1 += s * w1; a1_2 += s * w2; a1_3 += s * w3;
+    w0 = w[4]; w1 = w[5]; w2 = w[6]; w3 = w[7];
+    s = x[1]; a0_0 += s * w0; a0_1 += s * w1; a0_2 += s * w2; a0_3 += s * w3;
+    s = x[4]; a1_0 += s * w0; a1_1 += s * w1; a1_2 += s * w2; a1_3 += s * w3;
+    w0 = w[8]; w1 = w[9]; w2 = w[10]; w3 = w[11];
+    s = x[2]; a0_0 += s * w0; a0_1 += s * w1; a0_2 += s * w2; a0_3 += s * w3;
+    s = x[5]; a1_0 += s * w0; a1_1 += s * w1; a1_2 += s * w2; a1_3 += s * w3;
     y[0] = a0_0;
     y[1] = a0_1;
+    y[2] = a0_2;
+    y[3] = a0_3;
     y[4] = a1_0;
     y[5] = a1_1;
-    y[8] = a2_0;
-    y[9] = a2_1;
-    y[12] = a3_0;
-    y[13] = a3_1;
+    y[6] = a1_2;
+    y[7] = a1_3;
 }
 
-/* 1 output step x 2 filters at a border */
-static void pair_sums_pointwise_edge_1x2(const float *restrict x, const float *restrict w,
+/* 1 output step x 4 filters at a border */
+static void pair_sums_pointwise_edge_1x4(const float *restrict x, const float *restrict w,
     const float *restrict b, float *restrict y, ptrdiff_t taps)
 {
-    float a0_0 = b[0], a0_1 = b[1];
-    float s, w0, w1;
+    float a0_0 = b[0], a0_1 = b[1], a0_2 = b[2], a0_3 = b[3];
+    float s, w0, w1, w2, w3;
 
     /* the taps inside the input */
     for (ptrdiff_t k = 0; k < taps; ++k)
         for (ptrdiff_t c = 0; c < 3; ++c) {
-            w0 = w[12 * k + 4 * c]; w1 = w[12 * k + 4 * c + 1];
-            s = x[3 * k + c]; a0_0 += s * w0; a0_1 += s * w1;
+            w0 = w[12 * k + 4 * c]; w1 = w[12 * k + 4 * c + 1]; w2 = w[12 * k + 4 * c + 2];
+                w3 = w[12 * k + 4 * c + 3];
+            s = x[3 * k + c]; a0_0 += s * w0; a0_1 += s * w1; a0_2 += s * w2; a0_3 += s * w3;
         }
     y[0] = a0_0;
     y[1] = a0_1;
+    y[2] = a0_2;
+    y[3] = a0_3;
 }
 
 /* Outputs t to end - 1, too few for a tile. */
-static void pair_sums_pointwise_border_2(const float *x, const float *w,
+static void pair_sums_pointwise_border_4(const float *x, const float *w,
     const float *b, float *y, ptrdiff_t t, ptrdiff_t end)
 {
     while (t < end) {
         const float *from = x + 3 * t;
-        pair_sums_pointwise_edge_1x2(from, w, b, y + 4 * t, 1);
+        pair_sums_pointwise_edge_1x4(from, w, b, y + 4 * t, 1);
         ++t;
     }
 }
@@ -247,20 +242,18 @@ static void pair_sums_pointwise(const float *x, ptrdiff_t steps, const float *ke
     /* outputs first to last - 1 have all their taps inside the input */
     ptrdiff_t first = 0, last = outs;
 
-    if (last - first < 4) first = last = outs; /* too few for a tile: all go through the border */
+    if (last - first < 2) first = last = outs; /* too few for a tile: all go through the border */
     {
         /* chunks of 128 outputs, the last one longer */
         const ptrdiff_t chunks = last - first < 128 ? last > first : (last - first) / 128;
 
-        for (ptrdiff_t j = 0; j < 2; ++j)
-            pair_sums_pointwise_border_2(x, kernel + 2 * j, bias + 2 * j, y + 2 * j, 0, first);
+        pair_sums_pointwise_border_4(x, kernel, bias, y, 0, first);
         for (ptrdiff_t chunk = 0; chunk < chunks; ++chunk) {
             const ptrdiff_t from = first + 128 * chunk, to = chunk + 1 < chunks ? from + 128 : last;
-            for (ptrdiff_t j = 0; j < 2; ++j)
-                for (ptrdiff_t t = from; t < to; t += 4) {
-                    const ptrdiff_t at = last - t < 4 ? last - 4 : t; /* the last one overlaps */
-                    pair_sums_pointwise_4x2(x + 3 * at, kernel + 2 * j, bias + 2 * j, y + 2 * j + 4 * at);
-                }
+            for (ptrdiff_t t = from; t < to; t += 2) {
+                const ptrdiff_t at = last - t < 2 ? last - 2 : t; /* the last one overlaps */
+                pair_sums_pointwise_2x4(x + 3 * at, kernel, bias, y + 4 * at);
+            }
         }
     }
 }

@@ -12,11 +12,11 @@
  * computes   y[t, :] = softmax over f of (bias[f] + sum over c of pointwise_kernel[c, f] * (sum over k of
  * depthwise_kernel[k, c, 0] * x[t + k - 1, c]))
  * algorithm  separable, 682 outputs at a time: depthwise for scalar: tiles of 8 steps x 1 channel, 8 accumulators;
- * then direct_filters for scalar: tiles of 4 steps x 2 filters, 8 accumulators; then softmax number by number along
+ * then direct_filters for scalar: tiles of 2 steps x 4 filters, 8 accumulators; then softmax number by number along
  * a row
  * work       21 multiply-adds an output step
  * memory     100 bytes of weights (arguments), 16,448 bytes of workspace, nothing allocated
- * size       about 2,300 bytes of code, about 170 of stack (estimated for gcc -O2)
+ * size       about 2,200 bytes of code, about 170 of stack (estimated for gcc -O2)
  * build      cc -std=c99 -O2 -ffp-contract=off -c pair.c
  */
 #ifndef pair_H
