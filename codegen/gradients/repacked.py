@@ -11,6 +11,7 @@ SAMPLES = 4  # of a call: a usual batch, or a part of one
 MOVED = 0.5  # cycles for each packed number, which is read and written
 UNROLLED = 32  # taps up to which each point is a sum over all of them
 DOUBLE = 8  # bytes: points are sums of doubles
+WORTH = 0.8  # of what direct sums take by the estimates, which are higher than they should be for small layers
 TOUCHED = 0.4  # cycles for each byte of packed kernel and workspace, which drives out what a step's other kernels read
 
 
@@ -19,7 +20,11 @@ def choice(asked: AnyRequest, samples: int = SAMPLES) -> str:
 
     Raises PlanError.
     """
-    return min(planner.survey(asked).found, key=lambda plan: call_cycles(plan, samples)).key
+    found = planner.survey(asked).found
+    direct = [plan for plan in found if not plan.transforms]
+    best, plain = (min(plans, key=lambda one: call_cycles(one, samples), default=found[0]) for plans in (found, direct))
+    little = not plain.transforms and call_cycles(best, samples) > WORTH * call_cycles(plain, samples)
+    return (plain if little else best).key
 
 
 def call_cycles(plan: AnyPlan, samples: int = SAMPLES) -> float:
