@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.emission.cformat import CText
+from codegen.emission.cformat import CText, grouped
 from codegen.emission.cfunction import CFunction
 from codegen.emission.expressions import FAR, Place, Variable
 from codegen.emission.microkernel import step_by
@@ -10,6 +10,7 @@ from codegen.records import dataclass
 
 __all__ = ["TAP", "Around", "Flush", "Rows", "TapPlaces", "Taps", "rows_of_sums"]
 
+START = Place(())
 TAP = Place.of((1, Variable("k", FAR)))  # tap k of a function that is told it
 
 
@@ -24,7 +25,7 @@ class TapPlaces:
 
     def x(self, k: Place) -> CText:
         first = (self.x_step, Variable("first", FAR))
-        return Place.of(first, *k.scaled(self.x_tap).parts, self.x_start).text
+        return CText(grouped(Place.of(first, *k.scaled(self.x_tap).parts, self.x_start).text))
 
     def sums(self, k: Place) -> Place:
         return k.scaled(self.sums_tap)
@@ -39,9 +40,10 @@ class Rows:
     x: Place
     sums: Place
 
-    def call(self, dz: str, sums: str) -> CText:
-        """The call for outputs first to end, whose dz is there, with sums from a place on."""
-        return CText(f"{self.tile.of(self.x.in_array('at'), dz, self.sums.in_array(sums), 'end - first')};")
+    def call(self, dz: str, on: Place = START) -> CText:
+        """The call for outputs first to end, whose dz is there, with sums so far `on`."""
+        sums = Place.of(*on.parts, *self.sums.parts).in_array("sums")
+        return CText(f"{self.tile.of(self.x.in_array('at'), dz, sums, 'end - first')};")
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Taps:
         return self.places.x(self.k)
 
     @property
-    def sums(self) -> CText:
+    def sums(self) -> Place:
         """What they add to."""
-        return self.places.sums(self.k).in_array("sums")
+        return self.places.sums(self.k)
 
     @property
     def once(self) -> bool:
