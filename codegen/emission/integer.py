@@ -6,6 +6,7 @@ from typing import Any
 
 from codegen.emission import lengths
 from codegen.emission.cformat import ceil_over, floor_over
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.integer_stage import Plan, function, prefixes, stage, told_outs, told_tap
 from codegen.emission.integer_tables import tables
 from codegen.emission.microkernel import index
@@ -85,19 +86,36 @@ class Walk:
     def sample(self) -> str:
         """The input step of a window's tap."""
         p = self.first
-        return index((1, "at"), (integer.tap_step(p) * p.dilation // p.up, "k"))
+        return Place.of((1, Variable.free("at")), (integer.tap_step(p) * p.dilation // p.up, self._tap)).text
 
     @property
     def read(self) -> str:
-        p = self.first
+        p, step = self.first, Variable.free("step")
         if p.channels_last or p.channels == 1:
-            return index((p.channels, "step"), (int(p.channels > 1), "c"))
-        return index((p.steps, "c"), (1, "step")) if p.steps is not None else "steps * c + step"
+            return Place.of((p.channels, step), (1, self._channel)).text
+        return Place.of((p.steps, self._channel), (1, step)).text if p.steps is not None else "steps * c + step"
 
     @property
     def written(self) -> str:
-        p = self.first
-        return index((p.channels, "k"), (int(p.channels > 1), "c"))
+        return Place.of((self.first.channels, self._tap), (1, self._channel)).text
+
+    @property
+    def _tap(self) -> Variable:
+        return Variable.counted("k", self.taps)
+
+    @property
+    def _channel(self) -> Variable:
+        return Variable.counted("c", self.first.channels)
+
+    @property
+    def tap_loop(self) -> tuple[str, ...]:
+        """The loop over the taps of a window, where there are several."""
+        return (self._tap.loop,) * (self._tap.most > 0)
+
+    @property
+    def channel_loop(self) -> tuple[str, ...]:
+        """That over the channels of a step."""
+        return (self._channel.loop,) * (self._channel.most > 0)
 
     @property
     def far(self) -> str:
