@@ -139,14 +139,16 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     outs = cost.outs_told(p, request.ask.likely)
     inside = inner.cost.cycles
     turns: float = -(-(min(p.stages[0].dilation, outs) if schedule.phases else outs) // schedule.outs)
-    if p.steps is None:  # a last chunk that is not full takes more than its share, and less than a full one
-        turns = (turns + max(1.0, outs / schedule.outs)) / 2
+    if p.steps is None:  # a last chunk is cut to what is left, and takes as much as one of two squares at least
+        whole, rest = divmod(outs, schedule.outs)
+        least = min(2 * schedule.lanes_out, schedule.outs)
+        turns = max(1.0, whole + (max(rest, least) / schedule.outs if rest else 0.0))
     here, there = schedule.rows * p.channels, schedule.outs_rows * p.filters
     known = p.item_bytes if p.steps is not None else 0
     moves = _moves(core, schedule.rows, p.channels, schedule.lanes_in, known * (p.steps or 0))
     moves += _moves(core, schedule.outs_rows, p.filters, schedule.lanes_out, known * outs)
     if p.steps is None:  # a shorter input makes a shorter panel
-        moves *= min(1.0, outs / schedule.outs)
+        moves = moves * min(1.0, outs / schedule.outs) + _first_lines(request, schedule)
     panels = (here + there) * p.item_bytes
     weights = p.terms * p.filters * p.item_bytes
     cycles = turns * (
@@ -155,6 +157,14 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     memory = panel_bytes(here, p, core) + panel_bytes(there, p, core) + inner.workspace(schedule.rows)
     total = Cost(cycles, workspace_bytes=memory)
     return KernelPlan(p, request.ask, ALGORITHM, schedule, total, parts=(inner,))
+
+
+def _first_lines(request: Request, schedule: Schedule) -> float:
+    """Cycles a chunk for the first access to each run of far memory: those of a square's rows come together."""
+    p, core = request.problem, request.target.core
+    if not cost.outputs_are_far(p, request.ask):
+        return 0.0
+    return core.setup.page * (p.channels / schedule.lanes_in + p.filters / schedule.lanes_out)
 
 
 def _moves(core: Core, rows: int, columns: int, lanes: int, row_bytes: int) -> float:
