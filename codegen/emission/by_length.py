@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from codegen.emission.ending import handed
@@ -10,7 +11,7 @@ from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
 from codegen.emission.writer import Packing, PackingOf, PartPacking, Writer
 from codegen.planning.algorithms.by_length import Schedule, places
-from codegen.planning.plan import KernelPlan
+from codegen.planning.plan import AnyPlan, KernelPlan
 
 WORDS = {2: ("short", "long"), 3: ("short", "middle", "long"), 4: ("short", "middle", "long", "longest")}
 
@@ -31,7 +32,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         given = [
             "x",
             "steps",
-            Array(kernel, plan.packed_numbers).at(at[i], taken=plan.parts[i].packed_numbers),
+            Array(kernel, _numbers(plan)).at(at[i], taken=_numbers(plan.parts[i])),
             *operands,
             "y",
             *spare,
@@ -41,6 +42,11 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     heads = [f"{'else ' * (i > 0)}if (steps < {limit})" for i, limit in enumerate(schedule.limits)]
     branches = [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]
     return {"branches": branches}
+
+
+def _numbers(plan: AnyPlan) -> int:
+    """Those of the kernel that the C is handed: as it is, or packed."""
+    return prod(plan.problem.kernel_shape) if plan.weights == "argument" else plan.packed_numbers
 
 
 def packing(plan: KernelPlan[Schedule], inner: PackingOf) -> Packing | None:

@@ -20,6 +20,7 @@ from codegen.planning import planner
 from codegen.planning.algorithms import direct_filters
 from codegen.planning.ask import Ask
 from codegen.planning.plan import Request
+from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import TARGETS
 from tests.support import strategies, trials
 
@@ -155,3 +156,13 @@ def the_points_are_all_made_of_the_whole_kernel(pack: Pack) -> None:
     row = points.channels * panel.width
     assert call.target.least == 0
     assert call.target.most + (points.count - 1) * points.stride + row == pack.count
+
+
+def test_parts_that_read_a_kernel_as_it_is_read_all_of_it_and_no_more() -> None:
+    """Packed, the tile of one of them would have more numbers: 3 taps x 13 channels x 15 of 14 filters."""
+    problem = ConvProblem(None, 13, 14, 3, dilation=3, pad_left=13, pad_right=3, channels_last=False)
+    found = planner.survey(Request(problem, Ask(TARGETS["avx2"], "argument"))).found
+    plans = [plan for plan in found if plan.algorithm.name == "by_length"]
+    assert any(part.packed_numbers > plan.packed_numbers for plan in plans for part in plan.parts)
+    for plan in plans:
+        assert "    k_long(x, steps, kernel, " in render.render(plan, "k").code
