@@ -76,7 +76,8 @@ def planned(graph: Graph, ask: Ask, choose: Choose | None = None) -> ModelPlan:
 
 def _blocks(graph: Graph, ask: Ask) -> StreamedModel | None:
     """The stream that a model is: one of groups. None where it has none, or what is asked may have a faster plan."""
-    together = {at for group in groups.groups(graph, ask.target) for at in group}
+    least = 1 if groups.narrow(graph, ask.target) else groups.LEAST_LAYERS
+    together = {at for group in groups.groups(graph, ask.target, least) for at in group}
     apart = (at for at in range(len(graph.nodes)) if at not in together)
     if not together or (ask.accuracy != "exact" and any(_has_taps(graph, at) for at in apart)):
         return None
