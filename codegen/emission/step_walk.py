@@ -139,6 +139,7 @@ def _named(schedule: Schedule, outs: str, first: str, last: str, some: tuple[boo
     `some`: whether outputs before `first` and from `last` on exist, and any that come after a chunk's tiles.
     """
     starts, ends, after = some
+    after = after and (ends or schedule.width > 1)  # a tile of one output leaves none over
     size, low, high = _size(schedule), "from", "to"
     declared = [f"const ptrdiff_t from = {times(size, 'chunk')}, to = chunk + 1 < chunks ? from + {size} : {outs};"]
     if starts:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from codegen import pipeline
-from codegen.emission import vectors
+from codegen.emission import render, vectors
 from codegen.emission.heads import Head
 from codegen.language import reader
 from codegen.numbers.formats import COMPUTED, STORED, Format
+from codegen.planning import planner
 from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
 from codegen.problem.targets import TARGETS
 from tests.fuzz import warnings
 from tests.support import cprogram
@@ -148,3 +150,15 @@ def test_the_header_sizes_y_by_its_own_function(
     cprogram.compile_c((*tools.compiler, "-std=c99", "-O1", "main.c", "up.c", "-o", "main"), folder=tmp_path)
     told = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout.split()
     assert told == [str(outs), "0", "-7"]
+
+
+def test_tiles_of_one_output_leave_none_over() -> None:
+    """Where no output reads beyond the end of the input either, nothing comes after them."""
+    (spec,) = reader.read(
+        "conv1d one { input_shape = (15, None), data_format = channels_first, filters = 12, groups = 3, "
+        "kernel_size = 2, dilation_rate = 2, padding = causal }"
+    )
+    found = planner.survey(Request(spec.problem, Ask(TARGETS["cortex-m3"], "packed"))).found
+    plans = [plan for plan in found if plan.algorithm.name == "direct_steps" and plan.schedule.width == 1]
+    assert plans
+    assert not any("to < to" in render.render(plan, "one").code for plan in plans)
