@@ -10,7 +10,6 @@ from codegen.records import dataclass
 
 __all__ = ["TAP", "Around", "Flush", "Rows", "TapPlaces", "Taps", "rows_of_sums"]
 
-START = Place(())
 TAP = Place.of((1, Variable("k", FAR)))  # tap k of a function that is told it
 
 
@@ -40,10 +39,13 @@ class Rows:
     x: Place
     sums: Place
 
-    def call(self, dz: str, on: Place = START) -> CText:
-        """The call for outputs first to end, whose dz is there, with sums so far `on`."""
-        sums = Place.of(*on.parts, *self.sums.parts).in_array("sums")
-        return CText(f"{self.tile.of(self.x.in_array('at'), dz, sums, 'end - first')};")
+    def behind(self, sums: Place) -> Rows:
+        """These, whose sums are so far on."""
+        return Rows(self.tile, self.heads, self.x, Place.of(*sums.parts, *self.sums.parts))
+
+    def call(self, dz: str) -> CText:
+        """The call for outputs first to end, whose dz is there."""
+        return CText(f"{self.tile.of(self.x.in_array('at'), dz, self.sums.in_array('sums'), 'end - first')};")
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class Taps:
         return self.places.x(self.k)
 
     @property
-    def sums(self) -> Place:
-        """What they add to."""
-        return self.places.sums(self.k)
+    def tiles(self) -> tuple[Rows, ...]:
+        """`rows` that add to the sums of these taps."""
+        return tuple(rows.behind(self.places.sums(self.k)) for rows in self.rows)
 
     @property
     def once(self) -> bool:
