@@ -169,7 +169,7 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
 
     def step(size: int) -> float:
         fed = cost.fed_cycles(core, sums // schedule.chunks * wide, size, wide, item)
-        return max(cost.step_cycles(size, vectors, request.target, panel.lanes * item), fed)
+        return max(cost.step_cycles(size, vectors, request.target, panel.lanes * item, schedule.ahead), fed)
 
     products = (
         points

@@ -58,15 +58,20 @@ def most_peeled(form: str, ask: Ask) -> int:
     return budget.sliding if form == "sliding" and not counts_bytes(ask.objective) else budget.peeled
 
 
-def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int) -> float:
-    """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width."""
+def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int, streamed: bool = False) -> float:
+    """Cycles of one reduction step of a `rows` x `vectors` tile: multiply-adds, loads, latency or issue width.
+
+    Where weights are `streamed` from afar their products are hidden behind the waiting for what feeds them.
+    """
     pipe = target.core.pipeline
     products = rows * vectors * (1 if target.fma else 2)
-    instructions = products + rows + vectors + pipe.turn
+    operands = rows + vectors
+    fed = 0.0 if streamed else products / by_size(pipe.fed, vector_bytes)
+    instructions = products + operands + pipe.turn
     ports = max(
         products / multiply_adds(target.core, vector_bytes),
-        (rows + vectors) / pipe.loads,
-        products / by_size(pipe.fed, vector_bytes) + (rows + vectors) / by_size(pipe.operands, vector_bytes),
+        operands / pipe.loads,
+        fed + operands / by_size(pipe.operands, vector_bytes),
         pipe.latency,
         instructions / pipe.issue,
     )
