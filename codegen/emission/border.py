@@ -230,15 +230,21 @@ def joins(p: ConvProblem, steps: int, ranges: Iterable[tuple[int, int]], size: i
     return False
 
 
-def joins_at_some_length(p: ConvProblem, size: int, most: int) -> bool:
-    """The same for a free length, whose border has all outputs where fewer than `most` have all their taps."""
+def joins_at_some_length(p: ConvProblem, size: int, most: int, ends: tuple[bool, bool] | None = None) -> bool:
+    """The same for a free length, whose border has all outputs where fewer than `most` have all their taps.
+
+    With `ends`, whether its start and its end have tiles of their own, those that have all their taps have such, too.
+    """
     longest = p.reach + most * p.stride + p.pad_left + p.pad_right
     if longest > LOOKED_AT // 8:
         return True
     for steps in range(1, longest + 1):
         outs, (first, last) = p.out_steps(steps), interior(p, steps)
-        ranges = ((0, outs),) if last - first < most else ((0, first), (last, outs))
-        if joins(p, steps, ranges, size):
+        opened, closed = ends or (False, False)
+        sides = [*[(0, first)] * (not opened), *[(last, outs)] * (not closed)]
+        if last - first < most:
+            sides = [(0, outs)] if ends is None else [(0, first), (last, outs)]
+        if joins(p, steps, sides, size):
             return True
     return False
 

@@ -163,7 +163,8 @@ class FiltersView:
         """Whether neighbours at the border ever go through one tile."""
         p = self.problem
         if p.steps is None:
-            return joins_at_some_length(p, block.rows, _most_rows(self.schedule))
+            ends = bool(block.opening), bool(block.closing)
+            return joins_at_some_length(p, block.rows, _most_rows(self.schedule), ends)
         first, last = self.schedule.interior or (0, 0)
         return joins(p, p.steps, ((0, first), (last, p.out_steps(p.steps))), block.rows)
 

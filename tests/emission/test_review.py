@@ -211,8 +211,14 @@ def test_every_function_runs(target: str, need: Callable[..., Any], share: Calla
     assert not dead, [f"{name}: {one.layer}" for one in made for name in dead if name.startswith(f"{one.source.name}_")]
 
 
+FEW = 16  # outputs that may be fewer than a register tile has
+
+
 def lengths(kernel: Kernel) -> list[int]:
-    """Of a free layer: all short lengths, some whose last chunk is short or nearly whole, a few turns of its loops."""
+    """Of a free layer: all short lengths, those at which the first outputs have all their taps, some more.
+
+    More: those whose last chunk is short or nearly whole, a few turns of its loops.
+    """
     if not kernel.layer.free:
         return []
     plan = kernel.source.plan
@@ -220,7 +226,8 @@ def lengths(kernel: Kernel) -> list[int]:
     some = {(i * turn + more) * p.stride for turn in turns(plan) for i in range(1, 6) for more in (0, 1)}
     less = p.out_steps(1000) * p.stride - 1000  # that padding makes of so many steps, or the kernel takes
     loops = (max(1, steps - less) for steps in some if 60 < steps < 5000)
-    return [*range(1, 60), 1500, 4000, *range(max(1, outs - 24), outs + 12), *loops]
+    few = range(p.reach, p.reach + FEW * p.stride)
+    return [*range(1, 60), *few, 1500, 4000, *range(max(1, outs - 24), outs + 12), *loops]
 
 
 def replace_pack(kernel: Kernel) -> GeneratedSource:
