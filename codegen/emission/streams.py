@@ -57,7 +57,8 @@ def source(
         view["tables"] = [(f"steps_{label}", *rest) for label, *rest in held["tables"]]
     elif weights is not None:
         view |= tables(plan.inner, name, weights)
-    view |= {"head": _head(plan, names), "macros": stream_macros(plan, name, constants, beside)}
+    view |= {"head": _head(plan, names), "intrinsics": _intrinsics(plan)}
+    view |= {"macros": stream_macros(plan, name, constants, beside)}
     made = render.filled(plan, name, PARTS, view, banner=banner)
     return replace(made, functions=face.all, macros=view["macros"])
 
@@ -107,6 +108,12 @@ def _head(plan: StreamPlan, names: frozenset[str]) -> cformat.CText:
     functions = () if plan.problem.format.whole else values(render.later(plan.inner))
     head = Head(plan.target, plan.problem.format, lanes, row if row.coded else None, functions)
     return head.text(names | copied)
+
+
+def _intrinsics(plan: StreamPlan) -> tuple[cformat.CText, ...]:
+    """The header that declares what the inner function's products of whole numbers need, if it does."""
+    dots = plan.target.dialect.dots if plan.problem.format.whole else None
+    return (cformat.CText(dots.header),) if dots else ()
 
 
 def _view(plan: StreamPlan, face: Interface) -> dict[str, Any]:

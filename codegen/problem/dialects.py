@@ -17,7 +17,8 @@ class Dots:
 
     Codes of the input are `moved` by so much, to be bytes without a sign where instructions ask for these. A tile has
     `vectors` of filters at most, and `sums`. `roundings` are those that are done in vectors. `instructions` is what
-    four products take; `here` are (the CPU's flag, the compiler's flag) of what makes it one where a CPU has it.
+    four products take; `header` declares them. `here` are (the CPU's flag, the compiler's flag) of what makes it one
+    where a CPU has it.
     """
 
     moved: int
@@ -25,6 +26,7 @@ class Dots:
     sums: int
     roundings: tuple[str, ...]
     instructions: int
+    header: str
     here: tuple[tuple[str, str], ...] = ()
 
 
@@ -96,7 +98,7 @@ DIALECTS: dict[str, Dialect] = {
             cpu=("sse2",),
             machines=X86,
             baseline=True,
-            dots=Dots(128, 2, 6, ("fp32",), 8),
+            dots=Dots(128, 2, 6, ("fp32",), 8, "emmintrin.h"),
         ),
         Dialect(
             "avx2",
@@ -108,7 +110,7 @@ DIALECTS: dict[str, Dialect] = {
             cpu=("avx2", "fma"),
             machines=X86,
             f16c=True,
-            dots=Dots(128, 2, 8, ("fp32", "double"), 8, here=(("avx_vnni", "-mavxvnni"),)),
+            dots=Dots(128, 2, 8, ("fp32", "double"), 8, "immintrin.h", here=(("avx_vnni", "-mavxvnni"),)),
         ),
         Dialect(
             "avx512",
@@ -120,7 +122,7 @@ DIALECTS: dict[str, Dialect] = {
             cpu=("avx512f", "avx512vl", "avx512dq", "avx2", "fma"),
             machines=X86,
             f16c=True,
-            dots=Dots(128, 4, 24, ("fp32", "double"), 1, here=(("avx512_vnni", "-mavx512vnni"),)),
+            dots=Dots(128, 4, 24, ("fp32", "double"), 1, "immintrin.h", here=(("avx512_vnni", "-mavx512vnni"),)),
         ),
         Dialect("thumb", 0, 8, fma=False, accumulators=2, machines=CORTEX, software=("float32", "float64"), bare=True),
         Dialect("thumb_fpu", 0, 32, fma=False, accumulators=24, machines=CORTEX, software=("float64",), bare=True),
@@ -132,7 +134,7 @@ DIALECTS: dict[str, Dialect] = {
             macros=("__ARM_NEON", "__aarch64__"),
             machines=ARM,
             baseline=True,
-            dots=Dots(0, 4, 16, ("fp32", "double"), 5, here=(("asimddp", "-march=armv8.2-a+dotprod"),)),
+            dots=Dots(0, 4, 16, ("fp32", "double"), 5, "arm_neon.h", here=(("asimddp", "-march=armv8.2-a+dotprod"),)),
         ),
     )
 }

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from codegen import pipeline
+from codegen.cli import main
 from codegen.emission import render, vectors
 from codegen.emission.heads import Head
 from codegen.language import reader
@@ -55,6 +56,26 @@ def test_no_warning_of_what_is_not_used(target: str, compiler: str, need: Callab
     sysroot = ("-I/usr/aarch64-linux-gnu/include",) if "--target=aarch64-linux-gnu" in tools.compiler else ()
     files = [f"odd_{i}.c" for i in range(len(UNUSED))]
     cprogram.compile_c((*tools.compiler, *sysroot, *STRICT, *files), folder=tmp_path)
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("target", ["sse2", "avx2", "avx512"])
+def test_intrinsics_are_declared_ahead_of_what_holds_for_all_functions(
+    target: str, need: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The stream of a transposed int8 layer, by clang, which refuses that of a function that it only declares."""
+    tools = need(cprogram.toolchain, TARGETS[target], "clang", run=False)
+    spec, weights, out = tmp_path / "up.conv", tmp_path / "up.npz", tmp_path / "build"
+    spec.write_text(
+        "conv1d_transpose up { input_shape = (16, 8), kernel_size = 9, strides = 2, filters = 1, dtype = int8, "
+        "input_scale = 0.02, input_zero_point = -128, output_scale = 0.05, output_zero_point = -5, rounding = fp32 }"
+    )
+    given = {"kernel": np.ones((9, 1, 8), np.int8), "kernel_scale": np.float32(0.01), "bias": np.zeros(1, np.int32)}
+    np.savez(weights, **{f"up/{name}": array for name, array in given.items()})
+    words = (str(spec), "--weights", str(weights), "--stream", "--target", target, "-o", str(out))
+    assert main.main(words) == 0
+    assert "_mm" in (out / "up.c").read_text("utf-8")
+    cprogram.compile_c((*tools.compiler, *STRICT, "up.c"), folder=out)
 
 
 def test_an_int8_layer_of_one_filter_is_not_told_how_many_outputs_there_are() -> None:
