@@ -104,12 +104,9 @@ class View:
         return self.p.channels
 
     @property
-    def stride(self) -> int:
-        return self.p.stride
-
-    @property
-    def reach(self) -> int:
-        return self.p.reach
+    def samples(self) -> str:
+        """What the outputs of a copy read, up to whole tiles."""
+        return index((self.p.stride, "whole"), self.p.reach - self.p.stride)
 
     @property
     def behind(self) -> int:

@@ -183,3 +183,16 @@ def test_tiles_of_one_output_leave_none_over() -> None:
     plans = [plan for plan in found if plan.algorithm.name == "direct_steps" and plan.schedule.width == 1]
     assert plans
     assert not any("to < to" in render.render(plan, "one").code for plan in plans)
+
+
+def test_loops_of_int8_end_on_lines_of_their_own() -> None:
+    """Over blocks of 8 filters, and the 5 that are left."""
+    (spec,) = reader.read(
+        "conv1d one { input_shape = (9, 12), filters = 21, kernel_size = 4, padding = causal, dtype = int8, "
+        "input_scale = 0.5, input_zero_point = 0, output_scale = 1.5, output_zero_point = 0 }"
+    )
+    arrays = {name: np.ones(shape, spec.weight_dtype(name)) for name, shape in spec.weight_shapes().items()}
+    for target in ("sse2", "avx2", "avx512", "neon"):
+        code = pipeline.emitted(spec, Ask(TARGETS[target], weights="baked"), arrays).code
+        assert "one_panel(x, t - 3, whole + 3, panel);" in code or target != "sse2"
+        assert not re.search(r"^ *\} {2,}\S", code, re.MULTILINE), code
