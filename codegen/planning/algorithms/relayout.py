@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MOST_WIDENED = 2  # times the outputs that have room, that a chunk may have to be whole squares
 HALO = 4  # times the samples that two chunks share: a chunk's least length
 
 
@@ -93,7 +94,8 @@ def _along(request: Request, room: int) -> Schedule:
     fit = (room // p.item_bytes - shared * p.channels) // (p.stride * p.channels + p.filters)
     outs = max(least, fit)
     side = next(width for width in request.target.lanes(p.dtype) if width <= p.filters)
-    outs = _even(p.out_steps(p.steps), max(outs, side)) if p.steps is not None else -(-outs // side) * side
+    square = side if side <= MOST_WIDENED * outs else 1
+    outs = _even(p.out_steps(p.steps), max(outs, square)) if p.steps is not None else -(-outs // square) * square
     return _schedule(request, False, (outs, 1), (_samples(p, outs), 1))
 
 
