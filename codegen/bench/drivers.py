@@ -39,7 +39,7 @@ def library(name: str, *arguments: str) -> ctypes.CDLL:
     """bench/drivers/NAME.c, compiled with `arguments` after the drivers' own and opened. Raises ToolchainError."""
     compiler = compilers.find()
     if compiler is None:
-        raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` tells more")
+        raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` has details")
     place = folder("bench/drivers")
     files = {file: (place / file).read_text("utf-8") for file in (f"{name}.c", "driver.h")}
     built = compiler.build(files, (*FLAGS, *arguments), "driver.so")

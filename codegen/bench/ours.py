@@ -38,7 +38,7 @@ def kernel(case: Case, how: How) -> CompiledKernel:
     """
     found = pipeline.kernel_for(case.told, how.ask, rigor_named(how.rigor), how.threads)
     if found.path is None:
-        raise ToolchainError("no C compiler works here, so there is nothing to time: `gen-conv doctor` tells more")
+        raise ToolchainError("no C compiler works here, so there is nothing to time: `gen-conv doctor` has details")
     return found
 
 

@@ -21,7 +21,7 @@ from codegen.errors.suggest import closest, expected
 __all__ = ["main"]
 
 BUG, INTERRUPTED, PIPE_CLOSED = 70, 130, 141
-EPILOG = "commands (gen-conv COMMAND --help tells more; a file of such a name is ./show):\n" + "\n".join(
+EPILOG = "commands (gen-conv COMMAND --help has more; a file of such a name is ./show):\n" + "\n".join(
     f"  {name:9} {what}" for name, what in COMMANDS.items()
 )
 REPORT = """gen-conv: this is a bug in gen-conv, not in your file: {error}
@@ -103,10 +103,10 @@ def _command(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _closing(failure: SpecErrors) -> str:
-    """How many errors there are, and where their rules stand."""
+    """How many errors there are, and where their rules are explained."""
     codes = list(dict.fromkeys(one.code for one in failure.diagnostics))
     count = len(failure.diagnostics)
-    rule = f"`gen-conv explain {codes[0]}` tells the rule" + (" of the first" if codes[1:] else "")
+    rule = f"`gen-conv explain {codes[0]}` explains {'the first' if codes[1:] else 'it'}"
     return f"gen-conv: {count} error{'s' * (count > 1)} ({', '.join(codes)}); {rule}"
 
 
@@ -144,7 +144,7 @@ def _parser(name: str, arguments: Callable[[argparse.ArgumentParser], None]) -> 
     arguments(parser)
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("-q", "--quiet", action="store_true", help="print errors and what was asked for only")
-    loudness.add_argument("-v", "--verbose", action="store_true", help="tell more, and show the traceback of a bug")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="say more, and show the traceback of a bug")
     return parser
 
 

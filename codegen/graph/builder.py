@@ -125,7 +125,7 @@ class Builder:
         if known is None:
             if layer.channels not in (None, value.shape.channels):
                 message = f"`{layer.name}` has input_shape = {layer.input_shape}, and is called on {value.shape}"
-                raise misfit(message, "leave input_shape out: in a model the call tells it")
+                raise misfit(message, "leave input_shape out: in a model the call gives it")
             known = self._layers[layer.name] = bound(layer, value.shape.channels)
         elif replace(known, input_shape=None) != replace(layer, input_shape=None):
             raise misfit(f"two layers are named `{layer.name}`", "choose another name for one of them")

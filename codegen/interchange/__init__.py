@@ -32,9 +32,9 @@ def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any
     A Sequential or functional model is called on (batch, steps, channels) and has `to_conv`; as a mapping it holds its
     1-D convolutions. What is in it and not known here leaves these alone: `model.unread` lists why, and a call raises
     it. `skip` names parts, by path, name or class, that pass their input on.
-    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that stand in for what is found; a bias
+    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that replace what is found; a bias
     that `use_bias=True` adds is zeros. The layers of a model are named by their paths (`model.origins`,
-    `codegen.interchange.naming`) and take the number of steps that they have there, where the model's Input tells it
+    `codegen.interchange.naming`) and take the number of steps that they have there, where the model's Input gives it
     and `input_shape=None` does not leave it free; what is no 1-D convolution is listed in `model.left_out`. Raises
     ConversionError with each that cannot be, why, and the way out.
     """
@@ -63,7 +63,7 @@ def from_torch(
 def to_torch(held: Layer | Model) -> Any:
     """The layer as a torch.nn.Module, a model's layers as a ModuleDict; weights are copied, and torch is imported.
 
-    Its parameters have the names and layouts of the torch module that it stands for (`state_dict` goes both ways);
+    Its parameters have the names and layouts of the torch module that it replaces (`state_dict` goes both ways);
     autograd, torch.compile(fullgraph=True) and torch.export follow it, in float32 and float64 on the CPU. Raises
     ConversionError for what cannot be a module, with the way out, and UsageError where PyTorch is not installed.
     """

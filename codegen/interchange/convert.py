@@ -66,7 +66,7 @@ def _whole(library: Library, found: Any, options: Mapping[str, Any], free: bool,
     own = [word for word in options if word not in OF_GRAPHS]
     try:
         if own:
-            raise ConversionError(f"`{own[0]}` stands in for what is found, which the whole does not take")
+            raise ConversionError(f"`{own[0]}` replaces what is found, which a whole model does not take")
         drawing = library.graph(found, ledger, options.get("dtype"), free, example)
     except (ConversionError, SpecError) as error:
         if ledger.skip:

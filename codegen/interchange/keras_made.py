@@ -94,6 +94,6 @@ def _made(described: Mapping[str, Any]) -> Layer:
     classes = {cls.__name__: cls for cls in LAYERS.values()}
     given = dict(described) if isinstance(described, Mapping) else {}
     if given.get("class") not in classes or not isinstance(given.get("config"), Mapping):
-        raise ConversionError(f"GenConv1D: got {plainly(described, 80)}, expected what get_config() tells of a layer")
+        raise ConversionError(f"GenConv1D: got {plainly(described, 80)}, expected what a layer's get_config() gives")
     how = given.get("how")
     return classes[given["class"]].from_config({**given["config"], **(how if isinstance(how, Mapping) else {})})

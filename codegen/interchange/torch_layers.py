@@ -23,7 +23,7 @@ Module: Any = torch.nn.Module
 
 
 class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types are checked
-    """A layer of gen-conv as a module: parameters as in the torch module that it stands for, computed by its kernel.
+    """A layer of gen-conv as a module: parameters as in the torch module that it replaces, computed by its kernel.
 
     x has the layer's axes: (batch, channels, steps) where it came from PyTorch. One sample may come without its batch.
     """
@@ -118,7 +118,7 @@ def accelerated(module: Any, skip: Collection[str], options: Mapping[str, Any]) 
         raise ConversionError(f"accelerate: got {type(module).__name__}, expected a torch.nn.Module")
     if TORCH.kind(module):
         raise ConversionError(
-            "accelerate: got a convolution alone; codegen.to_torch(codegen.from_torch(it)) stands for it"
+            "accelerate: got a convolution alone; codegen.to_torch(codegen.from_torch(it)) replaces it"
         )
     paths = {path: part for path, part in module.named_modules(remove_duplicate=False) if TORCH.kind(part)}
     skip = (skip,) if isinstance(skip, str) else tuple(skip)

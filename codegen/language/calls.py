@@ -64,7 +64,7 @@ def called(body: Body, node: tree.Call) -> object:
         return _function(body, node)
     known = [*bodies.layers, *bodies.models, *FUNCTIONS, *UNARY, *ARITHMETIC, *ACTIVATIONS]
     near = closest(name, known)
-    hint = f"did you mean `{near}`?" if near else "a model calls the layers and models that stand before it"
+    hint = f"did you mean `{near}`?" if near else "a model calls the layers and models before it"
     _arguments(body, node, None)
     return body.wrong("E504", f"there is no layer and no function `{short(name)}`", hint, node.span)
 
@@ -108,7 +108,7 @@ def _layer(body: Body, node: tree.Call, name: str) -> object:
         got = len(node.arguments)
         if not body.failed or got != 1:
             message = f"the layer `{short(name)}` takes one value, got {got}"
-            body.wrong("E502", message, "its options stand in its block", node.span)
+            body.wrong("E502", message, "write its options in its block", node.span)
         return UNKNOWN
     layer = body.bodies.layers[name]
     return body.guarded(node.span, lambda: body.builder.call(layer, values[0]))

@@ -112,7 +112,7 @@ class Evaluator:
     def _call(self, node: tree.Call) -> object:
         name = Span(node.span.start, node.span.start + len(node.name))
         if node.name == "range":
-            return self._wrong("E117", "`range` stands only in a `for`", "write for i in range(3) { … }", name)
+            return self._wrong("E117", "`range` belongs in a `for` alone", "write for i in range(3) { … }", name)
         placed: list[object] = []
         named: dict[str, object] = {}
         for argument in node.arguments:

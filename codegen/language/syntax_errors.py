@@ -49,7 +49,7 @@ def unreadable(tokens: Tokens, position: int, *, blocks: int) -> SpecError | Non
     if position in tokens.stray or (token.type == "_RBRACE" and not blocks):
         return SpecError("E107", f"this `{text}` closes nothing", hint="take it out, or open it before", span=where)
     if token.type == "LET" and blocks:
-        return SpecError("E110", "`let` stands outside all blocks", hint="move this line out of the block", span=where)
+        return SpecError("E110", "`let` belongs outside all blocks", hint="move this line out of the block", span=where)
     return None
 
 
@@ -58,7 +58,7 @@ def _junk(text: str, where: Span) -> SpecError:
         message = f"`{short(text)}` has no meaning here"
         return SpecError("E102", message, hint="use straight quotes: \" or '", span=where)
     if any(char.isalnum() for char in text):
-        hint = 'names are made of a to z, A to Z, 0 to 9 and _; other text stands in "quotes" or after #'
+        hint = 'names are made of a to z, A to Z, 0 to 9 and _; other text goes in "quotes" or after #'
         return SpecError("E102", f"`{short(text)}` is not made of ASCII letters", hint=hint, span=where)
     hint = "take it out; a # starts a comment"
     if text == ":":
@@ -91,8 +91,8 @@ def misfit(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecError
     ):
         hint = "put it inside a block; a value for the whole file is written `let NAME = value`"
         return SpecError("E106", "an entry outside all blocks", hint=hint, span=span(tokens.items[position - 1]))
-    found = "the line ends" if token.type == "_NL" else f"`{short(str(token))}` stands"
-    message = f"{found} where {_listed(expected)} is expected"
+    found = "the end of the line" if token.type == "_NL" else f"`{short(str(token))}`"
+    message = f"expected {_listed(expected)}, got {found}"
     return SpecError("E106", message, hint=_way_out(expected), span=where)
 
 
@@ -102,10 +102,10 @@ def _separator(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecE
         message = f"a `{token}` with nothing before it"
         return SpecError("E109", message, hint="one `,` or `;` between two entries, or a new line", span=where)
     if expected >= VALUE:
-        return SpecError("E106", f"a `{token}` where a value is expected", hint="put a value before it", span=where)
+        return SpecError("E106", f"expected a value, got `{token}`", hint="put a value before it", span=where)
     if token.type == "_SEMICOLON" and "_COMMA" in expected:
         return SpecError("E109", "inside brackets a `;` separates nothing", hint="write `,`", span=where)
-    hint = "end the statement with its line; `,` and `;` stand between the entries of a block"
+    hint = "end the statement with its line; `,` and `;` separate the entries of a block"
     if tokens.items[_line_start(tokens, position)].type == "FOR":
         hint = "put the values in brackets: for NAME in (1, 2) { … }"
     return SpecError("E109", f"a `{token}` separates no statements", hint=hint, span=where)
@@ -139,7 +139,7 @@ def _way_out(expected: frozenset[str]) -> str:
     if expected >= VALUE:
         return 'write a value: a number, a word, a "string", a tuple, a list or a call'
     if {"OUTPUT", "FOR"} <= expected:
-        return "in a model stand `input x = (steps, channels)`, `NAME = value`, `for` loops and `output y = value`"
+        return "a model holds `input x = (steps, channels)`, `NAME = value`, `for` loops and `output y = value`"
     if {"LET", "FOR"} <= expected or expected == {"NAME"}:
         return "a statement is `let NAME = value`, `defaults { … }`, `for NAME in values { … }` or `KIND NAME { … }`"
     if "IN" in expected:
@@ -150,7 +150,7 @@ def _way_out(expected: frozenset[str]) -> str:
         return "an entry is written `name = value`"
     if "_COMMA" in expected:
         return "put a `,` between two values, and close each bracket"
-    return "a value ends with its line, unless it stands inside brackets or the line ends in an operator"
+    return "a value ends with its line, unless it is inside brackets or the line ends in an operator"
 
 
 def short(text: str, most: int = 40) -> str:

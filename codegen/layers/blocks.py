@@ -35,7 +35,7 @@ def map_blocks(
     and h5py's. `out` has the same order of axes and the layer's dtype, and shares no memory with x. No more stays
     resident than a few blocks. An array of xarray gives one, whose coordinates are kept. `progress` draws a bar on
     standard error; None: where that is a terminal. In class `exact` the bits are those of one call. An activity
-    regularizer is not told. Raises ShapeError; UsageError for transposed layers and those of int8.
+    regularizer sees nothing of it. Raises ShapeError; UsageError for transposed layers and those of int8.
     """
     if labelled.is_labelled(x):
         y = map_blocks(layer, x.data, out=out, block=block, progress=progress)

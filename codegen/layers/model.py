@@ -198,7 +198,7 @@ def load(
 
     `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
     path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
-    LAYER/parameter for each; without it the initializers make them, and `seed` stands in for the seeds that they lack.
+    LAYER/parameter for each; without it the initializers make them, and `seed` replaces the seeds that they lack.
     `target`, `accuracy`, `rigor`, `threads`, `storage`, `optimize` and `specialize` are each layer's, as in `Conv1D`.
     Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
     """

@@ -164,7 +164,7 @@ def compiler_told(on: Board) -> str:
     with workshop() as folder:
         said = _done((installed(on.tools.compiler, on.tools), "-dumpfullversion"), folder).strip()
     if not VERSION.fullmatch(said):
-        raise ToolchainError(f"`{on.tools.compiler} -dumpfullversion` told no version: {said[:80]!r}")
+        raise ToolchainError(f"`{on.tools.compiler} -dumpfullversion` gave no version: {said[:80]!r}")
     return f"{on.tools.compiler} {said}"
 
 

@@ -51,7 +51,7 @@ def prove(kernel: loader.Kernel, arrays: Sequence[Array | None]) -> None:
         if not self_test_inputs.margins_are_whole(y):
             told = f"it writes beside its outputs, given {steps} steps"
         if told:
-            raise ToolchainError(f"the compiled kernel {kernel.path} is wrong: {told}; `gen-conv doctor` tells more")
+            raise ToolchainError(f"the compiled kernel {kernel.path} is wrong: {told}; `gen-conv doctor` has details")
 
 
 def lengths(p: Problem) -> list[int]:

@@ -253,9 +253,7 @@ def planned(problem: Problem, ask: Ask) -> StreamPlan:
     if shell.late < 0 and blocks.clock == "rate":
         raise PlanError("the outputs come before the rate of the input: the clock is `count` alone")
     if shell.delay and shell.silence[1] is None:
-        raise PlanError(
-            "what is looked up in a table does not tell which code stands for 0: the clock is `count` alone"
-        )
+        raise PlanError("a table of codes does not show which code means 0: the clock is `count` alone")
     inside = free if shell.direct else window(free, stage)
     asked = Request(inside, ask).of_part(inside)
     if problem.format.whole:

@@ -48,7 +48,7 @@ class ModelSpec:
 
     name: str = parameter(names.check, "The layer's name: its weights'.", None)
     input_shape: tuple[int | None, int | None] | None = parameter(
-        shape, "One sample: (steps, channels); a model's call of the layer tells it.", None
+        shape, "One sample: (steps, channels); a model's call of the layer gives it.", None
     )
     dtype: str = parameter(row_of(COMPUTED, DTYPES_ELSEWHERE), "The type of input, weights and output.", "float32")
 

@@ -87,7 +87,7 @@ def taken(name: str) -> str | None:
     if small in words["files"]:
         return "Windows has no file of that name"
     if small in words["headers"]:
-        return f"its {name}.h would stand before the system's <{small}.h>"
+        return f"its {name}.h would hide the system's <{small}.h>"
     if _OURS.fullmatch(name):
         return "a name inside the generated C"
     if spelled & words["names"] or _families().fullmatch(name):

@@ -85,7 +85,7 @@ def _scale(name: str, value: object) -> float | None:
         return None
     message = f"`{name}` must be a number greater than 0, got {shown(value)}"
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise SpecError("E206", message, hint=f"write {name} = 0.05, what one step of int8 stands for")
+        raise SpecError("E206", message, hint=f"write {name} = 0.05, what one step of int8 means")
     number: Any = value
     if not 2.0**-126 <= number < 2.0**127:  # before it is made a float, which huge numbers are not
         raise SpecError("E206", message, hint="a scale is a float32 that is neither 0 nor denormal nor infinite")

@@ -697,9 +697,9 @@ class TestEndings:
 
     def test_the_errors_of_a_spec_end_in_their_number_and_a_way(self, run: Run, tmp_path: Path) -> None:
         for wrong, closing in {
-            ONE.replace("relu", "rleu"): "1 error (E230); `gen-conv explain E230` tells the rule",
+            ONE.replace("relu", "rleu"): "1 error (E230); `gen-conv explain E230` explains it",
             ONE.replace("relu", "rleu").replace("filters", "filtres").replace("same", "sane"): (
-                "3 errors (E104, E203, E230); `gen-conv explain E104` tells the rule of the first"
+                "3 errors (E104, E203, E230); `gen-conv explain E104` explains the first"
             ),
         }.items():
             (tmp_path / "bad.conv").write_text(wrong)

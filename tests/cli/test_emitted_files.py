@@ -132,7 +132,7 @@ class TestOverwriting:
         assert code == 1
         assert "--> bad.conv:1:" in err
         assert "--> worse.conv:1:" in err
-        assert err.endswith("gen-conv: 2 errors (E104, E203); `gen-conv explain E104` tells the rule of the first\n")
+        assert err.endswith("gen-conv: 2 errors (E104, E203); `gen-conv explain E104` explains the first\n")
 
 
 class TestLeftOver:

@@ -75,7 +75,7 @@ def _of_lengths(parser: argparse.ArgumentParser) -> None:
         "--steps", type=_lengths, default=(), metavar="LIST", help="time each layer at these numbers of input steps"
     )
     parser.add_argument(
-        "--free", action="store_true", help="our layers are not told their length (default: the layers of free.conv)"
+        "--free", action="store_true", help="our layers do not know their length (default: the layers of free.conv)"
     )
     parser.add_argument("--cold", action="store_true", help="empty the caches before each call")
 

@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Lay out every file before the first is touched; 1 for a difference under --check, else 0."""
     if "-" in options.files and len(options.files) > 1:
-        raise UsageError("`-` prints what it reads, and stands alone: give files in a run of their own")
+        raise UsageError("`-` prints what it reads and goes alone: give files in a run of their own")
     compare = options.check or options.diff
     texts = _texts(list(dict.fromkeys(options.files)))
     terminal.report["files"] = []

@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", action="store_true", help="as --check, and show the difference")
     parser.add_argument("--force", action="store_true", help="overwrite files that gen-conv did not write, too")
     parser.add_argument("--prune", action="store_true", help="remove gen-conv's files of layers that no SPEC has")
-    parser.add_argument("--measured", action="store_true", help="build, run in QEMU, and tell it in each file's head")
+    parser.add_argument("--measured", action="store_true", help="build, run in QEMU, and report it in each file's head")
     building.arguments(parser)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
 

@@ -201,7 +201,7 @@ def _measured(known: Path | None, specs: Sequence[Spec], asks: Sequence[Ask], te
     from codegen.machine import compilers, measure
 
     if compilers.find() is None:
-        raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` tells more")
+        raise ToolchainError("no C compiler was found, so nothing can be timed: `gen-conv doctor` has details")
     for spec, ask in zip(specs, asks, strict=True):
         with _progress(terminal) as tell:
             measure.choice(pipeline.request(spec, ask), "measure", known, tell)

@@ -71,7 +71,7 @@ def definitions(options: argparse.Namespace, *, tables: bool = True) -> tuple[tu
     if options.seed is not None and not options.init:
         raise UsageError("--seed N says what --init draws: give both or neither")
     if options.specs.count("-") > 1:
-        raise UsageError("`-` stands there twice, and standard input can be read once only")
+        raise UsageError("`-` is there twice, but standard input can be read only once")
     from codegen.language import reader
 
     baked = tables and bool(options.weights or options.init)

@@ -27,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     reading.arguments(parser, target="scalar")
     planning.arguments(parser)
     planning.of_stream(parser)
-    parser.add_argument("--why", action="store_true", help="tell all of each layer's plan, and why it is no other")
-    parser.add_argument("--rate", type=rate, metavar="HZ", help="tell of models in seconds, too: input steps a second")
+    parser.add_argument("--why", action="store_true", help="show each layer's whole plan, and why it is no other")
+    parser.add_argument("--rate", type=rate, metavar="HZ", help="show models in seconds, too: input steps a second")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the graph of the only model there is")
 
 

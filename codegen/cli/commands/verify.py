@@ -93,7 +93,7 @@ def _hold_here(target: Target) -> None:
     if not runs_here(target):
         raise UsageError(f"this machine cannot run target `{target.name}`: `gen-conv doctor` lists those that it can")
     if compilers.find() is None:
-        raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` tells more")
+        raise ToolchainError("no C compiler was found, so there is nothing to verify: `gen-conv doctor` has details")
 
 
 def _findings(spec: Spec, given: Mapping[str, Any] | None, ask: Ask) -> Iterator[Finding | Differing]:

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     specs = reading.specs(options, tables=False)
     if compilers.find() is None:
-        raise ToolchainError("no C compiler was found, so nothing can be compiled: `gen-conv doctor` tells more")
+        raise ToolchainError("no C compiler was found, so nothing can be compiled: `gen-conv doctor` has details")
     whole = next((spec.name for spec in specs if spec.problem.format.whole), None)
     if whole:
         raise UsageError(f"`{whole}`: kernels of int8 hold their weights: in Python, model.warm() makes them")

@@ -249,7 +249,7 @@ def _macros(plan: StreamedModel, name: str, beside: Collection[str]) -> tuple[Ma
         "BLOCK": Meaning(plan.block, told="steps that buffers are made for; a block may have any number"),
         "MAX_OUT": Meaning(plan.most_of("(ptrdiff_t)(n)"), "n"),
         "MAX_FLUSH": Meaning(plan.most_flushed),
-        "SETTLED": Meaning(plan.silence, told="steps of silence that stand for endless ones"),
+        "SETTLED": Meaning(plan.silence, told="steps of silence that replace endless ones"),
         "STATE_NUMBERS": Meaning(plan.kept_numbers, told="of its values"),
     }
     if plan.late.zeros:

@@ -1,4 +1,4 @@
-"""How long a stream remembers its start: the steps of silence that stand for endless ones, and the zeros of a rate."""
+"""How long a stream remembers its start: the steps of silence that replace endless ones, and the zeros of a rate."""
 
 from __future__ import annotations
 

@@ -62,5 +62,5 @@ def _imported(item: Item, source: Arrays, ledger: Ledger, shown: str) -> Importe
     if not walk.is_model(item):
         kind = item.value.get("class_name") if isinstance(item.value, dict) else None
         told = f"a {plainly(kind, NAME)}, expected a Sequential or a functional model"
-        raise ConversionError(f"{shown}: holds {told}: a class of somebody's own does not tell what it computes")
+        raise ConversionError(f"{shown}: holds {told}: a class of somebody's own does not say what it computes")
     return walk.drawn(item, source, ledger)[0]

@@ -29,10 +29,10 @@ def drawn(
         config = model.get_config() if cls is not None else {}
         told = json.loads(json.dumps(config, default=lambda value: {"class_name": type(value).__name__}))
     except Exception as error:  # what a stranger's layer raises is a stranger's matter
-        raise ConversionError(f"its config cannot be told ({type(error).__name__}: {plainly(error, NAME)})") from None
+        raise ConversionError(f"its config cannot be read ({type(error).__name__}: {plainly(error, NAME)})") from None
     if cls is None or not isinstance(told, dict) or "layers" not in told:
         kind = plainly(type(model).__name__, NAME)
-        raise ConversionError(f"a {kind} does not tell what it computes; expected a Sequential or a functional model")
+        raise ConversionError(f"a {kind} does not say what it computes; expected a Sequential or a functional model")
     word = "Sequential" if cls.__name__ == "Sequential" else "Functional"
     item = Item({"class_name": word, "config": told}, "model")
     return walk.drawn(item, Live(model), ledger, dtype=dtype, free=free)

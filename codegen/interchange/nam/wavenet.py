@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["wavenet"]
 
 Inner = Callable[[Item, Value, str], Value]
-BLENDED = (
-    "layer1x1_post_film stands behind layers that are not blended: NAM Core leaves it out there, and so is it here"
-)
+BLENDED = "layer1x1_post_film follows layers that are not blended: NAM Core leaves it out there, and so do we"
 
 
 def wavenet(sketch: Sketch, config: Item, weights: Cursor, x: Value, prefix: str, inner: Inner) -> Value:

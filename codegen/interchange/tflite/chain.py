@@ -135,7 +135,7 @@ def _ends(tensor: Tensor, ends: Array) -> tuple[int, int]:
 def _padded(walk: Walk, operator: Operator) -> None:
     before, after = walk.tensors(operator)
     if before.grid != after.grid or walk.batches != 1:
-        raise ConversionError("changes the scale, or stands within a dilation")
+        raise ConversionError("changes the scale, or lies within a dilation")
     left, right = _ends(before, walk.constant(operator, 1))
     walk.pads = walk.pads[0] + left, walk.pads[1] + right
 
@@ -181,7 +181,7 @@ def _looked_up(word: str) -> Callable[[Walk, Operator], None]:
         before, after = walk.tensors(operator)
         one = walk.made[-1] if walk.made else None
         if one is None or one.fields["activation"] != "linear" or walk.batches != 1:
-            raise ConversionError("stands behind no convolution without an activation")
+            raise ConversionError("follows no convolution without an activation")
         one.fields |= {"activation": word, **_said("sum", before.grid), **_said("output", after.grid)}
 
     return way

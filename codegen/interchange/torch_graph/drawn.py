@@ -30,7 +30,7 @@ Drawn = tuple[Imported, Mapping[str, str]]
 def drawn(module: Any, ledger: Ledger, dtype: str | None, free: bool, example: Any) -> Drawn:
     """The module's graph, and the names of its layers by their paths. Raises ConversionError."""
     if not hasattr(module, "parameters") or not hasattr(module, "modules"):
-        raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not tell its parameters")
+        raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not show its parameters")
     chain = _chain(module)
     if example is not None and not hasattr(example, "shape"):
         raise ConversionError(f"example is a {plainly(type(example).__name__, NAME)}, expected one tensor")
@@ -69,7 +69,7 @@ class Attempt:
         sizes = {} if shape is None else dict(zip(axes, shape, strict=True))
         wide = sizes.get("c", channels if "c" in axes and shape is None else 1)
         if wide is None:
-            raise ConversionError(f"does not tell its input's channels; {EXAMPLE}")
+            raise ConversionError(f"does not show its input's channels; {EXAMPLE}")
         steps = sizes.get("t") if "t" in axes else 1
         return Tensor(self.drawing.sketch.builder.input("x", steps, wide), axes)
 
@@ -174,7 +174,7 @@ def _traced(module: Any, ledger: Ledger, dtype: str, example: Any, channels: int
     torch.fx comes first for recurrent layers, whose every step torch.export goes through.
     """
     if example is None and channels is None:
-        raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not tell its input; {EXAMPLE}")
+        raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not show its input; {EXAMPLE}")
     given = [_zeros(dtype, axes, channels, steps) for steps in STEPS] if example is None else [_one(example, axes)]
     recurrent = any(base(one, ROOT, RECURRENT) for one in module.modules())
     traced, free, wrong = None, True, list[str]()

@@ -39,7 +39,7 @@ def why_not(request: Request) -> str | None:
     if problem.stride == 1:
         return "there is no stride to turn into channels"
     if problem.channels_last and (problem.groups > 1 or request.accuracy == "exact"):
-        return "in channels_last the samples of a row stand together as they are"
+        return "in channels_last the samples of a row lie together as they are"
     if problem.dilation > 1:
         return "the taps are not neighbours"
     if problem.steps is None and problem.channels_last:
