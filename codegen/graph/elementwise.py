@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["OPERATORS", "UNARY", "Activate", "Arithmetic", "Unary"]
 
 OPERATORS = ("+", "-", "*", "/", "max", "min")
-UNARY = ("sqrt", "abs", "log", "exp")
+UNARY = ("sqrt", "abs", "log", "exp", "sin", "cos")
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def every_op(steps: int | None) -> Graph:
     bias = {"left": 2, "right": 1}
     values = [
         b.function("sqrt", b.function("abs", x)) + b.function("log", b.function("abs", x) + 0.25),
+        b.function("sin", x * 9) - x * b.function("cos", c),
         b.function("exp", b.function("tanh", x)) / (c * c + 1) - 0.5,
         b.arithmetic("max", x, c) - b.arithmetic("min", 2 - x, 0.25),
         b.function("glu", x) * b.function("global_average_pool", c)[:3],
@@ -119,6 +120,30 @@ def test_every_op(target: str, steps: int | None) -> None:
         for name, wanted in expected.items():
             assert found[name].shape == wanted.shape, (name, length)
             assert off(found[name], wanted) < 5e-6, (name, length)
+
+
+@pytest.mark.compiles
+@needs_compiler
+@pytest.mark.parametrize(("target", "dtype", "ulps"), [("native", "float32", 2), ("scalar", "float64", 2)])
+def test_sine_and_cosine(target: str, dtype: str, ulps: int) -> None:
+    """Near zeros and far from them, and of what is infinite."""
+    b = Builder("waves", dtype)
+    x = b.input("x", None, 1)
+    for word in ("sin", "cos"):
+        b.output(word, b.function(word, x))
+    rng, edge = np.random.default_rng(1), np.arange(-9, 10) * np.pi / 2
+    far = rng.uniform(-1e5, 1e5, 4_000)
+    given = np.concatenate([rng.uniform(-7, 7, 8_000), edge, edge * 4e3, far, [0.0, -0.0, 1e9, -1e30, np.inf, np.nan]])
+    given = given.astype(dtype)
+    found = outputs(b.graph(), {"x": given[None, :, None]}, {}, ask(target))
+    sine, cosine = (found[word].reshape(-1) for word in ("sin", "cos"))
+    for made, expected in ((sine, np.sin), (cosine, np.cos)):
+        wanted = expected(given[:-4].astype(np.longdouble))
+        assert np.abs(made[:-4] - wanted).max() < 1.5 * ulps * np.finfo(dtype).epsneg
+        assert np.abs(made[-4:-2]).max() <= 1
+        assert np.isnan(made[-2:]).all()
+    assert sine[-5] == 0
+    assert 1 - np.finfo(dtype).epsneg <= cosine[-5] <= 1
 
 
 @pytest.mark.compiles

@@ -114,7 +114,7 @@ class Drawing:
             lambda: b.activation("leaky_relu", x, negative_slope=self.pick(0.1, 0.3)),
             lambda: b.function("sqrt", b.function("abs", x)),
             lambda: b.function("log", b.function("abs", x) + 0.5),
-            lambda: b.function("exp", b.function("tanh", x)),
+            lambda: b.function(self.pick("exp", "sin", "cos"), b.function("tanh", x)),
             lambda: 1 / (x * x + 1),
             lambda: b.function("glu", x[: x.shape.channels // 2 * 2]) if x.shape.channels > 1 else x,
             lambda: b.function(self.pick("softmax", "log_softmax"), x),

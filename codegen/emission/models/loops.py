@@ -163,6 +163,8 @@ _SPELLINGS: dict[str, Callable[[_Program, Instruction], str]] = {
     "sqrt": _called("root"),
     "abs": _called("abs"),
     "log": _called("log"),
+    "sin": _called("sin"),
+    "cos": _called("cos"),
     "where": _where,
     "activation": _activation,
     "exp": _exponential,

@@ -67,7 +67,7 @@ class Tile:
         if self._is_wide(phase.sums) and not self._is_dense(phase.loops[0]):
             return False
         few = self.shape.rows * len(self._segments(phase.loops[0].channels)) <= FEW
-        return few or words.isdisjoint({"activation", "exp", "log", "sqrt", "/"})
+        return few or words.isdisjoint({"activation", "exp", "log", "sin", "cos", "sqrt", "/"})
 
     def _is_wide(self, number: int) -> bool:
         """Whether vectors of sums hold several rows."""

@@ -84,4 +84,4 @@ class Words:
         return {"dtype": self.dtype, "target": self.target}
 
 
-OWN = {"root": "_root", "log": "_log", "larger": "_larger", "smaller": "_smaller", "sum": "_sum"}
+OWN = {word: f"_{word}" for word in ("root", "log", "sin", "cos", "larger", "smaller", "sum")}

@@ -89,6 +89,8 @@ _UNARY: dict[str, Callable[[Array, Array, Array], Array]] = {
     "log": lambda dy, x, y: dy / x,
     "exp": lambda dy, x, y: dy * y,
     "abs": lambda dy, x, y: dy * np.sign(x),
+    "sin": lambda dy, x, y: dy * np.cos(x),
+    "cos": lambda dy, x, y: -dy * np.sin(x),
 }
 _SLOPES = {
     "+": lambda dy, a, b, y: (dy, dy),

@@ -153,6 +153,8 @@ OPERATIONS: Mapping[str, Draw] = {
     "Absolute": _unary("abs"),
     "Exp": _unary("exp"),
     "Log": _unary("log"),
+    "Sin": _unary("sin"),
+    "Cos": _unary("cos"),
     "Clip": _clipped,
     "Mean": _reduced("mean"),
     "Max": _reduced("max"),

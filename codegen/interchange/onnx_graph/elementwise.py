@@ -110,6 +110,8 @@ ELEMENTWISE: dict[str, Draw] = {
     "Abs": _unary("abs"),
     "Exp": _unary("exp"),
     "Log": _unary("log"),
+    "Sin": _unary("sin"),
+    "Cos": _unary("cos"),
     "Clip": _clipped,
     "Relu": _activation("relu"),
     "LeakyRelu": _activation("leaky_relu", negative_slope=("alpha", 0.01)),

@@ -85,6 +85,8 @@ ELEMENTWISE: dict[str, Draw] = {
     "abs": _unary("abs"),
     "exp": _unary("exp"),
     "log": _unary("log"),
+    "sin": _unary("sin"),
+    "cos": _unary("cos"),
     "clamp": _clamped,
     "hardtanh": _hard_tanh,
     **{name: _curve(name) for name in ("relu", "relu6", "selu", "silu", "mish", "sigmoid", "tanh", "softsign")},
