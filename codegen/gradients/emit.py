@@ -17,7 +17,8 @@ from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
 from codegen.functions.activations import Activation
 from codegen.gradients import input as input_gradients
-from codegen.gradients import kernel_tiles, output_rows, plan
+from codegen.gradients import kernel_text, output_rows, plan
+from codegen.gradients.output_plan import OutputGradientPlan, output_plan
 from codegen.planning import planner
 from codegen.planning.ask import PLAIN, Ask
 from codegen.planning.plan import KernelPlan
@@ -40,7 +41,7 @@ class BackwardPlan:
     forward: KernelPlan | None
     input: KernelPlan
     kernel: plan.KernelGradientPlan
-    output: plan.OutputGradientPlan
+    output: OutputGradientPlan
 
     @property
     def turned_numbers(self) -> int:
@@ -80,7 +81,7 @@ def of_problem(problem: ConvProblem, ask: Ask) -> BackwardPlan:
         None if problem.epilogue.linear else planner.plan(linear, ask),
         planner.plan(input_gradients.input_problem(problem, problem.known_steps), ask),
         plan.plan(problem, ask.target),
-        plan.output_plan(problem, ask.target),
+        output_plan(problem, ask.target),
     )
 
 
@@ -123,7 +124,7 @@ def _served(spec: Spec) -> ConvProblem:
 def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
     """What both files share, and the texts of the three functions."""
     p, output = parts.problem, output_rows.view(parts.output, name)
-    kernel = kernel_tiles.view(parts.kernel, f"{name}_kernel")
+    kernel = kernel_text.view(parts.kernel, f"{name}_kernel")
     front, back = input_gradients.zero_taps(p, p.known_steps)
     inner = parts.input.problem
     functions = Functions.of(parts, name)
@@ -191,7 +192,7 @@ def _texts(parts: BackwardPlan, name: str, output: dict[str, Any], kernel: dict[
         "output_text": render.piece("gradients/output.c.j2", output),
         "forward_text": render.within(parts.forward, f"{name}_linear") if parts.forward else "",
         "input_text": render.within(parts.input, f"{name}_of_turned"),
-        "kernel_text": kernel_tiles.text(kernel),
+        "kernel_text": kernel_text.text(kernel),
     }
     told = {label: vectors.finished(text) for label, text in texts.items()}
     names = {*chain.from_iterable(names for _, names in told.values())}

@@ -1,11 +1,8 @@
-"""What `templates/gradients/kernel.c.j2` prints: register tiles of a kernel's gradient, and the loops around them."""
+"""Register tiles of a kernel's gradient, and the loops around them, for `templates/gradients/kernel.c.j2`."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from codegen.emission import render
-from codegen.emission.cformat import CText, ceil_over, floor_over, grouped
+from codegen.emission.cformat import CText
 from codegen.emission.cfunction import CFunction
 from codegen.emission.expressions import Array, Part, Place, Variable
 from codegen.emission.microkernel import (
@@ -19,15 +16,15 @@ from codegen.emission.microkernel import (
     starts,
     tile_function,
 )
-from codegen.emission.relayout import Turn
 from codegen.errors.counting import counted
 from codegen.gradients.kernel_functions import KernelFunctions
-from codegen.gradients.kernel_loops import TAP, Around, Flush, Rows, TapPlaces, Taps, rows_of_sums
+from codegen.gradients.kernel_loops import Around, Flush, Rows, TapPlaces, Taps, rows_of_sums
 from codegen.gradients.plan import KernelGradientPlan, Panels
+from codegen.gradients.row_tile import RowTile, Taken, row_tile
 from codegen.planning.algorithms import tiling
 from codegen.records import dataclass
 
-__all__ = ["text", "view"]
+__all__ = ["ChannelTiles", "KernelTiles", "RowTiles"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Block:
 
     one_tap: CFunction
     all_taps: CFunction
-    tiles: tuple[Microkernel, ...]
+    tiles: tuple[Microkernel | RowTile, ...]
     single: tuple[Rows, ...]
     taps: tuple[Taps, ...]
     step: int  # numbers from one row of dz, as the tiles read it, to the next
@@ -54,7 +51,7 @@ class KernelTiles:
         self.spell = Spelling(plan.lanes, plan.target.vector_bytes == 0, p.format.c)
         self.outs = p.known_outs
         self.chunked = plan.chunk < self.outs
-        self.dz_filter = 1 if last else self.outs
+        self.dz_filter, self.dz_time = (1, p.filters) if last else (self.outs, 1)
         self.x_time, self.x_channel = (p.channels, 1) if last else (1, p.known_steps)
         self.sum_row = p.filters if plan.direct else plan.padded
         self.functions = KernelFunctions(name, self.spell.c, plan.packed)
@@ -63,13 +60,18 @@ class KernelTiles:
         x_step, x_tap = p.stride * self.x_time, p.dilation * self.x_time
         self.places = TapPlaces(x_step, x_tap, -p.pads(p.known_steps)[0] * self.x_time, self.sum_row * p.group_channels)
 
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """The widths of vectors that the text has, the widest first."""
+        return tuple(sorted({self.plan.lanes, 1}, reverse=True))
+
     def blocks(self) -> tuple[Block, ...]:
         return tuple(self._block(panels) for panels in self.plan.panels)
 
     def _block(self, panels: Panels) -> Block:
         width = panels.vectors * self.plan.lanes
-        step = width if self.plan.packed else self.problem.filters
-        made: dict[str, Microkernel] = {}
+        step = width if self.plan.packed else self.dz_time
+        made: dict[str, Microkernel | RowTile] = {}
         taps = []
         at = 0
         for count, size in tiling.split(self.problem.kernel_size, self.plan.taps):
@@ -138,7 +140,7 @@ class KernelTiles:
         p = self.problem
         return tiling.interior(p, p.known_steps) != (0, self.outs)
 
-    def _rows(self, made: dict[str, Microkernel], taps: int, vectors: int, step: int) -> tuple[Rows, ...]:
+    def _rows(self, made: dict[str, Microkernel | RowTile], taps: int, vectors: int, step: int) -> tuple[Rows, ...]:
         found, at = [], 0
         for count, size in tiling.split(self.problem.group_channels, self.plan.channels):
             tile = self._tile(taps, size, vectors, step)
@@ -150,7 +152,7 @@ class KernelTiles:
             at += count * size
         return tuple(found)
 
-    def _tile(self, taps: int, channels: int, vectors: int, step: int) -> Microkernel:
+    def _tile(self, taps: int, channels: int, vectors: int, step: int) -> Microkernel | RowTile:
         p, spell, lanes = self.problem, self.spell, self.plan.lanes
         cells = [(k, c) for k in range(taps) for c in range(channels)]
         shared = tuple(f"w{v}" for v in range(vectors))
@@ -234,62 +236,27 @@ class ChannelTiles(KernelTiles):
         return counted(width, "channel")
 
 
-def view(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
-    """The template's variables."""
-    p, tiles = plan.problem, (ChannelTiles if plan.channelwise else KernelTiles)(plan, name)
-    dtype, vectors = p.format, plan.target.vector_bytes > 0
-    return (
-        _places(tiles)
-        | _turn(plan, name)
-        | {
-            "p": p,
-            "plan": plan,
-            "name": name,
-            "c": dtype.c,
-            "dtype": dtype,
-            "target": plan.target,
-            "hold": vectors,
-            "plain": not vectors,
-            "lanes": tuple(sorted({plan.lanes, 1}, reverse=True)),
-            "lane": plan.lanes,
-            "blocks": tiles.blocks(),
-            "functions": tiles.functions,
-            "edges": tiles.edges,
-            "chunks": [f"for (ptrdiff_t from = 0; from < {tiles.outs}; from += {plan.chunk})"] * tiles.chunked,
-            "outs": tiles.outs,
-        }
-    )
+class RowTiles(KernelTiles):
+    """The same where each filter has a channel of its own, and its outputs lie together: vectors along time."""
 
+    def _places(self, panels: Panels, width: int) -> Around:
+        p = self.problem
+        c, m = Variable.counted("c", p.channels), Variable.counted("m", p.group_filters)
+        x = Array("x", self.in_numbers).at((p.known_steps, c))
+        chunk: Part = (1, Variable("from", self.outs - 1 if self.chunked else 0))
+        dz = Array("dz", self.out_numbers).at(chunk, (p.group_filters * self.outs, c), (self.outs, m))
+        sums = Array("sums", self.kernel_numbers).at((p.group_filters, c), (1, m))
+        heads = tuple(variable.loop for variable in (c, m) if variable.most)
+        return self._calls(heads, None, width, "1", (x, dz, sums))
 
-def _turn(plan: KernelGradientPlan, name: str) -> dict[str, Any]:
-    """The square that packs dz of channels_first, where vectors do."""
-    if not plan.packed or plan.problem.channels_last or plan.lanes == 1:
-        return {"turn": None}
-    turn = Turn.of(plan.lanes, plan.problem.item_bytes, f"{name}_pick")
-    return {"turn": turn, "turn_lines": turn.lines, "word": plan.problem.format.word}
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        return self._taken(1, 1).widths
 
+    def _tile(self, taps: int, channels: int, vectors: int, step: int) -> RowTile:
+        return row_tile(self.name, self._taken(taps, vectors), self.sum_row)
 
-def _places(tiles: KernelTiles) -> dict[str, Any]:
-    """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
-    p = tiles.problem
-    left = p.pads(p.known_steps)[0]
-    tap_at = Place.of(*TAP.scaled(p.dilation).parts, -left).text
-    return {
-        "left": left,
-        "in_numbers": tiles.in_numbers,
-        "out_numbers": tiles.out_numbers,
-        "x_at": tiles.places.x(TAP),
-        "sums_at": tiles.places.sums(TAP).text,
-        "tap_at": tap_at,
-        "dz_time": p.filters,
-        "flush": tiles.flush(),
-        "kernel_numbers": tiles.kernel_numbers,
-        "first_tap": ceil_over("-at", p.stride),
-        "end_tap": floor_over("room", p.stride) + " + 1",
-        "room": CText(f"{p.known_steps - 1} - {grouped(tap_at)}"),
-    }
-
-
-def text(view: dict[str, Any]) -> str:
-    """The functions of a view, in which names of the vector spelling are marked."""
-    return render.piece("gradients/kernel.c.j2", view) + render.piece("gradients/sums.c.j2", view)
+    def _taken(self, taps: int, vectors: int) -> Taken:
+        p, plan = self.problem, self.plan
+        narrow = min((n for n in plan.target.lanes(p.dtype) if n > 1), default=1)
+        return Taken(taps, p.dilation, p.stride, vectors, plan.lanes, min(narrow, plan.lanes), p.format.c)

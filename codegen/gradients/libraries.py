@@ -13,8 +13,9 @@ from codegen import pipeline
 from codegen.emission import render, vectors
 from codegen.emission.heads import Head, slopes
 from codegen.gradients import input as input_gradients
-from codegen.gradients import kernel_tiles, output_rows, plan, proof, reference, repacked
-from codegen.gradients.plan import KernelGradientPlan, OutputGradientPlan
+from codegen.gradients import kernel_text, output_rows, plan, proof, reference, repacked
+from codegen.gradients.output_plan import OutputGradientPlan, output_plan
+from codegen.gradients.plan import KernelGradientPlan
 from codegen.installed import forgetful
 from codegen.machine import gradient_library
 from codegen.machine.gradient_library import GradientLibrary
@@ -189,13 +190,13 @@ class Backward:
     @cached_property
     def _output_plan(self) -> OutputGradientPlan:
         before = self.problem.with_epilogue(self.problem.epilogue.before_rows)
-        return plan.output_plan(before, self.ask.target)
+        return output_plan(before, self.ask.target)
 
 
 def _kernel_text(made: KernelGradientPlan) -> str:
     """One C translation unit: the tiles, and the entry of the fixed signature around the samples of a batch."""
-    view = kernel_tiles.view(made, NAME)
-    body, names = vectors.finished(kernel_tiles.text(view))
+    view = kernel_text.view(made, NAME)
+    body, names = vectors.finished(kernel_text.text(view))
     head = Head(made.target, made.problem.format, view["lanes"]).text(names)
     return render.fill("gradients/jit_kernel.c.j2", view | {"head": head, "body": body})
 

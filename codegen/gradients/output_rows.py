@@ -6,7 +6,7 @@ else summed over all that reads the same number of it, such as a bias.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from codegen.emission.cformat import identifier, times
@@ -14,7 +14,7 @@ from codegen.emission.cfunction import CFunction, Parameter
 from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.microkernel import count_loop, index, offset
 from codegen.emission.vectors import spelled
-from codegen.gradients.plan import OutputGradientPlan
+from codegen.gradients.output_plan import OutputGradientPlan
 from codegen.gradients.way_back import AtNumber, AtVector, back
 from codegen.problem.epilogue import Operand
 from codegen.records import dataclass
@@ -79,7 +79,7 @@ def summed(plan: OutputGradientPlan) -> tuple[Summed, ...]:
     weights = plan.problem.epilogue.weights
     totals = [identifier(one.name) + "_total" if len(weights) > 1 else "total" for one in weights]
     return tuple(
-        Summed(f"d{identifier(one.name)}", plan.width * number, one.lies == "filter", totals[number])
+        Summed(f"d{identifier(one.name)}", plan.columns * number, one.lies == "filter", totals[number])
         for number, one in enumerate(weights)
     )
 
@@ -142,14 +142,23 @@ def _turns(plan: OutputGradientPlan) -> int:
 def _vectors(plan: OutputGradientPlan) -> Iterator[Vector]:
     step, type_ = plan.width if plan.along_time else plan.problem.filters, spelled(plan.lanes)
     sums, epilogue = summed(plan), plan.problem.epilogue
-    for v in range(plan.vectors):
+    names = [
+        tuple(f"a{v}_{one.total}" if number else f"a{v}" for number, one in enumerate(sums))
+        for v in range(plan.vectors)
+    ]
+    for v, own in enumerate(names):
         column = v * plan.lanes
-        names = tuple(f"a{v}_{one.total}" if number else f"a{v}" for number, one in enumerate(sums))
-        at = AtVector(plan.lanes, index((step, "t"), column), None if plan.along_time else column, str(v), names)
-        starts = tuple(f"{type_} {name} = {spelled(plan.lanes, '_set1')}(0);" for name in names)
-        ends = [offset("sums", one.first + column) for one in sums]
-        stores = tuple(f"{spelled(plan.lanes, '_store')}({end}, {a});" for end, a in zip(ends, names, strict=True))
-        yield Vector(starts, tuple(back(epilogue, at)), stores)
+        at = AtVector(plan.lanes, index((step, "t"), column), None if plan.along_time else column, str(v), own)
+        starts = tuple(f"{type_} {name} = {spelled(plan.lanes, '_set1')}(0);" for name in own)
+        yield Vector(starts, tuple(back(epilogue, at)), () if plan.along_time and v else tuple(_stores(plan, names, v)))
+
+
+def _stores(plan: OutputGradientPlan, names: Sequence[tuple[str, ...]], v: int) -> Iterator[str]:
+    """What keeps the sums of vector v, of one filter's outputs those of all vectors."""
+    for number, one in enumerate(summed(plan)):
+        place = offset("sums", one.first if plan.along_time else one.first + v * plan.lanes)
+        total = " + ".join(own[number] for own in names) if plan.along_time else names[v][number]
+        yield f"{spelled(plan.lanes, '_store')}({place}, {total});"
 
 
 def _pointers(plan: OutputGradientPlan) -> Iterator[Pointer]:
@@ -174,7 +183,7 @@ def _filters(plan: OutputGradientPlan) -> dict[str, Any]:
     """
     filters, f = plan.problem.filters, _filter(plan)
     if plan.along_time:
-        column = Variable.counted("i", plan.width)
+        column = Variable.counted("i", plan.columns)
         return {
             "filter_heads": [f.loop] * (f.most > 0),
             "several": f.most > 0,
@@ -194,7 +203,7 @@ def _filters(plan: OutputGradientPlan) -> dict[str, Any]:
 
 def _totals(plan: OutputGradientPlan, sums: tuple[Summed, ...]) -> Iterator[tuple[str, str, str]]:
     """Of each sum its total, what it is added to, and that of column i."""
-    column: Part = (1, Variable.counted("i", plan.width))
+    column: Part = (1, Variable.counted("i", plan.columns))
     for one in sums:
         yield one.total, one.at((1, _filter(plan)), *[] if plan.along_time else [column]), one.sum(column)
 
@@ -235,7 +244,7 @@ def view(plan: OutputGradientPlan, name: str) -> dict[str, Any]:
         **_tail(plan, outs, sums),
         "totals": tuple(_totals(plan, sums)),
         "summed": sums,
-        "sum_numbers": plan.width * len(sums),
+        "sum_numbers": plan.columns * len(sums),
         "sums_told": f"; what belongs to the {' and the '.join(names)} is added to {' and '.join(totals)}",
         "width": plan.width,
         "step": step,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
@@ -18,10 +18,15 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 
-__all__ = ["KernelGradientPlan", "OutputGradientPlan", "Panels", "output_plan", "plan"]
+__all__ = ["Across", "KernelGradientPlan", "Panels", "describe", "plan"]
+
+Across = Literal["filters", "channels", "outputs"]
 
 LEAST_ROWS = 16  # outputs in a channelwise chunk
 LEAST_CHUNK, MOST_CHUNK = 64, 1024
+MOST_ALONG = 4096  # outputs of a filter in a chunk
+MOST_TAPS, MOST_GATHERED = 8, 3  # of a tile along the outputs, and where x is gathered number by number
+GATHERED = 1.5  # loads that each of these numbers takes
 SEVERAL_TAPS = 1.01  # of the cost: outputs that have some of a tile's taps only go through other tiles
 FEW_TILES = 3  # row blocks up to which packing dz costs more than it saves
 
@@ -42,8 +47,9 @@ class KernelGradientPlan:
     The problem is linear: dz is what comes before the activation, of all filters. A tile has `taps` x `channels` rows
     at most. `chunk` outputs are read by all tiles before the next. `packed`: dz's panel is copied first, its last
     vector filled with zeros. `direct`: tiles add to dkernel itself, as no lane is left over; else to sums in the
-    workspace, whose rows are `padded` numbers long. `channelwise`: each filter has a channel, vectors run across the
-    channels, and no number is broadcast; the last panel may overlap its neighbour.
+    workspace, whose rows are `padded` numbers long. Vectors run `across` the filters. Where each filter has a channel
+    they run across the channels, and no number is broadcast; the last panel may overlap its neighbour. Or they run
+    across the outputs of one filter, which lie side by side.
     """
 
     problem: ConvProblem
@@ -56,7 +62,12 @@ class KernelGradientPlan:
     packed: bool
     direct: bool
     cost: float
-    channelwise: bool = False
+    across: Across = "filters"
+
+    @property
+    def channelwise(self) -> bool:
+        """Whether vectors run across the channels."""
+        return self.across == "channels"
 
     @property
     def padded(self) -> int:
@@ -99,7 +110,30 @@ def plan(problem: ConvProblem, target: Target) -> KernelGradientPlan:
     problem = replace(problem, epilogue=problem.epilogue.start)
     if problem.channels_last and problem.groups == problem.channels > 1:
         return min(_channelwise(problem, target), key=lambda one: one.cost)
-    return min(_candidates(problem, target), key=lambda one: one.cost)
+    found = list(_candidates(problem, target))
+    if problem.groups == problem.channels and (not problem.channels_last or problem.filters == 1):
+        found.append(_along_outputs(problem, target))
+    return min(found, key=lambda one: one.cost)
+
+
+def _along_outputs(p: ConvProblem, target: Target) -> KernelGradientPlan:
+    """Up to 8 taps, fewer where x is gathered, and vectors of a filter's outputs until their latency is hidden."""
+    outs, core = p.known_outs, target.core
+    lanes = next(width for width in target.lanes(p.dtype) if width <= max(1, outs))
+    most = min(MOST_GATHERED if p.stride > 1 else MOST_TAPS, cost.rows_that_fit(1, target, lanes))
+    tiles = tiling.split(p.kernel_size, max(1, most))
+    taps = max(size for _, size in tiles)
+    sums = core.pipeline.latency * cost.multiply_adds(core, lanes * p.item_bytes)
+    fitting = [n for n in (1, 2, 4) if taps <= cost.rows_that_fit(n, target, lanes)] or [1]
+    vectors = next((n for n in fitting if n * taps >= sums), fitting[-1])
+    chunk = -(-outs // -(-outs // MOST_ALONG)) if outs else 1
+    lines = 1 + lanes * p.item_bytes / core.memory.line  # that a vector of x touches, on average
+    gathered = GATHERED * lanes if p.stride > 1 and lanes > 1 else lines
+    turn = sum(n * (rows * gathered + 1) for n, rows in tiles) / core.pipeline.loads
+    calls = sum(n * (core.setup.tile + core.setup.accumulator * rows * (vectors + lanes)) for n, rows in tiles)
+    cycles = p.filters * (outs / lanes * turn + -(-outs // chunk) * calls)
+    panels = (Panels(0, 1, vectors),)
+    return KernelGradientPlan(p, target, lanes, panels, taps, 1, chunk, False, True, cycles, across="outputs")
 
 
 def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
@@ -120,7 +154,7 @@ def _channelwise(p: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]
         direct = alone and p.channels % (vectors * lanes) == 0
         cycles = p.group_filters * count * (outs * step + calls)
         panels = (Panels(0, count, vectors),)
-        yield KernelGradientPlan(p, target, lanes, panels, taps, 1, chunk, not alone, direct, cycles, channelwise=True)
+        yield KernelGradientPlan(p, target, lanes, panels, taps, 1, chunk, not alone, direct, cycles, across="channels")
 
 
 def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradientPlan]:
@@ -195,67 +229,13 @@ def _fetched(p: ConvProblem, target: Target, taps: int, channels: int, chunk: in
     return runs * cost.far(core, chunk * p.channels * item)
 
 
-@dataclass(frozen=True)
-class OutputGradientPlan:
-    """How dy is taken back through the epilogue's stages, to dz, and what it leaves for their operands.
-
-    In rows of `vectors` vectors of `lanes`, which run across the filters; with `along_time` along the outputs of one
-    filter, which then lie side by side. No stage takes whole rows.
-    """
-
-    problem: ConvProblem
-    target: Target
-    lanes: int
-    vectors: int
-    along_time: bool
-
-    entry: ClassVar[str] = "genconv_dz_v1"  # of templates/gradients/abi.h
-    workspace_bytes: ClassVar[int] = 0
-
-    @property
-    def width(self) -> int:
-        return self.lanes * self.vectors
-
-    @property
-    def curved(self) -> bool:
-        """Whether something follows the sums, so that dz is not dy."""
-        return not self.problem.epilogue.linear
-
-    def sizes(self, batch: int) -> dict[str, int]:
-        """The numbers in the arrays of a call; z and what the stages read are needed behind the sums only."""
-        p, steps = self.problem, self.problem.known_steps
-        numbers = batch * p.out_steps(steps) * p.filters
-        found = {"dy": numbers, "z": numbers * self.curved, "dz": numbers * self.curved}
-        for stage in p.epilogue.stages:
-            for operand in stage.operands:
-                size = prod(p.operand_shape(operand, batch, steps))
-                found |= {f"d{operand.name}": size} if stage.begins else {operand.name: size, f"d{operand.name}": size}
-        return found
-
-    def fields(self) -> dict[str, tuple[str, ...]]:
-        """The names of what the block's arrays of pointers point to."""
-        names = tuple(operand.name for operand in self.problem.epilogue.operands)
-        return {"operands": names, "gradients": tuple(f"d{name}" for name in names)}
-
-
-def output_plan(problem: ConvProblem, target: Target) -> OutputGradientPlan:
-    """The widest rows that recompute the least where the last one of a step overlaps its neighbour."""
-    filters = problem.filters
-    along_time = not problem.channels_last or filters == 1
-    if along_time:
-        return OutputGradientPlan(problem, target, target.lanes(problem.dtype)[0], 4, True)
-    lanes = next(width for width in target.lanes(problem.dtype) if width <= filters)
-    vectors = min(range(min(4, filters // lanes), 0, -1), key=lambda n: -(-filters // (n * lanes)) * n)
-    return OutputGradientPlan(problem, target, lanes, vectors, False)
-
-
 def describe(plan: KernelGradientPlan) -> str:
     """The plan in words and figures, for the banner."""
     widest = max(panel.vectors for panel in plan.panels)
     p = plan.problem
     parts = ((p.kernel_size, plan.taps), (p.group_channels, plan.channels))
     taps, channels = (max(size for _, size in tiling.split(count, most)) for count, most in parts)
-    across = counted(widest * plan.lanes, "channel" if plan.channelwise else "filter")
-    shape = f"{counted(taps, 'tap')} x " + f"{counted(channels, 'channel')} x " * (not plan.channelwise) + across
+    across = counted(widest * plan.lanes, plan.across.removesuffix("s"))
+    shape = f"{counted(taps, 'tap')} x " + f"{counted(channels, 'channel')} x " * (plan.across == "filters") + across
     held = tiling.held(taps * channels * widest, plan.lanes)
     return f"for {plan.target.name}: tiles of {shape}, {held}, {counted(plan.chunk, 'output')} at a time"

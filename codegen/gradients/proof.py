@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from codegen.gradients import reference
-from codegen.gradients.plan import OutputGradientPlan
+from codegen.gradients.output_plan import OutputGradientPlan
 from codegen.machine import self_test, self_test_inputs
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.epilogue import Operand

@@ -136,6 +136,25 @@ def test_kernel_gradients_on_every_target(target: str) -> None:
         np.testing.assert_array_equal(found, definition.kernel_gradient(p, x, dz), err_msg=str(p))
 
 
+ALONG = (
+    ConvProblem(203, 3, 3, 11, dilation=5, groups=3, channels_last=False, pad_left=20, pad_right=20),
+    ConvProblem(4200, 2, 4, 2, stride=2, groups=2, channels_last=False, pad_left=3, dtype="float64"),
+    ConvProblem(9, 1, 1, 4, dilation=4, pad_left=8, pad_right=8),  # no output has all taps
+)
+
+
+@pytest.mark.parametrize("target", [name for name, target in TARGETS.items() if runs_here(target)])
+def test_kernel_gradients_along_a_filter_s_outputs(target: str) -> None:
+    """One channel to a filter, whose outputs lie side by side: whole numbers, 0 differing bits."""
+    for seed, p in enumerate(ALONG):
+        assert p.steps is not None
+        assert planning._along_outputs(p, TARGETS[target]).across == "outputs"
+        assert seed == 2 or planning.plan(p, TARGETS[target]).across == "outputs"
+        x, dz = whole(p.in_shape(3, p.steps), seed, p.dtype), whole(p.out_shape(3, p.steps), seed + 1, p.dtype)
+        found = Backward(p, Ask(TARGETS[target], accuracy="exact")).kernel_gradient(x, dz)
+        np.testing.assert_array_equal(found, definition.kernel_gradient(p, x, dz), err_msg=str(p))
+
+
 GLU: dict[str, Callable[..., codegen.Layer]] = {
     "conv1d": lambda **options: codegen.Conv1D(6, 3, padding="same", **options),
     "grouped": lambda **options: codegen.Conv1D(12, 3, groups=2, **options),
@@ -348,10 +367,11 @@ def test_plans_fit_their_registers_and_add_up(name: str) -> None:
     for p in (replace(p, up=1) for p in problems(40, seed=6)):
         plan = planning.plan(p, TARGETS[name])
         vectors = max(panel.vectors for panel in plan.panels)
-        across = p.channels if plan.channelwise else p.group_filters
+        across = {"filters": p.group_filters, "channels": p.channels, "outputs": 1}[plan.across]
         assert plan.taps * plan.channels * vectors + vectors <= TARGETS[name].registers
         assert sum(panel.count * panel.vectors for panel in plan.panels) * plan.lanes == plan.padded >= across
-        assert plan.direct == (plan.padded == across and not (plan.channelwise and plan.packed))
+        even = plan.padded == across and not (plan.channelwise and plan.packed)
+        assert plan.direct == (even or plan.across == "outputs")
         assert plan.workspace_bytes % COMPUTED[p.dtype].bytes == 0
 
 

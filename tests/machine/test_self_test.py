@@ -18,7 +18,8 @@ from codegen.functions import activations
 from codegen.functions.registry import Call
 from codegen.gradients import proof
 from codegen.gradients import reference as gradients
-from codegen.gradients.plan import KernelGradientPlan, output_plan, plan
+from codegen.gradients.output_plan import output_plan
+from codegen.gradients.plan import KernelGradientPlan, plan
 from codegen.graph.builder import Builder
 from codegen.machine import model_library, self_test, self_test_inputs
 from codegen.machine.compilers import Compiler
