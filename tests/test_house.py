@@ -134,9 +134,14 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "MOST_ROWS": "a tile's shape",
         "LEAST_ROWS": "a tile's shape",
         "FEW_ROWS": "a tile's shape",
+        "LOOP": "the worth of code",
         "NESTED": "a tile's shape",
     },
-    "algorithms.direct_filters": {"SECOND_SHAPE": "the worth of code"},
+    "algorithms.direct_filters": {
+        "WIDEST": "a tile's shape",
+        "SECOND_SHAPE": "the worth of code",
+        "SHAPE_LAPPING": "the worth of code",
+    },
     "algorithms.filter_blocks": {
         "PEELED_STEPS": "the planner's time",
         "FEW": "the worth of code",

@@ -16,7 +16,7 @@ from codegen.emission.end_tiles import Ends, ends
 from codegen.emission.ending import handed
 from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.filter_tiles import FilterTiles
-from codegen.emission.filter_views import BlockView, Call
+from codegen.emission.filter_views import BlockView, Call, lapping, outputs
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
@@ -45,10 +45,6 @@ def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> d
     }
 
 
-def _outputs(first: int, end: int) -> str:
-    return f"output {first}" if end == first + 1 else f"outputs {first} to {end - 1}"
-
-
 def _most_rows(schedule: Schedule) -> int:
     return max(block.rows for block in schedule.blocks)
 
@@ -67,6 +63,11 @@ class FiltersView:
         self.problem, self.schedule = self.tiles.problem, self.tiles.schedule
         self.groups, self.channels = self.tiles.groups, self.tiles.channels
         self.filters, self.packed = self.tiles.filters, self.tiles.packed
+
+    @property
+    def joined(self) -> bool:
+        """Whether the loop over blocks stands around all outputs of a known length: one is less code than several."""
+        return self.plan.target.core.budget.laps and not self.plan.sliced
 
     def blocks(self) -> tuple[BlockView, ...]:
         views, base = [], 0
@@ -112,7 +113,9 @@ class FiltersView:
         arguments = (x_at, weights, *self._beside(lane, step), y_at)
         tile = f"{tiles[0].function.of(*arguments)};" if tiles else ""
         own, fetched = self._ends(block, tag, base), self._fetched(block, y_at)
-        return BlockView(block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, fetched, tile, own)
+        return BlockView(
+            block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, fetched, tile, own, self.joined
+        )
 
     def _with_more_tiles(
         self, border: Border, edges: tuple[Microkernel, ...], block: Block, tag: str
@@ -186,7 +189,7 @@ class FiltersView:
             return None
         first, end = ends
         skipped = "taps in the padding are skipped"
-        told = f"{_outputs(int(first), int(end))}: {skipped}" if end.isdigit() else ""
+        told = f"{outputs(int(first), int(end))}: {skipped}" if end.isdigit() else ""
         few = ("if (first == outs)",) * own
         return Call(told, (*(word,) * self.plan.sliced, *few, *heads), border.call(*arrays, first, end))
 
@@ -236,35 +239,48 @@ class FiltersView:
         heads, weights, lane = self._place(block, base)
         steps = problem.steps
         assert steps is not None
-        first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
-        chunk = max(1, self.schedule.chunk // rows)
-        if self.depthwise and segment.count > 1:  # rows of channels, one tile's after the other
-            strips, heads = self._strips(block.panel, heads)
-            heads = (*strips, count_loop("t", first, last), *heads)
-        elif segment.count > 1 == self.schedule.chunk:  # whole rows of y, one tile's after the other
-            heads = (count_loop("t", first, last), *heads)
-        elif segment.count > 2 * chunk and block.panel.count * self.groups > 1:
-            end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
-            outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"
-            heads = (outer, *heads, count_loop("t", "from", end))
-        elif segment.count > 1:
-            heads += (count_loop("t", first, last),)
-        elif self.plan.sliced:
-            heads = (FIRST_SLICE if 2 * segment.start < problem.out_steps(steps) else LAST_SLICE, *heads)
-        t, sample = (
-            Variable.counted("t", segment.count),
-            max(0, segment.start * problem.stride - problem.pads(steps)[0]),
-        )
-        x_step = (rows * problem.stride * problem.channels, t), sample * problem.channels
+        heads, (each, t) = self._walk(block, segment, heads)
+        sample = max(0, segment.start * problem.stride - problem.pads(steps)[0])
+        x_step = (each * problem.stride * problem.channels, t), sample * problem.channels
         x = Place.of(*self._x_lane(block.panel), *x_step)
-        step = (rows * problem.filters, t), segment.start * problem.filters
+        step = (each * problem.filters, t), segment.start * problem.filters
         y = Place.of(*lane, *step)
         x.inside(steps * problem.channels, self._read(block, segment))
         y.inside(problem.out_steps(steps) * problem.filters, range((rows - 1) * problem.filters + block.panel.covered))
         arguments = (x.in_array("x"), weights, *self._beside(lane, *step), y.in_array("y"))
-        end_step = segment.start + segment.count * rows - 1
-        comment = f"{_outputs(segment.start, end_step + 1)}: {counted(segment.count, 'tile')} of {rows}"
+        comment = f"{outputs(segment.start, segment.end(rows))}: {counted(segment.count, 'tile')} of {rows}"
+        comment += ", of which the last overlaps its neighbour" if segment.lap else ""
         return Call(comment, heads, f"{tile.of(*arguments)};")
+
+    def _walk(
+        self, block: Block, segment: Segment, heads: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[int, Variable]]:
+        """The loops over the tiles of a segment and over blocks, and the outputs that a tile is from the first one."""
+        rows, problem = block.tiles[segment.tile].rows, self.problem
+        each = rows, Variable.counted("t", segment.count)
+        first, last = share(segment.count) if self.plan.sliced else ("0", str(segment.count))
+        chunk = max(1, self.schedule.chunk // rows)
+        if segment.lap:
+            most = (segment.count - 1) * rows - segment.lap
+            return (*heads, lapping(most, rows, segment.lap)), (1, Variable("t", most))
+        if self.joined and segment.count > 1:
+            return (*heads, count_loop("t", first, last)), each
+        if self.depthwise and segment.count > 1:  # rows of channels, one tile's after the other
+            strips, heads = self._strips(block.panel, heads)
+            return (*strips, count_loop("t", first, last), *heads), each
+        if segment.count > 1 == self.schedule.chunk:  # whole rows of y, one tile's after the other
+            return (count_loop("t", first, last), *heads), each
+        if segment.count > 2 * chunk and block.panel.count * self.groups > 1:
+            end = f"(from + {chunk} < {last} ? from + {chunk} : {last})"
+            outer = f"for (ptrdiff_t from = {first}; from < {last}; from += {chunk})"
+            return (outer, *heads, count_loop("t", "from", end)), each
+        if segment.count > 1:
+            return (*heads, count_loop("t", first, last)), each
+        if self.plan.sliced:
+            assert problem.steps is not None
+            half = FIRST_SLICE if 2 * segment.start < problem.out_steps(problem.steps) else LAST_SLICE
+            return (half, *heads), each
+        return heads, each
 
     def _read(self, block: Block, segment: Segment) -> range:
         """The numbers of x that a tile reads, from the first to the last, counted from the place that it is handed."""

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from codegen.emission.border import Border
-from codegen.emission.cformat import CText, looped
+from codegen.emission.cformat import CText, braced, looped, nest
 from codegen.emission.end_tiles import Ends
 from codegen.emission.microkernel import Microkernel, index
 from codegen.records import dataclass
+
+
+def lapping(most: int, rows: int, lap: int) -> str:
+    """The head of the loop over the first outputs of tiles of `rows`, whose last begins at `most` and overlaps."""
+    few = most - rows + lap
+    step = f"t < {few} ? {rows} : {rows - lap}" if few else str(rows - lap)
+    return f"for (ptrdiff_t t = 0; t <= {most}; t += {step})"
+
+
+def outputs(first: int, end: int) -> str:
+    """Outputs [first, end) in words."""
+    return f"output {first}" if end == first + 1 else f"outputs {first} to {end - 1}"
 
 
 @dataclass(frozen=True)
@@ -18,6 +32,17 @@ class Call:
     text: str
 
 
+def _together(calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    """Calls that have loops in common, from the outermost on, as one inside of those."""
+    levels = zip(*(call.heads for call in calls), strict=False)
+    common = [heads[0] for heads in takewhile(lambda heads: len(set(heads)) == 1, levels)]
+    if len(calls) < 2 or not common:
+        return calls
+    each = [f"/* {call.comment} */\n{nest(call.heads[len(common) :], call.text, 0)}" for call in calls]
+    told = "all outputs of one block of filters, then those of the next"
+    return (Call(told, (), braced(common, "\n".join(each), 0)),)
+
+
 @dataclass(frozen=True)
 class BlockView:
     """A block's functions and its part of the public function.
@@ -26,6 +51,7 @@ class BlockView:
     or each of its tiles has code of its own); `left` and `right` are its calls. `calls` are the tiles of a fixed
     length; `heads` the loops inside of which `tile_call` computes the tile from output `at` on, of a free one, `strips`
     the loops around all steps; `ends` are the tiles at its ends, and `fetched` brings the lines that a tile will write.
+    Calls of a fixed length may be `joined` in the loop over the blocks.
     """
 
     rows: int
@@ -41,11 +67,13 @@ class BlockView:
     fetched: tuple[str, ...]
     tile_call: str
     ends: Ends
+    joined: bool = False
 
     @property
     def all_calls(self) -> tuple[Call, ...]:
         """Of a fixed length: those of the border, then those of the tiles."""
-        return (*(call for call in (self.left, self.right) if call), *self.calls)
+        each = (*(call for call in (self.left, self.right) if call), *self.calls)
+        return _together(each) if self.joined else each
 
     @property
     def between(self) -> tuple[str, str]:

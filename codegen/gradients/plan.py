@@ -161,7 +161,7 @@ def _candidates(problem: ConvProblem, target: Target) -> Iterator[KernelGradient
     for lanes in target.lanes(problem.dtype):
         if lanes == 1 and target.vector_bytes:
             continue  # numbers that stand alone waste less in the narrowest vector than outside of one
-        for partition in partitions(-(-problem.group_filters // lanes)):
+        for partition in partitions(-(-problem.group_filters // lanes), target):
             most = min(cost.rows_that_fit(vectors, target, lanes) for vectors, _ in partition)
             for taps, channels in _shapes(problem, most):
                 yield _plan(problem, target, lanes, _panels(partition), taps, channels)

@@ -174,7 +174,9 @@ class Budget:
     Multiply-adds of a tile that is all unrolled (`straight`), taps of a tile with a loop over the channels each
     (`taps`), multiply-adds in all border tiles of a block (`peeled`), of one whose weights stay in registers
     (`sliding`), statements of a transform's code (`codelet`), and of a loop's turn over a run of numbers (`turn`).
-    `flash` and `ram` are the bytes that the chip has, None for as many as are wanted.
+    `laps`: code is so dear that the last of a block's tiles overlaps its neighbour, and those which are left over have
+    none of their own; `sliding` is then for all tiles of a block. `flash` and `ram` are the bytes that the chip has,
+    None for as many as are wanted.
     """
 
     straight: int
@@ -183,6 +185,7 @@ class Budget:
     sliding: int
     codelet: int
     turn: int = 0
+    laps: bool = False
     flash: int | None = None
     ram: int | None = None
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from codegen.planning.algorithms import cost, direct_filters, filter_blocks, tiling
 from codegen.planning.algorithms.direct_filters import Schedule, key, segments, turns
 from codegen.planning.algorithms.tiling import Panel
+from codegen.planning.ask import Ask
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.targets import Target
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
 FEW_ROWS = 7  # from which on a second vector of the same line gains nothing there
+LOOP = 40  # products written out that take as many bytes as a loop over those at the borders
 NESTED = 4, 2  # rows and vectors of a tile that loops over the taps
 
 
@@ -40,7 +41,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     Where the weights of a vector of channels fit into registers beside some accumulators, they stay there (`sliding`).
     """
     problem = request.problem
-    tile = _tile(problem, request.target)
+    tile = _tile(problem, request)
     plans = []
     as_one = replace(request, problem=_as_one_group(problem))
     for plan in direct_filters.plans(as_one, tile.rows, "sliding" if tile.sliding else "nested"):
@@ -64,12 +65,13 @@ class Tile:
     crowded: bool
 
 
-def _tile(problem: ConvProblem, target: Target) -> Tile:
+def _tile(problem: ConvProblem, request: Request) -> Tile:
     """The tile for a problem: few rows where they share the cache's sets, so that a line lives until it is read whole.
 
     Where that leaves room among the registers, the two halves of a line go into one tile.
     """
-    rows = most = min(MOST_ROWS, target.registers - problem.kernel_size - 2)
+    target = request.target
+    rows = most = min(MOST_ROWS, target.registers - problem.kernel_size - 2, _affordable(problem, request.ask))
     if most < LEAST_ROWS:
         return Tile(*NESTED, sliding=False, crowded=True)
     while rows > LEAST_ROWS and cost.crowding(target.core, 2 * rows + problem.kernel_size - 1, _row_bytes(problem)) > 1:
@@ -78,6 +80,19 @@ def _tile(problem: ConvProblem, target: Target) -> Tile:
     if rows < FEW_ROWS and pairs >= LEAST_ROWS and target.vector_bytes:
         return Tile(min(rows, pairs), 2, True, rows < most)
     return Tile(rows, 1, True, rows < most)
+
+
+def _affordable(p: ConvProblem, ask: Ask) -> int:
+    """The rows whose products a core's budget of code has room for, beside those at the borders or a loop over them."""
+    budget = ask.target.core.budget
+    if not budget.laps:
+        return MOST_ROWS
+    steps = cost.steps_told(p, ask.likely)
+    first, last = tiling.interior(p, steps)
+    borders = ((0, first), (last, p.out_steps(steps)))
+    taps = sum(end - start for start, end in (p.taps(t, steps) for side in borders for t in range(*side)))
+    room = budget.sliding - LOOP if taps > budget.sliding - LEAST_ROWS * p.kernel_size else budget.sliding - taps
+    return room // p.kernel_size
 
 
 def _row_bytes(problem: ConvProblem) -> int:

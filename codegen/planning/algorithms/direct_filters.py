@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+WIDEST = 5  # filters of a block where those are all alike, and code is dear
 SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
+SHAPE_LAPPING = 0.1  # the same where code is dear
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def plans(request: Request, most_rows: int, form: str | None = None) -> list[Ker
     problem, target, found = request.problem, request.target, []
     lanes = next(width for width in target.lanes(problem.dtype) if width <= problem.group_filters)
     count = -(-problem.group_filters // lanes)
-    for partition in partitions(count):
+    for partition in partitions(count, target):
         if any(cost.rows_that_fit(vectors, target, lanes) < 1 for vectors, _ in partition):
             continue
         panels = tiling.panels(problem.group_filters, (lanes,), partition)
@@ -75,9 +77,10 @@ def plans(request: Request, most_rows: int, form: str | None = None) -> list[Ker
     return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
-def partitions(count: int) -> list[Partition]:
+def partitions(count: int, target: Target) -> list[Partition]:
     """Ways to cut `count` vectors into blocks: of one width (the last one overlapping), or with one odd block last."""
-    ways: list[Partition] = []
+    laps = target.core.budget.laps and count % WIDEST == 0
+    ways: list[Partition] = [((WIDEST, count // WIDEST),)] if laps else []
     for width in (2, 3, 4, 1):
         whole, rest = divmod(count, width)
         if whole and rest:
@@ -98,7 +101,7 @@ def _plan(
     most = cost.most_peeled(form, ask)
     for panel in panels:
         rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
-        block = filter_blocks.peeled(problem, panel, rows, form, most)
+        block = filter_blocks.peeled(problem, panel, rows, form, most, _laps(ask))
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, ask, panel, rows, form))
         total += panel.count * _cycles(problem, rows, panel, ask)
@@ -107,14 +110,20 @@ def _plan(
     inside = tiling.interior(problem, steps) if steps is not None else None
     chunk, ahead = _chunk(problem, ask, sum(panel.count for panel in panels)), cost.fetches_outputs(problem, ask)
     schedule = Schedule(tuple(blocks), form, peeled, inside, chunk, ahead=ahead)
-    total *= problem.groups * (1 + SECOND_SHAPE * (len(blocks) - 1))
+    second = SHAPE_LAPPING if target.core.budget.laps else SECOND_SHAPE
+    total *= problem.groups * (1 + second * (len(blocks) - 1))
     return KernelPlan(problem, ask, ALGORITHM, schedule, Cost(total))
 
 
 def _rolled(problem: ConvProblem, ask: Ask, panel: Panel, rows: int, form: str) -> Block:
     """The block with a loop at its borders; the ends of a free length have code of their own, if bytes do not count."""
     most = 0 if counts_bytes(ask.objective) else cost.most_peeled(form, ask)
-    return filter_blocks.rolled(problem, panel, rows, form, most)
+    return filter_blocks.rolled(problem, panel, rows, form, most, _laps(ask))
+
+
+def _laps(ask: Ask) -> bool:
+    """Whether a block's last tile overlaps its neighbour, where code is worth more than what it computes twice."""
+    return ask.target.core.budget.laps and not ask.sliced
 
 
 def _chunk(problem: ConvProblem, ask: Ask, blocks: int) -> int:
@@ -230,7 +239,7 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
 def segments(schedule: Schedule) -> tuple[int, ...]:
     """Where the borders meet the interior, and where runs of equal tiles begin and end."""
     ends = [
-        (segment.start, segment.start + segment.count * block.tiles[segment.tile].rows)
+        (segment.start, segment.end(block.tiles[segment.tile].rows))
         for block in schedule.blocks
         for segment in block.segments
     ]

@@ -44,19 +44,45 @@ class Block:
         return tuple(sorted({tile.rows for tile in self.tiles}, reverse=True)) or (1,)
 
 
-def peeled(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block | None:
-    """The block with each border tile peeled, None for a free length or more than `most` multiply-adds in them."""
+def peeled(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int, laps: bool) -> Block | None:
+    """The block with each border tile peeled, None for a free length or more than `most` multiply-adds in them.
+
+    Where it `laps` the borders have tiles of their own, beside those of one height between them.
+    """
     if problem.steps is None:
         return None
     first, last = tiling.interior(problem, problem.steps)
     if problem.out_steps(problem.steps) - (last - first) > PEELED_STEPS:
         return None
+    if laps and last > first:
+        return _beside_borders(problem, panel, rows, form, most)
     found = tiling.peel(problem, problem.steps, rows, 2 * most)
     if found is None:
         return None
     tiles, segments = found
     border = sum(_written(problem, panel, tile, form) for tile in tiles if tile != tiling.whole(problem, tile.rows))
     return Block(panel, rows, tiles, segments) if border <= most else None
+
+
+def _beside_borders(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block | None:
+    """The block of one height inside, and of tiles for the outputs at each border alone; None as in `peeled`."""
+    steps, found = problem.known_steps, dict[Tile, int]()
+    (first, last), outs = tiling.interior(problem, steps), problem.out_steps(steps)
+    height, inside = tiling.lapped(first, last, rows)
+    found[tiling.whole(problem, height)] = 0
+    segments = [inside]
+    for start, end in ((0, first), (last, outs)):
+        at = start
+        for count, size in tiling.split(end - start, rows):
+            for _ in range(count):
+                tile = tiling.tile_at(problem, steps, at, size)
+                segments.append(Segment(at, 1, found.setdefault(tile, len(found))))
+                at += size
+    if form == "sliding":
+        written = sum(tile.products for tile in found)
+    else:
+        written = sum(_written(problem, panel, tile, form) for tile in list(found)[1:])
+    return Block(panel, rows, tuple(found), tuple(segments)) if written <= most else None
 
 
 def _written(problem: ConvProblem, panel: Panel, tile: Tile, form: str) -> int:
@@ -66,15 +92,19 @@ def _written(problem: ConvProblem, panel: Panel, tile: Tile, form: str) -> int:
     return sum(cells) * len(panel.offsets)
 
 
-def rolled(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int) -> Block:
+def rolled(problem: ConvProblem, panel: Panel, rows: int, form: str, most: int, laps: bool) -> Block:
     """The block with interior tiles only; for a free length one height, and the tiles at both ends.
 
-    The last tile of the interior of a free length overlaps its neighbour. Its ends have at most `most` multiply-adds.
+    The last tile of the interior of a free length overlaps its neighbour, as that of any which `laps`. Its ends have
+    at most `most` multiply-adds.
     """
     if problem.steps is None:
         ends = _ends(problem, panel, rows, form, most)
         return Block(panel, rows, (tiling.whole(problem, rows),), (), *ends)
     first, last = tiling.interior(problem, problem.steps)
+    if laps and last > first:
+        height, inside = tiling.lapped(first, last, rows)
+        return Block(panel, rows, (tiling.whole(problem, height),), (inside,))
     tiles: list[Tile] = []
     segments: list[Segment] = []
     at = first

@@ -42,21 +42,34 @@ class Tile:
     origin: int = 0
 
     @property
+    def products(self) -> int:
+        """The taps of all rows."""
+        return sum((span.last - span.first) * (span.bottom - span.top) for span in self.spans)
+
+    @property
     def key(self) -> Key:
         return self.rows, tuple(span.key for span in self.spans), self.origin
 
 
 @dataclass(frozen=True)
 class Segment:
-    """`count` equal tiles from output step `start` on; `tile` indexes the schedule's tiles."""
+    """`count` equal tiles from output step `start` on; `tile` indexes the schedule's tiles.
+
+    The last one overlaps its neighbour by `lap` outputs, which are computed twice, with the same bits.
+    """
 
     start: int
     count: int
     tile: int
+    lap: int = 0
 
     @property
     def key(self) -> Key:
-        return self.start, self.count, self.tile
+        return self.start, self.count, self.tile, *((self.lap,) if self.lap else ())
+
+    def end(self, rows: int) -> int:
+        """The output behind the last one, of tiles of `rows`."""
+        return self.start + self.count * rows - self.lap
 
 
 @dataclass(frozen=True)
@@ -151,6 +164,14 @@ def split(size: int, rows: int) -> tuple[tuple[int, int], ...]:
     full = -(-size // count)
     small = full * count - size
     return tuple(part for part in ((count - small, full), (small, full - 1)) if part[0] > 0)
+
+
+def lapped(first: int, last: int, rows: int) -> tuple[int, Segment]:
+    """The outputs [first, last) in tiles of one height, at most `rows`, whose last may overlap: (height, these)."""
+    size = last - first
+    count = -(-size // rows)
+    height = -(-size // count)
+    return height, Segment(first, count, 0, count * height - size)
 
 
 def interior(problem: ConvProblem, steps: int) -> tuple[int, int]:
