@@ -14,7 +14,7 @@ from codegen.emission.models.stream import emitted
 from codegen.errors import PlanError
 from codegen.graph import reference
 from codegen.graph.graph import Graph
-from codegen.graph.plans import footprint, streamed
+from codegen.graph.plans import footprint, model_plan, streamed
 from codegen.graph.plans.groups import groups
 from codegen.graph.plans.tables import Paired
 from codegen.graph.plans.tile_stage import Tiled
@@ -111,6 +111,33 @@ def test_tiles_in_any_blocks(channels: int, target: str) -> None:
         first = found[0][place]
         assert all(np.array_equal(first, other[place]) for other in found), "the same bits in any blocks"
         assert np.abs(first - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()
+
+
+LONE = """
+conv1d widen { filters = 8, kernel_size = 1 }
+for i in range(8) {
+    conv1d dil[i] { filters = 8, kernel_size = 6, dilation_rate = i + 1, padding = causal }
+    conv1d mix[i] { filters = 8, kernel_size = 1, use_bias = False }
+}
+conv1d head { filters = {n}, kernel_size = 16, padding = causal }
+model net {
+    input x = (None, 1)
+    h = widen(x)
+    for i in range(8) { h += tanh(dil[i](h) + mix[i](x)) }
+    output y = head(h)
+}
+"""
+
+
+@pytest.mark.parametrize(("filters", "streams"), [(1, True), (32, False)])
+def test_a_little_outside_of_groups_is_no_reason_for_other_bits(filters: int, streams: bool) -> None:
+    """A head that is a small part of the work has no transform: the whole is the stream, in the class `fast`, too."""
+    graph: Graph = next(iter(codegen.load(LONE.replace("{n}", str(filters)), seed=1).nets.values())).graph
+    fast, exact = (
+        model_plan.planned(graph, Ask(target_named("avx2"), "packed", accuracy)) for accuracy in ("fast", "exact")
+    )
+    assert exact.blocks is not None
+    assert (fast.blocks == exact.blocks) is streams
 
 
 def test_channels_go_in_pairs_where_a_load_takes_longer_than_a_product() -> None:

@@ -6,9 +6,11 @@ with the bits of any others, in memory that does not grow with the input.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from codegen.errors import PlanError
+from codegen.graph import work
 from codegen.graph.calls import Call
 from codegen.graph.graph import Graph
 from codegen.graph.plans import groups, rules, streamed, workspace
@@ -25,6 +27,7 @@ from codegen.specs.kinds import Spec
 __all__ = ["ModelPlan", "planned"]
 
 BLOCK = 64  # steps of those that an input goes through where a model is its stream
+LITTLE = 1 / 8  # of a model's multiply-adds: a transform of layers that have no more saves no time worth other bits
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,23 @@ def planned(graph: Graph, ask: Ask, choose: Choose | None = None) -> ModelPlan:
 
 
 def _blocks(graph: Graph, ask: Ask) -> StreamedModel | None:
-    """The stream that a model is: one of groups. None where it has none, or what is asked may have a faster plan."""
+    """The stream that a model is: one of groups. None where it has none, or what is asked surely has a faster plan."""
     least = 1 if groups.narrow(graph, ask.target) else groups.LEAST_LAYERS
     together = {at for group in groups.groups(graph, ask.target, least) for at in group}
-    apart = (at for at in range(len(graph.nodes)) if at not in together)
-    if not together or (ask.accuracy != "exact" and any(_has_taps(graph, at) for at in apart)):
+    if not together or (ask.accuracy != "exact" and _pays_apart(graph, together)):
         return None
     try:
         return streamed.planned(graph, replace(ask, accuracy="exact", stream=Stream(BLOCK)))
     except PlanError:
         return None
+
+
+def _pays_apart(graph: Graph, together: Collection[int]) -> bool:
+    """Whether layers of several taps outside of groups, which transforms may make faster, are much of the work."""
+    done = work.works(graph)
+    apart = tuple(one for at, one in enumerate(done) if at not in together and _has_taps(graph, at))
+    part, whole = (work.total(each).at(workspace.LIKELY) for each in (apart, done))
+    return part > LITTLE * whole
 
 
 def _has_taps(graph: Graph, at: int) -> bool:
