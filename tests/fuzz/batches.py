@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support import precompiled
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,7 +29,7 @@ class Batches(NamedTuple):
 
     def run(self, count: int, seed: int, sanitize: bool = False) -> tuple[int, list[str]]:
         """(tried, findings) of `count` things; with `sanitize` under AddressSanitizer and UBSan."""
-        findings, environment = [], dict(os.environ)
+        findings, environment = [], {**os.environ, **precompiled.handed()}
         if sanitize:
             shared = ["gcc", "-print-file-name=libasan.so"]
             place = subprocess.run(shared, capture_output=True, text=True, check=True).stdout.strip()

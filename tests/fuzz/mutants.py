@@ -35,9 +35,9 @@ from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.ask import Accuracy, Ask, Weights
 from codegen.planning.plan import KernelPlan, Request
 from codegen.problem import reference
-from codegen.problem.targets import TARGETS, runs_here
+from codegen.problem.targets import TARGETS, Target, runs_here
 from tests.fuzz.mutation import Mutant, mutants
-from tests.support import strategies
+from tests.support import cprogram, precompiled, strategies
 from tests.support.strategies import Layer
 
 Array = np.ndarray[Any, Any]
@@ -53,7 +53,7 @@ FAMILIES: dict[str, Callable[..., Layer]] = {
 PER_CASE = 2  # mutants of a kernel
 DRAWS = 400  # layers until one is served by the algorithm at that length
 SECONDS = 20  # that a child may run
-FLAGS = ("-std=c99", "-O1", "-ffp-contract=off", "-w", *compilers.SHARED)
+FLAGS = ("-std=c99", *cprogram.LIGHT, "-ffp-contract=off", "-w", *compilers.SHARED)
 CANARY, MARGIN = 0x5A, 1 << 16  # of bytes beside y
 LONGEST = 12_000  # steps at which a free length is tried
 
@@ -226,10 +226,15 @@ def built(text: str, case: Case, folder: Path, name: str) -> CompiledKernel | No
     """The kernel, None where the text is no C. Opened here and never closed: a child inherits it."""
     source, library = folder / f"{name}.c", folder / f"{name}.so"
     source.write_text(text, "utf-8")
-    command = [*_compiler().command, *FLAGS, *case.plan.target.flags, "-o", str(library), str(source), "-lm"]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        return None
-    return CompiledKernel(case.plan, library, ffi.dlopen(str(library)))
+    return CompiledKernel(case.plan, library, ffi.dlopen(str(library))) if compiles(source, case.plan.target) else None
+
+
+def compiles(source: Path, target: Target) -> bool:
+    """Whether the text is C; the library lies beside it then."""
+    words = (*_compiler().command, *FLAGS, *target.flags)
+    words = (*words, *precompiled.words(words, [source.read_text("utf-8")]))
+    command = [*words, "-o", str(source.with_suffix(".so")), str(source), "-lm"]
+    return not subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def tried(case: Case, folder: Path, seed: int) -> Iterator[tuple[Mutant | None, str, str]]:

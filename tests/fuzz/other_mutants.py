@@ -8,7 +8,6 @@ As tests/fuzz/mutants.py does with kernels of floats: an oracle in a child of it
 from __future__ import annotations
 
 import argparse
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS, Target, runs_here
-from tests.fuzz.mutants import CANARY, FLAGS, MARGIN, Tally, _compiler, in_a_child
+from tests.fuzz.mutants import CANARY, MARGIN, Tally, _compiler, compiles, in_a_child
 from tests.fuzz.mutation import Mutant, mutants
 from tests.support import graphs, int8_layers
 
@@ -140,10 +139,7 @@ def built(subject: Subject, text: str, folder: Path, name: str) -> Any:
     """What the text's library does, None where the text is no C."""
     place, library = folder / f"{name}.c", folder / f"{name}.so"
     place.write_text(text, "utf-8")
-    command = [*_compiler().command, *FLAGS, *subject.target.flags, "-o", str(library), str(place), "-lm"]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        return None
-    return subject.opened(library, ffi.dlopen(str(library)))
+    return subject.opened(library, ffi.dlopen(str(library))) if compiles(place, subject.target) else None
 
 
 def refuses(subject: Subject, made: Any) -> bool:

@@ -65,7 +65,7 @@ def emitted(layers: list[Layer], target: str, folder: Path, tools: Toolchain) ->
     (folder / "units.c").write_text(units)
     static = ("-static",) if tools.runner else ()
     sources = (str(folder / "table.c"), str(folder / "units.c"), str(HERE / "backward_driver.c"))
-    flags = ("-std=c99", "-ffp-contract=off", "-O1", *static, f"-I{folder}", f"-I{HERE}")
+    flags = ("-std=c99", "-ffp-contract=off", *cprogram.LIGHT, *static, f"-I{folder}", f"-I{HERE}")
     compile_c((*tools.compiler, *flags, *sources, "-o", str(folder / "program")))
     return headers
 

@@ -12,7 +12,7 @@ import pytest
 
 import codegen
 from codegen.cli import main
-from tests.support.cprogram import WARNINGS, compile_c, program
+from tests.support.cprogram import LIGHT, WARNINGS, compile_c, program
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = 3000
@@ -25,7 +25,7 @@ def test_the_callback_has_the_bits_of_the_layers_for_any_block(need: Callable[..
     sources = sorted(path.name for path in tmp_path.glob("*.c"))
     assert len(sources) == 11
     (tmp_path / "host.c").write_text((ROOT / "examples/audio_callback.c").read_text())
-    flags = ["-O1", "-ffp-contract=off", *WARNINGS, "-Wno-conversion"]
+    flags = [*LIGHT, "-ffp-contract=off", *WARNINGS, "-Wno-conversion"]
     compile_c([gcc, *flags, "-I.", "host.c", *sources, "-lm", "-o", "amp"], tmp_path)
 
     def told(block: int) -> str:

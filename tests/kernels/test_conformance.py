@@ -28,7 +28,7 @@ def test_random_layers(
     """Half as many under emulation."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = list(strategies.random_layers(specs // 2 if tools.runner else specs, seed=1))
-    trials.run_all(share(layers, 3), TARGETS[target], tools, tmp_path)
+    trials.run_all(share(layers, 6), TARGETS[target], tools, tmp_path)
 
 
 @pytest.mark.in_turn(5)
@@ -58,7 +58,7 @@ def test_a_random_plan_of_every_algorithm(
         by_algorithm: dict[str, list[Any]] = {}
         for one in drawn:
             by_algorithm.setdefault(one[1].algorithm.name, []).append(one)
-        taken = [one for each in by_algorithm.values() for one in share(each, min(3, len(each)))]
+        taken = [one for each in by_algorithm.values() for one in share(each, min(6, len(each)))]
         made = [trials.Kernel.planned(*one, "fast") for one in taken]
         trials.try_all(made, tools, tmp_path, start)
         seen |= {kernel.source.plan.algorithm.name for kernel in made}
@@ -95,7 +95,7 @@ def test_recorded_answers(target: str, need: Callable[..., Any], share: Callable
 def test_same_bits_from_every_compiler_and_level(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
-    layers = share(list(strategies.random_layers(48, seed=2)), 4)
+    layers = share(list(strategies.random_layers(48, seed=2)), 6)
     made = trials.kernels(layers, TARGETS[target])
     tried = [(i, trial) for i, kernel in enumerate(made) for trial in trials.trials(kernel, i)]
     calls = [trial.call(i) for i, trial in tried]

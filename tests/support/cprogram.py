@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -115,10 +117,10 @@ class Program:
         self.binary = folder / "program"
         static = ("-static",) if tools.runner else ()
         include = (f"-I{folder}", f"-I{HERE}")
-        objects = [unit.with_suffix(".o") for unit in (*units, HERE / "driver.c")]
-        objects = [folder / path.name for path in objects]
-        for unit, made in zip((*units, HERE / "driver.c"), objects, strict=True):
-            compile_c((*tools.compiler, *SAME_BITS, *flags, *include, "-c", str(unit), "-o", str(made)))
+        objects = [driver((*tools.compiler, *SAME_BITS, *flags), folder)]
+        for unit in units:
+            objects.append(unit.with_suffix(".o"))
+            compile_c((*tools.compiler, *SAME_BITS, *flags, *include, "-c", str(unit), "-o", str(objects[-1])))
         compile_c((*tools.compiler, *flags, *static, "-pthread", *map(str, objects), "-o", str(self.binary)))
 
     def said(self, calls: Sequence[Call], timeout: float = 300) -> str:
@@ -169,6 +171,18 @@ class Program:
             call.slices,
         ]
         return np.array(head, np.int64).tobytes() + b"".join(data for data in inputs if data)
+
+
+def driver(words: Sequence[str], folder: Path) -> Path:
+    """The object of driver.c, compiled once in a session for each compiler and its flags; else in `folder`."""
+    source = HERE / "driver.c"
+    made_of = "\0".join((*words, source.read_text("utf-8"), (HERE / "driver.h").read_text("utf-8")))
+    place = (precompiled.kept or folder) / f"driver_{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.o"
+    if not place.exists():
+        part = place.with_suffix(f".{os.getpid()}")
+        compile_c((*words, f"-I{HERE}", "-c", str(source), "-o", str(part)))
+        part.replace(place)
+    return place
 
 
 def compile_c(words: Sequence[str], folder: Path | None = None, timeout: float = 300) -> None:

@@ -16,7 +16,7 @@ from codegen.functions.activations import Activation
 from codegen.numbers.formats import COMPUTED
 from codegen.problem.stages import Activated
 from codegen.problem.targets import Target
-from tests.support.cprogram import SAME_BITS, WARNINGS, Toolchain, compile_c
+from tests.support.cprogram import LIGHT, SAME_BITS, WARNINGS, Toolchain, compile_c
 
 MAIN = """
 #include <stdio.h>
@@ -77,7 +77,7 @@ def run(
     tools: Toolchain,
     folder: Path,
     inputs: dict[str, np.ndarray],
-    flags: Iterable[str] = ("-O1",),
+    flags: Iterable[str] = LIGHT,
 ) -> list[np.ndarray]:
     """The outputs of each loop on the inputs of its dtype (one length for all, a multiple of every width)."""
     count = len(next(iter(inputs.values())))

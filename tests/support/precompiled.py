@@ -17,7 +17,8 @@ HEADERS = ("immintrin.h", "arm_neon.h")
 COMPILER = re.compile(r"(.*-)?(gcc|cc|clang)(-[0-9]+)?")
 NOT_ITS_OWN = re.compile(r"-(o|c|S|l.*|L.*|I(?!/usr/).*|fsyntax-only|fstack-usage)")
 MANY = 3  # texts that pay for what precompiling takes, two times as long as reading
-kept: Path | None = None
+HANDED = "GENCONV_TESTS_HEADERS"  # the variable by which a process of a test's own knows the folder
+kept = Path(os.environ[HANDED]) if HANDED in os.environ else None
 
 
 def keep(folder: Path | None) -> None:
@@ -26,6 +27,11 @@ def keep(folder: Path | None) -> None:
     kept = folder
     if folder:
         folder.mkdir(exist_ok=True)
+
+
+def handed() -> dict[str, str]:
+    """What a process of tests.fuzz has in its environment, to find them."""
+    return {HANDED: str(kept)} if kept else {}
 
 
 def words(command: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:

@@ -19,12 +19,12 @@ from codegen.planning.ask import Ask, Stream, Weights, clock_named
 from codegen.planning.streams import StreamPlan
 from codegen.problem.targets import target_named
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec, DepthwiseConv1DSpec, SeparableConv1DSpec, Spec
-from tests.support.cprogram import WARNINGS, compile_c
+from tests.support.cprogram import LIGHT, WARNINGS, compile_c
 
 __all__ = ["FLAGS", "Drawn", "drawn", "figures", "guarded", "library", "loose"]
 
 EDGE = 4  # outputs behind those that are told, which nothing writes
-FLAGS = ("-std=c99", "-O1", "-ffp-contract=off", *WARNINGS, "-Wno-missing-prototypes", "-shared", "-fPIC")
+FLAGS = ("-std=c99", *LIGHT, "-ffp-contract=off", *WARNINGS, "-Wno-missing-prototypes", "-shared", "-fPIC")
 PAGE = mmap.PAGESIZE
 WAYS: tuple[Weights, ...] = ("baked", "argument", "packed")
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -265,8 +265,9 @@ def _bias(walk: Walk, operator: Operator, x: Grid, scales: Array) -> Array | Non
     tensor = walk.file.tensor(operator.inputs[2], operator.place)
     if tensor.dtype != "int32" or tensor.values is None or tensor.shape != scales.shape:
         raise ConversionError(f"its bias is {tensor.dtype} of shape {tensor.shape}, expected int32 of {scales.shape}")
-    expected = np.float32(x.scale) * scales
-    if len(tensor.scales) and not (np.abs(tensor.scales - expected) <= BIAS_NEAR * expected).all():
+    expected, told = np.float32(x.scale) * scales, tensor.scales
+    fits = len(told) in (0, 1, len(expected))
+    if not fits or (len(told) and not (np.abs(told - expected) <= BIAS_NEAR * expected).all()):
         raise ConversionError("its bias' scale is not that of the input times the kernel's")
     return tensor.values
 
