@@ -18,6 +18,7 @@ _ALL: tuple[type[Op], ...] = (
     steps.AveragePool,
     steps.GlobalMaxPool,
     steps.GlobalAveragePool,
+    steps.GlobalSumPool,
     steps.Last,
     steps.Upsample,
     steps.Pad,

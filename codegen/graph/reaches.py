@@ -142,7 +142,8 @@ def _shifted(op: steps.Padded, reach: Reach, given: Shape) -> Reach | None:
 _RULES: dict[type, Callable[[Any, Reach, Shape], Reach | None]] = {
     steps.MaxPool: _pooled,
     steps.AveragePool: _pooled,
-    **dict.fromkeys((steps.GlobalAveragePool, steps.GlobalMaxPool, steps.Last, steps.Reverse, steps.Wrap), _all),
+    **dict.fromkeys((steps.GlobalAveragePool, steps.GlobalMaxPool, steps.GlobalSumPool, steps.Last), _all),
+    **dict.fromkeys((steps.Reverse, steps.Wrap), _all),
     **dict.fromkeys((channels.Flatten, channels.Reshape), _all),
     **dict.fromkeys((steps.Pad, steps.Reflect, steps.Replicate), _shifted),
     steps.Crop: lambda op, reach, given: reach.window(1, left=-op.left),

@@ -23,6 +23,7 @@ __all__ = [
     "Frames",
     "GlobalAveragePool",
     "GlobalMaxPool",
+    "GlobalSumPool",
     "Join",
     "Last",
     "MaxPool",
@@ -138,6 +139,17 @@ class GlobalAveragePool(Whole):
 
     def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
         made: Array = inputs[0].mean(axis=-2, keepdims=True)
+        return made
+
+
+@dataclass(frozen=True)
+class GlobalSumPool(Whole):
+    """The sum over all steps, as one step."""
+
+    word: ClassVar[str] = "global_sum_pool"
+
+    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
+        made: Array = inputs[0].sum(axis=-2, keepdims=True)
         return made
 
 

@@ -47,11 +47,11 @@ def from_torch(
     """The Layer of a Conv1d or ConvTranspose1d, or the Model of a module; weights are copied.
 
     The model is called on (batch, steps, channels), whatever the order there. A Sequential is read by its modules, any
-    other module by torch.export, or by torch.fx where that fails. `example` is an input of it: needed where nothing
-    else tells the channels, or where the steps must be known. Layers by themselves are channels_first as their modules
-    are, unless data_format="channels_last" is given; else all is as in `from_keras`. With `steps` each is made for the
-    length that it has where the module's input has so many: the module is called once on zeros of (1, channels, steps)
-    for it.
+    other module by torch.export, or by torch.fx where that fails; an ExportedProgram by its graph. `example` is an
+    input of it: needed where nothing else tells the channels, or where the steps must be known. Layers by themselves
+    are channels_first as their modules are, unless data_format="channels_last" is given; else all is as in
+    `from_keras`. With `steps` each is made for the length that it has where the module's input has so many: the module
+    is called once on zeros of (1, channels, steps) for it.
     """
     if steps is None or not TORCH.owns(module):
         return convert.converted(TORCH, KERAS, module, options, skip, example)

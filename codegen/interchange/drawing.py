@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.functions import activations
+from codegen.interchange import sums
 from codegen.interchange.sketch import Sketch
 from codegen.interchange.tensors import Tensor, axis_of
 from codegen.specs.kinds import DepthwiseConv1DSpec, Spec
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "Operand"]
 
 Operand: TypeAlias = "Tensor | Array | int | float"
-REDUCED = {"mean": "global_average_pool", "max": "global_max_pool"}
+LONGEST = 1 << 20  # steps or channels that one is spread over
 END = 2**31 - 1  # what stands for the end of an axis
 
 
@@ -94,6 +95,8 @@ class Drawing:
     def activation(self, activation: Any, x: Tensor, axis: int = -1, **options: Any) -> Tensor:
         """An activation of the table by name; one that takes all channels together is along the axis of those."""
         found = activations.get(activation)
+        if found.name in ("softmax", "log_softmax") and x.axes[axis_of(axis, len(x.axes))] == "t":
+            return sums.over_steps(self, found.name, x)
         if activations.row(found).rowwise and x.axes[axis_of(axis, len(x.axes))] != "c":
             raise ConversionError(f"takes {found.name} along axis {axis} of {x}, expected the channels")
         if "f" in x.axes and activations.row(found).rowwise:
@@ -247,10 +250,21 @@ class Drawing:
         return Tensor(made.value, made.axes[:at] + made.axes[at + 1 :])
 
     def reduced(self, how: str, x: Tensor, axes: Sequence[int], *, keep: bool) -> Tensor:
-        """The mean or the largest over all steps."""
-        found = sorted(axis_of(axis, len(x.axes)) for axis in axes)
-        letters = [x.axes[at] for at in found]
-        if [letter for letter in letters if letter != "1"] != ["t"]:
-            raise ConversionError(f"takes the {how} of {x} along axis {list(axes)}, expected the steps")
-        made = self.call(REDUCED[how], x)
-        return made if keep else Tensor(made.value, "".join(a for at, a in enumerate(x.axes) if at not in found))
+        """The mean, sum, largest or least over all steps; of channels the mean or the sum."""
+        return sums.reduced(self, how, x, axes, keep=keep)
+
+    def expanded(self, x: Tensor, sizes: Sequence[int], *, spread: bool = False) -> Tensor:
+        """Axes of one number as long as `sizes` say, aligned at the end, where -1 leaves one as it is.
+
+        `spread`: what reads it spreads it by itself, as arithmetic does. Raises ConversionError.
+        """
+        more = len(sizes) - len(x.axes)
+        if more > 0:
+            x = Tensor(x.value, "1" * more + x.axes)
+        for letter, held, size in zip(x.axes, x.sizes, sizes, strict=True):
+            if size in (held, -1, 1) or letter == "n" or (spread and held == 1):
+                continue
+            if held != 1 or letter not in "tc" or not 0 < size <= LONGEST:
+                raise ConversionError(f"spreads {x} over {list(sizes)}, expected known numbers of steps or channels")
+            x = self.call("upsample", x, size=size) if letter == "t" else self.call("repeat", x, channels=size)
+        return x

@@ -29,7 +29,8 @@ def _kind(module: Any) -> str | None:
 
 
 def _children(module: Any) -> Iterable[tuple[str, Any]]:
-    return [(name, child) for name, child in module.named_children() if name != "parametrizations"]
+    found = module.named_children() if hasattr(module, "named_children") else ()  # a program has none
+    return [(name, child) for name, child in found if name != "parametrizations"]
 
 
 def _read(module: Any, given: Collection[str]) -> Found:
@@ -129,7 +130,9 @@ TORCH = Library(
     word="torch",
     article="a torch.nn.Conv1d, or a module that holds some",
     separator=".",
-    owns=lambda module: base(module, ROOT, ("Module",)) is not None and base(module, ("keras",), ("Layer",)) is None,
+    owns=lambda module: (
+        base(module, ROOT, ("Module", "ExportedProgram")) is not None and base(module, ("keras",), ("Layer",)) is None
+    ),
     kind=_kind,
     children=_children,
     name=lambda module: "",

@@ -70,7 +70,7 @@ def every_op(steps: int | None) -> Graph:
         b.function("last", b.function("crop", x, **bias)) + b.function("crop", c, **bias),
         b.function("pad", x[1:4], **bias),
         b.function("crop", b.function("upsample", x, size=3), **bias),
-        b.function("last", x) + b.function("global_max_pool", c),
+        b.function("last", x) + b.function("global_max_pool", c) - b.function("global_sum_pool", x),
         b.call(BatchNormalization(name="norm"), x),
         b.call(LayerNormalization(name="by_step"), x),
         b.call(GroupNormalization(name="by_group", groups=2, center=False), x),

@@ -129,3 +129,74 @@ def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
         assert word in str(caught.value)
     flat = torch_models.filled(torch, NETS["flat"][0]())
     assert "example=torch.zeros(1, channels, steps)" in codegen.from_torch(flat).unread
+
+
+class Snake(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+    """x + sin²(ax) / a, of Ziyin et al. (2020), each channel with an `a` of its own."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = torch.nn.Parameter(torch.linspace(0.5, 2, channels)[None, :, None])
+
+    def forward(self, x: Any) -> Any:
+        return x + (1.0 / (self.alpha + 1e-9)) * torch.sin(x * self.alpha).pow(2)
+
+
+class Reductions(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+    """What is taken over steps and over channels: a norm, variances, attention, what is spread again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv1d(2, 4, 3, padding=1)
+        self.score = torch.nn.Conv1d(4, 4, 1)
+        self.best = torch.nn.AdaptiveMaxPool1d(1)
+
+    def forward(self, x: Any) -> Any:
+        y = self.conv(x)
+        y = (y - y.mean(dim=1, keepdim=True)) / torch.sqrt(y.var(dim=1, keepdim=True, unbiased=False) + 1e-8)
+        y = y / (torch.linalg.vector_norm(y, dim=2, keepdim=True) + 1e-6) + self.best(y).expand_as(y)
+        weights = torch.softmax(self.score(y), dim=2)
+        mean = torch.sum(y * weights, dim=2)
+        return torch.cat([mean, torch.sqrt((y**2 * weights).sum(dim=2) - mean**2 + 1e-3), y.amin(dim=2)], dim=1)
+
+
+MORE = {
+    "snake": (lambda: torch.nn.Sequential(torch.nn.Conv1d(2, 4, 3, padding=1), Snake(4)), (2, 2, 20)),
+    "reductions": (Reductions, (2, 2, 20)),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_sines_and_reductions(name: str, tmp_path: Path) -> None:
+    """Live, as a program of torch.export, and as ONNX of several opsets."""
+    make, shape = MORE[name]
+    torch.manual_seed(4)
+    module, path = make().eval(), tmp_path / "net.onnx"
+    x = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+    example = torch.from_numpy(x[:1])
+    models = [codegen.from_torch(module, target="scalar"), codegen.from_torch(torch.export.export(module, (example,)))]
+    for opset in (13, 17):
+        free = {"input_names": ["x"], "dynamic_axes": {"x": {0: "batch", 2: "steps"}}, "dynamo": False}
+        with torch.no_grad():
+            torch.onnx.export(module, (example,), str(path), opset_version=opset, **free)
+        models.append(codegen.read(path))
+    for at, model in enumerate(models):
+        assert not model.unread
+        (net,) = model.nets.values()
+        assert net.graph.steps == (20 if at == 1 else None)
+        assert_alike(net, module, x)
+
+
+def test_lengths_that_strides_hide_are_not_taken_for_any() -> None:
+    """Padding that depends on what a stride leaves over, and a pool as wide as what there is."""
+
+    class Ends(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv1d(1, 2, 4, stride=2)
+
+        def forward(self, x: Any) -> Any:
+            y = self.conv(torch.nn.functional.pad(x, (2, x.shape[-1] % 2)))
+            return torch.nn.functional.avg_pool1d(y, y.shape[-1] // 8)
+
+    assert "depends on its input's length" in codegen.from_torch(Ends()).unread

@@ -119,6 +119,7 @@ def pooled(stage: Pooled, around: Surroundings) -> Written:
         "hop": p.stride,
         "size": p.kernel_size,
         "mean": stage.word == "average",
+        "sums": stage.word == "average",
         "count": count,
     }
     key = (Pooled, stage.word, p, stage.count_padding, stage.x.stride, stage.y.stride)
@@ -131,8 +132,9 @@ def pooled(stage: Pooled, around: Surroundings) -> Written:
 
 
 def summary(stage: Summary, around: Surroundings) -> Written:
-    """The largest or the mean of all rows."""
+    """The largest, the mean or the sum of all rows."""
     view = _of_one(stage, around) | {"windows": False, "mean": stage.word == "average", "count": "(to - from)"}
+    view["sums"] = stage.word != "max"
     view |= {"early": False, "low": "0"}
     key = (Summary, stage.word, stage.x.channels, stage.x.stride, stage.y.stride)
 

@@ -149,6 +149,11 @@ def _mean(op: steps.GlobalAveragePool, xs: Sequence[Array], weights: Mapping[str
     return op.reference(xs, weights), lambda dy: ([np.broadcast_to(dy / x.shape[-2], x.shape)], NONE)
 
 
+def _sum(op: steps.GlobalSumPool, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
+    (x,) = xs
+    return op.reference(xs, weights), lambda dy: ([np.broadcast_to(dy, x.shape)], NONE)
+
+
 def _largest(op: steps.GlobalMaxPool, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Pull]:
     """The gradient goes to the first of the largest."""
     (x,) = xs
@@ -173,6 +178,7 @@ MOVES: dict[type, Any] = {
     steps.AveragePool: _average_pool,
     steps.GlobalMaxPool: _largest,
     steps.GlobalAveragePool: _mean,
+    steps.GlobalSumPool: _sum,
     steps.Last: _last,
     steps.Upsample: _upsampled,
     steps.Pad: _padded,

@@ -109,10 +109,16 @@ def _pooled(run: Walk, at: int, op: steps.MaxPool | steps.AveragePool) -> Place:
     return y
 
 
+SUMMARIES: dict[type[Op], Any] = {
+    steps.GlobalMaxPool: "max",
+    steps.GlobalAveragePool: "average",
+    steps.GlobalSumPool: "sum",
+}
+
+
 def _summary(run: Walk, at: int, op: Op) -> Place:
     y = run.target(at)
-    word: Any = "average" if isinstance(op, steps.GlobalAveragePool) else "max"
-    run.stages.append(Summary(y=y, x=run.of(at), word=word, told=run.told(at)))
+    run.stages.append(Summary(y=y, x=run.of(at), word=SUMMARIES[type(op)], told=run.told(at)))
     return y
 
 
@@ -152,8 +158,7 @@ MOVES: dict[type[Op], Callable[[Walk, int, Any], Place]] = {
     channels.Reshape: _reshaped,
     steps.MaxPool: _pooled,
     steps.AveragePool: _pooled,
-    steps.GlobalMaxPool: _summary,
-    steps.GlobalAveragePool: _summary,
+    **dict.fromkeys(SUMMARIES, _summary),
     steps.Last: _last,
     steps.Upsample: _upsampled,
     steps.Pad: _padded,

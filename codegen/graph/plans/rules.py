@@ -109,6 +109,7 @@ _RULES: dict[type[Op], Callable[[Any], Rule]] = {
     steps.AveragePool: _pool,
     steps.GlobalMaxPool: _one,
     steps.GlobalAveragePool: _one,
+    steps.GlobalSumPool: _one,
     steps.Last: _one,
     steps.Upsample: _upsampled,
     steps.Pad: _padded,

@@ -194,9 +194,9 @@ class Pooled(OfOne):
 
 @dataclass(frozen=True, kw_only=True)
 class Summary(OfOne):
-    """The largest or the mean of all rows."""
+    """The largest, the mean or the sum of all rows."""
 
-    word: Literal["max", "average"]
+    word: Literal["max", "average", "sum"]
 
 
 @dataclass(frozen=True, kw_only=True)

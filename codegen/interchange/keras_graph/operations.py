@@ -158,6 +158,8 @@ OPERATIONS: Mapping[str, Draw] = {
     "Clip": _clipped,
     "Mean": _reduced("mean"),
     "Max": _reduced("max"),
+    "Min": _reduced("min"),
+    "Sum": _reduced("sum"),
     "Concatenate": _joined,
     "GetItem": _item,
     "Split": _parts,

@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["Call", "Draw", "Made"]
+__all__ = ["Call", "Draw", "Made", "demand_told"]
 
 MOST = 1 << 24  # what a whole number may be: the size of an axis
 FREE = -(1 << 40)  # stands for a number of steps that is free among sizes
 NEAR_FREE = (1 << 36, 1 << 50)  # what is computed of it lies between these, whatever the sign
+
+
+def demand_told(*arrays: Array) -> None:
+    """Raises ConversionError for a number that is made of a free number of steps."""
+    for one in arrays:
+        sizes = abs(one[()].astype("float64")) if one.dtype.kind in "fiu" else one
+        if one.dtype.kind in "fiu" and ((sizes > NEAR_FREE[0]) & (sizes < NEAR_FREE[1])).any():
+            raise ConversionError("is made of the number of steps, which is free; fix the length")
 
 
 @dataclass(frozen=True)

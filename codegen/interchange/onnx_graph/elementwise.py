@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.errors import ConversionError
-from codegen.interchange.onnx_graph.call import Call, Draw
+from codegen.interchange.onnx_graph.call import Call, Draw, demand_told
 from codegen.interchange.tensors import Tensor
 
 __all__ = ["ELEMENTWISE"]
@@ -21,6 +21,7 @@ def _between(operator: str) -> Draw:
         if len(found) == 1 and isinstance(found[0], Tensor):
             return found[0]
         value = found[0]
+        demand_told(*(one for one in found if not isinstance(one, Tensor)))
         for other in found[1:]:
             value = call.drawing.binary(operator, value, other, call.name)
         assert isinstance(value, Tensor)

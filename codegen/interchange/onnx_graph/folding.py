@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
-from codegen.interchange.onnx_graph.call import Call
+from codegen.interchange.onnx_graph.call import Call, demand_told
 from codegen.interchange.onnx_graph.proto import TYPES
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDED", "folded"]
 
 LARGEST = 1 << 22  # numbers that a constant may have
+OF_SIZES = ("logical_not", "negative", "floor", "ceil", "abs", "sign")  # what may be made of a free number of steps
 END = 1 << 31
 
 
@@ -53,6 +54,7 @@ def _between(name: str) -> Callable[[Call], Array]:
 
 def _divided(call: Call) -> Array:
     one, other = _all(call)
+    demand_told(other)
     whole = one.dtype.kind in "iu"
     return one // other if whole and other.all() else one / other
 
@@ -61,9 +63,58 @@ def _of_one(name: str) -> Callable[[Call], Array]:
     def made(call: Call) -> Array:
         import numpy as np
 
+        demand_told(*(_all(call) if name not in OF_SIZES else ()))
         with np.errstate(all="ignore"):
             found: Array = getattr(np, name)(*_all(call))
         return found
+
+    return made
+
+
+def _power(call: Call) -> Array:
+    import numpy as np
+
+    one, other = _all(call)
+    if max(one.size, 1) * max(other.size, 1) > LARGEST:
+        raise ConversionError("of constants that are too large")
+    demand_told(one, other)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.power(one, other.astype(one.dtype)))
+
+
+def _chosen(call: Call) -> Array:
+    import numpy as np
+
+    found = _all(call)
+    count = 1
+    for one in found:
+        count *= max(one.size, 1)
+    if len(found) != 3 or count > LARGEST:
+        raise ConversionError("of constants that are too large")
+    return np.where(*found)
+
+
+def _ranged(call: Call) -> Array:
+    import numpy as np
+
+    found = _all(call)
+    demand_told(*found)
+    first, last, step = (one.reshape(()).item() for one in found)
+    if not step or abs((last - first) / step) > LARGEST:
+        raise ConversionError("makes a constant that is too large")
+    return np.arange(first, last, step).astype(found[0].dtype)
+
+
+def _over(name: str) -> Callable[[Call], Array]:
+    """A sum, product or extreme along axes."""
+
+    def made(call: Call) -> Array:
+        import numpy as np
+
+        axes = call.listed(1, "axes")
+        over = tuple(axes) if axes else None
+        keep = bool(call.whole("keepdims", 1))
+        return np.asarray(getattr(np, name)(call.constant(0, "data"), axis=over, keepdims=keep))
 
     return made
 
@@ -193,6 +244,12 @@ FOLDED: dict[str, Callable[[Call], Array]] = {
             ("Sqrt", "sqrt"),
             ("Floor", "floor"),
             ("Exp", "exp"),
+            *(("Log", "log"), ("Sin", "sin"), ("Cos", "cos"), ("Tanh", "tanh"), ("Reciprocal", "reciprocal")),
+            *(("Abs", "abs"), ("Ceil", "ceil"), ("Sign", "sign")),
         )
     },
+    "Pow": _power,
+    "Where": _chosen,
+    "Range": _ranged,
+    **{f"Reduce{word}": _over(word.lower()) for word in ("Sum", "Prod", "Max", "Min", "Mean")},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen.errors import ConversionError
+from codegen.interchange import sums
 from codegen.interchange.onnx_graph.call import FREE, Call, Draw
 from codegen.interchange.tensors import Tensor, axis_of
 
@@ -154,6 +155,20 @@ def _reduced(how: str) -> Draw:
     return draw
 
 
+def _norm(order: int) -> Draw:
+    def draw(call: Call) -> Tensor:
+        axes, keep = call.listed(1, "axes") or [], bool(call.whole("keepdims", 1))
+        return sums.norm(call.drawing, call.tensor(), order, axes, keep=keep)
+
+    return draw
+
+
+def _squares(call: Call) -> Tensor:
+    x, axes = call.tensor(), call.listed(1, "axes") or []
+    squares = call.drawing.binary("*", x, x)
+    return call.drawing.reduced("sum", squares, axes, keep=bool(call.whole("keepdims", 1)))
+
+
 def _resized(call: Call) -> Tensor:
     """Each step several times: nearest, by a whole number."""
     x, at = call.tensor(), 2 if call.node.kind == "Resize" else 1
@@ -210,6 +225,11 @@ MOVING: dict[str, Draw] = {
     "GlobalMaxPool": _whole("max"),
     "ReduceMean": _reduced("mean"),
     "ReduceMax": _reduced("max"),
+    "ReduceMin": _reduced("min"),
+    "ReduceSum": _reduced("sum"),
+    "ReduceL1": _norm(1),
+    "ReduceL2": _norm(2),
+    "ReduceSumSquare": _squares,
     "Resize": _resized,
     "Upsample": _resized,
     "Shape": _shape,  # type: ignore[dict-item]  # an array, told as a list of one

@@ -17,6 +17,7 @@ __all__ = ["PRODUCTS", "Readers"]
 
 ROOT = 2**-0.5
 NEAR = 1e-3
+SPREADING = ("Add", "Sub", "Mul", "Div")
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,14 @@ def _erf(call: Call, readers: Readers, values: Values) -> Values:
     return {output: call.drawing.activation("gelu", values[x])}
 
 
+def _expanded(call: Call, readers: Readers, values: Values) -> Values:
+    """Axes of one number spread over more; where arithmetic alone reads them, that does it by itself."""
+    sizes, output = [int(one) for one in call.constant(1, "a shape").reshape(-1)], call.node.outputs[0]
+    users = readers.nodes.get(output, ())
+    spread = output not in readers.outputs and all(node.kind in SPREADING for node in users)
+    return {output: call.drawing.expanded(call.tensor(), sizes, spread=spread)}
+
+
 def _number(values: Values, node: Node | None) -> float | None:
     """The only constant among a node's inputs, if it is one number."""
     if node is None:
@@ -141,4 +150,5 @@ PRODUCTS: dict[str, Callable[[Call, Readers, Values], Values | None]] = {
     "Erf": _erf,
     "Reshape": _grouped,
     "ReduceMean": _each_step,
+    "Expand": _expanded,
 }

@@ -26,6 +26,7 @@ class Call:
     name: str
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
+    spread: bool = False  # arithmetic alone reads what it makes, and spreads it by itself
 
     def get(self, at: int, word: str, default: Any = None) -> Any:
         """An argument by place or by name."""

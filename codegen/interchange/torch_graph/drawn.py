@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
+from math import isqrt
 from typing import Any
 
 from codegen.errors import ConversionError, SpecError
@@ -15,23 +17,25 @@ from codegen.interchange.sketch import Imported, Sketch
 from codegen.interchange.tensors import Tensor
 from codegen.interchange.torch_graph.layers import EXAMPLE
 from codegen.interchange.torch_graph.modules import MODULES, kind_of
-from codegen.interchange.torch_graph.traced import WAY, Traced, Walk, exported, symbolic
+from codegen.interchange.torch_graph.traced import WAY, Traced, Walk, exported, of_program, symbolic
 
 __all__ = ["drawn"]
 
 ROOT = ("torch",)
 CHANNELS = ("in_channels", "in_features", "input_size")  # where a module tells its input's
 STEPS = (64, 4_096)  # of an example that is made here, the second for wide receptive fields; both are often halved
-RECURRENT = ("LSTM", "GRU", "RNN")
+LEAST_MORE = 7  # steps beyond twice as many, at least
 WORDS = {"nct": "(batch, channels, steps)", "ntc": "(batch, steps, channels)", "tnc": "(steps, batch, channels)"}
 Drawn = tuple[Imported, Mapping[str, str]]
 
 
 def drawn(module: Any, ledger: Ledger, dtype: str | None, free: bool, example: Any) -> Drawn:
     """The module's graph, and the names of its layers by their paths. Raises ConversionError."""
+    if base(module, ROOT, ("ExportedProgram",)) is not None:
+        return _program(module, ledger, dtype)
     if not hasattr(module, "parameters") or not hasattr(module, "modules"):
         raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not show its parameters")
-    chain = _chain(module)
+    chain = _chain(module, ledger.skip)
     if example is not None and not hasattr(example, "shape"):
         raise ConversionError(f"example is a {plainly(type(example).__name__, NAME)}, expected one tensor")
     shape = None if example is None else tuple(int(size) for size in example.shape)
@@ -112,7 +116,7 @@ def _best(
     return best.finished()
 
 
-def _chain(module: Any) -> list[tuple[str, Any]] | None:
+def _chain(module: Any, skip: Collection[str]) -> list[tuple[str, Any]] | None:
     """(path, module) of a Sequential and those in it, in their order; None where anything else is in it."""
     cls = base(module, ROOT, ("Sequential",))
     if cls is None or getattr(type(module), "forward", None) is not getattr(cls, "forward", None):
@@ -122,13 +126,21 @@ def _chain(module: Any) -> list[tuple[str, Any]] | None:
         if base(child, ROOT, ("Sequential",)) is None:
             found.append((str(name), child))
             continue
-        inner = _chain(child)
+        inner = _chain(child, skip)
         if inner is None:
             return None
         found += [(f"{name}.{path}", one) for path, one in inner]
     known = all(kind_of(one) is not None for _, one in found)
-    plain = all(not list(one.named_children()) or hasattr(one, "parametrizations") for _, one in found)
+    plain = all(_plain(path, one, skip) for path, one in found)
     return found if known or plain else None
+
+
+def _plain(path: str, module: Any, skip: Collection[str]) -> bool:
+    """Whether a module that is not known here is no use to trace: one of PyTorch's own, or one to leave out."""
+    if list(module.named_children()) and not hasattr(module, "parametrizations"):
+        return False
+    kind = type(module)
+    return kind.__module__.partition(".")[0] in ROOT or path in skip or kind.__name__ in skip
 
 
 def _run_chain(chain: list[tuple[str, Any]], attempt: Attempt, x: Tensor) -> list[Tensor]:
@@ -169,19 +181,14 @@ def _dtype(module: Any) -> str:
 
 
 def _traced(module: Any, ledger: Ledger, dtype: str, example: Any, channels: int | None, axes: str) -> Drawn:
-    """By torch.export, twice: where two lengths make one graph, any length does. By torch.fx where that fails.
-
-    torch.fx comes first for recurrent layers, whose every step torch.export goes through.
-    """
+    """By torch.export, twice: where two lengths make one graph, any length does. By torch.fx where that fails."""
     if example is None and channels is None:
         raise ConversionError(f"a {plainly(type(module).__name__, NAME)} does not show its input; {EXAMPLE}")
     given = [_zeros(dtype, axes, channels, steps) for steps in STEPS] if example is None else [_one(example, axes)]
-    recurrent = any(base(one, ROOT, RECURRENT) for one in module.modules())
     traced, free, wrong = None, True, list[str]()
     with _evaluated(module):
-        if recurrent:
-            traced, _ = _tried(lambda: symbolic(module))
-        for one in given if traced is None else ():
+        for one in given:
+            tried = one
             traced, told = _tried(lambda one=one: exported(module, one))  # type: ignore[misc]  # bound in each turn
             if traced is not None:
                 free = _lengthless(module, one, axes, traced)
@@ -199,10 +206,27 @@ def _traced(module: Any, ledger: Ledger, dtype: str, example: Any, channels: int
         channels = channels if shape is None else shape[axes.index("c")]
     if shape is not None:
         ways += [(style, shape) for style in _styles(axes, shape)]
-    if not ways:
+    walked, lengthless = traced, bool(ways)
+    if not lengthless:  # what cannot be read of any length is told first
+        ways = [(axes, tuple(int(size) for size in tried.shape))]
+    made = _best(ledger, dtype, ways, channels, lambda attempt, x: _run_traced(walked, module, attempt, x))
+    if not lengthless:
         raise ConversionError(f"depends on its input's length; {EXAMPLE}")
-    walked = traced
-    return _best(ledger, dtype, ways, channels, lambda attempt, x: _run_traced(walked, module, attempt, x))
+    return made
+
+
+def _program(program: Any, ledger: Ledger, dtype: str | None) -> Drawn:
+    """What torch.export has made already, or torch.export.load read: of its own input, steps free where they are."""
+    traced = of_program(program)
+    given = next((n for n in traced.nodes if n.op == "placeholder" and n.name not in traced.held), None)
+    sizes = getattr(given.meta.get("val"), "shape", None) if given is not None else None
+    if sizes is None or len(sizes) not in (2, 3):
+        raise ConversionError("its first input is no tensor of (batch, channels, steps)")
+    shape: Any = tuple(size if isinstance(size, int) else None for size in sizes)
+    kinds = {str(one.dtype) for one in program.state_dict.values() if str(one.dtype).startswith("torch.float")}
+    kind = dtype or ("float64" if kinds == {"torch.float64"} else "float32")
+    ways = [(style, shape) for style in _styles("nct", shape)]
+    return _best(ledger, kind, ways, None, lambda at, x: _run_traced(traced, program.graph_module, at, x))
 
 
 def _zeros(dtype: str, axes: str, channels: int | None, steps: int) -> Any:
@@ -222,12 +246,14 @@ def _run_traced(traced: Traced, module: Any, attempt: Attempt, x: Tensor) -> lis
 
 
 def _lengthless(module: Any, given: Any, axes: str, traced: Traced) -> bool:
-    """Whether twice as many steps make the same graph."""
+    """Whether more than twice as many steps make the same graph: a prime number more, so that no stride hides them."""
     import torch
 
     if len(given.shape) != 3:
         return False
-    longer = torch.cat([given, given], dim=axes.index("t"))
+    at, steps = axes.index("t"), int(given.shape[axes.index("t")])
+    more = next(n for n in count(steps + LEAST_MORE) if all(n % d for d in range(2, isqrt(n) + 1)))
+    longer = torch.cat([given] * (2 + more // max(1, steps)), dim=at).narrow(at, 0, steps + more)
     other, _ = _tried(lambda: exported(module, longer))
     return other is not None and other.told == traced.told
 

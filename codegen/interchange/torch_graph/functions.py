@@ -6,9 +6,11 @@ torch.export calls them aten.NAME.overload, torch.fx by the function or method: 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from codegen.errors import ConversionError
-from codegen.interchange.tensors import Tensor
+from codegen.interchange import sums
+from codegen.interchange.tensors import Tensor, Unserved
 from codegen.interchange.torch_graph import layers
 from codegen.interchange.torch_graph.call import Call, Draw
 from codegen.interchange.torch_graph.elementwise import ELEMENTWISE
@@ -119,11 +121,40 @@ def _adaptive(how: str) -> Draw:
 
 def _reduced(how: str) -> Draw:
     def draw(call: Call) -> Tensor:
-        axes = call.get(1, "dim")
-        found = [axes] if isinstance(axes, int) else list(axes or [])
-        return call.drawing.reduced(how, call.x, found, keep=bool(call.get(2, "keepdim", False)))
+        return call.drawing.reduced(how, call.x, _axes(call), keep=bool(call.get(2, "keepdim", False)))
 
     return draw
+
+
+def _axes(call: Call, at: int = 1) -> list[int]:
+    found = call.get(at, "dim")
+    return [found] if isinstance(found, int) else list(found or [])
+
+
+def _spread(*, root: bool) -> Draw:
+    """var or std: (x, dim, unbiased, keepdim), or with a correction."""
+
+    def draw(call: Call) -> Tensor:
+        less = call.kwargs.get("correction", call.get(2, "unbiased", 1))
+        keep = bool(call.get(3, "keepdim", False))
+        return sums.spread(call.drawing, call.x, _axes(call), keep=keep, less=float(less), root=root)
+
+    return draw
+
+
+def _norm(call: Call) -> Tensor:
+    order = call.get(1, "ord", call.kwargs.get("p", 2))
+    return sums.norm(call.drawing, call.x, float(order), _axes(call, 2), keep=bool(call.get(3, "keepdim", False)))
+
+
+def _largest(call: Call) -> Any:
+    """Of two values; or of an axis, and where it is."""
+    if isinstance(call.get(1, "other"), Tensor):
+        return call.drawing.binary("max", call.x, call.get(1, "other"))
+    if call.get(1, "dim") is None:
+        raise ConversionError("is of all numbers of all samples, expected an axis")
+    made = call.drawing.reduced("max", call.x, _axes(call), keep=bool(call.get(2, "keepdim", False)))
+    return [made, Unserved("is the place of the largest, which is no value here")]
 
 
 def _flipped(call: Call) -> Tensor:
@@ -197,7 +228,14 @@ FUNCTIONS: dict[str, Draw] = {
     "adaptive_avg_pool1d": _adaptive("mean"),
     "adaptive_max_pool1d": _adaptive("max"),
     "mean": _reduced("mean"),
+    "sum": _reduced("sum"),
     "amax": _reduced("max"),
+    "amin": _reduced("min"),
+    "max": _largest,
+    "var": _spread(root=False),
+    "std": _spread(root=True),
+    "norm": _norm,
+    "linalg_vector_norm": _norm,
     "flip": _flipped,
     "pad": _padded,
     "constant_pad_nd": _padded,

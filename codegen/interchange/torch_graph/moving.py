@@ -7,7 +7,7 @@ from typing import Any
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
-from codegen.interchange.tensors import Tensor, Unserved, served
+from codegen.interchange.tensors import Tensor, Unserved, axis_of, served
 from codegen.interchange.torch_graph.call import Call, Draw
 from codegen.interchange.torch_graph.functions import FUNCTIONS
 from codegen.interchange.torch_graph.layers import EXAMPLE
@@ -24,7 +24,7 @@ def _joined(call: Call) -> Tensor:
 
 def _chunks(call: Call) -> list[Tensor]:
     x, count, axis = call.x, call.whole(1, "chunks"), call.whole(2, "dim", 0)
-    size = x.size(x.axes[axis])
+    size = x.size(x.axes[axis_of(axis, len(x.axes))])
     if size is None:
         raise ConversionError("cuts a free number of steps into parts")
     return _parts(call, x, [-(-size // count)] * count, axis)
@@ -33,7 +33,7 @@ def _chunks(call: Call) -> list[Tensor]:
 def _split(call: Call) -> list[Tensor]:
     x, axis, sizes = call.x, call.whole(2, "dim", 0), call.get(1, "split_size")
     if isinstance(sizes, int):
-        size = x.size(x.axes[axis])
+        size = x.size(x.axes[axis_of(axis, len(x.axes))])
         if size is None:
             raise ConversionError("cuts a free number of steps into parts")
         sizes = [sizes] * -(-size // sizes)
@@ -49,8 +49,9 @@ def _parts(call: Call, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tenso
 
 
 def _transposed(call: Call) -> Tensor:
-    x, one, other = call.x, call.whole(1, "dim0"), call.whole(2, "dim1")
+    x = call.x
     order = list(range(len(x.axes)))
+    one, other = (axis_of(call.whole(at, f"dim{at - 1}"), len(order)) for at in (1, 2))
     order[one], order[other] = order[other], order[one]
     return x.transposed(order)
 
@@ -126,6 +127,18 @@ def _attribute(call: Call) -> Any:
     return _asked(Call(call.drawing, call.name, call.args[:1], {}))
 
 
+def _expanded(call: Call) -> Tensor:
+    return call.drawing.expanded(call.x, call.sizes(1, "size"), spread=call.spread)
+
+
+def _expanded_as(call: Call) -> Tensor:
+    found = call.get(1, "other")
+    if not isinstance(found, Tensor):
+        raise ConversionError("spreads a value like a constant, expected one like another value")
+    sizes = [0 if size is None else size for size in found.sizes]
+    return call.drawing.expanded(call.x, sizes, spread=call.spread)
+
+
 def _same(call: Call) -> Tensor:
     return call.x
 
@@ -146,6 +159,8 @@ CALLS: dict[str, Draw] = {
     "flatten": _flattened,
     "view": lambda call: call.x.reshaped(call.sizes(1, "size")),
     "reshape": lambda call: call.x.reshaped(call.sizes(1, "shape")),
+    "expand": _expanded,
+    "expand_as": _expanded_as,
     "slice": _sliced,
     "narrow": _narrowed,
     "select": _picked,

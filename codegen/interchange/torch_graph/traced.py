@@ -18,9 +18,10 @@ from codegen.interchange.torch_graph.modules import MODULES, kind_of
 from codegen.interchange.torch_graph.moving import CALLS
 from codegen.records import dataclass
 
-__all__ = ["Traced", "Walk", "exported", "symbolic"]
+__all__ = ["Traced", "Walk", "exported", "of_program", "symbolic"]
 
 WAY = "replace it, or leave it out with skip=[{0}]"
+SPREADING = ("add", "sub", "mul", "div", "truediv")
 OWN = ("torch.nn.modules.", "torch.nn.utils.parametri")
 
 
@@ -45,7 +46,11 @@ def exported(module: Any, example: Any) -> Traced:
 
     with torch.no_grad():
         module(example)  # what cannot be, is told by itself, and not by pages of tracing
-    program = torch.export.export(module, (example,))
+    return of_program(torch.export.export(module, (example,)))
+
+
+def of_program(program: Any) -> Traced:
+    """The graph of a torch.export.ExportedProgram, and what it holds."""
     names = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
     names |= program.graph_signature.inputs_to_lifted_tensor_constants
     known = {**program.state_dict, **program.constants}
@@ -136,7 +141,10 @@ class Walk:
             raise ConversionError(f"is not known here; {WAY.format(exactly(self._place(node), NAME))}")
         if lost:
             return None
-        return draw(Call(self.drawing, self._name(node), _arrays(args), _arrays(kwargs)))
+        spread = all(_kind(one) in SPREADING for one in node.users)
+        made = draw(Call(self.drawing, self._name(node), _arrays(args), _arrays(kwargs), spread))
+        several = isinstance(made, Tensor) and isinstance(node.meta.get("val"), tuple)
+        return [made, Unserved("is one of several outputs, which is no value here")] if several else made
 
     def _module(self, node: Any, args: Any, lost: bool) -> Any:
         module = self.traced.modules[node.target]
@@ -183,9 +191,11 @@ def _constant(node: Any, args: Any, kwargs: Any) -> Any:
     """What a call makes of weights alone: done by torch itself, whose module this is."""
     import torch
 
-    if node.op != "call_function":
+    if node.op == "call_method" and not isinstance(args[0], torch.Tensor):
         raise ConversionError("of constants is not known here")
     with torch.no_grad():
+        if node.op == "call_method":
+            return getattr(args[0], node.target)(*args[1:], **kwargs)
         return node.target(*args, **kwargs)
 
 
