@@ -93,13 +93,17 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
     "algorithms.assembly": {
         "FARTHEST": "of instructions",
         "WORD": "of instructions",
-        "MOST_BETWEEN": "the worth of memory",
+        "ROOM": "the worth of memory",
+        "LEAST_BAND": "a tile's shape",
         "CALLS": "of a text",
+        "BANDS": "of a text",
     },
     "assembly.cycles": {
         "RATES": "of a text",
         "NEIGHBOURS": "of a text",
         "FILLED": "of a text",
+        "ENTERED": "of a text",
+        "SMALL": "of a text",
         "PHASES": "of a text",
         "GROUPS": "of a text",
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codegen.emission import integer
 from codegen.emission.integer_stage import prefixes
@@ -11,6 +11,9 @@ from codegen.emission.integer_tables import tables
 from codegen.emission.writer import Arrays, Beside, Writer
 from codegen.planning.algorithms import output_rows
 from codegen.planning.algorithms.assembly import Plan, between, portable, room
+
+if TYPE_CHECKING:
+    from codegen.emission.cortex.assembly import Bands
 
 
 def view(plan: Plan, name: str) -> dict[str, Any]:
@@ -31,9 +34,20 @@ def beside(plan: Plan, name: str, weights: Arrays, banner: Sequence[str]) -> Bes
     for prefix, over, (stage, taps, given) in stages:
         held = output_rows.weights(stage, taps, given) if stage.up > 1 else [taps, *given]
         parts.append(Part(prefix.removeprefix(name)[1:], over, of_layer(over.problem, held), to))
-        to += between(stage)
-    made = written(parts, name, banner)
+        to += between(stage, plan.schedule.band)
+    made = written(parts, name, banner, _bands(plan))
     return Beside(f"{name}.S", made.text, made.guard) if made else None
+
+
+def _bands(plan: Plan) -> Bands | None:
+    """How the bands of a chain lie in the layer, None where one call makes all."""
+    band, first = plan.schedule.band, plan.problem.stages[0]
+    if not band:
+        return None
+    from codegen.emission.cortex.assembly import Bands
+
+    last = plan.problem.known_outs - band
+    return Bands(band, last, first.stride, first.pads(first.known_steps)[0], plan.problem.out_filters)
 
 
 WRITER = Writer(

@@ -64,6 +64,24 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Bands:
+    """Outputs that all stages make in turn: `size` at a time, the last from output `last` on, of `filters` each.
+
+    The first tap of output t is sample t * `stride` - `left`.
+    """
+
+    size: int
+    last: int
+    stride: int
+    left: int
+    filters: int
+
+    @property
+    def strided(self) -> bool:
+        return self.stride > 1
+
+
+@dataclass(frozen=True)
 class Assembly:
     """The text, and the condition of the preprocessor under which it holds the function."""
 
@@ -76,7 +94,9 @@ def assembly(over: Shape, sums: Sums, name: str, banner: Sequence[str] = ()) -> 
     return written((Part("", over, sums),), name, banner)
 
 
-def written(parts: Sequence[Part], name: str, banner: Sequence[str] = ()) -> Assembly | None:
+def written(
+    parts: Sequence[Part], name: str, banner: Sequence[str] = (), bands: Bands | None = None
+) -> Assembly | None:
     """The kernels of all stages and the function that calls them; None where the sums of one are too large for it."""
     name = cformat.identifier(name)
     found = [_kernel(part, name) for part in parts]
@@ -86,7 +106,7 @@ def written(parts: Sequence[Part], name: str, banner: Sequence[str] = ()) -> Ass
     calls = tuple(Call(one.view.name, part.to) for one, part in zip(kernels, parts, strict=True))
     guard = " && ".join(dict.fromkeys(one.view.guard for one in kernels))
     given = {"parts": tuple(kernels), "calls": calls if len(parts) > 1 else (), "guard": CText(guard), "name": name}
-    whole = given | {"banner": tuple(map(cformat.comment, banner))}
+    whole = given | {"banner": tuple(map(cformat.comment, banner)), "bands": bands}
     return Assembly(cformat.fold(templates().get_template("cortex/file.S.j2").render(whole)), CText(guard))
 
 

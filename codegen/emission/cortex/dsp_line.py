@@ -100,7 +100,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **tile,
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME),
+        slots=frame(FRAME, walk),
         positions=count,
         chunk=over.held,
         last_bytes=2 * walk.pitch * (over.held - count),

@@ -83,6 +83,7 @@ class View(Rows):
     later_sums: tuple[tuple[str, str], ...]
     unrolled: tuple[int, ...]
     loads: tuple[tuple[Load | None, tuple[Pair, ...]], ...]
+    small: bool
     both: tuple[Filter, ...]
     table_held: bool
     params: str = "r9"
@@ -100,7 +101,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **told(sums, over, name),
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME),
+        slots=frame(FRAME, walk),
         positions=count,
         position_numbers=tuple(range(count)),
         window_bytes=4 * steps,
@@ -111,7 +112,8 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         later_sums=tuple(_pair(j) for j in range(1, count)),
         unrolled=tuple(range(over.each)),
         loads=tuple(_loads(count, 2 * walk.pitch)),
-        both=tuple(Filter(together(tuple(_stored(count, which, apart)), how)) for which in (0, 1)),
+        small=over.small,
+        both=tuple(Filter(together(tuple(_stored(count, which, apart)), how)) for which in (0, 1)[: 2 - over.small]),
         table_held=how.table and not how.steep,
         aligned=4,
         data=tuple(_data(sums, how, steps)),

@@ -74,7 +74,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **told(sums, over, name),
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME),
+        slots=frame(FRAME, walk),
         positions=count,
         fewer=count < 4,
         chunk=over.held,

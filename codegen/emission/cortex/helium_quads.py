@@ -51,7 +51,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **fields,
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME),
+        slots=frame(FRAME, walk),
         positions=count,
         position_numbers=tuple(range(count)),
         pitch_bytes=walk.pitch,

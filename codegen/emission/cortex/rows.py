@@ -22,8 +22,9 @@ class Slot:
     at: int
 
 
-def frame(names: Sequence[str]) -> tuple[Slot, ...]:
+def frame(names: Sequence[str], walk: Walk) -> tuple[Slot, ...]:
     """Words of the frame, in order, and its bytes, a multiple of 8."""
+    names = (*names, *(["first"] if walk.band else []))
     slots = [Slot(f"at_{name}", 4 * i) for i, name in enumerate(names)]
     return (*slots, Slot("frame", -(-len(names) // 2) * 8))
 
@@ -63,6 +64,8 @@ class Rows:
 
     Labels begin with `tag`. `row_words` are the whole words of a row, `row_tail` numbers the bytes behind them. `four`
     are four samples of one channel, within reach of one register where they are `near_rows`. `workspace` is in bytes.
+    A `banded` call is told its first row. `padded`: rows are read that lie outside of the input. `several`: there are
+    positions behind those in the buffer. Windows that share no row may be `adjoining`, together `window_rows`.
     """
 
     name: str
@@ -98,6 +101,11 @@ class Rows:
     phases: int
     cut: int
     first_row: int
+    banded: bool
+    padded: bool
+    several: bool
+    adjoining: bool
+    window_rows: int
     stride: int
     stride_steps: int
     position_steps: int
@@ -126,6 +134,11 @@ def told(sums: Sums, over: Shape, name: str) -> dict[str, Any]:
         "phases": walk.phases,
         "cut": walk.cut,
         "first_row": -walk.left,
+        "banded": walk.band > 0,
+        "padded": walk.padded,
+        "several": walk.most > over.held,
+        "adjoining": walk.stride == p.kernel_size,
+        "window_rows": over.positions * p.kernel_size,
         "stride": walk.stride,
         "stride_steps": p.stride,
         "position_steps": walk.stride * step,

@@ -1,8 +1,7 @@
 """Whole numbers on Arm's Cortex-M: kernels in assembly beside the portable C of `integer`, for the same sums.
 
 The preprocessor decides which of the two is there, by what the compiler says of the core. A chain has a kernel for each
-stage, of which each makes all of its outputs before the next one reads them, and a transposed layer one for its rows of
-outputs.
+stage, which in turn make a band of outputs, and then the next band; a transposed layer has one for its rows of outputs.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from codegen.planning.algorithms import integer, output_rows
 from codegen.planning.assembly import cycles
 from codegen.planning.assembly.shape import FILTERS, Shape, shape
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
+from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.records import dataclass
 
@@ -24,19 +24,25 @@ if TYPE_CHECKING:
 FARTHEST = 4095  # steps of a stride or a dilation
 WORD = 4  # bytes, as loads of several read them
 
-MOST_BETWEEN = 1 << 14  # bytes between two stages
+ROOM = 1 << 10  # bytes of workspace that bands of a chain keep to, where they are of LEAST_BAND outputs or more
+LEAST_BAND = 8
 CALLS = 40, 16  # bytes of code and of stack that the calls of several stages take
+BANDS = 84, 32  # where there are several bands
 
 Plan = KernelPlan["Schedule", Problem]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The kernel in assembly of each stage, and the portable ones beside them."""
+    """The kernel in assembly of each stage, and the portable ones beside them.
+
+    Stages make `band` outputs in turn; 0 for all of them.
+    """
 
     instructions: str
     shapes: tuple[Shape, ...]
     portable: integer.Schedule
+    band: int = 0
 
 
 def why_not(request: Request[Problem]) -> str | None:
@@ -52,8 +58,6 @@ def why_not(request: Request[Problem]) -> str | None:
         return "it makes all outputs, not a slice of them"
     if not (p.channels_last or p.channels == p.filters == 1):
         return "its rows are of all channels, which lie apart"
-    if any(between(stage) > MOST_BETWEEN for stage in p.stages[:-1]):
-        return f"more than {MOST_BETWEEN:,} bytes lie between its stages"
     return next(filter(None, map(_stage_why_not, p.stages)), None) or integer.why_not(request)
 
 
@@ -63,9 +67,9 @@ def _stage_why_not(p: ConvProblem) -> str | None:
     return f"its steps are {FARTHEST:,} apart at most" if max(p.stride, p.dilation) > FARTHEST else None
 
 
-def between(stage: ConvProblem) -> int:
-    """Bytes of what a stage of a known length makes."""
-    return stage.known_outs * stage.filters
+def between(stage: ConvProblem, band: int) -> int:
+    """Bytes of what a stage of a known length makes at a time."""
+    return (band or stage.known_outs) * stage.filters
 
 
 def rows(p: ConvProblem) -> ConvProblem:
@@ -78,12 +82,48 @@ def rows(p: ConvProblem) -> ConvProblem:
 def candidates(request: Request[Problem], best_of_each: BestOfEach) -> list[Plan]:
     """One plan, whose portable twin is the one that `integer` offers."""
     p, target = request.problem, request.target
-    shapes = tuple(shape(target.dialect.assembly, rows(stage)) for stage in p.stages)
     portable = integer.candidates(request, best_of_each)[0]
-    schedule = Schedule(target.dialect.assembly, shapes, portable.schedule)
-    cost = replace(portable.cost, cycles=sum(cycles.cost(over, target.core).cycles for over in shapes))
-    room_ = max(room(schedule) + sum(map(between, p.stages[:-1])), portable.cost.workspace_bytes)
-    return [KernelPlan(p, request.ask, ALGORITHM, schedule, replace(cost, workspace_bytes=room_))]
+    instructions = target.dialect.assembly
+    band = _band(p, instructions, target.core, max(ROOM, portable.cost.workspace_bytes))
+    schedule = Schedule(instructions, _shapes(p, instructions, band), portable.schedule, band)
+    cost = replace(
+        portable.cost,
+        cycles=_cycles(p, instructions, target.core, band),
+        workspace_bytes=max(_taken(p, instructions, band), portable.cost.workspace_bytes),
+    )
+    return [KernelPlan(p, request.ask, ALGORITHM, schedule, cost)]
+
+
+def _shapes(p: Problem, instructions: str, band: int) -> tuple[Shape, ...]:
+    """The kernel of each stage; those behind the first one read a band as if it were all."""
+    first, *others = map(rows, p.stages)
+    if band:
+        others = [replace(stage, steps=band) for stage in others]
+    found = shape(instructions, first, band), *(shape(instructions, stage) for stage in others)
+    return tuple(replace(over, small=len(found) > 1 and over.kernel == "dsp_pairs") for over in found)
+
+
+def _cycles(p: Problem, instructions: str, core: Core, band: int) -> float:
+    bands = -(-p.known_outs // band) if band else 1
+    return bands * sum(cycles.cost(over, core).cycles for over in _shapes(p, instructions, band))
+
+
+def _band(p: Problem, instructions: str, core: Core, most_bytes: int) -> int:
+    """The outputs that a chain's stages make in turn, the fastest within `most_bytes`; 0: all of them."""
+    first, outs = p.stages[0], p.known_outs
+    if len(p.stages) == 1 or first.up > 1:
+        return 0
+    least = LEAST_BAND * shape(instructions, first).walk.phases
+    if outs <= least or _taken(p, instructions, 0) <= most_bytes:
+        return 0
+    some = range(least, min(outs, most_bytes // first.filters + 1))
+    fits = [band for band in some if _taken(p, instructions, band) <= most_bytes]
+    return min(fits, key=lambda band: _cycles(p, instructions, core, band), default=least)
+
+
+def _taken(p: Problem, instructions: str, band: int) -> int:
+    shapes = _shapes(p, instructions, band)
+    return max(over.workspace for over in shapes) + sum(between(stage, band) for stage in p.stages[:-1])
 
 
 def room(schedule: Schedule) -> int:
@@ -102,7 +142,8 @@ def describe(plan: Plan) -> str:
         f"{counted(over.positions, 'step')} x {counted(FILTERS[over.kernel], 'filter')}"
         for over in plan.schedule.shapes
     ]
-    told = f"{', then '.join(tiles)} at once, in the .S"
+    bands = f", {counted(plan.schedule.band, 'output')} in turn" if plan.schedule.band else ""
+    told = f"{', then '.join(tiles)} at once{bands}, in the .S"
     return f"{plan.algorithm.name} for {plan.target.name}: {told}; elsewhere {portable(plan).describe()}"
 
 
@@ -119,13 +160,15 @@ def packed_numbers(plan: Plan) -> int:
 def footprint(plan: Plan) -> tuple[int, int]:
     """Bytes of code and of stack in assembly, which no compiler changes."""
     each = [cycles.footprint(over) for over in plan.schedule.shapes]
-    code, stack = CALLS if len(each) > 1 else (0, 0)
+    code, stack = (BANDS if plan.schedule.band else CALLS) if len(each) > 1 else (0, 0)
     return sum(one for one, _ in each) + code, max(one for _, one in each) + stack
 
 
 def key(schedule: Schedule) -> Key:
     """All of the schedule that the problem leaves open."""
-    return schedule.instructions, "+".join(over.kernel for over in schedule.shapes), integer.key(schedule.portable)
+    band = (schedule.band,) if schedule.band else ()
+    kernels = "+".join(over.kernel for over in schedule.shapes)
+    return schedule.instructions, kernels, integer.key(schedule.portable), *band
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:

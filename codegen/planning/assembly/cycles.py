@@ -57,6 +57,8 @@ RATES: dict[str, Rates] = {
 }
 NEIGHBOURS = Rates(2, 0, 1, 1, 0, 16, 9, 96, Code(415, 7, 22, 2, 0))  # of dsp_line, for each of two samples
 PHASES, GROUPS = 55, 40  # bytes of the loops over them
+ENTERED = 90  # cycles from a group to the next, and of a call: its first rows, its pointers
+SMALL = 10  # cycles of a tile whose filters share their code
 FILLED = 3.0  # cycles of a number that is brought into the buffer; a vector's are shared by its lanes
 
 
@@ -68,8 +70,9 @@ def cost(over: Shape, core: Core) -> Cost:
     others = rates.step + rates.position * over.positions
     window = steps * (loads / core.pipeline.loads + others / core.pipeline.issue) + steps / over.each * rates.turn
     tiles, outputs = over.blocks * over.filter_tiles, over.walk.outs * p.filters
-    filled = over.walk.steps * p.channels * FILLED / (LANES if over.item == 1 else 4)
-    cycles = tiles * (window + rates.tile) + outputs * rates.output + filled
+    filled = over.walk.read * p.channels * FILLED / (LANES if over.item == 1 else 4)
+    cycles = tiles * (window + rates.tile + SMALL * over.small) + outputs * rates.output + filled
+    cycles += ENTERED * p.groups * over.walk.phases
     return Cost(cycles, workspace_bytes=over.workspace)
 
 
@@ -77,7 +80,7 @@ def footprint(over: Shape) -> tuple[int, int]:
     """Bytes of code, tables left out, and of stack."""
     rates, code = _rates(over), _rates(over).code
     written = over.problem.kernel_size if over.neighbours else over.written
-    total = code.base + code.sum * over.positions * FILTERS[over.kernel]
+    total = code.base + code.sum * over.positions * (1 if over.small else FILTERS[over.kernel])
     total += code.instruction * written * (code.shared + code.each * over.positions)
     return round(total + PHASES * (over.walk.phases > 1) + GROUPS * (over.problem.groups > 1)), rates.stack
 

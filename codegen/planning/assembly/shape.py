@@ -29,7 +29,8 @@ class Shape:
 
     A tile has `positions`; the rows of `held` positions lie in the buffer at a time, `item` bytes a number, with
     `slack` bytes behind them that are read or written. A window is `steps` steps of numbers, `each` of which a turn of
-    the loop makes. `neighbours`: each position of a line reads the next sample of one channel.
+    the loop makes. `neighbours`: each position of a line reads the next sample of one channel. `small`: the filters of
+    a tile go through the same code as their sums become int8.
     """
 
     kernel: str
@@ -41,6 +42,7 @@ class Shape:
     each: int
     steps: int
     neighbours: bool = False
+    small: bool = False
 
     @property
     def problem(self) -> ConvProblem:
@@ -101,8 +103,8 @@ def _beyond(walk: Walk, count: int) -> int:
     return max((-(walk.rows(count) - rolled * walk.stride) * row % ROLLED for rolled in rolls), default=0)
 
 
-def _dsp_pairs(p: ConvProblem) -> Shape:
-    walk = Walk(p, 4)
+def _dsp_pairs(p: ConvProblem, band: int) -> Shape:
+    walk = Walk(p, 4, band=band)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     if walk.apart:
         count = min(count, max(2, APART // (2 * walk.run)))
@@ -111,8 +113,8 @@ def _dsp_pairs(p: ConvProblem) -> Shape:
     return Shape("dsp_pairs", walk, count, count, 2, slack, each, steps)
 
 
-def _dsp_line(p: ConvProblem) -> Shape:
-    walk = Walk(p, 4, line=True)
+def _dsp_line(p: ConvProblem, band: int) -> Shape:
+    walk = Walk(p, 4, line=True, band=band)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     neighbours = walk.pitch == 1 and count == 4 and p.kernel_size <= MOST_TAPS
     held = _held(walk, count, 1 + (ROOM // 2 - walk.run) // walk.pitch)
@@ -121,34 +123,35 @@ def _dsp_line(p: ConvProblem) -> Shape:
     return Shape("dsp_line", walk, count, held, 2, slack, each, steps, neighbours)
 
 
-def _helium_quads(p: ConvProblem) -> Shape:
-    walk = Walk(p, 2)
+def _helium_quads(p: ConvProblem, band: int) -> Shape:
+    walk = Walk(p, 2, band=band)
     steps = -(-walk.run // LANES)
     each = steps if steps <= MOST_UNROLLED else min(range(4, 9), key=lambda one: (steps % one, -one))
     slack = max(LANES, LANES * steps - walk.run)
     return Shape("helium_quads", walk, walk.positions, walk.positions, 1, slack, each, steps)
 
 
-def _helium_line(p: ConvProblem) -> Shape:
-    walk = Walk(p, 8, line=True)
+def _helium_line(p: ConvProblem, band: int) -> Shape:
+    walk = Walk(p, 8, line=True, band=band)
     count = walk.positions if walk.positions in (8, *range(5)) else 4
     steps = -(-walk.run // LANES)
     held = _held(walk, count, 1 + (ROOM - LANES * steps) // walk.pitch)
     return Shape("helium_line", walk, count, held, 1, LANES * steps - walk.run, 1, steps)
 
 
-def _dsp(p: ConvProblem) -> Shape:
-    return _dsp_line(p) if p.group_filters == 1 or _alone(p) else _dsp_pairs(p)
+def _dsp(p: ConvProblem, band: int) -> Shape:
+    return _dsp_line(p, band) if p.group_filters == 1 or _alone(p) else _dsp_pairs(p, band)
 
 
-def _helium(p: ConvProblem) -> Shape:
-    return _helium_line(p) if p.group_filters < FILTERS["helium_quads"] or _alone(p) else _helium_quads(p)
+def _helium(p: ConvProblem, band: int) -> Shape:
+    alone = p.group_filters < FILTERS["helium_quads"] or _alone(p)
+    return _helium_line(p, band) if alone else _helium_quads(p, band)
 
 
-INSTRUCTIONS: dict[str, Callable[[ConvProblem], Shape]] = {"dsp": _dsp, "helium": _helium}
+INSTRUCTIONS: dict[str, Callable[[ConvProblem, int], Shape]] = {"dsp": _dsp, "helium": _helium}
 """The kernel for a problem of a known length, by the word of a dialect's instructions: Arm's DSP extension, Helium."""
 
 
-def shape(instructions: str, p: ConvProblem) -> Shape:
-    """How a problem of a known length is computed by these instructions."""
-    return INSTRUCTIONS[instructions](p)
+def shape(instructions: str, p: ConvProblem, band: int = 0) -> Shape:
+    """How a problem of a known length is computed by these instructions, in calls of `band` outputs where told."""
+    return INSTRUCTIONS[instructions](p, band)

@@ -14,11 +14,15 @@ from codegen.records import dataclass
 
 @dataclass(frozen=True)
 class Walk:
-    """Of a problem of a known length, so many positions at a time. `line`: all rows of the buffer are neighbours."""
+    """Of a problem of a known length, so many positions at a time. `line`: all rows of the buffer are neighbours.
+
+    `band`: a call makes so many outputs, from any one on; 0 for all of them.
+    """
 
     problem: ConvProblem
     most_positions: int
     line: bool = False
+    band: int = 0
 
     @property
     def steps(self) -> int:
@@ -26,11 +30,22 @@ class Walk:
 
     @property
     def outs(self) -> int:
-        return self.problem.out_steps(self.steps)
+        return self.band or self.problem.out_steps(self.steps)
 
     @property
     def left(self) -> int:
         return self.problem.pads(self.steps)[0]
+
+    @property
+    def padded(self) -> bool:
+        """Whether rows are read that lie outside of the input."""
+        last = self.problem.out_steps(self.steps) - 1
+        return self.left > 0 or last * self.problem.stride + self.problem.reach > self.steps
+
+    @property
+    def read(self) -> int:
+        """Input steps that the outputs of a call reach over, no more than there are."""
+        return min(self.steps, (self.outs - 1) * self.problem.stride + self.problem.reach)
 
     @property
     def phases(self) -> int:
