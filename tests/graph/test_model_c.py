@@ -307,14 +307,11 @@ def test_a_layer_of_another_dtype_is_refused(make: Any) -> None:
 
 def test_a_layer_of_int8_is_refused_with_the_way_out() -> None:
     grid = "dtype = int8, input_scale = 0.05, input_zero_point = 3, output_scale = 0.1, output_zero_point = -5"
-    text = f"""
-conv1d stem {{ filters = 8, kernel_size = 3, padding = causal, {grid} }}
-model net {{ input x = (None, 8)
-    output y = stem(x) }}
-"""
-    (model,) = reader.document(text).models
+    (stem,) = reader.read(f"conv1d stem {{ input_shape = (9, 8), filters = 8, kernel_size = 3, {grid} }}")
+    b = Builder("net", "float32")
+    b.output("y", b.call(stem, b.input("x", None, 8)))
     with pytest.raises(PlanError, match="`stem` is int8, and models are computed in floats: emit the layers alone"):
-        pipeline.model_emitted(model.graph, ask("scalar"))
+        pipeline.model_emitted(b.graph(), ask("scalar"))
 
 
 @pytest.mark.long
