@@ -95,6 +95,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "WORD": "of instructions",
         "ROOM": "the worth of memory",
         "LEAST_BAND": "a tile's shape",
+        "MOST_CODE": "the worth of code",
         "CALLS": "of a text",
         "BANDS": "of a text",
     },
@@ -115,6 +116,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "APART": "of a text",
         "ROLLED": "of a text",
         "MOST_TAPS": "of a text",
+        "MOST_STEPS": "of a text",
         "MOST_UNROLLED": "of a text",
     },
     "algorithms.bilinear": {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import integer, output_rows
 from codegen.planning.assembly import cycles
-from codegen.planning.assembly.shape import FILTERS, Shape, shape
+from codegen.planning.assembly.shape import FILTERS, MOST_STEPS, Shape, shape
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem, Problem
@@ -26,6 +26,7 @@ WORD = 4  # bytes, as loads of several read them
 
 ROOM = 1 << 10  # bytes of workspace that bands of a chain keep to, where they are of LEAST_BAND outputs or more
 LEAST_BAND = 8
+MOST_CODE = 1580  # bytes of a chain's kernels as they are estimated, of which 0.8 to 0.92 are theirs
 CALLS = 40, 16  # bytes of code and of stack that the calls of several stages take
 BANDS = 84, 32  # where there are several bands
 
@@ -95,12 +96,21 @@ def candidates(request: Request[Problem], best_of_each: BestOfEach) -> list[Plan
 
 
 def _shapes(p: Problem, instructions: str, band: int) -> tuple[Shape, ...]:
-    """The kernel of each stage; those behind the first one read a band as if it were all."""
+    """The kernel of each stage; those behind the first one read a band as if it were all.
+
+    Several stages have as little code as MOST_CODE asks of them.
+    """
     first, *others = map(rows, p.stages)
+    if not others:
+        return (shape(instructions, first),)
     if band:
         others = [replace(stage, steps=band) for stage in others]
-    found = shape(instructions, first, band), *(shape(instructions, stage) for stage in others)
-    return tuple(replace(over, small=len(found) > 1 and over.kernel == "dsp_pairs") for over in found)
+    for most in (MOST_STEPS, MOST_STEPS // 2, MOST_STEPS // 4):
+        found = shape(instructions, first, band, most), *(shape(instructions, stage, 0, most) for stage in others)
+        found = tuple(replace(over, small=over.kernel == "dsp_pairs") for over in found)
+        if sum(cycles.footprint(over)[0] for over in found) <= MOST_CODE:
+            break
+    return found
 
 
 def _cycles(p: Problem, instructions: str, core: Core, band: int) -> float:

@@ -20,6 +20,7 @@ ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
 APART = 1024  # bytes of windows that share no row, where two of them take no more
 ROLLED = 16  # bytes at a time as rows roll to the front of the buffer
 MOST_TAPS = 64  # that are unrolled over neighbours, each with its place in a register
+MOST_STEPS = 8  # of a window in a turn of a loop
 MOST_UNROLLED = 11  # steps of vectors that are written out without a loop
 
 
@@ -103,27 +104,27 @@ def _beyond(walk: Walk, count: int) -> int:
     return max((-(walk.rows(count) - rolled * walk.stride) * row % ROLLED for rolled in rolls), default=0)
 
 
-def _dsp_pairs(p: ConvProblem, band: int) -> Shape:
+def _dsp_pairs(p: ConvProblem, band: int, most: int) -> Shape:
     walk = Walk(p, 4, band=band)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     if walk.apart:
         count = min(count, max(2, APART // (2 * walk.run)))
-    each, steps = _turns(-(-walk.run // 2), 8, step=15, turn=3)
+    each, steps = _turns(-(-walk.run // 2), most, step=15, turn=3)
     slack = max(0 if walk.apart else _beyond(walk, count), 4 * steps - 2 * walk.run)
     return Shape("dsp_pairs", walk, count, count, 2, slack, each, steps)
 
 
-def _dsp_line(p: ConvProblem, band: int) -> Shape:
+def _dsp_line(p: ConvProblem, band: int, most: int) -> Shape:
     walk = Walk(p, 4, line=True, band=band)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     neighbours = walk.pitch == 1 and count == 4 and p.kernel_size <= MOST_TAPS
     held = _held(walk, count, 1 + (ROOM // 2 - walk.run) // walk.pitch)
-    each, steps = _turns(-(-walk.run // 4), 5, step=19, turn=2)
+    each, steps = _turns(-(-walk.run // 4), min(most, 5), step=19, turn=2)
     slack = 4 if neighbours else 8 * steps - 2 * walk.run
     return Shape("dsp_line", walk, count, held, 2, slack, each, steps, neighbours)
 
 
-def _helium_quads(p: ConvProblem, band: int) -> Shape:
+def _helium_quads(p: ConvProblem, band: int, _: int) -> Shape:
     walk = Walk(p, 2, band=band)
     steps = -(-walk.run // LANES)
     each = steps if steps <= MOST_UNROLLED else min(range(4, 9), key=lambda one: (steps % one, -one))
@@ -131,7 +132,7 @@ def _helium_quads(p: ConvProblem, band: int) -> Shape:
     return Shape("helium_quads", walk, walk.positions, walk.positions, 1, slack, each, steps)
 
 
-def _helium_line(p: ConvProblem, band: int) -> Shape:
+def _helium_line(p: ConvProblem, band: int, _: int) -> Shape:
     walk = Walk(p, 8, line=True, band=band)
     count = walk.positions if walk.positions in (8, *range(5)) else 4
     steps = -(-walk.run // LANES)
@@ -139,19 +140,22 @@ def _helium_line(p: ConvProblem, band: int) -> Shape:
     return Shape("helium_line", walk, count, held, 1, LANES * steps - walk.run, 1, steps)
 
 
-def _dsp(p: ConvProblem, band: int) -> Shape:
-    return _dsp_line(p, band) if p.group_filters == 1 or _alone(p) else _dsp_pairs(p, band)
+def _dsp(p: ConvProblem, band: int, most: int) -> Shape:
+    return _dsp_line(p, band, most) if p.group_filters == 1 or _alone(p) else _dsp_pairs(p, band, most)
 
 
-def _helium(p: ConvProblem, band: int) -> Shape:
+def _helium(p: ConvProblem, band: int, most: int) -> Shape:
     alone = p.group_filters < FILTERS["helium_quads"] or _alone(p)
-    return _helium_line(p, band) if alone else _helium_quads(p, band)
+    return _helium_line(p, band, most) if alone else _helium_quads(p, band, most)
 
 
-INSTRUCTIONS: dict[str, Callable[[ConvProblem, int], Shape]] = {"dsp": _dsp, "helium": _helium}
+INSTRUCTIONS: dict[str, Callable[[ConvProblem, int, int], Shape]] = {"dsp": _dsp, "helium": _helium}
 """The kernel for a problem of a known length, by the word of a dialect's instructions: Arm's DSP extension, Helium."""
 
 
-def shape(instructions: str, p: ConvProblem, band: int = 0) -> Shape:
-    """How a problem of a known length is computed by these instructions, in calls of `band` outputs where told."""
-    return INSTRUCTIONS[instructions](p, band)
+def shape(instructions: str, p: ConvProblem, band: int = 0, most: int = MOST_STEPS) -> Shape:
+    """How a problem of a known length is computed by these instructions, in calls of `band` outputs where told.
+
+    Of the DSP extension a turn of a loop makes at most `most` steps of a window.
+    """
+    return INSTRUCTIONS[instructions](p, band, most)
