@@ -141,7 +141,8 @@ class Builder:
             return self.add(Unary(name), *values)
         if name not in FUNCTIONS:
             return self.activation(name, *values, **options)
-        return self.add(FUNCTIONS[name](**options), *values)
+        made: Value = FUNCTIONS[name](**options).drawn(self.add, values)
+        return made
 
     def activation(self, name: Any, value: Value, **options: Any) -> Value:
         """An activation of the table by name, with its options; a linear one is nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen.graph import channels, steps
+from codegen.graph.appended import Append
 from codegen.graph.elementwise import UNARY
 from codegen.graph.op import Op
 
@@ -10,6 +11,7 @@ __all__ = ["ARITHMETIC", "FUNCTIONS", "UNARY"]
 
 _ALL: tuple[type[Op], ...] = (
     channels.Concat,
+    Append,
     channels.Widen,
     channels.Spread,
     channels.Flatten,

@@ -5,7 +5,7 @@ A new one is a subclass with a `word`, and a row in functions.py: the language, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
@@ -43,6 +43,10 @@ class Op:
             except SpecError as wrong:
                 wrong.field = name
                 raise
+
+    def drawn(self, add: Callable[..., Any], values: Sequence[Any]) -> Any:
+        """The value that it makes of these, by `add(op, *values)`: a node of its own, or several others."""
+        return add(self, *values)
 
     def shape(self, *shapes: Shape) -> Shape:
         """The output's shape. Raises SpecError for inputs that do not fit."""

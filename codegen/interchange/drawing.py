@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "Operand"]
 
 Operand: TypeAlias = "Tensor | Array | int | float"
+MOST_FLAT = 256  # channels that are flattened one by one
 LONGEST = 1 << 20  # steps or channels that one is spread over
 END = 2**31 - 1  # what stands for the end of an axis
 
@@ -195,14 +196,29 @@ class Drawing:
         return self.layer(Dense, name, x, arrays, units=kernel.shape[1], use_bias=bias is not None, **fields)
 
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
-        """Channels side by side."""
+        """Channels side by side, or known numbers of steps one after the other."""
         first = tensors[0]
-        if any(one.axes != first.axes for one in tensors) or first.axes[axis_of(axis, len(first.axes))] != "c":
+        letter = first.axes[axis_of(axis, len(first.axes))]
+        if letter == "f" and all(one.axes[-1:] in ("f", "c") for one in tensors):
+            return self.concat([self._in_order(one) for one in tensors], axis)
+        if any(one.axes != first.axes for one in tensors) or letter not in "ct":
             told = " and ".join(dict.fromkeys(str(one) for one in tensors))
-            raise ConversionError(f"joins {told} along axis {axis}; only channels are joined")
+            raise ConversionError(f"joins {told} along axis {axis}, expected the channels or the steps of all")
         if len(tensors) == 1:
             return first
-        return first.of(self.sketch.builder.function("concat", *(one.value for one in tensors)))
+        word = "concat" if letter == "c" else "append"
+        return first.of(self.sketch.builder.function(word, *(one.value for one in tensors)))
+
+    def _in_order(self, x: Tensor) -> Tensor:
+        """Numbers of one axis in their order there, all steps of a channel side by side, as channels."""
+        if x.axes[-1] == "c":
+            return x
+        if x.channels > MOST_FLAT:
+            raise ConversionError(f"joins {x} of {x.channels} channels, at most {MOST_FLAT}; put the steps last before")
+        builder = self.sketch.builder
+        parts = [builder.function("flatten", builder.slice(x.value, at, at + 1)) for at in range(x.channels)]
+        made = builder.function("concat", *parts) if len(parts) > 1 else parts[0]
+        return Tensor(made, x.axes[:-1] + "c")
 
     def sliced(self, x: Tensor, axis: int, start: int | None, stop: int | None, step: int | None = None) -> Tensor:
         """A part of the channels or of the steps, as Python slices them."""

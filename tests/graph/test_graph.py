@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import codegen
 from codegen.errors import ShapeError, SpecError
 from codegen.graph import reference
 from codegen.graph.builder import Builder, Value
@@ -187,3 +188,22 @@ def test_the_weights_of_recurrent_layers() -> None:
     gru = GRU(name="m", units=5, input_shape=(None, 3))
     assert gru.weight_shapes() == {"kernel": (3, 15), "recurrent_kernel": (5, 15), "bias": (2, 15)}
     assert lstm.forgetful_bias((20,), "float32").tolist() == [0] * 5 + [1] * 5 + [0] * 10
+
+
+def test_values_one_after_the_other() -> None:
+    """`append` is pads and sums, so that it is compiled, trained and streamed as these are."""
+    text = """model net {
+        input x = (None, 2)
+        h = frames(x, 3, 3)
+        output y = join(append(h, h[:2] * 2, crop(h, 1)))
+    }"""
+    net = codegen.load(text, target="scalar").net
+    x = np.arange(12, dtype="f").reshape(6, 2)
+    (made,) = reference.run(net.graph, {"x": x[None]}, {}).values()
+    expected = np.concatenate([np.concatenate([each, each * 2, each[1:]]) for each in (x[:3], x[3:])])
+    assert np.array_equal(made[0], expected)
+    assert {node.op.word for node in net.graph.nodes} == {"input", "frames", "arithmetic", "pad", "crop", "join"}
+    wrongs = {"append(x, x)": "number of steps must be known", "append(h, h[:1])": "as many channels"}
+    for wrong, told in wrongs.items():
+        with pytest.raises(codegen.SpecErrors, match=told):
+            codegen.load(text.replace("join(append(h, h[:2] * 2, crop(h, 1)))", wrong))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["wavenet"]
 
 Inner = Callable[[Item, Value, str], Value]
+ALONE = (
+    "layer1x1 is not active: NAM Core hands the layer's input on as it is, and so do we; its trainer adds the output"
+)
 BLENDED = "layer1x1_post_film follows layers that are not blended: NAM Core leaves it out there, and so do we"
 
 
@@ -129,6 +132,8 @@ class Stack:
         }
         if array.layer1x1.active:
             found["res"] = self.taken(f"res_{at}", 1, inside, channels, bias=True, groups=array.layer1x1.groups)
+        else:
+            self.sketch.note(ALONE)
         if array.head1x1.active:
             head = array.head1x1
             found["share"] = self.taken(f"share_{at}", 1, inside, head.out_channels, bias=True, groups=head.groups)
