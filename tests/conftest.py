@@ -11,6 +11,7 @@ In CI a skip fails unless tests/allowed_skips.txt says why.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from tests.support import alone, cprogram, isolation, rotation
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before any test imports Keras, in whatever order they come
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
+FEWER_LOOKS = (50_000, 20, 100)  # for garbage, through what collection made and tests keep: a tenth of a worker's time
 skipped: list[tuple[str, str]] = []
 
 
@@ -36,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(*FEWER_LOOKS)
     if config.getoption("--alone"):
         config.pluginmanager.register(alone.Alone(config), "alone")
 
@@ -127,6 +130,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         deselect(config, items, rotation.in_turn(items, rotation.number()))
         if is_quick(config) and not asked_by_name(config):
             deselect(config, items, rotation.quick(items, rotation.number()))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

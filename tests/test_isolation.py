@@ -139,9 +139,10 @@ class Marked:
     nodeid: str
     parts: int = 0
     mark: str = "in_turn"
+    place: tuple[str, ...] = ()
 
     def get_closest_marker(self, name: str) -> pytest.Mark | None:
-        return getattr(pytest.mark, name)(self.parts).mark if self.parts and name == self.mark else None
+        return getattr(pytest.mark, name)(self.parts, *self.place).mark if self.parts and name == self.mark else None
 
 
 def in_turn(items: Sequence[Marked], turn: int) -> list[Marked]:
@@ -155,6 +156,14 @@ def test_parameters_take_turns() -> None:
     assert sorted(item.nodeid for taken in turns for item in taken if item in sweep) == [one.nodeid for one in sweep]
     assert sorted(len(taken) - 2 for taken in turns) == [2, 2, 3]
     assert [in_turn(sweep[:1], turn) for turn in range(3)] == [sweep[:1]] * 3  # asked for by its name
+
+
+def test_tests_of_one_place_have_the_same_parameters() -> None:
+    both = [Marked(f"a.py::{test}[{i}]", 4, place=("made",)) for test in ("one", "two") for i in range(12)]
+    for turn in range(4):
+        words = [item.nodeid.removeprefix("a.py::") for item in in_turn(both, turn)]
+        assert len(words) == 6
+        assert {word[3:] for word in words[:3]} == {word[3:] for word in words[3:]}
 
 
 def test_the_quick_loop_runs_a_part_of_the_long_tests() -> None:

@@ -422,7 +422,7 @@ class TestVerify:
         assert lines[1].startswith("one  8 steps  random: error ")
         assert len([line for line in lines if line.startswith("two  ")]) >= 6
 
-    @pytest.mark.in_turn(2)
+    @pytest.mark.in_turn(4)
     @pytest.mark.compiles
     @pytest.mark.parametrize("path", examples_of_layers(), ids=lambda path: path.stem)
     def test_the_examples_are_right_on_this_machine(self, run: Run, path: Path) -> None:

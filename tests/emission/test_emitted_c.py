@@ -92,7 +92,7 @@ def write(found: Sequence[GeneratedSource], folder: Path) -> list[str]:
     return [source.files[0][0] for source in found]
 
 
-@pytest.mark.in_turn(6)
+@pytest.mark.in_turn(8, "sources")
 @pytest.mark.parametrize("target", TARGETS)
 def test_gcc_makes_code_and_constants_only(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
@@ -129,7 +129,7 @@ def holds_its_functions_alone(source: GeneratedSource, nm: str, folder: Path) ->
     assert asked <= {"memcpy", "memmove", "memset"}
 
 
-@pytest.mark.in_turn(6)
+@pytest.mark.in_turn(8, "sources")
 @pytest.mark.parametrize("target", TARGETS)
 def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """The same files; clang warns as it reads, before it optimises."""
@@ -242,7 +242,7 @@ def test_header_serves_a_cpp17_program(target: str, need: Callable[..., Any], tm
     assert [float(word) for word in out.split()] == [25, 26, 27, 28] * 4 + [49, 50, 51, 52] * 2
 
 
-@pytest.mark.in_turn(6)
+@pytest.mark.in_turn(8, "sources")
 @pytest.mark.parametrize("target", TARGETS)
 def test_text_holds_nothing_that_it_should_not(target: str) -> None:
     for source in sources(target):

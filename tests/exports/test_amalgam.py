@@ -41,6 +41,7 @@ def compiled(*files: str, target: str = "avx2", shared: str = "") -> None:
     subprocess.run(["gcc", *FLAGS, *MACHINE[target], *files, *how], check=True, timeout=240)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", MACHINE)
 def test_every_kind_of_text_is_part_of_one_file(spec: Path, target: str) -> None:

@@ -206,6 +206,7 @@ def test_a_backward_library_is_handed_what_its_pointers_are_read_as() -> None:
         relu.output_gradient(np.ones((2, 7, 6), "f"), None)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_backward_kernels_round_no_more_than_sums_do(dtype: str) -> None:
     """Each output is a sum of n products: |error| <= (n + 1)·u/(1 - (n + 1)·u) times the sum of their sizes."""
@@ -262,7 +263,7 @@ def expected(layer: Layer, given: strategies.Data, dy: np.ndarray) -> tuple[Conv
 
 def test_whole_numbers_give_exactly_equal_gradients(specs: int, share: Callable[..., Any]) -> None:
     drawn = list(strategies.random_layers(max(1, specs // SHARE), seed=51, curved=False))
-    for number, layer in share(list(enumerate(drawn)), 2):
+    for number, layer in share(list(enumerate(drawn)), 4):
         given = strategies.data(layer, number, whole=True, batch=number % 3 + 1)
         problem = layer.spec().lower()
         dy = whole(problem.out_shape(len(given.x), layer.steps), number)
@@ -281,7 +282,7 @@ def test_whole_numbers_give_exactly_equal_gradients(specs: int, share: Callable[
 def test_curved_layers_stay_within_their_bounds(specs: int, share: Callable[..., Any]) -> None:
     """Each sum of n terms within n·u·sum|terms|, its factors dz with the slopes' error and that of z."""
     drawn = list(strategies.random_layers(max(1, specs // (2 * SHARE)), seed=52))
-    for number, layer in share(list(enumerate(drawn)), 2):
+    for number, layer in share(list(enumerate(drawn)), 4):
         given = strategies.data(layer, number, whole=False, batch=2)
         dy = np.random.default_rng(number).standard_normal(layer.spec().lower().out_shape(2, layer.steps))
         dy = dy.astype(np.float32).astype(np.float64)

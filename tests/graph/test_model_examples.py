@@ -71,6 +71,7 @@ def test_the_voice_detector_hears_speech() -> None:
     assert np.median(expected) > 0.9
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_a_layer_and_what_lies_around_it_is_one_stage() -> None:
     assert groups(graph, target_named("scalar")) == ()
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize(
@@ -168,6 +169,7 @@ model net {
 """
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize("target", ["native", "sse2"])

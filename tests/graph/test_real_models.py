@@ -27,6 +27,7 @@ def real_models() -> Any:
     return made
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize("word", ["wavenet_condition_dsp", "lstm"])

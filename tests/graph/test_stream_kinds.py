@@ -41,6 +41,7 @@ model net {
 """
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize(("text", "latency"), [(DECODER, 0), (FRAMES, 20)])
@@ -60,6 +61,7 @@ def test_decoders_frames_and_padded_pools(text: str, latency: int) -> None:
         assert np.abs(found[0] - expected).max(initial=0) < 1e-5
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize(("text", "delay", "silence"), [(NET, 1, 24_006), (FRAMES, 6, 24_024)])

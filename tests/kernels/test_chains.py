@@ -76,6 +76,7 @@ CHAINS = {
 CURVED = ("curved", "any_length_curved", "any_length_rows")  # with an activation that rounds
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @pytest.mark.parametrize("name", CHAINS)
 def test_is_what_its_stages_make_in_turn(name: str) -> None:

@@ -70,7 +70,7 @@ def test_a_random_plan_of_every_algorithm(
 def test_recorded_answers(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """Keras' layers and ONNX' cases: whole numbers equal, others within the bound of what the oracle said."""
     tools = need(cprogram.toolchain, TARGETS[target])
-    answers = share([*recorded.keras(), *recorded.onnx()], 2)
+    answers = share([*recorded.keras(), *recorded.onnx()], 4)
     made = [trials.Kernel.of(one.layer, TARGETS[target], f"k{number}") for number, one in enumerate(answers)]
     program = Program([kernel.source for kernel in made], tools, tmp_path)
     calls = []
@@ -100,7 +100,7 @@ def test_same_bits_from_every_compiler_and_level(
     tried = [(i, trial) for i, kernel in enumerate(made) for trial in trials.trials(kernel, i)]
     calls = [trial.call(i) for i, trial in tried]
     found: dict[str, list[np.ndarray]] = {}
-    for compiler, level in (("gcc", "-O0"), ("gcc", "-O3"), ("clang", "-O1"), ("clang", "-O2")):
+    for compiler, level in (("gcc", "-O0"), *share((("gcc", "-O3"), ("clang", "-O1"), ("clang", "-O2")), 2)):
         folder = tmp_path / (compiler + level)
         folder.mkdir()
         tools = need(cprogram.toolchain, TARGETS[target], compiler)
@@ -139,10 +139,13 @@ def test_nan_and_inf_stay_in_their_receptive_fields(target: str, need: Callable[
     assert missing > 100
 
 
-def test_kernels_in_python_over_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_in_python_over_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: Callable[..., Any]
+) -> None:
     """The JIT's way: packed weights, a batch at a time, an empty one too; native target, whole numbers."""
     monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
-    for number, layer in enumerate(strategies.random_layers(24, seed=10, curved=False)):
+    layers = [*enumerate(strategies.random_layers(24, seed=10, curved=False))]
+    for number, layer in share(layers, 3):
         spec = layer.spec(dtype=("float32", "float64")[number % 2])
         problem, kernel = spec.lower(), pipeline.kernel_for(spec, Ask(native(), accuracy="exact"))
         given = strategies.data(layer, number, whole=True, batch=number % 4)

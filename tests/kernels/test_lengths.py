@@ -43,6 +43,7 @@ def first_plan(algorithm: AnyAlgorithm, problem: ConvProblem) -> KernelPlan:
     return algorithm.candidates(Request(problem, Ask(native(), "packed", "fast")), planner.best_of_each)[0]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_every_length_up_to_some_blocks_keeps_to_its_bound(name: str) -> None:
@@ -118,7 +119,7 @@ BY_LENGTH = {
 }
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.compiles
 @pytest.mark.parametrize("name", BY_LENGTH)
 def test_a_kernel_of_several_parts_is_right_on_both_sides_of_each_threshold(name: str) -> None:

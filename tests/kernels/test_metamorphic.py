@@ -106,7 +106,7 @@ def same(found: tuple[Any, Any], expected: Any, allowed: Any = 0.0) -> None:
     assert (np.abs(y.astype(np.float64) - expected) <= own + allowed).all()
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(6)
 @both
 def test_linear_in_x_and_in_the_kernel(name: str, algorithm: str) -> None:
     run = Running(PROBLEMS[name], algorithm)
@@ -118,7 +118,7 @@ def test_linear_in_x_and_in_the_kernel(name: str, algorithm: str) -> None:
     same(run(x, kernel - more, bias), y[0] - again[0] + free[0], y[1] + again[1] + free[1])
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @both
 def test_a_shift_in_time_shifts_the_output(name: str, algorithm: str) -> None:
     """By `stride` samples one output; a signal that is zero where it would leave the input."""
@@ -137,6 +137,7 @@ def test_a_shift_in_time_shifts_the_output(name: str, algorithm: str) -> None:
     assert before[:, left:end].any()
 
 
+@pytest.mark.in_turn(4)
 @both
 def test_channels_and_filters_in_another_order(name: str, algorithm: str) -> None:
     run = Running(PROBLEMS[name], algorithm)
@@ -152,6 +153,7 @@ def test_channels_and_filters_in_another_order(name: str, algorithm: str) -> Non
     same(run(moved, kernel[:, :, filters], bias[filters]), y[0].take(filters, lanes), allowed)
 
 
+@pytest.mark.in_turn(4)
 @both
 def test_a_batch_is_its_samples_to_the_last_bit(name: str, algorithm: str) -> None:
     run = Running(PROBLEMS[name], algorithm)
@@ -161,6 +163,7 @@ def test_a_batch_is_its_samples_to_the_last_bit(name: str, algorithm: str) -> No
     assert len({together[i].tobytes() for i in range(3)}) == 3
 
 
+@pytest.mark.in_turn(4)
 @both
 def test_an_impulse_gives_the_kernel(name: str, algorithm: str) -> None:
     run = Running(PROBLEMS[name], algorithm)
@@ -188,6 +191,7 @@ def test_dilation_is_zeros_between_the_taps(algorithm: str) -> None:
     same(run(x, kernel, bias), *wide(x, spread, bias))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("algorithm", ["direct_filters", "winograd"])
 @pytest.mark.parametrize("groups", [2, 4])
 def test_groups_are_a_block_diagonal_kernel(groups: int, algorithm: str) -> None:
@@ -203,7 +207,7 @@ def test_groups_are_a_block_diagonal_kernel(groups: int, algorithm: str) -> None
     same(grouped(x, kernel, bias), *dense(x, whole, bias))
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(6)
 @both
 def test_causal_never_sees_the_future(name: str, algorithm: str) -> None:
     """A direct one to the last bit. A transform's rounding sees its own tile; its value does not."""
@@ -231,7 +235,7 @@ def reach_of_a_tile(plan: KernelPlan, out: int) -> set[int]:
     return {start + p.dilation * row for row in range(rows)}
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(6)
 @both
 def test_nan_and_inf_stay_where_they_belong(name: str, algorithm: str) -> None:
     """Direct: exactly in the receptive fields. Transform: there, and at most in the tiles that read the sample."""
@@ -259,6 +263,7 @@ def test_nan_and_inf_stay_where_they_belong(name: str, algorithm: str) -> None:
             assert sum(may) < len(may)
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("name", [*PROBLEMS])
 def test_exact_plans_keep_nan_in_its_place(name: str) -> None:
     """All that class `exact` offers, whatever its algorithm."""

@@ -75,7 +75,7 @@ def test_reference_agrees_with_the_expected_outputs(speech: np.ndarray) -> None:
     assert max(errors.values()) > 0
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", ["native", "scalar"])
 def test_voice_activity_in_python(target: str, speech: np.ndarray) -> None:
     model = codegen.load(

@@ -116,7 +116,7 @@ def test_the_chunks_are_of_every_kind() -> None:
     assert sides >= {(8, 8), (1, 1), (8, 1), (1, 8), (4, 4)}
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("name", ["wide", "chunks", "phases", "front end", "grouped", "free, same"])
 def test_nan_stays_in_its_place_and_slices_have_the_same_bits(name: str) -> None:
     for problem_name, plan in plans(native().name, accuracy="exact"):
@@ -136,6 +136,7 @@ def test_nan_stays_in_its_place_and_slices_have_the_same_bits(name: str) -> None
         assert answers[0].tobytes() == answers[1].tobytes()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", ["wide", "strided", "phases", "grouped"])
 def test_transforms_inside_keep_to_their_bound(name: str) -> None:
     problem = replace(PROBLEMS[name], dtype="float32")

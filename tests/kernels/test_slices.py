@@ -45,7 +45,7 @@ CASES = [
 ]
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(8)
 @pytest.mark.parametrize(("name", "algorithm"), CASES)
 def test_threads_do_not_change_a_bit(name: str, algorithm: str) -> None:
     problem, rng = PROBLEMS[name], np.random.default_rng(3)

@@ -77,7 +77,7 @@ def wrong(found: dict[str, firmware.Outcome]) -> dict[str, tuple[int, int]]:
     return {name: (one.wrong, one.outside) for name, one in found.items() if one.wrong or one.outside}
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.compiles
 @pytest.mark.parametrize("core", CORES)
 def test_each_core_computes_the_definition(core: str, need: Callable[..., Any]) -> None:
@@ -101,7 +101,7 @@ LEVELS: tuple[tuple[str, Sequence[str], str], ...] = (
 )
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.compiles
 @pytest.mark.parametrize(("core", "flags", "compiler"), LEVELS, ids=lambda one: str(one))
 def test_no_compiler_and_no_level_changes_a_bit(
@@ -172,11 +172,11 @@ def test_the_banner_tells_flash_ram_cycles_and_rounding() -> None:
 
 @pytest.mark.compiles
 def test_the_head_tells_what_was_measured_if_it_is_asked_to(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], need: Callable[..., Any]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], need: Callable[..., Any], share: Callable[..., Any]
 ) -> None:
     """The same bytes at each run, those of a run without but for the head; what `size` tells."""
     need(run, "cortex-m4", [sources("cortex-m4")[0][1]])
-    (tmp_path / "f.conv").write_text(FLOATS)
+    (tmp_path / "f.conv").write_text("\n".join(share(FLOATS.split("\n")[1:-1], 3)))
     words = [str(tmp_path / "f.conv"), "--init", "--seed", "1", "--target", "cortex-m4", "-o"]
     assert main([*words, str(tmp_path / "told"), "--measured"]) == 0
     assert main([*words, str(tmp_path / "plain")]) == 0
@@ -363,7 +363,7 @@ WAYS = (
 """Clang 14 crashes where it makes vectors of floats for an M55."""
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.compiles
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"])
 def test_floats_are_the_same_bits_by_any_compiler_and_at_any_level(core: str, need: Callable[..., Any]) -> None:
@@ -380,8 +380,19 @@ def test_floats_are_the_same_bits_by_any_compiler_and_at_any_level(core: str, ne
 
 
 @pytest.mark.compiles
-def test_size_tells_each_layer_and_the_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of two cores in one run; as JSON the same figures; on a terminal bars."""
+def test_size_tells_each_layer_and_the_totals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two cores in one run; as JSON the same figures, which are measured once here; on a terminal bars."""
+    kept: dict[Any, board_figures.Figures] = {}
+    own = board_figures.figures
+
+    def figures(source: GeneratedSource) -> board_figures.Figures:
+        if source.files not in kept:
+            kept[source.files] = own(source)
+        return kept[source.files]
+
+    monkeypatch.setattr(board_figures, "figures", figures)
     (tmp_path / "f.conv").write_text(FLOATS)
     words = ["size", str(tmp_path / "f.conv"), "--init", "--seed", "1", "--target", "cortex-m0,cortex-m4"]
     assert main(words) == 0
@@ -395,6 +406,7 @@ def test_size_tells_each_layer_and_the_totals(tmp_path: Path, capsys: pytest.Cap
     assert found[0]["cycles"] > 20 * found[3]["cycles"]
     assert found[0]["macs"] == 20 * 8 * 3 * 6
     assert text.count("3 layers") == 2
+    assert len(kept) == len(found)
 
 
 def test_bars_are_as_long_as_what_they_tell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,7 @@ def test_a_failing_compiler_is_told_with_its_own_words(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.skipif(sys.platform != "linux", reason="a shell script stands in for a compiler")
 @pytest.mark.parametrize(
     ("work", "told"), [("", "it wrote no wake"), (': > "$out"', "is no whole library: it is empty")]

@@ -124,6 +124,7 @@ def computes(kernel: loader.Kernel) -> bool:
     return kernel.path is not None and np.array_equal(y, reference.convolve(PROBLEM, x, weights, bias))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize(("lie", "variable"), list(zip(LIES, cycle(compilers.VARIABLES), strict=False)))
 def test_a_configured_liar_is_an_error_that_names_the_variable(
@@ -143,7 +144,7 @@ def test_a_configured_liar_is_an_error_that_names_the_variable(
     assert fpu._ieee()
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.compiles
 @pytest.mark.parametrize("lie", LIES)
 def test_a_liar_of_path_gives_way_to_the_next(
@@ -159,6 +160,7 @@ def test_a_liar_of_path_gives_way_to_the_next(
     assert fpu._ieee()
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.compiles
 @pytest.mark.parametrize("lie", ["cut short", "a folder", "a missing library", "another function", "other sums"])
 def test_a_liar_alone_leaves_numpy_which_says_why(lie: str, liar: Any, monkeypatch: pytest.MonkeyPatch) -> None:

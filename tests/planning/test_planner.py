@@ -144,7 +144,7 @@ def best_of_each(problem: ConvProblem, accuracy: Accuracy) -> list[KernelPlan]:
     return list(found.values())
 
 
-@pytest.mark.in_turn(4)
+@pytest.mark.in_turn(8)
 @pytest.mark.compiles
 @pytest.mark.parametrize("accuracy", ["fast", "wide"])
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: f"{p.channels}x{p.filters}k{p.kernel_size}")
