@@ -18,14 +18,14 @@ MOST_LANES = 50_000  # ranks that ways pass, of all values together
 MARGIN, LINE, PAD, LETTERS = 24.0, 15.0, 8.0, 44
 
 
-def drawn(model: Overview) -> str:
-    """The picture as SVG. Raises UsageError for a model of too many values to be looked at."""
+def drawn(model: Overview, *, words: bool = True) -> str:
+    """The picture as SVG, with or without words above. Raises UsageError for a model of too many values to look at."""
     _hold_small(model)
     boxes = [_lines(model, value) for value in model.values]
     layout = placed([_size(lines) for lines in boxes], model.edges)
-    head = list(_head(model))
-    words = max(svg.width_of(line, size) for line, size in head)
-    width, top = max(layout.width, words) + 2 * MARGIN, MARGIN + LINE * (len(head) + 1.5)
+    head = list(_head(model)) if words else []
+    widest = max((svg.width_of(line, size) for line, size in head), default=0.0)
+    width, top = max(layout.width, widest) + 2 * MARGIN, MARGIN + (LINE * (len(head) + 1.5) if head else 0.0)
     left = (width - layout.width) / 2
     body = [svg.text(MARGIN, MARGIN + LINE * (at + 0.5), line, size=size) for at, (line, size) in enumerate(head)]
     body += _ways(layout, left, top)

@@ -27,7 +27,7 @@ td.number { text-align: right; white-space: nowrap }
 .blue i { background: var(--blue) } .green i { background: var(--green) }
 .wide, pre { overflow-x: auto; border: 1px solid var(--rule); border-radius: 6px }
 .wide { max-height: 48rem; overflow-y: auto }
-.fit svg { width: 100%; height: auto; max-width: 44rem }
+.fit svg { width: 100%; height: auto; min-width: 36rem; max-width: 44rem }
 pre { padding: .8rem; background: var(--fill); font: 12.5px/1.45 ui-monospace, Menlo, Consolas, monospace;
   max-height: 36rem }
 pre .c { color: var(--green) } pre .k { color: var(--violet) } pre .n { color: var(--blue) }

@@ -23,7 +23,7 @@ def of_layer(name: str, told: Rows, plan: AnyPlan, others: Sequence[AnyPlan], we
     body = [page.rows(told)]
     for stage in plan.problem.stages:
         body.append(f'<h3>What an output reads</h3><div class="wide">{field.drawn(stage)}</div>')
-    body.append(f'<h3>Roofline, by the estimates</h3><div class="fit">{roofline.drawn(plan, others)}</div>')
+    body.append(f'<h3>Roofline, by the estimates</h3><div class="wide fit">{roofline.drawn(plan, others)}</div>')
     body += _memory(plan, weight_bytes)
     shown = [(f"{one.cost.cycles:,.0f} cycles", one.describe()) for one in others[:MOST_PLANS]]
     more = f", the cheapest {MOST_PLANS}" if len(others) > MOST_PLANS else ""
@@ -45,9 +45,9 @@ def _memory(plan: AnyPlan, weight_bytes: int) -> Iterator[str]:
 
 def of_model(model: Overview, files: Files) -> str:
     """A model: the whole in words, its graph, its memory, its C."""
-    body = ["".join(f"<p>{escape(line.strip())}</p>" for line in totals(model))]
+    body = [page.rows(_totals(model))]
     try:
-        body.append(f'<h3>Graph</h3><div class="wide">{model_picture.drawn(model)}</div>')
+        body.append(f'<h3>Graph</h3><div class="wide">{model_picture.drawn(model, words=False)}</div>')
     except UsageError as wrong:
         body.append(f'<p class="faint">{escape(str(wrong))}</p>')
     for title, one in (("as a whole", model.whole), ("in blocks", model.blocks)):
@@ -60,6 +60,18 @@ def of_model(model: Overview, files: Files) -> str:
     told = [(value.name, f"{value.told}  {value.shape}") for value in model.values]
     body.append(page.details(f"{len(told)} values", page.rows(told)))
     return page.part(f"model-{model.name}", f"Model {model.name}", [*body, *_c(files)])
+
+
+def _totals(model: Overview) -> Rows:
+    """Names and words of what the model takes as a whole; a line that is set in goes on with the one before."""
+    found: list[tuple[str, str]] = []
+    for line in totals(model):
+        name, _, words = line.partition(": ")
+        if line.startswith(" "):
+            name, before = found.pop()
+            words = f"{before}; {line.strip()}"
+        found.append((name, words))
+    return found
 
 
 def _c(files: Files) -> Iterator[str]:

@@ -82,6 +82,8 @@ def test_a_page_is_whole(page: Path) -> None:
     ):
         assert told in words, told
     assert re.search(r"receptive field\s*9 steps", words)
+    assert re.search(r"in blocks of 64\s*latency .* bytes moved; .* bytes of flash, .* of stack", words)
+    assert words.count("bytes of flash, of which") == 2, "the graph does not say again what the table says"
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|<script|<link|<img|url\(", text), "it loads nothing"
 
 
