@@ -8,19 +8,18 @@ from codegen.emission.cformat import ceil_over, floor_over, grouped, times
 from codegen.emission.cfunction import CFunction
 from codegen.emission.ending import copies, from_copies
 from codegen.emission.expressions import FAR, Array, Place, Variable
-from codegen.emission.lengths import left_of, outs_of, steps_of
-from codegen.emission.microkernel import Spelling, count_loop, index, offset
+from codegen.emission.lengths import left_of, outs_of, product, steps_of
+from codegen.emission.microkernel import Spelling, count_loop, index
 from codegen.emission.overlap_functions import OverlapFunctions
 from codegen.planning.algorithms.overlap_save_schedule import Schedule
 from codegen.planning.plan import KernelPlan
 
-Terms = list[int | tuple[int, str]]
+BLOCK, PHASE = Variable.free("block"), Variable.free("phase")
 
 
 def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables of the walk."""
     s, p = plan.schedule, plan.problem
-    phase: Terms = [(1, "phase")] * (p.dilation > 1)
     return {
         **_arrays(plan, name),
         **_counts(plan),
@@ -37,10 +36,10 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "source_x": _source(plan),
         "sample": _sample(plan),
         "laid": [(copy, _of_lane(plan, copy.source)) for copy in copies(plan, name, s.numbers[3], s.lanes)],
-        "output": index((p.dilation * s.hop, "block"), *phase),
-        "rest": ceil_over(f"{outs_of(p)} - t", p.dilation),
-        "outs_now": outs_of(p),
-        "steps_now": steps_of(p),
+        "output": Place.of((p.dilation * s.hop, BLOCK), (int(p.dilation > 1), PHASE)).text,
+        "rest": ceil_over(f"{outs_of(p).text} - t", p.dilation),
+        "outs_now": outs_of(p).text,
+        "steps_now": steps_of(p).text,
         "kept_rows": s.sources * s.size * 2,
         **_panels(plan),
         "kept": s.ahead > 0,
@@ -139,29 +138,32 @@ def _column(schedule: Schedule) -> Variable:
     return Variable.counted("j", schedule.held)
 
 
-def _group(plan: KernelPlan[Schedule]) -> str:
-    """The first group of a chunk; nothing where there is one chunk."""
-    return "group" if plan.schedule.chunks > 1 else ""
+def _group(plan: KernelPlan[Schedule]) -> Variable:
+    """The first group of a chunk: 0 where there is one chunk."""
+    s, p = plan.schedule, plan.problem
+    return Variable("group", p.groups - s.width if s.chunks > 1 else 0)
+
+
+def _rows_away(rows: Place, length: Place) -> Place:
+    """So many rows of channels_first, each of `length` steps, in brackets where they are a sum."""
+    return Place.of((int(rows.known != 0), Variable.free(f"{length.text} * {grouped(rows.text)}")))
 
 
 def _source(plan: KernelPlan[Schedule]) -> str:
     """The first number of a source's channel of the chunk's first group."""
     p = plan.problem
-    channel: Terms = [(p.group_channels, _group(plan))] if _group(plan) else []
-    if p.group_channels > 1:
-        channel.append((1, f"source / {p.stride}" if p.stride > 1 else "source"))
-    if p.channels_last or not channel:
-        return offset("x", *channel)
-    return offset("x", (1, f"{steps_of(p)} * {grouped(index(*channel))}"))
+    own = Variable(floor_over("source", p.stride), p.group_channels - 1)
+    channel = Place.of((p.group_channels, _group(plan)), (1, own))
+    return (channel if p.channels_last else _rows_away(channel, steps_of(p))).in_array("x")
 
 
 def _sample(plan: KernelPlan[Schedule]) -> str:
     """The sample of a block's first tap: its source's phase of the stride, its own of the dilation."""
-    s, p, left = plan.schedule, plan.problem, left_of(plan.problem)
-    source = f"source % {p.stride}" if p.group_channels > 1 else "source"
-    terms: Terms = [(p.stride * p.dilation * s.hop, "block"), *[(1, "phase")] * (p.dilation > 1)]
-    terms += [(1, source)] * (p.stride > 1)
-    return index(*terms, -int(left) if left.isdigit() else (-1, left))
+    s, p = plan.schedule, plan.problem
+    source = Variable(f"source % {p.stride}" if p.group_channels > 1 else "source", p.stride - 1)
+    phase = Variable("phase", p.dilation - 1)
+    first = ((p.stride * p.dilation * s.hop, BLOCK), (1, phase), (1, source))
+    return Place.of(*first, *left_of(p).scaled(-1).parts).text
 
 
 def _lane(schedule: Schedule) -> Variable:
@@ -172,21 +174,20 @@ def _lane(schedule: Schedule) -> Variable:
 def _of_lane(plan: KernelPlan[Schedule], operand: str) -> str:
     """What the operand has for lane l."""
     s, p = plan.schedule, plan.problem
-    lane = f"l % {s.width}" if s.width > 1 else ""
-    group = " + ".join(term for term in (_group(plan), lane) if term)
-    terms: Terms = [(p.group_filters, f"({group})" if " " in group and p.group_filters > 1 else group)] if group else []
-    value = f"{operand}[{index(*terms, *[(1, 'o')] * (p.group_filters > 1))}]"
-    return f"{lane} < {p.groups} ? {value} : 0" if p.groups < s.width else value
+    lane = Variable(f"l % {s.width}", s.width - 1)
+    group, o = Place.of((1, _group(plan)), (1, lane)), Variable.counted("o", p.group_filters)
+    first = group if p.group_filters == 1 or len(group.terms) == 1 else Variable(f"({group.text})", group.most).place
+    value = f"{operand}[{Place.of(*first.scaled(p.group_filters).parts, (1, o)).text}]"
+    return f"{lane.name} < {p.groups} ? {value} : 0" if p.groups < s.width else value
 
 
 def _output(plan: KernelPlan[Schedule]) -> str:
     """Output t of the chunk's first group."""
-    p, group = plan.problem, _group(plan)
-    filter_: Terms = [(p.group_filters, group)] if group else []
-    filter_ += [(1, "o")] * (p.group_filters > 1)
-    if p.channels_last or not filter_:
-        return offset("y", (p.filters if p.channels_last else 1, "t"), *filter_)
-    return offset("y", (1, "t"), (1, f"{outs_of(p)} * {grouped(index(*filter_))}"))
+    p, t = plan.problem, Variable.free("t")
+    filter_ = Place.of((p.group_filters, _group(plan)), (1, Variable.counted("o", p.group_filters)))
+    if p.channels_last:
+        return Place.of((p.filters, t), *filter_.parts).in_array("y")
+    return Place.of((1, t), *_rows_away(filter_, outs_of(p)).parts).in_array("y")
 
 
 def _outs_apart(plan: KernelPlan[Schedule]) -> bool:
@@ -234,12 +235,12 @@ def _moves(plan: KernelPlan[Schedule]) -> dict[str, Any]:
 
 def _number(plan: KernelPlan[Schedule], step: str, c: int, *, inputs: bool, lane: str = "") -> str:
     """Where the number of lane c of a step lies; of `lane`, a variable, if one is given."""
-    p = plan.problem
+    p, at = plan.problem, Variable.free(step)
     each, row = (p.group_channels, p.channels) if inputs else (p.group_filters, p.filters)
     length, apart = (steps_of(p) if inputs else outs_of(p)), 1 if inputs else p.dilation
+    own = Place.of((each, Variable.free(lane)) if lane else each * c)
     if p.channels_last:
-        return index((row * apart, step), (each, lane) if lane else each * c)
+        return Place.of((row * apart, at), *own.parts).text
     if lane:
-        return index((apart, step), (1, f"{times(each, length)} * {lane}"))
-    known = length.isdigit()
-    return index((apart, step), *[each * c * int(length)] if known else [(each * c, length)])
+        return Place.of((apart, at), (1, Variable.free(f"{times(each, length.text)} * {lane}"))).text
+    return Place.of((apart, at), *product(length, own).parts).text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from codegen.emission.cformat import ceil_over, grouped, times
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
+from codegen.emission.expressions import Place
 from codegen.emission.lengths import left_of, sample_of, steps_of
 from codegen.emission.microkernel import Microkernel
 from codegen.emission.sharing import Sharing
@@ -125,7 +126,7 @@ class Border:
         before, after = padded(p)
         steps, left = steps_of(p), left_of(p)
         told = ((steps, after or "steps" in handed), (left, True))
-        lengths = [word for word, used in told if used and word.isalpha()]
+        lengths = [word.text for word, used in told if used and word.known is None]
         first, fit = _taps("at", steps, p.dilation)
         far_first, far_fit = _taps("far", steps, p.dilation)
         return cls(
@@ -134,7 +135,7 @@ class Border:
             several=edges[1] if len(edges) > 1 else None,
             size=size,
             far=(size - 1) * p.stride,
-            at=sample_of(p, "t"),
+            at=sample_of(p).text,
             before=before,
             after=after,
             first=first,
@@ -189,12 +190,15 @@ def _whole(rows: int, tile: CFunction, p: ConvProblem) -> Together:
     before, after = padded(p)
     reach = (rows - 1) * p.stride + p.reach
     serves = (*["at >= 0"] * before, *[f"at + {reach} <= steps"] * after)
-    at, (x_step, y_step) = "at" if serves else grouped(sample_of(p, "t")), (p.channels, p.filters)
+    at, (x_step, y_step) = (
+        "at" if serves else grouped(sample_of(p).text),
+        (p.channels, p.filters),
+    )
     call = tile.of(f"x + {times(x_step, at)}", "w", *_of_output(p.epilogue.operands, y_step))
     return Together("outputs that have all their taps inside the input", rows, " && ".join(serves), call)
 
 
-def _function(name: str, tile: CFunction, lengths: list[str], p: ConvProblem, own: list[str]) -> CFunction:
+def _function(name: str, tile: CFunction, lengths: Sequence[str], p: ConvProblem, own: Sequence[str]) -> CFunction:
     """The border's function around a tile's: it is told `lengths` behind x, and at the end the outputs that it does.
 
     `own` are further numbers that it hands on.
@@ -215,11 +219,11 @@ def padded(p: ConvProblem) -> tuple[bool, bool]:
     return p.pad_left > 0 and outs > 0, (outs - 1) * p.stride - p.pad_left + p.reach > p.steps
 
 
-def _taps(at: str, steps: str, dilation: int) -> tuple[str, str]:
+def _taps(at: str, steps: Place, dilation: int) -> tuple[str, str]:
     """C for the first tap inside the input, and for how many lie before its end, where tap 0 is at sample `at`."""
-    last = f"{steps} - 1" if steps.isalpha() else str(int(steps) - 1)
-    before_end = f"{steps} - {at}" if dilation == 1 else f"({last} - {at}) / {dilation} + 1"
-    return f"{at} < 0 ? {ceil_over('-' + at, dilation)} : 0", f"{at} < {steps} ? {before_end} : 0"
+    last = Place.of(*steps.parts, -1).text
+    before_end = f"{steps.text} - {at}" if dilation == 1 else f"({last} - {at}) / {dilation} + 1"
+    return f"{at} < 0 ? {ceil_over('-' + at, dilation)} : 0", f"{at} < {steps.text} ? {before_end} : 0"
 
 
 def joins(p: ConvProblem, steps: int, ranges: Iterable[tuple[int, int]], size: int) -> bool:

@@ -35,7 +35,7 @@ def view(plan: KernelPlan[Schedule], name: str, *, depthwise: bool = False) -> d
     return {
         "blocks": FiltersView(plan, name, depthwise).blocks(),
         "most_rows": _most_rows(schedule),
-        "first_whole": lengths.first_whole(problem),
+        "first_whole": lengths.first_whole(problem).text,
         "last_whole": lengths.last_whole(problem),
         "ends_padded": padded(problem)[1],
         "bounded": any(padded(problem)) or _most_rows(schedule) > max(1, plan.least_outs),
@@ -107,7 +107,7 @@ class FiltersView:
         right = self._border_call(border, LAST_SLICE, sides[1], heads, arrays)
         strips, heads = self._strips(block.panel, heads)
         at = "at" if block.rows > 1 else "t"
-        sample = Variable(grouped(lengths.sample_of(self.problem, at)), FAR)
+        sample = Variable(grouped(lengths.sample_of(self.problem, Variable.free(at).place).text), FAR)
         step = (self.problem.filters, Variable(at, FAR))
         x_at, y_at = Place.of((self.problem.channels, sample)).in_array(x), Place.of(step).in_array(y)
         arguments = (x_at, weights, *self._beside(lane, step), y_at)

@@ -80,13 +80,13 @@ def _statements(
             plan, name, Place.of((1, f)).in_array, lambda one: Place.of(*more).in_array(Place.of(out).in_array(one))
         )
 
-    def at_border(first: str, end: str) -> Iterator[str]:
+    def at_border(first: Place, end: Place) -> Iterator[str]:
         """The border's call: of a free length most chunks have none of its outputs."""
         assert border
         free = p.steps is None
         if free:
-            yield f"if ({first} < {end})"
-        yield "    " * free + border.call(x, weights, beside(), y, first, end)
+            yield f"if ({first.text} < {end.text})"
+        yield "    " * free + border.call(x, weights, beside(), y, first.text, end.text)
 
     if found.before and border:
         yield from at_border(*found.before)
@@ -101,7 +101,7 @@ def _tile_calls(
     found: Walk,
     tile: Microkernel,
     arrays: tuple[str, str, str],
-    beside: Callable[[Part], tuple[str, ...]],
+    beside: Callable[..., tuple[str, ...]],
     more: tuple[str, ...],
 ) -> Iterator[str]:
     """The loop over the tiles of a chunk; the last one overlaps its neighbour where it must.
@@ -112,24 +112,22 @@ def _tile_calls(
     assert found.tiles
     (first, end), width = found.tiles, schedule.width
 
-    def call(at: str) -> str:
-        sample: Part = (1, Variable(grouped(sample_of(p, at)), FAR))
-        step: Part = (1, Variable(at, FAR))
-        if at.isdigit():
-            sample, step = int(at) * p.stride - p.pad_left, int(at)
-        arguments = (Place.of(sample).in_array(x), weights, *beside(step), Place.of(step).in_array(y), *more)
+    def call(at: Place) -> str:
+        found = sample_of(p, at)
+        sample = found if found.known is not None else Variable.free(grouped(found.text)).place
+        arguments = (sample.in_array(x), weights, *beside(*at.parts), at.in_array(y), *more)
         return f"{tile.function.of(*arguments)};"
 
     if found.once:
         yield call(first)
         return
-    head = f"for (ptrdiff_t t = {first}; t < {end}; {step_by('t', width)})"
+    head = f"for (ptrdiff_t t = {first.text}; t < {end.text}; {step_by('t', width)})"
     if found.whole or width == 1:
-        yield from (head, f"    {call('t')}")
+        yield from (head, f"    {call(Variable.free('t').place)}")
         return
-    last = str(int(end) - width) if end.isdigit() else f"{end} - {width}"
-    at = f"const ptrdiff_t at = {end} - t < {width} ? {last} : t; /* the last one overlaps */"
-    yield from (f"{head} {{", f"    {at}", f"    {call('at')}", "}")
+    last = Place.of(*end.parts, -width).text
+    at = f"const ptrdiff_t at = {end.text} - t < {width} ? {last} : t; /* the last one overlaps */"
+    yield from (f"{head} {{", f"    {at}", f"    {call(Variable.free('at').place)}", "}")
 
 
 class _Tiles:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from codegen.emission import integer_stage, lengths
+from codegen.emission import expressions, integer_stage, lengths
 from codegen.emission.dots import in_vectors
+from codegen.emission.expressions import Array, Place, Variable
 from codegen.emission.integer_stage import Stage
 from codegen.emission.integer_tables import Factor, Table, rescaling
-from codegen.emission.microkernel import index
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms import dots_channels, integer
 from codegen.planning.algorithms.dots_channels import Plan
@@ -43,9 +43,12 @@ class View:
     step: int
     parts: tuple[Part, ...]
     taps: int
-    blocks: int
+    tap_heads: tuple[str, ...]
+    rows: tuple[str, ...]
     block: int
-    last: int
+    block_heads: tuple[str, ...]
+    first_channel: str
+    first_number: str
     channels: int
     zero: int
     free: bool
@@ -63,6 +66,11 @@ class View:
     rows_together: bool = False
 
     @property
+    def several(self) -> bool:
+        """Whether there are several fours of taps."""
+        return self.slots > 4
+
+    @property
     def stores(self) -> bool:
         return not self.vectors
 
@@ -75,9 +83,8 @@ class View:
 def view(plan: Plan, name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     p, schedule, stage = plan.problem, plan.schedule, _stage(plan, name)
-    starts = dots_channels.starts(p, schedule)
     wide = plan.target.dialect.name if plan.target.vector_bytes <= dots_channels.WIDEST else "avx2"
-    outs = lengths.outs_of(p)
+    outs = lengths.outs_of(p).text
     vectors = in_vectors(plan, stage.rounding)
     found = View(
         dialect=wide,
@@ -86,27 +93,47 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
         step=16 * schedule.lanes,
         parts=tuple(_part(i, schedule.lanes) for i in range(4)),
         taps=p.kernel_size,
-        blocks=len(starts),
+        **_fours(4 * dots_channels.fours(p)),
         block=schedule.block,
-        last=starts[-1],
+        **_blocks(p.channels, schedule.block),
         channels=p.channels,
         zero=p.zero,
         free=p.steps is None,
         centred=p.centred and p.steps is None,
         left=lengths.padding(p)[0],
-        steps=lengths.steps_of(p),
+        steps=lengths.steps_of(p).text,
         first=f"{outs} * slice / slices" if plan.sliced else "0",
         end=f"{outs} * (slice + 1) / slices" if plan.sliced else outs,
-        sample=f"{lengths.sample_of(p, 't')} + k{f' * {p.dilation}' if p.dilation > 1 else ''}",
+        sample=Place.of(*lengths.sample_of(p).parts, (p.dilation, Variable.free("k"))).text,
         vectors=vectors,
         looked_up=vectors and bool(stage.ending.table),
     )
     return {"d": found, "s": stage}
 
 
+def _fours(slots: int) -> dict[str, Any]:
+    """The loop over fours of taps, or the block of the only one, and the four rows that are read there."""
+    k, rows = Variable("k", slots - 4), Array("rows", slots)
+    heads = (k.loop_by(4),) if k.most else ("",)
+    return {"tap_heads": heads, "rows": tuple(f"{rows.number((1, k), i)} + c" for i in range(4))}
+
+
+def _blocks(channels: int, block: int) -> dict[str, Any]:
+    """The loop over blocks of channels, the first one of block j, and its place in the tables."""
+    j = Variable.counted("j", -(-channels // block))
+    first = Place.of(*expressions.block(j.most + 1, block, channels - block)).inside(channels, range(block))
+    found = {"first_channel": first.text, "first_number": Place.of((block, j)).text}
+    return {"block_heads": (j.loop,) * (j.most > 0), **found}
+
+
 def _part(i: int, lanes: int) -> Part:
-    at, w, stored = (index((1, word), i * each) for word, each in (("at", lanes), ("w", 4 * lanes), ("sums", lanes)))
-    return Part(f"s{i}", f"four[{i}]", at, w, stored)
+    at = Place.of((1, Variable.free("at")), i * lanes).text
+    return Part(
+        f"s{i}",
+        f"four[{i}]",
+        at,
+        *(Place.of(i * size).in_array(pointer) for pointer, size in (("w", 4 * lanes), ("sums", lanes))),
+    )
 
 
 def _stage(plan: Plan, name: str) -> Stage:

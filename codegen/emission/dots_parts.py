@@ -39,6 +39,11 @@ class Tile:
     step: int
 
     @property
+    def turns(self) -> bool:
+        """Whether the weights are read in a loop."""
+        return bool(self.loops)
+
+    @property
     def sums(self) -> tuple[Sum, ...]:
         return tuple(one for row in self.rows for one in row.sums)
 

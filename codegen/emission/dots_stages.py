@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import dots, dots_channels
 from codegen.emission.cformat import CText, identifier, written
+from codegen.emission.expressions import Place
 from codegen.emission.heads import templates
 from codegen.emission.interface import entry
 from codegen.emission.writer import Writer
@@ -29,7 +30,7 @@ def view(plan: Plan, name: str) -> dict[str, Any]:
         last = number == len(parts)
         to = "y" if last else f"between_{number}"
         if not last:
-            buffers.append((to, at))
+            buffers.append((to, Place.of(at).in_array("(int8_t *)workspace")))
             at += between(part.problem)
         calls.append(f"{entry(part, prefix).of(read, to, 'workspace')};")
         read = to

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from codegen.emission import integer_stage, lengths
 from codegen.emission.dots_parts import Load, Sum, Tile, Walk
+from codegen.emission.expressions import Array, Place, Variable
 from codegen.emission.microkernel import index
 from codegen.errors import PlanError
+from codegen.errors.counting import counted
 from codegen.planning.algorithms import dots, integer
 from codegen.planning.algorithms.dots import Plan
 from codegen.problem.conv_problem import ConvProblem
@@ -63,7 +65,11 @@ class View:
 
     @property
     def apart(self) -> str:
-        return "i" if self.p.channels_last or self.p.filters == 1 else f"i * {self.outs}"
+        return (
+            "i"
+            if self.p.channels_last or self.p.filters == 1
+            else lengths.product(lengths.outs_of(self.p), Variable.free("i").place).text
+        )
 
     @property
     def apart_told(self) -> str:
@@ -93,11 +99,11 @@ class View:
 
     @property
     def outs(self) -> str:
-        return lengths.outs_of(self.p)
+        return lengths.outs_of(self.p).text
 
     @property
     def steps(self) -> str:
-        return lengths.steps_of(self.p)
+        return lengths.steps_of(self.p).text
 
     @property
     def channels(self) -> int:
@@ -149,7 +155,7 @@ class View:
 
     @property
     def at(self) -> str:
-        return lengths.sample_of(self.p, "t")
+        return lengths.sample_of(self.p).text
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
@@ -164,58 +170,55 @@ class View:
         return list(dict.fromkeys(found))
 
     def _tile(self, vectors: int, filters: int) -> Tile:
-        p, lanes = self.p, self.lanes
-        count, apart, _ = dots.runs(p)
-        fours = dots.fours(p)
+        lanes, (run, four) = self.lanes, self._window
         rows = tuple(self._row(r, vectors, filters) for r in range(self.row_count))
-        weights = tuple(Load(f"w{v}", str(4 * lanes * v)) for v in range(vectors))
-        runs = (f"for (ptrdiff_t k = 0; k < {count * apart}; k += {apart})",) if count > 1 else ()
-        inner = (f"for (ptrdiff_t i = 0; i < {4 * fours}; i += 4)",) if fours > 1 or not runs else ()
-        told = f"{self.row_count} output steps of {filters} filters"
-        return Tile(self._function(vectors, filters), told, (*runs, *inner), weights, rows, 4 * lanes * vectors)
+        weights = tuple(Load(f"w{v}", Place.of(4 * lanes * v).in_array("w")) for v in range(vectors))
+        loops = ((run, dots.runs(self.p)[1]), (four, 4))
+        told = f"{counted(self.row_count, 'output step')} of {counted(filters, 'filter')}"
+        heads = tuple(one.loop_by(step) for one, step in loops if one.most)
+        return Tile(self._function(vectors, filters), told, heads, weights, rows, 4 * lanes * vectors)
+
+    @property
+    def _window(self) -> tuple[Variable, Variable]:
+        """Where a run of a window's bytes begins, and a four of it."""
+        count, apart, _ = dots.runs(self.p)
+        return Variable("k", (count - 1) * apart), Variable("i", 4 * (dots.fours(self.p) - 1))
 
     def _function(self, vectors: int, filters: int) -> str:
         return f"{self.name}_tile{filters}"
 
     def _row(self, r: int, vectors: int, filters: int) -> Load:
-        p, lanes = self.p, self.lanes
-        count, _, _ = dots.runs(p)
-        inside: tuple[tuple[int, str], ...] = ((1, "k"),) if count > 1 else ()
-        inside += ((1, "i"),) if dots.fours(p) > 1 or count == 1 else ()
+        p, lanes, at, f = self.p, self.lanes, Variable.free("at"), Variable.free("f")
+        first = Place.of(*((1, one) for one in self._window), r * p.stride * p.channels)
         sums = []
         for v in range(vectors):
-            at = index((1, "at"), v * lanes)
-            number = min(lanes, filters - v * lanes)
-            sums.append(Sum(f"s{r}{v}", at, f"w{v}", self._stored(r, v, at, number)))
-        return Load(f"x{r}", index(*inside, r * p.stride * p.channels), r, tuple(sums))
+            table, ahead = Place.of((1, at), v * lanes), v * lanes
+            stored = self._stored(r, f"s{r}{v}", table.text, Place.of((1, f), ahead), min(lanes, filters - ahead))
+            sums.append(Sum(f"s{r}{v}", table.in_array(f"{self.name}_bias"), f"w{v}", stored))
+        return Load(f"x{r}", first.in_array("x"), r, tuple(sums))
 
-    def _stored(self, r: int, v: int, at: str, number: int) -> str:
-        p, first, sums = self.p, v * self.lanes, f"s{r}{v}"
-        ahead = p.filters if p.channels_last else 1
-        if p.channels_last or p.filters == 1:
-            place = index((1, "y"), r * ahead + first)
-        else:
-            outs = str(p.out_steps(p.steps)) if p.steps is not None else "outs"
-            apart = str(first * int(outs)) if outs.isdigit() else f"{first} * outs"
-            place = f"y + {r}" + (f" + {apart}" if first else "")
+    def _stored(self, r: int, sums: str, at: str, f: Place, number: int) -> str:
+        place = self._output(Place.of(r), Place.of(f.constant)).in_array("y")
         if self.plain:
             return f"{self.name}_put({self.name}_codes({sums}, {at}), {number}, {place})"
         outs_told = ", outs" if self.outs_told else ""
-        return f"{self.name}_each({sums}, {at}, {index((1, 'f'), first)}, {number}{outs_told}, {place})"
+        return f"{self.name}_each({sums}, {at}, {f.text}, {number}{outs_told}, {place})"
+
+    def _output(self, t: Place, f: Place) -> Place:
+        """Where output step t of filter f lies in y."""
+        p = self.p
+        if p.channels_last or p.filters == 1:
+            return Place.of(*t.scaled(p.filters).parts, *f.parts)
+        return Place.of(*t.parts, *lengths.product(lengths.outs_of(p), f).parts)
 
     @property
     def walks(self) -> tuple[Walk, ...]:
         """Blocks of one kind after the other, within each group."""
         p, found, done = self.p, [], 0
-        kinds = self._kinds()
         every = dots.blocks(p, self.schedule)
-        bytes_ = dots.packed_numbers(self.plan) // p.groups
-        each = dots.runs(p)[0] * dots.fours(p) * 4 * self.lanes  # bytes of a vector's weights
-        for vectors, filters in kinds:
-            left = p.group_filters - done * self.lanes
+        for vectors, filters in self._kinds():
             count = sum(1 for i, one in enumerate(every) if (one, self._filters_of(i, every)) == (vectors, filters))
-            assert left > 0
-            found.append(self._walk(vectors, filters, done, count, bytes_, each))
+            found.append(self._walk(vectors, filters, done, count))
             done += vectors * count
         return tuple(found)
 
@@ -223,31 +226,27 @@ class View:
         before = sum(every[:block]) * self.lanes
         return min(every[block] * self.lanes, self.p.group_filters - before)
 
-    def _walk(self, vectors: int, filters: int, done: int, count: int, bytes_: int, each: int) -> Walk:
-        p, lanes, held = self.p, self.lanes, dots.held(self.p, self.schedule)
-        groups = (f"for (ptrdiff_t g = 0; g < {p.groups}; ++g)",) if p.groups > 1 else ()
-        blocks = (f"for (ptrdiff_t b = 0; b < {count}; ++b)",) if count > 1 else ()
-        rows = (f"for (ptrdiff_t r = 0; r < now; r += {self.row_count})",)
-        g = ((1, "g"),) if groups else ()
-        b = ((1, "b"),) if blocks else ()
-
-        def of(word: str, by_group: int, by_block: int, constant: int) -> str:
-            terms = [(by_group, "g")] * bool(g) + [(by_block, "b")] * bool(b)
-            return index(*terms, constant) if terms or constant else ""
-
-        x = index((p.stride * p.channels, "r"), *([(p.group_channels, "g")] if g else []))
-        w = of("w", bytes_, vectors * each, done * each)
-        at = of("at", held, vectors * lanes, done * lanes) or "0"
-        f = of("f", p.group_filters, vectors * lanes, done * lanes) or "0"
-        outs = self.outs
-        if p.channels_last or p.filters == 1:
-            place = f"y + (t + r) * {p.filters}" + (f" + {f}" if f != "0" else "")
-        else:
-            place = "y + t + r" + (f" + ({f}) * {outs}" if f != "0" else "")
-        more = ", outs" if self.outs_told else ""
-        kernel = f"{self.name}_kernel" + (f" + {w}" if w else "")
-        call = f"{self._function(vectors, filters)}(panel + {x}, {kernel}, {at}, {f}, now - r{more}, {place})"
-        return Walk((*groups, *blocks, *rows), call)
+    def _walk(self, vectors: int, filters: int, done: int, count: int) -> Walk:
+        """The call of a tile for `count` blocks of each group, behind so many vectors of `done` ones."""
+        p, lanes, held, packed = self.p, self.lanes, dots.held(self.p, self.schedule), dots.packed_numbers(self.plan)
+        each = dots.runs(p)[0] * dots.fours(p) * 4 * lanes  # bytes of a vector's weights
+        g, b = Variable.counted("g", p.groups), Variable.counted("b", count)
+        r = Variable.free("r")
+        rows = f"for (ptrdiff_t r = 0; r < now; r += {self.row_count})"
+        kernel, of_block = Array(f"{self.name}_kernel", packed), (vectors * lanes, b)
+        at = Place.of((held, g), of_block, done * lanes).inside(p.groups * held, range(vectors * lanes))
+        f = Place.of((p.group_filters, g), of_block, done * lanes).inside(p.filters, range(filters))
+        given = (
+            Place.of((p.stride * p.channels, r), (p.group_channels, g)).in_array("panel"),
+            kernel.at((packed // p.groups, g), (vectors * each, b), done * each, taken=vectors * each),
+            at.text,
+            f.text,
+            "now - r",
+            *["outs"] * self.outs_told,
+            self._output(Place.of((1, Variable.free("t")), (1, r)), f).in_array("y"),
+        )
+        heads = tuple(one.loop for one in (g, b) if one.most)
+        return Walk((*heads, rows), f"{self._function(vectors, filters)}({', '.join(given)})")
 
 
 def _ending(p: ConvProblem) -> Requantise:

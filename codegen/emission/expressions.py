@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.emission.cformat import CText, times
-from codegen.emission.microkernel import Spelling, count_loop, index, offset
+from codegen.emission.microkernel import Spelling, count_loop, index, offset, step_by
 from codegen.errors import GenConvError
 from codegen.records import dataclass
 
@@ -30,9 +30,18 @@ class Variable:
         return cls(name, FAR)
 
     @property
+    def place(self) -> Place:
+        """Itself, as a sum."""
+        return Place.of((1, self))
+
+    @property
     def loop(self) -> str:
         """The head of the loop over all of its values."""
         return count_loop(self.name, 0, self.most + 1)
+
+    def loop_by(self, step: int) -> str:
+        """The same, so many values of it at once."""
+        return f"for (ptrdiff_t {self.name} = 0; {self.name} < {self.most + step}; {step_by(self.name, step)})"
 
     def loop_with(self, step: str) -> str:
         """The same, a step taken beside its own."""
@@ -59,6 +68,11 @@ class Place:
     def parts(self) -> tuple[Part, ...]:
         """What it is the sum of."""
         return (*self.terms, self.constant)
+
+    @property
+    def known(self) -> int | None:
+        """The number that it is, without variables."""
+        return None if self.terms else self.constant
 
     def scaled(self, factor: int) -> Place:
         """The place times a factor."""
@@ -109,29 +123,33 @@ class Place:
 
 @dataclass(frozen=True)
 class Array:
-    """What a C pointer leads to: so many numbers. Each method raises GenConvError for a place beside them."""
+    """What a C pointer leads to from number `first` on: so many numbers.
+
+    Each method raises GenConvError for a place beside them.
+    """
 
     pointer: str
     numbers: int
+    first: int = 0
 
     def at(self, *parts: Part, taken: int = 1) -> CText:
         """The pointer to the first of `taken` numbers."""
-        return Place.of(*parts).inside(self.numbers, range(taken)).in_array(self.pointer)
+        return self._place(parts, taken).in_array(self.pointer)
 
     def number(self, *parts: Part) -> CText:
         """One number."""
-        return CText(f"{self.pointer}[{Place.of(*parts).inside(self.numbers).text}]")
+        return CText(f"{self.pointer}[{self._place(parts, 1).text}]")
 
     def load(self, spell: Spelling, *parts: Part) -> str:
         """A vector of neighbours."""
-        return spell.load(self.pointer, *self._vector(spell, parts))
+        return spell.load(self.pointer, *self._place(parts, spell.lanes).spelled)
 
     def store(self, spell: Spelling, value: str, *parts: Part) -> str:
         """The statement that writes a vector to neighbours."""
-        return spell.store(self.pointer, self._vector(spell, parts), value)
+        return spell.store(self.pointer, self._place(parts, spell.lanes).spelled, value)
 
-    def _vector(self, spell: Spelling, parts: tuple[Part, ...]) -> tuple[int | tuple[int, str], ...]:
-        return Place.of(*parts).inside(self.numbers, range(spell.lanes)).spelled
+    def _place(self, parts: tuple[Part, ...], taken: int) -> Place:
+        return Place.of(*Place.of(*parts).inside(self.numbers, range(taken)).parts, self.first)
 
 
 def block(count: int, step: int, last: int) -> list[Part]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, render
 from codegen.emission.cfunction import CFunction, headers
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.render import GeneratedSource
 from codegen.errors import PlanError
 from codegen.problem.problem import Problem
@@ -62,7 +63,14 @@ def source(forward: GeneratedSource, arrays: Arrays, banner: Sequence[str]) -> G
         "y": cformat.table(y.ravel().tolist(), p.format),
         "inputs": x.size,
         "outputs": y.size,
+        **_each(y.size),
         "headers": tuple(map(cformat.CText, headers([tried]))),
         "macros": (),
     }
     return render.filled(forward.plan, f"{name}_test", PARTS, view, banner=banner)
+
+
+def _each(outputs: int) -> dict[str, Any]:
+    """The loop over the outputs, and the place of one."""
+    one = Variable.counted("i", outputs)
+    return {"heads": tuple(map(cformat.CText, [one.loop] * (one.most > 0))), "at": Place.of((1, one)).text}

@@ -46,11 +46,11 @@ class Walk:
 
     @property
     def steps(self) -> str:
-        return lengths.steps_of(self.first)
+        return lengths.steps_of(self.first).text
 
     @property
     def outs(self) -> str:
-        return lengths.outs_of(self.first)
+        return lengths.outs_of(self.first).text
 
     @property
     def first_output(self) -> str:
@@ -93,7 +93,8 @@ class Walk:
         p, step = self.first, Variable.free("step")
         if p.channels_last or p.channels == 1:
             return Place.of((p.channels, step), (1, self._channel)).text
-        return Place.of((p.steps, self._channel), (1, step)).text if p.steps is not None else "steps * c + step"
+        channel = Variable.free("steps * c") if p.steps is None else self._channel
+        return Place.of((p.steps or 1, channel), (1, step)).text
 
     @property
     def written(self) -> str:
@@ -132,7 +133,7 @@ class Walk:
         """The input step of a window's first tap."""
         p = self.first
         if p.up == 1:
-            return lengths.sample_of(p, "t")
+            return lengths.sample_of(p).text
         first = index((1, "far"), p.up - 1) if p.dilation == 1 else f"far + {self.name}_first[residue]"
         over = ceil_over("far", p.up) if p.dilation == 1 else floor_over(first, p.up)
         return f"{over} - {self._behind}" if self._behind else over
@@ -149,8 +150,8 @@ class Walk:
     def fitting(self) -> str:
         """C for the outputs from `t` on whose windows lie in x."""
         p = self.first
-        room = f"{self.steps} - {p.reach} - at" if not self.steps.isdigit() else f"{int(self.steps) - p.reach} - at"
-        return f"{floor_over(room, p.stride)} + 1"
+        room = Place.of(*lengths.steps_of(p).parts, (-1, Variable.free("at")), -p.reach)
+        return Place.of(*room.parts, 1).text if p.stride == 1 else f"{floor_over(room.text, p.stride)} + 1"
 
     @property
     def place(self) -> str:
@@ -165,7 +166,11 @@ class Walk:
     def calls(self) -> tuple[str, ...]:
         """The stages' calls for `now` outputs from `t` on."""
         p, found = self.plan.problem, []
-        read = "from" if integer.gathers(self.first) else f"x + {index((self.first.channels, 'at'))}"
+        read = (
+            "from"
+            if integer.gathers(self.first)
+            else Place.of((self.first.channels, Variable.free("at"))).in_array("x")
+        )
         for number, prefix in enumerate(self.prefixes):
             last = number + 1 == len(self.prefixes)
             to = self.output("t") if last else f"between{number}"
@@ -178,7 +183,7 @@ class Walk:
 
     def output(self, t: str) -> str:
         p = self.plan.problem
-        return f"y + {index((p.out_filters if p.channels_last else 1, t))}"
+        return Place.of((p.out_filters if p.channels_last else 1, Variable.free(t))).in_array("y")
 
     @property
     def whole_call(self) -> str:
@@ -187,15 +192,15 @@ class Walk:
         outs = "outs, " if told_outs(p) else ""
         if not self.plan.sliced:
             return f"{function(self.name)}(x, {self.outs}, {outs}y);"
-        at = index((p.stride * p.channels, "first"))
-        return f"{function(self.name)}(x + {at}, end - first, {outs}{self.output('first')});"
+        x = Place.of((p.stride * p.channels, Variable.free("first"))).in_array("x")
+        return f"{function(self.name)}({x}, end - first, {outs}{self.output('first')});"
 
     @property
-    def buffers(self) -> tuple[tuple[str, int], ...]:
-        """What lies between the stages: its name and its place in the workspace."""
+    def buffers(self) -> tuple[tuple[str, str], ...]:
+        """What lies between the stages: its name and its place in the workspace, of bytes."""
         found, at = [], self.window_numbers
         for number, one in enumerate(self.plan.problem.stages[1:]):
-            found.append((f"between{number}", at))
+            found.append((f"between{number}", Place.of(at).in_array("(int8_t *)workspace")))
             at += self.most * one.channels
         return tuple(found)
 

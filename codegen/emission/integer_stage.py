@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from codegen.emission.cformat import times
-from codegen.emission.expressions import Part, Place, Variable
-from codegen.emission.microkernel import index
+from codegen.emission import lengths
+from codegen.emission.cformat import grouped
+from codegen.emission.expressions import Array, Part, Place, Variable
+from codegen.emission.microkernel import index, step_by
 from codegen.errors import PlanError
 from codegen.planning.algorithms import integer
 from codegen.planning.algorithms.integer import Schedule, Tile
@@ -29,12 +30,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Sum:
-    """One of a tile: its variable, the window and the weights whose products it adds up, where it is stored."""
+    """One of a tile: its variable, the window and the weights whose products it adds up, where it is stored.
+
+    `bias` is the number of its bias, which differs from the filter's where there are zeros between the input's steps.
+    """
 
     name: str
     x: str
     weights: str
     filter: str
+    bias: str
     place: str
 
 
@@ -43,6 +48,7 @@ class Stage:
     """One convolution as a function: `head` its declarator, `loops` those over groups and filters.
 
     `inner` are the loops of the sums, `at_x` and `at_w` the places there. `steps` names further output steps of a tile.
+    `code` is what the rescaled sum `value` becomes, `entry` its place in the table of codes.
     """
 
     prefix: str
@@ -59,9 +65,9 @@ class Stage:
     at_x: str
     at_w: str
     biased: bool
-    residue: str
     ending: Requantise
-    looked_up: int
+    code: str
+    entry: str
     low: int
     high: int
     rounding: str
@@ -101,14 +107,14 @@ def stage(p: ConvProblem, tile: Tile, prefix: str, *, first: bool, last: bool) -
         loops=_loops(p, tile),
         second=_second(p, tile),
         kernels=_kernels(p, tile, prefix, between_steps),
-        sums=_sums(p, tile, rows, strided),
+        sums=_sums(p, tile, rows, between_steps=between_steps, strided=strided),
         inner=inner,
         at_x=at_x,
         at_w=at_w,
         biased=bool(p.zero) or p.bias,
-        residue=index((p.filters, "residue")) + " + " if between_steps else "",
         ending=ending,
-        looked_up=ending.zero_point - LOWEST,
+        code=grouped(index((1, "value"), ending.zero_point)),
+        entry=index((1, "value"), ending.zero_point - LOWEST),
         low=ending.low - ending.zero_point,
         high=ending.high - ending.zero_point,
         rounding=ending.rounding,
@@ -126,21 +132,27 @@ def _parameters(p: ConvProblem, *, first: bool, strided: bool) -> list[str]:
 def _kernels(p: ConvProblem, tile: Tile, prefix: str, between_steps: bool) -> tuple[tuple[str, str], ...]:
     """Where the weights of the tile's filters lie."""
     numbers = integer.taps(p) * p.group_channels
-    filters = f"({index((p.filters, 'residue'), (1, 'f'))})" if between_steps else "f"
-    found = [("w0", f"{prefix}_kernel + {index((numbers, filters))}")]
+    kernel, f = Array(f"{prefix}_kernel", numbers * p.filters * (p.up if between_steps else 1)), _filter(p, tile)
+    found = [("w0", kernel.at(*Place.of(_residue(p, between_steps), *f.parts).scaled(numbers).parts, taken=numbers))]
     if tile.filters > 1:
-        step = str(numbers) if p.group_filters % 2 == 0 else times(numbers, "(other - f)")
-        found.append(("w1", f"w0 + {step}"))
+        further = Place.of(1) if p.group_filters % 2 == 0 else Place.of((1, Variable(f"(other - {f.text})", 1)))
+        found.append(("w1", further.scaled(numbers).in_array("w0")))
     return tuple(found)
 
 
-def _sums(p: ConvProblem, tile: Tile, rows: tuple[Row, ...], strided: bool) -> tuple[Sum, ...]:
-    filters = [("f", "w0"), ("other", "w1")][: tile.filters]
+def _sums(p: ConvProblem, tile: Tile, rows: tuple[Row, ...], *, between_steps: bool, strided: bool) -> tuple[Sum, ...]:
+    filters = [(_filter(p, tile), "w0"), (Place.of((1, Variable.counted("other", p.filters))), "w1")][: tile.filters]
+    residue = _residue(p, between_steps)
     return tuple(
-        Sum(f"s{r}{f}", row.x, weights, at, _stored(p, row, at, strided))
+        Sum(f"s{r}{f}", row.x, weights, at.text, Place.of(residue, *at.parts).text, _stored(p, row, at, strided))
         for r, row in enumerate(rows)
         for f, (at, weights) in enumerate(filters)
     )
+
+
+def _residue(p: ConvProblem, between_steps: bool) -> Part:
+    """The first filter for an output's residue between two of the input's steps."""
+    return (p.filters, Variable("residue", p.up - 1)) if between_steps else 0
 
 
 def told_outs(p: ConvProblem) -> bool:
@@ -162,41 +174,46 @@ def _rows(p: ConvProblem, tile: Tile, alone: bool, ahead: int) -> tuple[Row, ...
     step = 0 if alone else p.stride * p.channels
     found = []
     for r in range(tile.rows):
-        t = "t" if r == 0 else f"t{r}"
-        window = "x" if alone else f"x + {index((step, t))}"
-        place = f"y + {index((ahead, t))}"
-        found.append(Row(f"x{r}", f"y{r}", window, place))
+        t = Variable.free("t" if r == 0 else f"t{r}")
+        found.append(Row(f"x{r}", f"y{r}", Place.of((step, t)).in_array("x"), Place.of((ahead, t)).in_array("y")))
     return tuple(found)
 
 
-def _stored(p: ConvProblem, row: Row, at: str, strided: bool) -> str:
-    if not strided or p.filters == 1:
-        return f"{row.y}[{at}]"
-    outs = "outs" if p.steps is None else str(p.out_steps(p.steps))
-    return f"{row.y}[{times(int(outs), at) if outs.isdigit() else f'{outs} * {at}'}]"
+def _stored(p: ConvProblem, row: Row, at: Place, strided: bool) -> str:
+    return f"{row.y}[{(lengths.product(lengths.outs_of(p), at) if strided else at).text}]"
+
+
+def _filter(p: ConvProblem, tile: Tile) -> Place:
+    """The first filter of a tile: number `f` of all, or the only one, or the group's."""
+    if p.groups == 1 or p.group_filters == 1:
+        return Place.of((1, Variable("f", 0 if p.filters <= tile.filters else p.filters - 1)))
+    if p.group_filters <= tile.filters:
+        return Place.of((p.group_filters, Variable.counted("g", p.groups)))
+    return Place.of((1, Variable.counted("f", p.filters)))
 
 
 def _loops(p: ConvProblem, tile: Tile) -> tuple[str, ...]:
-    """The loops over groups and over their filters, which `f` numbers all in one."""
-    if p.groups == 1 or p.group_filters == 1:
-        return (f"for (ptrdiff_t f = 0; f < {p.filters}; {_by(tile.filters)})",)
-    outer = f"for (ptrdiff_t g = 0; g < {p.groups}; ++g)"
-    start, end = index((p.group_filters, "g")), index((p.group_filters, "g"), p.group_filters)
-    return outer, f"for (ptrdiff_t f = {start}; f < {end}; {_by(tile.filters)})"
-
-
-def _by(step: int) -> str:
-    return "++f" if step == 1 else f"f += {step}"
+    """The loops over groups and over their filters, which `f` numbers all in one; none that turns once."""
+    of_groups = p.groups > 1 and p.group_filters > 1
+    group, start, end = Variable.counted("g", p.groups), Place.of(), Place.of(p.filters)
+    if of_groups:
+        start = Place.of((p.group_filters, group))
+        end = Place.of(*start.parts, p.group_filters)
+    several = (p.group_filters if of_groups else p.filters) > tile.filters
+    filters = f"for (ptrdiff_t f = {start.text}; f < {end.text}; {step_by('f', tile.filters)})"
+    return (*[group.loop] * of_groups, *[filters] * several)
 
 
 def _second(p: ConvProblem, tile: Tile) -> str:
     """C for the tile's other filter: the same once more where their number is odd."""
     if tile.filters == 1:
         return ""
+    f = _filter(p, tile)
+    after = Place.of(*f.parts, 1).text
     if p.group_filters % 2 == 0:
-        return "f + 1"
+        return after
     end = str(p.filters) if p.groups == 1 else index((p.group_filters, "g"), p.group_filters)
-    return f"f + 1 < {end} ? f + 1 : f"
+    return f"{after} < {end} ? {after} : {f.text}"
 
 
 def _inner(p: ConvProblem, first: bool) -> tuple[tuple[str, ...], str, str]:

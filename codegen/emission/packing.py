@@ -5,10 +5,12 @@ What `pack` of the plan's algorithm does in NumPy for known weights, for a progr
 
 from __future__ import annotations
 
+from math import prod
+
 from codegen.emission.cformat import grouped, times
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.interface import kernels, stored
-from codegen.emission.microkernel import index
 from codegen.emission.writer import Packing
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -88,17 +90,21 @@ def numbered(p: ConvProblem, packing: Packing) -> tuple[str, ...]:
     row_width = times(p.groups, "width")
     divided = grouped(row_width)
     lane, group = ("lane % width", "lane / width") if p.groups > 1 else ("lane", "0")
-    phase = f"({lane} / {p.group_filters})" if p.group_filters > 1 else grouped(lane)
-    channel, tap = (
-        ("", "row") if p.group_channels == 1 else (f"row % {p.group_channels}", f"(row / {p.group_channels})")
+    phase = Variable.free(f"({lane} / {p.group_filters})" if p.group_filters > 1 else grouped(lane))
+    rows = 1 if p.group_channels == 1 else p.group_channels
+    channel = Variable(f"row % {rows}", rows - 1)
+    tap = Variable.free("row" if rows == 1 else f"(row / {rows})")
+    k, f = Variable("k", p.kernel_size - 1), Variable("f", p.filters - 1)
+    step = Variable.free(f"step * {phase.name}")
+    filter_ = Place.of(
+        (p.group_filters, Variable(f"({group})", p.groups - 1)),
+        (1, Variable(f"lane % {p.group_filters}", p.group_filters - 1)),
     )
-    filters = [(p.group_filters, f"({group})")] * (p.groups > 1)
-    within = [(1, f"lane % {p.group_filters}")] * (p.group_filters > 1)
-    row = index((p.group_channels, "k"), *[(1, channel)] * bool(channel))
-    place = index((p.filters, grouped(row)), *[(1, "f")] * bool(filters or within))
+    row = Place.of((p.group_channels, k), (1, channel))
+    place = Place.of((p.filters, Variable(grouped(row.text), row.most)), (1, f))
     return (
         f"const ptrdiff_t width = {times(p.group_filters, 'phases')}, lane = n % {divided}, row = n / {divided};",
-        f"const ptrdiff_t k = tap + step * {phase} + {times(packing.tap_step, tap)};",
-        *[f"const ptrdiff_t f = {index(*filters, *within)};"] * bool(filters or within),
-        f"return k < {p.kernel_size} ? kernel[{place}] : 0;",
+        f"const ptrdiff_t k = {Place.of((1, Variable.free('tap')), (1, step), (packing.tap_step, tap)).text};",
+        *[f"const ptrdiff_t f = {filter_.text};"] * (f.most > 0),
+        f"return k < {p.kernel_size} ? kernel[{place.inside(prod(p.kernel_shape)).text}] : 0;",
     )

@@ -62,7 +62,7 @@ class RolledView:
     def _outputs(self) -> list[str]:
         """The loops over the outputs, in the order in which they lie in y."""
         p, filters, wide = self.problem, self._filters(), self.schedule.lanes
-        outs = lengths.outs_of(p)
+        outs = lengths.outs_of(p).text
         steps = [count_loop("t", *(share(outs) if self.plan.sliced else ("0", outs)))] * (self._output.most > 0)
         groups = [count_loop("g", 0, p.groups)] if p.groups > 1 and not self.schedule.alone else []
         name = "from" if filters % wide else "f"
@@ -87,7 +87,7 @@ class RolledView:
         """The sample of an output's first tap."""
         if not self._output.most:
             return -self.problem.pads(self.problem.steps or 0)[0]
-        return 1, lengths.sample_of(self.problem, "t")
+        return 1, lengths.sample_of(self.problem).text
 
     @property
     def _group(self) -> Variable:
@@ -113,8 +113,7 @@ class RolledView:
         p, first = self.problem, Place.of(*self._filter())
         if p.channels_last:
             return Place.of((p.filters, self._output), *self._filter())
-        row = Variable(lengths.times_outs(p, _sum(first.text)), FAR)
-        return Place.of((int(first.most > 0), row), (1, self._output))
+        return Place.of(*lengths.product(lengths.outs_of(p), first).parts, (1, self._output))
 
     def _taps(self) -> str:
         """The loops over what is summed up, and the sum."""
@@ -173,7 +172,7 @@ class RolledView:
 
     def _tests(self) -> list[str]:
         """C for whether a tap's sample is a step of the input, as far as that is not known."""
-        p, steps, (before, after) = self.problem, lengths.steps_of(self.problem), padded(self.problem)
+        p, steps, (before, after) = self.problem, lengths.steps_of(self.problem).text, padded(self.problem)
         if tests_steps(p):
             return ["far >= 0", f"far % {p.up} == 0", f"far / {p.up} < {steps}"]
         return [test for test, needed in (("at >= 0", before), (f"at < {steps}", after)) if needed]
@@ -187,7 +186,7 @@ class RolledView:
         """`text` for every step of the input that a tap finds, of samples `up` apart."""
         p = self.problem
         at = f"ptrdiff_t at = origin > 0 ? {ceil_over('origin', p.up)} : 0"
-        head = f"for ({at}; at < {lengths.steps_of(p)} && {times(p.up, 'at')} - origin < {p.kernel_size}; ++at)"
+        head = f"for ({at}; at < {lengths.steps_of(p).text} && {times(p.up, 'at')} - origin < {p.kernel_size}; ++at)"
         if p.kernel_size == 1:
             return nest([head], text, 0)
         tap = f"const ptrdiff_t k = {times(p.up, 'at')} - origin;\n\n"

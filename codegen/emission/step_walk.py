@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from codegen.emission import border
 from codegen.emission.border import padded
 from codegen.emission.cformat import counted, times
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.interface import out_steps
 from codegen.emission.lengths import first_whole, last_whole, padding
 from codegen.emission.microkernel import chunk_loop
@@ -18,7 +19,8 @@ from codegen.planning.algorithms.direct_steps import Schedule
 from codegen.planning.plan import KernelPlan
 from codegen.records import dataclass
 
-Range = tuple[str, str]
+FROM, TO, FIRST = (Variable.free(name) for name in ("from", "to", "first"))
+Range = tuple[Place, Place]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Walk:
     """`opening` are the statements before the first chunk, `loop` the head over the chunks where there are several.
 
     In a chunk, after what is `declared` there, `before` and `after` are the outputs of the border on either side,
-    `tiles` those of the tile: (the first, the end) in C, None where there are none. `whole`: the tiles end where their
+    `tiles` those of the tile: (the first, the end), None where there are none. `whole`: the tiles end where their
     outputs do. `once`: there is one tile.
     """
 
@@ -88,7 +90,7 @@ def joins(plan: KernelPlan) -> bool:
 
 def _alone(one: Chunk, schedule: Schedule, before: bool, fits: bool, after: bool) -> Walk:
     """One chunk of a known length: numbers alone."""
-    first, low, high, end = map(str, (one.first, one.low, one.high, one.end))
+    first, low, high, end = map(Place.of, (one.first, one.low, one.high, one.end))
     tiled = one.high - one.low
     return Walk(
         (),
@@ -113,13 +115,13 @@ def _free(plan: KernelPlan, schedule: Schedule, name: str) -> Walk:
         opening.append("/* outputs up to last - 1 have all their taps before the input's end */")
         opening.append(f"const ptrdiff_t last = {last_whole(p)};")
     first = first_whole(p)
-    if before and not first.isdigit():
-        opening.append(f"const ptrdiff_t first = {first}; /* and from this one on behind its start */")
-        first = "first"
+    if before and first.known is None:
+        opening.append(f"const ptrdiff_t first = {first.text}; /* and from this one on behind its start */")
+        first = FIRST.place
     opening.append(f"/* chunks of {counted(size, 'output')}, the last one longer */")
     some = "outs" if size == 1 else f"outs < {size} ? outs > 0 : outs / {size}"
     opening.append(f"const ptrdiff_t chunks = {some};")
-    made = _named(schedule, "outs", first, "last", (before, after, few or before or after))
+    made = _named(schedule, "outs", first.text, "last", (before, after, few or before or after))
     return Walk(tuple(opening), (chunk_loop(plan),), made.declared, made.before, made.tiles, made.after)
 
 
@@ -140,19 +142,20 @@ def _named(schedule: Schedule, outs: str, first: str, last: str, some: tuple[boo
     """
     starts, ends, after = some
     after = after and (ends or schedule.width > 1)  # a tile of one output leaves none over
-    size, low, high = _size(schedule), "from", "to"
+    size, low, high = _size(schedule), FROM, TO
     declared = [f"const ptrdiff_t from = {times(size, 'chunk')}, to = chunk + 1 < chunks ? from + {size} : {outs};"]
     if starts:
         declared.append(f"const ptrdiff_t lo = {first} < from ? from : {first} < to ? {first} : to;")
-        low = "lo"
+        low = Variable.free("lo")
     if ends:
-        declared.append(f"const ptrdiff_t end = {last} > to ? to : {last} > {low} ? {last} : {low};")
-        high = "end"
+        declared.append(f"const ptrdiff_t end = {last} > to ? to : {last} > {low.name} ? {last} : {low.name};")
+        high = Variable.free("end")
     if after and schedule.width > 1:
-        few = f"{high} - {low} < {schedule.width} ? {low} : {high}"
+        few = f"{high.name} - {low.name} < {schedule.width} ? {low.name} : {high.name}"
         declared.append(f"const ptrdiff_t hi = {few}; /* too few for a tile: to the border */")
-        high = "hi"
-    return _Named(tuple(declared), ("from", low) if starts else None, (low, high), (high, "to") if after else None)
+        high = Variable.free("hi")
+    before = (FROM.place, low.place) if starts else None
+    return _Named(tuple(declared), before, (low.place, high.place), (high.place, TO.place) if after else None)
 
 
 def _size(schedule: Schedule) -> int:

@@ -123,7 +123,8 @@ def declared(plan: StreamPlan, face: Interface) -> tuple[Declared, ...]:
 
 def _packed(pack: Pack) -> str:
     shape = ", ".join(map(str, pack.shape))
-    return f"Lays a kernel ({shape}) out as the other functions read it: {pack.count} numbers, once for all calls."
+    numbers = counted(pack.count, "number")
+    return f"Lays a kernel ({shape}) out as the other functions read it: {numbers}, once for all calls."
 
 
 def stream_macros(

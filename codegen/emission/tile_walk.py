@@ -46,7 +46,7 @@ def walk(plan: KernelPlan[Schedule], name: str, transform: Transform) -> dict[st
         "next_sample": step_by("at", p.dilation),
         "next": f"t = {BilinearFunctions.of(plan, name).next.call()}" if dilated else step_by("t", advance),
         "x": Place.of((p.group_channels, Variable.counted("g", p.groups))).in_array("x"),
-        "first_sample": lengths.sample_of(p, "t"),
+        "first_sample": lengths.sample_of(p).text,
         "steps_now": "steps" if free else str(p.steps),
         "outs_now": "outs" if free else str(outs),
         "later": Place.of((1, Variable.free("at")), _later(schedule.written, p.dilation, advance)).text,

@@ -9,10 +9,10 @@ from typing import Any
 
 from codegen.emission import banner, cformat, render, vectors
 from codegen.emission.cfunction import CFunction, Parameter, reads, static, writes
+from codegen.emission.expressions import Array, Part, Place, Variable
 from codegen.emission.heads import Head, slopes
 from codegen.emission.interface import entry
 from codegen.emission.macros import Macro, Meaning, macros
-from codegen.emission.microkernel import count_loop, index
 from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
 from codegen.functions.activations import Activation
@@ -129,6 +129,7 @@ def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
     inner = parts.input.problem
     functions = Functions.of(parts, name)
     begun = tuple(one.name for one in p.epilogue.start.operands)
+    behind = Place.of(parts.turned_numbers).in_array("turned")
     return output | {
         "parts": parts,
         "sample": functions.output,
@@ -139,9 +140,7 @@ def _context(parts: BackwardPlan, name: str) -> dict[str, Any]:
         "kernel_plan": parts.kernel,
         "of_kernel": kernel["functions"],
         "turn": static(f"{name}_turn", *reads(p.format.c, "kernel"), *writes(p.format.c, "turned")),
-        "input_call": _inner_call(
-            parts.input, f"{name}_of_turned", "dz", "turned", "dx", space=f"turned + {parts.turned_numbers}"
-        ),
+        "input_call": _inner_call(parts.input, f"{name}_of_turned", "dz", "turned", "dx", space=behind),
         "front_numbers": front * inner.group_channels * inner.filters,
         **_turn(p, front),
         "back_from": (front + p.kernel_size) * inner.group_channels * inner.filters,
@@ -216,19 +215,14 @@ def _macros(name: str, parts: BackwardPlan, context: dict[str, Any], beside: Col
 def _turn(p: ConvProblem, front: int) -> dict[str, Any]:
     """The loops over a kernel, and the move of one number to its place in the turned one."""
     counts = {"k": p.kernel_size, "f": p.group_filters, "g": p.groups, "c": p.group_channels}
-    k, f, g, c = (name if count > 1 else "0" for name, count in counts.items())
-    last = front + p.kernel_size - 1
-    tap = f"({last} - k)" if k == "k" else str(last)
-    size = p.group_filters * p.channels
-    to = index(*_terms((size, tap), (p.channels, f), (p.group_channels, g), (1, c)))
-    of = index(*_terms((p.group_channels * p.filters, k), (p.filters, c), (p.group_filters, g), (1, f)))
-    heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
-    return {"turn_heads": heads, "turn_text": f"turned[{to}] = kernel[{of}];"}
-
-
-def _terms(*terms: tuple[int, str]) -> list[int | tuple[int, str]]:
-    """Terms of which some are numbers."""
-    return [factor * int(name) if name.isdigit() else (factor, name) for factor, name in terms]
+    k, f, g, c = loops = tuple(Variable.counted(name, count) for name, count in counts.items())
+    last, size = front + p.kernel_size - 1, p.group_filters * p.channels
+    tap: Part = (size, Variable(f"({last} - k)", last)) if k.most else size * last
+    to = Place.of(tap, (p.channels, f), (p.group_channels, g), (1, c))
+    of = Place.of((p.group_channels * p.filters, k), (p.filters, c), (p.group_filters, g), (1, f))
+    turned, kernel = Array("turned", size * (last + 1)), Array("kernel", size * p.kernel_size)
+    text = f"{turned.number(*to.parts)} = {kernel.number(*of.parts)};"
+    return {"turn_heads": tuple(loop.loop for loop in loops if loop.most), "turn_text": text}
 
 
 def _inner_call(plan: KernelPlan | None, name: str, *arguments: str, space: str) -> str:

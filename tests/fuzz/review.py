@@ -9,7 +9,9 @@ import argparse
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 
+from tests.fuzz import emitted_kinds
 from tests.fuzz.emitted import emitted
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -56,11 +58,11 @@ LEFT_TO_RUN_TIME = {
     "a product with 0": re.compile(r"(?<![\w.])0 \* \w|\w \* 0(?![\w.])"),
     "a quotient by 1": re.compile(r"[/%] 1(?![\w.])"),
     "a sum of constants": re.compile(rf"(?<![*/%] ){NUMBER} [-+] {NUMBER}(?! [*/%])"),
-    "a product of constants": re.compile(rf"(?<!% ){NUMBER} [*/%] {NUMBER}"),
+    "a product of constants": re.compile(rf"(?<![%/] ){NUMBER} [*/%] {NUMBER}"),
     "constants compared": re.compile(rf"(?<![-+*/%] ){NUMBER} (?:[<>]=?|[!=]=) {NUMBER}(?! [-+*/%])"),
     "a choice of two equals": re.compile(r"\? ([\w.]+) : \1(?![\w.]| [-+*/%])"),
     "minus a negative number": re.compile(r"[-+] -\d+(?![\d.])"),
-    "a name in brackets": re.compile(r"(?<![\w)\]] )(?<![\w)\]])\((?:[a-z]\w*|\d+)\)(?! ?[\w({-])"),
+    "a name in brackets": re.compile(r'(?<![\w)\]"] )(?<![\w)\]"])\((?:[a-z]\w*|\d+)\)(?! ?[\w({-])'),
 }
 WORD = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<![\w.])([A-Za-z_]\w*)')  # in a string there is none
 DEFINED = re.compile(r"^static (?:inline )?[^=;{\n]*?\b(\w+)\([^{;]*\)\n\{", re.MULTILINE)
@@ -140,9 +142,9 @@ CHECKS: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (
 
 
 def run(count: int, seed: int) -> tuple[int, list[str]]:
-    """`count` random files; (tried, findings)."""
-    findings = []
-    for one in emitted(count, seed):
+    """`count` random files, half of them single layers of floats; (tried, findings)."""
+    findings, floats = [], count // 2
+    for one in chain(emitted(floats, seed), islice(emitted_kinds.emitted(count - floats, seed), count - floats)):
         for file, text in one.files:
             for check in CHECKS:
                 findings += [f"{kind}: {shown} ({file}: {one.told})" for kind, shown in check(text, file)]

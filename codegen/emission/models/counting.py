@@ -14,9 +14,7 @@ def so_far(number: int, clock: Clock) -> str:
     if text := _plain(number, clock, clock.left):
         return text
     first = f"n[{clock.of[0]}]"
-    samples = cformat.times(clock.up, first)
-    room = index((1, samples), clock.room)
-    return f"n[{number}] = {samples} >= {-clock.room} ? {_over(room, clock.stride)} + 1 : 0;"
+    return f"n[{number}] = {_windows(cformat.times(clock.up, first), clock.room, -clock.room, clock.stride)};"
 
 
 def in_all(number: int, clock: Clock) -> str:
@@ -24,13 +22,18 @@ def in_all(number: int, clock: Clock) -> str:
     if text := _plain(number, clock, clock.left + clock.right):
         return text
     first = f"n[{clock.of[0]}]"
-    if clock.up > 1:
-        spread, more = cformat.times(clock.up, first), 1 - clock.up + clock.left + clock.right - clock.reach
-        return f"n[{number}] = {spread} >= {max(1, -more)} ? {_over(index((1, spread), more), clock.stride)} + 1 : 0;"
-    if clock.centred:
-        return f"n[{number}] = {first} > 0 ? {_over(f'{first} - 1', clock.stride)} + 1 : 0;"
-    least, room = clock.reach - clock.left - clock.right, index((1, first), clock.left + clock.right - clock.reach)
-    return f"n[{number}] = {first} >= {max(1, least)} ? {_over(room, clock.stride)} + 1 : 0;"
+    more = clock.left + clock.right - clock.reach
+    if clock.up == 1 and clock.centred:
+        more = -1
+    spread, room = cformat.times(clock.up, first), more + 1 - clock.up
+    return f"n[{number}] = {_windows(spread, room, max(1, -room), clock.stride)};"
+
+
+def _windows(samples: str, room: int, least: int, stride: int) -> str:
+    """The windows in `samples` and `room` more, of which the first lies there from `least` samples on."""
+    if stride > 1:
+        return f"{samples} >= {least} ? {cformat.floor_over(index((1, samples), room), stride)} + 1 : 0"
+    return samples if (room, least) == (-1, 1) else f"{samples} >= {least} ? {index((1, samples), room + 1)} : 0"
 
 
 def _plain(number: int, clock: Clock, more: int) -> str:
@@ -48,7 +51,3 @@ def _least(number: int, clock: Clock) -> str:
     for one in clock.of[1:]:
         text = f"{cformat.grouped(text)} < n[{one}] ? {cformat.grouped(text)} : n[{one}]"
     return f"n[{number}] = {text};"
-
-
-def _over(total: str, stride: int) -> str:
-    return cformat.floor_over(total, stride)

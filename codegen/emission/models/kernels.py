@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from codegen.emission import cformat, lengths
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.inner import kernel_places
 from codegen.emission.interface import parameters
-from codegen.emission.microkernel import offset
-from codegen.emission.models.widths import along, blocks
+from codegen.emission.microkernel import count_loop
+from codegen.emission.models.widths import Segment, along
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import later, piece, within
 from codegen.functions.activations import Activation
-from codegen.graph.plans.stages import Convolved, Gathered, Normalized, Pooled, Recurrent, Summary
+from codegen.graph.plans.stages import Convolved, Gathered, Normalized, Pooled, Summary
 from codegen.problem.stages import Activated
 
-__all__ = ["called", "convolved", "gathered", "given", "normalized", "pooled", "recurrent", "summary"]
+__all__ = ["called", "convolved", "gathered", "given", "normalized", "of_one", "pooled", "summary"]
 
 
 def convolved(stage: Convolved, around: Surroundings) -> Written:
@@ -35,10 +37,10 @@ def convolved(stage: Convolved, around: Surroundings) -> Written:
 
 def given(stage: Convolved, around: Surroundings) -> dict[str, str]:
     """What a kernel's parameters are given, by their names: x, y, the weights, what is added."""
-    kernel, *others = (around.tables[table] for table in stage.tables)
+    kernel, *others = stage.tables
     found = {"x": around.at(stage.x), "y": around.at(stage.y)}
-    found |= {label: offset(kernel, at) for label, at in kernel_places(stage.plan)}
-    operands = [*others, *map(around.at, stage.added)]
+    found |= {label: around.tables[kernel].at(at) for label, at in kernel_places(stage.plan)}
+    operands = [*map(around.table, others), *map(around.at, stage.added)]
     names = (one.name for one in stage.plan.problem.epilogue.operands)
     return found | dict(zip(names, operands, strict=True))
 
@@ -51,7 +53,7 @@ def called(stage: Convolved, around: Surroundings) -> list[Activation]:
     return found
 
 
-def _of_one(stage: Any, around: Surroundings) -> dict[str, Any]:
+def of_one(stage: Any, around: Surroundings) -> dict[str, Any]:
     """What all their templates are given."""
     return {
         "c": around.c,
@@ -91,9 +93,12 @@ def gathered(stage: Gathered, around: Surroundings) -> Written:
     at = {"last": "steps - 1", "upsample": f"t / {stage.size}", "crop": "t", "reverse": "steps - 1 - t"}
     early = around.early
     before = f"t - {stage.left}" if stage.left else "t"
-    view = _of_one(stage, around) | {
+    row = ("x", cformat.times(stage.x.stride, "from")) if stage.word == "pad" else ("row",)
+    view = of_one(stage, around) | {
         "from": at.get(stage.word, before if early is None else "t - early"),
         "lines": _FROM[stage.word],
+        "zeros": _copied(stage, around, lambda one: f"{one.spell('set1')}({cformat.literal(0.0, around.plan.format)})"),
+        "copied": _copied(stage, around, lambda one: one.load(*row)),
         "still": stage.word in at,
         "early": early is not None,
     }
@@ -107,11 +112,19 @@ def gathered(stage: Gathered, around: Surroundings) -> Written:
     return Written((Gathered, view_key), stage.word, text, arguments, stage.x.frames)
 
 
+def _copied(stage: Gathered, around: Surroundings, value: Callable[[Segment], str]) -> list[str]:
+    """The statements that write a row, each segment of it of a value."""
+    more = ["genconv_apart();"] * around.apart
+    return [
+        cformat.looped(one.heads, [one.store("y", value(one)), *more]) for one in along(stage.y.channels, around.lanes)
+    ]
+
+
 def pooled(stage: Pooled, around: Surroundings) -> Written:
     """The largest or the mean of windows of rows."""
     p, early = stage.window, around.early
     count = str(p.kernel_size) if stage.count_padding else "(to - from)"
-    view = _of_one(stage, around) | {
+    view = of_one(stage, around) | {
         "windows": True,
         "left": lengths.padding(p)[0] if early is None else 0,
         "early": early is not None,
@@ -133,7 +146,7 @@ def pooled(stage: Pooled, around: Surroundings) -> Written:
 
 def summary(stage: Summary, around: Surroundings) -> Written:
     """The largest, the mean or the sum of all rows."""
-    view = _of_one(stage, around) | {"windows": False, "mean": stage.word == "average", "count": "(to - from)"}
+    view = of_one(stage, around) | {"windows": False, "mean": stage.word == "average", "count": "(to - from)"}
     view["sums"] = stage.word != "max"
     view |= {"early": False, "low": "0"}
     key = (Summary, stage.word, stage.x.channels, stage.x.stride, stage.y.stride)
@@ -147,13 +160,16 @@ def summary(stage: Summary, around: Surroundings) -> Written:
 def normalized(stage: Normalized, around: Surroundings) -> Written:
     """A normalization by what it sees itself."""
     names = [name for name, held in (("gamma", stage.scale), ("beta", stage.center)) if held]
-    view = _of_one(stage, around) | {
+    view = of_one(stage, around) | {
         "weights": names,
         "scale": stage.scale,
         "center": stage.center,
         "epsilon": stage.epsilon,
-        "width": stage.x.channels // stage.groups if stage.groups else 0,
+        "several": stage.x.channels > 1,
+        "variance": cformat.floor_over("variance", stage.x.channels),
     }
+    if stage.groups:
+        view |= _grouped(stage.x.channels, stage.x.channels // stage.groups, stage.x.stride, stage.y.stride)
     sizes = (stage.x.channels, stage.x.stride, stage.y.stride)
     key = (Normalized, stage.epsilon, stage.scale, stage.center, stage.groups, sizes)
 
@@ -161,50 +177,22 @@ def normalized(stage: Normalized, around: Surroundings) -> Written:
         word = "grouped" if stage.groups else "normalized"
         return piece(f"model/{word}.c.j2", view | {"name": name})
 
-    tables = (around.tables[table] for table in stage.tables)
+    tables = (around.table(one) for one in stage.tables)
     arguments = (around.at(stage.x), *tables, around.at(stage.y), around.rows(stage.x))
     return Written(key, "normalized", text, arguments, stage.x.frames)
 
 
-def recurrent(stage: Recurrent, around: Surroundings) -> Written:
-    """The steps of a recurrent layer."""
-    layer, after = stage.layer, bool(getattr(stage.layer, "reset_after", True))
-    initial = ["initial_h", "initial_c"][: 1 + (layer.gates == 4)] if layer.initial_state else []
-    two = layer.gates == 3 and after and layer.use_bias
-    view = _of_one(stage, around) | {
-        "weights": ["recurrent_kernel", *initial, *["inner_bias"] * two],
-        "initial": bool(initial),
-        "after": after,
-        "starts": "inner_bias" if two else None,
-        "sequences": layer.return_sequences,
-        "gate": around.words.word(layer.curves[-1]),
-        "activation": around.words.word(layer.activation),
-        "streams": around.fresh is not None,
-    }
-    view |= _columns(layer.units, layer.gates, after, around.lanes)
-    sizes = (layer.units, after, two, bool(initial), layer.return_sequences, stage.y.stride)
-    key = (Recurrent, layer.kind, *sizes, layer.curves)
-
-    def text(name: str) -> str:
-        return piece(f"model/{layer.kind}.c.j2", view | {"name": name})
-
-    tables = (around.tables[table] for table in stage.tables)
-    assert stage.spare is not None
-    last = around.spare(stage.spare), *([] if around.fresh is None else [around.fresh])
-    arguments = (around.at(stage.x), *tables, around.at(stage.y), around.rows(stage.x), *last)
-    return Written(key, layer.kind, text, arguments)
-
-
-def _columns(units: int, gates: int, after: bool, lanes: tuple[int, ...]) -> dict[str, Any]:
-    """The sums of a recurrent layer's gates, side by side; those of a GRU's last come later where not `after`."""
-    wide = gates * units
+def _grouped(channels: int, width: int, stride: int, out_stride: int) -> dict[str, Any]:
+    """The loops over the groups of `width` channels and over all numbers of one, and where these lie."""
+    group = Segment(width, 0, channels, variable="g")
+    channel = Variable.counted("c", width)
+    t, g = Variable.free("t"), Variable(group.variable, channels - width)
+    at = Place.of((1, g), (1, channel))
     return {
-        "units": units,
-        "twice": 2 * units,
-        "thrice": 3 * units,
-        "wide": wide,
-        "reset": f"*const reset = room + {units}, ",
-        "segments": along(units, lanes),
-        "blocks": blocks(0, wide if after else 2 * units, lanes),
-        "last_blocks": blocks(2 * units, wide, lanes),
+        "group": group,
+        "heads": (count_loop("t", 0, "rows"), *[channel.loop] * (channel.most > 0)),
+        "read": f"x[{Place.of((stride, t), *at.parts).text}]",
+        "written": f"y[{Place.of((out_stride, t), *at.parts).text}]",
+        "at": at.text,
+        "numbers": "(double)rows" if width == 1 else f"(double)rows * {width}",
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from codegen.emission import cformat
-from codegen.emission.microkernel import index
+from codegen.emission.microkernel import offset
 from codegen.emission.models.widths import Segment, along
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import piece
@@ -23,21 +23,13 @@ __all__ = ["each", "spelling"]
 EXP = activations.get("exponential")
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One loop: its head, and its statements."""
-
-    head: str
-    lines: tuple[str, ...]
-
-
 def each(stage: Each, around: Surroundings) -> Written:
     """A loop over all numbers in one go where they lie so, else over the channels of each row."""
     flat = stage.flat
     strides = tuple(0 if one.still else one.place.stride for one in stage.operands)
     key = (Each, stage.program, flat, None if flat else (strides, stage.y.stride, stage.y.channels))
     operands = [around.at(_all(operand.place) if flat else operand.place) for operand in stage.operands]
-    tables = [around.tables[table] for table in stage.tables]
+    tables = [around.table(one) for one in stage.tables]
     y = around.at(_all(stage.y) if flat else stage.y)
     frames = None if flat else stage.y.frames
     length = around.numbers(stage.y) if flat else around.rows(stage.y)
@@ -48,10 +40,11 @@ def each(stage: Each, around: Surroundings) -> Written:
         view: dict[str, Any] = {"name": name, "c": around.c, "told": cformat.comment(stage.told), "pointers": pointers}
         if flat:
             turns = [_flat(stage, around, lanes) for lanes in {around.lanes[0]: 0, 1: 0}]
-            return piece("model/flat.c.j2", view | {"turns": [vars(turn) for turn in turns]})
-        turns = [_across(stage, around, segment) for segment in along(stage.y.channels, around.lanes)]
+            return piece("model/flat.c.j2", view | {"turns": turns})
+        segments = along(stage.y.channels, around.lanes)
+        turns = [_across(stage, around, segment, alone=len(segments) == 1) for segment in segments]
         moved = [f"x{i} += {stride};" for i, stride in enumerate(strides) if stride]
-        view |= {"turns": [vars(turn) for turn in turns], "moved": [*moved, f"y += {stage.y.stride};"]}
+        view |= {"turns": turns, "moved": [*moved, f"y += {stage.y.stride};"]}
         return piece("model/rows.c.j2", view)
 
     return Written(key, "each", text, arguments, frames)
@@ -62,13 +55,16 @@ def _all(place: Place) -> Place:
     return place if place.frames is None else replace(place, frames=None, frame_stride=0)
 
 
-def _flat(stage: Each, around: Surroundings, lanes: int) -> Turn:
+def _flat(stage: Each, around: Surroundings, lanes: int) -> str:
+    """The loop over as many vectors of `lanes` numbers as are left."""
     head = "for (; i < numbers; ++i)" if lanes == 1 else f"for (; i + {lanes} <= numbers; i += {lanes})"
-    return Turn(head, tuple(_Program(stage, around, lanes, "i").lines()))
+    return cformat.braced((head,), "\n".join(_Program(stage, around, lanes, "i").lines()), 0)
 
 
-def _across(stage: Each, around: Surroundings, segment: Segment) -> Turn:
-    return Turn(segment.head, tuple(_Program(stage, around, segment.lanes, "c").lines()))
+def _across(stage: Each, around: Surroundings, segment: Segment, *, alone: bool) -> str:
+    """The statements of a segment, in a block of their own beside others."""
+    lines = _Program(stage, around, segment.lanes, segment.number).lines()
+    return cformat.braced(segment.heads or ("",) * (not alone), "\n".join(lines), 0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class _Program:
 
 
 def index_of(pointer: str, at: str) -> str:
-    return f"{pointer} + {index((1, at))}"
+    return offset(pointer, int(at) if at.isdigit() else (1, at))
 
 
 def spelling(program: Any, one: Instruction) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, render, vectors
 from codegen.emission.cfunction import CFunction, Parameter
+from codegen.emission.expressions import Array
 from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
-from codegen.emission.microkernel import index
-from codegen.emission.models import kernels, lengths, loops, raised, tiles
+from codegen.emission.microkernel import count_loop, index
+from codegen.emission.models import kernels, lengths, loops, raised, recurrent, tiles
 from codegen.emission.models.arguments import argument_names
 from codegen.emission.models.words import Words
 from codegen.emission.models.written import Surroundings, Written
@@ -20,13 +21,14 @@ from codegen.graph.plans import stages
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.place import Buffer
 from codegen.graph.plans.tabled import Tabled
+from codegen.graph.plans.tables import Table
 from codegen.graph.plans.tile_stage import Tiled
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Known", "baked", "declared", "jit_text", "lanes_of", "source", "table_names"]
+__all__ = ["Known", "baked", "declared", "jit_text", "lanes_of", "source", "table_places"]
 
 PARTS = ("kernel_head.c", "model/model.c", "model/model.h")
 WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
@@ -39,7 +41,7 @@ WRITERS: dict[type[stages.Stage], Callable[[Any, Surroundings], Written]] = {
     stages.Pooled: kernels.pooled,
     stages.Summary: kernels.summary,
     stages.Normalized: kernels.normalized,
-    stages.Recurrent: kernels.recurrent,
+    stages.Recurrent: recurrent.recurrent,
     Tiled: tiles.tiled,
 }
 
@@ -85,7 +87,7 @@ def declared(plan: ModelPlan, name: str, beside: Collection[str]) -> dict[str, A
 def _view(plan: ModelPlan, name: str, weights: Mapping[str, Mapping[str, np.ndarray]] | None) -> dict[str, Any]:
     arguments = argument_names(plan, name)
     words = Words(plan.target, plan.format, lanes_of(plan))
-    around = Surroundings(plan, name, words, arguments, table_names(plan, name, baked=weights is not None))
+    around = Surroundings(plan, name, words, arguments, table_places(plan, name, baked=weights is not None))
     texts, lines = _stages(around)
     body, used = vectors.finished("\n\n".join(texts))
     own, used = words.declared(used)
@@ -139,29 +141,31 @@ def _stages(around: Surroundings) -> tuple[list[str], list[Line]]:
     for stage in around.plan.stages:
         name, written = known.of(stage, around, texts)
         frames = written.frames
-        loop = None if frames is None else f"for (ptrdiff_t f = 0; f < {around.count(frames)}; ++f)"
+        loop = None if frames is None or frames.known == 1 else count_loop("f", 0, around.count(frames))
         call = f"{name}({', '.join(written.arguments)});"
         lines.append(Line(cformat.comment(stage.told), call, loop))
     return texts, lines
 
 
-def table_names(plan: Tabled, name: str, *, baked: bool) -> dict[Any, str]:
-    """How each table is called in C: a const one, or a part of the array of all."""
+def table_places(plan: Tabled, name: str, *, baked: bool) -> dict[Table, Array]:
+    """Where each table lies in C: in a const one, or as a part of the array of all."""
     if not baked:
-        return {table: f"weights + {at}" if at else "weights" for table, at in plan.tables.items()}
-    found: dict[Any, str] = {}
+        return {table: Array("weights", table.numbers, at) for table, at in plan.tables.items()}
+    found: dict[Table, Array] = {}
+    words = set[str]()
     for number, table in enumerate(plan.tables):
         word = cformat.identifier(f"{name}_{table.label}")
-        found[table] = f"{word}_{number}" if word in found.values() else word
+        found[table] = Array(f"{word}_{number}" if word in words else word, table.numbers)
+        words.add(found[table].pointer)
     return found
 
 
 def baked(plan: Tabled, name: str, weights: Mapping[str, Mapping[str, np.ndarray]]) -> list[tuple[Any, ...]]:
     """The const tables: (name, how many numbers, these in C)."""
     found = []
-    for table, label in table_names(plan, name, baked=True).items():
+    for table, place in table_places(plan, name, baked=True).items():
         numbers = table.made(weights, plan.dtype).tolist()
-        found.append((label, table.numbers, cformat.table(numbers, plan.format)))
+        found.append((place.pointer, table.numbers, cformat.table(numbers, plan.format)))
     return found
 
 

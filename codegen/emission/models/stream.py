@@ -68,7 +68,7 @@ def parts(plan: StreamedModel, face: Face, weights: Weights | None) -> dict[str,
     """What the templates of a stream are given beside its macros; `weights` are to be baked."""
     name, lanes = face.name, whole.lanes_of(plan)
     words = Words(plan.target, plan.format, lanes)
-    tables = whole.table_names(plan, name, baked=weights is not None)
+    tables = whole.table_places(plan, name, baked=weights is not None)
     around = StreamSurroundings(plan, name, words, dict(face.arguments), tables, streamed=plan)
     texts, lines = _stages(around)
     body, used = vectors.finished("\n\n".join(texts))

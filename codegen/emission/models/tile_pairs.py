@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models.tile_rows import Memory
 from codegen.emission.models.tile_sums import HOLD, TOGETHER, Block, Piece
+from codegen.emission.models.widths import Segment
 from codegen.emission.vectors import spelled
 from codegen.graph.plans.tile_stage import Term
 from codegen.records import dataclass
@@ -66,15 +67,16 @@ class PairedBlock(Block):
     def _pairs(self, term: Term, pointer: str, place: Memory, table: str) -> Iterator[str]:
         filters = self.sums.filters
         step = next(one for one in (TOGETHER, 2) if term.channels % one == 0)
-        yield f"for (ptrdiff_t c = 0; c < {term.channels}; c += {step}) {{"
+        turn = Segment(step, 0, term.channels)
+        yield turn.opening
         for more in range(0, step, 2):
             names = [f"u{more + half}" for half in range(self.halves)]
             for half, name in enumerate(names):
-                at = offset(table, (filters, "c"), filters * more + self.lanes * half)
+                at = offset(turn.row(table, str(filters)), filters * more + self.lanes * half)
                 yield f"    const {self.spell()} {name} = {self.spell('_load')}({at});"
             yield f"    {HOLD}"
             for r in range(self.rows):
-                at = offset(pointer, (1, "c"), more, place.stride * r + place.first)
+                at = offset(pointer, turn.at, more, place.stride * r + place.first)
                 x = f"x{more}_{r}"
                 yield f"    const {self.spell()} {x} = {self.spell('_pair')}({at});"
                 for half, name in enumerate(names):

@@ -133,7 +133,7 @@ def planes(stage: Tiled, around: Surroundings, lanes: int) -> Written:
         *(around.at(one.place) for one in stage.operands),
         *(str(buffers[stage.operands[i].place.buffer].apart) for i in wide),
         *map(str, stage.dilations),
-        *(around.tables[table] for table in stage.tables),
+        *(around.table(one) for one in stage.tables),
         *(around.at(one.place) for one in stage.writes),
         *(str(buffers[stage.writes[i].place.buffer].apart) for i in wide_out),
         around.rows(stage.y),

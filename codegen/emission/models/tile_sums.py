@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codegen.emission import cformat
-from codegen.emission.cformat import times
 from codegen.emission.microkernel import index, offset
 from codegen.emission.models.tile_rows import Memory
 from codegen.emission.models.widths import Segment
@@ -91,20 +90,20 @@ class Block:
 
     def _taps(self, term: Term, place: Memory, lines: Iterator[str]) -> Iterator[str]:
         """A loop over taps, of which each reads `from` its rows, and weights of a `row`."""
-        back, step = index((1, "k"), 1 - term.taps), f"d{term.apart}"
-        yield f"for (ptrdiff_t k = 0; k < {term.taps}; ++k) {{"
-        yield f"    const {self.dtype.c} *const from = {place.pointer} + ({back}) * {step};"
-        row = times(term.channels * self.sums.filters, "k")
-        yield f"    const {self.dtype.c} *const row = w{term.table} + {row};"
+        tap, back = Segment(1, 0, term.taps, variable="k"), index((1, "k"), 1 - term.taps)
+        yield tap.opening
+        yield f"    const {self.dtype.c} *const from = {place.pointer} + ({back}) * d{term.apart};"
+        row = tap.row(f"w{term.table}", str(term.channels * self.sums.filters))
+        yield f"    const {self.dtype.c} *const row = {row};"
         yield from (f"    {line}" for line in lines)
         yield "}"
 
     def _channels(self, term: Term, pointer: str, place: Memory, table: str) -> Iterator[str]:
         step = next(one for one in (TOGETHER, 2, 1) if term.channels % one == 0)
-        turn = "++c" if step == 1 else f"c += {step}"
-        yield f"for (ptrdiff_t c = 0; c < {term.channels}; {turn}) {{"
+        turn = Segment(step, 0, term.channels)
+        yield turn.opening
         for more in range(step):
-            yield from (f"    {line}" for line in self._product(term, pointer, place, ((1, "c"), more), table))
+            yield from (f"    {line}" for line in self._product(term, pointer, place, (turn.at, more), table))
         yield "}"
 
     def _product(

@@ -104,9 +104,7 @@ class Tile:
     def _loop(self, loop: Loop, held: set[int]) -> Iterator[str]:
         if self._is_flat(loop):
             numbers, lanes = self.shape.rows * loop.channels, self.around.lanes[0]
-            yield f"for (ptrdiff_t i = 0; i < {numbers}; i += {lanes}) {{"
-            yield from (f"    {line}" for line in _Row(self, loop, held, lanes, 0, ((1, "i"),), {}).lines())
-            yield "}"
+            yield from self._segment(loop, held, Segment(lanes, 0, numbers, variable="i"), 0)
             return
         r = "r" if self.shape.rows > 1 else 0
         lines = [line for segment in self._segments(loop.channels) for line in self._segment(loop, held, segment, r)]
@@ -131,10 +129,8 @@ class Tile:
         return all((place.stride, place.first) == (loop.channels, 0) for place in places)
 
     def _segment(self, loop: Loop, held: set[int], segment: Segment, r: int | str) -> Iterator[str]:
-        once = segment.last - segment.first == segment.lanes
-        at: tuple[Any, ...] = (segment.first,) if once else ((1, "c"),)
-        row = _Row(self, loop, held, segment.lanes, r, at, {})
-        yield "{" if once else f"{segment.head} {{"
+        row = _Row(self, loop, held, segment.lanes, r, (segment.at,), {})
+        yield segment.opening
         yield from (f"    {line}" for line in row.lines())
         yield "}"
 
@@ -206,7 +202,7 @@ def tiled(stage: Tiled, around: Surroundings) -> Written:
     arguments = (
         *(around.at(one.place) for one in stage.operands),
         *map(str, steps),
-        *(around.tables[table] for table in stage.tables),
+        *(around.table(one) for one in stage.tables),
         *(around.at(one.place) for one in stage.writes),
         around.rows(stage.y),
     )

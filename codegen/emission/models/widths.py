@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from codegen.emission.microkernel import index, offset, step_by
 from codegen.emission.vectors import spelled
 from codegen.records import dataclass
 
@@ -12,20 +14,36 @@ __all__ = ["Segment", "along", "blocks"]
 
 @dataclass(frozen=True)
 class Segment:
-    """A loop over `variable` from `first` to `last`, `vectors` of `lanes` numbers a turn."""
+    """The numbers from `first` to `last` of a row, `vectors` of `lanes` a turn: a loop over `variable`, or one turn."""
 
     lanes: int
     first: int
     last: int
     vectors: int = 1
     variable: str = "c"
+    ahead: int = 0  # of a turn's vectors, the numbers of those before it
 
     @property
-    def head(self) -> str:
-        at, step = self.variable, self.lanes * self.vectors
-        return (
-            f"for (ptrdiff_t {at} = {self.first}; {at} < {self.last}; {'++' + at if step == 1 else f'{at} += {step}'})"
-        )
+    def step(self) -> int:
+        """Numbers of a turn."""
+        return self.lanes * self.vectors
+
+    @property
+    def loops(self) -> bool:
+        """Whether there are several turns."""
+        return self.last - self.first > self.step
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The head of the loop; none where it turns once."""
+        turn = step_by(self.variable, self.step)
+        head = f"for (ptrdiff_t {self.variable} = {self.first}; {self.variable} < {self.last}; {turn})"
+        return (head,) * self.loops
+
+    @property
+    def opening(self) -> str:
+        """The first line of a block of statements."""
+        return f"{self.heads[0]} {{" if self.heads else "{"
 
     @property
     def vector(self) -> str:
@@ -33,15 +51,39 @@ class Segment:
         return spelled(self.lanes)
 
     @property
-    def places(self) -> tuple[tuple[int, str], ...]:
-        """(number, place) of each vector of a turn."""
-        return tuple(
-            (i, self.variable if not i else f"{self.variable} + {i * self.lanes}") for i in range(self.vectors)
-        )
+    def at(self) -> int | tuple[int, str]:
+        """Where a turn begins: a number, or a term."""
+        return (1, self.variable) if self.loops else self.first
+
+    @property
+    def parts(self) -> tuple[tuple[int, Segment], ...]:
+        """(number, itself) of each vector of a turn."""
+        return tuple((i, replace(self, ahead=i * self.lanes)) for i in range(self.vectors))
+
+    @property
+    def number(self) -> str:
+        """Where a turn begins, in C."""
+        return index(self.at)
+
+    def row(self, pointer: str, numbers: str) -> str:
+        """The row of a matrix that a turn takes, each of so many numbers."""
+        factor = int(numbers)
+        return offset(pointer, factor * self.at if isinstance(self.at, int) else (factor * self.at[0], self.at[1]))
 
     def spell(self, word: str) -> str:
         """A name of the vector spelling."""
         return spelled(self.lanes, f"_{word}")
+
+    def load(self, pointer: str, *more: str) -> str:
+        """The numbers of a turn in a row that begins `more` behind a pointer: terms and numbers in C."""
+        return f"{self.spell('load')}({self._place(pointer, *more)})"
+
+    def store(self, pointer: str, value: str) -> str:
+        """The statement that writes them."""
+        return f"{self.spell('store')}({self._place(pointer)}, {value});"
+
+    def _place(self, pointer: str, *more: str) -> str:
+        return offset(pointer, *(int(one) if one.isdigit() else (1, one) for one in more), self.at, self.ahead)
 
 
 def along(numbers: int, widths: tuple[int, ...]) -> tuple[Segment, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import field
 
-from codegen.emission.microkernel import index, offset
+from codegen.emission import expressions
+from codegen.emission.expressions import Array, Part, Variable
+from codegen.emission.microkernel import index
 from codegen.emission.models.words import Words
 from codegen.graph.plans.model_plan import ModelPlan
 from codegen.graph.plans.place import Count, Place
@@ -38,7 +40,7 @@ class Surroundings:
     name: str
     words: Words
     arguments: dict[int, str]
-    tables: dict[Table, str] = field(default_factory=dict)
+    tables: dict[Table, Array] = field(default_factory=dict)
     lengths: set[int] = field(default_factory=set)  # whose variables some text reads
 
     @property
@@ -60,22 +62,28 @@ class Surroundings:
         self.lengths.add(count.number)
         return f"n{count.number}"
 
+    def table(self, table: Table) -> str:
+        """A pointer to the first number of a table."""
+        return self.tables[table].at(taken=table.numbers)
+
     def at(self, place: Place) -> str:
         """A pointer to the first number of a place, of the frame f."""
-        frame = (place.frame_stride, "f") if place.frames is not None else 0
+        frames = place.frames
+        frame = Variable.free("f") if frames is None or frames.known is None else Variable.counted("f", frames.known)
+        parts: tuple[Part, ...] = ((place.frame_stride, frame) if frames is not None else 0, place.first)
         if place.buffer in self.arguments:
-            return offset(self.arguments[place.buffer], frame, place.first)
-        return offset("room", *self._room(place.buffer), frame, place.first)
+            return expressions.Place.of(*parts).in_array(self.arguments[place.buffer])
+        return expressions.Place.of(*self._room(place.buffer), *parts).in_array("room")
 
-    def _room(self, buffer: int) -> tuple[int | tuple[int, str], ...]:
+    def _room(self, buffer: int) -> tuple[Part, ...]:
         assert isinstance(self.plan, ModelPlan)
         start = self.plan.at[buffer]
         assert start is not None
-        return (start.numbers, (start.each, "steps"))
+        return (start.numbers, (start.each, Variable.free("steps")))
 
     def spare(self, buffer: int) -> str:
         """A pointer to a buffer of a stage's own."""
-        return offset("room", *self._room(buffer))
+        return expressions.Place.of(*self._room(buffer)).in_array("room")
 
     @property
     def fresh(self) -> str | None:
