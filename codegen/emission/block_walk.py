@@ -28,7 +28,6 @@ def walk(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "left_told": p.centred and p.steps is None,
         "dilated": p.dilation > 1,
         "grouped": s.chunks > 1,
-        "partial": _partial(plan),
         "part": f"chunk / rounds{f' / {p.dilation}' if p.dilation > 1 else ''}",
         "last_group": p.groups - s.width,
         "columns": ceil_over("live", s.held),

@@ -12,6 +12,7 @@ from typing import Any
 from codegen.emission import vectors
 from codegen.emission.cformat import identifier
 from codegen.emission.heads import templates
+from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.numbers.formats import Format
 from codegen.problem.stages import Activated
@@ -20,7 +21,6 @@ from codegen.problem.targets import Target
 __all__ = ["Words"]
 
 SHARED = ("exp", "power")  # what activations stand on, once in a file
-HOLDS = {"glu": ("_sigmoid",)}  # what is in an activation's text, and is another's
 STANDS_ON = {"exp": "_exp_parts", "power": "_power"}
 
 
@@ -68,7 +68,8 @@ class Words:
         new = {f"_{activation.name}": f"_{word}"} if word != activation.name else {}
         if low:
             new |= {name: f"{name}_of_{word}" for name in STANDS_ON.values()}
-        new |= {name: f"{name}_of_{word}" for name in HOLDS.get(activation.name, ())}
+        gate = activations.row(activation).gate  # its text holds that of another
+        new |= {f"_{gate}": f"_{gate}_of_{word}"} if gate else {}
         return vectors.finished(vectors.renamed(text, new))
 
     def _text(

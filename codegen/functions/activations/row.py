@@ -44,7 +44,8 @@ class Row:
     the text makes no error at all. `needs` are words of templates/activations/exp.c.j2: what the text is made of beside
     the vector spelling, and `root` for one of its own. `rowwise`: it takes a whole row,
     all filters of one output step, and has no derivative but `pull(dy, sums)`, the gradient before it; `bound` is then
-    how far its C text may be off, given the sums and their error, and `shares` is how many sums make one output.
+    how far its C text may be off, given the sums and their error, and `shares` is how many sums make one output. Where
+    the first half of the row is multiplied by an activation of the second one, `gate` is the name of that.
     """
 
     name: str
@@ -60,3 +61,4 @@ class Row:
     bound: Callable[..., Any] | None = None
     pull: Callable[..., Any] | None = None
     shares: int = 1
+    gate: str | None = None

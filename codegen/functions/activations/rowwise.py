@@ -191,5 +191,6 @@ ROWWISE: tuple[Row, ...] = (
         bound=_glu_bound,
         pull=_pull_glu,
         shares=2,
+        gate="sigmoid",
     ),
 )

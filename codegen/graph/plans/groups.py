@@ -101,7 +101,7 @@ def _fits(graph: Graph, at: int, lanes: int) -> bool:
         layer = layer_of(graph, at)
         return layer is not None and layer.filters <= MOST_VECTORS * lanes
     if isinstance(op, Activate):
-        return _each(op.activation) and op.activation.name != "glu"
+        return _each(op.activation)
     return isinstance(op, (Arithmetic, Unary, Slice))
 
 

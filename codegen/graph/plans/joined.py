@@ -86,7 +86,8 @@ def is_each(graph: Graph, at: int) -> bool:
     """Whether a node takes each number by itself, or with those of its channel alone."""
     op = graph.nodes[at].op
     if isinstance(op, Activate):
-        return op.activation.name == "glu" or not activations.row(op.activation).rowwise
+        row = activations.row(op.activation)
+        return row.gate is not None or not row.rowwise
     if isinstance(op, Call):
         return isinstance(op.layer, (BatchNormalization, PReLU))
     return isinstance(op, (Arithmetic, Unary, Spread))
@@ -95,7 +96,7 @@ def is_each(graph: Graph, at: int) -> bool:
 def _as_it_is(graph: Graph, at: int) -> bool:
     """Whether a node reads of its inputs each number in its own place."""
     op = graph.nodes[at].op
-    return not isinstance(op, Spread) and not (isinstance(op, Activate) and op.activation.name == "glu")
+    return not isinstance(op, Spread) and not (isinstance(op, Activate) and activations.row(op.activation).gate)
 
 
 def _behind(graph: Graph, at: int, sole: dict[int, int], *, adds: bool) -> list[int]:

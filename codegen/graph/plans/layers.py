@@ -16,6 +16,7 @@ from codegen.graph.plans.reads import started
 from codegen.graph.plans.stages import Convolved, Normalized, Raised, Recurrent
 from codegen.graph.plans.tables import Bias, Kernel, Ones, Own, Table
 from codegen.graph.plans.walk import Walk
+from codegen.numbers import formats
 from codegen.planning import planner, streams
 from codegen.planning.plan import AnyPlan, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -97,9 +98,9 @@ def _place(run: Walk, at: int) -> Place:
 def _of_one_dtype(run: Walk, at: int) -> Any:
     """The layer. Raises PlanError for one that computes in another dtype than the model."""
     layer = _layer(run, at)
-    if layer.dtype == "int8":
+    if formats.row(layer.dtype).whole:
         way = "emit the layers alone, and call their functions one after the other"
-        raise PlanError(f"`{layer.name}` is int8, and models are computed in floats: {way}")
+        raise PlanError(f"`{layer.name}` is {layer.dtype}, and models are computed in floats: {way}")
     if layer.dtype != run.graph.dtype:
         raise PlanError(f"`{layer.name}` is {layer.dtype}, and the model {run.graph.dtype}: a model has one dtype in C")
     return layer

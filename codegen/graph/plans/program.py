@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from codegen.functions import activations
 from codegen.graph.calls import Call
 from codegen.graph.channels import Spread
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
@@ -88,13 +89,12 @@ def _arithmetic(writing: Writing, op: Arithmetic, inputs: tuple[int, ...]) -> in
 
 
 def _activation(writing: Writing, op: Activate, inputs: tuple[int, ...]) -> int:
-    if op.activation.name != "glu":
+    word = activations.row(op.activation).gate
+    if word is None:
         return writing.say("activation", writing.value(inputs[0]), value=op.activation)
-    from codegen.functions import activations
-
     place = writing.place(inputs[0])
     half = place.channels // 2
-    gate = writing.say("activation", writing.read(place.part(half, half)), value=activations.get("sigmoid"))
+    gate = writing.say("activation", writing.read(place.part(half, half)), value=activations.get(word))
     return writing.say("*", writing.read(place.part(0, half)), gate)
 
 

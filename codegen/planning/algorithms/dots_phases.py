@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codegen.planning.algorithms import dots, output_rows
+from codegen.planning.algorithms import dots, integer, output_rows
 from codegen.planning.algorithms.dots import Schedule
-from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
+from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.problem.conv_problem import ConvProblem
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
     return dots.turns(schedule)
 
 
-def no_order(plan: Plan) -> Key:
-    """Sums of whole numbers are the same in any order."""
-    return ()
-
-
 ALGORITHM: Algorithm[Schedule, ConvProblem] = Algorithm(
     name="dots_phases",
     why_not=why_not,
@@ -80,7 +75,7 @@ ALGORITHM: Algorithm[Schedule, ConvProblem] = Algorithm(
     packed_numbers=packed_numbers,
     key=dots.key,
     turns=turns,
-    order=no_order,
+    order=integer.no_order,
     serves_upsampling=True,
     whole=True,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from codegen.planning.algorithms import dots, dots_channels
+from codegen.planning.algorithms import dots, dots_channels, integer
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import ConvProblem
@@ -120,11 +120,6 @@ def turns(schedule: Schedule) -> tuple[int, ...]:
     return STAGES[type(last)].turns(last)
 
 
-def no_order(plan: Plan) -> Key:
-    """Sums of whole numbers are the same in any order."""
-    return ()
-
-
 ALGORITHM: Algorithm[Schedule, Chain] = Algorithm(
     name="dots_stages",
     why_not=why_not,
@@ -134,7 +129,7 @@ ALGORITHM: Algorithm[Schedule, Chain] = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
-    order=no_order,
+    order=integer.no_order,
     problems=(Chain,),
     whole=True,
 )

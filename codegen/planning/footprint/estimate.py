@@ -34,7 +34,6 @@ PIECES: dict[str, Callable[[Any], Pieces]] = {
     "dots_stages": whole.of_stages,
     "integer": whole.of_integer,
 }  # by the algorithm's name; one from outside counts as nothing but its inner plans
-ONE_OF = ("by_length",)  # each call goes through one part of these, so that the stack is that of the deepest
 WORD = 8  # bytes by which a stack grows
 SHORT, ALONE = 0.3, 0.8  # of an inner function that is called once, with a length too short for its tile, or another
 
@@ -52,7 +51,8 @@ def stack_bytes(plan: AnyPlan) -> int:
     if plan.algorithm.footprint:
         return plan.algorithm.footprint(plan)[1]
     found = rates(plan.target)
-    ways = (found.stack.dot(_along(plan, part)) for part in plan.parts) if plan.algorithm.name in ONE_OF else ()
+    one = plan.algorithm.serving is not None  # a call goes through one part: the stack is that of the deepest
+    ways = (found.stack.dot(_along(plan, part)) for part in plan.parts) if one else ()
     return WORD * round((found.stack_base + max(ways, default=found.stack.dot(pieces(plan)))) / WORD)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from codegen.numbers.rescaling import FIXED
 from codegen.planning.algorithms import dots, dots_channels, dots_phases, dots_stages, integer
 from codegen.planning.algorithms.integer import Schedule, Tile
@@ -68,7 +71,7 @@ def of_stages(plan: KernelPlan[dots_stages.Schedule, Chain]) -> Pieces:
     """The tiles of each stage."""
     total = NONE
     for stage in dots_stages.stages(plan):
-        total += of_channels(stage) if stage.algorithm.name == "dots_channels" else of_dots(stage)
+        total += OF_STAGES[stage.algorithm.name](stage)
     return total
 
 
@@ -88,3 +91,6 @@ def _stage(p: ConvProblem, tile: Tile) -> Pieces:
         single_updates=rounded * tile.rows * tile.filters,
         pointers=2 * tile.rows,
     )
+
+
+OF_STAGES: dict[str, Callable[[Any], Pieces]] = {"dots": of_dots, "dots_channels": of_channels}
