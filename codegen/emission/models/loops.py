@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from codegen.emission import cformat
-from codegen.emission.microkernel import offset
+from codegen.emission import cformat, expressions
+from codegen.emission.expressions import Variable
 from codegen.emission.models.widths import Segment, along
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import piece
@@ -58,12 +58,12 @@ def _all(place: Place) -> Place:
 def _flat(stage: Each, around: Surroundings, lanes: int) -> str:
     """The loop over as many vectors of `lanes` numbers as are left."""
     head = "for (; i < numbers; ++i)" if lanes == 1 else f"for (; i + {lanes} <= numbers; i += {lanes})"
-    return cformat.braced((head,), "\n".join(_Program(stage, around, lanes, "i").lines()), 0)
+    return cformat.braced((head,), "\n".join(_Program(stage, around, lanes, Variable.free("i").place).lines()), 0)
 
 
 def _across(stage: Each, around: Surroundings, segment: Segment, *, alone: bool) -> str:
     """The statements of a segment, in a block of their own beside others."""
-    lines = _Program(stage, around, segment.lanes, segment.number).lines()
+    lines = _Program(stage, around, segment.lanes, expressions.Place.of(segment.at)).lines()
     return cformat.braced(segment.heads or ("",) * (not alone), "\n".join(lines), 0)
 
 
@@ -74,7 +74,7 @@ class _Program:
     stage: Each
     around: Surroundings
     lanes: int
-    at: str
+    at: expressions.Place
 
     def lines(self) -> list[str]:
         vector, found = spelled(self.lanes), list[str]()
@@ -90,8 +90,8 @@ class _Program:
         return spelled(self.lanes, f"_{word}")
 
 
-def index_of(pointer: str, at: str) -> str:
-    return offset(pointer, int(at) if at.isdigit() else (1, at))
+def index_of(pointer: str, at: expressions.Place) -> str:
+    return at.in_array(pointer)
 
 
 def spelling(program: Any, one: Instruction) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.emission.microkernel import index, offset
+from codegen.emission.expressions import Array, Place
 from codegen.emission.models.tile_rows import Memory
 from codegen.emission.models.tile_sums import HOLD, TOGETHER, Block, Piece
 from codegen.emission.models.widths import Segment
@@ -68,15 +68,17 @@ class PairedBlock(Block):
         filters = self.sums.filters
         step = next(one for one in (TOGETHER, 2) if term.channels % one == 0)
         turn = Segment(step, 0, term.channels)
+        row = Place.of(turn.at).scaled(filters)
         yield turn.opening
         for more in range(0, step, 2):
             names = [f"u{more + half}" for half in range(self.halves)]
             for half, name in enumerate(names):
-                at = offset(turn.row(table, str(filters)), filters * more + self.lanes * half)
+                places = (*row.parts, filters * more + self.lanes * half)
+                at = Array(table, term.channels * filters).at(*places, taken=self.lanes)
                 yield f"    const {self.spell()} {name} = {self.spell('_load')}({at});"
             yield f"    {HOLD}"
             for r in range(self.rows):
-                at = offset(pointer, turn.at, more, place.stride * r + place.first)
+                at = Place.of(turn.at, more, place.stride * r + place.first).in_array(pointer)
                 x = f"x{more}_{r}"
                 yield f"    const {self.spell()} {x} = {self.spell('_pair')}({at});"
                 for half, name in enumerate(names):
@@ -89,10 +91,10 @@ class PairedBlock(Block):
         both = f"{self.spell('_evens')}({one}, {other}) + {self.spell('_odds')}({one}, {other})"
         return both if self.halves > 1 or self.together > 1 else f"{self.spell('_low')}({both})"
 
-    def _spread(self, piece: Piece, r: int, pointer: str, place: Memory, at: tuple[int | tuple[int, str], ...]) -> str:
+    def _spread(self, piece: Piece, r: int, pointer: str, place: Memory, at: Place) -> str:
         """What the weights of each of an accumulator's rows are multiplied by."""
-        each = [f"{pointer}[{index(*at, place.stride * (r + more) + place.first)}]" for more in range(self.together)]
-        return self._joined([f"{spelled(self.sums.filters, '_set1')}({one})" for one in each])
+        each = [Place.of(*at.parts, place.stride * (r + more) + place.first) for more in range(self.together)]
+        return self._joined([f"{spelled(self.sums.filters, '_set1')}({pointer}[{one.text}])" for one in each])
 
     def _row(self, piece: Piece, at: str) -> str:
         """A vector of all filters for each of an accumulator's rows."""

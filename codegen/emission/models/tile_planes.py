@@ -8,7 +8,7 @@ from typing import Any
 
 from codegen.emission import cformat
 from codegen.emission.cformat import times
-from codegen.emission.microkernel import index, offset
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.models.loops import spelling
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import piece
@@ -18,6 +18,7 @@ from codegen.records import dataclass
 
 __all__ = ["planes"]
 
+T = Variable.free("t")  # a turn's first step
 FEW = 2  # steps that go one by one: what later ones read, a vector of stores would hold up
 SEVERAL = 8  # sums that are made side by side: fewer of a vector are made for two vectors at once
 
@@ -73,7 +74,8 @@ class _Turn:
     def _row(self, operand: int, c: int, u: int) -> str:
         """A pointer to steps of a channel of an operand."""
         wide = self.stage.operands[operand].place.channels > 1
-        return offset(f"x{operand}", (c if wide else 0, f"p{operand}"), (1, "t"), u * self.lanes)
+        plane = Variable.free(f"p{operand}")
+        return Place.of((c if wide else 0, plane), (1, T), u * self.lanes).in_array(f"x{operand}")
 
     def _sums(self, number: int, sums: Sums) -> Iterator[str]:
         zero = f"{self.spell('set1')}({cformat.literal(0.0, self.around.plan.format)})"
@@ -92,14 +94,15 @@ class _Turn:
 
     def _taps(self, number: int, sums: Sums, term: Term) -> Iterator[str]:
         operand, c_type = self.stage.program[term.of].value, self.around.c
-        back = index((1, "k"), 1 - term.taps)
-        yield f"for (ptrdiff_t k = 0; k < {term.taps}; ++k) {{"
+        k, plane = Variable.counted("k", term.taps), Variable.free(f"p{operand}")
+        back = Place.of((1, k), 1 - term.taps).text
+        yield f"{k.loop} {{"
         yield f"    const {c_type} *const from = x{operand} + t + ({back}) * d{term.apart};"
         yield f"    const {c_type} *const row = w{term.table} + {times(term.channels * sums.filters, 'k')};"
         for c in range(term.channels):
             given = [f"s{c}_{u}" for u in range(self.vectors)]
             for u, name in enumerate(given):
-                at = offset("from", (c, f"p{operand}"), u * self.lanes)
+                at = Place.of((c, plane), u * self.lanes).in_array("from")
                 yield f"    const {spelled(self.lanes)} {name} = {self.spell('load')}({at});"
             yield from (f"    {line}" for line in self._products(number, sums, "row", c, given))
         yield "}"
@@ -117,9 +120,10 @@ class _Turn:
         for c in range(self.stage.widths[number]):
             for u in range(self.vectors):
                 value = f"t{number}_{c}_{u}"
-                at = offset(f"y{place}", (c, f"q{place}"), (1, "t"), u * self.lanes)
+                at = Place.of((c, Variable.free(f"q{place}")), (1, T), u * self.lanes).in_array(f"y{place}")
                 if buffer in self.around.arguments and self.lanes > 1:
-                    yield f"{self.around.name}_last({at}, {value}, {index((1, 'rows'), (-1, 't'), -u * self.lanes)});"
+                    left = Place.of((1, Variable.free("rows")), (-1, T), -u * self.lanes).text
+                    yield f"{self.around.name}_last({at}, {value}, {left});"
                 else:
                     yield f"{self.spell('store')}({at}, {value});"
 

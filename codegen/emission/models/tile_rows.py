@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import field
 
+from codegen.emission.expressions import Part, Place
 from codegen.graph.plans.tile_stage import Sums, Tiled
 from codegen.records import dataclass
 
@@ -36,6 +37,10 @@ class Memory:
     pointer: str
     stride: int
     first: int = 0
+
+    def of(self, *parts: Part) -> str:
+        """The pointer to a number of them."""
+        return Place.of(*parts, self.first).in_array(self.pointer)
 
 
 def root(stage: Tiled, number: int) -> int:

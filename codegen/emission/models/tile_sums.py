@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codegen.emission import cformat
-from codegen.emission.microkernel import index, offset
+from codegen.emission.expressions import Array, Part, Place
 from codegen.emission.models.tile_rows import Memory
 from codegen.emission.models.widths import Segment
 from codegen.emission.vectors import BEGIN, END, spelled
@@ -69,20 +69,24 @@ class Block:
 
     def _starts(self, piece: Piece) -> Iterator[str]:
         """What belongs to the sums of some filters beside products."""
-        return (self._row(piece, offset(f"w{table}", piece.first)) for table in self.sums.starts)
+        return (self._row(piece, self._table(f"w{table}", 1, piece, piece.first)) for table in self.sums.starts)
+
+    def _table(self, pointer: str, rows: int, piece: Piece, *parts: Part) -> str:
+        """A place in so many rows of a number for each filter, from which on a vector is read."""
+        return Array(pointer, rows * self.sums.filters).at(*parts, taken=min(piece.lanes, self.sums.filters))
 
     def _row(self, piece: Piece, at: str) -> str:
         """The numbers of a table for some filters."""
         return f"{piece.spell('_load')}({at})"
 
-    def _spread(self, piece: Piece, r: int, pointer: str, place: Memory, at: tuple[int | tuple[int, str], ...]) -> str:
+    def _spread(self, piece: Piece, r: int, pointer: str, place: Memory, at: Place) -> str:
         """A number of row r in all lanes."""
-        return f"{piece.spell('_set1')}({pointer}[{index(*at, place.stride * r + place.first)}])"
+        return f"{piece.spell('_set1')}({pointer}[{Place.of(*at.parts, place.stride * r + place.first).text}])"
 
     def _term(self, term: Term, place: Memory) -> Iterator[str]:
         if term.apart is None and term.products <= MOST_WRITTEN:
             for c in range(term.channels):
-                yield from self._product(term, place.pointer, place, (c,), f"w{term.table}")
+                yield from self._product(term, place.pointer, place, Place.of(c), f"w{term.table}")
         elif term.apart is None:
             yield from self._channels(term, place.pointer, place, f"w{term.table}")
         else:
@@ -90,7 +94,8 @@ class Block:
 
     def _taps(self, term: Term, place: Memory, lines: Iterator[str]) -> Iterator[str]:
         """A loop over taps, of which each reads `from` its rows, and weights of a `row`."""
-        tap, back = Segment(1, 0, term.taps, variable="k"), index((1, "k"), 1 - term.taps)
+        tap = Segment(1, 0, term.taps, variable="k")
+        back = Place.of(tap.at, 1 - term.taps).text
         yield tap.opening
         yield f"    const {self.dtype.c} *const from = {place.pointer} + ({back}) * d{term.apart};"
         row = tap.row(f"w{term.table}", str(term.channels * self.sums.filters))
@@ -103,7 +108,7 @@ class Block:
         turn = Segment(step, 0, term.channels)
         yield turn.opening
         for more in range(step):
-            yield from (f"    {line}" for line in self._product(term, pointer, place, (turn.at, more), table))
+            yield from (f"    {line}" for line in self._product(term, pointer, place, Place.of(turn.at, more), table))
         yield "}"
 
     def _product(
@@ -111,17 +116,16 @@ class Block:
         term: Term,
         pointer: str,
         place: Memory,
-        at: tuple[int | tuple[int, str], ...],
+        at: Place,
         table: str,
     ) -> Iterator[str]:
         """One channel of each row, times the filters' weights for it."""
-        filters = self.sums.filters
-        weights = tuple(filters * one if isinstance(one, int) else (filters * one[0], one[1]) for one in at)
-        last = at[-1] if isinstance(at[-1], int) else 0
+        weights, last = at.scaled(self.sums.filters).parts, at.constant
         pieces = [piece for r, _, piece in self.each if r == 0]
         name_of = [f"u{term.table}_{last}_{v}" for v in range(len(pieces))]  # each once in its braces
         for v, piece in enumerate(pieces):
-            yield f"const {piece.spell('')} {name_of[v]} = {self._row(piece, offset(table, *weights, piece.first))};"
+            row = self._row(piece, self._table(table, term.channels, piece, *weights, piece.first))
+            yield f"const {piece.spell('')} {name_of[v]} = {row};"
         if self.rows > 1:
             yield HOLD
         for r, v, piece in self.each:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from codegen.emission import cformat
-from codegen.emission.microkernel import offset
+from codegen.emission.expressions import Part, Place, Variable
 from codegen.emission.models import tile_planes, tile_rows, tile_sums
 from codegen.emission.models.loops import spelling
 from codegen.emission.models.tile_pairs import PairedBlock
@@ -85,10 +85,12 @@ class Tile:
                 yield from (f"    {line}" for line in block.lines(tuple(self._place(term.of) for term in one.terms)))
                 for r, v, part in block.each if phase.sums in held else ():
                     place = self._place(phase.sums)
-                    at = offset(place.pointer, place.first + place.stride * r + part.first)
+                    at = place.of(place.stride * r + part.first)
                     yield f"    {part.spell('_store')}({at}, a{r}_{v});"
                 for r, v, part in block.each if inline else ():
-                    row = _Row(self, phase.loops[0], held, part.lanes, r, (part.first,), {phase.sums: f"a{r}_{v}"})
+                    row = _Row(
+                        self, phase.loops[0], held, part.lanes, Place.of(r), part.first, {phase.sums: f"a{r}_{v}"}
+                    )
                     yield from ("    {", *(f"        {line}" for line in row.lines()), "    }")
                 yield "}"
         for loop in phase.loops[1:] if inline else phase.loops:
@@ -104,9 +106,9 @@ class Tile:
     def _loop(self, loop: Loop, held: set[int]) -> Iterator[str]:
         if self._is_flat(loop):
             numbers, lanes = self.shape.rows * loop.channels, self.around.lanes[0]
-            yield from self._segment(loop, held, Segment(lanes, 0, numbers, variable="i"), 0)
+            yield from self._segment(loop, held, Segment(lanes, 0, numbers, variable="i"), Place.of())
             return
-        r = "r" if self.shape.rows > 1 else 0
+        r = Variable.counted("r", self.shape.rows).place
         lines = [line for segment in self._segments(loop.channels) for line in self._segment(loop, held, segment, r)]
         if self.shape.rows == 1:
             yield from lines
@@ -128,8 +130,8 @@ class Tile:
         places = [self._place(number) for number in read if self.stage.program[number].word != "number"]
         return all((place.stride, place.first) == (loop.channels, 0) for place in places)
 
-    def _segment(self, loop: Loop, held: set[int], segment: Segment, r: int | str) -> Iterator[str]:
-        row = _Row(self, loop, held, segment.lanes, r, (segment.at,), {})
+    def _segment(self, loop: Loop, held: set[int], segment: Segment, r: Place) -> Iterator[str]:
+        row = _Row(self, loop, held, segment.lanes, r, segment.at, {})
         yield segment.opening
         yield from (f"    {line}" for line in row.lines())
         yield "}"
@@ -143,8 +145,8 @@ class _Row:
     loop: Loop
     held: set[int]
     lanes: int
-    r: int | str
-    at: tuple[Any, ...]
+    r: Place
+    at: Part
     known: dict[int, str]
 
     @property
@@ -166,8 +168,7 @@ class _Row:
                 yield f"{self.spell('store')}({self._pointer(tile_rows.stored(stage, number))}, t{number});"
 
     def _pointer(self, place: tile_rows.Memory) -> str:
-        row = place.stride * self.r if isinstance(self.r, int) else (place.stride, self.r)
-        return offset(place.pointer, row, *self.at, place.first)
+        return place.of(*self.r.scaled(place.stride).parts, self.at)
 
     def _value(self, number: int) -> str:
         if number in self.known:
@@ -229,8 +230,9 @@ def _view(stage: Tiled, around: Surroundings, name: str) -> dict[str, Any]:
     c = around.c
     head = [f"const {c} *restrict {x}" for x in xs] + [f"ptrdiff_t {d}" for d in ds]
     head += [f"const {c} *restrict {w}" for w in ws] + [f"{c} *restrict {y}" for y in ys]
-    moved = [offset(x, (one.place.stride, "at")) for x, one in zip(xs, stage.operands, strict=True)] + ds + ws
-    moved += [offset(y, (one.place.stride, "at")) for y, one in zip(ys, stage.writes, strict=True)]
+    row = Variable.free("at").place
+    moved = [row.scaled(one.place.stride).in_array(x) for x, one in zip(xs, stage.operands, strict=True)] + ds + ws
+    moved += [row.scaled(one.place.stride).in_array(y) for y, one in zip(ys, stage.writes, strict=True)]
     return {
         "name": name,
         "told": cformat.comment(stage.told),

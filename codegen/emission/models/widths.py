@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from codegen.emission.microkernel import index, offset, step_by
+from codegen.emission.expressions import Part, Place, Variable
+from codegen.emission.microkernel import step_by
 from codegen.emission.vectors import spelled
 from codegen.records import dataclass
 
@@ -51,9 +52,9 @@ class Segment:
         return spelled(self.lanes)
 
     @property
-    def at(self) -> int | tuple[int, str]:
-        """Where a turn begins: a number, or a term."""
-        return (1, self.variable) if self.loops else self.first
+    def at(self) -> Part:
+        """Where a turn begins: a number, or the variable."""
+        return (1, Variable(self.variable, self.last - self.step)) if self.loops else self.first
 
     @property
     def parts(self) -> tuple[tuple[int, Segment], ...]:
@@ -63,12 +64,11 @@ class Segment:
     @property
     def number(self) -> str:
         """Where a turn begins, in C."""
-        return index(self.at)
+        return Place.of(self.at).text
 
     def row(self, pointer: str, numbers: str) -> str:
         """The row of a matrix that a turn takes, each of so many numbers."""
-        factor = int(numbers)
-        return offset(pointer, factor * self.at if isinstance(self.at, int) else (factor * self.at[0], self.at[1]))
+        return Place.of(self.at).scaled(int(numbers)).in_array(pointer)
 
     def spell(self, word: str) -> str:
         """A name of the vector spelling."""
@@ -83,7 +83,8 @@ class Segment:
         return f"{self.spell('store')}({self._place(pointer)}, {value});"
 
     def _place(self, pointer: str, *more: str) -> str:
-        return offset(pointer, *(int(one) if one.isdigit() else (1, one) for one in more), self.at, self.ahead)
+        before = (int(one) if one.isdigit() else (1, Variable.free(one)) for one in more)
+        return Place.of(*before, self.at, self.ahead).in_array(pointer)
 
 
 def along(numbers: int, widths: tuple[int, ...]) -> tuple[Segment, ...]:
