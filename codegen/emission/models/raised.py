@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from codegen.emission.cformat import grouped
 from codegen.emission.cfunction import CFunction, Parameter, numbers
+from codegen.emission.expressions import Place
 from codegen.emission.interface import whole
-from codegen.emission.microkernel import index, offset
+from codegen.emission.microkernel import index
 from codegen.emission.models.kernels import called, given
 from codegen.emission.models.stream_surroundings import StreamSurroundings
 from codegen.emission.models.written import Surroundings, Written
@@ -47,7 +48,7 @@ def raised(stage: Raised, around: Surroundings) -> Written:
 
 def _behind(stage: Raised) -> str:
     """The kernel's own room, behind the outputs of a step."""
-    return offset("room", stage.aside)
+    return Place.of(stage.aside).in_array("room")
 
 
 def _moved(inner: CFunction, **names: str) -> dict[str, str]:

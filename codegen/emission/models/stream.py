@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import cformat, render, vectors
 from codegen.emission.cfunction import CFunction
+from codegen.emission.expressions import Place, Variable
 from codegen.emission.heads import Head, templates
 from codegen.emission.macros import Macro, Meaning, macros
-from codegen.emission.microkernel import index, offset
+from codegen.emission.microkernel import index
 from codegen.emission.models import banner as banner_
 from codegen.emission.models import counting
 from codegen.emission.models import source as whole
@@ -171,10 +172,10 @@ def _calls(plan: StreamedModel, face: Face) -> dict[str, str]:
     block |= {name: f"{name} + {cformat.times(width, 'done')}" for name, width in out.items()}
     late = {name: f"{name} + {cformat.times(width, 'outs')}" for name, width in out.items()}
     given = [one.name for one in face.flush.parameters]
-    heard = {name: offset("state->scratch", plan.scratch) for name in out}
+    heard = {name: Place.of(plan.scratch).in_array("state->scratch") for name in out}
     before = 0
     for (at, _), numbers in zip(plan.of_kind("output"), _heard(plan).values(), strict=True):
-        heard[face.arguments[at]] = offset("state->scratch", plan.scratch + before)
+        heard[face.arguments[at]] = Place.of(plan.scratch + before).in_array("state->scratch")
         before += numbers
     quiet = dict.fromkeys(moved, f"{face.name}_quiet")
     return {
@@ -239,7 +240,7 @@ def _clearing(stage: Stage, around: StreamSurroundings, cleared: set[int]) -> st
     clock, kept = around.model.ticks[place.buffer], around.model.kept[place.buffer]
     assert kept is not None
     around.after.add(clock)
-    row = around.row(replace(place, first=0), [(1, f"n{clock}")])
+    row = around.row(replace(place, first=0), Variable.free(f"n{clock}").place)
     return f"{around.name}_clear({row}, {zeros * kept.width});"
 
 

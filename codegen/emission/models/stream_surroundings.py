@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from codegen.emission.cformat import grouped
-from codegen.emission.microkernel import index, offset
+from codegen.emission import expressions
+from codegen.emission.cformat import floor_over, grouped
+from codegen.emission.expressions import Variable
 from codegen.emission.models.written import Surroundings
 from codegen.graph.plans.place import Place
 from codegen.graph.plans.reads import Reads, reads
@@ -14,7 +15,7 @@ from codegen.graph.plans.streamed import StreamedModel
 
 __all__ = ["StreamSurroundings"]
 
-Term = int | tuple[int, str]
+Row = expressions.Place  # the number of a row, a sum of counts
 
 
 @dataclass
@@ -56,47 +57,54 @@ class StreamSurroundings(Surroundings):
     def at(self, place: Place) -> str:
         """A pointer to the first row that the stage reads or writes there."""
         if place.frames is not None:
-            return self.row(place, [(self._each(place), "f")])
+            return self.row(place, Variable.free("f").place.scaled(self._each(place)))
         added = self._stage.added if isinstance(self._stage, Convolved) else ()
         own = any(place is one for one in (*self._stage.ys, *added))
-        row: list[Term] = [(1, self.m(self.tick))] if own else self._first()
-        return self.row(place, row)
+        return self.row(place, self._before(self.tick) if own else self._first())
 
     def _each(self, place: Place) -> int:
         """The rows of a buffer from one frame of a place to the next."""
         return place.frame_stride // self.model.buffers[place.buffer].channels
 
-    def row(self, place: Place, row: list[Term]) -> str:
-        """A pointer to a row, a sum of terms."""
+    def _before(self, clock: int) -> Row:
+        """The rows of a clock before the block."""
+        return Variable.free(self.m(clock)).place
+
+    def row(self, place: Place, row: Row) -> str:
+        """A pointer to a row."""
         buffer = self.model.buffers[place.buffer]
         stride = 1 if buffer.apart else buffer.channels if buffer.framed else place.stride
         kept = self.model.kept[place.buffer]
         if kept is not None:
-            row = [*row, (-1, f"s{place.buffer}")]
-            return offset(f"kept{place.buffer}", (stride, grouped(index(*row))), place.first)
+            start = Variable.free(f"s{place.buffer}")
+            return _rows(stride, Row.of(*row.parts, (-1, start)), place.first).in_array(f"kept{place.buffer}")
         clock = self.model.ticks[place.buffer]
-        stays = index(*row) == f"m{clock}"
-        moved: Term = 0 if stays else (stride, grouped(index(*row, (-1, self.m(clock)))))
+        stays = row.text == f"m{clock}"
+        moved = Row.of() if stays else Row.of(*row.parts, *self._before(clock).scaled(-1).parts)
         if place.buffer in self.arguments:
-            return offset(self.arguments[place.buffer], moved, place.first)
-        start = self.model.at[place.buffer]
+            return _rows(stride, moved, place.first).in_array(self.arguments[place.buffer])
+        return self._scratch(_rows(stride, moved, place.first), place.buffer)
+
+    def _scratch(self, place: Row, buffer: int) -> str:
+        """A pointer to a place of a buffer that lives within a block."""
+        start = self.model.at[buffer]
         assert start is not None
         self.uses_scratch = True
-        return offset("scratch", moved, start.numbers + place.first)
+        return Row.of(*place.parts, start.numbers).in_array("scratch")
 
     @property
     def way(self) -> Reads:
         """What the stage reads."""
         return reads(self._stage)
 
-    def _first(self) -> list[Term]:
+    def _first(self) -> Row:
         """The first row that the stage reads."""
-        m, way = self.m(self.tick), self.way
+        m, way = self._before(self.tick), self.way
         if way.clock.rule == "padded":  # what comes before it is no row
-            return [(1, self.m(self._given))]
+            return self._before(self._given)
         if way.over > 1:
-            return [(1, f"{grouped(index((1, m), way.plus))} / {way.over}"), -way.back]
-        return [(way.times, m), -way.back]
+            return Row.of((1, Variable.free(floor_over(Row.of(*m.parts, way.plus).text, way.over))), -way.back)
+        return Row.of(*m.scaled(way.times).parts, -way.back)
 
     @property
     def _given(self) -> int:
@@ -107,10 +115,7 @@ class StreamSurroundings(Surroundings):
         kept = self.model.kept[buffer]
         if kept is not None:
             return f"kept{buffer}"
-        start = self.model.at[buffer]
-        assert start is not None
-        self.uses_scratch = True
-        return offset("scratch", start.numbers)
+        return self._scratch(Row.of(), buffer)
 
     @property
     def outs(self) -> str:
@@ -130,13 +135,12 @@ class StreamSurroundings(Surroundings):
         given = self._given
         if way.clock.rule == "padded" or self.early is not None:
             self.after.add(given)
-            first = (-one if isinstance(one, int) else (-one[0], one[1]) for one in self._first())
-            return index((1, f"n{given}"), *first)
-        return index((way.times, f"({self.outs})"), way.clock.reach - way.times)
+            return Row.of((1, Variable.free(f"n{given}")), *self._first().scaled(-1).parts).text
+        return Row.of((way.times, Variable.free(f"({self.outs})")), way.clock.reach - way.times).text
 
     def numbers(self, place: Place) -> str:
         buffer = self.model.buffers[place.buffer]
-        return index((buffer.channels if buffer.framed else place.channels, f"({self.outs})"))
+        return Variable.free(f"({self.outs})").place.scaled(buffer.channels if buffer.framed else place.channels).text
 
     @property
     def apart(self) -> bool:
@@ -146,10 +150,17 @@ class StreamSurroundings(Surroundings):
     def early(self) -> str | None:
         stage, way = self._stage, self.way
         if isinstance(stage, Gathered) and way.clock.rule == "padded":
-            return index((1, self.m(self._given)), (-1, self.m(self.tick)), way.back)
+            return Row.of(*self._before(self._given).parts, *self._before(self.tick).scaled(-1).parts, way.back).text
         padded = isinstance(stage, Pooled) and stage.x.frames is None and (way.clock.left or way.clock.right)
-        return index((-way.times, self.m(self.tick)), way.back) if padded else None
+        return Row.of(*self._before(self.tick).scaled(-way.times).parts, way.back).text if padded else None
 
     @property
     def fresh(self) -> str | None:
         return f"{self.m(self.tick)} == 0" if isinstance(self._stage, Recurrent) else None
+
+
+def _rows(stride: int, row: Row, first: int) -> Row:
+    """The number `first` of a row, of rows that are `stride` apart."""
+    if row.known is not None:
+        return Row.of(stride * row.known, first)
+    return Row.of((stride, Variable.free(grouped(row.text))), first)
