@@ -182,7 +182,8 @@ def _why_none(library: Library, found: Any, left_out: Mapping[str, str], unread:
     kind = type(found).__name__
     if not left_out:
         way = next((way for word, way in WAYS.items() if word in kind), f"expected {library.article}")
-        return f"{library.word} {kind} is no 1-D convolution: {way}"
+        told = f"{library.word} {kind} is no 1-D convolution: {way}"
+        return f"{told}; as a whole: {unread}" if unread else told
     told = f"{library.word} {kind} holds no 1-D convolution, only {counted(left_out)}; expected {library.article}"
     return f"{told}; as a whole: {unread}" if unread else told
 

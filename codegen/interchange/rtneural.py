@@ -32,6 +32,7 @@ __all__ = ["read"]
 CURVES = {"": "linear", "tanh": "tanh", "relu": "relu", "sigmoid": "sigmoid", "softmax": "softmax", "elu": "elu"}
 EPSILON = 1e-3  # of a batch normalization that does not tell
 MOST_LAYERS = 1_024
+MOST_GAIN = 300.0  # decibels
 DECIBELS = 20.0  # of a tenfold amplitude
 
 
@@ -61,7 +62,7 @@ def _chain(sketch: Sketch, item: Item, ledger: Ledger) -> Value | None:
     sizes = list(item["in_shape"])
     if not sizes:
         raise item["in_shape"].wrong("is empty, expected (batch, steps, channels)")
-    x = sketch.builder.input("x", None, sizes[-1].whole())
+    x = _loud(sketch, item, sketch.builder.input("x", None, sizes[-1].whole()))
     found = list(item["layers"])
     if not 1 <= len(found) <= MOST_LAYERS:
         raise item["layers"].wrong(f"has {len(found)} layers, expected 1 to {MOST_LAYERS:,}")
@@ -78,15 +79,32 @@ def _chain(sketch: Sketch, item: Item, ledger: Ledger) -> Value | None:
                 raise ConversionError(f"is not known here, expected {known}; or leave it out with skip=['{place}']")
             if given is not None:
                 value = _activated(sketch, layer, draw(sketch, f"{kind.replace('-', '_')}_{at}", layer, given))
-    return None if value is None else _mixed(sketch, item, x, value)
+    return None if value is None else _mixed(item, x, value)
 
 
-def _mixed(sketch: Sketch, item: Item, x: Value, value: Value) -> Value:
-    """What AIDA-X does around the layers: the input is added, and the volume set."""
-    skip, gain = item.get("in_skip"), item.get("out_gain")
+def _loud(sketch: Sketch, item: Item, x: Value) -> Value:
+    """The input as loud as AIDA-X makes it: its first channel, those behind it are knobs."""
+    if "in_gain" not in item:
+        return x
+    loud = x[:1] * _factor(item["in_gain"])
+    return loud if x.shape.channels == 1 else sketch.builder.function("concat", loud, x[1:])
+
+
+def _mixed(item: Item, x: Value, value: Value) -> Value:
+    """What AIDA-X does around the layers: the input's first channel is added, and the volume set."""
+    skip = item.get("in_skip")
     if skip is not None and skip.whole(0, 1):
-        value = value + x
-    return value if gain is None else value * float(f"{10 ** (gain.number() / DECIBELS):.9g}")
+        value = value + x[: value.shape.channels]
+    return value * _factor(item["out_gain"]) if "out_gain" in item else value
+
+
+def _factor(gain: Item) -> float:
+    """What a number of decibels multiplies by; 1 for what is no number, as AIDA-X has it."""
+    if not isinstance(gain.value, (int, float)) or isinstance(gain.value, bool):
+        return 1.0
+    if not -MOST_GAIN <= gain.number() <= MOST_GAIN:
+        raise gain.wrong(f"is {gain.value}, expected -{MOST_GAIN:g} to {MOST_GAIN:g} dB")
+    return float(f"{10 ** (gain.number() / DECIBELS):.9g}")
 
 
 def _activated(sketch: Sketch, layer: Item, value: Value) -> Value:

@@ -77,6 +77,11 @@ def test_a_chain_of_layers(tmp_path: Path) -> None:
     np.testing.assert_allclose(run(written(tmp_path, content), x), chain(x), rtol=1e-6, atol=1e-6)
     mixed = written(tmp_path, {**content, "in_skip": 1, "out_gain": -6.0}, "amp.aidax")
     np.testing.assert_allclose(run(mixed, x), (chain(x) + x) * 10 ** (-6 / 20), rtol=1e-6, atol=1e-6)
+    loud = written(tmp_path, {**content, "in_skip": 1, "in_gain": 3.0, "out_gain": None}, "loud.json")
+    x3 = x * 10 ** (3 / 20)
+    np.testing.assert_allclose(run(loud, x), chain(x3) + x3, rtol=1e-6, atol=1e-6)
+    with pytest.raises(codegen.ConversionError, match=r"in_gain.* is 1e\+30, expected -300 to 300 dB"):
+        codegen.read(written(tmp_path, {**content, "in_gain": 1e30}, "wild.json"))
     model = codegen.read(mixed)
     weights = {f"{part}/{word}": a for part, arrays in model.amp.weights.items() for word, a in arrays.items()}
     again = codegen.load(model.to_conv(), weights=weights).amp

@@ -143,3 +143,29 @@ def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
     assert len(codegen.from_keras(one(L.Conv1D(4, 3), Own(name="mine")), skip=["mine"]).nets) == 1
     with pytest.raises(codegen.ConversionError, match="`both`"):
         codegen.from_keras(theirs, skip=["mine"])
+
+
+def test_sines_reductions_and_steps_one_after_the_other() -> None:
+    x = keras.Input((12, 3))
+    y = keras.layers.Conv1D(4, 3, padding="same")(x)
+    snake = y + keras.ops.square(keras.ops.sin(y * 1.5)) / 1.5
+    weights = keras.layers.Softmax(axis=1)(keras.layers.Dense(1)(y))
+    outputs = [
+        keras.layers.UnitNormalization()(snake),
+        keras.ops.sum(weights * y, axis=1),
+        keras.layers.Concatenate()([keras.ops.mean(y, axis=1), keras.ops.std(y, axis=1), keras.ops.min(y, axis=1)]),
+        (y - keras.ops.mean(y, axis=2, keepdims=True)) / keras.ops.sqrt(keras.ops.var(y, axis=2, keepdims=True) + 1e-3),
+        keras.layers.Concatenate(axis=1)([y, snake[:, 2:]]),
+    ]
+    theirs = models.filled(keras.Model(x, outputs))
+    model = codegen.from_keras(theirs, target="scalar")
+    assert not model.unread
+    assert_alike(model, theirs, np.random.default_rng(1).normal(size=(2, 12, 3)).astype(np.float32))
+
+
+def test_what_hangs_on_something_unreadable_is_not_told_again() -> None:
+    x = keras.Input((12, 3))
+    theirs = keras.Model(x, keras.layers.Conv1D(4, 3)(x)[:, :1] / keras.ops.cumsum(x, axis=1)[:, :1, :1])
+    told = codegen.from_keras(theirs).unread
+    assert told.startswith("`cumsum`: Cumsum is not known here")
+    assert "\n" not in told

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.functions import activations
+from codegen.interchange import sums
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.part import Part
 from codegen.interchange.tensors import Tensor, axis_of
@@ -62,6 +63,15 @@ def _reduced(how: str) -> Draw:
         axis, keep = part.config["axis"], part.config.get("keepdims")
         axes = [one.whole(-8, 8) for one in axis] if axis.is_list else [axis.whole(-8, 8)]
         return drawing.reduced(how, part.one, axes, keep=keep is not None and bool(keep.value))
+
+    return draw
+
+
+def _spread(*, root: bool) -> Draw:
+    def draw(drawing: Drawing, part: Part) -> Tensor:
+        axis, keep = part.config["axis"], part.config.get("keepdims")
+        axes = [one.whole(-8, 8) for one in axis] if axis.is_list else [axis.whole(-8, 8)]
+        return sums.spread(drawing, part.one, axes, keep=keep is not None and bool(keep.value), less=0, root=root)
 
     return draw
 
@@ -160,6 +170,8 @@ OPERATIONS: Mapping[str, Draw] = {
     "Max": _reduced("max"),
     "Min": _reduced("min"),
     "Sum": _reduced("sum"),
+    "Var": _spread(root=False),
+    "Std": _spread(root=True),
     "Concatenate": _joined,
     "GetItem": _item,
     "Split": _parts,

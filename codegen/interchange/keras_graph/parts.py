@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen.errors import ConversionError
+from codegen.interchange import sums
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.part import Part
 from codegen.interchange.keras_graph.weighted import SEQUENCE, WEIGHTED, Draw, activation_of
@@ -137,10 +138,18 @@ def _each_step(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
     return PARTS[kind](drawing, part.inner(inner["config"], kind))
 
 
+def _unit(drawing: Drawing, part: Part) -> Tensor:
+    """UnitNormalization: each row, of the axis that is told, divided by its length."""
+    axis = part.config.get("axis")
+    length = sums.norm(drawing, part.one, 2, [-1 if axis is None else axis.whole(-8, 8)], keep=True)
+    return drawing.binary("/", part.one, drawing.binary("max", length, LEAST))
+
+
 def _same(drawing: Drawing, part: Part) -> Tensor:
     return part.one
 
 
+LEAST = 1e-12  # what a length of 0 is taken for
 EACH_STEP = ("Dense", "Activation", "BatchNormalization", "LayerNormalization", "ReLU", "Dropout")
 NOTHING = (  # what does something in training alone
     *("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization"),
@@ -178,6 +187,7 @@ PARTS: dict[str, Draw] = {
     "Minimum": _merged("min"),
     "Average": _merged("+", mean=True),
     "Rescaling": _rescaled,
+    "UnitNormalization": _unit,
     "TimeDistributed": _each_step,
     **dict.fromkeys(NOTHING, _same),
 }

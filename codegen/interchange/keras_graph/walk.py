@@ -110,7 +110,7 @@ class Walk:
             name = layer["config"]["name"].word()
             if layer["class_name"].value == "InputLayer":
                 continue
-            made = self._called(layer, (*path, name), place, [value], {})
+            made = self._called(layer, (*path, name), place, [value], {}, value is None)
             value = made[0] if made else None
         return [(name, value)]
 
@@ -155,18 +155,20 @@ class Walk:
         """Whether all that a call reads is there; what it makes is then added to `made`."""
         missing: list[Ref] = []
         args, kwargs = arguments(call, lambda ref: _found(made, ref, missing))
+        read: list[Ref] = []
+        arguments(call, lambda ref: _found({}, ref, read))
         if not missing:
-            for number, value in enumerate(self._called(layer, (*path, at.layer), group, args, kwargs)):
+            lost = any(made[ref] is None for ref in read)
+            for number, value in enumerate(self._called(layer, (*path, at.layer), group, args, kwargs, lost)):
                 made[Ref(at.layer, at.call, number)] = value
         return not missing
 
     def _called(
-        self, layer: Item, path: tuple[str, ...], group: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, layer: Item, path: tuple[str, ...], group: str, args: Sequence[Any], kwargs: Mapping[str, Any], lost: bool
     ) -> list[Tensor | None]:
-        """What a layer makes; [None] after a report, and where its input hangs on something unreadable."""
+        """What a layer makes; [None] after a report, and where an input is `lost`: it hangs on something unreadable."""
         kind = layer["class_name"].word()
         part = Part(kind, layer["config"], path, group, self.source, args, kwargs)
-        lost = _lost(args)
         if is_model(layer) and not self.ledger.skips(part.name, kind, path[-1]):
             return [value for _, value in self.model(layer, path, group, [None] if lost else part.inputs)]
         with self.ledger.at(part.name, kind):
@@ -268,8 +270,3 @@ def _found(made: Mapping[Ref, Tensor | None], ref: Ref, missing: list[Ref]) -> T
     if ref not in made:
         missing.append(ref)
     return made.get(ref)
-
-
-def _lost(args: Any) -> bool:
-    """Whether a tensor among the arguments could not be made: None stands in its place at the top, or in a list."""
-    return any(one is None or (isinstance(one, list) and None in one) for one in args[:1])

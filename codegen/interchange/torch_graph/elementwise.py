@@ -88,6 +88,8 @@ ELEMENTWISE: dict[str, Draw] = {
     "sin": _unary("sin"),
     "cos": _unary("cos"),
     "clamp": _clamped,
+    "clamp_min": lambda call: call.drawing.binary("max", call.x, call.get(1, "min")),
+    "clamp_max": lambda call: call.drawing.binary("min", call.x, call.get(1, "max")),
     "hardtanh": _hard_tanh,
     **{name: _curve(name) for name in ("relu", "relu6", "selu", "silu", "mish", "sigmoid", "tanh", "softsign")},
     "logsigmoid": _curve("log_sigmoid"),
