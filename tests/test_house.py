@@ -140,6 +140,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "MOST_ROWS": "a tile's shape",
         "LEAST_ROWS": "a tile's shape",
         "FEW_ROWS": "a tile's shape",
+        "PEELED_ROWS": "the worth of code",
         "LOOP": "the worth of code",
         "NESTED": "a tile's shape",
     },
@@ -184,7 +185,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
     "algorithms.integer": {"BETWEEN": "of a workspace", "MOST_OUTPUTS": "of a workspace"},
     "algorithms.relayout": {"HALO": "a share of samples", "MOST_WIDENED": "a chunk may be wider for squares"},
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
-    "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
+    "algorithms.tiling": {"LOOKED_AT": "the planner's time", "ENDING": "the worth of code"},
     "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
     "footprint.whole": {
         "SHARES": "of its code",

@@ -20,7 +20,7 @@ from codegen.emission.filter_views import BlockView, Call, lapping, outputs
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import filter_blocks
+from codegen.planning.algorithms import filter_blocks, tiling
 from codegen.planning.algorithms.direct_filters import Schedule
 from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Segment
@@ -165,6 +165,8 @@ class FiltersView:
     def _joins(self, block: Block) -> bool:
         """Whether neighbours at the border ever go through one tile."""
         p = self.problem
+        if self.joined and tiling.activated(p):
+            return False
         if p.steps is None:
             ends = bool(block.opening), bool(block.closing)
             return joins_at_some_length(p, block.rows, _most_rows(self.schedule), ends)

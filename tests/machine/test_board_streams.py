@@ -49,7 +49,7 @@ void {name}_blocks(const int8_t *x, int8_t *y)
 
 
 def in_blocks(core: str) -> list[Case]:
-    """A call of each layer that hands its stream the steps in blocks; what is expected is the definition of the whole."""
+    """A call of each layer that hands its stream the steps in blocks, to compare with the definition of the whole."""
     rng, found = np.random.default_rng(7), []
     fixed = reader.read(TEXT, "fixed")
     for spec, free in zip(fixed, reader.read(TEXT.replace(f"({STEPS},", "(none,"), "free"), strict=True):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
 FEW_ROWS = 7  # from which on a second vector of the same line gains nothing there
-LOOP = 40  # products written out that take as many bytes as a loop over those at the borders
+PEELED_ROWS = 5  # the fewest of a tile, for which borders have tiles of their own where code is dear
+LOOP = 20  # products written out that take as many bytes as a loop over those at the borders
 NESTED = 4, 2  # rows and vectors of a tile that loops over the taps
 
 
@@ -90,9 +91,10 @@ def _affordable(p: ConvProblem, ask: Ask) -> int:
     steps = cost.steps_told(p, ask.likely)
     first, last = tiling.interior(p, steps)
     borders = ((0, first), (last, p.out_steps(steps)))
-    taps = sum(end - start for start, end in (p.taps(t, steps) for side in borders for t in range(*side)))
-    room = budget.sliding - LOOP if taps > budget.sliding - LEAST_ROWS * p.kernel_size else budget.sliding - taps
-    return room // p.kernel_size
+    ending = tiling.ENDING * tiling.activated(p)
+    taps = sum(ending + end - start for start, end in (p.taps(t, steps) for side in borders for t in range(*side)))
+    peeled, each = taps <= budget.sliding - PEELED_ROWS * (p.kernel_size + ending), p.kernel_size + ending
+    return int((budget.sliding - (taps if peeled else LOOP)) // each)
 
 
 def _row_bytes(problem: ConvProblem) -> int:

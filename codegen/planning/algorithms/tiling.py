@@ -12,6 +12,7 @@ from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
 
+ENDING = 1.75  # products written out that take as many bytes as an activation
 LOOKED_AT = 8  # outputs at a border, or a few more, whose taps are counted
 
 
@@ -198,6 +199,11 @@ def at_borders(problem: ConvProblem, steps: int | None, width: int) -> tuple[int
     return count, found / (problem.kernel_size * max(1, len(some)))
 
 
+def activated(problem: ConvProblem) -> bool:
+    """Whether more than a bias is done to a sum, in code of its own for each of a tile."""
+    return any(not stage.begins for stage in problem.epilogue.stages)
+
+
 def steps_of_turn(plan: AnyPlan, tile: Tile, span: Span, vectors: int) -> int:
     """Steps of a turn of the one loop over a run: as many as the core's budget has room for, in the tallest tile.
 
@@ -208,7 +214,9 @@ def steps_of_turn(plan: AnyPlan, tile: Tile, span: Span, vectors: int) -> int:
     if schedule.form != "fused" or tile.rows < tallest or counts_bytes(plan.ask.objective):
         return 1
     run = (span.last - span.first) * plan.problem.group_channels
-    most = plan.target.core.budget.turn // (tile.rows * vectors)
+    budget, sums = plan.target.core.budget, tile.rows * vectors
+    ending = ENDING * sums if budget.laps and activated(plan.problem) else 0
+    most = int((budget.turn - ending) // sums)
     return max((each for each in range(1, most + 1) if run % each == 0), default=1)
 
 
