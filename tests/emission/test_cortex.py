@@ -29,13 +29,13 @@ LAYERS = {
 INSTRUCTIONS = {  # executed; a test fails where one grows by more than 2 %
     "cortex-m4": {
         "kws": 815_530,
-        "har": 446_369,
+        "har": 445_349,
         "ecg": 4_147_059,
         "tcn": 611_479,
-        "depthwise": 142_676,
+        "depthwise": 142_290,
         "floats": 144_275,
     },
-    "cortex-m55": {"kws": 122_449, "har": 84_445, "ecg": 532_891, "tcn": 95_474, "depthwise": 58_902, "floats": 53_914},
+    "cortex-m55": {"kws": 122_449, "har": 82_090, "ecg": 532_891, "tcn": 95_474, "depthwise": 58_516, "floats": 53_914},
 }
 
 
