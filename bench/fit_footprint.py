@@ -109,6 +109,9 @@ def check(target: str, count: str = "300", prefix: str = "") -> None:
     code, stack, code_found, stack_found = np.array(rows, float).T
     found = within(code, code_found, 0), within(stack, stack_found, TOLERANCE)
     print(f"{target}: {len(rows)} plans, code {found[0]:.0%}, stack {found[1]:.0%} within a factor of {NEAR}")
+    print(
+        f"  {np.mean(stack_found <= 2 * stack + TOLERANCE):.0%} took at most twice the stack and {TOLERANCE} bytes more"
+    )
 
 
 def main(target: str, count: str = "300", prefix: str = "") -> None:

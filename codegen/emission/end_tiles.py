@@ -60,9 +60,8 @@ def ends(builder: FilterTiles, block: Block, tag: str, loops: Loops, call: Call)
         [call(tile.function, *_from_end(p, after - rows * i)) for i, tile in enumerate(closing)],
     )
     first, last = (looped(heads, lines, 2) if lines else "" for heads, lines in zip(loops, calls, strict=True))
-    told = " and ".join(f"the {side} {count}" for side, count in (("first", before), ("last", after)) if count)
     end = f"outs - {after}" if after else "last"
-    return Ends((*opening, *closing), first, last, str(before), end, "last", told)
+    return Ends((*opening, *closing), first, last, str(before), end, "last", _told(before, after))
 
 
 def _from_start(p: ConvProblem, output: int) -> tuple[Part, Part]:
@@ -74,3 +73,12 @@ def _from_end(p: ConvProblem, outputs: int) -> tuple[Part, Part]:
     """The same for the output that begins the last ones, so many of them."""
     sample, output = (Variable(f"({index((1, 'outs'), -before)})", FAR) for before in (outputs + p.pad_left, outputs))
     return (p.channels, sample), (p.filters, output)
+
+
+def _told(before: int, after: int) -> str:
+    """The outputs that have tiles of their own, as a sentence begins."""
+    sides = [(side, count) for side, count in (("first", before), ("last", after)) if count]
+    if all(count > 1 for _, count in sides):
+        return f"{' and '.join(f'the {side} {count}' for side, count in sides)} outputs have"
+    words = [f"the {side} output" if count == 1 else f"the {side} {count} outputs" for side, count in sides]
+    return f"{' and '.join(words)} {'have' if before + after > 1 else 'has'}"

@@ -2,7 +2,7 @@
 
 Fitted by least squares of the logarithms to the fastest plans of 300 random layers each (avx512, neon: 200) and to
 those of the fewest bytes of 100 (neon: 60), compiled by gcc 12.2 -std=c99 -O2 -ffp-contract=off on Debian 12: .text and
-.rodata as `size -A` tells, the stack as the deepest chain of calls in -fcallgraph-info=su. On 200 other layers each:
+.rodata as `size -A` tells, the stack as the deepest chain of calls in -fcallgraph-info=su. On 160 other plans each:
 docs/targets.md. bench/fit_footprint.py does so with layers of its own.
 """
 
