@@ -18,9 +18,7 @@ from codegen.language.evaluate import Evaluator
 from codegen.language.syntax_errors import short
 from codegen.specs.parameters import UNKNOWN, parameters, shown
 
-__all__ = ["ACTIVATIONS", "called"]
-
-ACTIVATIONS = tuple(word for row in (*activations.ROWS, *activations.ROWWISE) for word in (row.name, *row.aliases))
+__all__ = ["called"]
 
 
 class File(Protocol):
@@ -60,9 +58,9 @@ def called(body: Body, node: tree.Call) -> object:
         return _layer(body, node, name)
     if node.index is None and name in bodies.models:
         return _model(body, node)
-    if node.index is None and (name in FUNCTIONS or name in UNARY or name in ARITHMETIC or name in ACTIVATIONS):
+    if node.index is None and (name in FUNCTIONS or name in UNARY or name in ARITHMETIC or name in activations.rows()):
         return _function(body, node)
-    known = [*bodies.layers, *bodies.models, *FUNCTIONS, *UNARY, *ARITHMETIC, *ACTIVATIONS]
+    known = [*bodies.layers, *bodies.models, *FUNCTIONS, *UNARY, *ARITHMETIC, *activations.rows()]
     near = closest(name, known)
     hint = f"did you mean `{near}`?" if near else "a model calls the layers and models before it"
     _arguments(body, node, None)

@@ -49,7 +49,7 @@ def _function(word: str) -> str | None:
         return "\n\n".join((f"`{word}`: {(op.__doc__ or '').partition(chr(10))[0]}", *options))
     if word in UNARY or word in ARITHMETIC:
         return f"`{word}`: of each number"
-    known = {row.name: row for row in (*activations.ROWS, *activations.ROWWISE)}
+    known = activations.rows()
     if word in known:
         words = ", ".join(option.name for option in known[word].options)
         return f"`{word}`: an activation" + (f" with the options {words}" if words else "")
@@ -69,7 +69,7 @@ def offers(document: Document, here: Context) -> Iterator[tuple[str, str, str, s
         yield name, "name", "a value", ""
     for name in dict.fromkeys(_names(document, "layer", here)):
         yield name, "name", "a layer", ""
-    for word in (*FUNCTIONS, *UNARY, *ARITHMETIC, *(row.name for row in (*activations.ROWS, *activations.ROWWISE))):
+    for word in (*FUNCTIONS, *UNARY, *ARITHMETIC, *dict.fromkeys(row.name for row in activations.rows().values())):
         yield word, "word", "a function", f"{word}("
 
 

@@ -67,6 +67,11 @@ def test_has_a_way_back() -> None:
         assert all(np.array_equal(found.weights[name], expected.weights[name]) for name in expected.weights)
 
 
+def test_is_in_streams_and_a_function_of_models() -> None:
+    with activations.registered(DIM, TEXTS):
+        carried.onward(TEXT.replace("23", "None").format("dim"), "dimmed")
+
+
 def test_is_gone_afterwards() -> None:
     with activations.registered(DIM, TEXTS):
         activations.get("dim")

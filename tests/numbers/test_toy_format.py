@@ -66,6 +66,11 @@ def test_goes_all_the_way(text: str, target: str, tmp_path: Path) -> None:
         assert "the kernel's are q6, rounded by 0.0078125 at most" in source.code.replace("\n * ", " ")
 
 
+def test_is_in_streams_and_models() -> None:
+    with registered(SIXTYFOURTHS, TEXTS):
+        carried.onward(TEXT.replace("23", "None"), storage="q6")
+
+
 def test_takes_one_byte_a_weight() -> None:
     with registered(SIXTYFOURTHS, TEXTS):
         (layer,) = codegen.load(TEXT, target="scalar", storage="q6").values()

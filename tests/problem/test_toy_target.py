@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import codegen
+from codegen import pipeline
 from codegen.emission.render import render
 from codegen.errors import UsageError
+from codegen.gradients import emit
 from codegen.planning import planner
 from codegen.planning.ask import Ask
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.core_rows import CORES
 from codegen.problem.dialects import DIALECTS, Dialect
 from codegen.problem.targets import TARGETS, Target, native, registered, target_named
-from tests.support import carried
+from tests.support import carried, int8_layers
 
 DIALECT = Dialect("pairs", 16, 6, fma=False)  # vectors as every gcc and clang has them, on any machine
 PAIRS = Target("pairs", DIALECT, CORES["any"])
@@ -61,6 +65,18 @@ def test_goes_all_the_way(text: str, tmp_path: Path) -> None:
         lanes = 2 if "float64" in text else 4
         assert f"#define v{lanes}_fma(a, b, c) ((a) * (b) + (c)) /* for pairs */" in source.code
         assert "for pairs: tiles of" in source.code.replace("\n * ", " ")
+
+
+@pytest.mark.compiles
+def test_has_streams_models_gradients_and_int8() -> None:
+    text = LAYERS[1].replace("23", "None")
+    with registered(PAIRS, TEXTS):
+        carried.onward(text, target="pairs")
+        (layer,) = codegen.load(LAYERS[0]).values()
+        made = emit.emitted(layer.spec, Ask(PAIRS))
+        assert "fma(a, b, c) ((a) * (b) + (c)) /* for pairs */" in made.code
+        spec, arrays = int8_layers.drawn(np.random.default_rng(3), "codes")
+        assert "for pairs" in pipeline.emitted(spec, Ask(PAIRS, "baked"), arrays).code
 
 
 def test_is_no_machine_s_widest_and_gone_afterwards() -> None:

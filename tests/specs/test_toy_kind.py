@@ -87,6 +87,11 @@ def test_goes_the_way_back() -> None:
         assert np.array_equal(found.weights["kernel"], expected.weights["kernel"][::-1])
 
 
+def test_is_in_streams_and_models() -> None:
+    with kinds.registered(BackwardsConv1DSpec):
+        carried.onward(TEXT.replace("23", "None"))
+
+
 def test_is_gone_afterwards() -> None:
     with kinds.registered(BackwardsConv1DSpec):
         assert reader.read(TEXT)[0].kind == "backwards_conv1d"

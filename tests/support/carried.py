@@ -13,6 +13,7 @@ import numpy as np
 import codegen
 from codegen import pipeline
 from codegen.cli import main
+from codegen.graph import reference as graph_reference
 from codegen.machine import wisdom
 from codegen.numbers.storage import rounded, stored
 from codegen.planning import error_bounds
@@ -46,6 +47,22 @@ def through(text: str, folder: Path, target: str = "scalar", storage: str = "flo
     _described(text, folder, target, storage)
     assert first.code != packed.code
     return packed
+
+
+def onward(layer: str, function: str = "tanh", **how: Any) -> None:
+    """The layer `toy` of a definition, of 5 channels and any length: as a stream, in a model, and in the model's stream.
+
+    The model applies `function` to it. Asserts that blocks have the bits of the whole, and this the reference's values.
+    """
+    text = f"{layer}\nmodel net {{\n    input x = (None, 5)\n    output y = {function}(toy(x))\n}}\n"
+    toy, net = (codegen.load(one, accuracy="exact", seed=5, **how) for one in (layer, text))
+    x = np.random.default_rng(6).standard_normal((1, 31, 5)).astype("float32")
+    for whole in (toy.toy, net.net):
+        stream, y = whole.stream(), whole(x)
+        blocks = [np.array(stream(x[:, a:b])) for a, b in ((0, 1), (1, 20), (20, 31))]
+        assert np.array_equal(np.concatenate([*blocks, stream.flush()], 1), y)
+    expected = graph_reference.run(net.net.graph, {"x": x}, net.net.weights)["y"]
+    assert np.abs(y - expected).max() < 1e-5
 
 
 def _weights(layer: Layer, *, whole: bool) -> dict[str, Array]:

@@ -21,6 +21,7 @@ from codegen.functions.activations.activation import (
     reference,
     registered,
     row,
+    rows,
     slope,
     ulps,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "reference",
     "registered",
     "row",
+    "rows",
     "serialize",
     "slope",
     "ulps",

@@ -138,6 +138,11 @@ def function(name: str) -> Callable[..., Any] | None:
     return called
 
 
+def rows() -> dict[str, Row]:
+    """The rows by their names and aliases, those that are registered for a while among them."""
+    return dict(_BY_NAME)
+
+
 def row(activation: Activation) -> Row:
     """The table's row of `activation`. Raises SpecError E230 for a name that is not in the table."""
     return _named(activation.name)
