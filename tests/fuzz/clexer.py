@@ -30,7 +30,7 @@ TEXTS = re.compile(  # the strings of a kernel's file, all of them
     r'|written for [\w ]+: needs [\w .=-]+)"'
 )
 NUMBERED = re.compile(  # registers and vectors, a0_1, w3, v8_load; what a template ends with a type's letter or width
-    r"[a-z]{1,8}\d+(_\d+)?|v\d+[a-z]?(_[a-z0-9_]+)?|vfmaq_f(32|64)"
+    r"[a-z]{1,8}\d+(_\d+){0,2}|v\d+[a-z]?(_[a-z0-9_]+)?|vfmaq_f(32|64)"
     r"|__builtin_(fmaf?|ia32_(min|max)p[sd](256|512_mask)?)"
 )
 

@@ -50,7 +50,7 @@ def through(text: str, folder: Path, target: str = "scalar", storage: str = "flo
 
 
 def onward(layer: str, function: str = "tanh", **how: Any) -> None:
-    """The layer `toy` of a definition, of 5 channels and any length: as a stream, in a model, and in the model's stream.
+    """The layer `toy` of a definition, of 5 channels and any length: as a stream, in a model, in a stream of that.
 
     The model applies `function` to it. Asserts that blocks have the bits of the whole, and this the reference's values.
     """
