@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["Gradients", "backward"]
+__all__ = ["Gradients", "backward", "forward"]
 
 MOST_LATELY = 256
 
@@ -72,8 +72,7 @@ def backward(
         )
     ask = ask or Ask(target_named("native"), "packed", "fast")
     found = LATELY.way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
-    plain = type(spec).problem_weights is Spec.problem_weights  # the problem's kernel is the layer's
-    kernel = weights["kernel"].reshape(found.problem.kernel_shape) if plain else spec.problem_weights(weights)[0]
+    plain, kernel = _kernel(spec, weights, found)
     dy = _like_output(found.problem, x, dy, "dy")
     if not found.problem.epilogue.linear:
         linear = found.problem.with_epilogue(found.problem.epilogue.start)
@@ -82,6 +81,21 @@ def backward(
     dx, dkernel, gradients = found.back(x, kernel, tuple(operands.values()), dy, z)
     named = {"kernel": dkernel.reshape(weights["kernel"].shape)} if plain else _named(spec, weights, dkernel)
     return Gradients(dx, named | dict(zip(operands, gradients, strict=True)))
+
+
+def forward(spec: Spec, weights: Mapping[str, Array], x: Array, ask: Ask) -> Array:
+    """The output of a layer that ends with its sums, by the plan that takes least where each call packs its weights.
+
+    x contiguous and of the spec's dtype, batch first.
+    """
+    found = LATELY.way(spec.problem, x.shape[1 if spec.channels_last else 2], ask)
+    return found.sums(x, _kernel(spec, weights, found)[1], tuple(map(weights.get, found.operands)))
+
+
+def _kernel(spec: Spec, weights: Mapping[str, Array], found: Way) -> tuple[bool, Array]:
+    """Whether the problem's kernel is the layer's, and the former."""
+    plain = type(spec).problem_weights is Spec.problem_weights
+    return plain, weights["kernel"].reshape(found.problem.kernel_shape) if plain else spec.problem_weights(weights)[0]
 
 
 @dataclass(frozen=True)

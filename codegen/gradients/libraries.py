@@ -46,7 +46,7 @@ class Backward:
 
     def __init__(self, problem: ConvProblem, ask: Ask) -> None:
         self.problem, self.steps, self.ask = problem, problem.known_steps, replace(ask, weights="packed")
-        self._rooms: dict[bool, list[Array]] = {False: [], True: []}  # for packed kernels, one a running call
+        self._rooms: dict[int, list[Array]] = {}  # for packed kernels, by who reads them: one a running call
 
     def kernel_gradient(self, x: Array, dz: Array) -> Array:
         """dkernel (kernel_size, channels/groups, filters), summed over the batch.
@@ -118,22 +118,22 @@ class Backward:
     def input_gradient(self, kernel: Array, dz: Array) -> Array:
         """dx of the input's shape; `kernel` in the problem's. One sample alone has the plan that packs less."""
         dx = np.empty(self.problem.in_shape(len(dz), self.steps), self.problem.dtype)
-        alone = len(dz) == 1
-        compiled, rooms = self.input_kernel(len(dz)), self._rooms[alone]
         turned = input_gradients.turned(self.problem, self.steps, kernel)
-        packed = compiled.pack(turned, rooms.pop() if rooms else None)
-        compiled.check(dz, dx, packed)
-        compiled.run(dz, dx, packed)
-        rooms.append(packed)
+        self._run(self.input_kernel(len(dz)), turned, dz, dx)
         return dx
 
+    def _run(self, compiled: Kernel, kernel: Array, x: Array, y: Array, *operands: Array | None) -> None:
+        """One call, with weights that are packed for it where those of an earlier one lay."""
+        rooms = self._rooms.setdefault(id(compiled), [])
+        packed = compiled.pack(kernel, rooms.pop() if rooms else None)
+        compiled.check(x, y, packed, *operands)
+        compiled.run(x, y, packed, *operands)
+        rooms.append(packed)
+
     def forward(self, x: Array, kernel: Array, *operands: Array | None) -> Array:
-        """The output before the activation."""
-        compiled = self._forward_kernel
-        z = np.empty(compiled.plan.problem.out_shape(len(x), self.steps), self.problem.dtype)
-        packed = compiled.pack(kernel)
-        compiled.check(x, z, packed, *operands)
-        compiled.run(x, z, packed, *operands)
+        """The output before the activation, by the plan that takes least with its packing."""
+        z = np.empty(self.problem.out_shape(len(x), self.steps), self.problem.dtype)
+        self._run(self.forward_kernel(len(x)), kernel, x, z, *operands)
         return z
 
     @cached_property

@@ -29,13 +29,28 @@ def forward(trained: Layer | Net, x: Any) -> tuple[Any, Callable[[Any], Any]]:
     """The output, and what takes its gradient back to the gradients of all weights."""
     if isinstance(trained, Net):
         return trained.forward(x)
-    layer, y = trained, trained(x)
+    layer, y = trained, _output(trained, x)
 
     def back(dy: Any) -> Any:
         pull = penalties.output_gradient(layer.spec, y)
         return layer.gradients(x, dy if pull is None else arrays.cast(dy, y.dtype, "dy") + pull)
 
     return y, back
+
+
+def _output(layer: Layer, x: Any) -> Any:
+    """What the layer makes of x in a step that changes its weights; of a known length by a plan that counts packing."""
+    alone = type(x) is np.ndarray and layer._plain and layer._how.threads == 1
+    if not alone or layer.spec.steps is None or layer.spec.problem.format.whole:
+        return layer(x)
+    problem = layer.spec.problem
+    if not problem.stages[-1].epilogue.linear or x.ndim != 3 or not x.size:
+        return layer(x)  # which raises, or ends with more than sums
+    from codegen.gradients import backward
+
+    x = arrays.taken(x, layer._dtype, "auto", layer._axes, layer.name)
+    layer._out_shape(layer._problem_for(x), x.shape)
+    return backward.forward(layer.spec, layer._made().arrays, x, layer._how.training)
 
 
 def parts_of(trained: Layer | Net, gradients: Any) -> list[tuple[Trained, Any]]:
