@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from codegen.emission.cformat import times
 from codegen.emission.expressions import Part, Place, Variable, block
-from codegen.emission.point_sums import Call, Points, held_channels
+from codegen.emission.point_sums import Call, Points, first_lane, held_channels
 from codegen.emission.writer import Move, Packing, PackingOf
 from codegen.planning.algorithms import bilinear_schedule, direct_filters, direct_steps, tiling, upsampled
 from codegen.planning.plan import KernelPlan
@@ -55,22 +55,21 @@ def _by_blocks(plan: KernelPlan[direct_filters.Schedule], groups: int, terms: in
     group, row = Variable.counted("g", groups), Variable.counted("i", terms)
     moves: list[Move] = []
     for panel in (one.panel for one in schedule.blocks):
-        loops = [*([group] if alone else []), Variable.counted("j", panel.count), row]
-        loops.append(Variable.counted("l", panel.width))
-        where = Place.of(
-            (p.filters, row), (p.group_filters, group), *panel_block(panel), (1, _lane(panel)), panel.first
-        )
+        lanes, parts = _lanes(panel)
+        loops = [*([group] if alone else []), Variable.counted("j", panel.count), row, *lanes]
+        where = Place.of((p.filters, row), (p.group_filters, group), *panel_block(panel), *parts, panel.first)
         moves.append(Move(_heads(loops), where))
     return Packing(tuple(moves), groups=0 if alone or groups == 1 else groups)
 
 
-def _lane(panel: tiling.Panel) -> Variable:
-    """The filter that packed column l is, counted from the block's first."""
-    offsets, lanes = panel.offsets, panel.lanes
-    if offsets == tuple(i * lanes for i in range(len(offsets))):
-        return Variable.counted("l", panel.width)
-    last = (len(offsets) - 1) * lanes  # only the last vector may overlap its neighbour
-    return Variable(f"(l < {last} ? l : l - {last - offsets[-1]})", offsets[-1] + lanes - 1)
+def _lanes(panel: tiling.Panel) -> tuple[list[Variable], list[Part]]:
+    """The loops over the packed columns of a block, and the filter that each is, counted from the block's first."""
+    lanes, count = panel.lanes, len(panel.offsets)
+    if panel.offsets == tuple(i * lanes for i in range(count)):
+        lane = Variable.counted("l", panel.width)
+        return [lane], [(1, lane)]
+    v, lane = Variable.counted("v", count), Variable.counted("l", lanes)
+    return [v, lane], [first_lane(panel, v), (1, lane)]
 
 
 def by_steps(plan: KernelPlan[direct_steps.Schedule], inner: PackingOf) -> Packing:

@@ -10,13 +10,13 @@ from math import prod
 
 from codegen.emission.cformat import CText, braced, literal, times
 from codegen.emission.cfunction import CFunction, numbers, reads, static, writes
-from codegen.emission.expressions import Place, Variable
+from codegen.emission.expressions import Part, Place, Variable
 from codegen.emission.microkernel import index, step_by
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.algorithms import tiling
 from codegen.records import dataclass
 
-__all__ = ["Call", "Points", "held_channels"]
+__all__ = ["Call", "Points", "first_lane", "held_channels"]
 
 ROWS = (4, 5, 3, 2)  # points that are summed at a time: the first that leaves none over; more sums fill the registers
 HELD = 7 << 10  # bytes of widened taps: they lie on the stack, and gcc may hold them there once more
@@ -120,12 +120,8 @@ class Points:
         """What is done in them."""
         c, v, k, lane = self._counted
         tap, channel = self.apart
-        offsets = self.panel.offsets
-        step = offsets[1] if len(offsets) > 1 else 0
-        even = offsets[-1] == step * v.most
-        first = Variable("v", v.most) if even else Variable(f"(v < {v.most} ? {times(step, 'v')} : {offsets[-1]})", 1)
-        here = Place.of((tap, k), (channel, c), (step if even else 1, first), (1, lane))
-        at = Place.of(0) if self._one_block else Place.of((len(offsets), c), (1, v))
+        here = Place.of((tap, k), (channel, c), first_lane(self.panel, v), (1, lane))
+        at = Place.of(0) if self._one_block else Place.of((len(self.panel.offsets), c), (1, v))
         text = f"kernel[{here.text}]"
         if self.parts:
             text = f"first + {k.name} < {self.size} ? {text} : 0"
@@ -200,6 +196,15 @@ class Points:
     def _lane(self, index: int | str) -> tuple[int | str, ...]:
         """The index of a lane, where there are several."""
         return (index,) if self.panel.lanes > 1 else ()
+
+
+def first_lane(panel: tiling.Panel, v: Variable) -> Part:
+    """The first filter of vector v of a block, counted from the block's: the last vector may overlap its neighbour."""
+    offsets = panel.offsets
+    step = offsets[1] if len(offsets) > 1 else 0
+    if offsets[-1] == step * v.most:
+        return step, v
+    return 1, Variable(f"(v < {v.most} ? {times(step, 'v')} : {offsets[-1]})", offsets[-1])
 
 
 def held_channels(channels: int, taps: int, panel: tiling.Panel) -> int:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.planning.transforms.noise may err
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
-PACKED, USUAL = 0.04, 3  # of the cost, that far weights must save each time they are the kernel's numbers beyond usual
+PACKED, USUAL = 0.12, 3  # of the cost, that far weights must save each time they are the kernel's numbers beyond usual
 WORKSPACE = 0.01  # cycles a byte, which drives out what the code around a call reads
 PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
 
