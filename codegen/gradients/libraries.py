@@ -132,8 +132,9 @@ class Backward:
 
     def forward(self, x: Array, kernel: Array, *operands: Array | None) -> Array:
         """The output before the activation, by the plan that takes least with its packing."""
-        z = np.empty(self.problem.out_shape(len(x), self.steps), self.problem.dtype)
-        self._run(self.forward_kernel(len(x)), kernel, x, z, *operands)
+        compiled = self.forward_kernel(len(x))
+        z = np.empty(compiled.plan.problem.out_shape(len(x), self.steps), self.problem.dtype)
+        self._run(compiled, kernel, x, z, *operands)
         return z
 
     @cached_property
