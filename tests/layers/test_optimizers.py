@@ -271,6 +271,25 @@ def test_the_loss_holds_every_penalty() -> None:
 
 
 @pytest.mark.compiles
+@pytest.mark.parametrize("accuracy", ["fast", "exact"])
+def test_a_loss_sees_what_the_layer_computes(accuracy: str) -> None:
+    """Of a known length a step has a forward plan of its own: 25 channels may go by direct sums, not by a transform."""
+    rng, seen = np.random.default_rng(3), list[np.ndarray]()
+    options: dict[str, Any] = {"accuracy": accuracy, "bias_initializer": "ones"}
+    layer = Conv1D(25, 7, dilation_rate=4, padding="causal", input_shape=(600, 25), **options)
+    first = Conv1D(4, 3, strides=2, padding="same", data_format="channels_first", input_shape=(3, 21), **options)
+    for one in (layer, first):
+        x = rng.normal(size=(1, *(one.spec.input_shape or ()))).astype("float32")
+        y, before = one(x), one.get_weights()
+        by_hand = one.gradients(x, np.ones_like(y))
+        SGD(0.5).minimize(one, x, lambda found: (seen.append(found) or 0.0, np.ones_like(found)))
+        np.testing.assert_allclose(seen[-1], y, rtol=0, atol=2e-6 * np.abs(y).max())
+        assert np.array_equal(before[0] - np.float32(0.5) * by_hand.kernel, one.kernel)
+    with pytest.raises(ShapeError, match="x has 599 steps, expected 600"):
+        SGD(0.5).minimize(layer, np.zeros((1, 599, 25), "float32"), lambda found: (0.0, found))
+
+
+@pytest.mark.compiles
 def test_the_activity_penalty_is_followed() -> None:
     """With no other loss the outputs shrink: the kernel's and the bias' gradients are those by differences."""
     start = np.random.default_rng(1).normal(size=(3, 2, 4))
