@@ -38,7 +38,7 @@ class Figures(Held):
 
     def output_steps(self, steps: int) -> int:
         """Output steps for an input of `steps` steps. Raises ShapeError where no output is left."""
-        if not isinstance(steps, Integral) or isinstance(steps, bool):
+        if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 0:
             raise ShapeError(f"`{self.name}`: output_steps: got {exactly(steps)}, expected a number of input steps")
         return self._outs(self._built_problem(), int(steps))
 

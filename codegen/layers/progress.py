@@ -1,4 +1,4 @@
-"""Progress: a bar on standard error for work that takes seconds, gone when it is done."""
+"""Progress: a bar on standard error for work that takes seconds, gone when it is done; in a log one line at the end."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def bar(
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(file=stream), transient=True) as progress:
+    console = Console(file=stream)
+    with Progress(console=console, transient=console.is_terminal) as progress:
         task = progress.add_task(title, total=total)
         yield lambda done: progress.update(task, completed=done)

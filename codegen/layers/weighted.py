@@ -157,7 +157,8 @@ class Held:
 
     def count_params(self) -> int:
         """The number of weights, bias included. Raises ShapeError while the layer is not built."""
-        return sum(int(np.prod(shape)) for shape in self._demand_built().weight_shapes().values())
+        spec = self._demand_built(keras_messages.not_built(self.name))
+        return sum(int(np.prod(shape)) for shape in spec.weight_shapes().values())
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
         """(batch, steps, filters) for (batch, steps, channels), in the data format's order; None stays None."""
@@ -190,10 +191,11 @@ class Held:
         """The same of arrays that other processes will have, too: they are kept, and what is kept is mapped."""
         return kept_weights(self._held(found).arrays)
 
-    def _demand_built(self) -> Spec:
+    def _demand_built(self, said: str = "") -> Spec:
+        """The definition with its channels. Raises ShapeError, with what Keras `said` there, while it has none."""
         if not self.built:
             told = f"`{self.name}` does not know its input's channels: call it, or build((None, None, C))"
-            raise ShapeError(keras_messages.after(told, keras_messages.not_built(self.name)))
+            raise ShapeError(keras_messages.after(told, said) if said else told)
         return self.spec
 
     def _made(self) -> Weights:

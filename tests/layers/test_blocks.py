@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,18 @@ def test_an_activation_of_the_users_own_and_the_bar(monkeypatch: pytest.MonkeyPa
     x = np.ones((2, 32, 4), "float32")
     assert np.array_equal(codegen.map_blocks(layer, x, block=12, progress=True), layer(x))
     assert told == [("plus", 60, True, [12, 24, 30, 42, 54, 60])]
+
+
+def test_the_bar_is_one_line_of_a_log_and_nothing_where_none_is_wanted() -> None:
+    log, silent = io.StringIO(), io.StringIO()
+    for stream, wanted in ((log, True), (silent, None), (silent, False)):
+        with progress.bar("plus", 60, wanted, stream) as tell:
+            for done in (12, 60):
+                tell(done)
+    assert log.getvalue().count("\n") == 1
+    assert "plus" in log.getvalue()
+    assert "100%" in log.getvalue()
+    assert silent.getvalue() == ""
 
 
 MAPPED = """

@@ -382,6 +382,8 @@ def test_building_on_the_first_call() -> None:
     assert "not built" in repr(layer)
     with pytest.raises(ShapeError, match="does not know its input's channels"):
         layer.count_params()
+    with pytest.raises(ShapeError, match=r"call it, or build\(\(None, None, C\)\)$"):
+        layer.receptive_field  # noqa: B018  # a property that raises
     layer(X)
     assert layer.built
     assert layer.spec.input_shape == (None, 4)
@@ -557,7 +559,7 @@ def test_figures_follow_from_the_definition() -> None:
     assert [free.output_steps(n) for n in (11, 12, 100)] == [1, 2, 90]
     with pytest.raises(ShapeError, match="no output is left"):
         free.output_steps(10)
-    for wrong in (True, 2.0, "11"):
+    for wrong in (True, 2.0, "11", -1):
         with pytest.raises(ShapeError, match="expected a number of input steps"):
             free.output_steps(wrong)  # type: ignore[arg-type]
 
