@@ -57,7 +57,7 @@ class Setup:
     """Cycles before work begins.
 
     Of a register `tile` (bias, branch) and of each `accumulator` that starts and is stored; of an output at a `border`
-    (which taps it has); of a call of a `transform`, and of a `row` of its tile (where it lies); of each `run` that is
+    (which taps it has); of a block of a `transform`, and of a `row` of its tile (where it lies); of each `run` that is
     copied; of the first access to a `page`, until what lies in order there is fetched ahead. `tap` and `divided_tap`
     are what it takes to find out whether a tap lies inside the input, and whether on a step or on a zero between two. A
     `call` of a kernel from outside: what is little beside it is not felt.

@@ -31,7 +31,7 @@ MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.pl
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 PACKED, USUAL = 0.12, 3  # of the cost, that far weights must save each time they are the kernel's numbers beyond usual
-WORKSPACE = 0.01  # cycles a byte, which drives out what the code around a call reads
+TOUCHED = 0.03  # cycles a byte of workspace and points: they drive out what the code around a call reads
 PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
 
 
@@ -145,8 +145,8 @@ def _plan(
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     grown = len(transform.distinct) / transform.taps if weights > core.memory.outer else 0.0
     worth = 1 + CODE * sum(transform.statements) + PACKED * max(0.0, grown - USUAL)
-    cycles = core.setup.transform + problem.groups * _sample_cycles(request, transform, schedule, total) * worth
-    total_cost = Cost(cycles + WORKSPACE * numbers * item, workspace_bytes=numbers * item)
+    cycles = problem.groups * _sample_cycles(request, transform, schedule, total) * worth
+    total_cost = Cost(cycles + TOUCHED * (numbers * item + weights * problem.groups), workspace_bytes=numbers * item)
     return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
 
 
@@ -192,7 +192,8 @@ def _block_cycles(request: Request, transform: Transform, schedule: Schedule) ->
     far = cost.far(core, points * schedule.stride * item)  # points that drive what is spilled from the near cache
     spilling = cost.spilling(request.target, transform.inputs) if far else 1.0
     return (
-        _streamed(request, transform, schedule, products)
+        core.setup.transform
+        + _streamed(request, transform, schedule, products)
         + _traffic(request, transform, schedule)
         + codelets * spilling / statements
         + pointers * core.setup.row
