@@ -40,8 +40,9 @@ def alternate(
     cold: bool = False,
     firsts: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Times]:
-    """Time all in turns. Each turn starts with a call that is not timed, as the one before has cooled the caches.
+    """Time all in turns, forwards and back, so that none always comes behind the same one, whose code it may share.
 
+    Each turn starts with a call that is not timed, as the one before has cooled the caches.
     `cold`: a turn is one call, with the caches emptied before it. `firsts` are the nanoseconds of first calls that have
     been made already: where such a call is so long that it is timed once, no other is made.
     """
@@ -53,7 +54,7 @@ def alternate(
     gc.disable()
     try:
         for turn in range(rounds):
-            for name, one in contestants.items():
+            for name, one in list(contestants.items())[:: -1 if turn % 2 else 1]:
                 if trials[name] > ONCE or (turn >= FEW and trials[name] > LONG):
                     continue
                 with one.context():
