@@ -55,6 +55,7 @@ X86 = Core(
         streamed=0.5,
         refetched=0.25,
         fetched=48,
+        touched=0.03,
     ),
     rooms=Rooms(
         input=128 * KIB,

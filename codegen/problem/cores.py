@@ -105,8 +105,9 @@ class Memory:
     long; `pitch` are the floats between rows of which few do. `outer` bytes stay in the second-level cache: each run of
     stores to more takes `store_run` cycles. Of what bytes cost, `streamed` is left where they are read in order, and
     `refetched` where a chunk reads the same weights again. `fetched` are the lines of outputs that are on their
-    way while a transform stores others. `page` and `line` in bytes; of more than
-    `pages` pages the next one takes `lookup` cycles.
+    way while a transform stores others. `touched` are the cycles for each byte of a transform's workspace and points:
+    they drive out what the code around a call reads. `page` and `line` in bytes; of more than `pages` pages the next
+    one takes `lookup` cycles.
     """
 
     levels: BySize
@@ -128,6 +129,7 @@ class Memory:
     streamed: float
     refetched: float
     fetched: int
+    touched: float
 
     @property
     def line_floats(self) -> int:

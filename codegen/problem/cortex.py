@@ -29,6 +29,7 @@ NO_CACHE = Memory(
     streamed=1.0,
     refetched=0.0,
     fetched=1,
+    touched=0.0,
 )
 FEW_KIB = Rooms(
     input=8 * KIB,

@@ -387,8 +387,8 @@ def test_a_plan_of_very_many_channels_is_made_at_once(channels: int) -> None:
 
 
 def test_what_is_packed_in_each_call_counts_its_packing() -> None:
-    """32→32 K16: points of FFT64 are 6 times the kernel's numbers, and each is a sum of 16 products."""
-    asked = Request(ConvProblem(256, 32, 32, 16, pad_left=7, pad_right=8), Ask(TARGETS["avx2"], "packed", "fast"))
+    """48→48 K16: points of FFT64 are 6 times the kernel's numbers, and each is a sum of 16 products."""
+    asked = Request(ConvProblem(1024, 48, 48, 16, pad_left=7, pad_right=8), Ask(TARGETS["avx2"], "packed", "fast"))
     found = planner.survey(asked)
     first, taken = found.found[0], found.named(repacked.choice(asked))
     assert taken is not None

@@ -31,7 +31,6 @@ MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.pl
 MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 PACKED, USUAL = 0.12, 3  # of the cost, that far weights must save each time they are the kernel's numbers beyond usual
-TOUCHED = 0.03  # cycles a byte of workspace and points: they drive out what the code around a call reads
 PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
 
 
@@ -146,7 +145,8 @@ def _plan(
     grown = len(transform.distinct) / transform.taps if weights > core.memory.outer else 0.0
     worth = 1 + CODE * sum(transform.statements) + PACKED * max(0.0, grown - USUAL)
     cycles = problem.groups * _sample_cycles(request, transform, schedule, total) * worth
-    total_cost = Cost(cycles + TOUCHED * (numbers * item + weights * problem.groups), workspace_bytes=numbers * item)
+    cycles += core.memory.touched * (numbers * item + weights * problem.groups)
+    total_cost = Cost(cycles, workspace_bytes=numbers * item)
     return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
 
 
