@@ -10,7 +10,7 @@ from codegen.emission.integer_stage import prefixes
 from codegen.emission.integer_tables import tables
 from codegen.emission.writer import Arrays, Beside, Writer
 from codegen.planning.algorithms import output_rows
-from codegen.planning.algorithms.assembly import Plan, between, portable, room
+from codegen.planning.algorithms.assembly import Plan, between, cut, portable, room, rows
 
 if TYPE_CHECKING:
     from codegen.emission.cortex.assembly import Bands
@@ -33,21 +33,23 @@ def beside(plan: Plan, name: str, weights: Arrays, banner: Sequence[str]) -> Bes
     )
     for prefix, over, (stage, taps, given) in stages:
         held = output_rows.weights(stage, taps, given) if stage.up > 1 else [taps, *given]
-        parts.append(Part(prefix.removeprefix(name)[1:], over, of_layer(over.problem, held), to))
+        word = "rows" if cut(plan.problem) else prefix.removeprefix(name)[1:]
+        parts.append(Part(word, over, of_layer(over.problem, held), to))
         to += between(stage, plan.schedule.band)
     made = written(parts, name, banner, _bands(plan))
     return Beside(f"{name}.S", made.text, made.guard) if made else None
 
 
 def _bands(plan: Plan) -> Bands | None:
-    """How the bands of a chain lie in the layer, None where one call makes all."""
-    band, first = plan.schedule.band, plan.problem.stages[0]
+    """How the bands of a chain or of rows lie in the layer, None where one call makes all."""
+    p, band, first = plan.problem, plan.schedule.band, rows(plan.problem.stages[0])
     if not band:
         return None
     from codegen.emission.cortex.assembly import Bands
 
-    last = plan.problem.known_outs - band
-    return Bands(band, last, first.stride, first.pads(first.known_steps)[0], plan.problem.out_filters)
+    copied = ((band - 1) * first.filters + cut(p) * p.out_filters) if cut(p) else 0
+    filters = first.filters if cut(p) else p.out_filters
+    return Bands(band, first.known_outs - band, first.stride, first.pads(first.known_steps)[0], filters, copied)
 
 
 WRITER = Writer(

@@ -48,7 +48,7 @@ separable_conv1d many {{ input_shape = (33, 8), filters = 12, kernel_size = 5, d
 separable_conv1d bands {{ input_shape = (75, 40), filters = 3, kernel_size = 4, strides = 2, padding = same,
     depthwise_scale = 0.2, depthwise_zero_point = 4, {GRID} }}
 """
-IN_ASSEMBLY = {"pairs", "dilated", "line", "table", "rows", "both", "many", "bands"}
+IN_ASSEMBLY = {"pairs", "dilated", "line", "table", "up", "rows", "both", "many", "bands"}
 
 
 def specs() -> tuple[Spec, ...]:

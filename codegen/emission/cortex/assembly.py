@@ -67,7 +67,8 @@ class Call:
 class Bands:
     """Outputs that all stages make in turn: `size` at a time, the last from output `last` on, of `filters` each.
 
-    The first tap of output t is sample t * `stride` - `left`.
+    The first tap of output t is sample t * `stride` - `left`. Of the last band `copied` bytes are y's, which one stage
+    alone makes in the workspace first; 0 for all, which lie in y at once.
     """
 
     size: int
@@ -75,6 +76,7 @@ class Bands:
     stride: int
     left: int
     filters: int
+    copied: int = 0
 
     @property
     def strided(self) -> bool:
@@ -105,8 +107,9 @@ def written(
         return None
     calls = tuple(Call(one.view.name, part.to) for one, part in zip(kernels, parts, strict=True))
     guard = " && ".join(dict.fromkeys(one.view.guard for one in kernels))
-    given = {"parts": tuple(kernels), "calls": calls if len(parts) > 1 else (), "guard": CText(guard), "name": name}
-    whole = given | {"banner": tuple(map(cformat.comment, banner)), "bands": bands}
+    given = {"parts": tuple(kernels), "guard": CText(guard), "name": name, "bands": bands}
+    called = {"calls": calls if bands or len(parts) > 1 else ()}
+    whole = given | called | {"banner": tuple(map(cformat.comment, banner))}
     return Assembly(cformat.fold(templates().get_template("cortex/file.S.j2").render(whole)), CText(guard))
 
 

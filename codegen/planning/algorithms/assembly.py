@@ -2,6 +2,7 @@
 
 The preprocessor decides which of the two is there, by what the compiler says of the core. A chain has a kernel for each
 stage, which in turn make a band of outputs, and then the next band; a transposed layer has one for its rows of outputs.
+Where the last row is cut, the last band is made in the workspace, and copied from there.
 """
 
 from __future__ import annotations
@@ -64,13 +65,19 @@ def why_not(request: Request[Problem]) -> str | None:
 
 def _stage_why_not(p: ConvProblem) -> str | None:
     if p.up > 1:
-        return output_rows.why_not(p)
+        return output_rows.why_not(p, uneven=True)
     return f"its steps are {FARTHEST:,} apart at most" if max(p.stride, p.dilation) > FARTHEST else None
 
 
 def between(stage: ConvProblem, band: int) -> int:
     """Bytes of what a stage of a known length makes at a time."""
     return (band or stage.known_outs) * stage.filters
+
+
+def cut(p: Problem) -> int:
+    """Outputs of a transposed layer's last row, where that is not whole; else 0."""
+    (first, *others) = p.stages
+    return first.known_outs % first.up if first.up > 1 and not others else 0
 
 
 def rows(p: ConvProblem) -> ConvProblem:
@@ -102,7 +109,7 @@ def _shapes(p: Problem, instructions: str, band: int) -> tuple[Shape, ...]:
     """
     first, *others = map(rows, p.stages)
     if not others:
-        return (shape(instructions, first),)
+        return (shape(instructions, first, band),)
     if band:
         others = [replace(stage, steps=band) for stage in others]
     for most in (MOST_STEPS, MOST_STEPS // 2, MOST_STEPS // 4):
@@ -114,13 +121,15 @@ def _shapes(p: Problem, instructions: str, band: int) -> tuple[Shape, ...]:
 
 
 def _cycles(p: Problem, instructions: str, core: Core, band: int) -> float:
-    bands = -(-p.known_outs // band) if band else 1
+    bands = -(-rows(p.stages[0]).known_outs // band) if band else 1
     return bands * sum(cycles.cost(over, core).cycles for over in _shapes(p, instructions, band))
 
 
 def _band(p: Problem, instructions: str, core: Core, most_bytes: int) -> int:
     """The outputs that a chain's stages make in turn, the fastest within `most_bytes`; 0: all of them."""
     first, outs = p.stages[0], p.known_outs
+    if cut(p):
+        return min(LEAST_BAND, rows(first).known_outs)
     if len(p.stages) == 1 or first.up > 1:
         return 0
     least = LEAST_BAND * shape(instructions, first).walk.phases
@@ -133,7 +142,8 @@ def _band(p: Problem, instructions: str, core: Core, most_bytes: int) -> int:
 
 def _taken(p: Problem, instructions: str, band: int) -> int:
     shapes = _shapes(p, instructions, band)
-    return max(over.workspace for over in shapes) + sum(between(stage, band) for stage in p.stages[:-1])
+    last = band * rows(p.stages[0]).filters if cut(p) else 0
+    return max(over.workspace for over in shapes) + sum(between(stage, band) for stage in p.stages[:-1]) + last
 
 
 def room(schedule: Schedule) -> int:
@@ -170,7 +180,7 @@ def packed_numbers(plan: Plan) -> int:
 def footprint(plan: Plan) -> tuple[int, int]:
     """Bytes of code and of stack in assembly, which no compiler changes."""
     each = [cycles.footprint(over) for over in plan.schedule.shapes]
-    code, stack = (BANDS if plan.schedule.band else CALLS) if len(each) > 1 else (0, 0)
+    code, stack = BANDS if plan.schedule.band else CALLS if len(each) > 1 else (0, 0)
     return sum(one for one, _ in each) + code, max(one for _, one in each) + stack
 
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["of", "turned", "weights", "why_not"]
 
 
-def why_not(p: ConvProblem) -> str | None:
-    """The reason why the outputs of a problem with zeros between its steps are no such rows, None if they are."""
+def why_not(p: ConvProblem, *, uneven: bool = False) -> str | None:
+    """The reason why the outputs of a problem with zeros between its steps are no such rows, None if they are.
+
+    Where they may be `uneven` the last row may be cut.
+    """
     if p.steps is None and p.centred:
         return "the zeros before its input depend on the length"
     if p.stride > 1 or p.dilation > 1 or p.groups > 1:
@@ -32,7 +35,7 @@ def why_not(p: ConvProblem) -> str | None:
     if not (p.channels_last or p.channels == p.filters == 1):
         return "its channels or its outputs lie apart"
     outs = _told(p).known_outs
-    if outs % p.up or outs < p.up:
+    if outs < 1 if uneven else outs % p.up or outs < p.up:
         return "its outputs are no whole rows of those between two steps"
     return "its last outputs read nothing" if of(p) is None else None
 
@@ -56,7 +59,7 @@ def of(p: ConvProblem) -> ConvProblem | None:
     offsets, told = _offsets(p), _told(p)
     least = min(0, *(sample for _, sample, _ in offsets))
     size = max(1, *(sample + taps for _, sample, taps in offsets)) - least
-    right = told.known_outs // p.up - told.known_steps + size - 1 + least
+    right = -(-told.known_outs // p.up) - told.known_steps + size - 1 + least
     if right < 0:
         return None
     rows = replace(p, up=1, filters=p.filters * p.up, kernel_size=size, pad_left=-least, pad_right=right)

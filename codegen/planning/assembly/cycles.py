@@ -68,12 +68,13 @@ def cost(over: Shape, core: Core) -> Cost:
     steps = p.kernel_size // 2 + 2 if over.neighbours else over.steps
     loads = rates.step_loads + rates.position_loads * over.positions
     others = rates.step + rates.position * over.positions
-    window = steps * (loads / core.pipeline.loads + others / core.pipeline.issue) + steps / over.each * rates.turn
+    window = steps * (loads / core.pipeline.loads + others / core.pipeline.issue)
+    turns = steps / over.each * rates.turn
     tiles, outputs = over.blocks * over.filter_tiles, over.walk.outs * p.filters
     filled = over.walk.read * p.channels * FILLED / (LANES if over.item == 1 else 4)
-    cycles = tiles * (window + rates.tile + SMALL * over.small) + outputs * rates.output + filled
-    cycles += ENTERED * p.groups * over.walk.phases
-    return Cost(cycles, workspace_bytes=over.workspace)
+    beside = tiles * (turns + rates.tile + SMALL * over.small) + outputs * rates.output + filled
+    beside += ENTERED * p.groups * over.walk.phases
+    return Cost(tiles * window + beside / core.pipeline.issue, workspace_bytes=over.workspace)
 
 
 def footprint(over: Shape) -> tuple[int, int]:
