@@ -157,4 +157,4 @@ class TestReadOnce:
     @pytest.mark.live
     def test_standard_input_twice(self, place: Path) -> None:
         code, _, err = shell("gen-conv - one.conv -", place)
-        assert (code, "standard input can be read once only" in err) == (2, True)
+        assert (code, "standard input can be read only once" in err) == (2, True)
