@@ -176,7 +176,7 @@ class View:
         loops = ((run, dots.runs(self.p)[1]), (four, 4))
         told = f"{counted(self.row_count, 'output step')} of {counted(filters, 'filter')}"
         heads = tuple(one.loop_by(step) for one, step in loops if one.most)
-        return Tile(self._function(vectors, filters), told, heads, weights, rows, 4 * lanes * vectors)
+        return Tile(self._function(filters), told, heads, weights, rows, 4 * lanes * vectors)
 
     @property
     def _window(self) -> tuple[Variable, Variable]:
@@ -184,7 +184,7 @@ class View:
         count, apart, _ = dots.runs(self.p)
         return Variable("k", (count - 1) * apart), Variable("i", 4 * (dots.fours(self.p) - 1))
 
-    def _function(self, vectors: int, filters: int) -> str:
+    def _function(self, filters: int) -> str:
         return f"{self.name}_tile{filters}"
 
     def _row(self, r: int, vectors: int, filters: int) -> Load:
@@ -246,7 +246,7 @@ class View:
             self._output(Place.of((1, Variable.free("t")), (1, r)), f).in_array("y"),
         )
         heads = tuple(one.loop for one in (g, b) if one.most)
-        return Walk((*heads, rows), f"{self._function(vectors, filters)}({', '.join(given)})")
+        return Walk((*heads, rows), f"{self._function(filters)}({', '.join(given)})")
 
 
 def _ending(p: ConvProblem) -> Requantise:

@@ -36,7 +36,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "first": _first(plan, spell, name),
         "second": _second(plan, spell),
         "back": _back(plan, spell, name),
-        "last": _last(plan, spell, name),
+        "last": _last(plan, spell),
         "products": _products(schedule, spell),
     }
 
@@ -82,7 +82,7 @@ def _back(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, 
     return straight_line.lines(plan.problem.format, code, spell, loads, turn.store(code.results))
 
 
-def _last(plan: KernelPlan[Schedule], spell: Spelling, name: str) -> tuple[str, ...]:
+def _last(plan: KernelPlan[Schedule], spell: Spelling) -> tuple[str, ...]:
     """Samples j of the second level to the outputs j, across + j, … of the first half of each block."""
     s, p = plan.schedule, plan.problem
     code, later = codelet(s.rows, s.rows // 2), p.epilogue.is_long

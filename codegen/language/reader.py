@@ -46,7 +46,7 @@ def document(text: str | bytes, name: str = "<text>", *, strict_keras: bool = Fa
     file = tree.File((), ())
     faults: tuple[Diagnostic, ...] | None = None
     try:
-        _hold_size(text, source)
+        _hold_size(text)
         for run in HOSTILE.finditer(source.text):
             findings.add(_hostile(run))
         file = syntax.parse(source)
@@ -110,7 +110,7 @@ def _decoded(text: str | bytes, name: str) -> Source:
         raise SpecErrors([Diagnostic.of(error, shown)]) from None
 
 
-def _hold_size(text: str | bytes, source: Source) -> None:
+def _hold_size(text: str | bytes) -> None:
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
         message = f"the file has {size:,} bytes, more than 256 KiB ({MOST_BYTES:,}), the most that one may have"
