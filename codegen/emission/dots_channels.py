@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from codegen.emission import expressions, integer_stage, lengths
-from codegen.emission.dots import in_vectors
+from codegen.emission import dots_tables, expressions, integer_stage, lengths
+from codegen.emission.dots_tables import in_vectors
 from codegen.emission.expressions import Array, Place, Variable
 from codegen.emission.integer_stage import Stage
-from codegen.emission.integer_tables import Factor, Table, rescaling
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms import dots_channels, integer
 from codegen.planning.algorithms.dots_channels import Plan
-from codegen.problem.sums import folded
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -140,51 +138,10 @@ def _stage(plan: Plan, name: str) -> Stage:
     return integer_stage.stage(plan.problem, integer.Tile(1, 1), name, first=True, last=True)
 
 
-def _shifts(shift: np.ndarray) -> list[Table]:
-    """Those to the right, and those to the left where there are any."""
-    right = Table.of("shifts", (-shift).clip(0), "int32")
-    return [right, *([Table.of("lefts", shift.clip(0), "int32")] if (shift > 0).any() else [])]
-
-
 def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[str, Any]:
-    """The const tables; what the input is moved by and its zero are multiplied into the bias."""
-    import numpy as np
-
-    kernel, *operands = weights
-    dots = plan.target.dialect.dots
-    assert kernel is not None
-    assert dots is not None
-    p, stage, lanes = plan.problem, _stage(plan, name), dots_channels.order(plan.problem, plan.schedule)
-    given = zip((one.name for one in p.epilogue.operands), operands, strict=True)
-    named = {word: array for word, array in given if array is not None}
-    moved = dots.moved * kernel.astype(np.int64).sum(axis=(0, 1))
-    first = (folded(p, kernel, named.get("bias")) - moved + 2**31) % 2**32 - 2**31  # sums of int32 wrap
-    vectors = in_vectors(plan, stage.rounding)
-    codes = dots_channels.pack(plan, kernel)
-    made = [Table.of_codes("kernel", codes, plan.ask), Table.of("bias", first[lanes], "int32")]
-    factor, left = Factor(""), False
-    if not vectors:
-        factor, more = rescaling(p, named, name, "")
-        made += more
-    elif "factor" in named:
-        made.append(Table.of("factors", named["factor"][lanes], "float32"))
-    else:
-        shift = named["shift"].astype(np.int64)[lanes]
-        left = bool((shift > 0).any())
-        made.append(Table.of("multipliers", named["multiplier"][lanes], "int32"))
-        made += _shifts(shift)
-    if stage.ending.table:
-        made.append(Table.of("table", np.array(stage.ending.table), "int8"))
-    return {
-        "tables": tuple((one.label, one.type, one.count, one.values) for one in made),
-        "factor": factor,
-        "left": left,
-        "fp32": vectors and "factor" in named,
-        "double": vectors and "factor" not in named,
-        "low": stage.low,
-        "high": stage.high,
-        "zero": stage.ending.zero_point,
-    }
+    """The const tables, in the order of the lanes."""
+    lanes = dots_channels.order(plan.problem, plan.schedule)
+    return dots_tables.tables(plan, _stage(plan, name), name, weights, lambda numbers: numbers[lanes])
 
 
 WRITER = Writer(template="dots_channels.c.j2", view=view, tables=tables)
