@@ -119,7 +119,7 @@ class Builder:
         if not self.nodes[value.at].name:
             self.nodes[value.at] = replace(self.nodes[value.at], name=name)
 
-    def call(self, layer: AnyLayer, value: Value) -> Value:
+    def call(self, layer: AnyLayer, value: Value, *states: Value) -> Value:
         """A layer with weights on a value, whose channels become the layer's. Raises SpecError as its making does."""
         known = self._layers.get(layer.name)
         if known is None:
@@ -129,7 +129,7 @@ class Builder:
             known = self._layers[layer.name] = bound(layer, value.shape.channels)
         elif replace(known, input_shape=None) != replace(layer, input_shape=None):
             raise misfit(f"two layers are named `{layer.name}`", "choose another name for one of them")
-        return self.add(Call(known), value)
+        return self.add(Call(known), value, *states)
 
     def layer(self, name: str) -> AnyLayer:
         """The layer of that name that was called, its channels known."""

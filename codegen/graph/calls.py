@@ -37,7 +37,10 @@ AnyLayer: TypeAlias = "Spec | ModelSpec"
 
 @dataclass(frozen=True)
 class Call(Op):
-    """`layer`, whose input's channels are known, on a value. Two calls of one layer share its weights."""
+    """`layer`, whose input's channels are known, on a value. Two calls of one layer share its weights.
+
+    A recurrent layer begins with the values behind the first: its outputs before the first step, and its cells.
+    """
 
     layer: AnyLayer
 
@@ -52,7 +55,10 @@ class Call(Op):
         return isinstance(self.layer, ModelSpec) and self.layer.over_time
 
     def shape(self, *shapes: Shape) -> Shape:
-        (given,), layer = shapes, self.layer
+        given, *states = shapes
+        layer = self.layer
+        if states:
+            self._demand_states(given, states)
         if given.channels != layer.channels:
             message = f"`{layer.name}` reads {layer.channels} channels, and there are {given.channels}"
             raise misfit(message, "a layer that is called twice reads as many channels in both")
@@ -67,8 +73,28 @@ class Call(Op):
         rate = given.rate * Fraction(problem.up, problem.stride)
         return given.with_channels(problem.out_filters).with_steps(problem.out_steps, rate)
 
+    def _demand_states(self, given: Shape, states: Sequence[Shape]) -> None:
+        """Raises SpecError for states that are none of the layer's."""
+        layer = self.layer
+        if not isinstance(layer, Recurrent):
+            raise misfit(f"`{layer.name}` of {1 + len(states)} values", "only a recurrent layer begins with states")
+        if layer.initial_state or len(states) != len(layer.states):
+            told = f"`{layer.name}` begins with {len(states)} states, and has {len(layer.states)}"
+            raise misfit(told, "give h, of an lstm h and c; leave initial_state out")
+        for state in states:
+            there = all(one or not steps for one, steps in zip(state.lengths, given.lengths, strict=True))
+            if not state.is_one or state.channels != layer.units or not there:
+                told = f"`{layer.name}` begins with {state}, expected (1, {layer.units})"
+                raise misfit(told, "a state is one step: that of last(x), a pool, or an input of (1, units)")
+
     def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
-        (x,) = inputs
+        x, *states = inputs
+        if states:
+            assert isinstance(self.layer, Recurrent)
+            weights = {
+                **weights,
+                **{name: row[0] for name, row in zip(self.layer.states, states, strict=True) if len(row)},
+            }
         if isinstance(self.layer, ModelSpec):
             return REFERENCES[type(self.layer)](self.layer, x, weights)
         return _convolved(self.layer, x, weights)

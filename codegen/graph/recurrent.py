@@ -30,8 +30,8 @@ def lstm(layer: LSTM, x: Array, weights: Mapping[str, Array]) -> Array:
         i, f, o = (activations.reference(layer.recurrent_activation, each) for each in (zi, zf, zo))
         c = f * c + i * activations.reference(layer.activation, zc)
         h = o * activations.reference(layer.activation, c)
-        found.append(h)
-    return _given(found, layer.return_sequences, x, layer.units)
+        found.append(np.concatenate([h, c]) if layer.return_cells else h)
+    return _given(found, layer.return_sequences, x, layer.out_channels)
 
 
 def gru(layer: GRU, x: Array, weights: Mapping[str, Array]) -> Array:

@@ -39,12 +39,18 @@ class Drawing:
         return x.of(self.sketch.builder.function(word, x.value, **options))
 
     def layer(
-        self, kind: type[Spec | ModelSpec], name: str, x: Tensor, arrays: Mapping[str, Array], **fields: Any
+        self,
+        kind: type[Spec | ModelSpec],
+        name: str,
+        x: Tensor,
+        arrays: Mapping[str, Array],
+        states: Any = (),  # values: fields may be a dict of anything
+        **fields: Any,
     ) -> Tensor:
         """A layer with weights on the value; the axes stay. One that was there shares its weights."""
         if name in self._known:
-            return x.of(self.sketch.builder.call(self._known[name], x.value))
-        made = self.sketch.layer(kind, name, x.value, arrays, **fields)
+            return x.of(self.sketch.builder.call(self._known[name], x.value, *states))
+        made = self.sketch.layer(kind, name, x.value, arrays, states, **fields)
         *_, held = self.sketch.weights
         self.names[name] = held
         self._known[name] = spec = self.sketch.builder.layer(held)

@@ -9,6 +9,7 @@ from codegen.functions import activations
 from codegen.graph.builder import Builder, Value
 from codegen.graph.functions import ARITHMETIC, FUNCTIONS, UNARY
 from codegen.graph.graph import Graph
+from codegen.interchange.cells import without_cells
 from codegen.interchange.naming import Names
 from codegen.records import dataclass
 from codegen.specs.kinds import Conv1DSpec, Spec
@@ -64,11 +65,20 @@ class Sketch:
             self.notes.append(told)
 
     def layer(
-        self, kind: type[Spec | ModelSpec], name: str, value: Value, arrays: Mapping[str, Array], **fields: Any
+        self,
+        kind: type[Spec | ModelSpec],
+        name: str,
+        value: Value,
+        arrays: Mapping[str, Array],
+        states: Any = (),  # values: fields may be a dict of anything
+        **fields: Any,
     ) -> Value:
-        """A new layer of that kind on a value, named like `name`. Raises SpecError as its making and its call do."""
+        """A new layer of that kind on a value, named like `name`, that begins with `states`.
+
+        Raises SpecError as its making and its call do.
+        """
         spec = kind(name=self.names.fresh(self.prefix + name), dtype=self.builder.dtype, **fields)
-        made = self.builder.call(spec, value)
+        made = self.builder.call(spec, value, *states)
         self.weights[spec.name] = dict(arrays)
         return made
 
@@ -80,6 +90,6 @@ class Sketch:
 
     def graph(self) -> Graph:
         """The graph, without what no output needs; the weights of layers that went are left out with them."""
-        made = self.builder.graph().alive()
+        made = without_cells(self.builder.graph().alive())
         self.weights = {name: self.weights[name] for name in made.layers}
         return made

@@ -16,6 +16,7 @@ from codegen.graph.functions import ARITHMETIC, FUNCTIONS, UNARY
 from codegen.language import tree
 from codegen.language.evaluate import Evaluator
 from codegen.language.syntax_errors import short
+from codegen.specs.model_kinds import Recurrent
 from codegen.specs.parameters import UNKNOWN, parameters, shown
 
 __all__ = ["called"]
@@ -101,18 +102,17 @@ def _option(body: Body, node: tree.Value) -> object:
 
 def _layer(body: Body, node: tree.Call, name: str) -> object:
     body.bodies.called.add(name)
-    values, placed, named = _arguments(body, node, 1)
-    if len(values) != 1 or placed or named:
+    layer = body.bodies.layers[name]
+    most = 1 + len(layer.states) if isinstance(layer, Recurrent) else 1  # the states that it begins with
+    values, placed, named = _arguments(body, node, most)
+    if not values or len(values) > most or placed or named:
         got = len(node.arguments)
         if not body.failed or got != 1:
-            message = f"the layer `{short(name)}` takes one value, got {got}"
+            states = f" and {most - 1} state{'s' * (most > 2)}" if most > 1 else ""
+            message = f"the layer `{short(name)}` takes one value{states}, got {got}"
             body.wrong("E502", message, "write its options in its block", node.span)
         return UNKNOWN
-    layer = body.bodies.layers[name]
-    if layer.dtype == "int8":
-        message = f"`{short(name)}` is int8, and a model is computed in floats"
-        return body.wrong("E505", message, "emit the layers alone, and call their functions in turn", node.span)
-    return body.guarded(node.span, lambda: body.builder.call(layer, values[0]))
+    return body.guarded(node.span, lambda: body.builder.call(layer, *values))
 
 
 def _function(body: Body, node: tree.Call) -> object:

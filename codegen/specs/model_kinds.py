@@ -137,6 +137,11 @@ class Recurrent(ModelSpec):
         return self.units
 
     @property
+    def states(self) -> tuple[str, ...]:
+        """What it begins with: weights with `initial_state`, or values of a model."""
+        return ("initial_h",)
+
+    @property
     def curves(self) -> tuple[Activation, ...]:
         """The activations that its sums go through."""
         return (self.activation,)
@@ -190,6 +195,15 @@ class LSTM(Gated):
     gates: ClassVar[int] = 4
 
     unit_forget_bias: bool = parameter(flag, "Whether a new bias has ones for the forget gate.", True)
+    return_cells: bool = parameter(flag, "Whether the cells are outputs, too, behind the others.", False)
+
+    @property
+    def out_channels(self) -> int:
+        return (1 + self.return_cells) * self.units
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("initial_h", "initial_c")
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         shapes = super().weight_shapes()

@@ -178,3 +178,35 @@ def test_the_example_learns(tmp_path: Path) -> None:
     assert shares["start"] < 0.6
     assert shares["end"] > 0.8
     assert "void waves(const float *" in (tmp_path / "waves.c").read_text("utf-8")
+
+
+@pytest.mark.filterwarnings("ignore:.*no C compiler was found:RuntimeWarning")
+def test_states_that_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way back goes through the first states, and through an LSTM's cells."""
+    monkeypatch.setattr(compilers, "chain", lambda: iter(()))
+    text = """
+        lstm ends { units = 3, return_cells = True }
+        lstm cells { units = 3, return_sequences = True, return_cells = True }
+        gru gates { units = 3 }
+        simple_rnn plain { units = 3, return_sequences = True }
+        model net {
+            input x = (None, 3)
+            s = ends(x)
+            h = s[:3]
+            output a = cells(x, h, s[3:])
+            output b = gates(x, h)
+            output c = plain(x, h)
+        }"""
+    graph = in_float64(codegen.load(text, seed=1).net.graph)
+    random = np.random.default_rng(5)
+    weights = {k: {n: a.astype("d") for n, a in held.items()} for k, held in graphs.weights(graph, 5).items()}
+    x = {"x": random.standard_normal((2, 6, 3))}
+    with installed.texts({}):
+        y = tape.forward(graph, x, weights, ASK).outputs
+        expected = reference.run(graph, x, weights)
+        assert all(np.allclose(y[name], expected[name], rtol=1e-12, atol=1e-12) for name in expected)
+        for name in expected:
+            dy = {other: np.zeros(each.shape) for other, each in expected.items()}
+            dy[name] = random.standard_normal(expected[name].shape)
+            by_differences, by_gradients, size = parted(graph, x, weights, dy, random)
+            assert abs(by_differences - by_gradients) <= 1e-6 * size + 1e-9, name

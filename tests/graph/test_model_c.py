@@ -32,6 +32,7 @@ from codegen.specs.model_kinds import (
     GroupNormalization,
     LayerNormalization,
     PReLU,
+    SimpleRNN,
 )
 from tests.support import graphs
 
@@ -48,6 +49,7 @@ def every_op(steps: int | None) -> Graph:
     b = Builder("all_ops")
     x, c = b.input("x", steps, 6), b.input("c", steps, 6)
     bias = {"left": 2, "right": 1}
+    c_most, last = b.function("global_max_pool", c)[:3], b.function("last", x[:3])
     values = [
         b.function("sqrt", b.function("abs", x)) + b.function("log", b.function("abs", x) + 0.25),
         b.function("sin", x * 9) - x * b.function("cos", c),
@@ -76,6 +78,10 @@ def every_op(steps: int | None) -> Graph:
         b.call(GroupNormalization(name="by_group", groups=2, center=False), x),
         b.call(PReLU(name="slopes"), x) + b.call(PReLU(name="slope", shared=True), c),
         b.call(LSTM(name="cells", units=5, return_sequences=True, initial_state=True), x),
+        b.call(LSTM(name="begun", units=3, return_sequences=True, return_cells=True), x, last, c_most),
+        b.call(LSTM(name="ends", units=3, return_cells=True), x) * b.function("concat", c_most, c_most),
+        b.call(GRU(name="gates_begun", units=3, return_sequences=True), x, c_most),
+        b.call(SimpleRNN(name="plain_begun", units=3), x, c_most),
         b.call(GRU(name="gates", units=19), x),
         b.call(GRU(name="before", units=4, return_sequences=True, reset_after=False), x),
         b.function("relu", b.call(BatchNormalization(name="folded"), b.call(Dense(name="mixed", units=7), x))),

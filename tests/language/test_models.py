@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import codegen
 from codegen.errors import SpecErrors
 from codegen.graph import reference
 from codegen.graph.graph import Graph
@@ -164,3 +165,40 @@ def test_what_an_editor_is_told() -> None:
     assert {"x", "h", "head", "dil", "concat", "max_pool", "sqrt", "relu"} <= set(words)
     (kind,) = [offer for offer in answers.completions(found, 0) if offer.word == "lstm"]
     assert "It needs `units`." in kind.told
+
+
+STATES = """
+lstm ends {{ units = 2, return_cells = True }}
+lstm cells {{ units = 2, return_sequences = True }}
+gru gates {{ units = 2, initial_state = True }}
+dense out {{ units = 2 }}
+model net {{
+    input x = (None, 2)
+    s = ends(x)
+    output y = {0}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("cells(x, s[:2])", "begins with 1 states, and has 2"),
+        ("cells(x, s[:2], s[2:], s[2:])", "takes one value and 2 states, got 4"),
+        ("cells(x, s, s[2:])", r"begins with \(1, 4\), expected \(1, 2\)"),
+        ("cells(x, x, s[2:])", r"begins with \(None, 2\), expected \(1, 2\)"),
+        ("cells(x, last(max_pool(x, 4)), s[2:])", "a state is one step"),
+        ("gates(x, s[:2])", "leave initial_state out"),
+        ("out(x, s[:2])", "takes one value, got 2"),
+    ],
+)
+def test_states_of_recurrent_layers(call: str, told: str) -> None:
+    with pytest.raises(codegen.SpecErrors, match=told):
+        codegen.load(STATES.format(call))
+
+
+def test_a_recurrent_layer_begins_with_states() -> None:
+    net = codegen.load(STATES.format("out(cells(x, s[:2], s[2:])) + gates(x)"), seed=1).net
+    assert "cells(x, _2, _3)" in [told for _, told, _ in net.graph.told()]
+    with pytest.raises(codegen.PlanError, match="needs all of its input"):
+        net.stream()

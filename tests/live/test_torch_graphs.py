@@ -200,3 +200,33 @@ def test_lengths_that_strides_hide_are_not_taken_for_any() -> None:
             return torch.nn.functional.avg_pool1d(y, y.shape[-1] // 8)
 
     assert "depends on its input's length" in codegen.from_torch(Ends()).unread
+
+
+class Decoder(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+    """An encoder whose last states are what a decoder begins with; another layer begins with weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = torch.nn.LSTM(3, 4, batch_first=True)
+        self.decoder = torch.nn.LSTM(3, 4, batch_first=True)
+        self.first = torch.nn.Parameter(torch.linspace(-1, 1, 5).reshape(1, 1, 5))
+        self.gates = torch.nn.GRU(4, 5, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        x = x.transpose(1, 2)
+        _, states = self.encoder(x)
+        y, _ = self.decoder(x, states)
+        z, _ = self.gates(y, self.first.expand(-1, x.shape[0], -1).contiguous())
+        return z.transpose(1, 2)
+
+
+def test_first_states_that_are_computed(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    module, path = Decoder().eval(), tmp_path / "net.onnx"
+    x = np.random.default_rng(3).normal(size=(2, 3, 10)).astype(np.float32)
+    example = torch.from_numpy(x[:1])
+    with torch.no_grad():
+        torch.onnx.export(module, (example,), str(path), opset_version=17, input_names=["x"], dynamo=False)
+    for model in (codegen.from_torch(module, example=example), codegen.read(path)):
+        (net,) = model.nets.values()
+        assert_alike(net, module, x)

@@ -78,9 +78,9 @@ class Segment:
         """The numbers of a turn in a row that begins `more` behind a pointer: terms and numbers in C."""
         return f"{self.spell('load')}({self._place(pointer, *more)})"
 
-    def store(self, pointer: str, value: str) -> str:
+    def store(self, pointer: str, value: str, *more: str) -> str:
         """The statement that writes them."""
-        return f"{self.spell('store')}({self._place(pointer)}, {value});"
+        return f"{self.spell('store')}({self._place(pointer, *more)}, {value});"
 
     def _place(self, pointer: str, *more: str) -> str:
         before = (int(one) if one.isdigit() else (1, Variable.free(one)) for one in more)

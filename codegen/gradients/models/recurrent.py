@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["gru", "lstm", "simple"]
+__all__ = ["gru", "lstm", "simple", "with_states"]
 
 value, slope = activations.reference, activations.derivative
 
@@ -38,21 +38,23 @@ def lstm(layer: LSTM, xs: Sequence[Array], weights: Mapping[str, Array]) -> tupl
         end = value(layer.activation, c)
         h = o * end
         kept.append((before, (zi, zf, zc, zo), (i, f, new, o), c, end))
-        found.append(h)
+        found.append(np.concatenate([h, c], axis=-1) if layer.return_cells else h)
 
     def pull(dy: Array) -> tuple[list[Array], Mapping[str, Array]]:
         dz, dh, dc = np.empty_like(given), np.zeros_like(h), np.zeros_like(c)
         for t in reversed(range(len(kept))):
             (_, c_before), z, (i, f, new, o), c_now, end = kept[t]
-            dh = dh + _at(layer, dy, t, len(kept))
+            outside = _at(layer, dy, t, len(kept))
+            dh = dh + outside[:, :units]
             dc = dc + dh * o * slope(layer.activation, c_now)
+            dc = dc + outside[:, units:] if layer.return_cells else dc
             gates = dc * new, dc * c_before, dc * i, dh * end
             of = (layer.recurrent_activation,) * 2 + (layer.activation, layer.recurrent_activation)
             dz[:, t] = np.concatenate([d * slope(a, each) for d, a, each in zip(gates, of, z, strict=True)], axis=-1)
             dh, dc = dz[:, t] @ recurrent.T, dc * f
         before = np.stack([one[0][0] for one in kept], axis=1) if kept else dz[..., :units]
         grown = _grown(x, dz) | {"recurrent_kernel": _products(before, dz)}
-        return [dz @ weights["kernel"].T], _only(weights, grown | {"initial_h": dh.sum(0), "initial_c": dc.sum(0)})
+        return [dz @ weights["kernel"].T], _only(weights, grown | {"initial_h": dh, "initial_c": dc})
 
     return _rows(layer, found, x), pull
 
@@ -83,10 +85,25 @@ def simple(layer: SimpleRNN, xs: Sequence[Array], weights: Mapping[str, Array]) 
             dz[:, t] = (dh + _at(layer, dy, t, len(kept))) * slope(layer.activation, kept[t][1])
             dh = dz[:, t] @ recurrent.T
         before = np.stack([one for one, _ in kept], axis=1) if kept else dz
-        grown = _grown(x, dz) | {"recurrent_kernel": _products(before, dz), "initial_h": dh.sum(0)}
+        grown = _grown(x, dz) | {"recurrent_kernel": _products(before, dz), "initial_h": dh}
         return [dz @ weights["kernel"].T], _only(weights, grown)
 
     return _rows(layer, found, x), pull
+
+
+def with_states(
+    run: Callable[..., tuple[Array, Pull]], layer: Recurrent, xs: Sequence[Array], weights: Mapping[str, Array]
+) -> tuple[Array, Pull]:
+    """A layer that begins with the values behind the first, each of one step."""
+    x, *states = xs
+    first = {name: state[:, 0] for name, state in zip(layer.states, states, strict=True)}
+    y, back = run(layer, [x], {**weights, **first})
+
+    def pull(dy: Array) -> tuple[list[Array], Mapping[str, Array]]:
+        (dx,), grown = back(dy)
+        return [dx, *(grown[name][:, None] for name in first)], {name: grown[name] for name in weights}
+
+    return y, pull
 
 
 class _Gru:
@@ -142,7 +159,7 @@ class _Gru:
             grown["recurrent_kernel"] = np.concatenate(parts, axis=-1)
         if self.two:
             grown["bias"] = np.stack([grown["bias"], dkept.sum(axis=(0, 1))])
-        return _only(self.weights, grown | {"initial_h": dh.sum(0)})
+        return _only(self.weights, grown | {"initial_h": dh})
 
 
 def _begun(weights: Mapping[str, Array], name: str, x: Array, units: int) -> Array:
@@ -170,11 +187,12 @@ def _grown(x: Array, dz: Array) -> dict[str, Array]:
 
 
 def _only(weights: Mapping[str, Array], grown: Mapping[str, Array]) -> dict[str, Array]:
-    """The gradients of the weights there are."""
-    return {name: grown[name] for name in weights}
+    """The gradients of the weights there are; of first states that are weights over all samples."""
+    alike = {name for name, array in weights.items() if name.startswith("initial") and array.ndim == 1}
+    return {name: grown[name].sum(0) if name in alike else grown[name] for name in weights}
 
 
 def _rows(layer: Recurrent, found: list[Array], x: Array) -> Array:
     if not found:
-        return np.zeros((len(x), 0, layer.units), x.dtype)
+        return np.zeros((len(x), 0, layer.out_channels), x.dtype)
     return np.stack(found, axis=1) if layer.return_sequences else found[-1][:, None]

@@ -11,6 +11,7 @@ import numpy as np
 from codegen.errors import ShapeError
 from codegen.gradients.models import elementwise, layers
 from codegen.gradients.models.moves import MOVES
+from codegen.gradients.models.recurrent import with_states
 from codegen.graph.calls import Call
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
 from codegen.graph.graph import Graph, Input
@@ -115,5 +116,8 @@ def _step(op: Any, given: list[Array], weights: Mapping[str, Mapping[str, Array]
     held = weights[op.layer.name]
     if isinstance(op.layer, Spec):
         return layers.convolved(op.layer, given[0], held, ask)
-    found: tuple[Array, Pull] = layers.LAYERS[type(op.layer)](op.layer, given, held)
+    run: Any = layers.LAYERS[type(op.layer)]
+    found: tuple[Array, Pull]
+    known: Any = op.layer
+    found = run(known, given, held) if len(given) == 1 else with_states(run, known, given, held)
     return found

@@ -177,7 +177,8 @@ def _recurrent(run: Walk, at: int) -> Place:
     own += tuple(Own(layer, name) for name in layer.weight_shapes() if name.startswith("initial"))
     own += (Bias(layer, wide, row=1),) * two
     y, kept = run.target(at), run.room(Size(wide + 3 * layer.units))
-    run.stages.append(Recurrent(y=y, x=z, layer=layer, tables=own, spare=kept, told=run.told(at)))
+    first = tuple(run.lined_up(one) for one in run.graph.nodes[at].inputs[1:])
+    run.stages.append(Recurrent(y=y, x=z, layer=layer, tables=own, spare=kept, first=first, told=run.told(at)))
     return y
 
 

@@ -211,9 +211,14 @@ class Normalized(OfOne):
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(OfOne):
-    """The steps of a recurrent layer, of what its kernel made of its input, the bias in it."""
+    """The steps of a recurrent layer, of what its kernel made of its input, the bias in it; `first` are its states."""
 
     layer: model_kinds.Recurrent
+    first: tuple[Place, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Place, ...]:
+        return (self.x, *self.first)
 
     @property
     def products(self) -> int:

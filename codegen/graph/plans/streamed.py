@@ -203,6 +203,9 @@ def _hold_streamable(graph: Graph) -> None:
             continue
         told = f"`{node.name or getattr(op, 'word', '')}`"
         if isinstance(op, Call):
+            if len(shapes) > 1:
+                way = "a stream keeps that by itself, from zeros on, or from what is set as its state"
+                raise PlanError(f"`{op.layer.name}` begins with a state that is computed: {way}")
             if op.waits or op.layer.name in _whole(graph):
                 raise PlanError(f"`{op.layer.name}` needs all of its input before its first output: it cannot stream")
         elif not isinstance(op, SAME):

@@ -9,11 +9,12 @@ from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
 from codegen.functions import activations
 from codegen.functions.activations import layer_configs
+from codegen.interchange.begun import begun
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.part import Part
 from codegen.interchange.keras_graph.sources import SIDES
 from codegen.interchange.stranger import Item
-from codegen.interchange.tensors import Tensor, Unserved, axis_of
+from codegen.interchange.tensors import Tensor, axis_of
 from codegen.specs import kinds
 from codegen.specs.kinds import Spec
 from codegen.specs.model_kinds import (
@@ -25,6 +26,7 @@ from codegen.specs.model_kinds import (
     LayerNormalization,
     ModelSpec,
     PReLU,
+    Recurrent,
     SimpleRNN,
 )
 from codegen.specs.parameters import parameters
@@ -36,8 +38,7 @@ LEFT = ("name", "input_shape", "dtype", "trainable", "data_format", "activity_re
 SEQUENCE = "ntc"
 MERGED = {"sum": "+", "mul": "*", "ave": "+"}
 LEAST_DEVIATION = 1e-7  # what Normalization divides by at least
-RECURRENT: dict[str, type[ModelSpec]] = {kind.keras: kind for kind in (LSTM, GRU, SimpleRNN)}
-CELL = Unserved("reads the last cell of an LSTM, which is no value here; its last output is")
+RECURRENT: dict[str, type[Recurrent]] = {kind.keras: kind for kind in (LSTM, GRU, SimpleRNN)}
 TINY = 1e-30  # for an epsilon that is none
 
 
@@ -145,26 +146,26 @@ def _standardized(drawing: Drawing, part: Part) -> Tensor:
     return drawing.layer(BatchNormalization, part.name, x, arrays, epsilon=TINY, scale=False, center=False)
 
 
-def _recurrent(kind: type[ModelSpec]) -> Draw:
+def _recurrent(kind: type[Recurrent]) -> Draw:
     def draw(drawing: Drawing, part: Part) -> Tensor | list[Any]:
         stateful, states = part.config.get("stateful"), part.config.get("return_state")
         if stateful is not None and stateful.value:
             raise ConversionError("has stateful=True, expected False: a stream keeps its state by itself")
-        if len(part.inputs) > 1:
-            raise ConversionError("begins with a state that is computed, expected zeros")
+        sequence, *first = part.inputs
         back, fields = part.config.get("go_backwards"), words(kind, part.config)
-        x = drawing.ordered(part.one, SEQUENCE)
+        x = drawing.ordered(sequence, SEQUENCE)
         x = drawing.call("reverse", x) if back is not None and back.value else x
         names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
         side = part.group.rpartition("/")[2]
         name = f"{part.name}/{side}" if side in SIDES else part.name
-        made = drawing.layer(kind, name, x, part.arrays(*names), **fields)
-        last = Tensor(made.value, "nc")
+        made, cells = begun(drawing, kind, name, x, part.arrays(*names), first, **fields)
         if states is None or not states.value:
-            return made if fields.get("return_sequences") else last
+            return made if fields.get("return_sequences") else Tensor(made.value, "nc")
+        ends = [made] if cells is None else [made, cells]
         if not fields.get("return_sequences"):
-            return [last, last, *[CELL] * (kind is LSTM)]
-        return [made, Tensor(drawing.call("last", made).value, "nc"), *[CELL] * (kind is LSTM)]
+            last = [Tensor(one.value, "nc") for one in ends]
+            return [last[0], *last]
+        return [made, *(Tensor(drawing.call("last", one).value, "nc") for one in ends)]
 
     return draw
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
+from codegen.interchange.begun import First, begun
 from codegen.interchange.onnx_graph.call import Call, Draw
 from codegen.interchange.tensors import Tensor
-from codegen.specs.model_kinds import GRU, LSTM, ModelSpec, SimpleRNN
+from codegen.specs.model_kinds import GRU, LSTM, Recurrent, SimpleRNN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,9 +34,7 @@ def _lstm(call: Call) -> list[Tensor | None]:
     _demand_curves(call, ["Sigmoid", "Tanh", "Tanh"] * len(both))
     if call.maybe(7, "peepholes") is not None:
         raise ConversionError("has peepholes, expected none")
-    first = _first(call, (5, 6), "hc", wide, len(both))
-    held = [arrays | states for arrays, states in zip(both, first, strict=True)]
-    return _drawn(call, LSTM, held, {"units": wide, "initial_state": bool(first[0])})
+    return _drawn(call, LSTM, both, _first(call, (5, 6), wide, len(both)), {"units": wide})
 
 
 def _gru(call: Call) -> list[Tensor | None]:
@@ -45,9 +44,8 @@ def _gru(call: Call) -> list[Tensor | None]:
     for arrays in both:
         if "bias" in arrays and not after:
             arrays["bias"] = arrays["bias"].sum(axis=0)
-    first = _first(call, (5,), "h", wide, len(both))
-    held = [arrays | states for arrays, states in zip(both, first, strict=True)]
-    return _drawn(call, GRU, held, {"units": wide, "reset_after": after, "initial_state": bool(first[0])})
+    first = _first(call, (5,), wide, len(both))
+    return _drawn(call, GRU, both, first, {"units": wide, "reset_after": after})
 
 
 def _rnn(call: Call) -> list[Tensor | None]:
@@ -58,10 +56,8 @@ def _rnn(call: Call) -> list[Tensor | None]:
     curves = call.node.attributes.get("activations", ["Tanh"] * len(both))
     if curves not in ([word] * len(both) for word in CURVES):
         raise ConversionError(f"has activations = {curves}, expected {' or '.join(CURVES)}")
-    first = _first(call, (5,), "h", wide, len(both))
-    held = [arrays | states for arrays, states in zip(both, first, strict=True)]
-    fields = {"units": wide, "activation": CURVES[curves[0]], "initial_state": bool(first[0])}
-    return _drawn(call, SimpleRNN, held, fields)
+    fields = {"units": wide, "activation": CURVES[curves[0]]}
+    return _drawn(call, SimpleRNN, both, _first(call, (5,), wide, len(both)), fields)
 
 
 def _weights(call: Call, gates: tuple[int, ...]) -> tuple[int, list[dict[str, Array]]]:
@@ -100,51 +96,52 @@ def _demand_curves(call: Call, usual: list[str]) -> None:
         raise ConversionError(f"has activations = {found}, expected {usual}")
 
 
-def _first(call: Call, places: tuple[int, ...], words: str, wide: int, count: int) -> list[dict[str, Array]]:
-    """The first state of each direction where it is a constant that is not zero; one that is an input is zeros."""
-    import numpy as np
-
-    found = {}
-    for at, word in zip(places, words, strict=True):
+def _first(call: Call, places: tuple[int, ...], wide: int, count: int) -> list[list[First]]:
+    """The first states of each direction: values, constants, zeros. One that is an input of the graph is zeros."""
+    found: list[list[First]] = [[] for _ in range(count)]
+    for at in places:
         given = call.inputs[at] if at < len(call.inputs) else None
         if isinstance(given, Tensor):
-            raise ConversionError("computes its first state, expected constants")
-        if given is not None:
-            state = call.weights(at, "a first state")
-            if state.size != count * wide:
-                raise ConversionError(f"has a first state of shape {state.shape}, expected ({count}, 1, {wide})")
-            found[word] = state.reshape(count, wide)
-    if not any(array.any() for array in found.values()):
-        return [{} for _ in range(count)]
-    zeros = np.zeros((count, wide), call.drawing.sketch.builder.dtype)
-    return [{f"initial_{word}": found.get(word, zeros)[at] for word in words} for at in range(count)]
+            if count > 1:
+                raise ConversionError("computes the first states of both directions, expected constants")
+            found[0].append(given)
+            continue
+        state = None if given is None else call.weights(at, "a first state")
+        if state is not None and (state.ndim < 2 or state.size != count * wide):
+            raise ConversionError(f"has a first state of shape {state.shape}, expected ({count}, 1, {wide})")
+        for direction, one in enumerate(found):
+            one.append(None if state is None else state.reshape(count, wide)[direction])
+    return found
 
 
 def _drawn(
-    call: Call, kind: type[ModelSpec], both: list[dict[str, Array]], fields: dict[str, Any]
+    call: Call,
+    kind: type[Recurrent],
+    both: list[dict[str, Array]],
+    first: list[list[First]],
+    fields: dict[str, Any],
 ) -> list[Tensor | None]:
-    """Y, Y_h, and None for Y_c, and for the Y_h of two directions."""
+    """Y, Y_h and Y_c; None for the states of two directions."""
     if call.maybe(4, "lengths") is not None:
         raise ConversionError("has lengths of its sequences, expected none")
     last, sequence = call.whole("layout", 0), _sequence(call)
     fields |= {"return_sequences": True, "use_bias": "bias" in both[0]}
-    values, ends, builder = [], [], call.drawing.sketch.builder
-    for arrays, back in zip(both, _directions(call), strict=True):
+    values, builder, cells = [], call.drawing.sketch.builder, None
+    for arrays, back, states in zip(both, _directions(call), first, strict=True):
         name = call.name if len(both) == 1 else f"{call.name}/{'reverse' if back else 'forward'}"
-
-        def draw(x: Tensor, name: str = name, arrays: dict[str, Array] = arrays) -> Tensor:
-            return call.drawing.layer(kind, name, x, arrays, **fields)
-
-        own, made = call.drawing.backwards(sequence, draw) if back else (draw(sequence),) * 2
-        values.append(made.value)
-        ends.append(own.value)
+        x = call.drawing.call("reverse", sequence) if back else sequence
+        own, cells = begun(call.drawing, kind, name, x, arrays, states, **fields)
+        values.append((call.drawing.call("reverse", own) if back else own, own))
     if len(both) == 2:
-        return [Tensor(builder.function("concat", *values), "ntdc" if last else f"td{sequence.axes[1]}c"), None]
+        joined = builder.function("concat", *(made.value for made, _ in values))
+        return [Tensor(joined, "ntdc" if last else f"td{sequence.axes[1]}c"), None, None]
     axes = "nt1c" if last else f"t1{sequence.axes[1]}c"
-    states = [Tensor(values[0], axes)]
-    if len(call.node.outputs) > 1:
-        states.append(Tensor(builder.function("last", ends[0]), axes.replace("t", "")))
-    return list(states)
+    ends = [end for end in (values[0][1], cells) if end is not None]
+    found: list[Tensor | None] = [Tensor(values[0][0].value, axes)]
+    wanted = call.node.outputs[1:]
+    for end, output in zip(ends, wanted, strict=False):
+        found.append(Tensor(builder.function("last", end.value), axes.replace("t", "")) if output else None)
+    return found
 
 
 def _sequence(call: Call) -> Tensor:

@@ -82,12 +82,12 @@ def _rnn(kind: str) -> Draw:
 
     def draw(call: Call) -> list[object]:
         first, weights = call.get(1, "hx"), call.get(2, "params")
-        layers.demand_zeros(first if isinstance(first, (list, tuple)) else [first])
+        states = list(first) if isinstance(first, (list, tuple)) and kind == "lstm" else [first]
         both = bool(call.get(7, "bidirectional"))
         each = 4 if call.get(3, "has_biases") else 2
         arrays = [weights[at : at + each] for at in range(0, len(weights), each)]
-        first_axis = bool(call.get(8, "batch_first"))
-        y, state = layers.rnn(call.drawing, kind, call.name, call.x, arrays, batch_first=first_axis, both=both)
+        words: dict[str, Any] = {"batch_first": bool(call.get(8, "batch_first")), "both": both, "first": states}
+        y, state = layers.rnn(call.drawing, kind, call.name, call.x, arrays, **words)
         return [y, *state] if kind == "lstm" else [y, state]
 
     return draw

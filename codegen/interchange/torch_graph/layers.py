@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
+from codegen.interchange.begun import First, begun
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.tensors import Tensor, Unserved
 from codegen.interchange.transposed import crops, ungrouped
@@ -18,8 +18,8 @@ from codegen.specs.model_kinds import (
     BatchNormalization,
     GroupNormalization,
     LayerNormalization,
-    ModelSpec,
     PReLU,
+    Recurrent,
     SimpleRNN,
 )
 
@@ -48,14 +48,13 @@ __all__ = [
 EXAMPLE = "give an input as example=torch.zeros(1, channels, steps)"
 PADS = {"circular": "wrap", "reflect": "reflect", "replicate": "replicate", "constant": "pad", "zeros": "pad"}
 FIRST = "nct"
-RECURRENT: dict[str, tuple[type[ModelSpec], dict[str, Any]]] = {
+RECURRENT: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
     "lstm": (LSTM, {}),
     "gru": (GRU, {}),
     "rnn_tanh": (SimpleRNN, {}),
     "rnn_relu": (SimpleRNN, {"activation": "relu"}),
 }
 GATES = {LSTM: (0, 1, 2, 3), GRU: (1, 0, 2), SimpleRNN: (0,)}  # z, r, h of their r, z, n
-CELL = Unserved("is the last cell of an LSTM, which is no value here; its last output is")
 
 
 def one(value: Any) -> int:
@@ -190,28 +189,50 @@ def rnn(
     *,
     batch_first: bool,
     both: bool = False,
+    first: Sequence[Any] = (),
 ) -> list[Any]:
     """(outputs, last state) of a recurrent module; each layer has w_ih, w_hh and perhaps b_ih, b_hh.
 
-    With `both` ways every second one goes backwards beside the one before it. The last state of several layers is a
-    list; that of an LSTM is one of h and c.
+    With `both` ways every second one goes backwards beside the one before it. `first` are h and perhaps c, of all
+    layers. The last state of several layers is a list; that of an LSTM is one of h and c.
     """
-    x, ends = drawing.ordered(x, "ntc" if batch_first else "tnc"), list[Tensor]()
-    each = 1 + both
-    for at in range(0, len(layers), each):
-        called = f"{name}/{at // each}" if len(layers) > each else name
+    x, ends = drawing.ordered(x, "ntc" if batch_first else "tnc"), list[tuple[Tensor, Tensor | None]]()
+    each, count = 1 + both, len(layers)
+    states = [[_of_layer(one, at, count) for one in first] for at in range(count)]
+    for at in range(0, count, each):
+        called = f"{name}/{at // each}" if count > each else name
         if not both:
-            x = _cells(drawing, kind, called, x, layers[at])
-            ends.append(x)
+            ends.append(_cells(drawing, kind, called, x, layers[at], states[at]))
+            x = ends[-1][0]
             continue
-        ahead = _cells(drawing, kind, f"{called}/forward", x, layers[at])
-        draw = partial(_cells, drawing, kind, f"{called}/reverse", held=layers[at + 1])
-        own, behind = drawing.backwards(x, draw)
+        ahead = _cells(drawing, kind, f"{called}/forward", x, layers[at], states[at])
+        turned = drawing.call("reverse", x)
+        own = _cells(drawing, kind, f"{called}/reverse", turned, layers[at + 1], states[at + 1])
         ends += [ahead, own]
-        x = drawing.concat([ahead, behind], 2)
-    last = [Tensor(drawing.sketch.builder.function("last", one.value), "nc") for one in ends]
-    state = Tensor(last[0].value, "1nc") if len(last) == 1 else last
-    return [x, [state, CELL] if RECURRENT[kind][0] is LSTM else state]
+        x = drawing.concat([ahead[0], drawing.call("reverse", own[0])], 2)
+    last = [_last(drawing, [one[at] for one in ends]) for at in range(1 + (RECURRENT[kind][0] is LSTM))]
+    return [x, last if len(last) == 2 else last[0]]
+
+
+def _last(drawing: Drawing, ends: Sequence[Tensor | None]) -> Any:
+    """The last step of each layer; of one alone with the axis of layers."""
+    found = [Tensor(drawing.sketch.builder.function("last", one.value), "nc") for one in ends if one is not None]
+    return Tensor(found[0].value, "1nc") if len(found) == 1 else found
+
+
+def _of_layer(first: Any, at: int, count: int) -> First:
+    """The first state of one layer, of an array or a list for all. Raises ConversionError."""
+    if first is None or isinstance(first, Unserved):
+        return None
+    if isinstance(first, list):
+        return first[at] if len(first) == count else None
+    if isinstance(first, Tensor):
+        if count > 1:
+            raise ConversionError("begins with one computed state for several layers, expected one for each")
+        return first
+    if first.ndim != 3 or len(first) != count or (first != first[:, :1]).any():
+        raise ConversionError(f"begins with states of shape {first.shape}, expected ({count}, batch, units), all alike")
+    return first[at, 0]  # type: ignore[no-any-return]  # an array of torch's or NumPy's
 
 
 def linear(drawing: Drawing, name: str, x: Tensor, kernel: Array, bias: Array | None) -> Tensor:
@@ -236,11 +257,13 @@ def upsampled(drawing: Drawing, name: str, x: Tensor, factor: Any, mode: str, co
 def demand_zeros(states: Sequence[Any]) -> None:
     """Raises ConversionError for a first state that is not zeros, or none."""
     if any(one is not None and (isinstance(one, Tensor) or not hasattr(one, "any") or one.any()) for one in states):
-        raise ConversionError("begins with a state that is given, expected zeros, or none")
+        raise ConversionError(f"begins with a state that is given, which torch.fx does not show; {EXAMPLE}")
 
 
-def _cells(drawing: Drawing, kind: str, name: str, x: Tensor, held: Sequence[Array]) -> Tensor:
-    """One layer in one direction."""
+def _cells(
+    drawing: Drawing, kind: str, name: str, x: Tensor, held: Sequence[Array], first: Sequence[First]
+) -> tuple[Tensor, Tensor | None]:
+    """One layer in one direction: its outputs, and the cells of an LSTM."""
     import numpy as np
 
     given, kept, *biases = held
@@ -254,4 +277,4 @@ def _cells(drawing: Drawing, kind: str, name: str, x: Tensor, held: Sequence[Arr
         pair = np.stack([bias[rows] for bias in biases])
         arrays["bias"] = pair if cells is GRU else pair.sum(axis=0)
     fields = {"units": units, "return_sequences": True, "use_bias": bool(biases), **more}
-    return drawing.layer(cells, name, x, arrays, **fields)
+    return begun(drawing, cells, name, x, arrays, first, **fields)
