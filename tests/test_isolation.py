@@ -156,6 +156,7 @@ def test_parameters_take_turns() -> None:
     assert sorted(item.nodeid for taken in turns for item in taken if item in sweep) == [one.nodeid for one in sweep]
     assert sorted(len(taken) - 2 for taken in turns) == [2, 2, 3]
     assert [in_turn(sweep[:1], turn) for turn in range(3)] == [sweep[:1]] * 3  # asked for by its name
+    assert [len(in_turn(sweep[:2], turn)) for turn in range(3)] == [1, 1, 1]
 
 
 def test_tests_of_one_place_have_the_same_parameters() -> None:

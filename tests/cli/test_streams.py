@@ -62,7 +62,7 @@ def shell(line: str, cwd: Path, stdin: str = LAYER) -> tuple[int, str, str]:
 
 
 @pytest.mark.live
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize(
     ("words", "to", "number"),
     [(words, ">&-", errno.EBADF) for words in TELLING] + [(words, ">/dev/full", errno.ENOSPC) for words in FULL],
@@ -72,7 +72,7 @@ def test_an_output_that_takes_nothing_is_an_error_of_its_own(place: Path, words:
 
 
 @pytest.mark.live
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("to", [">&-", ">/dev/full"])
 def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> None:
     assert shell(f"gen-conv one.conv -q {to}", place) == (0, "", "")
@@ -83,7 +83,7 @@ def test_a_command_with_nothing_to_say_needs_no_output(place: Path, to: str) -> 
 
 
 @pytest.mark.live
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("to", ["2>&- <&-", "2>/dev/full"])
 def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> None:
     for words, code in {"nowhere.conv": 2, "bad.conv": 1, "": 2, "one.conv --no-such": 2}.items():
@@ -95,7 +95,7 @@ def test_errors_that_nobody_hears_keep_their_exit_code(place: Path, to: str) -> 
 
 
 @pytest.mark.live
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> None:
     for words in ("-", "verify -"):
@@ -107,7 +107,7 @@ def test_an_input_that_cannot_be_read_is_an_error(place: Path, source: str) -> N
 
 
 @pytest.mark.live
-@pytest.mark.in_turn(3)
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("words", ["- -o -", "show -", "- --json"])
 def test_a_reader_that_went_away_is_no_error_message(place: Path, words: str) -> None:
     (place / "many.conv").write_text(
@@ -124,7 +124,7 @@ class TestReadOnce:
     """Standard input, FIFOs and what a shell makes of <(…) give their text once."""
 
     @pytest.mark.live
-    @pytest.mark.in_turn(2)
+    @pytest.mark.in_turn(4)
     @pytest.mark.parametrize(
         ("path", "emit"), [("-", "backward"), ("/dev/stdin", "c,backward"), ("-", "c,pyext,backward")]
     )
@@ -136,7 +136,7 @@ class TestReadOnce:
         assert found == set().union(*(wanted[word] for word in emit.split(",")))
 
     @pytest.mark.live
-    @pytest.mark.in_turn(2)
+    @pytest.mark.in_turn(4)
     @pytest.mark.parametrize("words", ["{} -q --emit c,backward", "show {}", "verify {} --target scalar"])
     def test_a_fifo(self, place: Path, words: str) -> None:
         os.mkfifo(place / "fifo")

@@ -263,6 +263,7 @@ int main(void)
     assert (steps, fits) == ("2", "1")
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize("target", ["scalar", "avx2"])

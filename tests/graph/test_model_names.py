@@ -40,10 +40,10 @@ def test_free_names_stay_and_those_of_the_file_make_way() -> None:
 
 
 @pytest.mark.compiles
-def test_none_of_them_meets_another(need: Callable[..., Any], tmp_path: Path) -> None:
+def test_none_of_them_meets_another(need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """As an input's and as an output's, in the function of a whole input and in a stream."""
     gcc, files = need(cprogram.program, "gcc", "gcc"), []
-    for number, word in enumerate((*OURS, *FREE)):
+    for number, word in share([*enumerate((*OURS, *FREE))], 3):
         whole = graph(f"whole_{number}", *((word, "y") if number % 2 else ("x0", word)))
         block = graph(f"block_{number}", *((word, "y0") if number % 2 else ("x0", word)))
         sources = pipeline.model_emitted(whole, ASK), stream.emitted(block, Ask(ASK.target, stream=Stream()))

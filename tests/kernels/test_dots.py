@@ -75,7 +75,7 @@ def layers() -> list[tuple[Spec, dict[str, Any]]]:
     return found
 
 
-@pytest.mark.in_turn(3)
+@pytest.mark.in_turn(5)
 @pytest.mark.compiles
 @pytest.mark.parametrize("way", WAYS)
 def test_golden_vectors(way: str, need: Callable[..., Any], tmp_path: Path) -> None:

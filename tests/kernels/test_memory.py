@@ -59,7 +59,7 @@ def test_every_length_up_to_three_vectors(
 ) -> None:
     """Guard pages around every buffer, each call at both ends of its pages; the numbers are checked, too."""
     tools = need(cprogram.toolchain, TARGETS[target])
-    made = trials.kernels(share(awkward_layers(seed=4), 2), TARGETS[target])
+    made = trials.kernels(share(awkward_layers(seed=4), 4), TARGETS[target])
     program = Program([kernel.source for kernel in made], tools, tmp_path)
     tried = []
     for number, kernel in enumerate(made):
@@ -81,7 +81,7 @@ def test_every_length_of_every_algorithm(
     layers = [replace(layer, free=layer.arguments["strides"] == 1) for layer in rewritten(20, seed=41)]
     strided = next(layer for layer in layers if not layer.free and layer.kind == "conv1d")
     layers += [replace(strided, steps=strided.steps + more) for more in range(9)]
-    made, tried = trials.one_of_each(share(layers, 3), TARGETS[target], seed=41), []
+    made, tried = trials.one_of_each(share(layers, 6), TARGETS[target], seed=41), []
     for number, kernel in enumerate(made):
         arguments, steps = kernel.layer.arguments, [kernel.layer.steps]
         if kernel.layer.free:
@@ -92,7 +92,7 @@ def test_every_length_of_every_algorithm(
             if kernel.baked:
                 given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
-    assert len({kernel.source.plan.algorithm.name for kernel in made}) > 8
+    assert len({kernel.source.plan.algorithm.name for kernel in made}) > 7
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 

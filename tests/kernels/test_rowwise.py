@@ -124,6 +124,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENCONV_CACHE_DIR", str(tmp_path / "cache"))
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.usefixtures("cached")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("filters", [2, 6, 1000])
@@ -141,6 +142,7 @@ def test_long_and_short_rows_in_python(name: str, filters: int) -> None:
         assert (np.abs(layer(x) - known.reference(wide)) <= allowed).all()
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.usefixtures("cached")
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("name", NAMES)

@@ -77,13 +77,15 @@ def test_the_definition_is_each_step_spread_out() -> None:
 
 @pytest.mark.in_turn(5)
 @pytest.mark.parametrize("target", cprogram.HOSTED)
-def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], tmp_path: Path) -> None:
+def test_random_layers_in_c(
+    target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
+) -> None:
     """Arguments, packed and baked; whole, sliced; every awkward length of the free ones; between guard pages."""
     tools = need(cprogram.toolchain, TARGETS[target])
     drawn = list(strategies.random_layers(max(12, specs // 10), 72, strategies.transposed))
     made = trials.kernels(drawn, TARGETS[target])
     assert "upsampled" in {kernel.source.plan.algorithm.name for kernel in made}
-    made += trials.one_of_each(drawn[::6], TARGETS[target], 73)
+    made += trials.one_of_each(share(drawn, 8), TARGETS[target], 73)
     trials.try_all(made, tools, tmp_path)
 
 

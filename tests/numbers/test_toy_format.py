@@ -57,6 +57,7 @@ TEXT = "conv1d toy { input_shape = (23, 5), filters = 6, kernel_size = 3 }"
 SEPARABLE = "separable_conv1d toy { input_shape = (23, 5), filters = 6, kernel_size = 3, activation = relu }"
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("target", ["scalar", "native"])
 @pytest.mark.parametrize("text", [TEXT, SEPARABLE])
 def test_goes_all_the_way(text: str, target: str, tmp_path: Path) -> None:

@@ -246,6 +246,7 @@ class TestTransforms:
             largest = max(largest, left.max() / outputs if outputs else 0)
         assert 0.1 * found.linear < largest <= found.linear
 
+    @pytest.mark.in_turn(3)
     @pytest.mark.parametrize("name", ["F(2,3)", "F(3,3)", "F(4,3)"])
     def test_the_bound_is_nearly_filled(self, name: str) -> None:
         """Channels that are lost beside the first at every point: a quarter of the bound, and never all of it."""

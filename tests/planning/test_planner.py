@@ -46,6 +46,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENCONV_WISDOM", raising=False)
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.long
 @pytest.mark.parametrize("weights", ["argument", "packed", "baked"])
 @pytest.mark.parametrize("accuracy", ["exact", "fast", "wide"])

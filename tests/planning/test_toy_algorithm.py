@@ -205,6 +205,7 @@ def test_it_is_described(toy: None, tmp_path: Path) -> None:
     assert " * algorithm  toy, 1 at a time\n" in (tmp_path / "stem.c").read_text()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_it_is_emitted_packed_and_right(toy: None, target: str, need: Callable[..., Any], tmp_path: Path) -> None:
@@ -244,6 +245,7 @@ def test_it_is_compiled_proved_and_known_again_by_its_text(toy: None) -> None:
         assert loader.load_plan(plan, lambda plan: render(plan, "conv1d")).path != running.path
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @needs_compiler
 @pytest.mark.parametrize("activation", ["linear", "tanh"])

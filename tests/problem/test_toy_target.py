@@ -56,6 +56,7 @@ FEEBLE = replace(  # each load takes four cycles, and memory is far: few outputs
 )
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.compiles
 @pytest.mark.parametrize("text", LAYERS)
 def test_goes_all_the_way(text: str, tmp_path: Path) -> None:

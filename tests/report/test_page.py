@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import zlib
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -177,8 +178,8 @@ def browse(*words: str) -> str:
 
 @pytest.mark.live
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser: apt install chromium")
-def test_it_fits_a_phone_by_day_and_by_night(page: Path, tmp_path: Path) -> None:
-    for dark, paper in ((False, svg.LIGHT["paper"]), (True, svg.DARK["paper"])):
+def test_it_fits_a_phone_by_day_and_by_night(page: Path, tmp_path: Path, share: Callable[..., Any]) -> None:
+    for dark, paper in share(((False, svg.LIGHT["paper"]), (True, svg.DARK["paper"])), 2):
         shot = tmp_path / "shot.png"
         night = ["--blink-settings=preferredColorScheme=0"] if dark else []
         browse(*night, "--window-size=500,1200", f"--screenshot={shot}", page.as_uri())

@@ -50,7 +50,7 @@ def in_turn(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
     """Without the parameters whose turn it is not. A test that is asked for with one parameter alone runs with it.
 
     In an order of chance, each test from a place of its own: a commit tries every target and every layout somewhere.
-    Tests that share what they make of a parameter share a place: the mark's second argument names it.
+    At least one of each test. Those that share what they make of one have a place, the mark's second argument.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -62,5 +62,5 @@ def in_turn(items: Sequence[pytest.Item], turn: int) -> list[pytest.Item]:
         if marker and len(group) > 1:
             parts, place = (*marker.args, test)[:2]
             mixed = sorted(group, key=lambda item: crc32(f"{place}[{item.nodeid.partition('[')[2]}".encode()))
-            left |= set(group) - set(share(mixed, parts, turn + crc32(place.encode())))
+            left |= set(group) - set(share(mixed, min(parts, len(group)), turn + crc32(place.encode())))
     return [item for item in items if item not in left]
