@@ -1,4 +1,4 @@
-"""Five networks of PyTorch, as they are, compiled by torch.compile, and accelerated: `python bench/torch_modules.py`.
+"""Five networks of PyTorch, as they are, compiled, accelerated, and both: `python bench/torch_modules.py [NAME …]`.
 
 One thread, in turns; the least CPU time of some rounds, in microseconds, of a forward pass without gradients and of a
 training step (SGD). The networks have the layers and sizes of ResNet-1D for ECG, a TCN, WaveNet's stack, Conv-TasNet's
@@ -115,6 +115,7 @@ def step(net: Any, x: Any) -> Callable[[], None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(NETWORKS)}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=8, help="of training steps (8)")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out, which takes minutes")
@@ -122,21 +123,27 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"torch {torch.__version__}, gen-conv {codegen.__version__}")
-    print(f"{'':12} {'':9} {'eager':>9} {'compiled':>9} {'ours':>9} {'eager/ours':>10} {'compiled/ours':>13}")
-    for name, make in NETWORKS.items():
-        theirs, x = make()
+    columns = ("eager", "compiled", "ours", "ours compiled", "eager/ours", "compiled/ours", "both compiled")
+    print(f"{'':12} {'':9} " + " ".join(f"{one:>13}" for one in columns))
+    for name in options.names or NETWORKS:
+        theirs, x = NETWORKS[name]()
         ours = copy.deepcopy(theirs)
         left = codegen.accelerate(ours)
         assert not left, left
-        compiled = theirs if options.no_compile else torch.compile(copy.deepcopy(theirs))
+        compiled, both = theirs, ours
+        if not options.no_compile:
+            compiled, both = torch.compile(copy.deepcopy(theirs)), torch.compile(copy.deepcopy(ours))
+        nets = theirs, compiled, ours, both
         with torch.no_grad():
             torch.testing.assert_close(ours(x), theirs(x), rtol=1e-3, atol=1e-4)
-            forward = least([partial(net, x) for net in (theirs, compiled, ours)], options.rounds)
+            forward = least([partial(net, x) for net in nets], options.rounds)
         batch = torch.cat([x] * options.batch)
-        training = least([step(net, batch) for net in (theirs, compiled, ours)], options.rounds)
-        for what, (eager, inductor, mine) in (("forward", forward), ("training", training)):
-            told = f"{eager:9.0f} {inductor:9.0f} {mine:9.0f} {eager / mine:10.2f} {inductor / mine:13.2f}"
-            print(f"{name:12} {what:9} {told}", flush=True)
+        training = least([step(net, batch) for net in nets], options.rounds)
+        for what, times in (("forward", forward), ("training", training)):
+            eager, inductor, mine, joined = times
+            told = " ".join(f"{one:13.0f}" for one in times)
+            ratios = " ".join(f"{one:13.2f}" for one in (eager / mine, inductor / mine, inductor / joined))
+            print(f"{name:12} {what:9} {told} {ratios}", flush=True)
 
 
 if __name__ == "__main__":

@@ -51,10 +51,11 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
         return self._called(x, weights)
 
     def _called(self, x: Any, weights: Sequence[Any]) -> Any:
+        trains = torch.is_grad_enabled() and (x.requires_grad or any(each.requires_grad for each in weights))
         if torch.compiler.is_compiling():
-            return CONV1D(x, weights, self._layers[weights[0].dtype])
+            return CONV1D(x, weights, self._layers[weights[0].dtype], trains and not torch.compiler.is_exporting())
         runs = self._runner(weights[0].dtype)
-        if torch.is_grad_enabled() and (x.requires_grad or any(each.requires_grad for each in weights)):
+        if trains:
             steps = runs.steps(x, weights)
             if steps is None:
                 return Conv1d.apply(runs, x, *weights)

@@ -79,8 +79,14 @@ class Runner:
             return None
         return self._steps if self._steps.serves(x) else None
 
-    def forward(self, x: Any, weights: Sequence[Any]) -> Any:
-        """y, with x's axes. Raises ShapeError for an x of another dtype, or that the layer does not take."""
+    def forward(self, x: Any, weights: Sequence[Any], changing: bool = False) -> Any:
+        """y, with x's axes; by the short way where weights keep `changing`, as they do in training.
+
+        Raises ShapeError for an x of another dtype, or that the layer does not take.
+        """
+        steps = self.steps(x, weights) if changing else None
+        if steps is not None:
+            return steps.forward(x, *weights)
         return torch.from_numpy(self._of(weights)(self._array(x)))
 
     def backward(self, dy: Any, x: Any, weights: Sequence[Any]) -> list[Any]:
@@ -186,10 +192,10 @@ _once = torch.autograd.function.once_differentiable(_stepped)  # where a second 
 
 CONV1D = torch.library.custom_op(
     "genconv::conv1d",
-    lambda x, weights, layer: runner(layer).forward(x, weights),
+    lambda x, weights, layer, changing: runner(layer).forward(x, weights, changing),
     mutates_args=(),
     device_types="cpu",
-    schema="(Tensor x, Tensor[] weights, str layer) -> Tensor",
+    schema="(Tensor x, Tensor[] weights, str layer, bool changing) -> Tensor",
 )
 BACKWARD = torch.library.custom_op(
     "genconv::conv1d_backward",
@@ -201,7 +207,7 @@ BACKWARD = torch.library.custom_op(
 
 
 @CONV1D.register_fake  # type: ignore[untyped-decorator]  # torch is not read where types are checked
-def _(x: Any, weights: Sequence[Any], layer: str) -> Any:
+def _(x: Any, weights: Sequence[Any], layer: str, changing: bool) -> Any:
     return x.new_empty(runner(layer).out_shape(x))
 
 
@@ -211,14 +217,14 @@ def _(dy: Any, x: Any, weights: Sequence[Any], layer: str) -> list[Any]:
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    x, weights, ctx.layer = inputs
+    x, weights, ctx.layer, _ = inputs
     ctx.save_for_backward(x, *weights)
 
 
 def _back(ctx: Any, dy: Any) -> tuple[Any, ...]:
     x, *weights = ctx.saved_tensors
     dx, *found = BACKWARD(dy, x, weights, ctx.layer)
-    return dx, found, None
+    return dx, found, None, None
 
 
 CONV1D.register_autograd(_back, setup_context=_keep)

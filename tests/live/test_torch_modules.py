@@ -97,8 +97,9 @@ def test_what_checks_operators_passes() -> None:
     x = torch.randn(2, 4, 20)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = torch.library.opcheck(torch.ops.genconv.conv1d, (x.requires_grad_(), weights, text))
-    assert set(found.values()) == {"SUCCESS"}
+        for changing in (False, True):
+            found = torch.library.opcheck(torch.ops.genconv.conv1d, (x.requires_grad_(), weights, text, changing))
+            assert set(found.values()) == {"SUCCESS"}
 
 
 def test_it_is_compiled_and_exported_whole(tmp_path: Any) -> None:
@@ -119,6 +120,16 @@ def test_it_is_compiled_and_exported_whole(tmp_path: Any) -> None:
     got, x.grad = x.grad, None
     theirs(x).square().sum().backward()
     close(got, x.grad)
+    assert [node.args[3] for node in exported.graph.nodes if "genconv" in str(node.target)] == [False, False]
+    with torch.no_grad():  # weights change between steps
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            other.copy_(one.mul_(-2))
+    for net in (ours, theirs):
+        net.zero_grad()
+    compiled(x.detach()).square().sum().backward()
+    theirs(x.detach()).square().sum().backward()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        close(one.grad, other.grad)
 
 
 def test_other_weights_are_seen_however_they_came() -> None:
