@@ -237,6 +237,8 @@ class Drawing:
             raise ConversionError(f"takes each {step}th number of an axis, expected a step of 1")
         if start is None and stop is None:
             return x
+        if letter == "1" and slice(start, stop).indices(1) == (0, 1, 1):
+            return x
         if letter == "c":
             return x.of(self.sketch.builder.slice(x.value, start, stop))
         if letter != "t":

@@ -160,8 +160,9 @@ class Reductions(torch.nn.Module):  # type: ignore[misc,name-defined,unused-igno
         return torch.cat([mean, torch.sqrt((y**2 * weights).sum(dim=2) - mean**2 + 1e-3), y.amin(dim=2)], dim=1)
 
 
+normed = torch.nn.utils.parametrizations.weight_norm
 MORE = {
-    "snake": (lambda: torch.nn.Sequential(torch.nn.Conv1d(2, 4, 3, padding=1), Snake(4)), (2, 2, 20)),
+    "snake": (lambda: torch.nn.Sequential(normed(torch.nn.Conv1d(2, 4, 3, padding=1)), Snake(4)), (2, 2, 20)),
     "reductions": (Reductions, (2, 2, 20)),
 }
 
@@ -175,7 +176,7 @@ def test_sines_and_reductions(name: str, tmp_path: Path) -> None:
     x = np.random.default_rng(3).normal(size=shape).astype(np.float32)
     example = torch.from_numpy(x[:1])
     models = [codegen.from_torch(module, target="scalar"), codegen.from_torch(torch.export.export(module, (example,)))]
-    for opset in (13, 17):
+    for opset in (9, 13, 17, 20):
         free = {"input_names": ["x"], "dynamic_axes": {"x": {0: "batch", 2: "steps"}}, "dynamo": False}
         with torch.no_grad():
             torch.onnx.export(module, (example,), str(path), opset_version=opset, **free)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Draw", "Made", "demand_told"]
 
 MOST = 1 << 24  # what a whole number may be: the size of an axis
+ENDS = ("starts", "ends")  # of slices, which may stand for the end of an axis
+FAR = (1 << 31) - 1
 FREE = -(1 << 40)  # stands for a number of steps that is free among sizes
 NEAR_FREE = (1 << 36, 1 << 50)  # what is computed of it lies between these, whatever the sign
 
@@ -112,6 +114,9 @@ class Call:
         """Whole numbers from an input, or from the attribute that older versions have; None where neither is there."""
         found = self.maybe(at, name)
         if found is None:
+            given = self.node.attributes.get(name)
+            if name in ENDS and isinstance(given, list) and all(isinstance(one, int) for one in given):
+                return [max(-FAR, min(FAR, one)) for one in given]
             return self.sizes(name)
         if found.dtype.kind not in "iu" or found.ndim > 1:
             raise ConversionError(f"has {name} of {found.dtype}, expected whole numbers")

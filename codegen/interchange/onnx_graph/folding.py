@@ -119,6 +119,21 @@ def _over(name: str) -> Callable[[Call], Array]:
     return made
 
 
+def _length(order: int) -> Callable[[Call], Array]:
+    """The norm along axes, as that of weights that a weight_norm has."""
+
+    def made(call: Call) -> Array:
+        import numpy as np
+
+        axes, data = call.listed(1, "axes"), call.constant(0, "data")
+        keep = bool(call.whole("keepdims", 1))
+        parts = np.abs(data) if order == 1 else data * data
+        total = np.asarray(parts.sum(axis=tuple(axes) if axes else None, keepdims=keep))
+        return total if order == 1 else np.sqrt(total)
+
+    return made
+
+
 def _constant(call: Call) -> Array:
     import numpy as np
 
@@ -248,6 +263,8 @@ FOLDED: dict[str, Callable[[Call], Array]] = {
             *(("Abs", "abs"), ("Ceil", "ceil"), ("Sign", "sign")),
         )
     },
+    "ReduceL1": _length(1),
+    "ReduceL2": _length(2),
     "Pow": _power,
     "Where": _chosen,
     "Range": _ranged,
