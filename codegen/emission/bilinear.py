@@ -8,7 +8,7 @@ from typing import Any
 from codegen.emission import kernel_layouts, straight_line
 from codegen.emission.bilinear_functions import BilinearFunctions
 from codegen.emission.cformat import nest
-from codegen.emission.ending import Cell, Ending, reads
+from codegen.emission.ending import Cell, Ending, reads, weight_name
 from codegen.emission.expressions import Place, Variable
 from codegen.emission.microkernel import (
     Loop,
@@ -56,7 +56,6 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "products": _all_products(plan, name),
         "transformed": schedule.tiles + schedule.parts - 1,
         "functions": BilinearFunctions.of(plan, name),
-        "prefix": f"{name}_" if plan.weights == "baked" else "",
         "v_numbers": transform.points * schedule.stride,
         "m_numbers": transform.points * schedule.out_stride,
         "operands_read": reads(plan, panel.lanes, ((1, "f"),)),
@@ -74,7 +73,7 @@ def _all_products(plan: KernelPlan[Schedule], name: str) -> str:
     r = Variable.counted("r", transform.points)
     row = r if points == transform.points else Variable(_shared_row(transform), points - 1)
     across, down = (size, panel.count * size) if schedule.by_points else (points * size, size)
-    kernel, total = f"{name}_kernel" if plan.weights == "baked" else "kernel", points * size * panel.count
+    kernel, total = weight_name(plan.ask, name), points * size * panel.count
     function, some = BilinearFunctions.of(plan, name).products, ["now"] if p.steps is None else []
     products = schedule.tiles * panel.width
     u_place = Place.of((total, group), (across, j), (down, row)).inside(p.groups * total, range(size))

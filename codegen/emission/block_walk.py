@@ -6,7 +6,7 @@ from typing import Any
 
 from codegen.emission.cformat import ceil_over, floor_over, grouped, times
 from codegen.emission.cfunction import CFunction
-from codegen.emission.ending import copies, from_copies
+from codegen.emission.ending import copies, from_copies, weight_name
 from codegen.emission.expressions import FAR, Array, Place, Variable
 from codegen.emission.lengths import left_of, outs_of, product, steps_of
 from codegen.emission.microkernel import Spelling, count_loop, index
@@ -55,7 +55,7 @@ def _arrays(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     s, filters = plan.schedule, plan.problem.group_filters
     source, part = Variable.counted("source", s.sources), Variable.counted("part", s.chunks)
     o, v = Variable.counted("o", filters), Variable.counted("v", s.vectors_at_once)
-    kernel = Array(f"{name}_kernel" if plan.weights == "baked" else "kernel", plan.packed_numbers)
+    kernel = Array(weight_name(plan.ask, name), plan.packed_numbers)
     reach = s.spectrum - s.pitch + s.lanes  # from the first of a vector's spectra to the last
     return {
         "places": s.numbers[:4],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen.emission import banner, cformat, render, vectors
 from codegen.emission.cfunction import CFunction, Parameter, numbers, reads, static, writes
+from codegen.emission.ending import weight_name
 from codegen.emission.heads import Head, values
 from codegen.emission.macros import Macro, Meaning, macros
 from codegen.emission.microkernel import index, offset
@@ -166,9 +167,8 @@ def _parameters(plan: CausalPlan) -> tuple[Parameter, ...]:
 def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
     """The functions, and the calls between them."""
     p, n, kept, name = plan.problem, plan.lanes, plan.kept, functions["whole"].name
-    prefix = f"{name}_" if plan.ask.weights == "baked" else ""
-    taps = offset(f"{prefix}kernel", (p.kernel_size, "c"))
-    start = f"{prefix}bias[c]" if p.bias else "0"
+    taps = offset(weight_name(plan.ask, name), (p.kernel_size, "c"))
+    start = f"{weight_name(plan.ask, name, 'bias')}[c]" if p.bias else "0"
     before = "past + apart * c"
     row = functions["row"].call(x="x + steps * c", taps=taps, start=start, y="y + steps * c")
     if kept:

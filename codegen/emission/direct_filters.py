@@ -13,7 +13,7 @@ from codegen.emission.border import Border, joins, joins_at_some_length, padded
 from codegen.emission.cformat import grouped, looped
 from codegen.emission.cfunction import CFunction
 from codegen.emission.end_tiles import Ends, ends
-from codegen.emission.ending import handed
+from codegen.emission.ending import handed, weight_name
 from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.filter_tiles import FilterTiles
 from codegen.emission.filter_views import BlockView, Call, lapping, outputs
@@ -228,8 +228,7 @@ class FiltersView:
         if self.packed:
             taken, numbers = panel.width * self._rows_of_weights, self.groups * self._group_weights
             where = Place.of((self._group_weights, self._group), (taken, j), base)
-        prefix = f"{self.name}_" if self.plan.weights == "baked" else ""
-        return heads, where.inside(numbers, range(taken)).in_array(f"{prefix}kernel"), lane
+        return heads, where.inside(numbers, range(taken)).in_array(weight_name(self.plan.ask, self.name)), lane
 
     def _beside(self, lane: Lane, *output: Part) -> tuple[str, ...]:
         """What the epilogue reads of the filters from `lane` on, of their outputs so much further on."""

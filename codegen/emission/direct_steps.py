@@ -8,7 +8,7 @@ from typing import Any
 from codegen.emission import kernel_layouts
 from codegen.emission.border import Border
 from codegen.emission.cformat import grouped
-from codegen.emission.ending import Ending, Output, handed
+from codegen.emission.ending import Ending, Output, handed, weight_name
 from codegen.emission.expressions import FAR, Part, Place, Variable, block
 from codegen.emission.lengths import sample_of
 from codegen.emission.microkernel import (
@@ -66,13 +66,12 @@ def _statements(
     if several:
         first = Place.of((p.group_filters, group), *block(starts.count, starts.step, starts.last))
         yield f"const ptrdiff_t f = {first.inside(p.filters, range(schedule.rows)).text};"
-    prefix = f"{name}_" if plan.weights == "baked" else ""
     channels = (p.group_channels, Variable("steps * g", FAR)) if many else 0
     out: Part = (1, Variable("outs * f", FAR)) if several else 0
     if p.steps is not None:
         channels, out = (p.group_channels * p.steps, group), (int(build.outs), f)
     x, y = Place.of(channels).in_array("x"), Place.of(out).in_array("y")
-    weights = build.weights_at(group, f).in_array(f"{prefix}kernel")
+    weights = build.weights_at(group, f).in_array(weight_name(plan.ask, name))
 
     def beside(*more: Part) -> tuple[str, ...]:
         """The operands for the outputs so much further on."""

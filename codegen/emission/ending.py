@@ -10,6 +10,7 @@ from collections.abc import Callable
 from codegen.emission.cformat import times
 from codegen.emission.microkernel import Place, Spelling, accumulator, count_loop, index, offset
 from codegen.emission.vectors import spelled
+from codegen.planning.ask import Ask
 from codegen.planning.plan import AnyPlan
 from codegen.problem.epilogue import Epilogue, Operand
 from codegen.records import dataclass
@@ -26,15 +27,21 @@ __all__ = [
     "handed",
     "operand_names",
     "pointers",
+    "weight_name",
 ]
 
 OF_THE_BLOCK = "bias"  # the operand that has a field in the argument block of templates/abi.h
 
 
+def weight_name(ask: Ask, name: str, weight: str = "kernel") -> str:
+    """What a weight is called in C inside of the function `name`: an argument, or a table of the file."""
+    return f"{name}_{weight}" if ask.weights == "baked" else weight
+
+
 def operand_names(plan: AnyPlan, name: str) -> tuple[str, ...]:
-    """The C names of the operands inside of the function `name`: arguments, or tables of the file."""
-    prefix = f"{name}_" if plan.weights == "baked" else ""
-    return tuple(f"{prefix if one.is_weight else ''}{one.name}" for one in plan.problem.epilogue.operands)
+    """The C names of the operands inside of the function `name`."""
+    operands = plan.problem.epilogue.operands
+    return tuple(weight_name(plan.ask, name, one.name) if one.is_weight else one.name for one in operands)
 
 
 def handed(plan: AnyPlan, name: str, filters: Callable[[str], str], outputs: Callable[[str], str]) -> tuple[str, ...]:

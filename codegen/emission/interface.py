@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.emission.cfunction import CFunction, Parameter
-from codegen.emission.ending import operand_names
+from codegen.emission.ending import operand_names, weight_name
 from codegen.emission.macros import Meaning
 from codegen.emission.microkernel import index
 from codegen.planning.plan import AnyPlan
@@ -75,8 +75,7 @@ def kernel_shape(plan: AnyPlan) -> str:
 
 def weight_names(plan: AnyPlan, name: str) -> tuple[str, ...]:
     """The C names of the kernels and the operands inside of the function `name`: arguments, or tables of the file."""
-    prefix = f"{name}_" if plan.weights == "baked" else ""
-    return (*(prefix + label for label, _ in kernels(plan)), *operand_names(plan, name))
+    return (*(weight_name(plan.ask, name, label) for label, _ in kernels(plan)), *operand_names(plan, name))
 
 
 def workspace_size(plan: AnyPlan, steps: str = "steps") -> str:

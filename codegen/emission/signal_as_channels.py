@@ -6,7 +6,7 @@ from typing import Any
 
 from codegen.emission.cformat import ceil_over
 from codegen.emission.cfunction import numbers, reads, static, writes
-from codegen.emission.ending import copies, from_copies
+from codegen.emission.ending import copies, from_copies, weight_name
 from codegen.emission.expressions import Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.writer import Writer
@@ -24,7 +24,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     samples = sums + extra
     (function,), c = inner_functions(plan, name, INNER), p.format.c
     counted = [f"count + {inner.problem.kernel_size - 1}"] if free else []
-    kernel = f"{name}_kernel" if plan.weights == "baked" else "kernel"
+    kernel = weight_name(plan.ask, name)
     spare = [f"rows + {samples + sums + schedule.width * copied(p)}"] if inner.has_workspace else []
     return {
         "call": f"{function.of('rows', *counted, kernel, *from_copies(plan, name, 0), 'sums', *spare)};",

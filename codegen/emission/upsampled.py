@@ -8,7 +8,7 @@ from typing import Any
 from codegen.emission import kernel_layouts
 from codegen.emission.cformat import floor_over, grouped, nest, times
 from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
-from codegen.emission.ending import Cell, Ending, copies, from_copies
+from codegen.emission.ending import Cell, Ending, copies, from_copies, weight_name
 from codegen.emission.expressions import Array, Part, Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import stored
@@ -71,7 +71,6 @@ class InterleavedView:
         self.plan, self.name, self.problem, self.schedule = plan, name, plan.problem, plan.schedule
         self.functions = Functions(name, plan.problem.format.c, stored(plan))
         self.rows, self.free = plan.schedule.rows, plan.problem.steps is None
-        self.prefix = f"{name}_" if plan.weights == "baked" else ""
         self.runs = self.problem.channels_last and self.problem.groups == 1
         self.direct = writes_rows(self.problem, self.rows)
         self.lay = plan.weights == "argument"
@@ -255,7 +254,7 @@ class InterleavedView:
         before = [i for i in self.schedule.inners[:number] if i is not None]
         if self.lay:
             return self.laid.at(sum(self._numbers(part) for part in self.rows.parts[:number]))
-        kernel = Array(f"{self.prefix}kernel", self.plan.packed_numbers)
+        kernel = Array(weight_name(self.plan.ask, self.name), self.plan.packed_numbers)
         return kernel.at(sum(self.plan.parts[i].packed_numbers for i in before))
 
     @property

@@ -41,7 +41,6 @@ def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
     """The banner of a model's stream."""
     nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
     item = plan.format.bytes
-    where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
     state = f"a state of {plan.kept_numbers * item:,} bytes and {plan.scratch * item:,} of scratch"
     stack = f"about {footprint.stack_bytes(plan):,} bytes of stack"
     facts = (
@@ -50,7 +49,7 @@ def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
             f"blocks of any number of steps, {plan.block:,} most often; latency {counted(plan.latency, 'step')}",
         ),
         ("work", _cost(graph, plan)),
-        ("memory", f"{plan.weight_numbers * item:,} bytes of weights ({where}), {state}, {stack}, nothing allocated"),
+        ("memory", f"{_weights(plan)}, {state}, {stack}, nothing allocated"),
     )
     told = nodes if len(nodes) <= MOST_TOLD else ()
     return banner.head(banner.Told(graph.name, "a stream of a model", plan.target, facts, told))
@@ -88,7 +87,12 @@ def work(plan: ModelPlan) -> str:
 def memory(plan: ModelPlan) -> str:
     """Bytes of weights and workspace."""
     item = plan.format.bytes
-    where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
     each = f" and {plan.workspace.each * item:,} an input step" if plan.workspace.each else ""
     room = f"{plan.workspace.numbers * item:,} bytes{each} of workspace"
-    return f"{plan.weight_numbers * item:,} bytes of weights ({where}), {room}, nothing allocated"
+    return f"{_weights(plan)}, {room}, nothing allocated"
+
+
+def _weights(plan: ModelPlan | StreamedModel) -> str:
+    """Their bytes, and where they are."""
+    where = "const tables in the .c file" if plan.ask.weights == "baked" else "one argument, as packed"
+    return f"{plan.weight_numbers * plan.format.bytes:,} bytes of weights ({where})"
