@@ -12,6 +12,7 @@ from codegen.bench.machine import Machine, cpu
 from codegen.bench.results import OURS, TABLES, TOLD, Entry, Report, Row, Table
 from codegen.bench.timing import WALL, Clock, alternate, first_call
 from codegen.errors import GenConvError, VerificationError
+from codegen.errors.counting import counted
 from codegen.layers.how import AS_USUAL, How
 from codegen.problem.targets import target_named
 from codegen.records import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_ERROR = 1e-4  # rms, relative: a transform's rounding passes, a wrong tap does not
 TRIAL_ROUNDS = 5  # that choose a peer's variant
+LONG_CALL = 20.0  # seconds: a peer's variant that would take longer, by its call on a shorter input, is not waited for
 PEAK = "peak"  # the machine's own name among the contestants
 
 
@@ -43,13 +45,13 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
     target = target_named(settings.how.target)
     machine = Machine(target)
     there, versions, missing = _roll_call(settings)
-    rows, seconds = [], []
+    rows, seconds, pace = [], [], Pace()
     for case in cases:
         kernels = {OURS: ours.kernel(case, settings.how)}
         if case.free:
             kernels[TOLD] = ours.kernel(replace(case, free=False), settings.how)
         for table in settings.tables:
-            row, peak = _row(case, kernels, there[table], settings, table, machine)
+            row, peak = _row(case, kernels, there[table], settings, table, machine, pace)
             rows.append(row)
             seconds.append(peak)
             tell(row)
@@ -57,6 +59,25 @@ def run(cases: Iterable[Case], settings: Settings, tell: Callable[[Row], None] =
     shown = (target.name, settings.how.threads, settings.rounds)
     found = Report(*shown, machine.flops / min(seconds), bandwidths, versions, missing, tuple(rows))
     return replace(found, cpu=cpu(), day=date.today().isoformat())
+
+
+class Pace:
+    """What calls of peers took: a variant is not waited for whose longer inputs take minutes, as a run is to end."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, str, str], tuple[int, float]] = {}
+
+    def too_long(self, case: Case, peer: Peer, variant: str) -> str | None:
+        """Why the call is not made; None where it may be."""
+        steps, seconds = self._taken.get((case.spec.name, peer.NAME, variant), (1, 0.0))
+        expected = seconds * case.steps / steps
+        if expected <= LONG_CALL:
+            return None
+        return f"not called: {counted(steps, 'step')} took {seconds:.1f} s, so these would take {expected:.0f} s"
+
+    def note(self, case: Case, peer: Peer, variant: str, nanoseconds: float) -> None:
+        """The call took so long."""
+        self._taken[case.spec.name, peer.NAME, variant] = case.steps, 1e-9 * nanoseconds
 
 
 def _roll_call(settings: Settings) -> tuple[dict[Table, list[Peer]], dict[str, str], dict[str, str]]:
@@ -84,6 +105,7 @@ def _row(
     settings: Settings,
     table: Table,
     machine: Machine,
+    pace: Pace,
 ) -> tuple[Row, float]:
     """The row, and the least seconds of the machine's own loop in the same rounds."""
     ready = ours.python if table == "python" else ours.c
@@ -95,7 +117,7 @@ def _row(
     absent = {}
     for peer in there:
         try:
-            best = _fittest(case, peer, settings)
+            best = _fittest(case, peer, settings, pace)
             contestants[peer.NAME], errors[peer.NAME], firsts[peer.NAME] = best.one, best.error, best.first
         except Exception as error:  # whatever a peer raises ends its part in this row, and no more
             absent[peer.NAME] = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -115,9 +137,9 @@ class Right:
     first: float
 
 
-def _fittest(case: Case, peer: Peer, settings: Settings) -> Right:
+def _fittest(case: Case, peer: Peer, settings: Settings, pace: Pace) -> Right:
     """The fastest right variant of a peer."""
-    right = {each.one.variant: each for each in _right(case, peer, settings)}
+    right = {each.one.variant: each for each in _right(case, peer, settings, pace)}
     if not right:
         raise LookupError("does not serve this layer")
     if len(right) == 1:
@@ -127,19 +149,24 @@ def _fittest(case: Case, peer: Peer, settings: Settings) -> Right:
     return right[min(times, key=lambda name: times[name].least)]
 
 
-def _right(case: Case, peer: Peer, settings: Settings) -> Iterator[Right]:
+def _right(case: Case, peer: Peer, settings: Settings, pace: Pace) -> Iterator[Right]:
     wrong: list[str] = []
+    late: list[str] = []
     some = False
     for one in peer.contestants(case, settings.how.threads):
+        if reason := pace.too_long(case, peer, one.variant):
+            late.append(reason)
+            continue
         first = first_call(one, settings.clock)
+        pace.note(case, peer, one.variant, first)
         error = case.error(one.output(), channels_last=one.channels_last)
         if error <= MOST_ERROR:
             some = True
             yield Right(one, error, first)
         else:
             wrong.append(f"{one.variant} is off by {error:.3g} of the answer's rms")
-    if wrong and not some:
-        raise ValueError("; ".join(wrong))
+    if (wrong or late) and not some:
+        raise ValueError("; ".join((*wrong, *late)))
 
 
 def _error(case: Case, one: Contestant) -> float:

@@ -427,7 +427,7 @@ def test_the_fastest_right_variant_stands_for_a_peer(monkeypatch: pytest.MonkeyP
 
     peer = SimpleNamespace(NAME="Peer", PACKAGE="", version=lambda: "1", contestants=contestants)
     settings = contest.Settings(clock=lambda: clock.now)
-    chosen = contest._fittest(next(cases.cases(["Q"])), peer, settings)
+    chosen = contest._fittest(next(cases.cases(["Q"])), peer, settings, contest.Pace())
     assert (chosen.one.variant, chosen.error, chosen.first) == ("fast", 0, 300)
 
 
@@ -440,11 +440,32 @@ def test_a_peer_that_takes_seconds_is_called_once_for_each_variant() -> None:
             yield Contestant(name, loop, lambda: case.exact, channels_last=True)
 
     peer = SimpleNamespace(NAME="Peer", PACKAGE="", version=lambda: "1", contestants=contestants)
-    chosen = contest._fittest(next(cases.cases(["Q"])), peer, contest.Settings(clock=lambda: clock.now))
+    settings = contest.Settings(clock=lambda: clock.now)
+    chosen = contest._fittest(next(cases.cases(["Q"])), peer, settings, contest.Pace())
     both = {"peer": chosen.one, "short": clock.contestant("short", 10**6)}
     times = alternate(both, 4, lambda: clock.now, firsts={"peer": chosen.first})
     assert [name for name, _ in clock.calls if name != "short"] == ["slow", "slower"]
     assert (times["peer"], times["short"].rounds) == (Times(26, 26, 1, 1), 4)
+
+
+def test_a_variant_is_not_called_whose_longer_input_would_take_minutes() -> None:
+    """A call of 3 seconds at 100 steps is one of 30 at 1,000: only the other variant is called there."""
+    clock = Clockwork()
+
+    def contestants(case: cases.Case, threads: int) -> Iterator[Contestant]:
+        for name, seconds in (("slow", 0.03), ("quick", 0.001)):
+            loop = clock.contestant(name, round(seconds * case.steps * 10**9)).loop
+            yield Contestant(name, loop, lambda: case.exact, channels_last=True)
+
+    peer = SimpleNamespace(NAME="Peer", PACKAGE="", version=lambda: "1", contestants=contestants)
+    settings, pace = contest.Settings(clock=lambda: clock.now), contest.Pace()
+    short, long = cases.cases(["Q"], steps=(100, 1000))
+    assert {each.one.variant for each in contest._right(short, peer, settings, pace)} == {"slow", "quick"}
+    assert [each.one.variant for each in contest._right(long, peer, settings, pace)] == ["quick"]
+    assert [name for name, _ in clock.calls] == ["slow", "quick", "quick"]
+    peer.contestants = lambda case, threads: [next(contestants(case, threads))]
+    with pytest.raises(ValueError, match=r"not called: 100 steps took 3\.0 s, so these would take 30 s"):
+        list(contest._right(long, peer, settings, pace))
 
 
 @pytest.mark.parametrize("order", ["channels_last", "channels_first"])

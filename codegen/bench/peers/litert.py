@@ -35,7 +35,6 @@ def contestants(case: Case, threads: int) -> Iterator[Contestant]:
     interpreter.allocate_tensors()
     ends = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     interpreter.set_tensor(ends[0], case.rows()[:, None])
-    interpreter.invoke()
     yield Contestant(
         "XNNPACK",
         from_python(interpreter._interpreter.Invoke),  # what `invoke` calls, after a look at itself
