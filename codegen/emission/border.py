@@ -156,10 +156,13 @@ class Border:
         wholes = (_whole(rows, tile, p) for rows, tile in few.items())
         return replace(self, together=(*wholes, *(_together(one, p, self.tap_weights) for one in sharing)))
 
-    def call(self, x: str, w: str, operands: tuple[str, ...], y: str, first: str, end: str) -> str:
+    def call(
+        self, x: str, w: str, operands: tuple[str, ...], y: str, first: str, end: str, steps: str = "steps"
+    ) -> str:
         """The call for the outputs from `first` to before `end`; `operands` are what the epilogue reads."""
         read = {one.within: place for one, place in zip(self.reads, operands, strict=True)}
-        return f"{self.function.call(first, end, x=x, w=w, y=y, **read)};"
+        told = {"steps": steps} if any(one.name == "steps" for one in self.function.parameters) else {}
+        return f"{self.function.call(first, end, x=x, w=w, y=y, **told, **read)};"
 
 
 def _of_output(operands: tuple[Operand, ...], y_step: int) -> tuple[str, ...]:

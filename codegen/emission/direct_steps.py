@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from codegen.emission import kernel_layouts
+from codegen.emission import kernel_layouts, known_borders
 from codegen.emission.border import Border
 from codegen.emission.cformat import grouped
 from codegen.emission.ending import Ending, Output, handed, weight_name
@@ -79,20 +79,24 @@ def _statements(
             plan, name, Place.of((1, f)).in_array, lambda one: Place.of(*more).in_array(Place.of(out).in_array(one))
         )
 
-    def at_border(first: Place, end: Place) -> Iterator[str]:
+    def at_border(first: Place, end: Place, last: bool) -> Iterator[str]:
         """The border's call: of a free length most chunks have none of its outputs."""
         assert border
         free = p.steps is None
+        if known := known_borders.of(plan, border, last):
+            there = Place.of(channels, known.x).in_array("x"), Place.of(out, known.y).in_array("y")
+            yield f"if ({known.when})"
+            yield f"    {known.call(border, there[0], weights, beside(), there[1])}"
         if free:
-            yield f"if ({first.text} < {end.text})"
+            yield f"{'else ' * bool(known)}if ({first.text} < {end.text})"
         yield "    " * free + border.call(x, weights, beside(), y, first.text, end.text)
 
     if found.before and border:
-        yield from at_border(*found.before)
+        yield from at_border(*found.before, last=False)
     if found.tiles and tile:
         yield from _tile_calls(plan, found, tile, (x, weights, y), beside, build.names)
     if found.after and border:
-        yield from at_border(*found.after)
+        yield from at_border(*found.after, last=True)
 
 
 def _tile_calls(
