@@ -106,6 +106,7 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
         some = [str(last - first)] if schedule.chunks > 1 else []
         if free and first:
             calls.append("i = 0;")
+        cases = list[str]()
         for count, size in tiles_that_run(schedule, plan.problem):
             gemm = _gemm(plan, name, size, more=first > 0)
             if gemm not in gemms:
@@ -113,15 +114,30 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
             turn = 1 if free else size if count > 1 else 0
             v = offset("v", (turn * schedule.pitch, "i"), at * schedule.pitch + first)
             m = offset("m", (turn * schedule.width, "i"), at * schedule.width)
-            heads = [_as_many_as(size)] if free else [count_loop("i", 0, count)] * (count > 1)
-            calls += nest(heads, f"{gemm.function.of(v, *u, m, *some)};", 0).split("\n")
-            at += 0 if free else count * size
+            call = f"{gemm.function.of(v, *u, m, *some)};"
+            if not free:
+                calls += nest([count_loop("i", 0, count)] * (count > 1), call, 0).split("\n")
+                at += count * size
+                continue
+            if size == schedule.rows and schedule.tiles >= 2 * size:
+                calls += [f"for (; i + {2 * size} <= tiles; {step_by('i', size)})", f"    {call}"]
+            cases += [f"    case {size}:", f"        {call}", "        break;"]
+        calls += [*_last_tiles(schedule.rows), *cases, "    }", "    i += now;", "}"] if free else []
     return gemms, calls
 
 
-def _as_many_as(rows: int) -> str:
-    """The head of the loop over register tiles of so many rows, as long as there are so many tiles left."""
-    return f"for (; i < tiles; {step_by('i', 1)})" if rows == 1 else f"for (; i + {rows} <= tiles; i += {rows})"
+def _last_tiles(rows: int) -> tuple[str, ...]:
+    """The heads of the loop over what is left for fewer than two register tiles of so many rows: one, or two halves."""
+    if rows == 1:
+        return ("while (i < tiles) {", "    const ptrdiff_t now = 1;", "", "    switch (now) {")
+    now = f"left > {rows} ? (left + 1) / 2 : left"
+    told = "/* tiles that are left: in one register tile, or two halves */"
+    return (
+        f"while (i < tiles) {{ {told}",
+        f"    const ptrdiff_t left = tiles - i, now = {now};",
+        "",
+        "    switch (now) {",
+    )
 
 
 def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Microkernel:

@@ -13,12 +13,13 @@ from codegen.emission.writer import Packing, PackingOf, PartPacking, Writer
 from codegen.planning.algorithms.by_length import Schedule, places
 from codegen.planning.plan import AnyPlan, KernelPlan
 
-WORDS = {2: ("short", "long"), 3: ("short", "middle", "long"), 4: ("short", "middle", "long", "longest")}
+WORDS = {1: ("any",), 2: ("short", "long"), 3: ("short", "middle", "long"), 4: ("short", "middle", "long", "longest")}
 
 
 def words(plan: KernelPlan[Schedule]) -> tuple[str, ...]:
     """The inputs that its inner functions serve, as their names end."""
-    return WORDS[len(plan.parts)]
+    known = [part.problem.steps for part in plan.parts if part.problem.steps is not None]
+    return (*WORDS[len(plan.parts) - len(known)], *(f"steps_{steps}" for steps in known))
 
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         operands, spare = handed(plan, name, str, str), ["workspace"] * plan.parts[i].has_workspace
         given = [
             "x",
-            "steps",
+            *["steps"] * (plan.parts[i].problem.steps is None),
             Array(kernel, _numbers(plan)).at(at[i], taken=_numbers(plan.parts[i])),
             *operands,
             "y",
@@ -39,7 +40,11 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
             *sliced,
         ]
         calls.append(f"{functions[i].of(*given)};")
-    heads = [f"{'else ' * (i > 0)}if (steps < {limit})" for i, limit in enumerate(schedule.limits)]
+    whether = [
+        f"steps < {limit}" if plan.parts[i].problem.steps is None else f"steps == {plan.parts[i].problem.steps}"
+        for limit, i in zip(schedule.limits, schedule.turn, strict=False)
+    ]
+    heads = [f"{'else ' * (i > 0)}if ({one})" for i, one in enumerate(whether)]
     branches = [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]
     return {"branches": branches}
 

@@ -22,7 +22,7 @@ from codegen.emission.microkernel import (
     step_by,
     tile_function,
 )
-from codegen.emission.step_walk import Walk, joins, walk
+from codegen.emission.step_walk import Range, Walk, joins, walk
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.direct_steps import Schedule
@@ -79,24 +79,39 @@ def _statements(
             plan, name, Place.of((1, f)).in_array, lambda one: Place.of(*more).in_array(Place.of(out).in_array(one))
         )
 
-    def at_border(first: Place, end: Place, last: bool) -> Iterator[str]:
-        """The border's call: of a free length most chunks have none of its outputs."""
+    def at_border(found: Range, last: bool) -> Iterator[str]:
         assert border
-        free = p.steps is None
-        if known := known_borders.of(plan, border, last):
-            there = Place.of(channels, known.x).in_array("x"), Place.of(out, known.y).in_array("y")
-            yield f"if ({known.when})"
-            yield f"    {known.call(border, there[0], weights, beside(), there[1])}"
-        if free:
-            yield f"{'else ' * bool(known)}if ({first.text} < {end.text})"
-        yield "    " * free + border.call(x, weights, beside(), y, first.text, end.text)
+        return _at_border(plan, border, found, last, (channels, weights, out), beside())
 
     if found.before and border:
-        yield from at_border(*found.before, last=False)
+        yield from at_border(found.before, last=False)
     if found.tiles and tile:
         yield from _tile_calls(plan, found, tile, (x, weights, y), beside, build.names)
     if found.after and border:
-        yield from at_border(*found.after, last=True)
+        yield from at_border(found.after, last=True)
+
+
+def _at_border(
+    plan: KernelPlan[Schedule],
+    border: Border,
+    found: Range,
+    last: bool,
+    arrays: tuple[Part, str, Part],
+    operands: tuple[str, ...],
+) -> Iterator[str]:
+    """The border's call: of a free length most chunks have none of its outputs.
+
+    `arrays` are the places in x and in y, and the weights between them.
+    """
+    (first, end), (channels, weights, out), free = found, arrays, plan.problem.steps is None
+    x, y = Place.of(channels).in_array("x"), Place.of(out).in_array("y")
+    if known := known_borders.of(plan, border, last):
+        there = Place.of(channels, known.x).in_array("x"), Place.of(out, known.y).in_array("y")
+        yield f"if ({known.when})"
+        yield f"    {known.call(border, there[0], weights, operands, there[1])}"
+    if free:
+        yield f"{'else ' * bool(known)}if ({first.text} < {end.text})"
+    yield "    " * free + border.call(x, weights, operands, y, first.text, end.text)
 
 
 def _tile_calls(

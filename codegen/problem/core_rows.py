@@ -75,7 +75,7 @@ X86 = Core(
         dz=16 * KIB,
         x=96 * KIB,
     ),
-    budget=Budget(straight=192, taps=16, peeled=640, sliding=640, codelet=1500),
+    budget=Budget(straight=192, taps=16, peeled=640, sliding=640, codelet=1500, lengths=4 * KIB),
 )
 CORES: dict[str, Core] = {
     core.name: core
@@ -107,7 +107,7 @@ CORES: dict[str, Core] = {
             ),
             memory=replace(
                 X86.memory,
-                weights=(*LEVELS, (3 * MIB // 2, 0.05), (2 * MIB, 0.08), (8 * MIB, 0.15), (16 * MIB, 0.2), (inf, 0.5)),
+                weights=(*LEVELS, (5 * MIB // 4, 0.05), (2 * MIB, 0.08), (8 * MIB, 0.15), (16 * MIB, 0.2), (inf, 0.5)),
                 behind=1.0,
             ),
         ),

@@ -177,7 +177,8 @@ class Budget:
     (`taps`), multiply-adds in all border tiles of a block (`peeled`), of one whose weights stay in registers
     (`sliding`), statements of a transform's code (`codelet`), and of a loop's turn over a run of numbers (`turn`).
     `laps`: code is so dear that the last of a block's tiles overlaps its neighbour, and those which are left over have
-    none of their own; `sliding` is then for all tiles of a block. `flash` and `ram` are the bytes that the chip has,
+    none of their own; `sliding` is then for all tiles of a block. `lengths` are the bytes of code that a kernel of a
+    free length may have for inputs of a few steps, which know it. `flash` and `ram` are the bytes that the chip has,
     None for as many as are wanted.
     """
 
@@ -188,6 +189,7 @@ class Budget:
     codelet: int
     turn: int = 0
     laps: bool = False
+    lengths: int = 0
     flash: int | None = None
     ram: int | None = None
 

@@ -81,9 +81,10 @@ def test_the_register_tiles_of_a_free_length_cover_any_number_of_tiles() -> None
     assert isinstance(plan.schedule, Schedule)
     for tiles in range(1, 60):
         found = register_tiles(replace(plan.schedule, tiles=tiles, rows=14), free=True)
-        assert [rows for _, rows in found] == [14, 7, 4, 2, 1]
+        assert all(0 < rows <= 14 for _, rows in found)
         assert sum(count * rows for count, rows in found) == tiles
-        assert all(count <= 1 for count, _ in found[1:])
+        assert sum(count for count, _ in found) == -(-tiles // 14)  # as few as can be, and no low one beside others
+        assert min(rows for _, rows in found) >= min(tiles, 7)
 
 
 @pytest.mark.long
@@ -96,12 +97,10 @@ def test_register_tiles_that_no_length_has_are_left_out() -> None:
         taken = set()
         for steps in range(1, 5000):
             left = tiles_of(p, 4, p.out_steps(steps)) % tiles or tiles
-            for rows in (7, 4, 2, 1):
-                taken |= {rows} if left >= rows else set()
-                left %= rows
+            taken |= {rows for _, rows in register_tiles(replace(schedule, tiles=left), free=True)}
         assert {rows for _, rows in tiles_that_run(schedule, p)} == taken, (p, tiles)
         seen.add(len(taken))
-    assert seen == {2, 3, 4}
+    assert seen >= {3, 7}
 
 
 def test_an_estimate_of_a_free_length_follows_the_length() -> None:
@@ -136,7 +135,7 @@ def test_a_kernel_of_several_parts_is_right_on_both_sides_of_each_threshold(name
     packed = whole.pack(weights)
     assert len(packed) == plan.packed_numbers
     limits = plan.schedule.limits
-    for steps in sorted({1, 2, *(limit + more for limit in limits for more in (-1, 0, 1)), 2 * limits[-1], 700}):
+    for steps in sorted({1, 2, *(limit + more for limit in limits for more in (-1, 0, 1)), 2 * limits[-1], 700} - {0}):
         x = rng.standard_normal(p.in_shape(1, steps), np.float32)
         y, other = (np.full(p.out_shape(1, steps), np.nan, np.float32) for _ in range(2))
         whole.run(x, y, packed, bias)
@@ -152,13 +151,16 @@ def test_thresholds_follow_the_estimates() -> None:
     for p in BY_LENGTH.values():
         plan = planner.plan(p, Ask(TARGETS["avx512"], "packed", "fast"))
         limits, parts = plan.schedule.limits, [plan.parts[i] for i in plan.schedule.turn]
-        assert 2 <= len(parts) == len(limits) + 1 <= by_length.MOST_PARTS
+        longer = [part for part in plan.parts if part.problem.steps is None]
+        assert 2 <= len(longer) <= by_length.MOST_PARTS
+        assert len(parts) == len(limits) + 1 <= len(plan.parts) + 1
         assert list(limits) == sorted(set(limits))
         assert set(parts) == set(plan.parts)
-        assert not error_bounds.is_transform(parts[0])
+        first = parts[sum(limit <= by_length.steps_for(p, 1) for limit in limits)]
+        assert not error_bounds.is_transform(first)
         assert error_bounds.is_transform(parts[-1])
-        asked = Request(p, parts[0].ask)
-        for outs, part in ((1, parts[0]), (16384, parts[-1])):
+        asked = Request(p, longer[0].ask)
+        for outs, part in ((1, first), (16384, parts[-1])):
             least = planner.every(asked.likely(by_length.steps_for(p, outs)))[0].cost.cycles
             found = [
                 each.cost.cycles
@@ -171,7 +173,7 @@ def test_thresholds_follow_the_estimates() -> None:
 def test_parts_that_pack_alike_share_their_weights() -> None:
     p = BY_LENGTH["direct, then a transform"]
     plan = planner.plan(p, Ask(TARGETS["avx512"], "packed", "fast"))
-    short, *_, long = plan.parts
+    short, *_, long = (part for part in plan.parts if part.problem.steps is None)
     twice = replace(plan, parts=(short, long, replace(short, cost=long.cost)))
     assert by_length.places(twice) == (0, short.packed_numbers, 0)
     assert twice.packed_numbers == short.packed_numbers + long.packed_numbers

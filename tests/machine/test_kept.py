@@ -187,15 +187,18 @@ def test_each_part_packs_once_and_only_what_it_reads(monkeypatch: pytest.MonkeyP
     short, long = (rng.standard_normal((1, steps, 32), np.float32) for steps in (2, 900))
     plan = layer().plan
     assert plan.algorithm.name == "by_length", "another layer whose parts pack otherwise is wanted here"
+    assert plan.algorithm.serving
+    numbers = [plan.algorithm.serving(plan, steps).number for steps in (2, 900)]
+    assert numbers[0] != numbers[1]
     whole = layer(kernel_initializer=initializers.HeNormal())
     whole.set_weights(layer().get_weights())
     before = [whole(x) for x in (short, long)]
     packs = Packs(monkeypatch)
     first = layer()
     np.testing.assert_array_equal(first(short), before[0])
-    assert packs.parts[-1] == 0
+    assert packs.parts[-1] == numbers[0]
     np.testing.assert_array_equal(first(long), before[1])
-    assert packs.parts[-1] != 0
+    assert packs.parts[-1] == numbers[1]
     count = len(packs.parts)
     again = layer()
     np.testing.assert_array_equal(of_another_process(again, long), before[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import gcd
 
 from codegen.planning.algorithms import tiling
@@ -77,29 +78,25 @@ def grid(plan: KernelPlan[Schedule]) -> int:
 def register_tiles(schedule: Schedule, free: bool) -> tuple[tuple[int, int], ...]:
     """The register tiles of a block: ((how many, rows of each), …), the largest first.
 
-    Of a free length any number of tiles must do: halves of a register tile, and their halves, take what is left.
+    Of a free length any number of tiles must do: the last ones, fewer than two register tiles, go through one or
+    through two halves.
     """
+    tiles, rows = schedule.tiles, schedule.rows
     if not free:
-        return tiling.split(schedule.tiles, schedule.rows)
-    left, rows, found = schedule.tiles, schedule.rows, list[tuple[int, int]]()
-    while rows > 1:
-        found.append((left // rows, rows))
-        left, rows = left % rows, -(-rows // 2)
-    return (*found, (left, 1))
+        return tiling.split(tiles, rows)
+    whole = max(0, tiles // rows - 1)
+    left = tiles - whole * rows
+    return (*[(whole, rows)] * (whole > 0), *tiling.split(left, rows))
 
 
 def tiles_that_run(schedule: Schedule, problem: ConvProblem) -> tuple[tuple[int, int], ...]:
     """Those of the `register_tiles` that some input takes: with dilation few numbers of tiles occur."""
-    free = problem.steps is None
-    found = register_tiles(schedule, free)
-    if not free:
-        return found
+    if problem.steps is not None:
+        return register_tiles(schedule, free=False)
     taken = set[int]()
-    for left in _blocks(schedule, problem):
-        for _, rows in found:
-            taken |= {rows} if left >= rows else set()
-            left %= rows
-    return tuple(each for each in found if each[1] in taken)
+    for tiles in _blocks(schedule, problem):
+        taken |= {rows for _, rows in register_tiles(replace(schedule, tiles=tiles), free=True)}
+    return tuple((1, rows) for rows in sorted(taken, reverse=True))
 
 
 def _blocks(schedule: Schedule, problem: ConvProblem) -> Iterator[int]:
@@ -109,7 +106,7 @@ def _blocks(schedule: Schedule, problem: ConvProblem) -> Iterator[int]:
     """
     tiles, apart = schedule.tiles, problem.dilation
     multiple = gcd(apart, tiles)
-    yield from (multiple * i for i in range(1, min(tiles // multiple, schedule.rows) + 1))
+    yield from (multiple * i for i in range(1, min(tiles // multiple, 2 * schedule.rows) + 1))
     for outs in range(max(1, problem.out_steps(1)), apart):
         yield outs % tiles
         yield min(outs, tiles)

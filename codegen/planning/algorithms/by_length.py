@@ -7,12 +7,14 @@ number alone decides, so that an input has the same bits in every call.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import cost
+from codegen.planning.algorithms import cost, first_lengths
+from codegen.planning.algorithms.costs_by_length import MANY, AtLength, between, same
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.planning.serving import Serving
@@ -25,10 +27,8 @@ if TYPE_CHECKING:
 OUTPUTS = (1, 16, 64, 256, 1024, 16384, 131072)  # the lengths that are looked at, in output steps
 MOST_PARTS = 4
 WORTH = 0.1  # of a call at some length, or of several together: what a part more must save
-LITTLE = 0.03  # of a call: less than the estimates are good for
-ELSEWHERE = 1.03  # times the best of its way: what a plan counts at a length where another tile is the best one
 
-MANY = 1e30  # cycles, of a plan that is not offered at a length
+SMALL = 4096  # numbers of a kernel that may be packed once more for inputs of a few steps
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def why_not(request: Request) -> str | None:
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """One plan, where several parts save enough; none otherwise."""
-    looked_at = [_Length(n, tuple(best_of_each(_likely(request, n)))) for n in OUTPUTS]  # all that it is handed
+    looked_at = [AtLength(n, tuple(best_of_each(_likely(request, n)))) for n in OUTPUTS]  # all that it is handed
     if not all(each.best for each in looked_at):
         return []
     usual = looked_at[_usual(request)].best[0]
@@ -62,10 +62,12 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
         looked_at = [each.summing_as(usual) for each in looked_at]
     distinct = [usual]
     for plan in (each.best[0] for each in looked_at):
-        if not any(_same(plan, other) for other in distinct):
+        if not any(same(plan, other) for other in distinct):
             distinct.append(plan)
     cuts, taken = _ways(tuple(tuple(each.lost(plan) for each in looked_at) for plan in distinct))
-    return [_plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))] if cuts else []
+    whole = _plan(request, looked_at, cuts, tuple(distinct[i] for i in taken))
+    whole = _with_first_lengths(request, whole, looked_at, best_of_each)
+    return [whole] if len(whole.parts) > 1 else []
 
 
 def _ways(lost: tuple[tuple[float, ...], ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -102,39 +104,6 @@ class _Ways:
     taken: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _Length:
-    """The plans for so many output steps, cheapest first."""
-
-    outs: int
-    best: tuple[AnyPlan, ...]
-
-    def cycles(self, plan: AnyPlan) -> float:
-        """What `plan` costs at this length: its own estimate, or a little more than the best of its way."""
-        for other in self.best:
-            if _same(other, plan):
-                return other.cost.cycles
-        alike = (other for other in self.best if (other.way, other.transforms) == (plan.way, plan.transforms))
-        return min((other.cost.cycles * ELSEWHERE for other in alike), default=MANY)
-
-    def summing_as(self, plan: AnyPlan) -> _Length:
-        """The plans whose sums have the order of those of `plan`."""
-        return _Length(self.outs, tuple(other for other in self.best if other.order == plan.order))
-
-    def lost(self, plan: AnyPlan) -> float:
-        """What `plan` costs more than the best of this length, as a share of it; nothing where it is little."""
-        call = plan.target.core.setup.call
-        share = (self.cycles(plan) + call) / (self.best[0].cost.cycles + call) - 1
-        return share if share > LITTLE else 0.0
-
-
-def _same(one: AnyPlan, other: AnyPlan) -> bool:
-    """Whether two plans differ in nothing but the length that their costs are for."""
-    if one.algorithm is not other.algorithm or one.schedule != other.schedule:
-        return False
-    return all(_same(*parts) for parts in zip(one.parts, other.parts, strict=True))
-
-
 def _likely(request: Request, outs: int) -> Request:
     """What is asked of a part whose input makes about so many outputs."""
     return request.of_part(request.problem, request.against).likely(steps_for(request.problem, outs), longer=True)
@@ -158,7 +127,7 @@ def _usual(request: Request) -> int:
 
 
 def _plan(
-    request: Request, looked_at: list[_Length], cuts: tuple[int, ...], plans: tuple[AnyPlan, ...]
+    request: Request, looked_at: list[AtLength], cuts: tuple[int, ...], plans: tuple[AnyPlan, ...]
 ) -> KernelPlan[Schedule]:
     ends = [
         _crossing(looked_at[cut - 1], looked_at[cut], *both) for cut, both in zip(cuts, pairwise(plans), strict=True)
@@ -174,7 +143,34 @@ def _plan(
     return KernelPlan(request.problem, request.ask, ALGORITHM, schedule, total, parts=parts)
 
 
-def _crossing(near: _Length, far: _Length, short: AnyPlan, long: AnyPlan) -> int:
+def _with_first_lengths(
+    request: Request, whole: KernelPlan[Schedule], looked_at: list[AtLength], best_of_each: BestOfEach
+) -> KernelPlan[Schedule]:
+    """The plan with parts more, each of which serves one of the first lengths that have an output."""
+    schedule, first = whole.schedule, steps_for(request.problem, 1)
+    short, best = whole.parts[schedule.turn[0]], looked_at[0].best[0]
+    if prod(request.problem.kernel_shape) <= SMALL or best.layout in (part.layout for part in whole.parts):
+        short = best
+
+    def other(steps: int) -> float:
+        """The cycles of the part that serves so many steps, where they are not those of `short`."""
+        part = serving(whole, steps).plan
+        return MANY if same(part, short) else between(looked_at, part, request.problem.out_steps(steps))
+
+    known = first_lengths.plans(request, short, first, other, best_of_each)
+    if not known:
+        return whole
+    end = first + len(known)
+    passed = sum(limit <= end for limit in schedule.limits)
+    later = tuple(whole.parts[i] for i in schedule.turn[passed:])
+    in_turn = (later[0], *known, *later)  # of fewer steps than the first ones there is no output
+    parts = tuple(dict.fromkeys((*later, *known)))
+    limits = (*range(first, end + 1), *schedule.limits[passed:])
+    total = replace(whole.cost, workspace_bytes=max(part.workspace_bytes for part in parts))
+    return replace(whole, schedule=Schedule(limits, tuple(map(parts.index, in_turn))), cost=total, parts=parts)
+
+
+def _crossing(near: AtLength, far: AtLength, short: AnyPlan, long: AnyPlan) -> int:
     """The output steps from which on `long` is cheaper, if cycles grow evenly between the two lengths."""
     before, after = near.cycles(long) - near.cycles(short), far.cycles(short) - far.cycles(long)
     before, after = max(0.0, before), max(0.0, after)
@@ -204,12 +200,22 @@ def serving(plan: KernelPlan[Schedule], steps: int) -> Serving:
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
-    schedule = plan.schedule
+    schedule, known = plan.schedule, [part.problem.steps for part in plan.parts if part.problem.steps]
     told = [
         f"below {counted(limit, 'step')} {plan.parts[i].describe()}"
         for limit, i in zip(schedule.limits, schedule.turn, strict=False)
+        if plan.parts[i].problem.steps is None and limit > max(known, default=0) + 1
     ]
+    told = [*_first(known), *told]
     return f"{plan.algorithm.name}, {'; '.join(told)}; from there on {plan.parts[schedule.turn[-1]].describe()}"
+
+
+def _first(known: list[int]) -> list[str]:
+    """The lengths that have code of their own, in words."""
+    if not known:
+        return []
+    lengths = f"{known[0]} to {counted(known[-1], 'step')}" if len(known) > 1 else counted(known[0], "step")
+    return [f"{lengths} by code that knows how many"]
 
 
 def distinct(plan: KernelPlan[Schedule]) -> tuple[AnyPlan, ...]:

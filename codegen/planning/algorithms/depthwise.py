@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_ROWS, LEAST_ROWS = 12, 4  # output steps of a tile whose weights stay in registers
+ALONE_ROWS = 8  # the most of one vector's channels and a free length, whose last tile overlaps its neighbour
 FEW_ROWS = 7  # from which on a second vector of the same line gains nothing there
 PEELED_ROWS = 5  # the fewest of a tile, for which borders have tiles of their own where code is dear
 LOOP = 20  # products written out that take as many bytes as a loop over those at the borders
@@ -72,7 +73,9 @@ def _tile(problem: ConvProblem, request: Request) -> Tile:
     Where that leaves room among the registers, the two halves of a line go into one tile.
     """
     target = request.target
-    rows = most = min(MOST_ROWS, target.registers - problem.kernel_size - 2, _affordable(problem, request.ask))
+    alone = problem.steps is None and problem.channels <= target.lanes(problem.dtype)[0]  # weights are loaded once
+    fit = target.registers - problem.kernel_size - 2
+    rows = most = min(ALONE_ROWS if alone else MOST_ROWS, fit, _affordable(problem, request.ask))
     if most < LEAST_ROWS:
         return Tile(*NESTED, sliding=False, crowded=True)
     while rows > LEAST_ROWS and cost.crowding(target.core, 2 * rows + problem.kernel_size - 1, _row_bytes(problem)) > 1:

@@ -88,7 +88,10 @@ def _plan(request: Request, schedule: Schedule, inner: KernelPlan) -> KernelPlan
     problem, width, rows = request.problem, schedule.width, schedule.rows
     samples, outs = rows + inner.problem.kernel_size - 1, cost.outs_told(problem, request.ask.likely)
     turns = -(-outs // (rows * width)) if problem.steps is not None else max(1.0, outs / (rows * width))
-    cycles = turns * (inner.cost.cycles + request.target.core.moves.in_order * width * (samples + rows))
+    moved = samples + rows
+    if problem.steps is None:  # a short input is a few rows
+        moved -= 2 * max(0, rows - -(-outs // width))
+    cycles = turns * (inner.cost.cycles + request.target.core.moves.in_order * width * moved)
     numbers = width * (samples + rows + copied(problem))
     total = Cost(cycles, workspace_bytes=numbers * problem.item_bytes + inner.workspace(samples))
     return KernelPlan(problem, request.ask, ALGORITHM, schedule, total, (inner,))

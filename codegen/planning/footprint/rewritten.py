@@ -7,7 +7,6 @@ from math import log2
 
 from codegen.planning.algorithms import (
     bilinear_schedule,
-    by_length,
     overlap_save_schedule,
     relayout,
     rolled,
@@ -20,7 +19,7 @@ from codegen.planning.algorithms import (
 from codegen.planning.footprint.endings import ending, row_ending
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.footprint.tiles import plain
-from codegen.planning.plan import KernelPlan
+from codegen.planning.plan import AnyPlan, KernelPlan
 from codegen.planning.transforms import named
 from codegen.planning.transforms.complex_fourier import codelet
 from codegen.planning.transforms.expressions import Code
@@ -139,7 +138,7 @@ def of_signal(plan: KernelPlan[signal_as_channels.Schedule]) -> Pieces:
     return Pieces(copies=5, heads=1, frees=int(plan.problem.steps is None))
 
 
-def of_lengths(plan: KernelPlan[by_length.Schedule]) -> Pieces:
+def of_lengths(plan: AnyPlan) -> Pieces:
     """A comparison and a call for each stretch of lengths."""
     return Pieces(heads=len(plan.schedule.turn), frees=1)
 
