@@ -58,6 +58,7 @@ def view(plan: KernelPlan[Schedule, Chain], name: str) -> dict[str, Any]:
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
         "chunks": _chunks(plan, schedule),
         "chunk_loop": [chunk_loop(plan)] * (plan.sliced or not schedule.whole),
+        "first_out": _first_out(p, schedule),
         "at": f"{times(p.stride, 'from')} - left" if is_padded(p) else times(p.stride, "from"),
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
         "alike": alike,
@@ -87,12 +88,22 @@ def _chunks(plan: KernelPlan[Schedule, Chain], schedule: Schedule) -> str:
     return ceil_over("outs", schedule.outs) if p.steps is None else str(-(-p.out_steps(p.steps) // schedule.outs))
 
 
+def _first_out(p: Chain, schedule: Schedule) -> str:
+    """The first output of a chunk: the last one may overlap its neighbour."""
+    each = times(schedule.outs, "chunk")
+    if not schedule.laps:
+        return each
+    assert p.steps is not None
+    last = p.out_steps(p.steps) - schedule.outs
+    return f"{each} < {last} ? {each} : {last}"
+
+
 def least_outs(plan: KernelPlan[Schedule, Chain]) -> int:
     """The outputs that a chunk has at least: those of the last one, where they are known."""
     schedule, p = plan.schedule, plan.problem
     if p.steps is None or not p.out_steps(p.steps):
         return 0
-    return p.out_steps(p.steps) % schedule.outs or schedule.outs
+    return schedule.outs if schedule.laps else p.out_steps(p.steps) % schedule.outs or schedule.outs
 
 
 WRITER = Writer(template="separable.c.j2", view=view, inner=inner, least_outs=least_outs)

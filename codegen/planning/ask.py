@@ -97,7 +97,8 @@ class Ask:
     for input that comes in blocks, `annotate` for text that explains itself. `likely` are the input steps that a plan
     of a free length is made for, which may be `longer` all the same; without them it is made for several. `apart` gives
     each static name that layers share the layer's own name, so that their texts may be parts of one file. `terse` text
-    is read by a compiler alone. Raises UsageError for an unknown word.
+    is read by a compiler alone. So many `sharers` are kernels of one layer, whose budget of code is theirs together.
+    Raises UsageError for an unknown word.
     """
 
     target: Target = TARGETS["scalar"]
@@ -113,6 +114,7 @@ class Ask:
     longer: bool = False
     apart: bool = False
     terse: bool = False
+    sharers: int = 1
 
     def __post_init__(self) -> None:
         accuracy_named(self.accuracy)

@@ -52,10 +52,21 @@ def may_be_longer(problem: Problem, ask: Ask) -> bool:
     return problem.steps is None and (ask.likely is None or ask.longer)
 
 
+def shared(products: int, ask: Ask) -> int:
+    """What a kernel may write out of so many products, where several kernels are one layer's."""
+    return products // ask.sharers
+
+
+def sharers(kernels: int, ask: Ask) -> int:
+    """How many kernels share a layer's budget of code, of so many: those where code is dear."""
+    return kernels if ask.target.core.budget.laps else 1
+
+
 def most_peeled(form: str, ask: Ask) -> int:
     """The multiply-adds that the border tiles of a block may have, written out, in a schedule of that form."""
     budget = ask.target.core.budget
-    return budget.sliding if form == "sliding" and not counts_bytes(ask.objective) else budget.peeled
+    sliding = form == "sliding" and not counts_bytes(ask.objective)
+    return shared(budget.sliding, ask) if sliding else budget.peeled
 
 
 def step_cycles(rows: int, vectors: int, target: Target, vector_bytes: int, streamed: bool = False) -> float:

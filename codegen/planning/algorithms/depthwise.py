@@ -96,8 +96,10 @@ def _affordable(p: ConvProblem, ask: Ask) -> int:
     borders = ((0, first), (last, p.out_steps(steps)))
     ending = tiling.ENDING * tiling.activated(p)
     taps = sum(ending + end - start for start, end in (p.taps(t, steps) for side in borders for t in range(*side)))
-    peeled, each = taps <= budget.sliding - PEELED_ROWS * (p.kernel_size + ending), p.kernel_size + ending
-    return int((budget.sliding - (taps if peeled else LOOP)) // each)
+    sliding, each = cost.shared(budget.sliding, ask), p.kernel_size + ending
+    peeled = taps <= sliding - PEELED_ROWS * each
+    rows = int((sliding - (taps if peeled else LOOP)) // each)
+    return max(rows, LEAST_ROWS) if ask.sharers > 1 else rows
 
 
 def _row_bytes(problem: ConvProblem) -> int:

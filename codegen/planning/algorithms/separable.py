@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Chunks of `outs` outputs, each from `samples` samples; `whole`: one chunk, the problem's own stages."""
+    """Chunks of `outs` outputs, each from `samples` samples; `whole`: one chunk, the problem's own stages.
+
+    The last chunk has as many outputs as the others where it `laps`: it overlaps its neighbour.
+    """
 
     outs: int
     samples: int
     whole: bool
+    laps: bool = False
 
 
 def why_not(request: Request[Chain]) -> str | None:
@@ -50,7 +54,9 @@ def why_not(request: Request[Chain]) -> str | None:
 def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[KernelPlan[Schedule, Chain]]:
     """For chunks of several sizes the best plan of each algorithm for the first stage, cheapest first."""
     rooms = request.target.core.rooms
-    schedules = [_chunks(request.problem, room) for room in rooms.stages] if comes_in_chunks(request.problem) else []
+    laps = request.target.core.budget.laps and not request.ask.sliced
+    comes = comes_in_chunks(request.problem)
+    schedules = [_chunks(request.problem, room, laps) for room in rooms.stages] if comes else []
     if schedules and counts_bytes(request.ask.objective):
         schedules.append(_chunk_of(request.problem, 1))
     whole = _whole(request.problem, rooms.whole)
@@ -71,14 +77,18 @@ def _whole(p: Chain, most: int) -> Schedule | None:
     return None if comes_in_chunks(p) and sum(numbers(p, whole)) * p.item_bytes > most else whole
 
 
-def _chunks(p: Chain, room: int) -> Schedule:
-    """As many outputs as have room between the stages; enough for the samples that two chunks share."""
-    shared = max(0, p.reach - p.stride)
+def _chunks(p: Chain, room: int, laps: bool) -> Schedule:
+    """As many outputs as have room between the stages; enough for the samples that two chunks share.
+
+    Where memory is dear, as it is where chunks may lap, what they share is read again.
+    """
+    shared = 0 if laps else max(0, p.reach - p.stride)
     outs = max(1, room // (_between(p) * p.item_bytes), HALO * shared // p.stride if is_padded(p) else 1)
-    if p.steps is not None:
-        total = max(1, p.out_steps(p.steps))
-        outs = -(-total // -(-total // outs))
-    return _chunk_of(p, outs)
+    if p.steps is None:
+        return _chunk_of(p, outs)
+    total = max(1, p.out_steps(p.steps))
+    outs = -(-total // -(-total // outs))
+    return replace(_chunk_of(p, outs), laps=laps and total % outs > 0)
 
 
 def _chunk_of(p: Chain, outs: int) -> Schedule:
@@ -114,7 +124,7 @@ def is_padded(p: Chain) -> bool:
 
 def chunks_are_alike(p: Chain, schedule: Schedule) -> bool:
     """Whether the last chunk has as many outputs as the others, so that the stages know their length."""
-    return schedule.outs == 1 or (p.steps is not None and p.out_steps(p.steps) % schedule.outs == 0)
+    return schedule.laps or schedule.outs == 1 or (p.steps is not None and p.out_steps(p.steps) % schedule.outs == 0)
 
 
 def _stages(problem: Chain, schedule: Schedule) -> tuple[ConvProblem, ...]:
@@ -130,7 +140,8 @@ def _survey(
     """The best plan of each algorithm for a stage, by direct sums: a transform's errors would pass through the next."""
     outs = min(schedule.outs, max(1, cost.outs_told(request.problem, request.ask.likely)))
     asked = request.of_part(problem).likely((outs - 1) * problem.stride + problem.reach)
-    return best_of_each(replace(asked, ask=replace(asked.ask, accuracy="exact")))
+    sharers = cost.sharers(len(request.problem.stages), request.ask)
+    return best_of_each(replace(asked, ask=replace(asked.ask, accuracy="exact", sharers=sharers)))
 
 
 def _plan(request: Request[Chain], schedule: Schedule, parts: tuple[KernelPlan, ...]) -> KernelPlan[Schedule, Chain]:
@@ -190,7 +201,7 @@ def packed_numbers(plan: KernelPlan[Schedule, Chain]) -> int:
 
 def key(schedule: Schedule) -> Key:
     """All of the schedule."""
-    return schedule.outs, schedule.samples, schedule.whole
+    return schedule.outs, schedule.samples, schedule.whole, *(("laps",) if schedule.laps else ())
 
 
 def order(plan: KernelPlan[Schedule, Chain]) -> Key:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from codegen.errors.counting import counted
+from codegen.planning.algorithms.cost import shared
 from codegen.planning.cost import counts_bytes
 from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
@@ -216,7 +217,7 @@ def steps_of_turn(plan: AnyPlan, tile: Tile, span: Span, vectors: int) -> int:
     run = (span.last - span.first) * plan.problem.group_channels
     budget, sums = plan.target.core.budget, tile.rows * vectors
     ending = ENDING * sums if budget.laps and activated(plan.problem) else 0
-    most = int((budget.turn - ending) // sums)
+    most = int((shared(budget.turn, plan.ask) - ending) // sums)
     return max((each for each in range(1, most + 1) if run % each == 0), default=1)
 
 

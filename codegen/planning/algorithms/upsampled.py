@@ -98,7 +98,7 @@ def _plans(request: Request, rows: Rows, chunk: int, best_of_each: BestOfEach) -
     distinct = list(dict.fromkeys(problem for problem in problems if problem))
     inners = tuple(distinct.index(problem) if problem else None for problem in problems)
     schedule = Schedule(rows, chunk, inners)
-    first, *others = (best_of_each(_asked(request, rows, problem, chunk)) for problem in distinct)
+    first, *others = (best_of_each(_asked(request, rows, problem, chunk, len(distinct))) for problem in distinct)
     if not all(others):
         return []
     best = tuple(found[0] for found in others)
@@ -112,14 +112,15 @@ def _like(plan: KernelPlan, found: list[KernelPlan]) -> KernelPlan:
     return next((other for other in found if other.way == plan.way), found[0])
 
 
-def _asked(request: Request, rows: Rows, problem: ConvProblem, chunk: int) -> Request:
-    """What is asked for a part of a chunk."""
+def _asked(request: Request, rows: Rows, problem: ConvProblem, chunk: int, parts: int) -> Request:
+    """What is asked for one of so many parts of a chunk."""
     p = request.problem
     before = max(0, -rows.first)
     past = 0 if p.steps is None else rows.first + rows.samples(rows.over(p.out_steps(p.steps))) - p.steps
     against = replace(problem, steps=p.steps, pad_left=before, pad_right=max(0, past))
     whole = max(1, rows.over(cost.outs_told(p, request.ask.likely)))
-    return request.of_part(problem, against).likely(rows.samples(min(chunk, whole)))
+    asked = request.of_part(problem, against).likely(rows.samples(min(chunk, whole)))
+    return replace(asked, ask=replace(asked.ask, sharers=cost.sharers(parts, asked.ask)))
 
 
 def inner_problem(p: ConvProblem, rows: Rows, part: Part, chunk: int) -> ConvProblem | None:
