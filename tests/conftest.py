@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ import pytest
 from tests.support import alone, cprogram, isolation, rotation
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # before any test imports Keras, in whatever order they come
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # hundreds of processes would each compile modules and templates anew
+    sys.dont_write_bytecode = False
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 FEWER_LOOKS = (50_000, 20, 100)  # for garbage, through what collection made and tests keep: a tenth of a worker's time
 skipped: list[tuple[str, str]] = []
