@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from codegen.emission.integer_stage import Stage
 from codegen.emission.integer_tables import Factor, Table, rescaling
 from codegen.planning.plan import AnyPlan
-from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.sums import folded
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ def tables(plan: AnyPlan, stage: Stage, name: str, weights: Sequence[np.ndarray 
     import numpy as np
 
     p, dots, (kernel, *operands) = plan.problem, plan.target.dialect.dots, weights
-    assert isinstance(p, ConvProblem)
     assert kernel is not None
     assert dots is not None
     given = zip((one.name for one in p.epilogue.operands), operands, strict=True)

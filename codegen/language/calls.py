@@ -112,6 +112,9 @@ def _layer(body: Body, node: tree.Call, name: str) -> object:
             message = f"the layer `{short(name)}` takes one value{states}, got {got}"
             body.wrong("E502", message, "write its options in its block", node.span)
         return UNKNOWN
+    if layer.dtype == "int8":
+        message = f"`{short(name)}` is int8, and a model is computed in floats"
+        return body.wrong("E505", message, "emit the layers alone, and call their functions in turn", node.span)
     return body.guarded(node.span, lambda: body.builder.call(layer, *values))
 
 
