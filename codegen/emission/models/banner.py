@@ -21,7 +21,7 @@ MOST_TOLD = 48  # values that a banner lists; of more the calls in the file tell
 def lines(graph: Graph, plan: ModelPlan) -> tuple[str, ...]:
     """The banner of a model."""
     calls, steps = activated(graph.alive())
-    through = f"{calls:,} activations a call" if not steps else f"{_about(steps)} activations an input step"
+    through = f"{_about(steps, 'activation')} an input step" if steps else f"{separated(calls, 'activation')} a call"
     nodes = [(name, f"{told}  {shape}") for name, told, shape in graph.told()]
     facts = (
         ("computes", f"{counted(len(plan.stages), 'stage')} for {counted(len(nodes), 'value')}, {_order(plan)}"),
@@ -57,17 +57,18 @@ def of_stream(graph: Graph, plan: StreamedModel) -> tuple[str, ...]:
 
 def _cost(graph: Graph, plan: StreamedModel) -> str:
     """What a step of the input costs, and the most that a call does."""
-    told = f"{_step(graph)} and {_about(activated(graph.alive())[1])} activations an input step"
+    told = f"{_step(graph)} and {_about(activated(graph.alive())[1], 'activation')} an input step"
     return f"{told}; a block of {plan.block:,} at most {separated(plan.worst, 'multiply-add')}, {_moved(plan)}"
 
 
 def _step(graph: Graph) -> str:
     """The multiply-adds of an input step."""
-    return f"{_about(total(works(graph.alive())).each)} multiply-adds"
+    return _about(total(works(graph.alive())).each, "multiply-add")
 
 
-def _about(count: Fraction) -> str:
-    return f"{count.numerator:,}" if count.denominator == 1 else f"about {round(count):,}"
+def _about(count: Fraction, noun: str) -> str:
+    found = separated(round(count), noun)
+    return found if count.denominator == 1 else f"about {found}"
 
 
 def _moved(plan: StreamedModel) -> str:
