@@ -160,29 +160,52 @@ class _Tiles:
         self.steps = "steps" if self.free else str(self.problem.steps)
         outs = 0 if self.problem.steps is None else self.problem.out_steps(self.problem.steps)
         self.outs = "outs" if self.free else str(outs)
-        self.tap_weights = self.schedule.rows if self.packed else self.problem.group_channels * self.problem.filters
+        self.tap_weights, self.channel_weights = self._apart()
+
+    def _apart(self) -> tuple[int, int]:
+        """How far the weights of taps, and of channels, are apart."""
+        p, rows = self.problem, self.schedule.rows
+        if not self.packed:
+            return p.group_channels * p.filters, p.filters
+        return (p.group_channels * rows, rows) if self.schedule.by_taps else (rows, p.kernel_size * rows)
 
     def tile(self) -> Microkernel:
         """All taps, a full tile."""
-        p, schedule = self.problem, self.schedule
-        taps = range(p.kernel_size)
-        words = f"{counted(p.kernel_size, 'tap')} x {counted(p.group_channels, 'channel')}"
-        if schedule.form == "straight":
-            steps = tuple(
-                self._step(schedule.vectors, schedule.lanes, c, k) for c in range(p.group_channels) for k in taps
-            )
-            loop = Loop(words, (), steps)
-        elif schedule.form == "taps":
-            steps = tuple(self._step(schedule.vectors, schedule.lanes, "c", k) for k in taps)
-            apart = f", {counted(p.dilation, 'sample')} from tap to tap" if p.kernel_size > 1 else ""
-            loop = Loop(words + apart, (count_loop("c", 0, p.group_channels),), steps)
-        else:
-            counts = {"c": p.group_channels, "k": p.kernel_size}
-            channel, tap = (name if count > 1 else 0 for name, count in counts.items())
-            heads = tuple(count_loop(name, 0, count) for name, count in counts.items() if count > 1)
-            loop = Loop(words, heads, (self._step(schedule.vectors, schedule.lanes, channel, tap),))
+        schedule = self.schedule
         comment = f"{counted(schedule.rows, 'filter')} x {counted(schedule.width, 'output step')}"
-        return self._microkernel(f"{schedule.rows}x{schedule.width}", comment, schedule.vectors, schedule.lanes, loop)
+        tag = f"{schedule.rows}x{schedule.width}"
+        return self._microkernel(tag, comment, schedule.vectors, schedule.lanes, self._loops())
+
+    def _loops(self) -> tuple[Loop, ...]:
+        """The products of a full tile."""
+        p, schedule = self.problem, self.schedule
+        words = f"{counted(p.kernel_size, 'tap')} x {counted(p.group_channels, 'channel')}"
+        channels = count_loop("c", 0, p.group_channels)
+        if schedule.form == "straight":
+            pairs = [(c, k) for c in range(p.group_channels) for k in range(p.kernel_size)]
+            pairs = sorted(pairs, key=lambda one: one[::-1]) if schedule.by_taps else pairs
+            return (Loop(words, (), tuple(self._whole_step(c, k) for c, k in pairs)),)
+        if schedule.form == "channels":
+            steps = tuple(self._whole_step(c, "k") for c in range(p.group_channels))
+            return (Loop(words, (count_loop("k", 0, p.kernel_size),), steps),)
+        if schedule.form == "taps":
+            steps = tuple(self._whole_step("c", k) for k in range(p.kernel_size))
+            if schedule.by_taps:
+                told = f"{counted(p.group_channels, 'channel')} of tap"
+                return tuple(Loop(f"{told} {k}", (channels,), (step,)) for k, step in enumerate(steps))
+            apart = f", {counted(p.dilation, 'sample')} from tap to tap" if p.kernel_size > 1 else ""
+            return (Loop(words + apart, (channels,), steps),)
+        counts = {"c": p.group_channels, "k": p.kernel_size}
+        channel, tap = (name if count > 1 else 0 for name, count in counts.items())
+        heads = [count_loop(name, 0, count) for name, count in counts.items() if count > 1]
+        return (Loop(words, self._ordered(heads), (self._whole_step(channel, tap),)),)
+
+    def _ordered(self, heads: list[str]) -> tuple[str, ...]:
+        """The heads of loops over channels and taps, the outer one first."""
+        return tuple(reversed(heads) if self.schedule.by_taps else heads)
+
+    def _whole_step(self, channel: int | str, tap: int | str) -> Step:
+        return self._step(self.schedule.vectors, self.schedule.lanes, channel, tap)
 
     def edges(self, *, joined: bool) -> tuple[Microkernel, ...]:
         """One step, and where these are `joined` one vector of steps that have the same taps, counted at run time."""
@@ -198,14 +221,13 @@ class _Tiles:
         return place.inside(turn * starts * p.groups, range(turn))
 
     def _edge(self, lanes: int) -> Microkernel:
-        heads: tuple[str, ...] = (count_loop("k", 0, "taps"),)
-        step = self._step(1, lanes, 0, "k")
+        heads, step = [count_loop("k", 0, "taps")], self._step(1, lanes, 0, "k")
         if self.problem.group_channels > 1:
-            heads = (count_loop("c", 0, self.problem.group_channels), *heads)
+            heads = [count_loop("c", 0, self.problem.group_channels), *heads]
             step = self._step(1, lanes, "c", "k")
         comment = f"{counted(self.schedule.rows, 'filter')} x {counted(lanes, 'output step')} at a border"
-        loop = Loop("the taps inside the input", heads, (step,))
-        return self._microkernel(f"edge_{self.schedule.rows}x{lanes}", comment, 1, lanes, loop, counted=True)
+        loop = Loop("the taps inside the input", self._ordered(heads), (step,))
+        return self._microkernel(f"edge_{self.schedule.rows}x{lanes}", comment, 1, lanes, (loop,), counted=True)
 
     def _step(self, vectors: int, lanes: int, channel: int | str, tap: int | str) -> Step:
         p = self.problem
@@ -217,10 +239,9 @@ class _Tiles:
         at = [*row, _term(p.dilation, tap)]
         spell = Spelling.of(self.plan, lanes)
         loads = tuple((f"x{i}", spell.strided(p.stride, "x", *at, i * lanes * p.stride)) for i in range(vectors))
-        if self.packed:
-            where = [_term(p.kernel_size * self.schedule.rows, channel), _term(self.schedule.rows, tap)]
-        else:
-            where = [_term(p.group_channels * p.filters, tap), _term(p.filters, channel)]
+        where = [_term(self.channel_weights, channel), _term(self.tap_weights, tap)]
+        if self.tap_weights > self.channel_weights:
+            where.reverse()
         rows = tuple(
             Row(
                 spell.weight(*where, r),
@@ -231,7 +252,7 @@ class _Tiles:
         return Step(loads, rows)
 
     def _microkernel(
-        self, tag: str, comment: str, vectors: int, lanes: int, loop: Loop, counted: bool = False
+        self, tag: str, comment: str, vectors: int, lanes: int, loops: tuple[Loop, ...], counted: bool = False
     ) -> Microkernel:
         ending, rows = Ending.of(self.plan, lanes, across=False), range(self.schedule.rows)
         output = Output("y", tuple(map(self._y, rows)), tuple(i * lanes for i in range(vectors)))
@@ -240,7 +261,7 @@ class _Tiles:
         shared = tuple(f"x{i}" for i in range(vectors))
         extra = self.names + (("taps",) if counted else ())
         function = tile_function(f"{self.name}_{tag}", ending.spell, *extra, operands=ending.names)
-        return Microkernel(function, comment, ending.spell.type, start, shared, True, (loop,), output.lines(ending))
+        return Microkernel(function, comment, ending.spell.type, start, shared, True, loops, output.lines(ending))
 
     def _y(self, row: int) -> tuple[int | tuple[int, str], ...]:
         return ((row, "outs"),) if self.free else (row * int(self.outs),)

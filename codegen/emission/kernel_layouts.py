@@ -75,7 +75,10 @@ def _lanes(panel: tiling.Panel) -> tuple[list[Variable], list[Part]]:
 def by_steps(plan: KernelPlan[direct_steps.Schedule], inner: PackingOf) -> Packing:
     """Block by block, row by row of a tile."""
     p, schedule, starts = plan.problem, plan.schedule, plan.schedule.starts
-    counts = {"g": p.groups, "j": len(starts), "c": p.group_channels, "k": p.kernel_size, "r": schedule.rows}
+    inside = {"c": p.group_channels, "k": p.kernel_size}
+    if schedule.by_taps:
+        inside = dict(reversed(inside.items()))
+    counts = {"g": p.groups, "j": len(starts), **inside, "r": schedule.rows}
     loops = {name: Variable.counted(name, count) for name, count in counts.items()}
     apart = {"k": p.group_channels * p.filters, "c": p.filters, "g": p.group_filters}
     places = [(factor, loops[name]) for name, factor in apart.items()]

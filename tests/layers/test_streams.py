@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from codegen.layers.stream import Stream
 from codegen.planning.ask import Ask
 from codegen.planning.ask import Stream as Blocks
 from codegen.planning.error_bounds import is_transform
-from codegen.problem.targets import TARGETS
+from codegen.problem.targets import TARGETS, runs_here
 from tests.support.int8_layers import weights
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -111,6 +111,34 @@ def test_a_table_does_not_tell_which_late_outputs_stand_for_0() -> None:
         pipeline.stream_plan(spec, Ask(TARGETS["scalar"], stream=Blocks(16, "rate")))
     with pytest.raises(PlanError, match="int8 C has its weights as const tables"):
         pipeline.streamed(spec, Ask(TARGETS["scalar"], stream=Blocks(16)))
+
+
+@pytest.mark.compiles
+def test_channels_first_has_the_bits_of_the_whole() -> None:
+    """Of the class `exact`: transposed layers of all strides, and plain ones. Wholes sum along time, streams do not."""
+    rng = np.random.default_rng(5)
+    given: dict[str, Any] = {"data_format": "channels_first", "accuracy": "exact"}
+    shapes = ((3, 4, 3, 2, "valid"), (24, 8, 7, 4, "same"), (8, 1, 4, 2, "same"), (3, 5, 7, 1, "valid"))
+    layers: list[Layer] = [
+        codegen.Conv1DTranspose(f, k, strides=s, padding=pad, input_shape=(c, None), name=f"up_{c}_{s}", **given)
+        for c, f, k, s, pad in shapes
+    ]
+    layers.append(codegen.Conv1D(6, 5, padding="causal", input_shape=(20, None), name="plain", **given))
+    ways = set[str]()
+    for layer in layers:
+        x = rng.standard_normal((1, layer.spec.channels, 150)).astype("float32")
+        stream, whole = layer.stream(block=16), layer(x)
+        for cuts in ([], [1, 2, 40, 41, 99]):
+            assert in_blocks(stream, x, cuts, 2).tobytes() == whole.tobytes(), (layer.name, cuts)
+        ways |= {part.algorithm.name for part in of_parts(layer.plan)}
+    assert runs_here(TARGETS["avx2"]) <= ("direct_steps" in ways), "else nothing was summed along time"
+
+
+def of_parts(plan: Any) -> Iterator[Any]:
+    """A plan and those inside of it."""
+    yield plan
+    for part in plan.parts:
+        yield from of_parts(part)
 
 
 @pytest.mark.compiles

@@ -1,7 +1,8 @@
 """Direct convolution with vectors along time: each weight is broadcast, a vector holds neighbouring output steps.
 
 For channels_first, where a channel's samples lie side by side, and for one channel with one filter in any layout.
-Sums run over channels, then taps, in one accumulator an output: every tile shape gives the same bits.
+Sums run in one accumulator an output: every tile shape gives the same bits. They go over channels, then taps, so that
+a channel's samples are read once; in the class `exact` tap by tap, as those of all other algorithms of sums do.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 class Schedule:
     """Tiles of `rows` filters x `vectors` vectors of `lanes` steps; `blocks` of filters start at each of `starts`.
 
-    `form`: straight (all unrolled), taps (a loop over channels, taps unrolled) or nested. `interior` are the outputs
-    with all taps, None for a free length; outside it, and where it is shorter than a tile, taps are counted.
+    `form`: straight (all unrolled), taps (these unrolled in a loop over channels), channels (the reverse) or nested.
+    `interior` are the outputs with all taps, None for a free length; outside it, and where it is shorter than a tile,
+    taps are counted. `by_taps`: all channels of a tap are summed, then those of the next one.
     """
 
     rows: int
@@ -35,6 +37,7 @@ class Schedule:
     form: str
     interior: tuple[int, int] | None
     chunk: int
+    by_taps: bool = False
 
     @property
     def width(self) -> int:
@@ -56,6 +59,7 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     inside = tiling.interior(problem, problem.steps) if problem.steps is not None else None
     room = inside[1] - inside[0] if inside else cost.FREE_STEPS
     lanes = next((width for width in target.lanes(problem.dtype) if width <= room), 1)
+    by_taps = request.ask.accuracy == "exact" and 1 not in (problem.group_channels, problem.kernel_size)
     plans = []
     for rows in range(1, min(8, problem.group_filters) + 1):
         for vectors in range(1, 9):
@@ -69,18 +73,21 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
                 vectors,
                 lanes,
                 starts,
-                _form(problem, target.core, rows * vectors),
+                _form(problem, target.core, rows * vectors, by_taps),
                 inside,
                 target.core.rooms.steps_along,
+                by_taps,
             )
             total = Cost(_cycles(request, schedule))
             plans.append(KernelPlan(problem, request.ask, ALGORITHM, schedule, total))
     return sorted(plans, key=lambda plan: plan.cost.cycles)
 
 
-def _form(problem: ConvProblem, core: Core, products: int) -> str:
+def _form(problem: ConvProblem, core: Core, products: int, by_taps: bool) -> str:
     if problem.terms * products <= core.budget.straight:
         return "straight"
+    if by_taps and problem.group_channels <= core.budget.taps:
+        return "channels"
     return "taps" if problem.kernel_size <= core.budget.taps and problem.group_channels > 1 else "nested"
 
 
@@ -127,13 +134,16 @@ def describe(plan: KernelPlan[Schedule]) -> str:
 
 
 def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
-    """`kernel` (taps, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row]."""
+    """`kernel` (taps, channels/groups, filters) as the tiles read it: flat, [group][block][channel][tap][row].
+
+    By taps it is [group][block][tap][channel][row].
+    """
     import numpy as np
 
     problem, schedule = plan.problem, plan.schedule
-    by_channel = kernel.transpose(1, 0, 2)
+    rows = kernel if schedule.by_taps else kernel.transpose(1, 0, 2)
     firsts = [g * problem.group_filters + start for g in range(problem.groups) for start in schedule.starts]
-    return np.concatenate([by_channel[:, :, first : first + schedule.rows].ravel() for first in firsts])
+    return np.concatenate([rows[:, :, first : first + schedule.rows].ravel() for first in firsts])
 
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
@@ -144,18 +154,22 @@ def packed_numbers(plan: KernelPlan[Schedule]) -> int:
 def key(schedule: Schedule) -> Key:
     """All of the schedule."""
     tile = schedule.rows, schedule.vectors, schedule.lanes, schedule.form
-    return *tile, schedule.starts.key, schedule.interior, schedule.chunk
+    return *tile, schedule.starts.key, schedule.interior, schedule.chunk, *_taps_first(schedule)
 
 
 def layout(schedule: Schedule) -> Key:
-    """The blocks of filters."""
-    return schedule.rows, schedule.starts.key
+    """The blocks of filters, and which loop is the outer one."""
+    return schedule.rows, schedule.starts.key, *_taps_first(schedule)
+
+
+def _taps_first(schedule: Schedule) -> Key:
+    return ("taps",) if schedule.by_taps else ()
 
 
 def order(plan: KernelPlan[Schedule]) -> Key:
-    """All taps of a channel, then those of the next one."""
+    """All taps of a channel, then those of the next one, or tap by tap: of one channel or tap it is the same."""
     one = 1 in (plan.problem.group_channels, plan.problem.kernel_size)
-    return tiling.tap_by_tap(plan) if one else ("channels",)
+    return tiling.tap_by_tap(plan) if one or plan.schedule.by_taps else ("channels",)
 
 
 def turns(schedule: Schedule) -> tuple[int, ...]:

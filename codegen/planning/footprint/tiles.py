@@ -202,7 +202,7 @@ def _steps_tile(plan: KernelPlan[direct_steps.Schedule]) -> Pieces:
     p, schedule = plan.problem, plan.schedule
     rows, vectors, lanes, form = schedule.rows, schedule.vectors, schedule.lanes, schedule.form
     taps, channels, free = p.kernel_size, p.group_channels, p.steps is None
-    steps = {"straight": taps * channels, "taps": taps}.get(form, 1)
+    steps = {"straight": taps * channels, "taps": taps, "channels": channels}.get(form, 1)
     products = steps * rows * vectors
     total = plain(lanes, starts=rows, broadcasts=steps * rows, updates=products)
     wide = lanes if lanes > 1 else int(vectors % (VECTOR // p.item_bytes) == 0)
@@ -210,7 +210,9 @@ def _steps_tile(plan: KernelPlan[direct_steps.Schedule]) -> Pieces:
         total += Pieces(gathers=steps * vectors * wide)
     if p.stride == 1 or lanes == 1:
         total += plain(lanes, loads=steps * vectors)
-    loops = {"straight": 0, "taps": 1}.get(form, (channels > 1) + (taps > 1))
+    loops = {"straight": 0, "taps": taps if schedule.by_taps else 1, "channels": 1}.get(
+        form, (channels > 1) + (taps > 1)
+    )
     if lanes == 1:
         total += _by_gcc(p, products, vectors, 0, False)
     at = range(min(taps, NEAR) if form in UNROLLED else 1)
