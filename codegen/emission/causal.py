@@ -111,6 +111,7 @@ def _view(plan: CausalPlan, name: str) -> dict[str, Any]:
         "kept": kept,
         "keeps": kept > 0,
         "several": n > 1,
+        "fetches": plan.fetches,
         "least": plan.least,
         "room": plan.room,
         "most_sums": plan.least * n,
@@ -137,8 +138,9 @@ def _functions(plan: CausalPlan, name: str) -> dict[str, CFunction]:
         f"sums{one}": CFunction(f"{name}_sums{one}", (*x, *taps, start), vectors.spelled(one), "static inline")
         for one in (n, 1)
     }
-    row = (*reads(c, "x"), *numbers("steps"), *reads(c, "before"), *reads(c, "taps"), start, *writes(c, "y"))
-    found["row"] = static(f"{name}_row", *(row if plan.kept else (*row[:2], *row[3:])))
+    before, fetched = reads(c, "before") * (plan.kept > 0), numbers("next") * plan.fetches
+    row = (*reads(c, "x"), *numbers("steps"), *before, *reads(c, "taps"), start, *writes(c, "y"), *fetched)
+    found["row"] = static(f"{name}_row", *row)
     held = () if baked else (*reads(c, "kernel", alone=False), *reads(c, "bias", alone=False) * p.bias)
     few = (*numbers("first"), *x, *numbers("steps"), *reads(c, "past", alone=False), *numbers("apart"), *held)
     found["few"] = static(f"{name}_few", *few, *writes(c, "y", "present", alone=False))
@@ -170,10 +172,10 @@ def _calls(plan: CausalPlan, functions: dict[str, CFunction]) -> dict[str, Any]:
     taps = offset(weight_name(plan.ask, name), (p.kernel_size, "c"))
     start = f"{weight_name(plan.ask, name, 'bias')}[c]" if p.bias else "0"
     before = "past + apart * c"
-    row = functions["row"].call(x="x + steps * c", taps=taps, start=start, y="y + steps * c")
-    if kept:
-        row = functions["row"].call(x="x + steps * c", before=before, taps=taps, start=start, y="y + steps * c")
-
+    more = {"before": before} if kept else {}
+    if plan.fetches:
+        more["next"] = f"c < {p.channels - 1} ? steps : 0" if p.channels > 1 else "0"
+    row = functions["row"].call(x="x + steps * c", taps=taps, start=start, y="y + steps * c", **more)
     return {
         "functions": functions,
         "row": functions["row"],

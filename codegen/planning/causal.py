@@ -40,6 +40,11 @@ class CausalPlan:
         return max(1, self.target.vector_bytes // self.problem.item_bytes)
 
     @property
+    def fetches(self) -> bool:
+        """Whether the next channel's lines are fetched meanwhile, one of each array for a vector that fills one."""
+        return self.lanes * self.problem.item_bytes == self.target.core.memory.line and self.ask.objective == "speed"
+
+    @property
     def kept(self) -> int:
         """Steps of each channel that a call hands to the next."""
         return self.problem.kernel_size - 1
