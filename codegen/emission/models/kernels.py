@@ -20,6 +20,9 @@ from codegen.problem.stages import Activated
 __all__ = ["called", "convolved", "gathered", "given", "normalized", "of_one", "pooled", "summary"]
 
 
+MOST_WRITTEN = 8  # rows of a window whose reads are written out
+
+
 def convolved(stage: Convolved, around: Surroundings) -> Written:
     """The kernel of a plan; its arguments in their fixed order."""
     plan = stage.plan
@@ -123,6 +126,9 @@ def _copied(stage: Gathered, around: Surroundings, value: Callable[[Segment], st
 def pooled(stage: Pooled, around: Surroundings) -> Written:
     """The largest or the mean of windows of rows."""
     p, early = stage.window, around.early
+    unpadded = early is None and not (p.centred or p.pad_left or p.pad_right)
+    if unpadded and p.kernel_size <= MOST_WRITTEN:
+        return _windows(stage, around)
     count = str(p.kernel_size) if stage.count_padding else "(to - from)"
     view = of_one(stage, around) | {
         "windows": True,
@@ -142,6 +148,24 @@ def pooled(stage: Pooled, around: Surroundings) -> Written:
 
     arguments = (*_moving(stage, around), *([] if early is None else [early]))
     return Written(key, stage.word, text, arguments, stage.x.frames)
+
+
+def _windows(stage: Pooled, around: Surroundings) -> Written:
+    """The largest or the mean of windows that lie inside: their few rows are written out."""
+    p, stride = stage.window, stage.x.stride
+    view = of_one(stage, around) | {
+        "later": [str(stride * row) for row in range(1, p.kernel_size)],
+        "turn": stride * p.stride,
+        "mean": stage.word == "average",
+        "count": p.kernel_size,
+    }
+
+    def text(name: str) -> str:
+        return piece("model/windows.c.j2", view | {"name": name})
+
+    key = (_windows, stage.word, p, stride, stage.y.stride)
+    x, _, *y = _moving(stage, around)
+    return Written(key, stage.word, text, (x, *y), stage.x.frames)
 
 
 def summary(stage: Summary, around: Surroundings) -> Written:
