@@ -25,6 +25,7 @@ from codegen.emission.microkernel import (
     tile_function,
 )
 from codegen.emission.tile_walk import walk
+from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.bilinear_schedule import Schedule, tiles_that_run
@@ -145,6 +146,8 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     schedule, p = plan.schedule, plan.problem
     (panel,) = schedule.panels
     spell, vectors = Spelling.of(plan, panel.lanes), range(len(panel.offsets))
+    if schedule.paired:
+        return _in_pairs(plan, name, rows, spell)
     chunked, sums = schedule.chunks > 1, schedule.parts * p.group_channels
     once = not chunked and sums == 1
     loads = tuple((f"w{i}", spell.load("w", (panel.width * (not once), "c"), i * panel.lanes)) for i in vectors)
@@ -173,6 +176,37 @@ def _gemm(plan: KernelPlan[Schedule], name: str, rows: int, more: bool) -> Micro
     full_name = f"{name}_{'more' if more else 'gemm'}_{rows}x{panel.width}"
     function = tile_function(full_name, spell, *extra, ahead=schedule.ahead)
     return Microkernel(function, comment, spell.type, begin, shared, True, (loop,), stores)
+
+
+def _in_pairs(plan: KernelPlan[Schedule], name: str, rows: int, spell: Spelling) -> Microkernel:
+    """The same of filters that are one vector, two channels at a time: each row has two vectors of sums.
+
+    Their lanes are filters with the even channel's sum and the odd one's side by side, which become one at the end.
+    """
+    schedule, p, lanes = plan.schedule, plan.problem, spell.lanes
+    sums, both = schedule.parts * p.group_channels, [spell.load("w", (lanes, "c"), lanes * one) for one in (0, 1)]
+    mixed = tuple(
+        (f"w{i}", f"{spelled(lanes, word)}({', '.join(both)})") for i, word in enumerate(("_mixed", "_mixed_on"))
+    )
+    lines = tuple(
+        Row(
+            f"{spelled(lanes, '_pair')}({offset('x', (1, 'c'), r * schedule.pitch)})",
+            tuple(spell.update(accumulator(r, i), "s", f"w{i}") for i in (0, 1)),
+        )
+        for r in range(rows)
+    )
+    words = f"{schedule.parts} tiles x " * (schedule.parts > 1) + counted(p.group_channels, "channel")
+    loop = Loop(f"{words}, two at a time", (f"for (ptrdiff_t c = 0; c < {sums}; c += 2)",), (Step(mixed, lines),))
+
+    def total(r: int) -> str:
+        given = ", ".join(accumulator(r, i) for i in (0, 1))
+        return " + ".join(f"{spelled(lanes, word)}({given})" for word in ("_lefts", "_rights"))
+
+    stores = tuple(spell.store("y", (r * lanes,), total(r)) for r in range(rows))
+    begin = starts(rows, 2, [spell.broadcast("0")] * 2)
+    comment = f"{counted(rows, 'tile')} x {counted(lanes, 'filter')}, one point of the transform"
+    function = tile_function(f"{name}_gemm_{rows}x{lanes}", spell)
+    return Microkernel(function, comment, spell.type, begin, ("w0", "w1"), True, (loop,), stores)
 
 
 def _over_channels(plan: KernelPlan[Schedule], code: Code, schedule: Schedule) -> tuple[str, ...]:

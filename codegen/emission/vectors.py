@@ -28,6 +28,7 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "_strided": ("",),
     "_pair": ("",),
     "_evens": ("",),  # and _odds
+    "_mixed": ("",),  # and _mixed_on, _lefts, _rights
     "_join": ("", "_load", "_evens"),
     "_low": ("", "_store", "_evens"),
     "_bits": ("u",),
@@ -46,7 +47,7 @@ SEVERAL = {  # what each word is written with, of a vector of several numbers; t
     "": (),
 }
 HALVES = {"_join": ("", "_store"), "_low": ("", "_load")}  # with what of vectors half as wide, before GCC 12
-APART = ("_any", "_set1_half", "_pair", "_evens", "_join", "_low")  # there is none of one
+APART = ("_any", "_set1_half", "_pair", "_evens", "_mixed", "_join", "_low")  # there is none of one
 ONE = {word: below for word, below in SEVERAL.items() if word not in APART}
 ONE |= {"_load": (), "_store": (), "_set1": (), "_strided": (), "_bits": ("", "u"), "_number": ("", "u")}
 ONE |= {"_load_half": (), "_where": (), "_min": ("",), "_max": ("",)}
@@ -92,6 +93,29 @@ class Shuffle:
         return range(1, 2 * self.n, 2)
 
     @property
+    def mixed(self) -> tuple[int, ...]:
+        """Two of both by turns, the first two of each four."""
+        return self._of_fours((0, self.n, 1, self.n + 1))
+
+    @property
+    def mixed_on(self) -> tuple[int, ...]:
+        """The other two of each four."""
+        return self._of_fours((2, self.n + 2, 3, self.n + 3))
+
+    @property
+    def lefts(self) -> tuple[int, ...]:
+        """Of each four every second one, from the first on, then those of the second vector."""
+        return self._of_fours((0, 2, self.n, self.n + 2))
+
+    @property
+    def rights(self) -> tuple[int, ...]:
+        """The others."""
+        return self._of_fours((1, 3, self.n + 1, self.n + 3))
+
+    def _of_fours(self, four: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(at + one for at in range(0, self.n, 4) for one in four)
+
+    @property
     def all(self) -> range:
         """Of two halves."""
         return range(self.n)
@@ -103,7 +127,7 @@ class Shuffle:
 
 def shuffles(wanted: Wanted) -> tuple[Shuffle, ...]:
     """Those of the widths whose numbers are parted or joined."""
-    return tuple(Shuffle(n) for n in wanted.evens)
+    return tuple(Shuffle(n) for n in sorted({*wanted.evens, *wanted.mixed}, reverse=True))
 
 
 NOTHING = Wanted({}, hold=False)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from math import sqrt
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, tiling
-from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pitch, register_tiles
+from codegen.planning.algorithms.bilinear_noise import chunks_of, handicap
+from codegen.planning.algorithms.bilinear_schedule import Schedule, odd_lines, pays_in_pairs, pitch, register_tiles
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.ask import MOST_NOISE
 from codegen.planning.cost import Cost
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 MARGIN = 0.95  # of the rms error that the class allows: the model of codegen.planning.transforms.noise may err
-MOST_CHUNKS = 4  # parts of the sum over channels that are added up last, to round less
 CODE = 3e-5  # of the cost, that each statement must save to be worth its compilation
 PACKED, USUAL = 0.12, 3  # of the cost, that far weights must save each time they are the kernel's numbers beyond usual
 PACKED_AT_ONCE = 1 << 15  # numbers that `pack` transforms at once: what the second-level cache holds
@@ -55,28 +54,6 @@ def tiles_of(problem: ConvProblem, outputs: int, outs: int) -> int:
     phases = min(problem.dilation, outs)
     longest = -(-outs // problem.dilation)
     return phases * -(-longest // outputs)
-
-
-def handicap(request: Request) -> float:
-    """What a transform's noise counts more for: direct sums leave out zeros and taps in the padding, it does not."""
-    p = request.against or request.problem
-    full = p.terms * (p.terms + 1) / 2
-    rewritten = request.problem.terms * (request.problem.terms + 1) / 2
-    if p.steps is None:
-        return sqrt(rewritten / full)
-    (first, last), outs = tiling.interior(p, p.steps), p.out_steps(p.steps)
-    border = first + outs - last
-    looked_at = (i if i < first else last + i - first for i in range(0, border, max(1, -(-border // 256))))
-    counts = [(taps[1] - taps[0]) * p.group_channels for taps in (p.taps(t, p.steps) for t in looked_at)]
-    at_border = sum(n * (n + 1) / 2 for n in counts) / max(1, len(counts)) * border
-    return sqrt(rewritten / max(1.0, ((last - first) * full + at_border) / max(1, outs)))
-
-
-def chunks_of(transform: Transform, channels: int, most_noise: float) -> int:
-    """The fewest chunks of the sums over channels that keep the noise in bounds; 0 if none does."""
-    most = min(MOST_CHUNKS, max(1, channels // 8))
-    good = (chunks for chunks in range(1, most + 1) if noise.ratio(transform, channels, chunks) <= most_noise)
-    return next(good, 0)
 
 
 def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Transform]) -> list[KernelPlan[Schedule]]:
@@ -106,7 +83,11 @@ def plans(request: Request, algorithm: Algorithm[Schedule], transforms: list[Tra
                     len(transform.distinct) * problem.group_channels * problem.group_filters * parts > rooms.far_weights
                 )
                 sizes = [*rooms.blocks, *(rooms.large_blocks if far else ())]
-                found += [_plan(request, algorithm, transform, panels, lanes, room, chunks) for room in sizes]
+                (panel,) = panels
+                ways = [(room, False) for room in sizes]
+                if chunks == 1 and pays_in_pairs(request, panel, parts):
+                    ways += [(room, True) for room in rooms.blocks]
+                found += [_plan(request, algorithm, transform, panel, lanes, room, chunks, way) for room, way in ways]
     return sorted(found, key=lambda plan: plan.cost.cycles)
 
 
@@ -114,17 +95,18 @@ def _plan(
     request: Request,
     algorithm: Algorithm[Schedule],
     transform: Transform,
-    panels: tuple[Panel, ...],
+    panel: Panel,
     lanes: int,
     room: int,
     chunks: int,
+    paired: bool = False,
 ) -> KernelPlan[Schedule]:
     """The plan with blocks of about `room` bytes of transformed input."""
-    problem, target, panel = request.problem, request.target, panels[0]
-    vectors, item, core = len(panel.offsets), problem.item_bytes, target.core
+    problem, core, item = request.problem, request.target.core, request.problem.item_bytes
     parts = -(-problem.kernel_size // transform.taps)
-    rows = cost.rows_that_fit(vectors, target, panel.lanes)
     total = max(1, tiles_of(problem, transform.outputs, cost.outs_told(problem, request.ask.likely)))
+    held = 2 if paired else len(panel.offsets)  # vectors of sums for a tile
+    rows = cost.rows_that_fit(held, request.target, panel.lanes)
     tiles = max(1, room // (transform.points * problem.group_channels * item) // rows) * rows
     if problem.steps is not None:
         tiles = -(-total // -(-total // tiles))
@@ -132,22 +114,25 @@ def _plan(
     stride = odd_lines((tiles + parts - 1) * row, core)
     by_points = room in core.rooms.large_blocks
     out_stride = odd_lines(tiles * panel.width * (panel.count if by_points else 1), core)
-    kind, taps = transform.name, transform.taps
     weights = len(transform.distinct) * parts * problem.group_channels * problem.group_filters * item
-    ahead = weights > core.memory.outer and target.vector_bytes > 0
-    written = 0
-    if cost.fetches_outputs(problem, request.ask):
-        written = -(-core.memory.fetched // (transform.outputs * -(-panel.covered * item // core.memory.line)))
-    schedule = Schedule(
-        kind, taps, parts, tiles, rows, panels, lanes, stride, out_stride, row, chunks, by_points, ahead, written
-    )
+    ahead = weights > core.memory.outer and request.target.vector_bytes > 0 and not paired
+    through = tiles, rows, (panel,), lanes, stride, out_stride, row, chunks, by_points, ahead
+    written = _written(request, transform, panel)
+    schedule = Schedule(transform.name, transform.taps, parts, *through, written, paired)
     numbers = transform.points * (stride + schedule.out_stride) + problem.group_channels + problem.filters
     grown = len(transform.distinct) / transform.taps if weights > core.memory.outer else 0.0
     worth = 1 + CODE * sum(transform.statements) + PACKED * max(0.0, grown - USUAL)
     cycles = problem.groups * _sample_cycles(request, transform, schedule, total) * worth
     cycles += core.memory.touched * (numbers * item + weights * problem.groups)
-    total_cost = Cost(cycles, workspace_bytes=numbers * item)
-    return KernelPlan(problem, request.ask, algorithm, schedule, total_cost)
+    return KernelPlan(problem, request.ask, algorithm, schedule, Cost(cycles, workspace_bytes=numbers * item))
+
+
+def _written(request: Request, transform: Transform, panel: Panel) -> int:
+    """The tiles before which the lines of y are fetched; 0 where they are not."""
+    if not cost.fetches_outputs(request.problem, request.ask):
+        return 0
+    memory = request.target.core.memory
+    return -(-memory.fetched // (transform.outputs * -(-panel.covered * request.problem.item_bytes // memory.line)))
 
 
 def _sample_cycles(request: Request, transform: Transform, schedule: Schedule, total: int) -> float:
@@ -165,39 +150,44 @@ def _sample_cycles(request: Request, transform: Transform, schedule: Schedule, t
 def _block_cycles(request: Request, transform: Transform, schedule: Schedule) -> float:
     """Cycles of one block of tiles of one group: products, codelets, the way of the data through the caches."""
     problem, panel, points = request.problem, schedule.panels[0], transform.points
-    vectors, item, core = len(panel.offsets), problem.item_bytes, request.target.core
-    sums, wide = schedule.parts * problem.group_channels, panel.width * item
-
-    def step(size: int) -> float:
-        fed = cost.fed_cycles(core, sums // schedule.chunks * wide, size, wide, item)
-        return max(cost.step_cycles(size, vectors, request.target, panel.lanes * item, schedule.ahead), fed)
-
-    products = (
-        points
-        * panel.count
-        * sum(
-            count * (schedule.chunks * (core.setup.tile + core.setup.accumulator * size * vectors) + sums * step(size))
-            for count, size in register_tiles(schedule, problem.steps is None)
-            if count
-        )
-    )
+    item, core = problem.item_bytes, request.target.core
     into, back = transform.statements
     into += transform.inputs + points
     back += points + transform.outputs
     transformed = schedule.tiles + schedule.parts - 1
     codelets = transformed * into * -(-problem.group_channels // schedule.lanes)
-    codelets += schedule.tiles * back * panel.count * vectors
+    codelets += schedule.tiles * back * panel.count * len(panel.offsets)
     pointers = transformed * transform.inputs + schedule.tiles * panel.count * transform.outputs
     statements = core.pipeline.statements * cost.multiply_adds(core, schedule.lanes * item)
     far = cost.far(core, points * schedule.stride * item)  # points that drive what is spilled from the near cache
     spilling = cost.spilling(request.target, transform.inputs) if far else 1.0
     return (
         core.setup.transform
-        + _streamed(request, transform, schedule, products)
+        + _streamed(request, transform, schedule, points * panel.count * _products(request, schedule))
         + _traffic(request, transform, schedule)
         + codelets * spilling / statements
         + pointers * core.setup.row
         + _runs(request, transform)
+    )
+
+
+def _products(request: Request, schedule: Schedule) -> float:
+    """Cycles of the products of a point for a panel of filters."""
+    problem, panel, core = request.problem, schedule.panels[0], request.target.core
+    vectors, item = len(panel.offsets), problem.item_bytes
+    sums, wide = schedule.parts * problem.group_channels, panel.width * item
+    held = 2 if schedule.paired else vectors  # vectors of sums for a tile
+
+    def step(size: int) -> float:
+        cycles = cost.step_cycles(size, held, request.target, panel.lanes * item, schedule.ahead)
+        if schedule.paired:  # for two channels, whose weights are mixed in registers
+            return cycles / 2 + 1 / cost.multiply_adds(core, panel.lanes * item)
+        return max(cycles, cost.fed_cycles(core, sums // schedule.chunks * wide, size, wide, item))
+
+    return sum(
+        count * (schedule.chunks * (core.setup.tile + core.setup.accumulator * size * held) + sums * step(size))
+        for count, size in register_tiles(schedule, problem.steps is None)
+        if count
     )
 
 

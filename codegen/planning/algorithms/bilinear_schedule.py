@@ -8,10 +8,10 @@ from math import gcd
 
 from codegen.planning.algorithms import tiling
 from codegen.planning.algorithms.tiling import Panel
-from codegen.planning.plan import KernelPlan, Key
+from codegen.planning.plan import KernelPlan, Key, Request
 from codegen.planning.transforms import named
 from codegen.problem.conv_problem import ConvProblem
-from codegen.problem.cores import Core
+from codegen.problem.cores import Core, by_size
 from codegen.records import dataclass
 
 
@@ -25,7 +25,8 @@ class Schedule:
     as a tile has outputs: part i of a tile then reads the transform of the i-th tile after it. `pitch` are the
     numbers from one tile's transformed row to the next. `by_points`: a point's products for all filters come before the
     next point's. `ahead`: while one block of weights is multiplied, the next one is fetched. The lines of y are fetched
-    `written` tiles before they are; 0: they are not.
+    `written` tiles before they are; 0: they are not. `paired`: channels are summed two at a time, those with even
+    numbers and those with odd ones apart.
     """
 
     transform: str
@@ -42,6 +43,7 @@ class Schedule:
     by_points: bool = False
     ahead: bool = False
     written: int = 0
+    paired: bool = False
 
     @property
     def width(self) -> int:
@@ -55,7 +57,11 @@ def key(schedule: Schedule) -> Key:
     places = schedule.stride, schedule.out_stride, schedule.pitch
     order = schedule.chunks, schedule.by_points, schedule.ahead
     written = (schedule.written,) if schedule.written else ()
-    return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order, *written
+    return schedule.transform, schedule.taps, schedule.parts, *tiles, *places, *order, *written, *_paired(schedule)
+
+
+def _paired(schedule: Schedule) -> Key:
+    return ("paired",) if schedule.paired else ()
 
 
 def layout(schedule: Schedule) -> Key:
@@ -67,7 +73,8 @@ def layout(schedule: Schedule) -> Key:
 def order(plan: KernelPlan[Schedule]) -> Key:
     """The transform of a tile, and how the products are summed up; not the blocks that the tiles go through."""
     schedule = plan.schedule
-    return plan.algorithm.name, schedule.transform, schedule.taps, schedule.parts, schedule.chunks
+    sums = schedule.parts, schedule.chunks, *_paired(schedule)
+    return plan.algorithm.name, schedule.transform, schedule.taps, *sums
 
 
 def grid(plan: KernelPlan[Schedule]) -> int:
@@ -125,3 +132,18 @@ def pitch(channels: int, parts: int, core: Core) -> int:
     The parts of a longer kernel read neighbouring rows as one: these stay side by side.
     """
     return odd_lines(channels, core) if parts == 1 and channels % core.memory.pitch == 0 else channels
+
+
+def pays_in_pairs(request: Request, panel: Panel, parts: int) -> bool:
+    """Whether two channels at a time are summed faster: filters that are one vector take a load for each product.
+
+    A load of two channels, four bytes each, into all lanes serves two vectors of products then.
+    """
+    problem, target = request.problem, request.target
+    one = panel.offsets == (0,) and panel.lanes * problem.item_bytes == target.vector_bytes and panel.lanes % 4 == 0
+    feeds, multiplies = (
+        by_size(each, target.vector_bytes)
+        for each in (target.core.pipeline.operands, target.core.pipeline.multiply_adds)
+    )
+    even = problem.group_channels % 2 == 0 and parts * problem.group_channels > 2
+    return one and even and problem.item_bytes == 4 and feeds < multiplies

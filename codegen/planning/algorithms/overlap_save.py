@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import bilinear, cost
+from codegen.planning.algorithms import bilinear, bilinear_noise, cost
 from codegen.planning.algorithms.bilinear_schedule import odd_lines
 from codegen.planning.algorithms.overlap_save_schedule import Schedule, vectors_ahead
 from codegen.planning.ask import MOST_NOISE
@@ -61,7 +61,7 @@ def why_not(request: Request) -> str | None:
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """Plans for each size of a block and count of vectors that keep to the class and have room, cheapest first."""
     problem = request.problem
-    most_noise = bilinear.MARGIN * MOST_NOISE[request.accuracy] / bilinear.handicap(request)
+    most_noise = bilinear.MARGIN * MOST_NOISE[request.accuracy] / bilinear_noise.handicap(request)
     plans = []
     for size in (size for size in SIZES if size <= max(min(SIZES), LARGEST * problem.kernel_size // problem.stride)):
         for columns in COLUMNS:
