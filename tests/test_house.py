@@ -121,12 +121,12 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
     },
     "algorithms.bilinear": {
         "MARGIN": "of the noise model",
-        "MOST_CHUNKS": "of roundings",
         "CODE": "the compiler's time",
         "PACKED": "of the cost",
         "USUAL": "times the kernel's numbers",
         "PACKED_AT_ONCE": "of NumPy, where the weights are packed",
     },
+    "algorithms.bilinear_noise": {"MOST_CHUNKS": "of roundings"},
     "algorithms.by_length": {
         "OUTPUTS": "which lengths are looked at",
         "MOST_PARTS": "the worth of code",
