@@ -33,6 +33,7 @@ def graph(name: str, x: str, y: str) -> Graph:
     return b.graph()
 
 
+@pytest.mark.long
 def test_free_names_stay_and_those_of_the_file_make_way() -> None:
     for word in (*OURS, *FREE, "net", "net_turn", "close", "v1"):
         plan = model_plan.planned(graph("net", word, "y"), ASK)

@@ -130,6 +130,7 @@ model net {
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("filters", "streams"), [(1, True), (32, False)])
 def test_a_little_outside_of_groups_is_no_reason_for_other_bits(filters: int, streams: bool) -> None:
     """A head that is a small part of the work has no transform: the whole is the stream, in the class `fast`, too."""

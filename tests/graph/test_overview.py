@@ -116,6 +116,7 @@ def test_figures_of_a_call() -> None:
     assert isinstance(told.blocks, str)
 
 
+@pytest.mark.long
 def test_it_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "net.conv"
     file.write_text(NET)

@@ -167,6 +167,7 @@ def probabilities(w: Mapping[str, Any], chunks: Any) -> list[float]:
     return found
 
 
+@pytest.mark.long
 def test_a_voice_detector(tmp_path: Path) -> None:
     weights = voice_weights()
     with wave.open(str(REAL / "speech_16k.wav")) as file:

@@ -84,6 +84,7 @@ def test_the_plans_are_nearly_the_best_at_their_lengths() -> None:
         assert overlap_save.cycles(part.target, problem, part.schedule, outs) <= 1.12 * known.cost.cycles
 
 
+@pytest.mark.long
 def test_a_layer_of_any_length_has_such_a_plan() -> None:
     ask = Ask(TARGETS["avx512"], "packed", "fast")
     for channels in (1, 2, 8):

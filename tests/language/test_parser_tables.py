@@ -86,6 +86,7 @@ def test_what_the_writer_writes_is_what_is_read() -> None:
     assert parser.loaded(SimpleNamespace(**written)) == parser.tables()
 
 
+@pytest.mark.long
 def test_every_text_has_the_tokens_that_lark_finds(fresh: lark.Lark) -> None:
     for text in TEXTS:
         found = [(one.type, str(one), one.start_pos, one.end_pos) for one in parser.tokens(text)]
@@ -103,6 +104,7 @@ def test_every_text_has_the_nodes_and_the_faults_that_lark_finds(fresh: lark.Lar
     assert trees > 20
 
 
+@pytest.mark.long
 def test_texts_with_tokens_lost_and_exchanged_are_refused_where_lark_refuses_them(fresh: lark.Lark) -> None:
     random_ = random.Random(7)
     kinds = [kind for row in _parser_tables.STATES for kind in row if kind.isupper() and kind != "$END"]

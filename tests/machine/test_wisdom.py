@@ -249,6 +249,7 @@ def test_a_file_of_another_version_is_passed_over_with_a_word(folder: Path, monk
         wisdom.import_from(folder / "none")
 
 
+@pytest.mark.long
 @given(st.binary(max_size=400))
 def test_no_text_is_too_strange(text: bytes) -> None:
     lines = text.decode("utf-8", "replace").splitlines()

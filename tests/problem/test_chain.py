@@ -58,6 +58,7 @@ def test_few_ask_for_the_kind() -> None:
     assert found == {"emission/banner.py", "machine/wisdom.py", "gradients/emit.py", "planning/causal.py"}
 
 
+@pytest.mark.long
 def test_a_stage_that_stands_changes_no_length() -> None:
     """A convolution with a single tap behind it answers as it does alone, at all lengths."""
     rng = np.random.default_rng(1)
