@@ -14,6 +14,9 @@ from codegen.records import dataclass
 __all__ = ["Append"]
 
 
+MOST = 256  # values, each of which is a sum with those before it
+
+
 @dataclass(frozen=True)
 class Append(Op):
     """The steps of all values, one after the other. Each has a known number of them, and as many channels."""
@@ -32,6 +35,8 @@ class Append(Op):
 
     def shape(self, *shapes: Shape) -> Shape:
         first, *others = shapes
+        if len(others) >= MOST:
+            raise misfit(f"`append` of {len(shapes):,} values", f"at most {MOST} at a time")
         for other in others:
             if other.channels != first.channels or other.frames != first.frames:
                 raise misfit(f"`append` of {first} and {other}", "all have as many channels; concat joins channels")

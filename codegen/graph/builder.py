@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import isfinite
 from typing import Any, TypeAlias
 
 from codegen.errors import SpecError
@@ -29,6 +30,7 @@ from codegen.records import dataclass
 __all__ = ["Builder", "Number", "Value"]
 
 Number: TypeAlias = int | float
+MOST_DRAWN = 1 << 15  # nodes, those that no output needs among them
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,9 @@ class Builder:
 
     def add(self, op: Op, *inputs: Value, name: str = "") -> Value:
         """A node of an op. Raises SpecError for inputs that do not fit it."""
+        if len(self.nodes) >= MOST_DRAWN:
+            told = f"`{self.name}` has more than {MOST_DRAWN:,} operations, those that no output needs among them"
+            raise SpecError("E503", told, hint="make two models of it")
         with self.at(None):
             self.shapes.append(op.shape(*(one.shape for one in inputs)))
         self.nodes.append(Node(op, tuple(one.at for one in inputs), name, self._span))
@@ -160,6 +165,8 @@ class Builder:
 
     def power(self, value: Value, power: Number) -> Value:
         """A whole power from 1 on by products, 0.5 by a root, and their inverses."""
+        if not isfinite(power):
+            raise misfit(f"a value to the power of {power}", "whole powers to 16, and 0.5, are there")
         if power == 0.5:
             return self.add(Unary("sqrt"), value)
         if power < 0:

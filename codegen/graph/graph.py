@@ -16,6 +16,9 @@ from codegen.records import dataclass
 __all__ = ["Graph", "Input", "Node"]
 
 MOST_NODES = 4_096
+MOST_CHANNELS = (1 << 31) - 1
+MOST_STEPS = 1 << 40
+FEW = 32  # the short ones of all lengths for which shapes are computed
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,13 @@ class Graph:
         if len(self.nodes) > MOST_NODES:
             told = f"`{self.name}` has {len(self.nodes):,} operations"
             raise SpecError("E503", f"{told}, more than {MOST_NODES:,}, the most", hint="make two models of it")
-        _ = self.shapes
+        for node, shape in zip(self.nodes, self.shapes, strict=True):
+            if shape.channels > MOST_CHANNELS or max(shape.lengths[:FEW]) > MOST_STEPS:
+                told = (
+                    f"`{self.name}` has a value of {shape.channels:,} channels and {max(shape.lengths[:FEW]):,} steps"
+                )
+                hint = f"at most {MOST_CHANNELS:,} channels, and {MOST_STEPS:,} steps of a short input"
+                raise SpecError("E503", told, hint=hint, span=node.span)
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:

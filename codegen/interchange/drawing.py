@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "Operand"]
 
 Operand: TypeAlias = "Tensor | Array | int | float"
+MOST_AXES, MOST_JOINED = 8, 512
 MOST_FLAT = 256  # channels that are flattened one by one
 LONGEST = 1 << 20  # steps or channels that one is spread over
 END = 2**31 - 1  # what stands for the end of an axis
@@ -203,6 +204,8 @@ class Drawing:
 
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
         """Channels side by side, or known numbers of steps one after the other."""
+        if len(tensors) > MOST_JOINED:
+            raise ConversionError(f"joins {len(tensors):,} values, at most {MOST_JOINED}")
         first = tensors[0]
         letter = first.axes[axis_of(axis, len(first.axes))]
         if letter == "f" and all(one.axes[-1:] in ("f", "c") for one in tensors):
@@ -283,6 +286,8 @@ class Drawing:
         `spread`: what reads it spreads it by itself, as arithmetic does. Raises ConversionError.
         """
         more = len(sizes) - len(x.axes)
+        if len(sizes) > MOST_AXES:
+            raise ConversionError(f"spreads {x} over {len(sizes):,} axes, at most {MOST_AXES}")
         if more > 0:
             x = Tensor(x.value, "1" * more + x.axes)
         for letter, held, size in zip(x.axes, x.sizes, sizes, strict=True):

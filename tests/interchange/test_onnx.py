@@ -440,7 +440,38 @@ def shape(*sizes: int) -> Any:
     return np.array(sizes, "int64")
 
 
+def steps(*nodes: bytes, **constants: Any) -> bytes:
+    return ob.model(nodes, {"x": [1, 4, 9]}, ["y"], constants)
+
+
 HOSTILE: dict[str, tuple[bytes, str]] = {
+    "more axes than there are": (steps(ob.node("Expand", "x s", "y"), s=np.ones(1 << 16, "i8")), "over 65,536 axes"),
+    "steps without end": (
+        steps(ob.node("GlobalMaxPool", "x", "m"), ob.node("Expand", "m s", "y"), s=shape(1, 4, 2**40)),
+        "expected known numbers of steps or channels",
+    ),
+    "a power of nothing": (steps(ob.node("Pow", "x b", "y"), b=np.float32(np.nan)), "to the power of nan"),
+    "a range without end": (
+        steps(ob.node("Range", "a b c", "r"), ob.node("Mul", "x r", "y"), a=shape(0), b=shape(2**62), c=shape(1)),
+        "makes a constant that is too large",
+    ),
+    "constants times constants": (
+        steps(
+            ob.node("Pow", "a b", "r"),
+            ob.node("Mul", "x r", "y"),
+            a=np.ones((60_000, 1), "f4"),
+            b=np.ones(60_000, "f4"),
+        ),
+        "of constants that are too large",
+    ),
+    "steps behind steps": (steps(ob.node("Concat", "x " * 4_000, "y", axis=2)), "joins 4,000 values, at most 512"),
+    "channels that double": (
+        steps(
+            *(ob.node("Concat", f"{at or 'x'} {at or 'x'}", str(at + 1), axis=1) for at in range(40)),
+            ob.node("Relu", "40", "y"),
+        ),
+        "channels",
+    ),
     "nothing": (b"", "holds no graph"),
     "no protobuf": (b"\xff" * 64, "is damaged or truncated, or no ONNX"),
     "text": (b"a model of words", "is damaged or truncated, or no ONNX"),

@@ -102,6 +102,7 @@ class Walk:
         self.drawing = Drawing(Sketch("model", dtype=dtype))
         self.drawing.sketch.builder.name = self.drawing.sketch.names.fresh(self.stem)
         self.readers = Readers.of(self.model.nodes, [port.name for port in self.model.outputs])
+        self.states = self._states()
 
     def run(self) -> None:
         """Draws all that can be; the ledger has the rest."""
@@ -110,7 +111,7 @@ class Walk:
             if node.kind == "Constant":  # which stand before their readers, and after what is looked at with these
                 with self.ledger.at(node.name, node.kind):
                     self.values[node.outputs[0]] = folded(Call(node, self.drawing, ()))
-        states = self._states()
+        states = self.states
         for port in self.model.inputs:
             if port.name in states:
                 self.values[port.name] = ""
@@ -161,7 +162,7 @@ class Walk:
         return {port.name for port in self.model.inputs if all(places.get(port.name, [False]))}
 
     def _input(self, port: Port) -> Tensor:
-        names, several = self.drawing.sketch.names, len(self.model.inputs) - len(self._states()) > 1
+        names, several = self.drawing.sketch.names, len(self.model.inputs) - len(self.states) > 1
         name = names.fresh(port.name) if several else "x"
         if port.sizes is None or len(port.sizes) not in (2, 3):
             got = "no shape" if port.sizes is None else f"{len(port.sizes)} axes"
@@ -206,7 +207,7 @@ class Walk:
             raise ConversionError(f"is not known here; {WAY.format(exactly(node.name, NAME))}")
         if lost:
             return
-        if any(name and name in self._states() for name in node.inputs):
+        if not self.states.isdisjoint(filter(None, node.inputs)):
             self.drawing.sketch.note(f"{plainly(node.name, NAME)} {PAST if 'Conv' in node.kind else ZEROS}")
         if node.kind in PRODUCTS:
             if not node.inputs:
