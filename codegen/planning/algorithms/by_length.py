@@ -148,16 +148,19 @@ def _with_first_lengths(
 ) -> KernelPlan[Schedule]:
     """The plan with parts more, each of which serves one of the first lengths that have an output."""
     schedule, first = whole.schedule, steps_for(request.problem, 1)
-    short, best = whole.parts[schedule.turn[0]], looked_at[0].best[0]
-    if prod(request.problem.kernel_shape) <= SMALL or best.layout in (part.layout for part in whole.parts):
-        short = best
+    own, best = whole.parts[schedule.turn[0]], looked_at[0].best[0]
+    small = prod(request.problem.kernel_shape) <= SMALL or best.layout in (part.layout for part in whole.parts)
 
-    def other(steps: int) -> float:
-        """The cycles of the part that serves so many steps, where they are not those of `short`."""
-        part = serving(whole, steps).plan
-        return MANY if same(part, short) else between(looked_at, part, request.problem.out_steps(steps))
+    def known_as(short: AnyPlan) -> tuple[AnyPlan, ...]:
+        """The plans that have the bits of `short`, each as long as the part that serves it takes no fewer cycles."""
 
-    known = first_lengths.plans(request, short, first, other, best_of_each)
+        def other(steps: int) -> float:
+            part = serving(whole, steps).plan
+            return MANY if same(part, short) else between(looked_at, part, request.problem.out_steps(steps))
+
+        return first_lengths.plans(request, short, first, other, best_of_each)
+
+    known = (known_as(best) if small else ()) or known_as(own)
     if not known:
         return whole
     end = first + len(known)
