@@ -163,7 +163,8 @@ def memory(plan: KernelPlan) -> str:
     where = {"baked": "const tables in the .c file", "packed": "arguments, as packed"}.get(plan.weights, "arguments")
     if plan.kernel_format.coded:
         where += f"; the kernel's are {plan.kernel_format.name}, {_rounding(plan.kernel_format)}"
-    return f"{weight_bytes(plan):,} bytes of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
+    weights = counting.separated(weight_bytes(plan), "byte")
+    return f"{weights} of weights ({where}), {workspace(plan)} of workspace, nothing allocated"
 
 
 def size(plan: KernelPlan, measured: Measured | None = None) -> str:
@@ -198,4 +199,4 @@ def weight_bytes(plan: KernelPlan) -> int:
 def workspace(plan: KernelPlan) -> str:
     """The workspace in words: its bytes, and what each input step adds where the length is free."""
     each = f" and {plan.workspace_step_bytes:,} an input step" if plan.workspace_step_bytes else ""
-    return f"{plan.workspace_bytes:,} bytes{each}"
+    return f"{counting.separated(plan.workspace_bytes, 'byte')}{each}"

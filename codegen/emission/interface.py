@@ -31,13 +31,9 @@ def parameters(plan: AnyPlan, name: str) -> tuple[Parameter, ...]:
             found.append(Parameter(operand.name, f"const {c} *", f"({operand.numbers(p.filters)},)"))
     found.append(Parameter("y", f"{c} *", _shape(p, outs, p.out_filters, "output steps", "filters")))
     if plan.has_workspace:
-        found.append(
-            Parameter(
-                "workspace",
-                "void *",
-                f"{workspace_size(plan)} bytes, any content; {aligned(plan)}",
-            )
-        )
+        one = not plan.workspace_step_bytes and plan.workspace_bytes == 1
+        told = f"{workspace_size(plan)} {'byte' if one else 'bytes'}, any content; {aligned(plan)}"
+        found.append(Parameter("workspace", "void *", told))
     return tuple(found)
 
 
