@@ -130,13 +130,12 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
 def _last_tiles(rows: int) -> tuple[str, ...]:
     """The heads of the loop over what is left for fewer than two register tiles of so many rows: one, or two halves."""
     if rows == 1:
-        return ("while (i < tiles) {", "    const ptrdiff_t now = 1;", "", "    switch (now) {")
+        return ("while (i < tiles) {", "    const ptrdiff_t now = 1;\n", "    switch (now) {")
     now = f"left > {rows} ? (left + 1) / 2 : left"
     told = "/* tiles that are left: in one register tile, or two halves */"
     return (
         f"while (i < tiles) {{ {told}",
-        f"    const ptrdiff_t left = tiles - i, now = {now};",
-        "",
+        f"    const ptrdiff_t left = tiles - i, now = {now};\n",
         "    switch (now) {",
     )
 

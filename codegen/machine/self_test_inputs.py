@@ -8,6 +8,7 @@ others farther out.
 from __future__ import annotations
 
 import mmap
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
@@ -59,6 +60,7 @@ LARGE = 64 << 20  # bytes of y from which on one sample does
 MOST_BYTES = 512 << 20  # of a sample's y: a kernel of a fixed length with more is not tried
 MOST_PRODUCTS = 20_000_000_000  # in one sample: the same
 FREE_PRODUCTS = 500_000_000  # in a sample of a length that is chosen here
+NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # Python names it from 3.13 on
 ADDRESSES = 1 << 40  # bytes of addresses, of which only what is read or written takes memory
 LONG_TILE = 256  # outputs
 RESIDUES = 4  # of a length by the stride, where the padding depends on it
@@ -89,9 +91,7 @@ class Weights:
         size = _rms(taps) ** len(p.stages) * _rms(most) * sqrt(p.terms)
         largest = _factors(p)[-1]
         scale = 1.0 if p.epilogue.exact else 2.0 ** -round(log2(size)) / (largest / p.format.of_pair(SCALES)[-1])
-        step = (
-            1 if size * largest < 1 << 21 else 64
-        )  # so that no sum of the largest sample has more digits than float32
+        step = 1 if size * largest < 1 << 21 else 64  # so that no sum has more digits than float32
         kernel = (whole(p.kernel_shape, taps, 1) * spacing).astype(p.dtype)
         slack = min(0.12, 5e-4 + 1.2e-5 * p.terms) if rounds else 0.0  # of float32: some eight times what was seen
         slack *= p.format.unit / COMPUTED["float32"].unit
@@ -206,9 +206,10 @@ def margins_are_whole(made: Array) -> bool:
 
 
 def _untouched(size: int) -> Array:
-    if not hasattr(mmap, "MAP_NORESERVE"):
+    """Zeros; not NumPy's own, which ask for pages of 2 MB, where what is touched may lie 400 KB apart."""
+    if not hasattr(mmap, "MAP_ANONYMOUS"):
         return np.zeros(size, np.uint8)
-    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE), np.uint8)
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE), np.uint8)
 
 
 def _lengths(plan: KernelPlan) -> list[int]:

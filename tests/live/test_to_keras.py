@@ -104,5 +104,5 @@ def test_what_is_no_layer_of_keras() -> None:
         codegen.to_keras(codegen.load("conv1d one { input_shape = (9, 2), filters = 2, kernel_size = 3 }"))
     from codegen.interchange.keras_made import GenConv1D
 
-    with pytest.raises(ConversionError, match="expected what get_config"):
+    with pytest.raises(ConversionError, match="expected what a layer's get_config"):
         GenConv1D({"class": "Evil", "config": {}})
