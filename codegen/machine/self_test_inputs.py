@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import sys
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.machine.self_test_outputs import lengths, marks, turns
+from codegen.machine.self_test_lengths import FREE_PRODUCTS, LARGE, brief, several
+from codegen.machine.self_test_outputs import marks, turns
 from codegen.numbers.formats import COMPUTED
 from codegen.planning.error_bounds import is_transform
 from codegen.planning.plan import KernelPlan
@@ -56,14 +56,9 @@ LEAST_LOOKED_AT = 64  # outputs that are all looked at, whatever it takes
 AROUND = 2  # tiles to each side of the ends and of the middle; one beside other marks
 NEAR = 4  # outputs beside these where time is short
 FILLED = 1 << 21  # numbers of x up to which all are drawn; beyond it those that outputs looked at read, others are zero
-LARGE = 64 << 20  # bytes of y from which on one sample does
 MOST_BYTES = 512 << 20  # of a sample's y: a kernel of a fixed length with more is not tried
 MOST_PRODUCTS = 20_000_000_000  # in one sample: the same
-FREE_PRODUCTS = 500_000_000  # in a sample of a length that is chosen here
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # Python names it from 3.13 on
-ADDRESSES = 1 << 40  # bytes of addresses, of which only what is read or written takes memory
-LONG_TILE = 256  # outputs
-RESIDUES = 4  # of a length by the stride, where the padding depends on it
 
 
 @dataclass(frozen=True)
@@ -132,11 +127,13 @@ def too_large(p: Problem) -> bool:
 def trials(plan: KernelPlan, weights: Weights) -> Iterator[Trial]:
     """The plan's own length, or for a free one several; a length for which there is no room is left out."""
     p = plan.problem
-    for steps in _lengths(plan) if p.steps is None else [p.steps]:
-        factors = _factors(p)
+    for_tiles = brief(plan)
+    for steps in sorted({*several(plan), *for_tiles}) if p.steps is None else [p.steps]:
+        factors = _factors(p)[: 1 if steps in for_tiles else None]
         large = prod(p.out_shape(1, steps)) * p.item_bytes > LARGE or p.macs(steps) > FREE_PRODUCTS
         scales = np.array(factors[:1] if large else factors) * weights.scale
         at = _looked_at(plan, steps, len(scales))
+        at = at[:: -(-len(at) // LEAST_LOOKED_AT)] if steps in for_tiles else at
         with suppress(MemoryError, OSError):
             x = _inputs(p, steps, at, weights.most, scales)
             yield Trial(x, weights.operands(p, len(x), steps), steps, at, scales)
@@ -210,41 +207,6 @@ def _untouched(size: int) -> Array:
     if not hasattr(mmap, "MAP_ANONYMOUS"):
         return np.zeros(size, np.uint8)
     return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE), np.uint8)
-
-
-def _lengths(plan: KernelPlan) -> list[int]:
-    """Lengths of a free input: few steps, all taps inside for a tile more or less, and two turns of every loop.
-
-    Also those next to which the plan computes otherwise.
-    """
-    p, (tile, *_), turn, field = plan.problem, turns(plan), turns(plan)[-1], plan.problem.receptive_field
-    found = [1, 2, field // 2, field - 1, field, field + 1]
-    for few in (size - tile for size in turns(plan) if tile < size <= LONG_TILE):  # too few for a wider tile
-        found += [_with_all_taps(p, few), _with_outputs(p, few)]
-    found += [_with_all_taps(p, outs) for outs in (tile - 1, tile, tile + 1, 2 * tile + 1)]
-    if any(stage.centred for stage in p.stages):
-        found += [found[-1] + more for more in range(1, min(p.stride, RESIDUES))]
-    found += [steps + more for steps in lengths(plan) for more in (-1, 0)]
-    for outs in (2 * turn + 3 * tile + 1, turn + tile + 1):
-        if _affordable(p, _with_all_taps(p, outs)):
-            found.append(_with_all_taps(p, outs))
-            break
-    return sorted({steps for steps in found if steps > 0 and _affordable(p, steps)})
-
-
-def _with_all_taps(p: Problem, outs: int) -> int:
-    """The least length that has `outs` outputs with all taps inside."""
-    return -(-((max(1, outs) - 1) * p.stride + p.reach - 1) // p.up) + 1
-
-
-def _with_outputs(p: Problem, outs: int) -> int:
-    """The greatest length that has at most `outs` outputs, those at the borders among them; 1 where none has."""
-    return max(1, bisect_right(range(_with_all_taps(p, outs) + 1), outs, key=p.out_steps) - 1)
-
-
-def _affordable(p: Problem, steps: int) -> bool:
-    bytes_in, bytes_out = (prod(shape(1, steps)) * p.item_bytes for shape in (p.in_shape, p.out_shape))
-    return p.macs(steps) <= FREE_PRODUCTS and bytes_in <= ADDRESSES and bytes_out <= LARGE
 
 
 def _looked_at(plan: KernelPlan, steps: int, samples: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen.planning.plan import KernelPlan
 
-__all__ = ["lengths", "marks", "turns"]
+__all__ = ["leftovers", "lengths", "marks", "turns"]
 
 
 def turns(plan: KernelPlan) -> tuple[int, ...]:
@@ -17,6 +17,12 @@ def turns(plan: KernelPlan) -> tuple[int, ...]:
 def lengths(plan: KernelPlan) -> tuple[int, ...]:
     """The input steps from which on the plan, or a part of it that is given the whole input, computes otherwise."""
     return (*plan.algorithm.lengths(plan.schedule), *(each for part in plan.parts for each in lengths(part)))
+
+
+def leftovers(plan: KernelPlan) -> tuple[int, ...]:
+    """Numbers of outputs that together run all code for the last ones of a free length."""
+    inner = {each for part in plan.parts for each in leftovers(part)}
+    return tuple(sorted({*plan.algorithm.leftovers(plan), *(each * _a_row(plan) for each in inner)}))
 
 
 def marks(plan: KernelPlan, outs: int) -> list[int]:

@@ -114,7 +114,8 @@ class Algorithm(Generic[S, P]):
     `serving(plan, steps)` is which of several parts computes inputs of so many steps, with a packed kernel of its own.
     `turns(schedule)` are the outputs that a turn of each of its loops over the steps makes; `segments(schedule)` the
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
-    plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise.
+    plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise; `leftovers(plan)`
+    numbers of outputs that together run all code for the last ones of a free length.
     `footprint(plan)` are the bytes of its code, tables left out, and of its stack, as they are estimated.
     """
 
@@ -130,6 +131,7 @@ class Algorithm(Generic[S, P]):
     segments: Callable[[S], tuple[int, ...]] = _nothing
     inner_outputs: Callable[[S], int] = _one
     lengths: Callable[[S], tuple[int, ...]] = _nothing
+    leftovers: Callable[[KernelPlan[S, P]], tuple[int, ...]] = _nothing
     layout: Callable[[S], Key] | None = None
     order: Callable[[KernelPlan[S, P]], Key] | None = None
     grid: Callable[[KernelPlan[S, P]], int] | None = None

@@ -119,6 +119,24 @@ def _blocks(schedule: Schedule, problem: ConvProblem) -> Iterator[int]:
         yield min(outs, tiles)
 
 
+def leftovers(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
+    """Outputs of the inputs of a free length that together run each register tile, as few inputs as may be."""
+    schedule, apart = plan.schedule, plan.problem.dilation
+    outputs, seen, found = named(schedule.transform, schedule.taps).outputs, set[int](), list[int]()
+    turns = range(1, min(schedule.tiles // gcd(apart, schedule.tiles), 2 * schedule.rows) + 1)
+    rows = {turn: _rows_of_last(schedule, turn * apart % schedule.tiles) for turn in turns}
+    for new, turn in (*((2, each) for each in reversed(turns)), *((1, each) for each in turns)):
+        if len(rows[turn] - seen) >= new:
+            found.append(turn * apart * outputs)
+            seen |= rows[turn]
+    return tuple(found)
+
+
+def _rows_of_last(schedule: Schedule, tiles: int) -> set[int]:
+    """The rows of the register tiles of a block of so many tiles, none of a whole one."""
+    return {rows for _, rows in register_tiles(replace(schedule, tiles=tiles), free=True)} if tiles else set()
+
+
 def odd_lines(numbers: int, core: Core) -> int:
     """At least `numbers`, an odd count of cache lines: points must not fall into the same sets."""
     line = core.memory.line_floats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from codegen.planning.algorithms import bilinear
 from codegen.planning.algorithms.bilinear import describe, pack, packed_numbers, transformed, turns
-from codegen.planning.algorithms.bilinear_schedule import Schedule, grid, key, layout, order
+from codegen.planning.algorithms.bilinear_schedule import Schedule, grid, key, layout, leftovers, order
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Request
 from codegen.planning.transforms.fourier import fourier
 
@@ -56,6 +56,7 @@ ALGORITHM = Algorithm(
     packed_numbers=packed_numbers,
     key=key,
     turns=turns,
+    leftovers=leftovers,
     layout=layout,
     order=order,
     grid=grid,
