@@ -13,6 +13,7 @@ import pytest
 from codegen.emission import banner
 from codegen.emission.render import GeneratedSource, render
 from codegen.gradients import emit
+from codegen.machine.self_test_lengths import brief
 from codegen.machine.self_test_outputs import turns
 from codegen.planning import planner
 from codegen.planning.ask import Ask
@@ -227,7 +228,7 @@ def lengths(kernel: Kernel) -> list[int]:
     less = p.out_steps(1000) * p.stride - 1000  # that padding makes of so many steps, or the kernel takes
     loops = (max(1, steps - less) for steps in some if 60 < steps < 5000)
     few = range(p.reach, p.reach + FEW * p.stride)
-    return [*range(1, 60), *few, 1500, 4000, *range(max(1, outs - 24), outs + 12), *loops]
+    return [*range(1, 60), *few, 1500, 4000, *range(max(1, outs - 24), outs + 12), *loops, *brief(plan)]
 
 
 def replace_pack(kernel: Kernel) -> GeneratedSource:

@@ -26,9 +26,11 @@ from codegen.machine.compilers import Compiler
 from codegen.machine.gradient_library import GradientLibrary
 from codegen.machine.self_test_outputs import marks, turns
 from codegen.planning import planner
+from codegen.planning.algorithms.bilinear_schedule import register_tiles, tiles_that_run
 from codegen.planning.algorithms.table import ALGORITHMS
 from codegen.planning.ask import Ask
 from codegen.planning.plan import KernelPlan, Request
+from codegen.planning.transforms import named
 from codegen.problem import reference
 from codegen.problem.chain import separable
 from codegen.problem.conv_problem import ConvProblem
@@ -209,6 +211,25 @@ def test_lengths_of_a_free_input_run_every_loop() -> None:
             assert {tile - 1, tile, tile + 1} <= set(inside)
             if p.centred:
                 assert {steps % p.stride for steps in found} == set(range(p.stride))
+
+
+@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (16, 1), (3, 4)])
+def test_lengths_of_a_free_input_run_every_register_tile_of_a_transform(taps: int, dilation: int) -> None:
+    """The last tiles of a block are those of its number, in one register tile or in two halves."""
+    ask = Ask(TARGETS["avx512"], "packed", "fast")
+    p = ConvProblem(None, 64, 64, taps, dilation=dilation)
+    for algorithm in ("winograd", "fft"):
+        if planner.why_not(ALGORITHMS[algorithm], Request(p, ask)):
+            continue
+        plan = ALGORITHMS[algorithm].candidates(Request(p, ask), planner.best_of_each)[0]
+        outputs, run = named(plan.schedule.transform, plan.schedule.taps).outputs, set[int]()
+        for tried in self_test_inputs.trials(plan, self_test_inputs.Weights.of(plan)):
+            outs = p.out_steps(tried.steps)
+            each = -(-outs // (outputs * dilation)) * min(outs, dilation)  # a tile's outputs are the dilation apart
+            blocks = {plan.schedule.tiles} if each >= plan.schedule.tiles else set()
+            for tiles in blocks | {each % plan.schedule.tiles}:
+                run |= {rows for _, rows in register_tiles(replace(plan.schedule, tiles=tiles), free=True) if tiles}
+        assert {rows for _, rows in tiles_that_run(plan.schedule, p)} <= run
 
 
 @pytest.mark.parametrize("name", ["tiles", "long", "float64"])
