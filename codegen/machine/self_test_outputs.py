@@ -20,9 +20,16 @@ def lengths(plan: KernelPlan) -> tuple[int, ...]:
 
 
 def leftovers(plan: KernelPlan) -> tuple[int, ...]:
-    """Numbers of outputs that together run all code for the last ones of a free length."""
-    inner = {each for part in plan.parts for each in leftovers(part)}
-    return tuple(sorted({*plan.algorithm.leftovers(plan), *(each * _a_row(plan) for each in inner)}))
+    """Numbers of outputs that together run all code for the last ones of a free length.
+
+    A part that serves from some length on is given whole turns before them.
+    """
+    found = {*plan.algorithm.leftovers(plan)}
+    for part in plan.parts:
+        turn, served = turns(part)[-1], (0, *plan.algorithm.lengths(plan.schedule))
+        for outs in leftovers(part):
+            found |= {(outs + max(0, -(-(least - outs) // turn)) * turn) * _a_row(plan) for least in served}
+    return tuple(sorted(found))
 
 
 def marks(plan: KernelPlan, outs: int) -> list[int]:

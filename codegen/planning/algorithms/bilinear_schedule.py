@@ -121,20 +121,22 @@ def _blocks(schedule: Schedule, problem: ConvProblem) -> Iterator[int]:
 
 def leftovers(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
     """Outputs of the inputs of a free length that together run each register tile, as few inputs as may be."""
-    schedule, apart = plan.schedule, plan.problem.dilation
+    schedule, apart, most = plan.schedule, plan.problem.dilation, 2 * plan.schedule.rows
     outputs, seen, found = named(schedule.transform, schedule.taps).outputs, set[int](), list[int]()
-    turns = range(1, min(schedule.tiles // gcd(apart, schedule.tiles), 2 * schedule.rows) + 1)
-    rows = {turn: _rows_of_last(schedule, turn * apart % schedule.tiles) for turn in turns}
-    for new, turn in (*((2, each) for each in reversed(turns)), *((1, each) for each in turns)):
-        if len(rows[turn] - seen) >= new:
-            found.append(turn * apart * outputs)
-            seen |= rows[turn]
+    turns = range(1, min(schedule.tiles // gcd(apart, schedule.tiles), most) + 1)
+    rows = {outs: _rows_of_last(schedule, outs) for outs in range(1, min(apart, most))}  # one tile for each output
+    rows |= {turn * apart * outputs: _rows_of_last(schedule, turn * apart) for turn in turns}
+    for new, outs in (*((2, each) for each in sorted(rows, reverse=True)), *((1, each) for each in sorted(rows))):
+        if len(rows[outs] - seen) >= new:
+            found.append(outs)
+            seen |= rows[outs]
     return tuple(found)
 
 
 def _rows_of_last(schedule: Schedule, tiles: int) -> set[int]:
-    """The rows of the register tiles of a block of so many tiles, none of a whole one."""
-    return {rows for _, rows in register_tiles(replace(schedule, tiles=tiles), free=True)} if tiles else set()
+    """The rows of the register tiles of the last block of so many tiles, none of a whole one."""
+    left = tiles % schedule.tiles
+    return {rows for _, rows in register_tiles(replace(schedule, tiles=left), free=True)} if left else set()
 
 
 def odd_lines(numbers: int, core: Core) -> int:
