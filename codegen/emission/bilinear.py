@@ -120,17 +120,18 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
                 calls += nest([count_loop("i", 0, count)] * (count > 1), call, 0).split("\n")
                 at += count * size
                 continue
+            if schedule.rows == 1:
+                calls += [f"for (; i < tiles; {step_by('i', 1)})", f"    {call}"]
+                continue
             if size == schedule.rows and schedule.tiles >= 2 * size:
                 calls += [f"for (; i + {2 * size} <= tiles; {step_by('i', size)})", f"    {call}"]
             cases += [f"    case {size}:", f"        {call}", "        break;"]
-        calls += [*_last_tiles(schedule.rows), *cases, "    }", "    i += now;", "}"] if free else []
+        calls += [*_last_tiles(schedule.rows), *cases, "    }", "    i += now;", "}"] if cases else []
     return gemms, calls
 
 
 def _last_tiles(rows: int) -> tuple[str, ...]:
     """The heads of the loop over what is left for fewer than two register tiles of so many rows: one, or two halves."""
-    if rows == 1:
-        return ("while (i < tiles) {", "    const ptrdiff_t now = 1;\n", "    switch (now) {")
     now = f"left > {rows} ? (left + 1) / 2 : left"
     told = "/* tiles that are left: in one register tile, or two halves */"
     return (
