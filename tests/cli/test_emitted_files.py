@@ -17,7 +17,7 @@ from codegen.layers import weights
 from codegen.machine import emitted
 
 Run = Callable[..., tuple[int, str, str]]
-LAYER = "conv1d {} {{ input_shape = (40, 8), filters = 16, kernel_size = 9, padding = same, activation = relu }}\n"
+LAYER = "conv1d {} {{ input_shape = (400, 8), filters = 16, kernel_size = 9, padding = same, activation = relu }}\n"
 OPTIONS = {  # options of the command → how the head of a file tells them
     "--target avx2": "--target avx2",
     "--target neon --sliced": "--target neon --sliced",
