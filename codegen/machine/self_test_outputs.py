@@ -25,7 +25,7 @@ def leftovers(plan: KernelPlan) -> tuple[int, ...]:
     A part that serves from some length on is given whole turns before them.
     """
     found = {*plan.algorithm.leftovers(plan)}
-    for part in plan.parts:
+    for part in (one for one in plan.parts if one.problem.steps is None):
         turn, served = turns(part)[-1], (0, *plan.algorithm.lengths(plan.schedule))
         for outs in leftovers(part):
             found |= {(outs + max(0, -(-(least - outs) // turn)) * turn) * _a_row(plan) for least in served}
