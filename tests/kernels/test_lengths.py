@@ -152,7 +152,8 @@ def test_thresholds_follow_the_estimates() -> None:
         plan = planner.plan(p, Ask(TARGETS["avx512"], "packed", "fast"))
         limits, parts = plan.schedule.limits, [plan.parts[i] for i in plan.schedule.turn]
         longer = [part for part in plan.parts if part.problem.steps is None]
-        assert 2 <= len(longer) <= by_length.MOST_PARTS
+        assert 1 <= len(longer) <= by_length.MOST_PARTS
+        assert len(plan.parts) >= 2
         assert len(parts) == len(limits) + 1 <= len(plan.parts) + 1
         assert list(limits) == sorted(set(limits))
         assert set(parts) == set(plan.parts)

@@ -123,7 +123,8 @@ def _plan(
     grown = len(transform.distinct) / transform.taps if weights > core.memory.outer else 0.0
     worth = 1 + CODE * sum(transform.statements) + PACKED * max(0.0, grown - USUAL)
     cycles = problem.groups * _sample_cycles(request, transform, schedule, total) * worth
-    cycles += core.memory.touched * (numbers * item + weights * problem.groups)
+    spared = transform.points * (stride + out_stride) * max(0, tiles - total) // tiles  # by an input that is shorter
+    cycles += core.memory.touched * ((numbers - spared) * item + weights * problem.groups)
     return KernelPlan(problem, request.ask, algorithm, schedule, Cost(cycles, workspace_bytes=numbers * item))
 
 
