@@ -124,10 +124,7 @@ class RolledView:
             return nest([i.loop] * (i.most > 0), self._product(x, [(p.filters, i), *self._filter()]), 0)
         channels = [count_loop("c", 0, p.group_channels)] * (p.group_channels > 1)
         sample = "at" if self._steps_counted or not tests_steps(p) else "far / " + str(p.up)
-        x = self._product(self._place_of_input(sample), self._weight())
-        if not p.channels_last:
-            return nest(channels, self._over_taps(x), 0)
-        return self._over_taps(nest(channels, x, 0))
+        return self._over_taps(nest(channels, self._product(self._place_of_input(sample), self._weight()), 0))
 
     @property
     def _steps_counted(self) -> bool:
