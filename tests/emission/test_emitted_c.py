@@ -103,7 +103,7 @@ def test_gcc_makes_code_and_constants_only(
     """
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
     nm = need(cprogram.program, "nm", "binutils")
-    found = share(sources(target), 3)
+    found = share(sources(target), 4)
     files = write(found, tmp_path)
     cprogram.compile_c((*tools.compiler, *cprogram.WARNINGS, *OPTIMISED, "-c", *files), folder=tmp_path)
     for source in found:
@@ -142,8 +142,8 @@ def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Call
 
 def test_tcc_computes_the_same(need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     tools = Toolchain((need(cprogram.program, "tcc", "tcc"), "-Wall", "-Werror"))
-    trials.run_all(share(list(strategies.random_layers(40, seed=9)), 2), TARGETS["scalar"], tools, tmp_path, flags=())
-    trials.try_all(share(every_algorithm("scalar"), 2), tools, tmp_path, flags=())
+    trials.run_all(share(list(strategies.random_layers(40, seed=9)), 4), TARGETS["scalar"], tools, tmp_path, flags=())
+    trials.try_all(share(every_algorithm("scalar"), 4), tools, tmp_path, flags=())
 
 
 @pytest.mark.in_turn(4)

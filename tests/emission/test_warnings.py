@@ -30,7 +30,7 @@ STRICT = (*cprogram.WARNINGS, "-O1", "-ffp-contract=off", "-fsyntax-only")
 @pytest.mark.compiles
 def test_random_files_are_free_of_warnings(need: Callable[..., Any], share: Callable[..., Any]) -> None:
     """A share of the fuzzer: every kind, target, storage and class, and backward files, through gcc and clang."""
-    wanted = len(share(range(96), 4))
+    wanted = len(share(range(96), 6))
     tried, findings = need(warnings.run, wanted, 19)
     assert tried == wanted
     assert findings == []

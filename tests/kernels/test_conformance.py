@@ -28,7 +28,7 @@ def test_random_layers(
     """Half as many under emulation."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = list(strategies.random_layers(specs // 2 if tools.runner else specs, seed=1))
-    trials.run_all(share(layers, 6), TARGETS[target], tools, tmp_path)
+    trials.run_all(share(layers, 8), TARGETS[target], tools, tmp_path)
 
 
 @pytest.mark.in_turn(5)
@@ -70,7 +70,7 @@ def test_a_random_plan_of_every_algorithm(
 def test_recorded_answers(target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     """Keras' layers and ONNX' cases: whole numbers equal, others within the bound of what the oracle said."""
     tools = need(cprogram.toolchain, TARGETS[target])
-    answers = share([*recorded.keras(), *recorded.onnx()], 4)
+    answers = share([*recorded.keras(), *recorded.onnx()], 6)
     made = [trials.Kernel.of(one.layer, TARGETS[target], f"k{number}") for number, one in enumerate(answers)]
     program = Program([kernel.source for kernel in made], tools, tmp_path)
     calls = []
@@ -95,7 +95,7 @@ def test_recorded_answers(target: str, need: Callable[..., Any], share: Callable
 def test_same_bits_from_every_compiler_and_level(
     target: str, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
-    layers = share(list(strategies.random_layers(48, seed=2)), 6)
+    layers = share(list(strategies.random_layers(48, seed=2)), 8)
     made = trials.kernels(layers, TARGETS[target])
     tried = [(i, trial) for i, kernel in enumerate(made) for trial in trials.trials(kernel, i)]
     calls = [trial.call(i) for i, trial in tried]

@@ -31,7 +31,7 @@ def layers(count: int, seed: int) -> list[Layer]:
     return [replace(layer, free=True) for each in found for layer in each]
 
 
-@pytest.mark.in_turn(3)
+@pytest.mark.in_turn(6)
 @pytest.mark.compiles
 @pytest.mark.parametrize(("target", "accuracy"), [("avx2", "fast"), ("scalar", "exact"), ("avx2", "exact")])
 def test_a_known_length_changes_no_bit(

@@ -165,7 +165,7 @@ def test_address_and_undefined_behaviour_sanitizers(
     target: str, specs: int, need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path
 ) -> None:
     tools = need(cprogram.toolchain, TARGETS[target])
-    layers = share(list(strategies.random_layers(max(40, specs // 5), seed=5)), 6)
+    layers = share(list(strategies.random_layers(max(40, specs // 5), seed=5)), 8)
     flags = (*cprogram.LIGHT, *cprogram.SANITIZE)
     trials.run_all(layers, TARGETS[target], tools, tmp_path, flags=flags, buffers="heap")
     layers = rewritten(max(10, specs // 30), seed=42)
@@ -173,7 +173,7 @@ def test_address_and_undefined_behaviour_sanitizers(
         *strategies.random_layers(4, seed=45, make=strategies.separable),
         *strategies.random_layers(8, seed=46, make=strategies.rowwise),
     ]
-    made = trials.one_of_each(share(layers, 6), TARGETS[target], seed=42)
+    made = trials.one_of_each(share(layers, 8), TARGETS[target], seed=42)
     flags = ("-O0", *cprogram.SANITIZE)  # instrumented codelets of a thousand statements are slow to optimise
     trials.try_all(made, tools, tmp_path, flags=flags, buffers="heap")
 

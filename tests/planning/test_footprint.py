@@ -158,7 +158,7 @@ def gcc() -> str:
     return found
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(4)
 @pytest.mark.compiles
 @pytest.mark.parametrize("target", ["scalar", "avx2"])
 def test_estimates_beside_gcc(target: str, need: Callable[..., Any], tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_every_transform_keeps_the_promise_of_fast(
     """On the benchmark's shapes, standard normal data: rms at most twice direct's, each output within its bound."""
     found: list[KernelPlan] = [plan for problem in shapes() for plan in transforms(problem)]
     assert {plan.algorithm.name for plan in found} >= {"winograd", "fft", "signal_as_channels"}
-    plans = share(found, 4)
+    plans = share(found, 8)
     first = {plan.problem: planner.plan(plan.problem, Ask(plan.target, "packed")) for plan in plans}
     kernels = [*plans, *first.values()]  # the direct one of a shape serves all of its transforms
     tools = need(cprogram.toolchain, plans[0].target)
