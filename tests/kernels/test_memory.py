@@ -92,7 +92,7 @@ def test_every_length_of_every_algorithm(
             if kernel.baked:
                 given = replace(kernel.baked, x=given.x)
             tried.append((number, trials.Trial(kernel, given, True)))
-    assert len({kernel.source.plan.algorithm.name for kernel in made}) > 7
+    assert len({kernel.source.plan.algorithm.name for kernel in made}) > 5
     trials.run(Program([kernel.source for kernel in made], tools, tmp_path), tried)
 
 
