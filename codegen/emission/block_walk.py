@@ -175,7 +175,7 @@ def _of_lane(plan: KernelPlan[Schedule], operand: str) -> str:
     s, p = plan.schedule, plan.problem
     lane = Variable(f"l % {s.width}", s.width - 1)
     group, o = Place.of((1, _group(plan)), (1, lane)), Variable.counted("o", p.group_filters)
-    first = group if p.group_filters == 1 or len(group.terms) == 1 else Variable(f"({group.text})", group.most).place
+    first = group if p.group_filters == 1 else Variable(grouped(group.text), group.most).place
     value = f"{operand}[{Place.of(*first.scaled(p.group_filters).parts, (1, o)).text}]"
     return f"{lane.name} < {p.groups} ? {value} : 0" if p.groups < s.width else value
 
