@@ -205,6 +205,31 @@ class TestOptions:
         assert not Path("x.stamp").exists()
         assert not Path("x.d").exists()
 
+    @pytest.mark.parametrize("word", ["--stamp", "--depfile"])
+    @pytest.mark.parametrize(
+        ("place", "why"),
+        [
+            ("/dev/null", "`/dev/null` is a device"),
+            ("folder", "`folder` is a folder"),
+            ("net.conv", "that file is read"),
+            ("o/../o/one.h", "that file is written with the C"),
+        ],
+    )
+    def test_nothing_is_written_where_one_of_them_cannot_be(
+        self, project: Path, capsys: pytest.CaptureFixture[str], word: str, place: str, why: str
+    ) -> None:
+        Path("folder").mkdir()
+        text = Path("net.conv").read_text()
+        assert main.main(["net.conv", "-q", "-o", "o", word, place]) == 2
+        assert why in capsys.readouterr().err
+        assert not Path("o").exists()
+        assert Path("net.conv").read_text() == text
+
+    def test_a_rule_and_its_stamp_are_two_files(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main.main(["net.conv", "-q", "-o", "o", "--depfile", "x", "--stamp", "./x"]) == 2
+        assert "that file is the --depfile" in capsys.readouterr().err
+        assert not Path("x").exists()
+
     def test_a_prefix_begins_all_names(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main.main(["net.conv", "-q", "-o", "o", "--prefix", "my_", "--init", "--seed", "1"]) == 0
         assert sorted(path.name for path in Path("o").iterdir()) == ["my_one.c", "my_one.h", "my_two.c", "my_two.h"]

@@ -26,6 +26,7 @@ __all__ = [
     "arguments",
     "for_targets",
     "hold",
+    "hold_places",
     "listed",
     "measured",
     "owners",
@@ -166,17 +167,32 @@ def listed(files: Sequence[tuple[Path, bytes]]) -> str:
     return "".join(f"{path}\n" for path, _ in files)
 
 
+def hold_places(options: argparse.Namespace, files: Sequence[tuple[Path, bytes]]) -> None:
+    """Raises UsageError where the rule or the stamp cannot be written, or would take the place of another file."""
+    from codegen.machine.files import prepare, state
+
+    taken = {path.resolve(): "is written with the C" for path, _ in files}
+    taken |= {path.resolve(): "is read" for path in _inputs(options)}
+    for word in ("depfile", "stamp"):
+        path = getattr(options, word)
+        if not path:
+            continue
+        if path.resolve() in taken:
+            raise UsageError(f"--{word} {path}: that file {taken[path.resolve()]}: name another one")
+        taken[path.resolve()] = f"is the --{word}"
+        prepare(path.parent)
+        state(path, b"")
+
+
 def written(options: argparse.Namespace, files: Sequence[tuple[Path, bytes]]) -> Iterator[Path]:
-    """Write the rule, and then the stamp; the paths of what was written."""
+    """Write the rule, and then the stamp, where `hold_places` let them; the paths of what was written."""
     from codegen import __version__
-    from codegen.machine.files import prepare, write_all
+    from codegen.machine.files import write_all
 
     if options.depfile:
-        prepare(options.depfile.parent)
         write_all([(options.depfile, _rule(options, [path for path, _ in files]).encode())])
         yield options.depfile
     if options.stamp:
-        prepare(options.stamp.parent)
         write_all([(options.stamp, f"gen-conv {__version__}\n".encode())])
         options.stamp.touch()  # a build system looks at its time alone
         yield options.stamp
@@ -184,10 +200,15 @@ def written(options: argparse.Namespace, files: Sequence[tuple[Path, bytes]]) ->
 
 def _rule(options: argparse.Namespace, outputs: Sequence[Path]) -> str:
     """Of the stamp where there is one, as its time is that of the last run; else of all files."""
-    read = [*(path for path in options.specs if path != "-"), options.weights, options.wisdom]
-    inputs = " ".join(_escaped(str(path)) for path in read if path)
+    inputs = " ".join(_escaped(str(path)) for path in _inputs(options))
     targets = [options.stamp] if options.stamp else outputs
     return f"{' '.join(_escaped(str(path)) for path in targets)}: {inputs}\n"
+
+
+def _inputs(options: argparse.Namespace) -> list[Path]:
+    """The files that are read."""
+    read = [*(path for path in options.specs if path != "-"), options.weights, options.wisdom]
+    return [Path(path) for path in read if path]
 
 
 def _escaped(path: str) -> str:

@@ -89,6 +89,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     elif compare:
         return drift.compare(files, names, options, terminal)
     else:
+        building.hold_places(options, files)
         _write(files, sources, options, terminal)
         _tidy(names, options, terminal)
         for path in building.written(options, files):
