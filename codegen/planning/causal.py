@@ -55,6 +55,11 @@ class CausalPlan:
         return -(-self.kept // self.lanes) * self.lanes
 
     @property
+    def few(self) -> bool:
+        """Whether there are calls of several steps that are fewer than `least`."""
+        return self.least > 2
+
+    @property
     def room(self) -> int:
         """Steps that are laid behind those of the past."""
         return self.kept + max(self.least, self.lanes)

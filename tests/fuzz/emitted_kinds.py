@@ -1,4 +1,4 @@
-"""Emitted files of what is no single layer of floats: layers of int8 and their vectors, streams, models and theirs."""
+"""Emitted files of what is no single layer of floats: layers of int8, streams, models and theirs, ONNX' causal one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from codegen import pipeline
+from codegen.emission import causal
 from codegen.emission.models import stream
 from codegen.errors import GenConvError
 from codegen.graph.graph import Graph
 from codegen.planning.ask import Ask, Clock, Stream
 from codegen.problem.targets import TARGETS
+from codegen.specs.kinds import DepthwiseConv1DSpec
 from tests.fuzz.emitted import Emitted
 from tests.support import graphs, int8_layers, stream_layers
 
@@ -70,6 +72,20 @@ def _model_stream(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tup
     yield f"streaming graph {seed} {dtype}", stream.emitted(graph, asked, _weights(graph, seed)).files
 
 
+def _causal(rng: np.random.Generator, name: str, ask: Ask) -> Iterator[tuple[str, Files]]:
+    channels, taps = int(rng.integers(1, 40)), int(rng.integers(1, 20))
+    spec = DepthwiseConv1DSpec(
+        name=name,
+        input_shape=(None, channels),
+        kernel_size=taps,
+        padding="causal",
+        use_bias=bool(rng.integers(2)),
+        activation=("linear", "silu")[int(rng.integers(2))],
+        dtype=TYPES[int(rng.integers(len(TYPES)))],
+    )
+    yield str(spec), causal.emitted(spec, ask).files
+
+
 def _weights(graph: Graph, seed: int) -> dict[str, dict[str, np.ndarray]] | None:
     """To be baked, of two graphs in three."""
     return graphs.weights(graph, seed) if seed % 3 else None
@@ -81,4 +97,5 @@ KINDS: dict[str, Callable[[np.random.Generator, str, Ask], Iterator[tuple[str, F
     "int8 stream": _int8_stream,
     "model": _model,
     "model stream": _model_stream,
+    "causal": _causal,
 }

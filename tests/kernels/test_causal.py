@@ -19,6 +19,7 @@ from codegen.layers.weights import by_layer
 from codegen.planning.ask import Ask
 from codegen.problem.targets import target_named
 from codegen.specs.kinds import Conv1DSpec, DepthwiseConv1DSpec
+from tests.support import cprogram
 from tests.support.cprogram import WARNINGS, compile_c, program
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -90,6 +91,49 @@ def test_the_emitted_file_stands_alone(need: Callable[..., Any], tmp_path: Path)
         function(pointers[0], ctypes.c_ssize_t(part.shape[1]), *pointers[1:])
         parts.append(y)
     assert np.allclose(np.concatenate(parts, axis=1), layer(x)[0], atol=1e-6)
+
+
+SHAPES = ((1, 1), (1, 4), (3, 1), (3, 3), (8, 4), (9, 2), (16, 3), (37, 6), (5, 20))  # channels, taps
+LINEAR = ((1, 4), (8, 4), (9, 2), (5, 20))
+
+
+@pytest.mark.compiles
+@pytest.mark.in_turn(4)
+@pytest.mark.parametrize("target", ["scalar", "sse2", "avx2", "avx512"])
+def test_any_number_of_channels_and_taps(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """Whole numbers to the bit, of one sample in calls of all kinds: a step, fewer than a vector, more."""
+    tools = need(cprogram.toolchain, target_named(target))
+    made = {
+        f"c{channels}_k{taps}_{activation}": (channels, taps, activation)
+        for activation, shapes in (("relu", SHAPES), ("linear", LINEAR))
+        for channels, taps in shapes
+    }
+    for name, (channels, taps, activation) in made.items():
+        words = {"kernel_size": taps, "activation": activation, "padding": "causal", "input_shape": (None, channels)}
+        source = causal.emitted(DepthwiseConv1DSpec(name=name, **words), Ask(target_named(target)))
+        for file, text in source.files:
+            (tmp_path / file).write_text(text)
+    files = [f"{name}_causal.c" for name in made]
+    flags = ["-std=c99", *cprogram.LIGHT, *WARNINGS, "-shared", "-fPIC"]
+    compile_c([*tools.compiler, *flags, *files, "-o", "all.so"], tmp_path)
+    library, rng = ctypes.CDLL(str(tmp_path / "all.so")), np.random.default_rng(5)
+    for name, (channels, taps, activation) in made.items():
+        x, kernel, bias = (
+            rng.integers(-9, 10, shape).astype("float32") for shape in ((channels, 90), (channels, taps), (channels,))
+        )
+        joined = np.concatenate([np.zeros((channels, taps - 1), "float32"), x], axis=1)
+        sums = sum(kernel[:, tap, None] * joined[:, tap : tap + 90] for tap in range(taps)) + bias[:, None]
+        past, parts = None, []
+        for part in np.split(x, [1, 2, 4, 11, 30, 62], axis=1):
+            part, y = np.ascontiguousarray(part), np.full_like(part, np.nan)
+            present = np.full((channels, taps - 1), np.nan, "float32")
+            given = [None if one is None else one.ctypes.data for one in (part, past, kernel, bias, y, present)]
+            pointers = [ctypes.c_void_p(one) for one in given]
+            getattr(library, f"{name}_causal")(pointers[0], ctypes.c_ssize_t(part.shape[1]), *pointers[1:])
+            parts.append(y)
+            past = present
+        assert np.array_equal(np.concatenate(parts, axis=1), sums if activation == "linear" else np.maximum(sums, 0))
+        assert np.array_equal(present, joined[:, 90:]), name
 
 
 def test_what_is_none_says_what_it_would_be() -> None:
