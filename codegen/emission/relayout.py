@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission import kernel_layouts
-from codegen.emission.cformat import CText, ceil_over, times
+from codegen.emission.cformat import CText, ceil_over
 from codegen.emission.cfunction import CFunction, numbers, panel_function, reads, static, writes
-from codegen.emission.expressions import FAR, Place, Variable
+from codegen.emission.expressions import Array, Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
-from codegen.emission.microkernel import index, offset
+from codegen.emission.lengths import LEFT
 from codegen.emission.relayout_side import Side
 from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
@@ -18,6 +18,7 @@ from codegen.planning.algorithms.relayout import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
 from codegen.records import dataclass
 
+FROM = Variable.free("from")  # the first output of a chunk, or its first phase
 REGISTER = 16  # bytes within which a shuffle is cheap on every target
 
 INNER = ("channels_last",)  # what its inner functions compute, as their names end
@@ -61,8 +62,10 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "dilation": p.stages[0].dilation,
         "from_sample": 0 if p.steps is None else -p.pads(p.steps)[0],
         "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
-        "at": f"{times(p.stride, 'from')} - left",
-        "count": f"{index((p.stride, 'now'), p.reach - p.stride)}" if free else str(schedule.length),
+        "at": Place.of((p.stride, FROM), (-1, LEFT)).text,
+        "count": Place.of((p.stride, Variable("now", schedule.outs)), p.reach - p.stride).text
+        if free
+        else str(schedule.length),
         "call": f"{function.of(*arguments)};",
         "functions": functions,
         **_moves(plan, functions, outs),
@@ -97,8 +100,8 @@ class Runs:
     @classmethod
     def of(cls, count: int, apart: int, numbers: int, panel: str) -> Runs:
         i = Variable.counted("i", count)
-        place = Place.of((1, Variable("from", FAR)), (apart, i))
-        return cls((i.loop,) * (i.most > 0), place, Place.of((numbers, i)).in_array(panel))
+        own = Array(panel, count * numbers).at((numbers, i), taken=numbers)
+        return cls((i.loop,) * (i.most > 0), Place.of((1, FROM), (apart, i)), own)
 
     @property
     def at(self) -> CText:
@@ -108,8 +111,8 @@ class Runs:
     @property
     def sample(self) -> CText:
         """The first sample, counted from those that are padded."""
-        (first, *others), left = self.apart.parts, Variable("left", FAR)
-        return Place.of(first, (-1, left), *others).text
+        first, *others = self.apart.parts
+        return Place.of(first, (-1, LEFT), *others).text
 
 
 def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
@@ -128,8 +131,8 @@ def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
         return tuple(width for width in plan.target.lanes(p.dtype) if free and 1 < width < lanes)
 
     return (
-        Side("c", "steps", lanes_in, p.channels, single and not is_padded(plan), narrower(lanes_in)),
-        Side("f", "outs", lanes_out, p.filters, single, narrower(lanes_out)),
+        Side("c", "steps", lanes_in, schedule.length, p.channels, single and not is_padded(plan), narrower(lanes_in)),
+        Side("f", "outs", lanes_out, schedule.outs, p.filters, single, narrower(lanes_out)),
     )
 
 
@@ -195,8 +198,9 @@ class Turn:
         Large blocks change places first: such a shuffle can be a load.
         """
         near, rows = min(side, REGISTER // item_bytes), [f"a{i}" for i in range(side)]
+        step, to_step = Variable.free("step"), Variable.free("to_step")
         lines = [
-            f"const {spelled(side)} {row} = {spelled(side, '_load')}({offset('from', (i, 'step'))});"
+            f"const {spelled(side)} {row} = {spelled(side, '_load')}({Place.of((i, step)).in_array('from')});"
             for i, row in enumerate(rows)
         ]
         letters = iter("bcde")
@@ -208,7 +212,9 @@ class Turn:
         if near == 4:
             rows = _shuffle(lines, pick, next(letters), rows, 2, _blocks(side, 2))
             rows = [rows[i - i % 4 + (0, 2, 1, 3)[i % 4]] for i in range(side)]
-        lines += [f"{spelled(side, '_store')}({offset('to', (i, 'to_step'))}, {row});" for i, row in enumerate(rows)]
+        lines += [
+            f"{spelled(side, '_store')}({Place.of((i, to_step)).in_array('to')}, {row});" for i, row in enumerate(rows)
+        ]
         return cls(side, tuple(lines))
 
 

@@ -16,7 +16,7 @@ __all__ = ["Side"]
 
 @dataclass(frozen=True)
 class Side:
-    """A panel's rows of `numbers`, moved in squares of `lanes` by `lanes` or, where `square` is not, one by one.
+    """A panel's `rows` of `numbers`, moved in squares of `lanes` by `lanes` or, where `square` is not, one by one.
 
     `name` is a number's place in C, and `apart` how far neighbours lie apart outside of the panel. `last` begins the
     last square, which overlaps its neighbour unless squares are `even`. `surely`: there are always as many rows as a
@@ -26,6 +26,7 @@ class Side:
     name: str
     apart: str
     lanes: int
+    rows: int
     numbers: int
     surely: bool
     narrower: tuple[int, ...] = ()
@@ -65,18 +66,21 @@ class Side:
 
     def moved(self, *, inwards: bool) -> CText:
         """The statement in them, from x to rows or from rows to y."""
-        outside, inside = (place.text for place in self._places(self.numbers - 1))
+        outside, inside = (place.text for place in self._places(1))
         return CText(f"rows[{inside}] = x[{outside}];" if inwards else f"y[{outside}] = rows[{inside}];")
 
     def turned(self, turn: Callable[[object], CFunction], *, inwards: bool) -> str:
         """The call that turns the square at t, likewise."""
-        outside, inside = self._places(self.last)
+        outside, inside = self._places(self.lanes)
         rows, function, row = inside.at_once("rows"), turn(self.lanes), str(self.numbers)
         if inwards:
             return function.of(outside.at_once("x"), self.apart, rows, row)
         return function.of(rows, row, outside.at_once("y"), self.apart)
 
-    def _places(self, most: int) -> tuple[Place, Place]:
-        """A number, at `most` the last one, of row t: outside of the panel, and in it."""
-        t, column = Variable("t", FAR), Variable(f"{self.apart} * {self.name}", most and FAR)
-        return Place.of((1, column), (1, t)), Place.of((self.numbers, t), (1, Variable(self.name, most)))
+    def _places(self, side: int) -> tuple[Place, Place]:
+        """The first number of a square of so many a side: outside of the panel, and in it."""
+        column = Variable(self.name, self.numbers - side)
+        apart = Variable(f"{self.apart} * {self.name}", column.most and FAR)
+        row = Place.of((self.numbers, Variable("t", self.rows - side)), (1, column))
+        reach = range(self.numbers * (side - 1) + side)
+        return Place.of((1, apart), (1, Variable.free("t"))), row.inside(self.rows * self.numbers, reach)

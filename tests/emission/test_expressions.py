@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from codegen.emission import render
+from codegen.emission import relayout, render
 from codegen.emission.expressions import Array, Place, Variable, block
 from codegen.emission.microkernel import Spelling
 from codegen.emission.packing import Pack, packs
+from codegen.emission.relayout_side import Side
 from codegen.emission.vectors import spelled
 from codegen.errors import GenConvError
 from codegen.language import reader
@@ -54,6 +55,15 @@ def test_knows_what_holds_it() -> None:
     assert not Place.of((1 << 28, Variable("i", 7)), 1 << 28).fits(32)
     assert Place.of((-1, Variable("i", 1 << 15))).fits(16)
     assert not Place.of((-1, Variable("i", 1 << 15)), -1).fits(16)
+
+
+def test_a_square_of_a_panel_lies_inside_it() -> None:
+    """Of 12 rows of 20 numbers the last square of 8 begins in row 4, number 12; one of 16 has too few rows."""
+    side = Side("c", "steps", 8, 12, 20, surely=True)
+    told = side.turned(lambda lanes: relayout.turn_function(f"turn_{lanes}", "float"), inwards=True)
+    assert told == "turn_8(x + (steps * c + t), steps, rows + (20 * t + c), 20)"
+    with pytest.raises(GenConvError, match=r"reaches from -80 to \d+ of 240 numbers"):
+        replace(side, lanes=16).turned(lambda lanes: relayout.turn_function(f"turn_{lanes}", "float"), inwards=True)
 
 
 def test_knows_whether_it_lies_inside_an_array() -> None:
