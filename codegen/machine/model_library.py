@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -16,9 +17,11 @@ from codegen.graph import reference
 from codegen.graph.calls import AnyLayer
 from codegen.graph.graph import Graph
 from codegen.graph.plans.model_plan import ModelPlan
+from codegen.graph.plans.rules import lengths_of
+from codegen.graph.plans.stages import Convolved
 from codegen.graph.shape import PROBES
 from codegen.machine import self_test_inputs as between
-from codegen.machine import thread_pool
+from codegen.machine import self_test_lengths, thread_pool
 from codegen.machine._abi import ffi
 from codegen.machine.argument_block import BYTES, CACHE_LINE, CALL, NULL, POINTERS
 from codegen.machine.compilers import Compiler
@@ -33,7 +36,17 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CompiledModel", "allowance", "drawn_inputs", "drawn_weights", "load", "near", "prove", "trials"]
+__all__ = [
+    "CompiledModel",
+    "allowance",
+    "drawn_inputs",
+    "drawn_weights",
+    "kernels_lengths",
+    "load",
+    "near",
+    "prove",
+    "trials",
+]
 
 MORE_STEPS = (
     0,
@@ -154,7 +167,7 @@ def prove(graph: Graph, made: CompiledModel, compiler: Compiler) -> None:
 
     How much that is, NumPy tells, which computes once in the model's own type and once in float64.
     """
-    for given, weights, wide, narrow in trials(graph, made.plan.dtype):
+    for given, weights, wide, narrow in trials(graph, made.plan.dtype, kernels_lengths(made.plan)):
         outputs = [between.array(wide[name].shape, made.plan.dtype) for name, _ in graph.outputs]
         made.run([given[name] for name, _ in graph.inputs], outputs, made.pack(weights))
         for (name, _), found in zip(graph.outputs, outputs, strict=True):
@@ -163,21 +176,43 @@ def prove(graph: Graph, made: CompiledModel, compiler: Compiler) -> None:
                 raise refusal(f"of a model: it writes beside `{name}`", compiler)
 
 
-def trials(graph: Graph, dtype: str) -> Iterator[Trial]:
-    """What a fresh library of a graph is tried on: none for one that takes NumPy too long."""
-    for more in MORE_STEPS if graph.steps is None else (0,):
-        tried = _trial(graph, dtype, more)
+def kernels_lengths(plan: ModelPlan) -> set[int]:
+    """Steps of the input at which each kernel of any length has those that a kernel by itself is tried at."""
+    found: set[int] = set()
+    for stage in plan.stages:
+        if isinstance(stage, Convolved) and stage.plan.problem.steps is None and stage.x.rows.known is None:
+            given = partial(_length, plan, stage.x.rows.number)
+            wanted = {*self_test_lengths.several(stage.plan), *self_test_lengths.brief(stage.plan)}
+            found |= {bisect_left(range(MOST_NUMBERS), steps, key=given) for steps in wanted}
+    return found
+
+
+def _length(plan: ModelPlan, number: int, steps: int) -> int:
+    """The plan's length of that number for so many steps of the input."""
+    return lengths_of(plan.lengths, steps)[number]
+
+
+def trials(graph: Graph, dtype: str, lengths: Collection[int] = ()) -> Iterator[Trial]:
+    """What a fresh library of a graph is tried on: none that takes NumPy too long.
+
+    Of a graph for any number of steps these are some that leave an output, and those of `lengths` that do.
+    """
+    fewest = _fewest_steps(graph)
+    if fewest is None:
+        return
+    found = {fewest + more for more in MORE_STEPS} | {steps for steps in lengths if steps > fewest}
+    for steps in sorted(found) if graph.steps is None else (fewest,):
+        tried = _trial(graph, dtype, steps)
         if tried is None:
             return
         yield tried
 
 
-def _trial(graph: Graph, dtype: str, more: int) -> Trial | None:
-    """That of so many steps, None where there is none."""
-    steps = _steps_tried(graph, more)
+def _trial(graph: Graph, dtype: str, steps: int) -> Trial | None:
+    """That of so many steps, None where it takes too long."""
     numbers = sum(_numbers(shape, steps) for shape in graph.shapes)
     products = sum(shape[0] * shape[-1] for shape in graph.weight_shapes().values()) if numbers else 0
-    if steps is None or numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
+    if numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
         return None
     random = np.random.default_rng(0)
     weights = drawn_weights(graph, random)
@@ -212,20 +247,20 @@ def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
     return found
 
 
-def _steps_tried(graph: Graph, more: int) -> int | None:
-    """The steps of a trial: the model's, or so many more than leave an output of each value; None for none."""
+def _fewest_steps(graph: Graph) -> int | None:
+    """The model's steps, or the fewest that leave an output of each value; None where none of PROBES does."""
     if graph.steps is not None:
         return int(graph.steps)
     for place, steps in enumerate(PROBES):
         if all(shape.lengths[place] and (not shape.frames or shape.frames[place]) for shape in graph.shapes):
-            return int(steps) + more
+            return int(steps)
     return None
 
 
-def _numbers(shape: Any, steps: int | None) -> int:
+def _numbers(shape: Any, steps: int) -> int:
     """About as many numbers as a value has."""
-    known = shape.steps if shape.steps is not None else int(shape.rate * (steps or 0))
-    frames = 1 if shape.frames is None else int(shape.rate * (steps or 0)) + 1
+    known = shape.steps if shape.steps is not None else int(shape.rate * steps)
+    frames = 1 if shape.frames is None else int(shape.rate * steps) + 1
     return int((known + 1) * shape.channels * frames)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen.emission.render import GeneratedSource
 from codegen.errors import ToolchainError
-from codegen.machine import loader, self_test_inputs
+from codegen.machine import loader, self_test_inputs, self_test_lengths
 from codegen.machine.numpy_kernel import ReferenceKernel
 from codegen.problem import reference
 from codegen.problem.problem import Problem
@@ -18,12 +18,15 @@ from codegen.problem.targets import Target
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from codegen.planning.plan import KernelPlan
+
     Array = NDArray[Any]
 
-__all__ = ["load", "prove", "wrong_codes"]
+__all__ = ["lengths", "load", "prove", "tried", "wrong_codes"]
 
 OUTPUTS = 1 << 13  # of a trial, about: so many that a weight, or an entry of a table, that is one off shows in one
 MOST_SAMPLES = 256
+PRODUCTS = 20_000_000  # of a sample of a length that is chosen here, at most
 
 
 def load(source: GeneratedSource, arrays: Sequence[Array | None], target: Target, threads: int = 1) -> loader.Kernel:
@@ -43,7 +46,7 @@ def load(source: GeneratedSource, arrays: Sequence[Array | None], target: Target
 def prove(kernel: loader.Kernel, arrays: Sequence[Array | None]) -> None:
     """Compare the kernel with the definition on inputs of all codes, to the last one. Raises ToolchainError."""
     p = kernel.plan.problem
-    for steps in lengths(p):
+    for steps in tried(kernel.plan):
         each = max(1, p.out_steps(steps) * p.out_filters)
         y, expected = _called(kernel, arrays, steps, max(2, min(MOST_SAMPLES, OUTPUTS // each)))
         wrong = int(np.count_nonzero(y != expected))
@@ -60,6 +63,15 @@ def lengths(p: Problem) -> list[int]:
         return [p.steps]
     shortest = next(steps for steps in range(1, p.reach + 2) if p.out_steps(steps) > 0)
     return sorted({shortest, shortest + 1, p.reach + p.stride, p.reach + 37})
+
+
+def tried(plan: KernelPlan) -> list[int]:
+    """The lengths of a self-test: those, and of a free one what runs each tile and two turns of each loop."""
+    p, few = plan.problem, lengths(plan.problem)
+    if p.steps is not None:
+        return few
+    looped = (*self_test_lengths.several(plan), *self_test_lengths.brief(plan))
+    return sorted({*few, *(steps for steps in looped if steps >= few[0] and p.macs(steps) <= PRODUCTS)})
 
 
 def wrong_codes(kernel: loader.Kernel, arrays: Sequence[Array | None], steps: int, samples: int = 1) -> int:

@@ -76,7 +76,7 @@ def int8(rng: Rng, target: str) -> Subject:
 def _other_codes(held: tuple[Array | None, ...], kernel: CompiledKernel) -> bool:
     """Whether an output is another code than the definition's, at any of many lengths, or a byte beside is written."""
     p, rng = kernel.plan.problem, np.random.default_rng(99)
-    lengths = {*whole_kernel.lengths(p), *range(1, p.reach + 12), 150} if p.steps is None else {p.steps}
+    lengths = {*whole_kernel.lengths(p), *range(1, p.reach + 40), 150, 400} if p.steps is None else {p.steps}
     kept, *operands = held
     assert kept is not None
     for steps in sorted(lengths):

@@ -21,10 +21,13 @@ from codegen.gradients import reference as gradients
 from codegen.gradients.output_plan import output_plan
 from codegen.gradients.plan import KernelGradientPlan, plan
 from codegen.graph.builder import Builder
-from codegen.machine import model_library, self_test, self_test_inputs
+from codegen.graph.plans import model_plan
+from codegen.language import reader
+from codegen.machine import model_library, self_test, self_test_inputs, self_test_outputs, whole_kernel
 from codegen.machine.compilers import Compiler
 from codegen.machine.gradient_library import GradientLibrary
 from codegen.machine.self_test_outputs import marks, turns
+from codegen.pipeline import request
 from codegen.planning import planner
 from codegen.planning.algorithms.bilinear_schedule import register_tiles, tiles_that_run
 from codegen.planning.algorithms.table import ALGORITHMS
@@ -37,6 +40,7 @@ from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
+from codegen.specs.model_kinds import Dense
 from tests.fuzz import mutants, other_mutants
 from tests.support import cprogram
 from tests.support.strategies import CURVED, ROWS
@@ -420,6 +424,35 @@ def test_a_model_is_tried_on_the_fewest_steps_that_leave_an_output() -> None:
     builder.output("y", builder.call(Conv1DSpec(name="c", filters=2, kernel_size=4), x))
     tried = [given["x"].shape[1] for given, *_ in model_library.trials(builder.graph(), "float32")]
     assert tried == [4, 7, 24, 74]
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx512"])
+def test_a_model_is_tried_at_the_lengths_of_its_kernels(target: str) -> None:
+    """The first lengths have code of their own: here of an input that a layer before makes half as long."""
+    builder = Builder("m")
+    x = builder.input("x", None, 4)
+    half = builder.call(Conv1DSpec(name="half", filters=7, kernel_size=2, strides=2), x)
+    builder.output("y", builder.call(Dense(name="dense", units=14), half))
+    plan = model_plan.planned(builder.graph(), Ask(TARGETS[target], "packed", "exact"))
+    lengths = model_library.kernels_lengths(plan)
+    tried = [given["x"].shape[1] for given, *_ in model_library.trials(builder.graph(), "float32", lengths)]
+    for kernel, reads in zip(plan.kernels, ({*tried}, {steps // 2 for steps in tried}), strict=True):
+        changes = {steps + more for steps in self_test_outputs.lengths(kernel) for more in (-1, 0)}
+        assert len(changes) > 4
+        assert {steps for steps in changes if steps >= min(reads)} <= reads, kernel.describe()
+
+
+@pytest.mark.parametrize("target", ["scalar", "avx2", "avx512"])
+def test_an_int8_layer_is_tried_on_two_turns_of_each_loop_and_on_what_they_leave_over(target: str) -> None:
+    (spec,) = reader.read(
+        "conv1d k { input_shape = (None, 8), filters = 16, kernel_size = 3, dtype = int8, "
+        "input_scale = 0.1, input_zero_point = 3, output_scale = 0.1, output_zero_point = -1 }"
+    )
+    plan = planner.answer(request(spec, Ask(TARGETS[target])))
+    outs = {plan.problem.out_steps(steps) for steps in whole_kernel.tried(plan)}
+    for turn in turns(plan):
+        assert max(outs) > 2 * turn > 2, plan.describe()
+    assert {*self_test_outputs.leftovers(plan), turns(plan)[0] - 1} <= outs
 
 
 @pytest.mark.compiles
