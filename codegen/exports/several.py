@@ -9,6 +9,8 @@ from codegen.emission import banner, dispatch
 from codegen.emission.render import GeneratedSource
 from codegen.errors import UsageError
 from codegen.planning.ask import Ask
+from codegen.problem.dialects import Dialect
+from codegen.problem.targets import target_named
 from codegen.specs.kinds import Spec
 
 __all__ = ["chooser", "hold", "named"]
@@ -21,6 +23,11 @@ def hold(names: Sequence[str]) -> None:
     if LAST not in names or len(set(names)) < len(names) or any(name.startswith("cortex") for name in names):
         told = f"got the targets {', '.join(names)}, expected different ones of hosts, {LAST} among them"
         raise UsageError(f"{told}: it is what runs where the CPU has none of the others")
+    asking: dict[Dialect, str] = {}
+    for name in names:
+        other = asking.setdefault(target_named(name).dialect, name)
+        if other != name:
+            raise UsageError(f"a CPU that has `{name}` has `{other}`, so that one would never be called: leave one out")
 
 
 def named(spec: Spec, ask: Ask) -> Spec:

@@ -196,7 +196,10 @@ class Budget:
 
 @dataclass(frozen=True, repr=False)
 class Core:
-    """One processor, or several alike. `source` says where its figures come from: the machine, or the manual."""
+    """One processor, or several alike. `source` says where its figures come from: the machine, or the manual.
+
+    `family` is the vendor and the family by which a CPU says that it is one, as `AuthenticAMD 25`; empty: none says so.
+    """
 
     name: str
     source: str = field(compare=False)
@@ -206,6 +209,7 @@ class Core:
     memory: Memory
     rooms: Rooms
     budget: Budget
+    family: str = ""
 
     def __repr__(self) -> str:
         return f"Core({self.name!r})"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import lru_cache
+from itertools import takewhile
 
 from codegen.errors import UsageError
 from codegen.errors.quoting import plainly
@@ -82,6 +83,7 @@ TARGETS: dict[str, Target] = {
         Target("sse2", DIALECTS["sse2"], CORES["any"]),
         Target("avx2", DIALECTS["avx2"], CORES["x86"]),
         Target("avx512", DIALECTS["avx512"], CORES["x86_512"]),
+        Target("zen4", DIALECTS["avx512"], CORES["zen4"]),
         Target("neon", DIALECTS["neon"], CORES["arm"]),
         _cortex("m0", "thumb", "-mfloat-abi=soft"),
         _cortex("m3", "thumb", "-mfloat-abi=soft"),
@@ -99,7 +101,7 @@ def registered(target: Target, texts: Mapping[str, str]) -> AbstractContextManag
 
 
 def target_named(name: str) -> Target:
-    """The row of that name; `native` is the widest that this CPU runs. Raises UsageError for another word."""
+    """The row of that name; `native` is the one that fits this CPU best. Raises UsageError for another word."""
     known = ("native", *TARGETS)
     if not isinstance(name, str) or name not in known:
         raise UsageError(f"unknown target `{plainly(name)}`: {expected(name, known)}")
@@ -109,8 +111,9 @@ def target_named(name: str) -> Target:
 @forgetful
 @lru_cache(maxsize=1)
 def native() -> Target:
-    """The widest target that this CPU can run."""
-    return max(filter(runs_here, TARGETS.values()), key=lambda target: target.vector_bytes)
+    """The widest target that this CPU can run; of several as wide the one whose core it is, else the first."""
+    here, family = filter(runs_here, TARGETS.values()), cpu_family()
+    return max(here, key=lambda target: (target.vector_bytes, target.core.family == family))
 
 
 def runs_here(target: Target) -> bool:
@@ -123,20 +126,28 @@ def runs_here(target: Target) -> bool:
     return all(flag in found for flag in target.cpu) if found else target.dialect.baseline
 
 
-@lru_cache(maxsize=1)
 def cpu_flags() -> frozenset[str]:
     """The CPU's flags in Linux' spelling, empty where the system does not tell them."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                name, _, value = line.partition(":")
-                if name.strip() == "flags":
-                    return frozenset(value.split())
-    except OSError:
-        pass
-    return _sysctl_flags()
+    return frozenset(_told().get("flags", "").split()) or _sysctl_flags()
 
 
+def cpu_family() -> str:
+    """The CPU's vendor and family, as `AuthenticAMD 25`, empty where the system does not tell them."""
+    told = _told()
+    return f"{told.get('vendor_id', '')} {told.get('cpu family', '')}".strip()
+
+
+@lru_cache(maxsize=1)
+def _told() -> Mapping[str, str]:
+    """What Linux tells of the first CPU, by its words; nothing elsewhere."""
+    found: dict[str, str] = {}
+    with suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        for name, _, value in (line.partition(":") for line in takewhile(str.strip, lines)):
+            found[name.strip()] = value.strip()
+    return found
+
+
+@lru_cache(maxsize=1)
 def _sysctl_flags() -> frozenset[str]:
     """macOS on Intel: the same flags from sysctl, lower case."""
     if platform.system() != "Darwin":

@@ -90,6 +90,7 @@ def test_each_way_has_the_bits_of_its_target(
     [
         ("--target avx2,avx512", "scalar among them"),
         ("--target avx2,avx2,scalar", "different ones"),
+        ("--target avx512,zen4,scalar", "a CPU that has `zen4` has `avx512`"),
         ("--target avx2,scalr", "unknown target `scalr`: did you mean `scalar`?"),
         ("--target cortex-m4,scalar", "expected different ones of hosts"),
         ("--target avx2,scalar --packed", "leave out --packed"),

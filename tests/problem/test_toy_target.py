@@ -15,6 +15,8 @@ from codegen.errors import UsageError
 from codegen.gradients import emit
 from codegen.planning import planner
 from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
+from codegen.problem import targets
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.core_rows import CORES
 from codegen.problem.dialects import DIALECTS, Dialect
@@ -88,6 +90,46 @@ def test_is_no_machine_s_widest_and_gone_afterwards() -> None:
     assert (tuple(TARGETS), native()) == before
     with pytest.raises(UsageError, match="unknown target `pairs`"):
         target_named("pairs")
+
+
+@pytest.mark.parametrize("family", ["ToyVendor 7", ""])
+def test_native_is_the_core_that_the_cpu_says_it_is(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of targets as wide the one of the CPU's own family; of a family that no core has, the first."""
+    widest = native().dialect
+    plain = next(one for one in TARGETS.values() if one.dialect == widest)
+    own = Target("own", widest, replace(plain.core, name="own", family="ToyVendor 7"))
+    monkeypatch.setattr(targets, "cpu_family", lambda: family)
+    with registered(own, {}):
+        assert target_named("native") is (own if family else plain)
+        assert target_named(plain.name) is plain
+
+
+def test_zen_4_is_the_family_with_avx512(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An AMD CPU of family 25 is planned for as Zen 4 where it has AVX-512, as Zen 3 where not; an Intel one never."""
+    had = DIALECTS["avx512"].cpu, DIALECTS["avx2"].cpu
+    monkeypatch.setattr(targets.platform, "machine", lambda: "x86_64")
+    for vendor, flags, named in (
+        ("AuthenticAMD 25", had[0], "zen4"),
+        ("AuthenticAMD 25", had[1], "avx2"),
+        ("GenuineIntel 6", had[0], "avx512"),
+        ("", had[0], "avx512"),
+    ):
+        monkeypatch.setattr(targets, "cpu_family", lambda vendor=vendor: vendor)
+        monkeypatch.setattr(targets, "cpu_flags", lambda flags=flags: frozenset((*flags, "sse2")))
+        with registered(PAIRS, TEXTS):  # the answer of before is forgotten
+            assert native().name == named
+
+
+def test_zen_4_runs_the_c_of_avx512() -> None:
+    """The plan is another one, the C is spelled alike, and the same plan is the same C but for the name."""
+    asks = [Ask(TARGETS[name], "packed", "fast") for name in ("avx512", "zen4")]
+    problem = ConvProblem(128, 9, 64, 5)
+    plans = [planner.plan(problem, ask) for ask in asks]
+    assert [plan.algorithm.name for plan in plans] == ["direct_filters", "fft"]
+    other = planner.survey(Request(problem, asks[1])).named(plans[0].key)
+    assert other is not None
+    code = [render(plan, "same", banner=()).code for plan in (plans[0], other)]
+    assert code[0].replace("written for avx512:", "written for zen4:") == code[1]
 
 
 def test_a_core_changes_the_plan() -> None:

@@ -39,7 +39,7 @@ def files(parser: argparse.ArgumentParser, *, target: str) -> None:
         "--target",
         default=target,
         metavar="T",
-        help=f"scalar, sse2, avx2, avx512, neon, cortex-m0 to m55, native (default: {target})",
+        help=f"scalar, sse2, avx2, avx512, zen4, neon, cortex-m0 to m55, native (default: {target})",
     )
     parser.add_argument("--strict-keras", action="store_true", help="refuse what Keras itself refuses")
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")

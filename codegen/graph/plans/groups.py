@@ -67,7 +67,7 @@ def pays_in_pairs(layer: Layer, target: Target, dtype: str) -> bool:
     lanes, core = target.lanes(dtype)[0], target.core.pipeline
     fits = lanes > 2 and layer.filters in (lanes, lanes // 2) and layer.channels % 2 == 0
     feeds, multiplies = (by_size(one, target.vector_bytes) for one in (core.operands, core.multiply_adds))
-    return fits and COMPUTED[dtype].bytes == 4 and feeds < multiplies
+    return fits and COMPUTED[dtype].bytes == 4 and feeds <= multiplies
 
 
 def _each(activation: activations.Activation) -> bool:

@@ -166,4 +166,4 @@ def pays_in_pairs(request: Request, panel: Panel, parts: int) -> bool:
         for each in (target.core.pipeline.operands, target.core.pipeline.multiply_adds)
     )
     even = problem.group_channels % 2 == 0 and parts * problem.group_channels > 2
-    return one and even and problem.item_bytes == 4 and feeds < multiplies
+    return one and even and problem.item_bytes == 4 and feeds <= multiplies
