@@ -113,6 +113,11 @@ MISSING = (
         "`Dense`, pooling, recurrent layers as classes",
         "they are nodes of a [`model`](models.md), which `from_keras` reads too",
     ),
+    (
+        "`use_ema`, `ema_momentum`, `ema_overwrite_frequency`, `gradient_accumulation_steps`, `loss_scale_factor`",
+        "an optimizer of your own, or the loop around it, averages weights and gradients; float32 needs no scale",
+    ),
+    ("other optimizers", "a subclass of `Optimizer` with its `update` is one ([training](training.md#optimizers))"),
 )
 TOLD_OF_CASES = """\
 `tests/live/test_keras_cases.py` reads them from the wheel that is installed and runs them with this project's

@@ -101,6 +101,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_the_changelog_says_each_thing_once() -> None:
+    """Two branches that both wrote to the list leave a line of each, or a part of one."""
+    lines = (ROOT / "CHANGELOG.md").read_text("utf-8").replace("\n  ", " ").splitlines()
+    said = [part.strip() for line in lines for part in re.split(r"(?<=[.;:]) ", line) if len(part) > 30]
+    assert [part for part in sorted(set(said)) if said.count(part) > 1] == []
+    assert [line for line in lines if line and not line.startswith(("* ", "#", "What a user sees."))] == []
+
+
 @pytest.mark.parametrize("text", blocks("conv"))
 def test_conv_blocks_are_right(text: str) -> None:
     from codegen.language import reader

@@ -46,9 +46,8 @@ class Server(LanguageServer):
         self._send(uri, [])
 
     def document(self, uri: str) -> Document:
-        if uri not in self._documents:
-            self.take(uri)
-        return self._documents[uri]
+        """The open text; an empty one where an editor asks about a text that it never opened."""
+        return self._documents.get(uri) or reader.document("", uri)
 
     def offset(self, source: Source, position: types.Position) -> int:
         """The offset of a position, whose line is counted from 0 and whose column in units of the encoding."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
+from codegen.errors.counting import counted
 from codegen.functions import activations
 from codegen.graph import recurrent
 from codegen.graph.op import Op, misfit
@@ -60,7 +61,7 @@ class Call(Op):
         if states:
             self._demand_states(given, states)
         if given.channels != layer.channels:
-            message = f"`{layer.name}` reads {layer.channels} channels, and there are {given.channels}"
+            message = f"`{layer.name}` reads {counted(layer.channels, 'channel')}, and is given {given.channels}"
             raise misfit(message, "a layer that is called twice reads as many channels in both")
         if isinstance(layer, ModelSpec):
             if isinstance(layer, Recurrent) and given.frames is not None:

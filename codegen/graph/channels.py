@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
+from codegen.errors.counting import counted
 from codegen.graph.op import Op, misfit
 from codegen.graph.shape import Shape
 from codegen.records import dataclass
@@ -74,7 +75,7 @@ class Widen(Op):
     def shape(self, *shapes: Shape) -> Shape:
         (given,) = shapes
         if given.channels > self.channels:
-            message = f"`widen` to {self.channels} channels of {given.channels}"
+            message = f"`widen` of {counted(given.channels, 'channel')} to {self.channels}"
             raise misfit(message, "it adds channels: a slice x[:n] takes some away")
         return given.with_channels(self.channels)
 

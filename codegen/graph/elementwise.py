@@ -7,10 +7,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
+from codegen.errors.counting import counted
 from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.graph.op import Op, misfit
-from codegen.graph.shape import Shape
+from codegen.graph.shape import PROBES, Shape
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Arithmetic(Op):
         one, other = shapes
         if one.channels != other.channels:
             hint = "both sides have as many; widen(x, n) adds channels of zeros, repeat(x, n) repeats one"
-            raise misfit(f"`{self.operator}` of {one.channels} and of {other.channels} channels", hint)
+            raise misfit(f"`{self.operator}` of {one.channels} and of {counted(other.channels, 'channel')}", hint)
         if one.is_one or other.is_one or one.alike(other):
             return other if one.is_one else one
         if one.rate != other.rate:
@@ -57,7 +58,9 @@ class Arithmetic(Op):
             raise misfit(f"`{self.operator}` of values of different rates: {told}", "a stride on one way needs a pool")
         order = (*reversed(range(32)), *range(32, len(one.lengths)))  # a length that people see through
         at = next((i for i in order if one.lengths[i] != other.lengths[i]), 0)
-        told = f"{one.lengths[at]} and {other.lengths[at]} steps"
+        told = f"{one.lengths[at]} and {counted(other.lengths[at], 'step')}"
+        if one.rate or other.rate:  # of an input of any length
+            told += f", where the input has {PROBES[at]}"
         hint = "the ways pad differently: give both `causal`, `same`, or zeros that make up for it"
         raise misfit(f"`{self.operator}` of {told}", hint)
 
@@ -106,7 +109,7 @@ class Activate(Op):
     def shape(self, *shapes: Shape) -> Shape:
         row, (given,) = activations.row(self.activation), shapes
         if given.channels % row.shares:
-            message = f"`{row.name}` takes {row.shares} channels to one, and there are {given.channels}"
+            message = f"`{row.name}` takes {row.shares} channels to one, and is given {given.channels}"
             raise misfit(message, "give it an even number")
         return given.with_channels(given.channels // row.shares)
 

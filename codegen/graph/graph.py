@@ -7,6 +7,7 @@ from dataclasses import field
 from functools import cached_property
 
 from codegen.errors import SpecError
+from codegen.errors.counting import separated
 from codegen.errors.source import Span
 from codegen.graph.calls import AnyLayer, Call
 from codegen.graph.op import Op
@@ -70,9 +71,8 @@ class Graph:
             raise SpecError("E503", f"{told}, more than {MOST_NODES:,}, the most", hint="make two models of it")
         for node, shape in zip(self.nodes, self.shapes, strict=True):
             if shape.channels > MOST_CHANNELS or max(shape.lengths[:FEW]) > MOST_STEPS:
-                told = (
-                    f"`{self.name}` has a value of {shape.channels:,} channels and {max(shape.lengths[:FEW]):,} steps"
-                )
+                steps = separated(max(shape.lengths[:FEW]), "step")
+                told = f"`{self.name}` has a value of {separated(shape.channels, 'channel')} and {steps}"
                 hint = f"at most {MOST_CHANNELS:,} channels, and {MOST_STEPS:,} steps of a short input"
                 raise SpecError("E503", told, hint=hint, span=node.span)
 

@@ -254,12 +254,13 @@ class Unroller:
 
     def _distinct(self, name: str, place: tree.Name) -> None:
         """Reports E122 for a name that an earlier layer has; case does not tell two files apart everywhere."""
-        if name.casefold() in self._places:
+        earlier = self._places.get(name.casefold())
+        if earlier:
             message = f"two layers are named `{name}`"
-            hint = (
-                f"in a loop write {place.text}[i], so that each turn has a name of its own; else " if place.text else ""
-            )
-            self._wrong("E122", message, f"{hint}choose another name", place.span)
+            hint = f"in a loop write {place.text}[i], so that each turn has a name of its own; else "
+            if earlier.text != place.text and earlier.text.casefold() == place.text.casefold():
+                message, hint = f"the names `{earlier.text}` and `{place.text}` differ in capitals alone", ""
+            self._wrong("E122", message, f"{hint if place.text else ''}choose another name", place.span)
         self._places[name.casefold()] = place
 
     def _not_defined_by(self, owner: str, suffix: str, spelled: Mapping[str, str]) -> None:

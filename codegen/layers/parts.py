@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from codegen.errors import WeightsError
+from codegen.errors.counting import counted
 from codegen.graph.calls import AnyLayer
 from codegen.graph.graph import Graph
 from codegen.layers import kinds
@@ -85,6 +86,6 @@ def agreeing(graphs: Mapping[str, Graph]) -> dict[str, AnyLayer]:
         for name, layer in graph.layers.items():
             known = found.setdefault(name, layer)
             if known != layer:
-                told = f"{known.channels} channels in one model and {layer.channels} in another"
+                told = f"{counted(known.channels, 'channel')} in one model and {layer.channels} in another"
                 raise WeightsError(f"`{name}` reads {told}, and has one set of weights; write two layers")
     return found

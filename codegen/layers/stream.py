@@ -9,6 +9,7 @@ import numpy as np
 
 from codegen import pipeline
 from codegen.errors import ShapeError
+from codegen.errors.counting import counted
 from codegen.layers import stream_arguments
 from codegen.numbers import arrays
 from codegen.planning import stream_states
@@ -138,7 +139,7 @@ class Stream:
         x = arrays.taken(given, self._dtype, copy, axes, spec.name)
         wanted = (self._source.batch, spec.channels)
         if (len(x), x.shape[3 - self._axis]) != wanted:
-            told = f"{axes} of {wanted[0]} sample{'s' * (wanted[0] > 1)} and {wanted[1]} channels"
+            told = f"{axes} of {counted(wanted[0], 'sample')} and {counted(wanted[1], 'channel')}"
             raise ShapeError(f"`{spec.name}`: a block has shape {x.shape}, expected {told}")
         return x
 

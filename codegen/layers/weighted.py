@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from codegen.errors import ShapeError, WeightsError, keras_messages
+from codegen.errors.counting import counted
 from codegen.errors.quoting import plainly
 from codegen.layers.bound import Weights, kept_weights
 from codegen.layers.origin import Origin
@@ -67,7 +68,7 @@ class Held:
             self._once.setdefault("spec", spec)
         if self.spec.channels != channels:
             expected = f"expected {self.spec.channels}; other channels need another layer"
-            raise ShapeError(f"`{self.name}`: got {channels} channels, {expected}")
+            raise ShapeError(f"`{self.name}`: got {counted(channels, 'channel')}, {expected}")
 
     @property
     def built(self) -> bool:
@@ -125,7 +126,7 @@ class Held:
             got = f"`{self.name}`: weights: got {type(weights).__name__}"
             raise WeightsError(f"{got}, expected a list: {', '.join(names)}") from None
         if len(weights) != len(names):
-            told = f"`{self.name}`: got {len(weights)} arrays, expected {len(names)}: {', '.join(names)}"
+            told = f"`{self.name}`: got {counted(len(weights), 'array')}, expected {len(names)}: {', '.join(names)}"
             raise WeightsError(
                 keras_messages.after(told, keras_messages.weights_given(self.name, len(weights), len(names)))
             )
@@ -210,7 +211,7 @@ class Held:
         """The problem for that many channels; the layer is left as it is."""
         if self.built:
             if channels != self.spec.channels:
-                raise ShapeError(f"`{self.name}`: got {channels} channels, expected {self.spec.channels}")
+                raise ShapeError(f"`{self.name}`: got {counted(channels, 'channel')}, expected {self.spec.channels}")
             return self.spec.problem
         free = (None, channels) if self._spec.channels_last else (channels, None)
         return self._spec.build(free).problem
@@ -225,7 +226,7 @@ class Held:
         if channels != spec.channels:
             swapped = x.shape[1 if last else 2] == spec.channels
             hint = f"; the axes are {self._axes}: transpose x by (0, 2, 1)" if swapped else ""
-            told = f"`{self.name}`: x has {channels} channels, expected {spec.channels}{hint}"
+            told = f"`{self.name}`: x has {counted(channels, 'channel')}, expected {spec.channels}{hint}"
             said = keras_messages.channels(self.name, -1 if last else 1, spec.channels, x.shape)
             raise ShapeError(keras_messages.after(told, said))
         return self.spec.problem

@@ -31,6 +31,8 @@ def taken(x: Any, dtype: np.dtype[Any], copy: str, axes: str, layer: str = "") -
     """
     if not isinstance(copy, str) or copy not in ("auto", "never"):
         raise ShapeError(f'copy: got {exactly(copy)}, expected "auto" or "never"')
+    if x is None:
+        raise ShapeError(f"x: got None, expected {axes}")
     found = x if type(x) is np.ndarray else found_in(x, "x", ShapeError, f"{axes}, {CPU}")
     demand_numbers(found, dtype, "x", ShapeError)
     if found.ndim != 3:

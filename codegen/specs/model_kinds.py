@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codegen.errors import SpecError
+from codegen.errors.counting import counted
 from codegen.functions import activations
 from codegen.functions.activations import Activation
 from codegen.records import dataclass
@@ -110,7 +111,7 @@ class GroupNormalization(Normalization):
     def _fits(self) -> list[SpecError]:
         if self.channels is None or self.channels % self.groups == 0:
             return []
-        message = f"`groups` is {self.groups}, which does not divide the input's {self.channels} channels"
+        message = f"`groups` is {self.groups}, which does not divide the input's {counted(self.channels, 'channel')}"
         return [
             SpecError("E302", message, field="groups", hint="give a number that divides them; 1 takes all together")
         ]

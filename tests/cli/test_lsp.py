@@ -270,6 +270,14 @@ def test_no_request_for_odd_places_fails(own: Client) -> None:
 
 
 @pytest.mark.live
+def test_a_text_that_was_never_opened_has_no_answers(own: Client) -> None:
+    place = {"line": 0, "character": 0}
+    for method in ("hover", "definition"):
+        assert own.ask(f"textDocument/{method}", {"textDocument": {"uri": URI}, "position": place}) is None
+    assert own.close() == 0
+
+
+@pytest.mark.live
 def test_the_server_ends_when_the_editor_is_gone(own: Client) -> None:
     own.open(TEXT)
     assert own.process.stdin

@@ -129,7 +129,7 @@ def test_rates_and_lengths() -> None:
         (lambda b, x: b.function("join", x), "`join` of a value that has no frames"),
         (lambda b, x: b.function("max_pool", x, size=0), "`size` must be a whole number greater than 0"),
         (lambda b, x: b.function("max_pool", x), "`max_pool` needs `size`"),
-        (lambda b, x: b.function("widen", x, channels=2), "`widen` to 2 channels of 3"),
+        (lambda b, x: b.function("widen", x, channels=2), "`widen` of 3 channels to 2"),
         (lambda b, x: b.function("no_such", x), "unknown activation `no_such`"),
         (lambda b, x: b.call(GroupNormalization(name="n", groups=2), x), "which does not divide"),
         (lambda b, x: x**0.3, "to the power of 0.3"),

@@ -275,6 +275,8 @@ def test_copy_never_takes_what_fits() -> None:
         ([[[1.0], [1.0, 2.0]]], "got list, which does not become an array"),
         (X.transpose(0, 2, 1), "x has 10 channels, expected 4; the axes are (batch, steps, channels): transpose x"),
         (X[:, :, :3], "x has 3 channels, expected 4"),
+        (X[:, :, :1], "x has 1 channel, expected 4"),
+        (None, "x: got None, expected (batch, steps, channels)"),
         (X[:, :0], "x has 0 steps: no output is left; give more steps"),
     ],
 )
@@ -457,7 +459,7 @@ def test_weights_are_read_only_and_replaced() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ([np.zeros((3, 4, 8))], "got 1 arrays, expected 2: kernel, bias"),
+        ([np.zeros((3, 4, 8))], "got 1 array, expected 2: kernel, bias"),
         ([np.zeros((3, 4, 8)), np.zeros(9)], "array `stem/bias`: got shape (9,), expected (8,)"),
         ([np.zeros((8, 4, 3)), np.zeros(8)], "this looks like PyTorch's (filters, channels, taps)"),
         ([np.zeros((3, 4, 8), complex), np.zeros(8)], "`stem/kernel`: got type complex128"),

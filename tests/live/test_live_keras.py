@@ -315,6 +315,20 @@ def test_a_step_of_training(specs: int) -> None:
             np.testing.assert_allclose(mine, array(their), rtol=1e-6, atol=1e-7, err_msg=str(drawn))
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_what_of_an_optimizer_is_not_here_is_said(name: str) -> None:
+    """Each argument that Keras' optimizer has, and ours has not, is in the page's table of what is not here."""
+    page = (Path(__file__).parents[2] / "docs" / "keras.md").read_text("utf-8")
+    said = page[page.index("## Not here") : page.index("## Keras' own test cases")]
+    ours, theirs = (
+        {word for one in getattr(home, name).__mro__[:-1] for word in inspect.signature(one.__init__).parameters}
+        for home in (codegen.optimizers, keras.optimizers)
+    )
+    absent = theirs - ours - {"name", "kwargs", "args", "self"}
+    assert "use_ema" in absent
+    assert [word for word in sorted(absent) if f"`{word}`" not in said] == []
+
+
 def test_configs_are_exchanged(specs: int) -> None:
     """Keras reads ours and writes the same; ours reads Keras' and writes the same."""
     for drawn in draws(specs, 26):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.errors import UsageError
+from codegen.errors.counting import counted
 from codegen.layers import codes
 from codegen.layers.quantise import ranges, weights
 from codegen.layers.quantise.ranges import Range
@@ -91,8 +92,9 @@ def _fitting(spec: Spec, before: Seen | None) -> str:
     steps, channels = before.floats.shape[1:] if spec.channels_last else before.floats.shape[:0:-1]
     wanted = spec.problem.steps, spec.problem.channels
     if before.spec.channels_last != spec.channels_last or wanted not in ((steps, channels), (None, channels)):
-        told = f"`{before.spec.name}` before it gives {steps} steps of {channels} channels"
-        raise UsageError(f"`{spec.name}` reads {wanted[0] or 'any'} steps of {wanted[1]} channels, {told}; {way}")
+        told = f"`{before.spec.name}` before it gives {counted(steps, 'step')} of {counted(channels, 'channel')}"
+        reads = counted(wanted[0], "step") if wanted[0] else "any steps"
+        raise UsageError(f"`{spec.name}` reads {reads} of {counted(wanted[1], 'channel')}, {told}; {way}")
     return before.spec.name
 
 
