@@ -61,7 +61,7 @@ class Call(Op):
         if states:
             self._demand_states(given, states)
         if given.channels != layer.channels:
-            message = f"`{layer.name}` reads {counted(layer.channels, 'channel')}, and is given {given.channels}"
+            message = f"`{layer.name}` reads {counted(layer.channels or 0, 'channel')}, and is given {given.channels}"
             raise misfit(message, "a layer that is called twice reads as many channels in both")
         if isinstance(layer, ModelSpec):
             if isinstance(layer, Recurrent) and given.frames is not None:

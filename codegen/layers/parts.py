@@ -86,6 +86,6 @@ def agreeing(graphs: Mapping[str, Graph]) -> dict[str, AnyLayer]:
         for name, layer in graph.layers.items():
             known = found.setdefault(name, layer)
             if known != layer:
-                told = f"{counted(known.channels, 'channel')} in one model and {layer.channels} in another"
+                told = f"{counted(known.channels or 0, 'channel')} in one model and {layer.channels} in another"
                 raise WeightsError(f"`{name}` reads {told}, and has one set of weights; write two layers")
     return found

@@ -139,7 +139,7 @@ class Stream:
         x = arrays.taken(given, self._dtype, copy, axes, spec.name)
         wanted = (self._source.batch, spec.channels)
         if (len(x), x.shape[3 - self._axis]) != wanted:
-            told = f"{axes} of {counted(wanted[0], 'sample')} and {counted(wanted[1], 'channel')}"
+            told = f"{axes} of {counted(wanted[0], 'sample')} and {counted(spec.problem.channels, 'channel')}"
             raise ShapeError(f"`{spec.name}`: a block has shape {x.shape}, expected {told}")
         return x
 
