@@ -1,7 +1,7 @@
 """Long sweeps in turn: each commit runs another share of one, `--whole` runs all of it.
 
 A share is one of a test's own loop (the fixture `share`), or of its parameters: `@pytest.mark.in_turn(2)`. The quick
-loop runs, of the tests that are `long`, another eighth with each commit.
+loop runs, of the tests that are `long`, another 24th with each commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = 8  # of so many long tests the quick loop runs one
+QUICK = 24  # of so many long tests the quick loop runs one
 
 
 @cache
