@@ -126,6 +126,7 @@ def main() -> None:
     columns = ("eager", "compiled", "ours", "ours compiled", "eager/ours", "compiled/ours", "both compiled")
     print(f"{'':12} {'':9} " + " ".join(f"{one:>13}" for one in columns))
     for name in options.names or NETWORKS:
+        torch._dynamo.reset()  # it compiles only so many networks, and runs others as they are
         theirs, x = NETWORKS[name]()
         ours = copy.deepcopy(theirs)
         left = codegen.accelerate(ours)

@@ -78,6 +78,7 @@ SOLE = {  # who alone may import what
     "dask": {"layers.chunked"},
     "h5py": {"interchange.keras_graph.sources"},
     "torch": {
+        "interchange.torch_derivatives",
         "interchange.torch_ops",
         "interchange.torch_steps",
         "interchange.torch_layers",

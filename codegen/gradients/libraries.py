@@ -151,9 +151,13 @@ class Backward:
 
     @property
     def gradient_libraries(self) -> tuple[GradientLibrary | None, GradientLibrary | None]:
-        """What computes dkernel, of a problem with zeros between its steps that of its input's; and dz, dbias."""
+        """What computes dkernel, of a problem with zeros between its steps that of its input's; and dz, dbias.
+
+        None where there is nothing to compute, or no compiler.
+        """
         turned = Backward(self._input_problem, self.ask) if self.problem.up > 1 else self
-        return turned._kernel_library, self._output_library
+        output = self._output_library if self._output_plan.problem.epilogue.stages else None
+        return turned._kernel_library, output
 
     @cached_property
     def _input_kernel(self) -> Kernel:

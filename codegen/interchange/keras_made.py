@@ -64,7 +64,7 @@ class GenConv1D(Base):  # type: ignore[misc]  # keras ships no types
         """y of x, with x's order of axes."""
         weights = [each.value for each in self.weights]
         if self._runs is not None:
-            from codegen.interchange.torch_ops import Conv1d
+            from codegen.interchange.torch_derivatives import Conv1d
 
             return Conv1d.apply(self._runs, inputs, *weights)
         held = [np.asarray(each) for each in weights]

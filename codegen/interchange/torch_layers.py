@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 
-from codegen.errors import ConversionError, GenConvError, UsageError
+from codegen.errors import ConversionError, GenConvError, ShapeError, UsageError
 from codegen.errors.quoting import plainly
 from codegen.interchange import convert, states
 from codegen.interchange.library import base
+from codegen.interchange.torch_derivatives import Conv1d, Conv1dStep, Transformed
 from codegen.interchange.torch_modules import READERS, ROOT, TORCH
-from codegen.interchange.torch_ops import CONV1D, Conv1d, Conv1dStep, Runner, runner, told
+from codegen.interchange.torch_ops import CONV1D, Runner, runner, told
 from codegen.layers.layer import Layer
 from codegen.layers.model import Model
 from codegen.numbers.formats import COMPUTED
@@ -45,28 +46,44 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
 
     def forward(self, x: Any) -> Any:
         """y, with x's axes. Raises ShapeError for an x that the layer does not take."""
+        if not isinstance(x, torch.Tensor):
+            raise ShapeError(f"x: got {type(x).__name__}, expected a torch.Tensor")
         if x.dim() == 2:
-            return self(x.unsqueeze(0)).squeeze(0)
+            return self.forward(x.unsqueeze(0)).squeeze(0)
         weights = [getattr(self._modules[place] if place else self, last) for place, last in self._places]
         return self._called(x, weights)
 
     def _called(self, x: Any, weights: Sequence[Any]) -> Any:
         trains = torch.is_grad_enabled() and (x.requires_grad or any(each.requires_grad for each in weights))
-        if torch.compiler.is_compiling():
-            return CONV1D(x, weights, self._layers[weights[0].dtype], trains and not torch.compiler.is_exporting())
-        runs = self._runner(weights[0].dtype)
+        dtype = weights[0].dtype
+        if x.dtype is not dtype and torch.is_autocast_enabled("cpu"):
+            x = x.to(dtype)  # sums of halves are not computed
+        if x.device != weights[0].device:
+            raise ShapeError(f"x: got a tensor on {x.device}, expected one on {weights[0].device}, as the weights")
+        if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
+            return Transformed.apply(x, self._text(dtype), *weights)
+        if _recorded(x):
+            keeps = torch.compiler.is_exporting() or torch.jit.is_tracing()
+            return CONV1D(x, weights, self._text(dtype), trains and not keeps)
+        runs = self._runner(dtype)
         if trains:
-            steps = runs.steps(x, weights)
-            if steps is None:
+            if runs.steps(x, weights) is None:
                 return Conv1d.apply(runs, x, *weights)
-            return Conv1dStep.apply(steps, x, weights[0], weights[1] if len(weights) > 1 else None)
+            return Conv1dStep.apply(runs, x, weights[0], weights[1] if len(weights) > 1 else None)
         return runs.forward(x, weights)
+
+    def _text(self, dtype: Any) -> str:
+        """The layer for weights of that dtype, as the operators have it. Raises ShapeError."""
+        if dtype not in self._layers:
+            got = str(dtype).removeprefix("torch.")
+            raise ShapeError(f"weights: got {got}, expected float32 or float64; cast the module by .float()")
+        return self._layers[dtype]
 
     def _runner(self, dtype: Any) -> Runner:
         """What runs the layer with the weights as they now are."""
         found: Runner | None = self.__dict__.get("_runs")
         if found is None or found.dtype is not dtype:
-            found = self.__dict__["_runs"] = Runner(runner(self._layers[dtype]).layer, self._sets)
+            found = self.__dict__["_runs"] = Runner(runner(self._text(dtype)).layer, self._sets)
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,6 +95,11 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
         return self._told
 
 
+def _recorded(x: Any) -> bool:
+    """Whether PyTorch must see the operator: it compiles or traces the call, or x holds no numbers."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or type(x) is not torch.Tensor or x.is_meta
+
+
 class GroupedTranspose(GenConv1d):
     """A ConvTranspose1d of several groups: a layer for one of them, called on the channels and weights of each."""
 
@@ -86,6 +108,11 @@ class GroupedTranspose(GenConv1d):
         self._sets = groups
 
     def _called(self, x: Any, weights: Sequence[Any]) -> Any:
+        channels, filters = len(weights[0]), weights[0].shape[1] * self._sets
+        if x.dim() != 3 or x.shape[1] != channels:
+            raise ShapeError(
+                f"x: got shape {tuple(x.shape)}, expected (batch, {channels}, steps) for {filters} filters"
+            )
         shares = [each.chunk(self._sets) for each in weights]
         parts = x.chunk(self._sets, 1)
         return torch.cat(

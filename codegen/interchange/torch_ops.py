@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import operator
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from threading import Lock
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CONV1D", "Conv1d", "Conv1dStep", "KerasRunner", "Runner", "runner", "told"]
+__all__ = ["BACKWARD", "CONV1D", "KerasRunner", "Runner", "runner", "told"]
 
 
 MOST_HELD = 64  # sets of weights of one definition, as the layers of a network
@@ -60,8 +60,10 @@ class Runner:
     """
 
     def __init__(self, layer: Layer, most: int = 1) -> None:
-        self.layer, self.most, self._steps = layer, most, Steps(layer)
+        self.layer, self.most, self.short = layer, most, Steps(layer)
         self.dtype = getattr(torch, layer.dtype)
+        problem = layer.spec.problem
+        self.linear = problem.epilogue.linear and len(problem.stages) == 1  # in x, and in the weights
         self._lock = Lock()
         self._held: OrderedDict[int, tuple[list[bytearray], Layer]] = OrderedDict()
 
@@ -77,7 +79,7 @@ class Runner:
             return None
         if x.dtype is not self.dtype or x.is_neg():
             return None
-        return self._steps if self._steps.serves(x) else None
+        return self.short if self.short.serves(x) else None
 
     def forward(self, x: Any, weights: Sequence[Any], changing: bool = False) -> Any:
         """y, with x's axes; by the short way where weights keep `changing`, as they do in training.
@@ -89,19 +91,27 @@ class Runner:
             return steps.forward(x, *weights)
         return torch.from_numpy(self._of(weights)(self._array(x)))
 
-    def backward(self, dy: Any, x: Any, weights: Sequence[Any]) -> list[Any]:
-        """dx, and then the gradient of each of `weights`."""
+    def backward(self, dy: Any, x: Any, weights: Sequence[Any], with_dx: bool = True) -> list[Any]:
+        """dx where it is asked for, and then the gradient of each of `weights`."""
         steps = self.steps(x, weights)
         if steps is not None:
-            return [one for one in steps.backward(dy, x, *weights) if one is not None]
+            needed = with_dx, True, len(weights) > 1
+            return [one for one in steps.backward(dy, x, *weights, needed=needed) if one is not None]
         spec, ask = self.layer.spec, self.layer._how.ask
         found = backward(spec, self._arrays(weights), self._array(x), self._array(dy), ask=ask)
-        return [torch.from_numpy(each) for each in (found.x, *states.laid_out(spec.kind, found.weights).values())]
+        of_weights = states.laid_out(spec.kind, found.weights).values()
+        return [torch.from_numpy(each) for each in (*([found.x] if with_dx else ()), *of_weights)]
 
     def _array(self, x: Any) -> Array:
-        array: Array = x.detach().contiguous().numpy()
-        if array.dtype is not self.layer._dtype:
-            raise ShapeError(f"x: got {array.dtype}, expected {self.layer.dtype}; cast it, or the module by .to(dtype)")
+        if not isinstance(x, torch.Tensor):
+            raise ShapeError(f"x: got {type(x).__name__}, expected a torch.Tensor")
+        if x.dtype is not self.dtype:
+            got = str(x.dtype).removeprefix("torch.")
+            raise ShapeError(f"x: got {got}, expected {self.layer.dtype}; cast it, or the module by .to(dtype)")
+        if not x.is_cpu or x.layout is not torch.strided:
+            got = x.device if x.layout is torch.strided else str(x.layout).removeprefix("torch.")
+            raise ShapeError(f"x: got a tensor on {got}, expected a dense one on the CPU")
+        array: Array = x.detach().resolve_neg().contiguous().numpy()
         return array
 
     def _arrays(self, weights: Sequence[Any]) -> dict[str, Array]:
@@ -127,11 +137,11 @@ class Runner:
 class KerasRunner(Runner):
     """One whose weights come in Keras' own shapes, in the order of the layer's parameters."""
 
-    def backward(self, dy: Any, x: Any, weights: Sequence[Any]) -> list[Any]:
-        """dx, and then the gradient of each of `weights`."""
+    def backward(self, dy: Any, x: Any, weights: Sequence[Any], with_dx: bool = True) -> list[Any]:
+        """dx where it is asked for, and then the gradient of each of `weights`."""
         given = self._arrays(weights), self._array(x), self._array(dy)
         found = backward(self.layer.spec, *given, ask=self.layer._how.ask)
-        return [torch.from_numpy(each) for each in (found.x, *found.weights.values())]
+        return [torch.from_numpy(each) for each in (*([found.x] if with_dx else ()), *found.weights.values())]
 
     def _arrays(self, weights: Sequence[Any]) -> dict[str, Array]:
         names = self.layer.spec.weight_shapes()
@@ -149,47 +159,6 @@ def runner(text: str) -> Runner:
     return Runner(layer, MOST_HELD)
 
 
-class Conv1d(torch.autograd.Function):  # type: ignore[misc]  # torch is not read where types are checked
-    """The operators' way without PyTorch's dispatcher: of a Runner, x, and weights."""
-
-    @staticmethod
-    def forward(ctx: Any, runs: Runner, x: Any, *weights: Any) -> Any:
-        """y of x."""
-        ctx.runs = runs
-        ctx.save_for_backward(x, *weights)
-        return runs.forward(x, weights)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]  # torch is not read where types are checked
-    def backward(ctx: Any, dy: Any) -> tuple[Any, ...]:
-        """The gradients of what `forward` takes."""
-        x, *weights = ctx.saved_tensors
-        return (None, *ctx.runs.backward(dy, x, weights))
-
-
-class Conv1dStep(torch.autograd.Function):  # type: ignore[misc]  # torch is not read where types are checked
-    """The short way of training: of a layer's Steps, x, weight, and bias or None."""
-
-    @staticmethod
-    def forward(ctx: Any, steps: Steps, x: Any, weight: Any, bias: Any) -> Any:
-        """y of x."""
-        ctx.steps = steps
-        ctx.save_for_backward(x, weight)
-        return steps.forward(x, weight, bias)
-
-    @staticmethod
-    def backward(ctx: Any, dy: Any) -> tuple[Any, ...]:
-        """The gradients of what `forward` takes."""
-        return (_once if torch.is_grad_enabled() else _stepped)(ctx, dy)
-
-
-def _stepped(ctx: Any, dy: Any) -> tuple[Any, ...]:
-    x, weight = ctx.saved_tensors
-    return (None, *ctx.steps.backward(dy, x, weight, needed=ctx.needs_input_grad[1:]))
-
-
-_once = torch.autograd.function.once_differentiable(_stepped)  # where a second derivative is asked for
-
 CONV1D = torch.library.custom_op(
     "genconv::conv1d",
     lambda x, weights, layer, changing: runner(layer).forward(x, weights, changing),
@@ -199,10 +168,10 @@ CONV1D = torch.library.custom_op(
 )
 BACKWARD = torch.library.custom_op(
     "genconv::conv1d_backward",
-    lambda dy, x, weights, layer: runner(layer).backward(dy, x, weights),
+    lambda dy, x, weights, layer, with_dx=True: runner(layer).backward(dy, x, weights, with_dx),
     mutates_args=(),
     device_types="cpu",
-    schema="(Tensor dy, Tensor x, Tensor[] weights, str layer) -> Tensor[]",
+    schema="(Tensor dy, Tensor x, Tensor[] weights, str layer, bool with_dx=True) -> Tensor[]",
 )
 
 
@@ -212,8 +181,8 @@ def _(x: Any, weights: Sequence[Any], layer: str, changing: bool) -> Any:
 
 
 @BACKWARD.register_fake  # type: ignore[untyped-decorator]  # torch is not read where types are checked
-def _(dy: Any, x: Any, weights: Sequence[Any], layer: str) -> list[Any]:
-    return [x.new_empty(x.shape), *(each.new_empty(each.shape) for each in weights)]
+def _(dy: Any, x: Any, weights: Sequence[Any], layer: str, with_dx: bool = True) -> list[Any]:
+    return [each.new_empty(each.shape) for each in ((x, *weights) if with_dx else weights)]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -223,8 +192,39 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
 
 def _back(ctx: Any, dy: Any) -> tuple[Any, ...]:
     x, *weights = ctx.saved_tensors
-    dx, *found = BACKWARD(dy, x, weights, ctx.layer)
-    return dx, found, None, None
+    with_dx = ctx.needs_input_grad[0]
+    found = BACKWARD(dy, x, weights, ctx.layer, with_dx)
+    return (found.pop(0) if with_dx else None), found, None, None
 
 
 CONV1D.register_autograd(_back, setup_context=_keep)
+
+
+@CONV1D.register_vmap  # type: ignore[untyped-decorator]  # torch is not read where types are checked
+def _(info: Any, in_dims: Any, x: Any, weights: Sequence[Any], layer: str, changing: bool) -> tuple[Any, int]:
+    of_x, of_weights, *_ = in_dims
+    if of_x is not None and all(place is None for place in of_weights):
+        many = x.movedim(of_x, 0)  # as one batch
+        y = CONV1D(many.flatten(0, 1), weights, layer, changing)
+        return y.unflatten(0, many.shape[:2]), 0
+    calls = (CONV1D(one, own, layer, changing) for one, own in _each(info, in_dims[:2], x, weights))
+    return torch.stack(list(calls)), 0
+
+
+@BACKWARD.register_vmap  # type: ignore[untyped-decorator]  # torch is not read where types are checked
+def _(info: Any, in_dims: Any, *given: Any) -> tuple[list[Any], list[int]]:
+    calls = [BACKWARD(*one, *given[3:]) for one in _each(info, in_dims[:3], *given[:3])]
+    found = [torch.stack(same) for same in zip(*calls, strict=True)]
+    return found, [0] * len(found)
+
+
+def _each(info: Any, in_dims: Any, *given: Any) -> Iterator[list[Any]]:
+    """The arguments of each of the calls that `vmap` makes one of: tensors, or lists of them."""
+
+    def taken(value: Any, place: Any, number: int) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [taken(one, own, number) for one, own in zip(value, place, strict=True)]
+        return value if place is None else value.select(place, number)
+
+    for number in range(info.batch_size):
+        yield [taken(value, place, number) for value, place in zip(given, in_dims, strict=True)]
