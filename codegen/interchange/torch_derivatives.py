@@ -15,10 +15,10 @@ from codegen.interchange.torch_ops import BACKWARD, CONV1D, Runner
 
 __all__ = ["Conv1d", "Conv1dStep", "Transformed"]
 
-Function: Any = torch.autograd.Function  # torch is not read where types are checked
+Function: Any = torch.autograd.Function
 
 
-class Conv1d(Function):  # type: ignore[misc]
+class Conv1d(Function):  # type: ignore[misc]  # torch is not read where types are checked
     """The operators' way without PyTorch's dispatcher: of a Runner, x, and weights."""
 
     @staticmethod
@@ -37,7 +37,7 @@ class Conv1d(Function):  # type: ignore[misc]
         return (None, *ctx.runs.backward(dy, x, weights))
 
 
-class Conv1dStep(Function):  # type: ignore[misc]
+class Conv1dStep(Function):  # type: ignore[misc]  # torch is not read where types are checked
     """The short way of training, where a Runner has `steps`: of the Runner, x, weight, and bias or None."""
 
     @staticmethod
@@ -62,7 +62,7 @@ def _graphed(ctx: Any, dy: Any) -> tuple[Any, ...]:
     return (None, *Gradients.apply(ctx.runs, dy, *ctx.saved_tensors))
 
 
-class Gradients(Function):  # type: ignore[misc]
+class Gradients(Function):  # type: ignore[misc]  # torch is not read where types are checked
     """dx and the weights' gradients, of dy, x and weights.
 
     Where the layer is linear in x and in its weights, these are linear, too: the same kernels differentiate them.
@@ -76,7 +76,7 @@ class Gradients(Function):  # type: ignore[misc]
         return tuple(runs.backward(dy, x, weights))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable  # type: ignore[untyped-decorator]  # torch is not read where types are checked
     def backward(ctx: Any, of_dx: Any, *of_weights: Any) -> tuple[Any, ...]:
         """The gradients of what `forward` takes. Raises UsageError for a layer that is not linear."""
         dy, x, kernel, *bias = ctx.saved_tensors
@@ -91,7 +91,7 @@ class Gradients(Function):  # type: ignore[misc]
         return (None, of_dy, of_x, of_kernel, *(None for _ in bias))
 
 
-class Transformed(Function):  # type: ignore[misc]
+class Transformed(Function):  # type: ignore[misc]  # torch is not read where types are checked
     """A layer under `torch.func`: of x, the layer's text, and weights, by the operators."""
 
     generate_vmap_rule = True
@@ -115,7 +115,7 @@ class Transformed(Function):  # type: ignore[misc]
         return (dx, None, *found)
 
 
-class TransformedGradients(Function):  # type: ignore[misc]
+class TransformedGradients(Function):  # type: ignore[misc]  # torch is not read where types are checked
     """The gradients of one, which are differentiated no more: PyTorch says so."""
 
     generate_vmap_rule = True

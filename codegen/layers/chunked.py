@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import replace
 from importlib.util import find_spec
@@ -71,6 +72,9 @@ def _dask_array(x: Any, layer: Layer) -> Any:
     if not isinstance(x, array.Array):
         way = "dask.array.from_array makes one; codegen.map_blocks takes arrays, memory maps and zarr"
         raise ShapeError(f"`{layer.name}`: x is {type(x).__name__}, expected an array of dask; {way}")
+    if any(map(math.isnan, x.shape)):
+        way = "x.compute_chunk_sizes() counts them"
+        raise ShapeError(f"`{layer.name}`: x has chunks of an unknown size, as a selection by values has; {way}")
     return array
 
 
