@@ -6,11 +6,13 @@ An operand of the function has the stage's own name, or that of a table; a tile 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from codegen.emission.cformat import times
 from codegen.emission.microkernel import Place, Spelling, accumulator, count_loop, index, offset
 from codegen.emission.vectors import spelled
 from codegen.planning.ask import Ask
+from codegen.planning.footprint.endings import written_out
 from codegen.planning.plan import AnyPlan
 from codegen.problem.epilogue import Epilogue, Operand
 from codegen.records import dataclass
@@ -111,7 +113,8 @@ class Cell:
 class Ending:
     """The stages around sums that are spelled so; `across`: the lanes are neighbouring filters, else outputs of one.
 
-    `names` are the operands' in C; where they are `held` these are vectors already.
+    `names` are the operands' in C; where they are `held` these are vectors already. Of a tile of more than
+    `written_out` vectors of sums it stands once, in a loop.
     """
 
     epilogue: Epilogue
@@ -119,6 +122,7 @@ class Ending:
     across: bool
     names: tuple[str, ...]
     held: bool = False
+    written_out: float = inf
 
     @classmethod
     def of(
@@ -127,7 +131,8 @@ class Ending:
         """That of a plan's vectors of `lanes` numbers; without `names` the operands are parts that are handed."""
         epilogue = plan.problem.epilogue
         within = tuple(operand.within for operand in epilogue.operands)
-        return cls(epilogue, Spelling.of(plan, lanes), across, within if names is None else names, held)
+        spell, own = Spelling.of(plan, lanes), within if names is None else names
+        return cls(epilogue, spell, across, own, held, written_out(plan))
 
     def first(self, cell: Cell) -> str:
         """What a vector of sums begins with."""
@@ -190,10 +195,10 @@ class Output:
         return Cell((column,) if ending.across else (row,), (*self.rows[row], column))
 
     def lines(self, ending: Ending) -> tuple[str, ...]:
-        """The statements that end the sums and store. A long epilogue is written once, in a loop."""
+        """The statements that end the sums and store. Where it takes much code the epilogue stands once, in a loop."""
         spell = ending.spell
         cells = [(r, v) for r in range(len(self.rows)) for v in range(len(self.columns))]
-        if len(cells) == 1 or not ending.epilogue.is_long:
+        if len(cells) <= ending.written_out:
             return tuple(self._stored(ending, accumulator(r, v), self.cell(ending, r, v)) for r, v in cells)
         size = len(cells) * spell.lanes
         sums = [f"{spell.c} sums[{size}]; /* for the activation, a vector at a time */"]

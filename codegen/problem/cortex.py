@@ -73,7 +73,7 @@ M4 = Core(
     moves=Moves(copied=3.0, in_order=3.0, alone=6.0, transposed=6.0, gathered=4.0, split=0.0, scattered=2.0),
     memory=NO_CACHE,
     rooms=FEW_KIB,
-    budget=Budget(straight=64, taps=0, peeled=0, sliding=120, codelet=120, turn=72, laps=True),
+    budget=Budget(straight=64, taps=0, peeled=0, sliding=120, codelet=120, turn=72, laps=True, endings=400),
 )
 SOFT = replace(M4.pipeline, multiply_adds=((inf, 0.01),), latency=50.0, row_pass=2000.0)
 # What libgcc takes for a product and a sum of floats was counted in QEMU, a layer of 8 to 8 channels, gcc 12.2 -O2.

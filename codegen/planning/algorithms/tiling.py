@@ -9,6 +9,7 @@ from itertools import pairwise
 from codegen.errors.counting import counted
 from codegen.planning.algorithms.cost import shared
 from codegen.planning.cost import counts_bytes
+from codegen.planning.footprint.endings import written_out
 from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
@@ -216,7 +217,8 @@ def steps_of_turn(plan: AnyPlan, tile: Tile, span: Span, vectors: int) -> int:
         return 1
     run = (span.last - span.first) * plan.problem.group_channels
     budget, sums = plan.target.core.budget, tile.rows * vectors
-    ending = ENDING * sums if budget.laps and activated(plan.problem) else 0
+    ended = sums if sums <= written_out(plan) else vectors
+    ending = ENDING * ended if budget.laps and activated(plan.problem) else 0
     most = int((shared(budget.turn, plan.ask) - ending) // sums)
     return max((each for each in range(1, most + 1) if run % each == 0), default=1)
 

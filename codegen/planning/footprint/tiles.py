@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from codegen.planning.algorithms import direct_filters, direct_steps, tiling
 from codegen.planning.algorithms.filter_blocks import Block, rows_of_few, sharing
 from codegen.planning.algorithms.tiling import Panel, Tile
-from codegen.planning.footprint.endings import ending
+from codegen.planning.footprint.endings import ending, written_out
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -48,7 +48,7 @@ def _tile(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, o
     """One function: its sums, the products of each span of taps, the stores."""
     p, form, vectors = plan.problem, plan.schedule.form, len(panel.offsets)
     channels = 1 if own else p.group_channels
-    total = ending(p, tile.rows, vectors, panel.lanes) + plain(panel.lanes, starts=vectors)
+    total = ending(p, tile.rows, vectors, panel.lanes, written_out(plan)) + plain(panel.lanes, starts=vectors)
     total += Pieces(offsets=_offsets((r * p.filters + o for r in range(tile.rows) for o in panel.offsets), p))
     if plan.schedule.ahead and (p.steps is not None or tile == tiling.whole(p, tile.rows)):
         lines = [r * p.filters + o for r in range(tile.rows) for o in (*panel.offsets, panel.covered - 1)]
@@ -218,7 +218,7 @@ def _steps_tile(plan: KernelPlan[direct_steps.Schedule]) -> Pieces:
     at = range(min(taps, NEAR) if form in UNROLLED else 1)
     reads = _offsets((k * p.dilation + i * lanes * p.stride for k in at for i in range(vectors)), p)
     pointers = (channels if form == "straight" else 1) + rows if free else 0
-    return total + Pieces(loops=loops, offsets=reads, pointers=pointers) + ending(p, rows, vectors, lanes)
+    return total + Pieces(loops=loops, offsets=reads, pointers=pointers) + ending(p, rows, vectors, lanes, written_out(plan))
 
 
 def _steps_edge(plan: KernelPlan[direct_steps.Schedule], lanes: int) -> Pieces:
