@@ -151,6 +151,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "NESTED": "a tile's shape",
     },
     "algorithms.direct_filters": {
+        "BESIDE": "the worth of code",
         "WIDEST": "a tile's shape",
         "SECOND_SHAPE": "the worth of code",
         "SHAPE_LAPPING": "the worth of code",
@@ -191,7 +192,13 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
     "algorithms.integer": {"BETWEEN": "of a workspace", "MOST_OUTPUTS": "of a workspace"},
     "algorithms.relayout": {"HALO": "a share of samples", "MOST_WIDENED": "a chunk may be wider for squares"},
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
-    "algorithms.tiling": {"LOOKED_AT": "the planner's time", "ENDING": "the worth of code"},
+    "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
+    "algorithms.written_out": {
+        "ENDING": "the worth of code",
+        "THUMB": "gcc's, measured",
+        "UNKNOWN": "gcc's, a guess",
+        "OPTIONS": "of a text",
+    },
     "algorithms.winograd": {"MOST_POINTS": "of roundings", "MOST_TAPS": "of roundings"},
     "footprint.whole": {
         "SHARES": "of its code",

@@ -20,10 +20,11 @@ from codegen.emission.filter_views import BlockView, Call, lapping, outputs
 from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
-from codegen.planning.algorithms import filter_blocks, tiling
+from codegen.planning.algorithms import filter_blocks
 from codegen.planning.algorithms.direct_filters import Schedule
 from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Segment
+from codegen.planning.algorithms.written_out import activated
 from codegen.planning.plan import KernelPlan
 
 Lane = list[Part]
@@ -165,7 +166,7 @@ class FiltersView:
     def _joins(self, block: Block) -> bool:
         """Whether neighbours at the border ever go through one tile."""
         p = self.problem
-        if self.joined and tiling.activated(p):
+        if self.joined and activated(p):
             return False
         if p.steps is None:
             ends = bool(block.opening), bool(block.closing)

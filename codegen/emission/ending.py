@@ -11,8 +11,8 @@ from math import inf
 from codegen.emission.cformat import times
 from codegen.emission.microkernel import Place, Spelling, accumulator, count_loop, index, offset
 from codegen.emission.vectors import spelled
+from codegen.planning.algorithms.written_out import written_out
 from codegen.planning.ask import Ask
-from codegen.planning.footprint.endings import written_out
 from codegen.planning.plan import AnyPlan
 from codegen.problem.epilogue import Epilogue, Operand
 from codegen.records import dataclass

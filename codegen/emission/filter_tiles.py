@@ -24,7 +24,8 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import filter_blocks, tiling
 from codegen.planning.algorithms.direct_filters import Schedule
 from codegen.planning.algorithms.filter_blocks import Block
-from codegen.planning.algorithms.tiling import Panel, Span, Tile, steps_of_turn
+from codegen.planning.algorithms.tiling import Panel, Span, Tile
+from codegen.planning.algorithms.written_out import steps_of_turn
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
 

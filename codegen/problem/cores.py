@@ -179,8 +179,8 @@ class Budget:
     `laps`: code is so dear that the last of a block's tiles overlaps its neighbour, and those which are left over have
     none of their own; `sliding` is then for all tiles of a block. `lengths` are the bytes of code that a kernel of a
     free length may have for inputs of a few steps, which know it. `endings` are the bytes of activations that a tile
-    may have written out at its outputs: one that takes more stands once there, in a loop. `flash` and `ram` are the bytes that the chip has,
-    None for as many as are wanted.
+    may have written out at its outputs: one that takes more stands once there, in a loop. `flash` and `ram` are the
+    bytes that the chip has, None for as many as are wanted.
     """
 
     straight: int

@@ -349,6 +349,26 @@ def test_separable_and_transposed_layers_execute_no_more_than_before(core: str, 
     assert max(case.workspace for case in cases) <= 1088  # what the C's window and its few outputs take
 
 
+ENDED = """
+conv1d nested { input_shape = (100, 2), filters = 4, kernel_size = 7, dilation_rate = 3, padding = (1, 4), activation = relu6 }
+separable_conv1d stages { input_shape = (100, 2), filters = 4, kernel_size = 2, padding = causal, depth_multiplier = 3,
+    dilation_rate = 2, activation = relu6 }
+conv1d_transpose rows { input_shape = (31, 5), filters = 8, kernel_size = 16, strides = 3, padding = (2, 0), activation = relu }
+"""
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
+def test_code_of_activations_keeps_to_its_room(core: str, need: Callable[..., Any]) -> None:
+    """Layers that took 1,552 to 2,000 bytes where the activation stood at each output of every tile."""
+    rng, taken = np.random.default_rng(0), {}
+    for spec in reader.read(ENDED, "ended"):
+        arrays = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in spec.weight_shapes().items()}
+        source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
+        taken[spec.name] = need(firmware.sizes, TARGETS[core], source.files).code
+    assert {name: code for name, code in taken.items() if code > MOST_CODE} == {}
+
+
 FLOATS = """
 conv1d wide { input_shape = (20, 6), filters = 8, kernel_size = 3, padding = same, activation = tanh }
 depthwise_conv1d each { input_shape = (24, 5), kernel_size = 5, padding = same }

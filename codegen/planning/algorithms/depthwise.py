@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codegen.planning.algorithms import cost, direct_filters, filter_blocks, tiling
+from codegen.planning.algorithms import cost, direct_filters, filter_blocks, tiling, written_out
 from codegen.planning.algorithms.direct_filters import Schedule, key, segments, turns
 from codegen.planning.algorithms.tiling import Panel
 from codegen.planning.ask import Ask
@@ -94,7 +94,7 @@ def _affordable(p: ConvProblem, ask: Ask) -> int:
     steps = cost.steps_told(p, ask.likely)
     first, last = tiling.interior(p, steps)
     borders = ((0, first), (last, p.out_steps(steps)))
-    ending = tiling.ENDING * tiling.activated(p)
+    ending = written_out.ENDING * written_out.activated(p)
     taps = sum(ending + end - start for start, end in (p.taps(t, steps) for side in borders for t in range(*side)))
     sliding, each = cost.shared(budget.sliding, ask), p.kernel_size + ending
     peeled = taps <= sliding - PEELED_ROWS * each

@@ -11,6 +11,7 @@ from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, filter_blocks, tiling
 from codegen.planning.algorithms.filter_blocks import Block
 from codegen.planning.algorithms.tiling import Panel, Partition
+from codegen.planning.algorithms.written_out import activated
 from codegen.planning.ask import Ask
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+BESIDE = 12  # accumulators of a tile with an activation, where code is dear and its kernel not the layer's only one
 WIDEST = 5  # filters of a block where those are all alike, and code is dear
 SECOND_SHAPE = 0.02  # of the cost, that a second block shape must save to be worth its code
 SHAPE_LAPPING = 0.1  # the same where code is dear
@@ -96,11 +98,11 @@ def _plan(
     problem: ConvProblem, ask: Ask, panels: tuple[Panel, ...], most_rows: int, form: str | None
 ) -> KernelPlan[Schedule]:
     steps, target = problem.steps, ask.target
-    form = form or _form(problem, panels, target)
+    form = form or _form(problem, panels, ask)
     blocks, total, peeled = [], 0.0, steps is not None
     most = cost.most_peeled(form, ask)
     for panel in panels:
-        rows = min(most_rows, cost.rows_that_fit(len(panel.offsets), target, panel.lanes))
+        rows = min(most_rows, _rows(problem, panel, ask))
         block = filter_blocks.peeled(problem, panel, rows, form, most, _laps(ask))
         peeled = peeled and block is not None
         blocks.append(block or _rolled(problem, ask, panel, rows, form))
@@ -142,13 +144,21 @@ def _chunk(problem: ConvProblem, ask: Ask, blocks: int) -> int:
     return max(least, min(most, core.rooms.input // row_bytes))
 
 
-def _form(problem: ConvProblem, panels: tuple[Panel, ...], target: Target) -> str:
-    most = max(len(p.offsets) * cost.rows_that_fit(len(p.offsets), target, p.lanes) for p in panels)
-    if problem.terms * most <= target.core.budget.straight:
+def _rows(problem: ConvProblem, panel: Panel, ask: Ask) -> int:
+    """The most output steps of a tile of that panel: as many as registers hold, and as code has room for."""
+    vectors = len(panel.offsets)
+    fit = cost.rows_that_fit(vectors, ask.target, panel.lanes)
+    beside = ask.sharers > 1 and activated(problem)
+    return min(fit, max(1, BESIDE // vectors)) if beside else fit
+
+
+def _form(problem: ConvProblem, panels: tuple[Panel, ...], ask: Ask) -> str:
+    budget = ask.target.core.budget
+    if problem.terms * max(len(panel.offsets) * _rows(problem, panel, ask) for panel in panels) <= budget.straight:
         return "straight"
     if problem.groups == 1 and problem.dilation == 1:
         return "fused"
-    return "taps" if problem.kernel_size <= target.core.budget.taps and problem.group_channels > 1 else "nested"
+    return "taps" if problem.kernel_size <= budget.taps and problem.group_channels > 1 else "nested"
 
 
 def _cycles(problem: ConvProblem, rows: int, panel: Panel, ask: Ask) -> float:

@@ -7,14 +7,10 @@ from functools import lru_cache
 from itertools import pairwise
 
 from codegen.errors.counting import counted
-from codegen.planning.algorithms.cost import shared
-from codegen.planning.cost import counts_bytes
-from codegen.planning.footprint.endings import written_out
 from codegen.planning.plan import AnyPlan, Key
 from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
 
-ENDING = 1.75  # products written out that take as many bytes as an activation
 LOOKED_AT = 8  # outputs at a border, or a few more, whose taps are counted
 
 
@@ -199,28 +195,6 @@ def at_borders(problem: ConvProblem, steps: int | None, width: int) -> tuple[int
     ranges = (problem.taps(t if t < first or not tiled else t + tiled, steps) for t in some)
     found = sum(end - begin for begin, end in ranges)
     return count, found / (problem.kernel_size * max(1, len(some)))
-
-
-def activated(problem: ConvProblem) -> bool:
-    """Whether more than a bias is done to a sum, in code of its own for each of a tile."""
-    return any(not stage.begins for stage in problem.epilogue.stages)
-
-
-def steps_of_turn(plan: AnyPlan, tile: Tile, span: Span, vectors: int) -> int:
-    """Steps of a turn of the one loop over a run: as many as the core's budget has room for, in the tallest tile.
-
-    The plan is of tiles across the filters, blocks of `vectors` each.
-    """
-    schedule = plan.schedule
-    tallest = max(max(block.heights) for block in schedule.blocks)
-    if schedule.form != "fused" or tile.rows < tallest or counts_bytes(plan.ask.objective):
-        return 1
-    run = (span.last - span.first) * plan.problem.group_channels
-    budget, sums = plan.target.core.budget, tile.rows * vectors
-    ended = sums if sums <= written_out(plan) else vectors
-    ending = ENDING * ended if budget.laps and activated(plan.problem) else 0
-    most = int((shared(budget.turn, plan.ask) - ending) // sums)
-    return max((each for each in range(1, most + 1) if run % each == 0), default=1)
 
 
 def whole(problem: ConvProblem, rows: int) -> Tile:

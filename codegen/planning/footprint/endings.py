@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from math import inf
 
-from codegen.planning.algorithms.cost import shared
 from codegen.planning.footprint.pieces import NONE, Pieces
-from codegen.planning.plan import AnyPlan
 from codegen.problem.conv_problem import ConvProblem
 
-__all__ = ["ending", "row_ending", "written_out"]
+__all__ = ["ending", "row_ending"]
 
 # gcc 12.2 -O2 on x86-64: the code of one tile with the activation, less that of the same tile without it; bytes, the
 # mean of scalar, SSE2 and AVX2, of float32. Constants: numbers of the dtype, of which each vector has its own copy.
@@ -19,26 +17,10 @@ BYTES = {
     "sigmoid": 250, "silu": 263, "soft_shrink": 79, "softplus": 350, "softsign": 81, "sparse_plus": 67,
     "sparse_sigmoid": 70, "squareplus": 267, "tanh": 289, "tanh_shrink": 396, "threshold": 38,
 }  # fmt: skip
-# The same of arm-none-eabi-gcc 12.2 -O2 for a Cortex-M4, of a tile of 24 outputs: bytes an output, of those that are
-# written at each.
-THUMB = {
-    "hard_shrink": 27, "hard_sigmoid": 48, "hard_silu": 71, "hard_tanh": 32, "leaky_relu": 14, "relu": 14, "relu6": 33,
-    "soft_shrink": 46, "softsign": 52, "sparse_plus": 44, "sparse_sigmoid": 48, "threshold": 14,
-}  # fmt: skip
 ROWS = {"glu": 330, "softmax": 480, "log_softmax": 760, "sparsemax": 640}  # of a function that takes a whole row
 UNKNOWN, UNKNOWN_LONG = 60, 300  # of an activation that is not among them
 OPTIONS = 2  # times as much, where an activation has other options than its defaults
 NUMBERS, NUMBERS_LONG = 2, 20  # constants of an activation: of a few operations, or of an exponential
-
-
-def written_out(plan: AnyPlan) -> float:
-    """The most vectors of sums of a tile whose ending is written at each store: of more it stands once, in a loop."""
-    p, most = plan.problem, plan.target.core.budget.endings
-    if p.epilogue.is_long:
-        return 1
-    if most == inf or not p.epilogue.later:
-        return inf
-    return max(1, shared(int(most), plan.ask) // THUMB.get(p.activation.name, UNKNOWN))
 
 
 def ending(p: ConvProblem, rows: int, vectors: int, lanes: int, most: float = inf) -> Pieces:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from codegen.planning.algorithms import direct_filters, direct_steps, tiling
 from codegen.planning.algorithms.filter_blocks import Block, rows_of_few, sharing
 from codegen.planning.algorithms.tiling import Panel, Tile
-from codegen.planning.footprint.endings import ending, written_out
+from codegen.planning.algorithms.written_out import steps_of_turn, written_out
+from codegen.planning.footprint.endings import ending
 from codegen.planning.footprint.pieces import NONE, Pieces
 from codegen.planning.plan import KernelPlan
 from codegen.problem.conv_problem import ConvProblem
@@ -55,7 +56,7 @@ def _tile(plan: KernelPlan[direct_filters.Schedule], tile: Tile, panel: Panel, o
         total += Pieces(offsets=_offsets(lines, p) + 2 * len(lines))  # two for the instruction itself
     for span in tile.spans:
         taps, rows = span.last - span.first, span.bottom - span.top
-        run = 1 if own else tiling.steps_of_turn(plan, tile, span, vectors)
+        run = 1 if own else steps_of_turn(plan, tile, span, vectors)
         steps = {"straight": taps * channels, "taps": taps, "sliding": taps}.get(form, run)
         products = steps * rows * vectors
         reads = (rows + taps - 1 if form == "sliding" else steps * rows) * (vectors if own else 1)
@@ -218,7 +219,11 @@ def _steps_tile(plan: KernelPlan[direct_steps.Schedule]) -> Pieces:
     at = range(min(taps, NEAR) if form in UNROLLED else 1)
     reads = _offsets((k * p.dilation + i * lanes * p.stride for k in at for i in range(vectors)), p)
     pointers = (channels if form == "straight" else 1) + rows if free else 0
-    return total + Pieces(loops=loops, offsets=reads, pointers=pointers) + ending(p, rows, vectors, lanes, written_out(plan))
+    return (
+        total
+        + Pieces(loops=loops, offsets=reads, pointers=pointers)
+        + ending(p, rows, vectors, lanes, written_out(plan))
+    )
 
 
 def _steps_edge(plan: KernelPlan[direct_steps.Schedule], lanes: int) -> Pieces:
