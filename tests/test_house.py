@@ -99,6 +99,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "MOST_CODE": "the worth of code",
         "CALLS": "of a text",
         "BANDS": "of a text",
+        "LENGTHS": "of a text",
     },
     "assembly.cycles": {
         "RATES": "of a text",
@@ -108,6 +109,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "SMALL": "of a text",
         "PHASES": "of a text",
         "GROUPS": "of a text",
+        "PARTS": "of a text",
     },
     "assembly.shape": {
         "FARTHEST": "of instructions",
@@ -115,6 +117,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "FILTERS": "of a text",
         "ROOM": "of a text",
         "APART": "of a text",
+        "FEW": "the worth of memory",
         "ROLLED": "of a text",
         "MOST_TAPS": "of a text",
         "MOST_STEPS": "of a text",

@@ -13,7 +13,7 @@ from codegen.planning.algorithms import output_rows
 from codegen.planning.algorithms.assembly import Plan, between, cut, portable, room, rows
 
 if TYPE_CHECKING:
-    from codegen.emission.cortex.assembly import Bands
+    from codegen.emission.cortex.assembly import Bands, Lengths
 
 
 def view(plan: Plan, name: str) -> dict[str, Any]:
@@ -33,11 +33,39 @@ def beside(plan: Plan, name: str, weights: Arrays, banner: Sequence[str]) -> Bes
     )
     for prefix, over, (stage, taps, given) in stages:
         held = output_rows.weights(stage, taps, given) if stage.up > 1 else [taps, *given]
-        word = "rows" if cut(plan.problem) else prefix.removeprefix(name)[1:]
+        word = _word(plan) or prefix.removeprefix(name)[1:]
         parts.append(Part(word, over, of_layer(over.problem, held), to))
         to += between(stage, plan.schedule.band)
-    made = written(parts, name, banner, _bands(plan))
+    free = plan.problem.steps is None
+    made = written(parts, name, banner, None if free else _bands(plan), _lengths(plan) if free else None)
     return Beside(f"{name}.S", made.text, made.guard) if made else None
+
+
+def _word(plan: Plan) -> str:
+    """How the name of a lone stage's function ends, where the layer's own one calls it."""
+    if cut(plan.problem):
+        return "rows"
+    return "tiles" if plan.problem.steps is None and len(plan.problem.stages) == 1 else ""
+
+
+def _lengths(plan: Plan) -> Lengths:
+    """How the outputs of a free length are told."""
+    from codegen.emission.cortex.assembly import Lengths
+
+    p, band, first = plan.problem, plan.schedule.band, plan.problem.stages[0]
+    centred, pads = first.centred and first.stride > 1, first.pad_left + first.pad_right
+    return Lengths(
+        room=(0 if centred else pads) - first.reach,
+        left=first.pads(1)[0],
+        pads=pads,
+        centred=centred,
+        stride=first.stride,
+        least=band or plan.schedule.shapes[0].least,
+        few=room(plan.schedule) + sum(between(stage, band) for stage in p.stages[:-1]),
+        filters=p.out_filters,
+        banded=band > 0,
+        between=room(plan.schedule),
+    )
 
 
 def _bands(plan: Plan) -> Bands | None:

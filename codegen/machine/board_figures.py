@@ -99,14 +99,19 @@ def counted(source: GeneratedSource) -> Case:
     return Case(source.name, source.files, source.plan.workspace_bytes, x.astype(p.format.array), _outputs(source))
 
 
-def case(source: GeneratedSource, arrays: Sequence[Array | None], seed: int = 0) -> Case:
-    """A call of an int8 kernel on random codes, with the definition's outputs to compare."""
+def case(source: GeneratedSource, arrays: Sequence[Array | None], seed: int = 0, steps: int | None = None) -> Case:
+    """A call of an int8 kernel on random codes, with the definition's outputs to compare.
+
+    One of a free length is called for `steps`, under a name that tells them.
+    """
     p = source.plan.problem
+    length = p.known_steps if steps is None else steps
     kernel, *operands = arrays
     assert kernel is not None
-    x = _random(p.in_shape(1, p.known_steps), whole=True, seed=seed).astype(np.int8)
+    x = _random(p.in_shape(1, length), whole=True, seed=seed).astype(np.int8)
     y = reference.convolve(p, x, kernel, *operands, dtype="int64").astype(np.int8)
-    return Case(source.name, source.files, source.plan.workspace_bytes, x, _outputs(source), y)
+    name = source.name if steps is None else f"{source.name}_{steps}"
+    return Case(name, source.files, source.plan.workspace_bytes, x, y.size, y, source.name, steps)
 
 
 def _outputs(source: GeneratedSource) -> int:

@@ -42,7 +42,8 @@ Files = tuple[tuple[str, str], ...]
 class Case:
     """A kernel's files, the bytes of its workspace, an input, and what it must make of it; None: it is only counted.
 
-    `outputs` are the numbers in y.
+    `outputs` are the numbers in y. The kernel has the case's name, or that of `function`, whose files another case may
+    have; one of a free length is told `steps`.
     """
 
     name: str
@@ -51,6 +52,8 @@ class Case:
     x: Array
     outputs: int
     y: Array | None = None
+    function: str = ""
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Told:
     """A case as the firmware's text has it."""
 
     name: CText
+    function: CText
+    steps: int | None
     type: CText
     x: CText
     y: CText
@@ -218,6 +223,8 @@ def _told(case: Case) -> Told:
     y = cformat.table(case.y.ravel().tolist(), row) if case.y is not None else CText("")
     return Told(
         cformat.identifier(case.name),
+        cformat.identifier(case.function or case.name),
+        case.steps,
         CText(row.c),
         cformat.table(case.x.ravel().tolist(), row),
         y,

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -349,11 +350,72 @@ def test_separable_and_transposed_layers_execute_no_more_than_before(core: str, 
     assert max(case.workspace for case in cases) <= 1088  # what the C's window and its few outputs take
 
 
+FREE = f"""
+conv1d pairs {{ input_shape = (None, 12), filters = 9, kernel_size = 5, strides = 2, padding = same, {GRID} }}
+conv1d phases {{ input_shape = (None, 5), filters = 6, kernel_size = 3, dilation_rate = 3, padding = causal,
+    rounding = fp32, activation = relu, {GRID} }}
+conv1d far {{ input_shape = (None, 8), filters = 64, kernel_size = 2, dilation_rate = 16, padding = causal, {GRID} }}
+depthwise_conv1d line {{ input_shape = (None, 7), kernel_size = 9, padding = same, rounding = single, {GRID} }}
+depthwise_conv1d apart {{ input_shape = (None, 6), kernel_size = 4, dilation_rate = 5, {GRID} }}
+separable_conv1d bands {{ input_shape = (None, 40), filters = 3, kernel_size = 4, strides = 2, padding = same,
+    depthwise_scale = 0.2, depthwise_zero_point = 4, {GRID} }}
+"""
+LENGTHS = 1, 2, 7, 16, 61, 138  # steps, of which the first give none or fewer outputs than a tile makes
+
+
+@pytest.mark.compiles
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
+def test_a_free_length_is_served_in_assembly(core: str, need: Callable[..., Any]) -> None:
+    """Told the steps it computes the definition of any number of them, in as little code as a known length takes."""
+    rng, cases = np.random.default_rng(4), []
+    for spec in reader.read(FREE, "free"):
+        arrays = weights(spec, rng)
+        source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
+        assert source.files[-1][0] == f"{spec.name}.S"
+        assert source.plan.workspace_bytes <= 1024
+        given = [steps for steps in LENGTHS if spec.problem.out_steps(steps)]
+        made = [board_figures.case(source, spec.problem_arrays(arrays), steps=steps) for steps in given]
+        cases += [replace(one, files=one.files if one is made[0] else ()) for one in made]
+    found = need(run, core, cases)
+    assert wrong(found) == {}
+    assert max(one.stack for one in found.values()) <= 256
+    assert max(firmware.sizes(TARGETS[core], case.files).code for case in cases if case.files) <= MOST_CODE
+
+
+def test_what_assembly_does_not_serve_of_a_free_length_is_in_c() -> None:
+    """Rows of outputs are cut for a known length; where a tile makes many outputs, fewer would take too much RAM."""
+    for text, why in (
+        ("conv1d_transpose up { input_shape = (None, 4), filters = 3, kernel_size = 5, strides = 2,", "known length"),
+        ("depthwise_conv1d each { input_shape = (None, 64), kernel_size = 3, dilation_rate = 9,", "2,304 bytes"),
+    ):
+        (spec,) = reader.read(f"{text} {GRID} }}")
+        source = pipeline.emitted(spec, Ask(TARGETS["cortex-m4"], "baked"), weights(spec, np.random.default_rng(0)))
+        assert [name for name, _ in source.files] == [f"{spec.name}.c", f"{spec.name}.h"]
+        assert why in dict(source.plan.rejected)["assembly"]
+
+
+def test_a_free_length_is_verified_on_a_board(
+    need: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the first length with an output, the next, and longer ones; it was an error before."""
+    need(program, "qemu-system-arm", "qemu-system-arm")
+    spec = reader.read(FREE, "free")[0]
+    (tmp_path / "free.conv").write_text(FREE[: FREE.index("conv1d phases")])
+    np.savez(tmp_path / "free.npz", **{f"pairs/{k}": v for k, v in weights(spec, np.random.default_rng(0)).items()})
+    words = ["verify", str(tmp_path / "free.conv"), "--weights", str(tmp_path / "free.npz"), "--target", "cortex-m4"]
+    assert main([*words, "--json"]) == 0
+    found = document(capsys.readouterr().out)["findings"]
+    told = [(one["steps"], one["outputs"], one["wrong"]) for one in found]
+    assert told == [(1, 9, 0), (2, 9, 0), (7, 36, 0), (42, 189, 0)]
+
+
 ENDED = """
-conv1d nested { input_shape = (100, 2), filters = 4, kernel_size = 7, dilation_rate = 3, padding = (1, 4), activation = relu6 }
+conv1d nested { input_shape = (100, 2), filters = 4, kernel_size = 7, dilation_rate = 3, padding = (1, 4),
+    activation = relu6 }
 separable_conv1d stages { input_shape = (100, 2), filters = 4, kernel_size = 2, padding = causal, depth_multiplier = 3,
     dilation_rate = 2, activation = relu6 }
-conv1d_transpose rows { input_shape = (31, 5), filters = 8, kernel_size = 16, strides = 3, padding = (2, 0), activation = relu }
+conv1d_transpose rows { input_shape = (31, 5), filters = 8, kernel_size = 16, strides = 3, padding = (2, 0),
+    activation = relu }
 """
 
 
@@ -361,11 +423,12 @@ conv1d_transpose rows { input_shape = (31, 5), filters = 8, kernel_size = 16, st
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
 def test_code_of_activations_keeps_to_its_room(core: str, need: Callable[..., Any]) -> None:
     """Layers that took 1,552 to 2,000 bytes where the activation stood at each output of every tile."""
+    need(program, "arm-none-eabi-gcc", "gcc-arm-none-eabi picolibc-arm-none-eabi")
     rng, taken = np.random.default_rng(0), {}
     for spec in reader.read(ENDED, "ended"):
         arrays = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in spec.weight_shapes().items()}
         source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
-        taken[spec.name] = need(firmware.sizes, TARGETS[core], source.files).code
+        taken[spec.name] = firmware.sizes(TARGETS[core], source.files).code
     assert {name: code for name, code in taken.items() if code > MOST_CODE} == {}
 
 

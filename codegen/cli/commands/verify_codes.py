@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen.cli.commands.found import Differing
@@ -47,16 +48,20 @@ def on_board(spec: Spec, arrays: Mapping[str, Any] | None, ask: Ask) -> Iterator
     It writes nothing beside y and its workspace, or it is an error.
     """
     from codegen import pipeline
-    from codegen.machine import board_figures, firmware
+    from codegen.machine import board_figures, firmware, whole_kernel
 
-    if not spec.problem.format.whole or spec.problem.steps is None:
-        what = "a layer of int8" if not spec.problem.format.whole else "a length that is known"
-        raise UsageError(f"`{spec.name}`: on a microcontroller {what} is verified: `dtype = int8`, (steps, channels)")
+    if not spec.problem.format.whole:
+        raise UsageError(f"`{spec.name}`: on a microcontroller a layer of int8 is verified: `dtype = int8`")
     if arrays is None:
         raise UsageError(f"`{spec.name}`: a layer of int8 is verified with its weights: give --weights FILE")
     source = pipeline.emitted(spec, ask, arrays)
-    case = board_figures.case(source, spec.problem_arrays(arrays))
-    found = firmware.run(ask.target, [case])[source.name]
-    if found.outside:
-        raise VerificationError(f"`{spec.name}` changed {found.outside} bytes that are not its own")
-    yield Differing(spec.name, spec.problem.steps, *CODES, found.wrong, case.outputs)
+    free = spec.problem.steps is None
+    given: list[int | None] = [*whole_kernel.lengths(spec.problem)] if free else [None]
+    cases = [board_figures.case(source, spec.problem_arrays(arrays), steps=steps) for steps in given]
+    cases[1:] = [replace(case, files=()) for case in cases[1:]]
+    found = firmware.run(ask.target, cases)
+    for case in cases:
+        if outside := found[case.name].outside:
+            raise VerificationError(f"`{spec.name}` changed {outside} bytes that are not its own")
+        steps = case.x.shape[1 if spec.problem.channels_last else 2]
+        yield Differing(spec.name, steps, *CODES, found[case.name].wrong, case.outputs)

@@ -84,6 +84,31 @@ class Bands:
 
 
 @dataclass(frozen=True)
+class Lengths:
+    """The outputs of a free length: its steps and `room`, less a `stride`'s rest; of kernels that make `least` at once.
+
+    Fewer are made in the workspace from byte `few` on, and copied; they have `filters` each. The first tap of output t
+    is sample t * `stride` - `left`; where it is `centred` both sides have `pads` rows less what is left of a stride.
+    Where it is `banded` all stages make `least` in turn, and what lies between them from byte `between` on.
+    """
+
+    room: int
+    left: int
+    pads: int
+    centred: bool
+    stride: int
+    least: int
+    few: int
+    filters: int
+    banded: bool
+    between: int
+
+    @property
+    def strided(self) -> bool:
+        return self.stride > 1
+
+
+@dataclass(frozen=True)
 class Assembly:
     """The text, and the condition of the preprocessor under which it holds the function."""
 
@@ -97,7 +122,11 @@ def assembly(over: Shape, sums: Sums, name: str, banner: Sequence[str] = ()) -> 
 
 
 def written(
-    parts: Sequence[Part], name: str, banner: Sequence[str] = (), bands: Bands | None = None
+    parts: Sequence[Part],
+    name: str,
+    banner: Sequence[str] = (),
+    bands: Bands | None = None,
+    lengths: Lengths | None = None,
 ) -> Assembly | None:
     """The kernels of all stages and the function that calls them; None where the sums of one are too large for it."""
     name = cformat.identifier(name)
@@ -107,8 +136,8 @@ def written(
         return None
     calls = tuple(Call(one.view.name, part.to) for one, part in zip(kernels, parts, strict=True))
     guard = " && ".join(dict.fromkeys(one.view.guard for one in kernels))
-    given = {"parts": tuple(kernels), "guard": CText(guard), "name": name, "bands": bands}
-    called = {"calls": calls if bands or len(parts) > 1 else ()}
+    given = {"parts": tuple(kernels), "guard": CText(guard), "name": name, "bands": bands, "n": lengths}
+    called = {"calls": calls if bands or lengths or len(parts) > 1 else ()}
     whole = given | called | {"banner": tuple(map(cformat.comment, banner))}
     return Assembly(cformat.fold(templates().get_template("cortex/file.S.j2").render(whole)), CText(guard))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from codegen.emission.cortex.dsp_pairs import GUARD, GUARD_FLOAT, Load, Stored, Together, together
+from codegen.emission.cortex.dsp_pairs import GUARD, GUARD_FLOAT, SAVED, Load, Stored, Together, together
 from codegen.emission.cortex.rows import Rows, frame, halves, octets, told, words
 from codegen.emission.cortex.scaling import Scaling, scaling
 from codegen.emission.cortex.sums import Sums
@@ -100,7 +100,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **tile,
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME, walk),
+        slots=frame((*FRAME, *(("chunk", "fill") if walk.counted else ())), walk, SAVED),
         positions=count,
         chunk=over.held,
         last_bytes=2 * walk.pitch * (over.held - count),

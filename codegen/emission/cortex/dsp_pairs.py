@@ -16,6 +16,7 @@ from codegen.emission.cortex.sums import Sums
 from codegen.planning.assembly.shape import Shape
 from codegen.records import dataclass
 
+SAVED = 36  # bytes of nine registers that are pushed
 FRAME = ("x", "y", "rows", "end", "weights", "weights_end", "block", "now", "left", "row", "phase", "groups")
 
 
@@ -101,7 +102,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **told(sums, over, name),
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME, walk),
+        slots=frame(FRAME, walk, SAVED),
         positions=count,
         position_numbers=tuple(range(count)),
         window_bytes=4 * steps,

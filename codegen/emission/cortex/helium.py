@@ -10,6 +10,7 @@ from codegen.records import dataclass
 
 GUARD = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)"
 GUARD_FLOAT = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)"
+SAVED = 100  # bytes of nine registers that are pushed, and of eight of vectors
 EVEN = ("r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr")  # registers that hold sums
 
 

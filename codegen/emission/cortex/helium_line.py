@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, Step, bounds, scaling
+from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, SAVED, Step, bounds, scaling
 from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
@@ -74,7 +74,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **told(sums, over, name),
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME, walk),
+        slots=frame((*FRAME, *(("chunk", "fill") if walk.counted else ())), walk, SAVED),
         positions=count,
         fewer=count < 4,
         chunk=over.held,

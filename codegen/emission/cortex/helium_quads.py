@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, Step, bounds, scaling
+from codegen.emission.cortex.helium import EVEN, GUARD, GUARD_FLOAT, SAVED, Step, bounds, scaling
 from codegen.emission.cortex.rows import Rows, frame, octets, told, words
 from codegen.emission.cortex.scaling import Scaling
 from codegen.emission.cortex.sums import Sums
@@ -51,7 +51,7 @@ def view(sums: Sums, over: Shape, name: str) -> View | None:
         **fields,
         scaling=how,
         guard=GUARD_FLOAT if how.float else GUARD,
-        slots=frame(FRAME, walk),
+        slots=frame(FRAME, walk, SAVED),
         positions=count,
         position_numbers=tuple(range(count)),
         pitch_bytes=walk.pitch,

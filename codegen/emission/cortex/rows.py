@@ -22,11 +22,16 @@ class Slot:
     at: int
 
 
-def frame(names: Sequence[str], walk: Walk) -> tuple[Slot, ...]:
-    """Words of the frame, in order, and its bytes, a multiple of 8."""
-    names = (*names, *(["first"] if walk.band else []))
+def frame(names: Sequence[str], walk: Walk, pushed: int) -> tuple[Slot, ...]:
+    """Words of the frame, in order, and its bytes, a multiple of 8; behind it and so many `pushed` bytes the caller's.
+
+    There are the steps and the outputs of a free length.
+    """
+    names = (*names, *(["first"] if walk.band or walk.free else []))
+    size = -(-len(names) // 2) * 8
     slots = [Slot(f"at_{name}", 4 * i) for i, name in enumerate(names)]
-    return (*slots, Slot("frame", -(-len(names) // 2) * 8))
+    told = [Slot(f"at_{name}", size + pushed + 4 * i) for i, name in enumerate(("steps", "outs"))]
+    return (*slots, Slot("frame", size), *(told[: walk.free + walk.counted]))
 
 
 def words(numbers: Iterable[int]) -> Iterator[str]:
@@ -64,8 +69,10 @@ class Rows:
 
     Labels begin with `tag`. `row_words` are the whole words of a row, `row_tail` numbers the bytes behind them. `four`
     are four samples of one channel, within reach of one register where they are `near_rows`. `workspace` is in bytes.
-    A `banded` call is told its first row. `padded`: rows are read that lie outside of the input. `several`: there are
-    positions behind those in the buffer. Windows that share no row may be `adjoining`, together `window_rows`.
+    A `banded` call is told its first row, one of a `free` length its steps, a `counted` one its outputs. `padded`: rows
+    are read that lie outside of the input. `several`: there are positions behind those in the buffer. `parted`: the
+    positions of a phase come in parts, for which rows are filled. A window has `taps` rows, `taps_beyond` those of a
+    stride. Windows that share no row may be `adjoining`, together `window_rows`.
     """
 
     name: str
@@ -79,6 +86,8 @@ class Rows:
     filters: int
     groups: int
     taps: int
+    taps_beyond: int
+    parted: bool
     positions: int
     more_positions: int
     rows: int
@@ -99,9 +108,12 @@ class Rows:
     buffer_bytes: int
     words_only: bool
     phases: int
+    phases_less: int
     cut: int
     first_row: int
     banded: bool
+    free: bool
+    counted: bool
     padded: bool
     several: bool
     adjoining: bool
@@ -126,24 +138,29 @@ def told(sums: Sums, over: Shape, name: str) -> dict[str, Any]:
         "name": name,
         "tag": "",
         "taps": p.kernel_size,
+        "taps_beyond": p.kernel_size - walk.stride,
+        "parted": walk.line,
         "more_positions": walk.most - over.held,
         "rows": walk.rows(over.held),
         "buffer_row_bytes": item * p.group_channels,
         "buffer_bytes": over.buffer_bytes,
         "words_only": item * p.group_channels % 4 == 0,
         "phases": walk.phases,
+        "phases_less": walk.phases - 1,
         "cut": walk.cut,
         "first_row": -walk.left,
-        "banded": walk.band > 0,
+        "banded": walk.band > 0 or walk.free,
+        "free": walk.free,
+        "counted": walk.counted,
         "padded": walk.padded,
-        "several": walk.most > over.held,
-        "adjoining": walk.stride == p.kernel_size,
+        "several": walk.counted or walk.most > over.held,
+        "adjoining": walk.position_steps == p.kernel_size * step,
         "window_rows": over.positions * p.kernel_size,
         "stride": walk.stride,
         "stride_steps": p.stride,
-        "position_steps": walk.stride * step,
+        "position_steps": walk.position_steps,
         "position_bytes": p.filters * walk.phases,
-        "skipped_steps": (walk.stride - p.kernel_size) * step,
+        "skipped_steps": walk.position_steps - p.kernel_size * step,
         "apart": walk.apart,
         "workspace": over.workspace,
         "table_lines": tuple(octets(sums.table.tolist())) if sums.table is not None else (),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import integer, output_rows
+from codegen.planning.algorithms.cost import outs_told
 from codegen.planning.assembly import cycles
-from codegen.planning.assembly.shape import FILTERS, MOST_STEPS, Shape, shape
+from codegen.planning.assembly.shape import FEW, FILTERS, MOST_STEPS, Shape, shape
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
 from codegen.problem.problem import Chain, ConvProblem, Problem
@@ -30,6 +31,7 @@ LEAST_BAND = 8
 MOST_CODE = 1580  # bytes of a chain's kernels as they are estimated, of which 0.8 to 0.92 are theirs
 CALLS = 40, 16  # bytes of code and of stack that the calls of several stages take
 BANDS = 84, 32  # where there are several bands
+LENGTHS = 120, 40  # where the length is free
 
 Plan = KernelPlan["Schedule", Problem]
 
@@ -53,14 +55,31 @@ def why_not(request: Request[Problem]) -> str | None:
     if not request.target.dialect.assembly:
         return f"no kernel is written in assembly for {request.target.name}"
     if p.steps is None:
-        return "it is for a length that is known"
+        return _free_why_not(request) or integer.why_not(request)
     if p.out_steps(p.steps) < 1:
         return "there are no outputs"
+    return _any_why_not(request) or integer.why_not(request)
+
+
+def _any_why_not(request: Request[Problem]) -> str | None:
+    """The same, of what the length has no part in."""
+    p = request.problem
     if request.ask.sliced:
         return "it makes all outputs, not a slice of them"
     if not (p.channels_last or p.channels == p.filters == 1):
         return "its rows are of all channels, which lie apart"
-    return next(filter(None, map(_stage_why_not, p.stages)), None) or integer.why_not(request)
+    return next(filter(None, map(_stage_why_not, p.stages)), None)
+
+
+def _free_why_not(request: Request[Problem]) -> str | None:
+    """The same for a free length."""
+    p = request.problem
+    if any(stage.up > 1 for stage in p.stages):
+        return "where rows of outputs are cut is known of a known length alone"
+    if found := _any_why_not(request):
+        return found
+    made = _few(p, request.target.dialect.assembly, 0) if len(p.stages) == 1 else 0
+    return f"the fewest outputs that it makes take {made:,} bytes of workspace" if made > FEW else None
 
 
 def _stage_why_not(p: ConvProblem) -> str | None:
@@ -70,8 +89,8 @@ def _stage_why_not(p: ConvProblem) -> str | None:
 
 
 def between(stage: ConvProblem, band: int) -> int:
-    """Bytes of what a stage of a known length makes at a time."""
-    return (band or stage.known_outs) * stage.filters
+    """Bytes of what a stage makes at a time."""
+    return (band or outs_told(stage)) * stage.filters
 
 
 def cut(p: Problem) -> int:
@@ -81,10 +100,13 @@ def cut(p: Problem) -> int:
 
 
 def rows(p: ConvProblem) -> ConvProblem:
-    """The convolution that computes a stage: itself, or that of a transposed layer's rows of outputs."""
+    """The convolution that computes a stage: itself, or that of a transposed layer's rows of outputs.
+
+    Of one tap no dilation tells it from others.
+    """
     found = output_rows.of(p) if p.up > 1 else p
     assert found is not None
-    return found
+    return replace(found, dilation=1) if found.kernel_size == 1 else found
 
 
 def candidates(request: Request[Problem], best_of_each: BestOfEach) -> list[Plan]:
@@ -96,7 +118,7 @@ def candidates(request: Request[Problem], best_of_each: BestOfEach) -> list[Plan
     schedule = Schedule(instructions, _shapes(p, instructions, band), portable.schedule, band)
     cost = replace(
         portable.cost,
-        cycles=_cycles(p, instructions, target.core, band),
+        cycles=_cycles(p, instructions, target.core, band) * outs_told(p, request.ask.likely) / max(1, outs_told(p)),
         workspace_bytes=max(_taken(p, instructions, band), portable.cost.workspace_bytes),
     )
     return [KernelPlan(p, request.ask, ALGORITHM, schedule, cost)]
@@ -115,25 +137,25 @@ def _shapes(p: Problem, instructions: str, band: int) -> tuple[Shape, ...]:
     for most in (MOST_STEPS, MOST_STEPS // 2, MOST_STEPS // 4):
         found = shape(instructions, first, band, most), *(shape(instructions, stage, 0, most) for stage in others)
         found = tuple(replace(over, small=over.kernel == "dsp_pairs") for over in found)
-        if sum(cycles.footprint(over)[0] for over in found) <= MOST_CODE:
+        if sum(cycles.footprint(over)[0] for over in found) <= MOST_CODE - (LENGTHS[0] if p.steps is None else 0):
             break
     return found
 
 
 def _cycles(p: Problem, instructions: str, core: Core, band: int) -> float:
-    bands = -(-rows(p.stages[0]).known_outs // band) if band else 1
+    bands = -(-outs_told(rows(p.stages[0])) // band) if band else 1
     return bands * sum(cycles.cost(over, core).cycles for over in _shapes(p, instructions, band))
 
 
 def _band(p: Problem, instructions: str, core: Core, most_bytes: int) -> int:
     """The outputs that a chain's stages make in turn, the fastest within `most_bytes`; 0: all of them."""
-    first, outs = p.stages[0], p.known_outs
+    first, outs = p.stages[0], outs_told(p)
     if cut(p):
         return min(LEAST_BAND, rows(first).known_outs)
     if len(p.stages) == 1 or first.up > 1:
         return 0
-    least = LEAST_BAND * shape(instructions, first).walk.phases
-    if outs <= least or _taken(p, instructions, 0) <= most_bytes:
+    least = LEAST_BAND * shape(instructions, rows(first)).walk.phases
+    if p.steps is not None and (outs <= least or _taken(p, instructions, 0) <= most_bytes):
         return 0
     some = range(least, min(outs, most_bytes // first.filters + 1))
     fits = [band for band in some if _taken(p, instructions, band) <= most_bytes]
@@ -142,8 +164,15 @@ def _band(p: Problem, instructions: str, core: Core, most_bytes: int) -> int:
 
 def _taken(p: Problem, instructions: str, band: int) -> int:
     shapes = _shapes(p, instructions, band)
-    last = band * rows(p.stages[0]).filters if cut(p) else 0
+    last = band * rows(p.stages[0]).filters if cut(p) else _few(p, instructions, band)
     return max(over.workspace for over in shapes) + sum(between(stage, band) for stage in p.stages[:-1]) + last
+
+
+def _few(p: Problem, instructions: str, band: int) -> int:
+    """Bytes of the fewest outputs that a call makes of a free length, which fewer are copied from; else 0."""
+    if p.steps is not None:
+        return 0
+    return (band or shape(instructions, rows(p.stages[0])).least) * p.out_filters
 
 
 def room(schedule: Schedule) -> int:
@@ -180,7 +209,8 @@ def packed_numbers(plan: Plan) -> int:
 def footprint(plan: Plan) -> tuple[int, int]:
     """Bytes of code and of stack in assembly, which no compiler changes."""
     each = [cycles.footprint(over) for over in plan.schedule.shapes]
-    code, stack = BANDS if plan.schedule.band else CALLS if len(each) > 1 else (0, 0)
+    several = BANDS if plan.schedule.band else CALLS if len(each) > 1 else (0, 0)
+    code, stack = LENGTHS if plan.problem.steps is None else several
     return sum(one for one, _ in each) + code, max(one for _, one in each) + stack
 
 

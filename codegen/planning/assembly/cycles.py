@@ -57,6 +57,7 @@ RATES: dict[str, Rates] = {
 }
 NEIGHBOURS = Rates(2, 0, 1, 1, 0, 16, 9, 96, Code(415, 7, 22, 2, 0))  # of dsp_line, for each of two samples
 PHASES, GROUPS = 55, 40  # bytes of the loops over them
+PARTS = 60  # bytes of what tells the parts of a phase
 ENTERED = 90  # cycles from a group to the next, and of a call: its first rows, its pointers
 SMALL = 10  # cycles of a tile whose filters share their code
 FILLED = 3.0  # cycles of a number that is brought into the buffer; a vector's are shared by its lanes
@@ -83,6 +84,7 @@ def footprint(over: Shape) -> tuple[int, int]:
     written = over.problem.kernel_size if over.neighbours else over.written
     total = code.base + code.sum * over.positions * (1 if over.small else FILTERS[over.kernel])
     total += code.instruction * written * (code.shared + code.each * over.positions)
+    total += PARTS * (over.walk.counted and over.walk.line)
     return round(total + PHASES * (over.walk.phases > 1) + GROUPS * (over.problem.groups > 1)), rates.stack
 
 

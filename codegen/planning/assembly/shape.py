@@ -6,6 +6,7 @@ Weights and scales decide nothing here, so that a plan can be made without them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from codegen.planning.assembly.walk import Walk
 from codegen.problem.conv_problem import ConvProblem
@@ -18,6 +19,7 @@ LANES = 16  # bytes of a vector of Helium
 FILTERS = {"dsp_pairs": 2, "dsp_line": 1, "helium_quads": 4, "helium_line": 1}  # of a tile
 ROOM = 1008  # bytes of a line, where the windows of a tile are no longer
 APART = 1024  # bytes of windows that share no row, where two of them take no more
+FEW = 1 << 10  # bytes of outputs in the workspace, where a free length has fewer than a tile makes
 ROLLED = 16  # bytes at a time as rows roll to the front of the buffer
 MOST_TAPS = 64  # that are unrolled over neighbours, each with its place in a register
 MOST_STEPS = 8  # of a window in a turn of a loop
@@ -60,6 +62,11 @@ class Shape:
         return -(-(self.buffer_bytes + self.slack) // 4) * 4
 
     @property
+    def least(self) -> int:
+        """The fewest outputs that a call makes, where their number is told when it runs; else 0."""
+        return self.walk.phases * self.positions if self.walk.counted else 0
+
+    @property
     def written(self) -> int:
         """Steps of a window that are written out: those of a turn, or all of a line of vectors that are not many."""
         return self.steps if self.kernel == "helium_line" and self.steps <= MOST_UNROLLED else self.each
@@ -96,16 +103,29 @@ def _held(walk: Walk, count: int, room: int) -> int:
     return max(count, -(-walk.most // parts))
 
 
+def _walk(p: ConvProblem, positions: int, band: int) -> Walk:
+    """The walk of tiles of several filters: of a free length with windows alone, where a phase needs many outputs."""
+    walk = Walk(p, positions, band=band)
+    return replace(walk, alone=True) if few(walk, positions) > FEW else walk
+
+
+def few(walk: Walk, positions: int) -> int:
+    """Bytes of the fewest outputs that tiles of so many positions make, which fewer are cut from; 0 for none."""
+    return walk.phases * min(positions, walk.positions) * walk.problem.filters if walk.counted else 0
+
+
 def _beyond(walk: Walk, count: int) -> int:
     """Bytes behind the rows that are read as those which stay roll to the front, by 16 where they are fewer."""
     row = 2 * walk.problem.group_channels
     behind = [positions - count for positions in (walk.most, walk.least) if positions > count]
     rolls = {min(left, count) for more in behind for left in (more, more % count or count)}
+    if walk.counted:
+        rolls = set(range(1, count + 1))
     return max((-(walk.rows(count) - rolled * walk.stride) * row % ROLLED for rolled in rolls), default=0)
 
 
 def _dsp_pairs(p: ConvProblem, band: int, most: int) -> Shape:
-    walk = Walk(p, 4, band=band)
+    walk = _walk(p, 4, band)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
     if walk.apart:
         count = min(count, max(2, APART // (2 * walk.run)))
@@ -117,7 +137,7 @@ def _dsp_pairs(p: ConvProblem, band: int, most: int) -> Shape:
 def _dsp_line(p: ConvProblem, band: int, most: int) -> Shape:
     walk = Walk(p, 4, line=True, band=band)
     count = min(walk.positions, 1 + FARTHEST // max(2 * walk.pitch, p.filters * walk.phases))
-    neighbours = walk.pitch == 1 and count == 4 and p.kernel_size <= MOST_TAPS
+    neighbours = walk.pitch == 1 and count == 4 and p.kernel_size <= MOST_TAPS * most // MOST_STEPS
     held = _held(walk, count, 1 + (ROOM // 2 - walk.run) // walk.pitch)
     each, steps = _turns(-(-walk.run // 4), min(most, 5), step=19, turn=2)
     slack = 4 if neighbours else 8 * steps - 2 * walk.run
@@ -125,7 +145,7 @@ def _dsp_line(p: ConvProblem, band: int, most: int) -> Shape:
 
 
 def _helium_quads(p: ConvProblem, band: int, _: int) -> Shape:
-    walk = Walk(p, 2, band=band)
+    walk = _walk(p, 2, band)
     steps = -(-walk.run // LANES)
     each = steps if steps <= MOST_UNROLLED else min(range(4, 9), key=lambda one: (steps % one, -one))
     slack = max(LANES, LANES * steps - walk.run)
@@ -150,11 +170,11 @@ def _helium(p: ConvProblem, band: int, most: int) -> Shape:
 
 
 INSTRUCTIONS: dict[str, Callable[[ConvProblem, int, int], Shape]] = {"dsp": _dsp, "helium": _helium}
-"""The kernel for a problem of a known length, by the word of a dialect's instructions: Arm's DSP extension, Helium."""
+"""The kernel for a problem, by the word of a dialect's instructions: Arm's DSP extension, Helium."""
 
 
 def shape(instructions: str, p: ConvProblem, band: int = 0, most: int = MOST_STEPS) -> Shape:
-    """How a problem of a known length is computed by these instructions, in calls of `band` outputs where told.
+    """How a problem is computed by these instructions, in calls of `band` outputs where told.
 
     Of the DSP extension a turn of a loop makes at most `most` steps of a window.
     """

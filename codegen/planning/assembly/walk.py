@@ -8,25 +8,38 @@ from __future__ import annotations
 
 from math import gcd
 
+from codegen.planning.algorithms.cost import steps_told
 from codegen.problem.conv_problem import ConvProblem
 from codegen.records import dataclass
 
 
 @dataclass(frozen=True)
 class Walk:
-    """Of a problem of a known length, so many positions at a time. `line`: all rows of the buffer are neighbours.
+    """Of a problem, so many positions at a time. `line`: all rows of the buffer are neighbours.
 
-    `band`: a call makes so many outputs, from any one on; 0 for all of them.
+    `band`: a call makes so many outputs, from any one on; 0 for all of them. `alone`: each window is filled by itself.
+    A free length is told when it runs; counts are then those of a usual one.
     """
 
     problem: ConvProblem
     most_positions: int
     line: bool = False
     band: int = 0
+    alone: bool = False
+
+    @property
+    def free(self) -> bool:
+        """Whether the input's steps are told when it runs."""
+        return self.problem.steps is None
+
+    @property
+    def counted(self) -> bool:
+        """Whether the outputs are told when it runs."""
+        return self.free and not self.band
 
     @property
     def steps(self) -> int:
-        return self.problem.known_steps
+        return steps_told(self.problem)
 
     @property
     def outs(self) -> int:
@@ -38,7 +51,9 @@ class Walk:
 
     @property
     def padded(self) -> bool:
-        """Whether rows are read that lie outside of the input."""
+        """Whether rows are read that lie outside of the input, as a length of few outputs has them."""
+        if self.free:
+            return True
         last = self.problem.out_steps(self.steps) - 1
         return self.left > 0 or last * self.problem.stride + self.problem.reach > self.steps
 
@@ -51,7 +66,7 @@ class Walk:
     def phases(self) -> int:
         """Outputs between two neighbours of a phase, no more than there are."""
         p = self.problem
-        return min(p.dilation // gcd(p.stride, p.dilation), self.outs)
+        return 1 if self.alone else min(p.dilation // gcd(p.stride, p.dilation), self.outs)
 
     @property
     def row_step(self) -> int:
@@ -91,7 +106,12 @@ class Walk:
     @property
     def apart(self) -> bool:
         """Whether windows share no row, so that each is filled by itself."""
-        return not self.line and self.stride >= self.problem.kernel_size
+        return self.alone or (not self.line and self.stride >= self.problem.kernel_size)
+
+    @property
+    def position_steps(self) -> int:
+        """Input steps between the windows of two positions of a phase."""
+        return self.problem.stride if self.alone else self.stride * self.row_step
 
     @property
     def pitch(self) -> int:
