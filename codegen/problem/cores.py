@@ -34,7 +34,7 @@ class Pipeline:
     `statements` of straight-line code are done for each multiply-add that could be, loads counted, which takes
     `spilled` of that more for each doubling of its values beyond half of the registers. `row_pass` is what a vector
     takes to become a row's activation: three passes and an exponential. `flash_wait` are the cycles that an
-    instruction waits for the flash.
+    instruction waits for the flash. `rescaled` are the instructions that make a code of int8 of a sum.
     """
 
     issue: float
@@ -50,6 +50,7 @@ class Pipeline:
     fed: BySize = ((inf, inf),)
     operands: BySize = ((inf, inf),)
     spilled: float = 0.0
+    rescaled: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -20,5 +20,9 @@ def run(core: str, cases: Sequence[Case], flags: Sequence[str] = FLAGS, compiler
     tools = BOARDS[core].tools
     for one in (tools.compiler, tools.emulator):
         program(one, tools.packages)
-    clang = (program(compiler, compiler), "--target=arm-none-eabi", "-ffreestanding") if compiler else ()
-    return firmware.run(TARGETS[core], cases, flags, clang)
+    target = TARGETS[core]
+    clang: tuple[str, ...] = ()
+    if compiler:  # which takes no assembly where it assumes that loads are aligned
+        unaligned = ("-munaligned-access",) if target.dialect.assembly else ()
+        clang = (program(compiler, compiler), "--target=arm-none-eabi", "-ffreestanding", *unaligned)
+    return firmware.run(target, cases, flags, clang)

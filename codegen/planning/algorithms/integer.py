@@ -69,10 +69,11 @@ def _tile(p: ConvProblem, small: bool) -> Tile:
 
 
 def _cycles(request: Request[Problem]) -> float:
-    """A load and three instructions for each multiply-add, as tiles share loads; 30 to requantise a sum."""
+    """A load and three instructions for each multiply-add, as tiles share loads, and what makes a code of a sum."""
     p, core = request.problem, request.target.core.pipeline
     steps, each = cost.steps_told(p, request.ask.likely), 1 / core.loads + 3 / core.issue
-    return each * p.macs(steps) + 30 / core.issue * sum(stage.filters for stage in p.stages) * p.out_steps(steps)
+    codes = sum(stage.filters for stage in p.stages) * p.out_steps(steps)
+    return each * p.macs(steps) + core.rescaled / core.issue * codes
 
 
 def gathers_all(p: ConvProblem) -> bool:
