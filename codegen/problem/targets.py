@@ -103,6 +103,8 @@ def registered(target: Target, texts: Mapping[str, str]) -> AbstractContextManag
 def target_named(name: str) -> Target:
     """The row of that name; `native` is the one that fits this CPU best. Raises UsageError for another word."""
     known = ("native", *TARGETS)
+    if isinstance(name, str) and "," in name:
+        raise UsageError(f"`{plainly(name)}` are several targets, and here it is one at a time: expected one alone")
     if not isinstance(name, str) or name not in known:
         raise UsageError(f"unknown target `{plainly(name)}`: {expected(name, known)}")
     return native() if name == "native" else TARGETS[name]

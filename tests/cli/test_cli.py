@@ -259,6 +259,8 @@ class TestBadInput:
             (["shwo", "one.conv"], 2, "did you mean the command `gen-conv show`?"),
             (["weigh", "one.conv"], 2, "no command of that name: there are show, verify, size, bench, warm, quantize"),
             (["size", "one.conv"], 2, "its tables are counted, too: give --weights FILE, or --init for any"),
+            (["size", "one.conv", "--init", "--seed", "1", "--target", "cortex-m4,mmx"], 2, "unknown target `mmx`"),
+            (["verify", "one.conv", "--target", "cortex-m4,cortex-m55"], 2, "several targets, and here it is one"),
             (
                 ["size", "one.conv", "--init", "--seed", "1", "--target", "avx2"],
                 2,

@@ -63,12 +63,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """A table for each target, of a line a layer and the totals."""
     specs = reading.specs(options)
     arrays = reading.weights(options, specs)
-    missing = [spec.name for spec in specs if spec.name not in arrays]
+    missing = [spec for spec in specs if spec.name not in arrays]
     if missing:
-        raise UsageError(f"`{missing[0]}`: its tables are counted, too: give --weights FILE, or --init for any")
+        way = "give --weights FILE" if missing[0].problem.format.whole else "give --weights FILE, or --init for any"
+        raise UsageError(f"`{missing[0].name}`: its tables are counted, too: {way}")
     terminal.report["sizes"] = []
-    for number, target in enumerate(dict.fromkeys(options.target.split(","))):
-        rows = list(measured(specs, arrays, argparse.Namespace(**vars(options) | {"target": target})))
+    every = [argparse.Namespace(**vars(options) | {"target": target}) for target in targets(options.target)]
+    for number, one in enumerate(every):
+        target, rows = one.target, list(measured(specs, arrays, one))
         terminal.report["sizes"] += [row.plain() for row in rows]
         if number:
             terminal.result("")
@@ -76,14 +78,24 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
+def targets(words: str) -> tuple[str, ...]:
+    """The names, each once. Raises UsageError for a word that names no microcontroller, before anything is shown."""
+    from codegen.machine import boards
+    from codegen.problem.targets import target_named
+
+    found = tuple(dict.fromkeys(word.strip() for word in words.split(",")))
+    for name in found:
+        boards.board(target_named(name))
+    return found
+
+
 def measured(specs: Sequence[Spec], arrays: Any, options: argparse.Namespace) -> Iterator[Row]:
-    """The figures of each layer. Raises UsageError for a target that is no microcontroller."""
+    """The figures of each layer, on one target."""
     from codegen import pipeline
-    from codegen.machine import board_figures, boards
+    from codegen.machine import board_figures
     from codegen.planning.algorithms import cost
 
     ask = replace(planning.asked(options), weights="baked")
-    boards.board(ask.target)
     for spec in specs:
         with reading.naming(options, spec.name):
             source = pipeline.emitted(spec, ask, arrays[spec.name])
