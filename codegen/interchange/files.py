@@ -25,6 +25,7 @@ __all__ = ["read"]
 
 ELSEWHERE = {  # what is not read from its file -> the way from there
     (".pt", ".pth", ".ckpt", ".bin"): "load it with PyTorch, then codegen.from_torch(module)",
+    (".pt2",): "codegen.from_torch(torch.export.load(file)) reads such programs",
     (".conv",): "codegen.load reads it",
 }
 

@@ -137,7 +137,9 @@ class NetCalls(NetFigures):
             x = arrays.taken(given[name], np.dtype(graph.dtype), copy, "(batch, steps, channels)", self.name)
             if x.shape[2] != shape.channels or (shape.steps is not None and x.shape[1] != shape.steps):
                 expected = f"(batch, {'steps' if shape.steps is None else shape.steps}, {shape.channels})"
-                raise ShapeError(f"`{self.name}`: `{name}` has shape {x.shape}, expected {expected}")
+                turned = x.shape[1] == shape.channels and shape.steps in (None, x.shape[2])
+                way = "; turn it by x.swapaxes(1, 2)" if turned else ""
+                raise ShapeError(f"`{self.name}`: `{name}` has shape {x.shape}, expected {expected}{way}")
             found[name] = x
         batches = {len(x) for x in found.values()}
         if len(batches) > 1:

@@ -197,6 +197,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         codegen.read(tmp_path / "no.nam")
     with pytest.raises(UsageError, match="from_torch"):
         codegen.read("net.pt")
+    with pytest.raises(UsageError, match=r"torch\.export\.load"):
+        codegen.read("net.pt2")
     (tmp_path / "folder.nam").mkdir()
     with pytest.raises(UsageError, match="folder"):
         codegen.read(tmp_path / "folder.nam")

@@ -55,6 +55,8 @@ def test_a_model_of_a_file_is_called(tmp_path: Path) -> None:
     assert np.array_equal(fresh.net(x)["z"], made["z"])
     with pytest.raises(ShapeError, match=r"`x` has shape \(1, 21, 3\), expected \(batch, steps, 4\)"):
         model.net(x[:1, :, :3])
+    with pytest.raises(ShapeError, match=r"turn it by x.swapaxes\(1, 2\)"):
+        model.net(x.swapaxes(1, 2))
     with pytest.raises(ShapeError, match="expected x"):
         model.net(x, x)
 

@@ -127,7 +127,7 @@ def test_xarray_keeps_its_coordinates() -> None:
 def test_what_dask_does_not_take() -> None:
     picked = da.from_array(np.ones((30, 2), "f4"), chunks=(10, 2))
     picked = picked[picked[:, 0] > 0]
-    with pytest.raises(ShapeError, match="chunks of an unknown size.*compute_chunk_sizes"):
+    with pytest.raises(ShapeError, match=r"chunks of an unknown size.*compute_chunk_sizes"):
         codegen.dask.conv(codegen.Conv1D(2, 3), picked)
     assert codegen.dask.conv(codegen.Conv1D(2, 3), picked.compute_chunk_sizes()).shape == (28, 2)
     with pytest.raises(ShapeError, match="x is ndarray, expected an array of dask"):

@@ -38,6 +38,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             )
     model.save_weights(weights)
     files.write_all([(path, model.to_conv().encode("utf-8"))])
-    terminal.say(f"wrote {path} and {weights}")
+    terminal.say(f"wrote {path} and {weights}; `gen-conv {path} --weights {weights}` makes C of them")
     terminal.report["path"] = str(path)
     return 0
