@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -229,6 +230,20 @@ class TestOptions:
         assert main.main(["net.conv", "-q", "-o", "o", "--depfile", "x", "--stamp", "./x"]) == 2
         assert "that file is the --depfile" in capsys.readouterr().err
         assert not Path("x").exists()
+
+    def test_a_model_keeps_its_weights_under_a_prefix(self, project: Path) -> None:
+        """Also of a layer that is emitted beside it, and of one that is called as another is with the prefix."""
+        names = ("low", "my_low")
+        layers = [f"conv1d {name} {{ input_shape = (9, 2), filters = 2, kernel_size = 3 }}" for name in names]
+        model = "model both { input x = (9, 2); output y = low(x) + my_low(x) }"
+        (project / "both.conv").write_text("\n".join([*layers, model.replace("; ", "\n"), ""]))
+        for folder, more in (("o", []), ("p", ["--prefix", "my_"])):
+            assert main.main(["both.conv", "-q", "-o", folder, "--init", "--seed", "1", *more]) == 0
+        for name in (*names, "both"):
+            bare, begun = (project / folder / f"{word}{name}.c" for folder, word in (("o", ""), ("p", "my_")))
+            tables = [re.findall(r"= \{([^{}]*)\};", path.read_text()) for path in (bare, begun)]
+            assert tables[0] == tables[1]
+            assert any("f" in table for table in tables[0])
 
     def test_a_prefix_begins_all_names(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main.main(["net.conv", "-q", "-o", "o", "--prefix", "my_", "--init", "--seed", "1"]) == 0

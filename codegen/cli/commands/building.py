@@ -110,9 +110,9 @@ def prefixed(found: Layers, word: str) -> Layers:
 
 
 def renamed(arrays: Mapping[str, Held], layers: Sequence[Spec], word: str) -> dict[str, Held]:
-    """What is known of layers by name, once their names have begun so; of others as it is."""
-    own = {spec.name.removeprefix(word) for spec in layers}
-    return {f"{word}{name}" if name in own else name: held for name, held in arrays.items()}
+    """What is known of these layers, by the names that begin so."""
+    own = {spec.name: spec.name.removeprefix(word) for spec in layers}
+    return {name: arrays[before] for name, before in own.items() if before in arrays}
 
 
 def together(sources: Sequence[GeneratedSource], options: argparse.Namespace) -> list[tuple[str, str]]:

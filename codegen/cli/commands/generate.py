@@ -73,7 +73,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     _hold_for_models(graphs, options)
     arrays = reading.weights(options, reading.layers_of(specs, graphs))
     specs, graphs = building.prefixed((specs, graphs), options.prefix or "")
-    arrays = building.renamed(arrays, specs, options.prefix or "")
     texts, sources = _texts((specs, graphs), arrays, options, blocks, terminal)
     emitted.hold_distinct(name for name, _ in texts)
     names = building.owners(options) or [*_names(specs, graphs), *(source.name for source in sources)]
@@ -106,6 +105,7 @@ def _texts(
 ) -> tuple[list[tuple[str, str]], list[GeneratedSource]]:
     """((file name, text), …) of all that is asked for, and the layers' own sources."""
     specs, graphs = found
+    of_models, arrays = arrays, building.renamed(arrays, specs, options.prefix or "")
     wrappers = [word for word in options.emit if word in WRAPPED]
     forward = {"c", "pyext", "test", *wrappers} & set(options.emit)
     if "," in options.target:
@@ -114,7 +114,7 @@ def _texts(
         sources = list(generated(specs, arrays, options, terminal)) if forward and not blocks else []
     every: list[GeneratedSource[Any]] = [*sources] if "c" in options.emit else []
     every += in_blocks.streamed(specs, arrays, options, blocks) if blocks else ()
-    every += models(graphs, specs, arrays, options, blocks)
+    every += models(graphs, specs, of_models, options, blocks)
     every += backward(specs, options) if "backward" in options.emit else ()
     every += tested(specs, sources, arrays) if "test" in options.emit else ()
     every += in_blocks.causal(specs, arrays, options) if "causal-conv" in options.emit else ()
