@@ -244,12 +244,13 @@ def model_emitted(
 ) -> GeneratedSource[ModelPlan]:
     """graph → plan → C text of one function. `arrays` are those of all layers, where they are to be baked.
 
-    Raises PlanError for what has no C.
+    A model without weights has none as an argument. Raises PlanError for what has no C.
     """
     from codegen.emission.models import banner as models_banner
     from codegen.emission.models import in_blocks
     from codegen.graph.plans import model_plan
 
+    arrays = arrays if graph.has_weights else {}
     chosen = model_plan.planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
     lines = models_banner.lines(graph, chosen)
     with vectors.apart(f"{graph.name}_" if ask.apart else ""):

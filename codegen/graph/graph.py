@@ -99,6 +99,11 @@ class Graph:
         found = [self.shapes[at].steps for _, at in self.inputs]
         return None if None in found or not found else found[0]
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether any of its layers has some."""
+        return any(layer.weight_shapes() for layer in self.layers.values())
+
     @cached_property
     def layers(self) -> dict[str, AnyLayer]:
         """The layers with weights that are called, by name, in the order of their first calls."""

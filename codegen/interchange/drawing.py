@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from codegen.errors import ConversionError
 from codegen.functions import activations
-from codegen.interchange import sums
+from codegen.interchange import resampled, sums
 from codegen.interchange.sketch import Sketch
 from codegen.interchange.tensors import Tensor, axis_of
 from codegen.specs.kinds import DepthwiseConv1DSpec, Spec
@@ -33,7 +33,7 @@ class Drawing:
     def __init__(self, sketch: Sketch) -> None:
         self.sketch = sketch
         self.names: dict[str, str] = {}  # of layers, by those that they have there
-        self._known: dict[str, Spec | ModelSpec] = {}
+        self._known: dict[str, tuple[Spec | ModelSpec, Any]] = {}  # and what each was made of
 
     def call(self, word: str, x: Tensor, **options: Any) -> Tensor:
         """A function of the graph by its word, on the value; the axes stay."""
@@ -48,33 +48,19 @@ class Drawing:
         states: Any = (),  # values: fields may be a dict of anything
         **fields: Any,
     ) -> Tensor:
-        """A layer with weights on the value; the axes stay. One that was there shares its weights."""
-        if name in self._known:
-            return x.of(self.sketch.builder.call(self._known[name], x.value, *states))
+        """A layer with weights on the value; the axes stay. One that was there, all of it alike, shares its weights."""
+        spec, made_of = self._known.get(name, (None, None))
+        if spec is not None and made_of == (kind, fields) and self.sketch.holds(spec.name, arrays):
+            return x.of(self.sketch.builder.call(spec, x.value, *states))
         made = self.sketch.layer(kind, name, x.value, arrays, states, **fields)
         *_, held = self.sketch.weights
         self.names[name] = held
-        self._known[name] = spec = self.sketch.builder.layer(held)
+        spec = self.sketch.builder.layer(held)
+        self._known[name] = spec, (kind, fields)
         for word, shape in spec.weight_shapes().items():
             if word in arrays and arrays[word].shape != shape:
                 raise ConversionError(f"has `{word}` of shape {arrays[word].shape}, expected {shape}")
         return x.of(made)
-
-    def interpolated(self, name: str, x: Tensor, size: int) -> Tensor:
-        """`size` steps for each, on the straight lines between their middles; beyond the ends these stay.
-
-        They are each step `size` times, and of that means of as many: of one more with halves at the ends for an even
-        `size`, as its middles lie between steps.
-        """
-        import numpy as np
-
-        taps, kind = size + 1 - size % 2, self.sketch.builder.dtype
-        means = np.full((taps, x.channels, 1), 1 / size, kind)
-        means[[0, -1]] /= 1 if size % 2 else 2
-        side = {"left": taps // 2, "right": taps // 2}
-        wide = self.call("replicate", self.call("upsample", x, size=size), **side)
-        fields = {"kernel_size": taps, "padding": "valid", "use_bias": False}
-        return self.layer(DepthwiseConv1DSpec, name, wide, {"kernel": means}, **fields)
 
     def backwards(self, x: Tensor, draw: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """What a layer that goes from the last step to the first makes: in its own order, and in that of x."""
@@ -237,7 +223,7 @@ class Drawing:
         if step == -1 and letter == "t" and start in (None, -1) and (stop is None or stop <= -END):
             return self.call("reverse", x)
         if step not in (None, 1):
-            raise ConversionError(f"takes each {step}th number of an axis, expected a step of 1")
+            return self._stepped(x, axis_of(axis, len(x.axes)), start, stop, step)
         if start is None and stop is None:
             return x
         if letter == "1" and slice(start, stop).indices(1) == (0, 1, 1):
@@ -250,6 +236,12 @@ class Drawing:
             return self.call("last", x)
         left, right = self._cropped(x, start or 0, stop)
         return self.call("crop", x, left=left, right=right) if left or right else x
+
+    def _stepped(self, x: Tensor, axis: int, start: int | None, stop: int | None, step: int) -> Tensor:
+        """Each `step`-th number of a part; backwards of all channels, or of a part of them."""
+        if x.axes[axis] == "c":
+            return resampled.taken(self, x, range(x.channels)[slice(start, stop, step)])
+        return resampled.thinned(self, self.sliced(x, axis, start, stop), axis, step)
 
     def _cropped(self, x: Tensor, start: int, stop: int | None) -> tuple[int, int]:
         """(left, right): steps that a slice leaves out. Raises ConversionError where they depend on the length."""
@@ -291,8 +283,8 @@ class Drawing:
         if more > 0:
             x = Tensor(x.value, "1" * more + x.axes)
         for letter, held, size in zip(x.axes, x.sizes, sizes, strict=True):
-            if size in (held, -1, 1) or letter == "n" or (spread and held == 1):
-                continue
+            if held is None or size in (held, -1, 1) or letter == "n" or (spread and held == 1):
+                continue  # what is longer than one, of any length too, is so wide already
             if held != 1 or letter not in "tc" or not 0 < size <= LONGEST:
                 raise ConversionError(f"spreads {x} over {list(sizes)}, expected known numbers of steps or channels")
             x = self.call("upsample", x, size=size) if letter == "t" else self.call("repeat", x, channels=size)

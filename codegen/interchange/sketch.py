@@ -82,6 +82,13 @@ class Sketch:
         self.weights[spec.name] = dict(arrays)
         return made
 
+    def holds(self, name: str, arrays: Mapping[str, Array]) -> bool:
+        """Whether a layer that is there has these weights."""
+        import numpy as np
+
+        held = self.weights[name]
+        return list(held) == list(arrays) and all(np.array_equal(held[word], arrays[word]) for word in held)
+
     def conv(self, name: str, value: Value, kernel: Array, bias: Array | None = None, **fields: Any) -> Value:
         """A Conv1D with a kernel of (taps, channels/groups, filters)."""
         arrays = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}

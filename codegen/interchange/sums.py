@@ -9,7 +9,7 @@ from codegen.errors import ConversionError
 from codegen.interchange.tensors import Tensor, axis_of
 from codegen.specs.model_kinds import Dense
 
-__all__ = ["norm", "over_steps", "reduced", "spread"]
+__all__ = ["norm", "over_steps", "reduced", "root_mean_square", "spread"]
 
 REDUCED = {"mean": "global_average_pool", "max": "global_max_pool", "sum": "global_sum_pool"}
 NEGATED = -1.0
@@ -83,6 +83,18 @@ def norm(drawing: Drawing, x: Tensor, order: float, axes: Sequence[int], *, keep
     parts = drawing.call("abs", x) if order == 1 else drawing.binary("*", x, x)
     made = reduced(drawing, "sum", parts, axes, keep=keep)
     return made if order == 1 else drawing.call("sqrt", made)
+
+
+def root_mean_square(drawing: Drawing, name: str, x: Tensor, scale: Any, epsilon: float) -> Tensor:
+    """Each step divided by the root of the mean of its channels' squares; `scale` is a number a channel, or None.
+
+    Raises ConversionError.
+    """
+    if x.axes[-1] != "c":
+        raise ConversionError(f"goes over the last axis of {x}, expected the channels")
+    squares = reduced(drawing, "mean", drawing.binary("*", x, x), [-1], keep=True)
+    made = drawing.binary("/", x, drawing.call("sqrt", drawing.binary("+", squares, epsilon)))
+    return made if scale is None else drawing.binary("*", made, scale, name)
 
 
 def over_steps(drawing: Drawing, name: str, x: Tensor) -> Tensor:

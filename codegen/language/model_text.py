@@ -142,7 +142,8 @@ class _Writer:
         operands = [self._operand(one, 0) for one in inputs]
         if isinstance(op, Call):
             called = self.member.get(op.layer.name, op.layer.name)
-            return (called, "(", *operands[0], ")"), ALONE
+            states = [word for one in operands[1:] for word in (", ", *one)]
+            return (called, "(", *operands[0], *states, ")"), ALONE
         if isinstance(op, Activate) and activations.row(op.activation).options and op.activation.is_plain:
             return (f"{op.activation.name}(", *operands[0], ")"), ALONE
         marks = [f"\0{i}\0" for i in range(len(operands))]

@@ -343,6 +343,30 @@ SMALL: dict[str, Small] = {  # name -> nodes, the input's sizes, constants, what
         {"order": np.array([3, 0, 1, -2])},
         lambda x: x[:, [3, 0, 1, 2]],
     ),
+    "each second step, channels backwards": (
+        [ob.node("Slice", "x from to axes by", "y")],
+        [None, 4, "L"],
+        {word: np.array(each) for word, each in {"from": [1, -1], "to": [2**62, -(2**62)], "axes": [2, 1]}.items()}
+        | {"by": np.array([2, -1])},
+        lambda x: x[:, ::-1, 1::2],
+    ),
+    "two nodes of one name": (
+        [ob.node("Mul", "x twice", "a", "scale"), ob.node("Mul", "a each", "y", "scale")],
+        [None, 4, "L"],
+        {"twice": 2 * EACH, "each": EACH},
+        lambda x: 2 * x * EACH**2,
+    ),
+    "divided by the norm of a matrix": (
+        [
+            ob.node("MatMul", "m v", "s"),
+            ob.node("ReduceSum", "s", "n", keepdims=0),
+            ob.node("Div", "w n", "d"),
+            ob.node("Conv", "x d", "y"),
+        ],
+        [None, 4, "L"],
+        A,
+        lambda x: correlated(x, A["w"] / (A["m"] @ A["v"]).sum()),
+    ),
     "pools": (
         [
             ob.node("MaxPool", "x", "p", kernel_shape=[3], strides=[2]),

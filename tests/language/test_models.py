@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 import codegen
+from codegen import pipeline
+from codegen.emission.models import stream
 from codegen.errors import SpecErrors
 from codegen.graph import reference
 from codegen.graph.graph import Graph
 from codegen.language import answers, formatter, reader
 from codegen.language.document import Document
+from codegen.planning.ask import Ask, Stream
+from codegen.problem.targets import TARGETS
 
 AMP = """\
 let taps = (3, 5)
@@ -198,7 +202,19 @@ def test_states_of_recurrent_layers(call: str, told: str) -> None:
 
 
 def test_a_recurrent_layer_begins_with_states() -> None:
-    net = codegen.load(STATES.format("out(cells(x, s[:2], s[2:])) + gates(x)"), seed=1).net
+    model = codegen.load(STATES.format("out(cells(x, s[:2], s[2:])) + gates(x)"), seed=1)
+    net = model.net
     assert "cells(x, _2, _3)" in [told for _, told, _ in net.graph.told()]
+    assert list(codegen.load(model.to_conv()).net.graph.told()) == list(net.graph.told())
     with pytest.raises(codegen.PlanError, match="needs all of its input"):
         net.stream()
+
+
+def test_a_model_without_weights_has_no_argument_for_them() -> None:
+    """Not in the C of a whole input, nor of blocks."""
+    graph = codegen.load("model net {\n input x = (None, 2)\n output y = squareplus(x)\n}").net.graph
+    (whole,) = [one for one in pipeline.model_emitted(graph, Ask(TARGETS["scalar"])).functions if one.name == "net"]
+    assert [one.name for one in whole.parameters] == ["x", "steps", "y"]
+    blocks = Ask(TARGETS["scalar"], stream=Stream(16))
+    process = next(one for one in stream.emitted(graph, blocks).functions if one.name == "net_process")
+    assert [one.name for one in process.parameters] == ["state", "x", "n", "y"]

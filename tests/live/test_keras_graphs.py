@@ -73,6 +73,8 @@ SINGLE: dict[str, Any] = {
     "instance": lambda: one(L.GroupNormalization(-1, scale=False)),
     "layer": lambda: one(L.LayerNormalization(center=False)),
     "standard": lambda: one(L.Normalization(mean=[1, 2, 3, 4], variance=[1, 0, 0.5, 2])),
+    "each rescaled": lambda: one(L.Rescaling([1.0, 2.0, 0.5, -1.0], offset=[0.0, 1.0, 2.0, 3.0])),
+    "by their root mean square": lambda: one(L.RMSNormalization(epsilon=1e-3)),
     "rescaled": lambda: one(L.Rescaling(0.5, offset=1.0)),
     "crop": lambda: one(L.Cropping1D((2, 3)), L.UpSampling1D(3)),
     "pools": lambda: one(L.MaxPooling1D(3, strides=2, padding="same"), L.AveragePooling1D(2, strides=1)),
@@ -98,6 +100,39 @@ def test_layers_by_themselves(name: str) -> None:
     assert np.abs(made.reshape(expected.shape) - expected).max() < 1e-5 * np.sqrt((expected**2).mean())
 
 
+FIRST = {"data_format": "channels_first"}
+CHANNELS_FIRST: dict[str, Any] = {
+    "convolutions": lambda: (L.Conv1D(6, 3, **FIRST), L.PReLU(shared_axes=[2]), L.BatchNormalization(axis=1)),
+    "pools": lambda: (L.MaxPooling1D(2, **FIRST), L.AveragePooling1D(2, **FIRST), L.ZeroPadding1D(2, **FIRST)),
+    "mean": lambda: (L.GlobalAveragePooling1D(**FIRST), L.Dense(3)),
+    "largest": lambda: (L.GlobalMaxPooling1D(**FIRST),),
+    "flat": lambda: (L.GroupNormalization(2, axis=1), L.Flatten(**FIRST), L.Dense(3)),
+    "turned": lambda: (L.Permute((2, 1)), L.Conv1D(6, 3)),
+}
+
+
+@pytest.mark.parametrize("name", CHANNELS_FIRST)
+def test_channels_first(name: str) -> None:
+    """Arrays are (batch, steps, channels) here."""
+    theirs = models.filled(one(*CHANNELS_FIRST[name](), shape=(4, 12)))
+    x = np.random.default_rng(2).normal(size=(2, 4, 12)).astype(np.float32)
+    model = codegen.from_keras(theirs, target="scalar")
+    (net,) = model.nets.values()
+    assert "has channels before steps" in model.notes[0]
+    made = reference.run(net.graph, {"x": x.swapaxes(1, 2)}, net.weights)["y"]
+    expected = theirs(x).detach().numpy()
+    expected = expected.swapaxes(1, 2) if expected.ndim == 3 and name != "turned" else expected
+    assert np.abs(made.reshape(expected.shape) - expected).max() < 1e-5 * np.sqrt((expected**2).mean())
+
+
+def test_layouts_that_differ_are_refused() -> None:
+    told = "GlobalMaxPooling1D gets .batch, steps, channels., expected .batch, channels, steps."
+    with pytest.raises(codegen.ConversionError, match=told):
+        codegen.from_keras(one(L.Dense(3), L.GlobalMaxPooling1D(**FIRST)))
+    unread = codegen.from_keras(one(L.Conv1D(4, 3), L.GroupNormalization(2, axis=1), L.Dense(1))).unread
+    assert "has axis=[1] of (batch, steps, channels), expected the channels" in unread
+
+
 def test_operations_on_tensors() -> None:
     x = keras.Input((20, 6))
     ops = keras.ops
@@ -119,7 +154,9 @@ def test_states_and_parts() -> None:
     given = np.random.default_rng(2).normal(size=(2, 20, 4)).astype(np.float32)
     more = L.LSTM(2, return_sequences=True)(x, initial_state=[last, cell]), L.GRU(3)(x, initial_state=h), cell
     theirs = keras.Model(x, [y, h, z, last, ops.concatenate([a, c], axis=-1), *more])
-    assert_alike(codegen.from_keras(theirs), theirs, given)
+    model = codegen.from_keras(theirs)
+    assert_alike(model, theirs, given)
+    assert_alike(codegen.load(model.to_conv(), weights=weights_of(model)), theirs, given)
     theirs = keras.Model(x, [z, last])
     assert "return_cells" not in codegen.from_keras(theirs).to_conv(), "where nothing reads them there are none"
 

@@ -188,6 +188,27 @@ def test_sines_and_reductions(name: str, tmp_path: Path) -> None:
         assert_alike(net, module, x)
 
 
+class Picked(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+    """Each second step, channels backwards and in another order, unit vectors, a root of a mean square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.RMSNorm(4, eps=1e-3)
+
+    def forward(self, x: Any) -> Any:
+        functional = torch.nn.functional
+        y = functional.normalize(x.flip(1), dim=1)[:, :, ::2] + torch.rsqrt(x * x + 1)[:, :, ::2]
+        return self.norm(y.transpose(1, 2)).transpose(1, 2)[:, 1::2]
+
+
+def test_numbers_that_are_picked() -> None:
+    x = np.random.default_rng(3).normal(size=(2, 4, 20)).astype(np.float32)
+    module = torch_models.filled(torch, Picked())
+    model = codegen.from_torch(module, example=torch.from_numpy(x), target="scalar")
+    assert not model.unread
+    assert_alike(next(iter(model.nets.values())), module, x)
+
+
 def test_lengths_that_strides_hide_are_not_taken_for_any() -> None:
     """Padding that depends on what a stride leaves over, and a pool as wide as what there is."""
 

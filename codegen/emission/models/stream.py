@@ -41,7 +41,11 @@ LIMIT = 1 << 28  # input steps after which all counts go back by periods
 def emitted(
     graph: Graph, ask: Ask, arrays: Weights | None = None, *, beside: Collection[str] = ()
 ) -> GeneratedSource[StreamedModel]:
-    """graph → plan of a stream → C text, in blocks as `ask.stream` says. Raises PlanError for what cannot stream."""
+    """graph → plan of a stream → C text, in blocks as `ask.stream` says. Raises PlanError for what cannot stream.
+
+    Weights that are not given are an argument, where there are any.
+    """
+    arrays = arrays if graph.has_weights else {}
     chosen = planned(graph, replace(ask, weights="packed" if arrays is None else "baked"))
     with vectors.apart(f"{graph.name}_" if ask.apart else ""):
         return source(chosen, graph.name, banner=banner_.of_stream(graph, chosen), weights=arrays, beside=beside)

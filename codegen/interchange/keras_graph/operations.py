@@ -179,5 +179,6 @@ OPERATIONS: Mapping[str, Draw] = {
     "Flip": _reversed,
     "ExpandDims": lambda drawing, part: part.one.unsqueezed(part.config["axis"].whole(-8, 8)),
     "Squeeze": _squeezed,
+    "Reshape": lambda drawing, part: part.one.reshaped([one.whole(-1) for one in part.config["newshape"]]),
     "Transpose": _transposed,
 }

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["Arrays", "Part", "Ref", "arguments", "tensors_of"]
+__all__ = ["FIRST", "SEQUENCE", "Arrays", "Part", "Ref", "arguments", "tensors_of"]
 
+SEQUENCE, FIRST = "ntc", "nct"
 MOST_DEEP = 16  # lists in the arguments of a call
 OWN = "keras"  # where a class of Keras' own is at home; older files do not say
 
@@ -68,6 +69,12 @@ class Part:
         if len(found) != 1:
             raise ConversionError(f"is called on {len(found)} tensors, expected 1")
         return found[0]
+
+    @property
+    def axes(self) -> str:
+        """Those of what it reads, by its data_format: a sequence's."""
+        layout = self.config.get("data_format")
+        return FIRST if layout is not None and layout.value == "channels_first" else SEQUENCE
 
     def arrays(self, *words: str) -> Mapping[str, Array]:
         """The weights of that name."""

@@ -8,8 +8,8 @@ from typing import Any
 from codegen.errors import ConversionError
 from codegen.interchange import sums
 from codegen.interchange.drawing import Drawing
-from codegen.interchange.keras_graph.part import Part
-from codegen.interchange.keras_graph.weighted import SEQUENCE, WEIGHTED, Draw, activation_of
+from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Part
+from codegen.interchange.keras_graph.weighted import WEIGHTED, Draw, activation_of
 from codegen.interchange.stranger import Item
 from codegen.interchange.tensors import Tensor
 
@@ -44,7 +44,7 @@ def _softmax(drawing: Drawing, part: Part) -> Tensor:
 
 def _pool(word: str) -> Draw:
     def draw(drawing: Drawing, part: Part) -> Tensor:
-        x = drawing.ordered(part.one, SEQUENCE)
+        x = drawing.ordered(part.one, part.axes)
         size, strides = _one(part.config["pool_size"]), part.config.get("strides")
         options = {"size": size, "strides": size if strides is None else _one(strides)}
         return drawing.call(word, x, padding=part.config["padding"].word(), **options)
@@ -55,7 +55,8 @@ def _pool(word: str) -> Draw:
 def _global(how: str) -> Draw:
     def draw(drawing: Drawing, part: Part) -> Tensor:
         keep = part.config.get("keepdims")
-        return drawing.reduced(how, part.one, [1], keep=keep is not None and bool(keep.value))
+        x = drawing.ordered(part.one, part.axes)
+        return drawing.reduced(how, x, [x.axes.index("t")], keep=keep is not None and bool(keep.value))
 
     return draw
 
@@ -74,7 +75,7 @@ def _sides(word: str, field: str) -> Draw:
     def draw(drawing: Drawing, part: Part) -> Tensor:
         found = part.config[field]
         sides = [one.whole(0) for one in found] if found.is_list else [found.whole(0)] * 2
-        x = drawing.ordered(part.one, SEQUENCE)
+        x = drawing.ordered(part.one, part.axes)
         return drawing.call(word, x, left=sides[0], right=sides[-1])
 
     return draw
@@ -93,6 +94,14 @@ def _repeated(drawing: Drawing, part: Part) -> Tensor:
 
 def _reshaped(drawing: Drawing, part: Part) -> Tensor:
     return part.one.reshaped([-1, *(one.whole(-1) for one in part.config["target_shape"])])
+
+
+def _flattened(drawing: Drawing, part: Part) -> Tensor:
+    """All numbers of a sample; of channels_first as those of channels_last."""
+    x = part.one
+    if part.axes == FIRST and len(x.axes) > 2:
+        x = x.transposed([0, *range(2, len(x.axes)), 1])
+    return x.flattened(1)
 
 
 def _permuted(drawing: Drawing, part: Part) -> Tensor:
@@ -176,7 +185,7 @@ PARTS: dict[str, Draw] = {
     "Cropping1D": _sides("crop", "cropping"),
     "UpSampling1D": _upsampled,
     "RepeatVector": _repeated,
-    "Flatten": lambda drawing, part: part.one.flattened(1),
+    "Flatten": _flattened,
     "Reshape": _reshaped,
     "Permute": _permuted,
     "Concatenate": _joined,

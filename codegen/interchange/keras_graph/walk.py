@@ -10,7 +10,7 @@ from codegen.errors.quoting import NAME, exactly, plainly
 from codegen.functions.registry import snake_case
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph.operations import OPERATIONS
-from codegen.interchange.keras_graph.part import Arrays, Part, Ref, arguments, ref_of
+from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Arrays, Part, Ref, arguments, ref_of
 from codegen.interchange.keras_graph.parts import PARTS, UNSERVED
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.sketch import Imported, Sketch
@@ -23,6 +23,7 @@ MODELS = ("Functional", "Model", "Sequential")
 MOST_LAYERS = 1_024
 MOST_INSIDE = 16  # models in models
 LENGTHENED = ("Reshape", "ExpandDims")  # what a vector that is a signal goes to first
+TURNED = "the model has channels before steps: its inputs are (steps, channels) here"
 WAY = "replace it, or leave it out with skip=[{0}]"
 
 
@@ -38,20 +39,32 @@ def drawn(
 
     Raises ConversionError with all that cannot be read.
     """
-    config = item["config"]
-    given = config.get("name")
-    sketch = Sketch("model", dtype=dtype or _dtype(config))
-    sketch.builder.name = sketch.names.fresh("net" if given is None else given.word())
-    walk = Walk(Drawing(sketch), source, ledger, free)
-    with ledger.at(sketch.builder.name, item["class_name"].word()):
-        for name, value in _outputs(walk, walk.model(item, (), "", None)):
-            if value is not None:
-                sketch.builder.output(name, served(value).value)
-    ledger.settle()
+    best: Walk | None = None
+    for axes in (SEQUENCE, FIRST):
+        walk = Walk(Drawing(_begun(item, dtype)), source, Ledger(ledger.skip), free, axes)
+        walk.run(item)
+        if best is None or len(walk.ledger.wrong) < len(best.ledger.wrong):
+            best = walk
+        if not best.ledger.wrong:
+            break
+    assert best is not None  # there are axes
+    best.ledger.settle()
+    ledger.took(best.ledger)
+    sketch = best.drawing.sketch
+    if best.axes == FIRST:
+        sketch.note(TURNED)
     notes = [*sketch.notes, *(f"{path}, {kind}, is left out" for path, kind in ledger.skipped.items())]
     graph = sketch.graph()
     made = Imported({graph.name: graph}, sketch.weights, f"keras {item['class_name'].word()}", tuple(notes))
-    return made, {path: name for path, name in walk.drawing.names.items() if name in sketch.weights}
+    return made, {path: name for path, name in best.drawing.names.items() if name in sketch.weights}
+
+
+def _begun(item: Item, dtype: str | None) -> Sketch:
+    """A sketch that is called like the model."""
+    given = item["config"].get("name")
+    sketch = Sketch("model", dtype=dtype or _dtype(item["config"]))
+    sketch.builder.name = sketch.names.fresh("net" if given is None else given.word())
+    return sketch
 
 
 def _dtype(config: Item) -> str:
@@ -75,10 +88,18 @@ Made = list[tuple[str, "Tensor | None"]]
 
 
 class Walk:
-    """One walk over a model and the models in it."""
+    """One walk over a model and the models in it. Inputs that are sequences have these `axes`."""
 
-    def __init__(self, drawing: Drawing, source: Arrays, ledger: Ledger, free: bool) -> None:
-        self.drawing, self.source, self.ledger, self.free = drawing, source, ledger, free
+    def __init__(self, drawing: Drawing, source: Arrays, ledger: Ledger, free: bool, axes: str) -> None:
+        self.drawing, self.source, self.ledger, self.free, self.axes = drawing, source, ledger, free, axes
+
+    def run(self, item: Item) -> None:
+        """Draws all that can be; the ledger has the rest."""
+        builder = self.drawing.sketch.builder
+        with self.ledger.at(builder.name, item["class_name"].word()):
+            for name, value in _outputs(self, self.model(item, (), "", None)):
+                if value is not None:
+                    builder.output(name, served(value).value)
 
     def model(self, item: Item, path: tuple[str, ...], group: str, given: Sequence[Tensor | None] | None) -> Made:
         """(layer, tensor) of its outputs; None for what hangs on something unreadable. `given` are its inputs."""
@@ -185,8 +206,9 @@ class Walk:
         shape = config.get("batch_shape") or config["batch_input_shape"]
         sizes = list(shape)
         if len(sizes) == 3:
-            steps = None if self.free or sizes[1].value is None else sizes[1].whole()
-            return Tensor(self.drawing.sketch.builder.input(name, steps, sizes[2].whole()), "ntc")
+            told = dict(zip(self.axes, sizes, strict=True))
+            steps = None if self.free or told["t"].value is None else told["t"].whole()
+            return Tensor(self.drawing.sketch.builder.input(name, steps, told["c"].whole()), self.axes)
         if len(sizes) != 2:
             raise shape.wrong(f"expected (batch, steps, channels) or (batch, channels), got {exactly(shape.value)}")
         if sizes[1].value is None or (readers and all(kind in LENGTHENED for kind in readers)):

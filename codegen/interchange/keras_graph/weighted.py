@@ -9,9 +9,10 @@ from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
 from codegen.functions import activations
 from codegen.functions.activations import layer_configs
+from codegen.interchange import sums
 from codegen.interchange.begun import begun
 from codegen.interchange.drawing import Drawing
-from codegen.interchange.keras_graph.part import Part
+from codegen.interchange.keras_graph.part import SEQUENCE, Part
 from codegen.interchange.keras_graph.sources import SIDES
 from codegen.interchange.stranger import Item
 from codegen.interchange.tensors import Tensor, axis_of
@@ -31,11 +32,10 @@ from codegen.specs.model_kinds import (
 )
 from codegen.specs.parameters import parameters
 
-__all__ = ["SEQUENCE", "WEIGHTED", "Draw", "activation_of"]
+__all__ = ["WEIGHTED", "Draw", "activation_of"]
 
 Draw: TypeAlias = Callable[[Drawing, Part], "Tensor | list[Tensor]"]
 LEFT = ("name", "input_shape", "dtype", "trainable", "data_format", "activity_regularizer")  # that no graph needs
-SEQUENCE = "ntc"
 MERGED = {"sum": "+", "mul": "*", "ave": "+"}
 LEAST_DEVIATION = 1e-7  # what Normalization divides by at least
 RECURRENT: dict[str, type[Recurrent]] = {kind.keras: kind for kind in (LSTM, GRU, SimpleRNN)}
@@ -66,11 +66,7 @@ def convolution(kind: type[Spec]) -> Draw:
     """What draws a kind of convolutions."""
 
     def draw(drawing: Drawing, part: Part) -> Tensor:
-        layout = part.config.get("data_format")
-        x = part.one
-        if layout is not None and layout.value == "channels_first":
-            raise ConversionError("is channels_first; build the model with data_format='channels_last'")
-        x = drawing.ordered(x, SEQUENCE)
+        x = drawing.ordered(part.one, part.axes)
         fields = words(kind, part.config)
         names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
         return drawing.layer(kind, part.name, x, part.arrays(*names), **fields)
@@ -79,16 +75,23 @@ def convolution(kind: type[Spec]) -> Draw:
 
 
 def weighted(kind: type[ModelSpec]) -> Draw:
-    """What draws a layer with weights over the last axis."""
+    """What draws a layer with a weight for each channel."""
 
     def draw(drawing: Drawing, part: Part) -> Tensor:
         x, fields = part.one, words(kind, part.config)
-        if x.axes[-1] != "c":
-            raise ConversionError(f"goes over the last axis of {x}, expected the channels")
         names = kind(name="x", **fields).build((None, x.channels)).weight_shapes()
         return drawing.layer(kind, part.name, x, part.arrays(*names), **fields)
 
     return draw
+
+
+def _demand_channels(part: Part) -> None:
+    """Raises ConversionError for an axis, the last one if none is told, that is not that of the channels."""
+    axis, x = part.config.get("axis"), part.one
+    axes = [one.whole(-8, 8) for one in axis] if axis is not None and axis.is_list else None
+    found = axes or [-1 if axis is None else axis.whole(-8, 8)]
+    if [x.axes[axis_of(one, len(x.axes))] for one in found] != ["c"]:
+        raise ConversionError(f"has axis={found} of {x}, expected the channels")
 
 
 def _dense(drawing: Drawing, part: Part) -> Tensor:
@@ -104,11 +107,7 @@ def _normalized(kind: type[ModelSpec]) -> Draw:
     draw = weighted(kind)
 
     def drawn(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
-        axis, x = part.config.get("axis"), part.one
-        axes = [one.whole(-8, 8) for one in axis] if axis is not None and axis.is_list else None
-        last = axes or [-1 if axis is None else axis.whole(-8, 8)]
-        if [axis_of(one, len(x.axes)) for one in last] != [len(x.axes) - 1]:
-            raise ConversionError(f"has axis={last}, expected -1, the channels")
+        _demand_channels(part)
         rms = part.config.get("rms_scaling")
         if rms is not None and rms.value:
             raise ConversionError("has rms_scaling=True, expected False")
@@ -117,19 +116,27 @@ def _normalized(kind: type[ModelSpec]) -> Draw:
     return drawn
 
 
+def _root_mean_square(drawing: Drawing, part: Part) -> Tensor:
+    _demand_channels(part)
+    scale, epsilon = part.arrays("scale")["scale"], part.config["epsilon"].number()
+    return sums.root_mean_square(drawing, part.name, part.one, scale, epsilon)
+
+
 def _grouped(drawing: Drawing, part: Part) -> Tensor:
+    _demand_channels(part)
     groups, x = part.config["groups"].whole(-1), part.one
     fields = words(GroupNormalization, part.config) | {"groups": x.channels if groups == -1 else groups}
     names = [word for word, held in (("gamma", "scale"), ("beta", "center")) if fields.get(held, True)]
-    value = drawing.ordered(x, SEQUENCE)
-    return drawing.layer(GroupNormalization, part.name, value, part.arrays(*names), **fields)
+    return drawing.layer(GroupNormalization, part.name, x, part.arrays(*names), **fields)
 
 
 def _standardized(drawing: Drawing, part: Part) -> Tensor:
     """keras.layers.Normalization: less a mean, over a deviation that is not too small."""
     import numpy as np
 
-    x = part.one
+    x, axis = part.one, part.config.get("axis")
+    if axis is not None and (not axis.is_list or list(axis)):
+        _demand_channels(part)
     mean, variance = part.config.get("mean"), part.config.get("variance")
     if mean is None or variance is None:
         held = part.arrays("mean", "variance")
@@ -200,7 +207,8 @@ def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
 
 def _prelu(drawing: Drawing, part: Part) -> Tensor:
     x, alpha = part.one, part.arrays("alpha")["alpha"]
-    if alpha.size not in (1, x.channels):
+    long = [letter for letter, size in zip(x.axes[1:], alpha.shape, strict=False) if size != 1]
+    if alpha.ndim != len(x.axes) - 1 or long not in ([], ["c"]):
         raise ConversionError(f"has slopes of shape {alpha.shape}, expected shared_axes=[1]: one for each channel")
     return drawing.layer(PReLU, part.name, x, {"alpha": alpha.reshape(-1)}, shared=alpha.size == 1 < x.channels)
 
@@ -211,6 +219,7 @@ WEIGHTED: dict[str, Draw] = {
     "BatchNormalization": _normalized(BatchNormalization),
     "LayerNormalization": _normalized(LayerNormalization),
     "GroupNormalization": _grouped,
+    "RMSNormalization": _root_mean_square,
     "Normalization": _standardized,
     **{word: _recurrent(kind) for word, kind in RECURRENT.items()},
     "Bidirectional": _both_ways,

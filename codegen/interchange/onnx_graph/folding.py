@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDED", "folded"]
 
 LARGEST = 1 << 22  # numbers that a constant may have
+MOST_WORK = 1 << 28  # multiplications of one product of matrices
 OF_SIZES = ("logical_not", "negative", "floor", "ceil", "abs", "sign")  # what may be made of a free number of steps
 END = 1 << 31
 
@@ -68,6 +69,20 @@ def _of_one(name: str) -> Callable[[Call], Array]:
             found: Array = getattr(np, name)(*_all(call))
         return found
 
+    return made
+
+
+def _product(call: Call) -> Array:
+    """A matrix times a vector or a matrix, as spectral norms have them."""
+    if len(call.inputs) != 2:
+        raise ConversionError("has no input")
+    one, other = _all(call)
+    demand_told(one, other)
+    wide = other.shape[1] if other.ndim == 2 else 1
+    tall = one.shape[0] if one.ndim == 2 else 1
+    if max(one.ndim, other.ndim) > 2 or one.dtype.kind != "f" or tall * wide > LARGEST or one.size * wide > MOST_WORK:
+        raise ConversionError(f"of constants of shapes {one.shape} and {other.shape}, which are not multiplied here")
+    made: Array = one @ other
     return made
 
 
@@ -242,6 +257,7 @@ FOLDED: dict[str, Callable[[Call], Array]] = {
     "Shape": _shape,
     "Identity": lambda call: call.constant(0, "data"),
     "Div": _divided,
+    "MatMul": _product,
     **{kind: _between(name) for kind, name in (("Add", "add"), ("Sub", "subtract"), ("Mul", "multiply"))},
     **{kind: _between(name) for kind, name in (("Equal", "equal"), ("Max", "maximum"), ("Min", "minimum"))},
     **{

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from codegen.errors import ConversionError
 from codegen.interchange import sums
 from codegen.interchange.onnx_graph.call import FREE, Call, Draw
+from codegen.interchange.resampled import interpolated, taken
 from codegen.interchange.tensors import Tensor, axis_of
 
 __all__ = ["MOVING"]
@@ -87,13 +88,7 @@ def _gathered(call: Call) -> Tensor:
         return call.drawing.sliced(x, axis, found[0], found[-1] + 1)
     if call.letter(x, axis) != "c":
         raise ConversionError("takes steps in an order of their own, expected a range")
-    runs = [[found[0], found[0] + 1]]
-    for one in found[1:]:
-        if one == runs[-1][1]:
-            runs[-1][1] += 1
-        else:
-            runs.append([one, one + 1])
-    return call.drawing.concat([call.drawing.sliced(x, axis, *run) for run in runs], axis)
+    return taken(call.drawing, x, found)
 
 
 def _padded(call: Call) -> Tensor:
@@ -184,7 +179,7 @@ def _resized(call: Call) -> Tensor:
     if len(factors) > 1 or letter != "t" or scale != int(scale):
         raise ConversionError(f"has scales = {found}, expected a whole number for the steps alone")
     if between:
-        return call.drawing.interpolated(call.name, x, int(scale))
+        return interpolated(call.drawing, call.name, x, int(scale))
     return call.drawing.call("upsample", x, size=int(scale))
 
 

@@ -82,6 +82,7 @@ ELEMENTWISE: dict[str, Draw] = {
     "square": lambda call: call.drawing.binary("*", call.x, call.x),
     "pow": _power,
     "sqrt": _unary("sqrt"),
+    "rsqrt": lambda call: call.drawing.binary("/", 1.0, call.drawing.call("sqrt", call.x)),
     "abs": _unary("abs"),
     "exp": _unary("exp"),
     "log": _unary("log"),

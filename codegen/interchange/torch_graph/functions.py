@@ -73,6 +73,14 @@ def _layer_norm(call: Call) -> Tensor:
     return layers.layer_norm(call.drawing, call.name, call.x, list(shape), *found, call.get(4, "eps", 1e-5))
 
 
+def _rms_norm(call: Call) -> Tensor:
+    scale, shape, epsilon = call.array(2, "weight"), list(call.get(1, "normalized_shape")), call.get(3, "eps")
+    if shape != [call.x.channels]:
+        raise ConversionError(f"goes over {shape} of {call.x}, expected the channels as the last axis")
+    least = LEAST[call.x.value.builder.dtype] if epsilon is None else epsilon
+    return sums.root_mean_square(call.drawing, call.name, call.x, scale, least)
+
+
 def _prelu(call: Call) -> Tensor:
     return layers.prelu(call.drawing, call.name, call.x, call.weight(1))
 
@@ -208,6 +216,7 @@ def _upsampled_lines(call: Call) -> Tensor:
     return layers.upsampled(call.drawing, call.name, call.x, found, "linear", corners)
 
 
+LEAST = {"float32": 2.0**-23, "float64": 2.0**-52}  # what an RMSNorm adds to squares that is told nothing
 FUNCTIONS: dict[str, Draw] = {
     "conv1d": _conv,
     "conv_transpose1d": _conv_transpose,
@@ -219,6 +228,7 @@ FUNCTIONS: dict[str, Draw] = {
     "instance_norm": _instance_norm,
     "group_norm": _group_norm,
     "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
     "prelu": _prelu,
     "lstm": _rnn("lstm"),
     **{word: _rnn(word) for word in ("gru", "rnn_tanh", "rnn_relu")},

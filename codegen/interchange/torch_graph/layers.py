@@ -9,6 +9,7 @@ from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
 from codegen.interchange.begun import First, begun
 from codegen.interchange.drawing import Drawing
+from codegen.interchange.resampled import interpolated
 from codegen.interchange.tensors import Tensor, Unserved
 from codegen.interchange.transposed import crops, ungrouped
 from codegen.specs.kinds import Conv1DSpec, Conv1DTransposeSpec
@@ -250,7 +251,7 @@ def upsampled(drawing: Drawing, name: str, x: Tensor, factor: Any, mode: str, co
         raise ConversionError(f"has {told}, expected nearest or linear by a whole scale_factor without align_corners")
     x = drawing.ordered(x, FIRST)
     if mode == "linear":
-        return drawing.interpolated(name, x, int(scale))
+        return interpolated(drawing, name, x, int(scale))
     return drawing.call("upsample", x, size=int(scale))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import exactly
+from codegen.interchange.resampled import taken
 from codegen.interchange.tensors import Tensor, Unserved, axis_of, served
 from codegen.interchange.torch_graph.call import Call, Draw
 from codegen.interchange.torch_graph.functions import FUNCTIONS
@@ -84,6 +85,21 @@ def _picked(call: Call) -> Any:
     if isinstance(found, list) and call.whole(1, "dim") == 0:  # the states of several layers
         return found[call.whole(2, "index")]
     return call.drawing.picked(call.x, call.whole(1, "dim"), call.whole(2, "index"))
+
+
+def _places(call: Call) -> Tensor:
+    """x[:, [2, 0, 5]] and index_select: channels in an order that is known."""
+    x, found = call.x, call.args[1]
+    if isinstance(found, int):
+        axis, index = axis_of(found, len(x.axes)), call.get(2, "index")
+    else:
+        given = [(at, one) for at, one in enumerate(found or ()) if one is not None]
+        axis, index = given[0] if len(given) == 1 else (0, None)
+    places = None if index is None or isinstance(index, Tensor) else list(getattr(index, "tolist", list)())
+    whole = places is not None and all(isinstance(at, int) and -x.channels <= at < x.channels for at in places)
+    if x.axes[axis] != "c" or places is None or not whole:
+        raise ConversionError(f"takes places of {x}, expected known ones of the channels")
+    return taken(call.drawing, x, [at % x.channels for at in places])
 
 
 def _item(call: Call) -> Any:
@@ -165,6 +181,8 @@ CALLS: dict[str, Draw] = {
     "narrow": _narrowed,
     "select": _picked,
     "getitem": _item,
+    "index": _places,
+    "index_select": _places,
     "size": _asked,
     "getattr": _attribute,
     **dict.fromkeys((*NOTHING, *MORE), _same),
