@@ -31,6 +31,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     else:
         behind = f"rows + {panel_bytes(inner.problem, plan.target.core) // p.item_bytes}"
         arguments = ["rows", *weights, "y", *[behind] * bool(inner.workspace_bytes), *slices]
+    axes = _axes(p)
     phase = static(f"{name}_phase", *reads(c, "x", alone=False), *_counts(free), *writes(c, "row"))
     return {
         "schedule": schedule,
@@ -38,6 +39,9 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "before": -left,
         "samples": (schedule.length or 0) * p.stride,
         "stride_up": p.stride - 1,
+        "row": _row(p),
+        "sizes": ", ".join(str(size) for size, _ in axes),
+        "axes": ", ".join(word for _, word in axes),
         "channels_of": "" if p.channels == 1 else f"{p.channels} * ",
         "call": f"{function.of(*arguments)};",
         "panel_function": panel_function(name, c),
@@ -53,10 +57,29 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
 def _fills(p: ConvProblem, phase: CFunction) -> str:
     """The loops over the rows of an input of any length."""
     several = p.channels > 1
-    x, row = ("x + steps * c", f"({p.stride} * c + phase)") if several else ("x", "phase")
+    x, row = ("x + steps * c", _row(p)) if several else ("x", "phase")
     channels = (count_loop("c", 0, p.channels),) if several else ()
     heads = (*channels, count_loop("phase", 0, p.stride))
     return nest(heads, f"{phase.of(x, 'phase - left', 'steps', 'length', f'rows + length * {row}')};")
+
+
+def _axes(p: ConvProblem) -> list[tuple[int, str]]:
+    """(size, word) of the axes of the panel but the samples."""
+    phases = (p.stride, "phases")
+    if p.group_channels == 1:
+        return [(p.channels, "channels"), phases]
+    groups = [(p.groups, "groups")] if p.groups > 1 else []
+    return [*groups, phases, (p.group_channels, "channels")]
+
+
+def _row(p: ConvProblem) -> str:
+    """The panel's row of `phase` of channel c: those of a group lie together, by phases first."""
+    if p.group_channels == 1:
+        return f"({p.stride} * c + phase)"
+    if p.groups == 1:
+        return f"({p.channels} * phase + c)"
+    each = p.group_channels
+    return f"({p.stride * each} * (c / {each}) + {each} * phase + c % {each})"
 
 
 def _counts(free: bool) -> tuple[Parameter, ...]:

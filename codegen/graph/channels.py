@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
 from codegen.errors.counting import counted
-from codegen.graph.op import Op, misfit
+from codegen.graph.op import Op, demand_alike, misfit
 from codegen.graph.shape import Shape
 from codegen.records import dataclass
 from codegen.specs.parameters import parameter, whole
@@ -53,9 +53,7 @@ class Concat(Op):
     def shape(self, *shapes: Shape) -> Shape:
         first, *others = shapes
         for other in others:
-            if not first.alike(other):
-                told = f"{first} and {other}: rates of {first.rate} and {other.rate}"
-                raise misfit(f"`concat` of values of different steps: {told}", "all have as many steps")
+            demand_alike("concat", first, other)
         return first.with_channels(sum(one.channels for one in shapes))
 
     def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:

@@ -10,8 +10,8 @@ from codegen.errors import SpecError
 from codegen.errors.counting import counted
 from codegen.functions import activations
 from codegen.functions.activations import Activation
-from codegen.graph.op import Op, misfit
-from codegen.graph.shape import PROBES, Shape
+from codegen.graph.op import Op, demand_alike, misfit
+from codegen.graph.shape import Shape
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
@@ -51,18 +51,9 @@ class Arithmetic(Op):
         if one.channels != other.channels:
             hint = "both sides have as many; widen(x, n) adds channels of zeros, repeat(x, n) repeats one"
             raise misfit(f"`{self.operator}` of {one.channels} and of {counted(other.channels, 'channel')}", hint)
-        if one.is_one or other.is_one or one.alike(other):
-            return other if one.is_one else one
-        if one.rate != other.rate:
-            told = f"{one.rate} and {other.rate} steps for one of the input"
-            raise misfit(f"`{self.operator}` of values of different rates: {told}", "a stride on one way needs a pool")
-        order = (*reversed(range(32)), *range(32, len(one.lengths)))  # a length that people see through
-        at = next((i for i in order if one.lengths[i] != other.lengths[i]), 0)
-        told = f"{one.lengths[at]} and {counted(other.lengths[at], 'step')}"
-        if one.rate or other.rate:  # of an input of any length
-            told += f", where the input has {PROBES[at]}"
-        hint = "the ways pad differently: give both `causal`, `same`, or zeros that make up for it"
-        raise misfit(f"`{self.operator}` of {told}", hint)
+        if not (one.is_one or other.is_one):
+            demand_alike(self.operator, one, other)
+        return other if one.is_one else one
 
     def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
         one = inputs[0]

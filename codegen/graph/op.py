@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from codegen.errors import SpecError
-from codegen.graph.shape import Shape
+from codegen.errors.counting import counted
+from codegen.graph.shape import PROBES, Shape
 from codegen.records import dataclass
 from codegen.specs.parameters import REQUIRED, parameters
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[Any]
 
-__all__ = ["Op", "misfit"]
+__all__ = ["Op", "demand_alike", "misfit"]
+
+SEEN = 32  # input lengths that people see through, the first of PROBES
+MOST_TOLD = 3  # of them
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,30 @@ class Op:
             if value != known.default:
                 given.append(f"{name}={value}")
         return f"{self.word}({', '.join((*names, *given))})"
+
+
+def demand_alike(word: str, one: Shape, other: Shape) -> None:
+    """Raises SpecError for values that have not as many steps, for whatever input."""
+    if one.alike(other):
+        return
+    if one.rate != other.rate:
+        told = f"{one.rate} and {other.rate} steps for one of the input"
+        raise misfit(f"`{word}` of values of different rates: {told}", "a stride on one way needs a pool")
+    order = (*reversed(range(SEEN)), *range(SEEN, len(one.lengths)))
+    at = next((i for i in order if one.lengths[i] != other.lengths[i]), 0)
+    told = f"{one.lengths[at]} and {counted(other.lengths[at], 'step')}"
+    if one.rate or other.rate:  # of an input of any length
+        told += f", where the input has {PROBES[at]}"
+    hint = "the ways pad differently: give both `causal`, `same`, or zeros that make up for it"
+    fit = [PROBES[i] for i in range(SEEN) if one.lengths[i] == other.lengths[i] > 0]
+    if fit and one.rate:
+        hint = f"they are as many for {_listed(fit[-MOST_TOLD:])} steps: give the input such a number"
+    raise misfit(f"`{word}` of {told}", hint)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def misfit(message: str, hint: str) -> SpecError:

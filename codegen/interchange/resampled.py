@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from codegen.errors import ConversionError
+from codegen.interchange.sums import Drawing
 from codegen.interchange.tensors import Tensor
 from codegen.specs.kinds import DepthwiseConv1DSpec
-
-if TYPE_CHECKING:
-    from codegen.interchange.drawing import Drawing
 
 __all__ = ["interpolated", "taken", "thinned"]
 

@@ -9,7 +9,7 @@ from codegen.errors import ConversionError
 from codegen.interchange.tensors import Tensor, axis_of
 from codegen.specs.model_kinds import Dense
 
-__all__ = ["norm", "over_steps", "reduced", "root_mean_square", "spread"]
+__all__ = ["Drawing", "norm", "over_steps", "reduced", "root_mean_square", "spread"]
 
 REDUCED = {"mean": "global_average_pool", "max": "global_max_pool", "sum": "global_sum_pool"}
 NEGATED = -1.0

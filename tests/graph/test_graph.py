@@ -123,7 +123,10 @@ def test_rates_and_lengths() -> None:
     [
         (lambda b, x: x + x[:2], r"`\+` of 3 and of 2 channels"),
         (lambda b, x: x * b.function("max_pool", x, size=2), "different rates: 1 and 1/2"),
-        (lambda b, x: b.function("concat", x, b.function("crop", x, left=1)), "`concat` of values of different steps"),
+        (
+            lambda b, x: b.function("concat", x, b.function("crop", x, left=1)),
+            "`concat` of 32 and 31 steps, where the input has 32",
+        ),
         (lambda b, x: x[2:2], "channels 2 to 2 of 3"),
         (lambda b, x: b.function("flatten", x), "the number of steps must be known"),
         (lambda b, x: b.function("join", x), "`join` of a value that has no frames"),

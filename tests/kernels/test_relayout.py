@@ -203,7 +203,9 @@ def test_who_is_refused() -> None:
     assert "rows of a free length" in (other.why_not(Request(replace(free, channels_last=True), fast)) or "")
     assert "free length" in said(other, free)
     assert not other.why_not(Request(free, fast))
-    assert "laid out first" in said(other, replace(FIRST, kernel_size=4, stride=2), "argument")
+    assert not said(other, replace(FIRST, kernel_size=4, stride=2), "argument"), "whose weights are read as they lie"
+    odd = Request(replace(FIRST, kernel_size=3, stride=2), replace(fast, weights="argument"))
+    assert "laid out first" in str(other.why_not(odd))
     assert not said(other, replace(FIRST, kernel_size=4, stride=2))
 
 

@@ -115,7 +115,10 @@ def test_a_table_does_not_tell_which_late_outputs_stand_for_0() -> None:
 
 @pytest.mark.compiles
 def test_channels_first_has_the_bits_of_the_whole() -> None:
-    """Of the class `exact`: transposed layers of all strides, and plain ones. Wholes sum along time, streams do not."""
+    """Of the class `exact`: transposed layers of all strides, and plain ones. Wholes sum along time, streams do not.
+
+    Strides of a known length become channels, in the order of the taps.
+    """
     rng = np.random.default_rng(5)
     given: dict[str, Any] = {"data_format": "channels_first", "accuracy": "exact"}
     shapes = ((3, 4, 3, 2, "valid"), (24, 8, 7, 4, "same"), (8, 1, 4, 2, "same"), (3, 5, 7, 1, "valid"))
@@ -124,6 +127,9 @@ def test_channels_first_has_the_bits_of_the_whole() -> None:
         for c, f, k, s, pad in shapes
     ]
     layers.append(codegen.Conv1D(6, 5, padding="causal", input_shape=(20, None), name="plain", **given))
+    for c, f, k, s, groups in ((2, 16, 4, 2, 1), (4, 8, 6, 3, 2)):
+        strided = {"strides": s, "groups": groups, "input_shape": (c, 150), "name": f"strided_{c}"}
+        layers.append(codegen.Conv1D(f, k, padding="causal", **strided, **given))
     ways = set[str]()
     for layer in layers:
         x = rng.standard_normal((1, layer.spec.channels, 150)).astype("float32")
@@ -131,7 +137,9 @@ def test_channels_first_has_the_bits_of_the_whole() -> None:
         for cuts in ([], [1, 2, 40, 41, 99]):
             assert in_blocks(stream, x, cuts, 2).tobytes() == whole.tobytes(), (layer.name, cuts)
         ways |= {part.algorithm.name for part in of_parts(layer.plan)}
-    assert runs_here(TARGETS["avx2"]) <= ("direct_steps" in ways), "else nothing was summed along time"
+    assert runs_here(TARGETS["avx2"]) <= (ways >= {"direct_steps", "strides_as_channels"}), (
+        "else nothing was summed along time"
+    )
 
 
 def of_parts(plan: Any) -> Iterator[Any]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FIRST", "SEQUENCE", "Arrays", "Part", "Ref", "arguments", "tensors_of"]
 
-SEQUENCE, FIRST = "ntc", "nct"
+SEQUENCE = "ntc"
+FIRST = "nct"  # of channels_first
 MOST_DEEP = 16  # lists in the arguments of a call
 OWN = "keras"  # where a class of Keras' own is at home; older files do not say
 

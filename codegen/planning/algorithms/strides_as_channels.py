@@ -1,12 +1,15 @@
 """A stride as channels: every `stride`-th sample of a channel becomes a channel of its own.
 
-    channel (c, s) of the panel = samples s, stride + s, 2*stride + s, … of channel c, after the zeros of the padding
-    kernel'[k, (c, s), f] = kernel[stride*k + s, c, f], zero past the last tap
+    channel (s, c) of the panel = samples s, stride + s, 2*stride + s, … of channel c, after the zeros of the padding
+    kernel'[k, (s, c), f] = kernel[stride*k + s, c, f], zero past the last tap
+
+so that sums have the order of the taps, as those of other plans. Of several groups the channels (s, c) of each lie
+together.
 
 In channels_first neighbouring outputs then read neighbouring numbers, once they are copied: worth it for few channels
 and many filters. Of a free length all of the input is copied, so that the workspace grows with it. In channels_last a
-row of the panel is `stride` rows of the input as they lie, with channels (s, c): worth it where a transform then saves
-products of a long kernel.
+row of the panel is `stride` rows of the input as they lie: worth it where a transform then saves products of a long
+kernel.
 """
 
 from __future__ import annotations
@@ -50,8 +53,7 @@ def why_not(request: Request) -> str | None:
         return "there is no output"
     if problem.kernel_size % problem.stride and request.accuracy == "exact":
         return "it multiplies samples past the last tap by zero, which keeps no NaN or Inf in its place: not `exact`"
-    apart = problem.group_channels > 1 and not problem.channels_last
-    if request.weights == "argument" and (apart or problem.kernel_size % problem.stride):
+    if request.weights == "argument" and problem.kernel_size % problem.stride:
         return "its weights are laid out first, so they must be known or packed"
     return None
 
@@ -132,10 +134,7 @@ def pack(plan: KernelPlan[Schedule], kernel: np.ndarray) -> np.ndarray:
     taps = inner.problem.kernel_size
     whole = np.zeros((taps * problem.stride, problem.group_channels, problem.filters), kernel.dtype)
     whole[: problem.kernel_size] = kernel
-    phases = whole.reshape(taps, problem.stride, problem.group_channels, problem.filters)
-    if not problem.channels_last:
-        phases = phases.swapaxes(1, 2)
-    return inner.pack(phases.reshape(inner.problem.kernel_shape))
+    return inner.pack(whole.reshape(inner.problem.kernel_shape))
 
 
 def packed_numbers(plan: KernelPlan[Schedule]) -> int:
