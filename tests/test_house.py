@@ -131,8 +131,10 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "PACKED_AT_ONCE": "of NumPy, where the weights are packed",
     },
     "algorithms.bilinear_noise": {"MOST_CHUNKS": "of roundings"},
+    "algorithms.upsampled": {"LEAST": "of an estimate"},
     "algorithms.by_length": {
         "OUTPUTS": "which lengths are looked at",
+        "PACKED_OUTPUTS": "which lengths are looked at",
         "MOST_PARTS": "the worth of code",
         "WORTH": "the worth of code",
         "SMALL": "the worth of code",
@@ -142,7 +144,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "ELSEWHERE": "of an estimate",
         "MANY": "no estimate",
     },
-    "algorithms.first_lengths": {"MOST": "the worth of code"},
+    "algorithms.first_lengths": {"MOST": "the worth of code", "DOUBLED": "which lengths are looked at"},
     "algorithms.cost": {"FREE_STEPS": "what an estimate is told for", "MOST_ROWS": "a tile's code"},
     "algorithms.depthwise": {
         "MOST_ROWS": "a tile's shape",

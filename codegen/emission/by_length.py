@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 from codegen.emission.ending import handed
 from codegen.emission.expressions import Array
 from codegen.emission.inner import inner_functions
-from codegen.emission.interface import weight_names
+from codegen.emission.interface import entry, weight_names
 from codegen.emission.writer import Packing, PackingOf, PartPacking, Writer
-from codegen.planning.algorithms.by_length import Schedule, places
+from codegen.planning.algorithms.by_length import Schedule, free_runs, places
 from codegen.planning.plan import AnyPlan, KernelPlan
 
 WORDS = {1: ("any",), 2: ("short", "long"), 3: ("short", "middle", "long"), 4: ("short", "middle", "long", "longest")}
@@ -23,30 +25,56 @@ def words(plan: KernelPlan[Schedule]) -> tuple[str, ...]:
 
 
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
-    """The template's variables beside those of every kernel."""
-    schedule, (kernel,) = plan.schedule, weight_names(plan, name)[:1]
+    """The template's variables beside those of every kernel.
+
+    Where some lengths have parts that know them, several others are chosen in a function of their own: a compiler that
+    put one of these into the first function would save its registers in the shortest calls, too.
+    """
+    calls, others = _calls(plan, name), free_runs(plan)
+    knowing = [(i, part.problem.steps) for i, part in enumerate(plan.parts) if part.problem.steps is not None]
+    by_limit = _branches([f"steps < {limit}" for limit, _ in others[:-1]], [calls[i] for _, i in others])
+    if not knowing:
+        return {"branches": by_limit, "longer": None, "longer_branches": ()}
+    longer = replace(entry(plan, f"{name}_any"), linkage="static") if len(others) > 1 else None
+    any_length = f"{longer.call()};" if longer else calls[others[0][1]]
+    heads = [f"steps < {plan.schedule.limits[0]}", *(f"steps == {steps}" for _, steps in knowing)]
+    return {
+        "branches": _branches(heads, [any_length, *(calls[i] for i, _ in knowing), any_length]),
+        "longer": longer.declarator if longer else None,
+        "longer_branches": by_limit,
+    }
+
+
+def _calls(plan: KernelPlan[Schedule], name: str) -> list[str]:
+    """The call of each part's function."""
+    kernels = weight_names(plan, name)[: len(plan.problem.kernel_names)]
     at, functions = places(plan), inner_functions(plan, name, words(plan), sliced=plan.sliced)
-    sliced = ["slice", "slices"] * plan.sliced
     calls = []
-    for i in schedule.turn:
-        operands, spare = handed(plan, name, str, str), ["workspace"] * plan.parts[i].has_workspace
+    for i, (function, part) in enumerate(zip(functions, plan.parts, strict=True)):
         given = [
             "x",
-            *["steps"] * (plan.parts[i].problem.steps is None),
-            Array(kernel, _numbers(plan)).at(at[i], taken=_numbers(plan.parts[i])),
-            *operands,
+            *["steps"] * (part.problem.steps is None),
+            *_handed(plan, kernels, i, at[i]),
+            *handed(plan, name, str, str),
             "y",
-            *spare,
-            *sliced,
+            *["workspace"] * part.has_workspace,
+            *["slice", "slices"] * plan.sliced,
         ]
-        calls.append(f"{functions[i].of(*given)};")
-    whether = [
-        f"steps < {limit}" if plan.parts[i].problem.steps is None else f"steps == {plan.parts[i].problem.steps}"
-        for limit, i in zip(schedule.limits, schedule.turn, strict=False)
-    ]
+        calls.append(f"{function.of(*given)};")
+    return calls
+
+
+def _branches(whether: Sequence[str], calls: Sequence[str]) -> list[dict[str, str]]:
+    """Which call is made where: one more than there are conditions."""
     heads = [f"{'else ' * (i > 0)}if ({one})" for i, one in enumerate(whether)]
-    branches = [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]
-    return {"branches": branches}
+    return [{"head": head, "call": call} for head, call in zip((*heads, "else"), calls, strict=True)]
+
+
+def _handed(plan: AnyPlan, kernels: tuple[str, ...], i: int, at: int) -> tuple[str, ...]:
+    """What the plan's part `i` reads: from `at` on of the one kernel, or each of several, which all parts share."""
+    if len(kernels) > 1:
+        return kernels
+    return (Array(kernels[0], _numbers(plan)).at(at, taken=_numbers(plan.parts[i])),)
 
 
 def _numbers(plan: AnyPlan) -> int:

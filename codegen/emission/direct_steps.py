@@ -71,7 +71,8 @@ def _statements(
     if p.steps is not None:
         channels, out = (p.group_channels * p.steps, group), (int(build.outs), f)
     x, y = Place.of(channels).in_array("x"), Place.of(out).in_array("y")
-    weights = build.weights_at(group, f).in_array(weight_name(plan.ask, name))
+    place = build.weights_at(group, f)
+    weights = place.in_array(weight_name(plan.ask, name))
 
     def beside(*more: Part) -> tuple[str, ...]:
         """The operands for the outputs so much further on."""
@@ -81,7 +82,7 @@ def _statements(
 
     def at_border(found: Range, last: bool) -> Iterator[str]:
         assert border
-        return _at_border(plan, border, found, last, (channels, weights, out), beside())
+        return _at_border(plan, name, border, found, last, (channels, place, out), beside)
 
     if found.before and border:
         yield from at_border(found.before, last=False)
@@ -93,25 +94,29 @@ def _statements(
 
 def _at_border(
     plan: KernelPlan[Schedule],
+    name: str,
     border: Border,
     found: Range,
     last: bool,
-    arrays: tuple[Part, str, Part],
-    operands: tuple[str, ...],
+    arrays: tuple[Part, Place, Part],
+    beside: Callable[..., tuple[str, ...]],
 ) -> Iterator[str]:
     """The border's call: of a free length most chunks have none of its outputs.
 
-    `arrays` are the places in x and in y, and the weights between them.
+    `arrays` are the places in x and in y, and in the weights between them; `beside` is as for the tiles.
     """
     (first, end), (channels, weights, out), free = found, arrays, plan.problem.steps is None
-    x, y = Place.of(channels).in_array("x"), Place.of(out).in_array("y")
-    if known := known_borders.of(plan, border, last):
-        there = Place.of(channels, known.x).in_array("x"), Place.of(out, known.y).in_array("y")
-        yield f"if ({known.when})"
-        yield f"    {known.call(border, there[0], weights, operands, there[1])}"
+    x, y, w = Place.of(channels).in_array("x"), Place.of(out).in_array("y"), weight_name(plan.ask, name)
+    if known := known_borders.of(plan, last):
+        yield f"if ({known.when}) {{"
+        for one in known.outputs:
+            taps = Place.of(*weights.parts, one.first * border.tap_weights).in_array(w)
+            there = Place.of(channels, *one.x).in_array("x"), taps, *beside(*one.y)
+            written = Place.of(out, *one.y).in_array("y")
+            yield f"    {border.one.function.of(*there, written, *border.handed, str(one.taps))};"
     if free:
-        yield f"{'else ' * bool(known)}if ({first.text} < {end.text})"
-    yield "    " * free + border.call(x, weights, operands, y, first.text, end.text)
+        yield f"{'} else ' * bool(known)}if ({first.text} < {end.text})"
+    yield "    " * free + border.call(x, weights.in_array(w), beside(), y, first.text, end.text)
 
 
 def _tile_calls(

@@ -233,6 +233,7 @@ def jit_text(source: GeneratedSource) -> str:
     context = context_of(source.plan, source.name) | {"problem": p, "kernels": written(kernel_places(source.plan))}
     outs = out_steps(source.name).call() if p.steps is None else str(p.out_steps(p.steps))
     context["pointers"] = pointers(source.plan, outs)
+    context["alone"] = p.steps is None and not source.plan.sliced
     context["packs"] = tuple(one for one in source.functions if one.name == f"{source.name}_pack")
     context["pack_parts"] = written(_part_packs(source) if context["packs"] else ())
     entry = templates().get_template("jit.c.j2").render(context)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codegen.emission import known_borders
 from codegen.emission.render import render
+from codegen.language import reader
 from codegen.machine import loader, self_test_inputs
 from codegen.planning import error_bounds, planner
 from codegen.planning.algorithms import by_length, overlap_save
@@ -101,3 +103,58 @@ def test_the_self_test_tries_each_of_them() -> None:
     whole = plan_of(FEW)
     tried = [one.steps for one in self_test_inputs.trials(whole, self_test_inputs.Weights.of(whole))]
     assert {limit + more for limit in whole.schedule.limits for more in (-1, 0)} - {0} <= set(tried)
+
+
+def free_plan(text: str) -> KernelPlan[Any]:
+    (spec,) = reader.read(text, "layer.conv")
+    return planner.answer(Request(spec.lower(), Ask(TARGETS["avx512"], "packed", "fast")))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "conv1d_transpose a { filters = 32, kernel_size = 4, strides = 2, input_shape = (None, 64), padding = same }",
+        "separable_conv1d a { filters = 16, kernel_size = 3, input_shape = (None, 8), padding = same }",
+        "conv1d a { filters = 16, kernel_size = 3, input_shape = (None, 16), padding = same, activation = softmax }",
+    ],
+)
+def test_every_kind_has_code_for_its_first_lengths(layer: str) -> None:
+    """Transposed and separable layers and those with an activation of rows, too: lengths that double before others."""
+    plan = free_plan(layer)
+    known = [part.problem.steps for part in plan.parts if part.problem.steps]
+    assert plan.algorithm is by_length.ALGORITHM
+    assert known == sorted(known)
+    assert {1, 2} <= set(known)
+    for steps in known:
+        assert plan.algorithm.serving(plan, steps).plan.problem.steps == steps
+    words = plan.describe().partition(" steps by code")[0]
+    assert words.startswith("by_length, 1")
+
+
+def test_several_kernels_are_packed_for_all_lengths_alike() -> None:
+    """A chain's stages each find their weights in one place, whatever the length."""
+    plan = free_plan("separable_conv1d a { filters = 16, kernel_size = 3, input_shape = (None, 8), padding = same }")
+    assert {part.layout for part in plan.parts} == {plan.parts[0].layout}
+    assert plan.packed_numbers == plan.parts[0].packed_numbers == 3 * 8 + 8 * 16
+
+
+def test_the_shortest_calls_pass_no_function_of_any_length() -> None:
+    """Plans for any length are chosen in a function of their own, where there are several."""
+    text = render(free_plan("conv1d a { filters = 1, kernel_size = 3, input_shape = (None, 1), padding = same }"), "a")
+    _, _, first = text.code.rpartition("a_any(")[0].rpartition("\nvoid a(")
+    assert first.count("a_steps_") == 16
+    assert "a_short(" not in first
+
+
+def test_known_borders_call_their_tiles() -> None:
+    """Along time the outputs whose taps lie partly in the padding are one call each, with their taps as numbers."""
+    problem = ConvProblem(None, 8, 8, 4, groups=8, pad_left=1, pad_right=2, channels_last=False)
+    found = planner.every(Request(problem, Ask(TARGETS["avx512"], "packed", "fast")))
+    plan = next(plan for plan in found if plan.algorithm.name == "direct_steps")
+    code = render(plan, "a").code
+    for last in (False, True):
+        border = known_borders.of(plan, last)
+        assert border
+        assert [one.taps for one in border.outputs] == ([3, 2] if last else [3])
+        assert f"if ({border.when}) {{" in code
+    assert "a_edge_1x1(x + steps * g, kernel + 4 * g + 1, bias + f, y + outs * f, 3);" in code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -154,7 +154,8 @@ def test_thresholds_follow_the_estimates() -> None:
         longer = [part for part in plan.parts if part.problem.steps is None]
         assert 1 <= len(longer) <= by_length.MOST_PARTS
         assert len(plan.parts) >= 2
-        assert len(parts) == len(limits) + 1 <= len(plan.parts) + 1
+        assert len(parts) == len(limits) + 1
+        assert all(one is not then for one, then in pairwise(parts))
         assert list(limits) == sorted(set(limits))
         assert set(parts) == set(plan.parts)
         first = parts[sum(limit <= by_length.steps_for(p, 1) for limit in limits)]

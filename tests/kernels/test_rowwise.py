@@ -61,7 +61,7 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     """Arguments, packed and baked weights; whole and sliced; between guard pages; all warnings are errors."""
     tools = need(cprogram.toolchain, TARGETS[target])
     made = trials.kernels(list(strategies.random_layers(max(10, specs // 30), 71, strategies.rowwise)), TARGETS[target])
-    assert {kernel.source.plan.algorithm.name for kernel in made} == {"row_activation"}
+    assert {kernel.source.plan.algorithm.name for kernel in made} <= {"row_activation", "by_length"}
     made = [replace_sliced(kernel, number) for number, kernel in enumerate(made)]
     trials.try_all(made, tools, tmp_path, flags=("-O1", *cprogram.WARNINGS[2:]))
 

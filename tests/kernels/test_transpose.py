@@ -19,9 +19,9 @@ from codegen.layers import kinds
 from codegen.layers.how import How
 from codegen.machine.loader import load_plan
 from codegen.planning import error_bounds, planner
-from codegen.planning.algorithms import output_phases
+from codegen.planning.algorithms import by_length, output_phases, upsampled
 from codegen.planning.ask import Ask
-from codegen.planning.plan import Request
+from codegen.planning.plan import AnyAlgorithm, AnyPlan, Request
 from codegen.problem import reference
 from codegen.problem.conv_problem import ConvProblem
 from codegen.problem.stages import ending
@@ -124,7 +124,7 @@ def test_packed_by_the_emitted_function(need: Callable[..., Any], tmp_path: Path
         trials.Kernel(layer, pipeline.generate(layer.spec(f"k{i}"), "avx2", packed=True), None)
         for i, layer in enumerate(drawn)
     ]
-    assert sum(kernel.source.plan.algorithm.name == "upsampled" for kernel in made) > 6
+    assert sum(upsampled.ALGORITHM in algorithms(kernel.source.plan) for kernel in made) > 6
     program = cprogram.Program([kernel.source for kernel in made], tools, tmp_path)
     tried = [(i, next(trials.trials(kernel, i))) for i, kernel in enumerate(made)]
     calls = [trial.call(i) for i, trial in tried]
@@ -138,6 +138,11 @@ def test_packed_by_the_emitted_function(need: Callable[..., Any], tmp_path: Path
         assert call.weights is not None
         assert np.array_equal(packed, call.weights.ravel())
     trials.run(program, tried)
+
+
+def algorithms(plan: AnyPlan) -> set[AnyAlgorithm]:
+    """That of the plan, and those of its parts by length."""
+    return {plan.algorithm, *(part.algorithm for part in plan.parts if plan.algorithm.over_lengths)}
 
 
 def problems(count: int, seed: int) -> list[ConvProblem]:
@@ -219,9 +224,11 @@ def products(plan: Any) -> int:
 def test_no_product_is_with_a_zero(taps: int, strides: int, padding: str) -> None:
     """A row of `strides` outputs takes each tap, channel and filter once: none for the zeros, none for missing taps."""
     spec = replace(SPEC, kernel_size=taps, strides=strides, padding=padding, input_shape=(None, 8), filters=8)
-    plan = planner.plan(spec.lower(), Ask(TARGETS["avx2"], "packed"))
-    assert products(plan) == taps * 8 * 8
-    assert len(plan.schedule.rows.parts) <= 2  # type: ignore[attr-defined]
+    whole = planner.plan(spec.lower(), Ask(TARGETS["avx2"], "packed"))
+    for plan in whole.parts if whole.algorithm is by_length.ALGORITHM else (whole,):
+        assert plan.algorithm is upsampled.ALGORITHM
+        assert products(plan) == taps * 8 * 8
+        assert len(plan.schedule.rows.parts) <= 2
 
 
 @pytest.mark.usefixtures("cached")

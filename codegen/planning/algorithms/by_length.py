@@ -8,7 +8,7 @@ number alone decides, so that an input has the same bits in every call.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,15 @@ from codegen.planning.algorithms.costs_by_length import MANY, AtLength, between,
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyPlan, BestOfEach, KernelPlan, Key, Request
 from codegen.planning.serving import Serving
-from codegen.problem.conv_problem import MOST_TABLE, ConvProblem
+from codegen.problem.conv_problem import MOST_TABLE
+from codegen.problem.problem import Chain, ConvProblem, Problem
 from codegen.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np
 
 OUTPUTS = (1, 16, 64, 256, 1024, 16384, 131072)  # the lengths that are looked at, in output steps
+PACKED_OUTPUTS = 4  # that are looked at, too, where a kernel may be packed once more for short inputs
 MOST_PARTS = 4
 WORTH = 0.1  # of a call at some length, or of several together: what a part more must save
 
@@ -54,12 +56,16 @@ def why_not(request: Request) -> str | None:
 
 def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Schedule]]:
     """One plan, where several parts save enough; none otherwise."""
-    looked_at = [AtLength(n, tuple(best_of_each(_likely(request, n)))) for n in OUTPUTS]  # all that it is handed
+    looked_at = [AtLength(n, tuple(best_of_each(_likely(request, n)))) for n in _outputs(request)]
     if not all(each.best for each in looked_at):
-        return []
+        return []  # no algorithm serves it
     usual = looked_at[_usual(request)].best[0]
+    if len(request.problem.kernel_names) > 1:  # several kernels, each of which all parts find in one place
+        looked_at = [each.packed_as(usual) for each in looked_at]
     if request.accuracy == "exact":  # an output has the same bits, however many there are
         looked_at = [each.summing_as(usual) for each in looked_at]
+    if not all(each.best for each in looked_at):
+        return []
     distinct = [usual]
     for plan in (each.best[0] for each in looked_at):
         if not any(same(plan, other) for other in distinct):
@@ -109,7 +115,7 @@ def _likely(request: Request, outs: int) -> Request:
     return request.of_part(request.problem, request.against).likely(steps_for(request.problem, outs), longer=True)
 
 
-def steps_for(p: ConvProblem, outs: int) -> int:
+def steps_for(p: Problem, outs: int) -> int:
     """The fewest input steps that make at least `outs` outputs."""
     low, high = 0, 1
     while p.out_steps(high) < outs:
@@ -120,10 +126,15 @@ def steps_for(p: ConvProblem, outs: int) -> int:
     return high
 
 
+def _outputs(request: Request) -> list[int]:
+    """The lengths that are looked at, in output steps."""
+    return sorted([*OUTPUTS, *[PACKED_OUTPUTS] * (request.weights == "packed")])
+
+
 def _usual(request: Request) -> int:
     """Which of the lengths is the one that the others' estimates are for."""
-    outs = cost.outs_told(request.problem)
-    return min(range(len(OUTPUTS)), key=lambda i: abs(OUTPUTS[i] - outs))
+    outs, lengths = cost.outs_told(request.problem), _outputs(request)
+    return min(range(len(lengths)), key=lambda i: abs(lengths[i] - outs))
 
 
 def _plan(
@@ -148,29 +159,36 @@ def _with_first_lengths(
 ) -> KernelPlan[Schedule]:
     """The plan with parts more, each of which serves one of the first lengths that have an output."""
     schedule, first = whole.schedule, steps_for(request.problem, 1)
-    own, best = whole.parts[schedule.turn[0]], looked_at[0].best[0]
-    small = prod(request.problem.kernel_shape) <= SMALL or best.layout in (part.layout for part in whole.parts)
+    best, layouts = looked_at[0].best[0], {part.layout for part in whole.parts}
+    small = prod(request.problem.kernel_shape) <= SMALL or best.layout in layouts
 
-    def known_as(short: AnyPlan) -> tuple[AnyPlan, ...]:
-        """The plans that have the bits of `short`, each as long as the part that serves it takes no fewer cycles."""
+    def other(steps: int, short: AnyPlan) -> float:
+        """The cycles of the part that serves so many steps, as long as that has not the way of `short`."""
+        part = serving(whole, steps).plan
+        alike = _bits(part) == _bits(short)
+        return MANY if alike else between(looked_at, part, request.problem.out_steps(steps))
 
-        def other(steps: int) -> float:
-            part = serving(whole, steps).plan
-            return MANY if same(part, short) else between(looked_at, part, request.problem.out_steps(steps))
-
-        return first_lengths.plans(request, short, first, other, best_of_each)
-
-    known = (known_as(best) if small else ()) or known_as(own)
+    near = [serving(whole, first + i).plan for i in range(first_lengths.MOST)]
+    shorts = {_bits(one): one for one in (*near[::-1], *[best] * small)}
+    known = first_lengths.plans(request, tuple(shorts.values()), first, other, best_of_each)
     if not known:
         return whole
-    end = first + len(known)
-    passed = sum(limit <= end for limit in schedule.limits)
-    later = tuple(whole.parts[i] for i in schedule.turn[passed:])
-    in_turn = (later[0], *known, *later)  # of fewer steps than the first ones there is no output
-    parts = tuple(dict.fromkeys((*later, *known)))
-    limits = (*range(first, end + 1), *schedule.limits[passed:])
+    without = next(steps for steps in count(first) if steps not in known)
+    runs = [(0, serving(whole, without).plan)]  # of fewer steps than the first ones there is no output
+    for start in sorted({*known, *(steps + 1 for steps in known), *schedule.limits}):
+        part = known.get(start) or serving(whole, start).plan
+        if part is not runs[-1][1]:
+            runs.append((start, part))
+    limits, turn = tuple(start for start, _ in runs[1:]), [part for _, part in runs]
+    free = [part for part in turn if part.problem.steps is None]
+    parts = tuple(dict.fromkeys((*free, *known.values())))
     total = replace(whole.cost, workspace_bytes=max(part.workspace_bytes for part in parts))
-    return replace(whole, schedule=Schedule(limits, tuple(map(parts.index, in_turn))), cost=total, parts=parts)
+    return replace(whole, schedule=Schedule(limits, tuple(map(parts.index, turn))), cost=total, parts=parts)
+
+
+def _bits(plan: AnyPlan) -> tuple[object, ...]:
+    """What a plan that knows its length has in common with the one of any length in whose place it comes."""
+    return plan.algorithm, plan.layout, plan.order, plan.pads
 
 
 def _crossing(near: AtLength, far: AtLength, short: AnyPlan, long: AnyPlan) -> int:
@@ -203,21 +221,29 @@ def serving(plan: KernelPlan[Schedule], steps: int) -> Serving:
 
 def describe(plan: KernelPlan[Schedule]) -> str:
     """The plan in words and figures, for the banner and `gen-conv show`."""
-    schedule, known = plan.schedule, [part.problem.steps for part in plan.parts if part.problem.steps]
-    told = [
-        f"below {counted(limit, 'step')} {plan.parts[i].describe()}"
-        for limit, i in zip(schedule.limits, schedule.turn, strict=False)
-        if plan.parts[i].problem.steps is None and limit > max(known, default=0) + 1
-    ]
-    told = [*_first(known), *told]
-    return f"{plan.algorithm.name}, {'; '.join(told)}; from there on {plan.parts[schedule.turn[-1]].describe()}"
+    known = [part.problem.steps for part in plan.parts if part.problem.steps]
+    *others, (_, last) = free_runs(plan)
+    told = [f"below {counted(limit, 'step')} {plan.parts[i].describe()}" for limit, i in others]
+    return f"{plan.algorithm.name}, {'; '.join([*_first(known), *told])}; from there on {plan.parts[last].describe()}"
+
+
+def free_runs(plan: KernelPlan[Schedule]) -> list[tuple[int, int]]:
+    """The parts that serve any length, each with the steps before which it does; 0 for the last one."""
+    found: list[tuple[int, int]] = []
+    for limit, i in zip((*plan.schedule.limits, 0), plan.schedule.turn, strict=True):
+        if plan.parts[i].problem.steps is None:
+            found = [*found[:-1], (limit, i)] if found and found[-1][1] == i else [*found, (limit, i)]
+    return found
 
 
 def _first(known: list[int]) -> list[str]:
     """The lengths that have code of their own, in words."""
     if not known:
         return []
-    lengths = f"{known[0]} to {counted(known[-1], 'step')}" if len(known) > 1 else counted(known[0], "step")
+    cuts = [i for i, (one, then) in enumerate(pairwise(known), 1) if then > one + 1]
+    runs = [known[start:end] for start, end in zip((0, *cuts), (*cuts, len(known)), strict=True)]
+    *words, last = (word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)))
+    lengths = f"{', '.join(words)} and {last} steps" if words else "1 step" if last == "1" else f"{last} steps"
     return [f"{lengths} by code that knows how many"]
 
 
@@ -266,5 +292,8 @@ ALGORITHM = Algorithm(
     turns=turns,
     lengths=lengths,
     over_lengths=True,
+    problems=(ConvProblem, Chain),
+    serves_upsampling=True,
+    serves_rows=True,
     serves_outputs=True,
 )

@@ -35,6 +35,10 @@ class AtLength:
         """The plans whose sums have the order of those of `plan`."""
         return AtLength(self.outs, tuple(other for other in self.best if other.order == plan.order))
 
+    def packed_as(self, plan: AnyPlan) -> AtLength:
+        """The plans that read the same packed kernels as `plan`."""
+        return AtLength(self.outs, tuple(other for other in self.best if other.layout == plan.layout))
+
     def lost(self, plan: AnyPlan) -> float:
         """What `plan` costs more than the best of this length, as a share of it; nothing where it is little."""
         call = plan.target.core.setup.call

@@ -204,6 +204,11 @@ def key(schedule: Schedule) -> Key:
     return schedule.outs, schedule.samples, schedule.whole, *(("laps",) if schedule.laps else ())
 
 
+def layout(schedule: Schedule) -> Key:
+    """The stages' plans have it all."""
+    return ()
+
+
 def order(plan: KernelPlan[Schedule, Chain]) -> Key:
     """Those of the stages, by direct sums; whether zeros of the padding are multiplied."""
     padded = is_padded(plan.problem) and not plan.schedule.whole
@@ -223,6 +228,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    layout=layout,
     order=order,
     turns=turns,
     problems=(Chain,),

@@ -45,8 +45,6 @@ def why_not(request: Request) -> str | None:
         return "in channels_last the samples of a row lie together as they are"
     if problem.dilation > 1:
         return "the taps are not neighbours"
-    if problem.steps is None and problem.channels_last:
-        return "rows of a free length lie as they are read, but for what a stride leaves out"
     if problem.steps is None and request.accuracy == "exact":
         return "short inputs of a free length are summed in another order: not `exact`"
     if problem.steps is not None and not problem.out_steps(problem.steps):
@@ -65,7 +63,10 @@ def candidates(request: Request, best_of_each: BestOfEach) -> list[KernelPlan[Sc
     asked = request.of_part(problem, against)
     if problem.steps is None:
         asked = asked.likely(_length_told(request), longer=cost.may_be_longer(request.problem, request.ask))
-    found = (inner for inner in best_of_each(asked) if not inner.workspace_step_bytes)
+    copied = problem.steps is None and problem.channels_last  # all of it, for what direct sums read where it lies
+    found = (
+        inner for inner in best_of_each(asked) if not inner.workspace_step_bytes and (inner.transforms or not copied)
+    )
     return sorted((_plan(request, inner) for inner in found), key=lambda plan: plan.cost.cycles)
 
 

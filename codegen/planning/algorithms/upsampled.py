@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+LEAST = 16  # rows that tiles are made for, where an input may be longer than the one that is looked at
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Chunks of `chunk` rows; `inners` is the place of each part's plan among `plan.parts`, None without a product."""
@@ -84,7 +87,7 @@ def _chunk(request: Request, rows: Rows, room: int) -> int:
     fit = (room // p.item_bytes - shared * p.channels) // (rows.stride * p.channels + rows.count * p.filters)
     chunk = max(HALO * shared // rows.stride, 1, fit)
     if p.steps is None:
-        return chunk if likely is None else min(chunk, max(1, rows.over(p.out_steps(likely))))
+        return chunk if likely is None or request.ask.longer else min(chunk, max(1, rows.over(p.out_steps(likely))))
     whole = rows.over(p.out_steps(p.steps))
     return -(-whole // -(-whole // chunk))
 
@@ -118,7 +121,8 @@ def _asked(request: Request, rows: Rows, problem: ConvProblem, chunk: int, parts
     before = max(0, -rows.first)
     past = 0 if p.steps is None else rows.first + rows.samples(rows.over(p.out_steps(p.steps))) - p.steps
     against = replace(problem, steps=p.steps, pad_left=before, pad_right=max(0, past))
-    whole = max(1, rows.over(cost.outs_told(p, request.ask.likely)))
+    least = LEAST if cost.may_be_longer(p, request.ask) else 1
+    whole = max(least, rows.over(cost.outs_told(p, request.ask.likely)))
     asked = request.of_part(problem, against).likely(rows.samples(min(chunk, whole)))
     return replace(asked, ask=replace(asked.ask, sharers=cost.sharers(parts, asked.ask)))
 
@@ -243,6 +247,11 @@ def key(schedule: Schedule) -> Key:
     return schedule.rows.key, schedule.chunk, schedule.inners
 
 
+def layout(schedule: Schedule) -> Key:
+    """The rows, and which inner plan each of their parts has: chunks of another size are packed alike."""
+    return schedule.rows.key, schedule.inners
+
+
 def order(plan: KernelPlan[Schedule]) -> Key:
     """The rows, the order of each part, and where chunks cut the tiles of a transform."""
     schedule = plan.schedule
@@ -272,6 +281,7 @@ ALGORITHM = Algorithm(
     pack=pack,
     packed_numbers=packed_numbers,
     key=key,
+    layout=layout,
     order=order,
     turns=turns,
     inner_outputs=inner_outputs,
