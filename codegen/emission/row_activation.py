@@ -28,6 +28,7 @@ def lanes(plan: KernelPlan[Schedule]) -> set[int]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel."""
     schedule, inner, p = plan.schedule, plan.inner, plan.problem
+    before, grows = sums_at(plan)
     steps = ["steps"] * (p.steps is None)
     spare = ["workspace"] * inner.has_workspace
     arguments = ["x", *steps, *weight_names(plan, name), "sums" if schedule.apart else "y", *spare]
@@ -36,7 +37,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     return {
         "call": f"{function.of(*arguments)};",
         "apart": schedule.apart,
-        "sums_at": offset("", sums_at(plan) // p.item_bytes),
+        "sums_at": offset("", (grows, "steps"), before),
         "passes": f"rows/{p.epilogue.row_stage.function}.c.j2",
         "blocks": blocks,
         "summed": [] if schedule.apart or not (p.channels_last or _counts(p)) else _of_lanes(lane_sum, name, wide),

@@ -16,6 +16,9 @@ from codegen.functions import activations
 from codegen.functions.activations import ROWWISE, rowwise
 from codegen.functions.registry import Call
 from codegen.numbers.formats import COMPUTED
+from codegen.planning import planner
+from codegen.planning.ask import Ask
+from codegen.planning.plan import Request
 from codegen.problem import reference
 from codegen.problem.targets import TARGETS
 from codegen.specs.kinds import Conv1DSpec
@@ -64,6 +67,23 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     assert {kernel.source.plan.algorithm.name for kernel in made} <= {"row_activation", "by_length"}
     made = [replace_sliced(kernel, number) for number, kernel in enumerate(made)]
     trials.try_all(made, tools, tmp_path, flags=("-O1", *cprogram.WARNINGS[2:]))
+
+
+def growing(name: str, target: str) -> trials.Kernel:
+    """A strided layer of any length, whose sums go by a plan that copies all of the input to the workspace."""
+    arguments = {"filters": 4, "kernel_size": 9, "strides": 3, "dilation_rate": 1, "padding": "same"}
+    layer = strategies.Layer("conv1d", 2, 900, arguments | {"data_format": "channels_first"}, (name, {}), free=True)
+    found = planner.survey(Request(layer.spec().lower(), Ask(TARGETS[target], "packed", accuracy="fast"))).found
+    plan = next(plan for plan in found if plan.inner.algorithm.name == "strides_as_channels")
+    return trials.Kernel.planned(layer, plan, name, "fast")
+
+
+@pytest.mark.parametrize("target", ["scalar", "sse2"])
+def test_sums_that_take_workspace_for_each_step(target: str, need: Callable[..., Any], tmp_path: Path) -> None:
+    """The workspace holds what the plan of the sums takes for each step; behind it lie the sums of glu."""
+    made = [growing(name, target) for name in ("softmax", "glu")]
+    assert [kernel.source.plan.inner.workspace_step_bytes for kernel in made] == [8, 8]
+    trials.try_all(made, need(cprogram.toolchain, TARGETS[target]), tmp_path, flags=cprogram.LIGHT)
 
 
 def replace_sliced(kernel: trials.Kernel, number: int) -> trials.Kernel:

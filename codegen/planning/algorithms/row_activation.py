@@ -50,20 +50,20 @@ def _plan(request: Request, inner: KernelPlan) -> KernelPlan[Schedule]:
     schedule = Schedule(tuple(width for width in widths if width <= max(1, along)), p.out_filters != p.filters)
     numbers = cost.outs_told(p, request.ask.likely) * p.filters
     cycles = inner.cost.cycles + request.target.core.pipeline.row_pass * numbers / schedule.widths[0]
-    total = Cost(cycles, workspace_bytes=inner.workspace_bytes)
+    total = Cost(cycles, workspace_bytes=inner.workspace_bytes, step_bytes=inner.workspace_step_bytes)
     plan = KernelPlan(p, request.ask, ALGORITHM, schedule, total, parts=(inner,))
     if not schedule.apart:
         return plan
-    before = sums_at(plan)
-    if p.steps is not None:
-        return replace(plan, cost=Cost(cycles, workspace_bytes=before + numbers * p.item_bytes))
-    base, step = _sums(p)
-    return replace(plan, cost=Cost(cycles, workspace_bytes=before + base, step_bytes=step))
+    before, grows = (count * p.item_bytes for count in sums_at(plan))
+    base, step = _sums(p) if p.steps is None else (numbers * p.item_bytes, 0)
+    return replace(plan, cost=Cost(cycles, workspace_bytes=before + base, step_bytes=grows + step))
 
 
-def sums_at(plan: KernelPlan[Schedule]) -> int:
-    """Where the sums begin in the workspace: behind what the inner plan needs."""
-    return panel_bytes(plan.inner.workspace_bytes // plan.problem.item_bytes, plan.problem, plan.target.core)
+def sums_at(plan: KernelPlan[Schedule]) -> tuple[int, int]:
+    """The numbers before the sums in the workspace, what the inner plan needs: always, and for each input step."""
+    inner, item = plan.inner, plan.problem.item_bytes
+    before = panel_bytes(-(-inner.workspace_bytes // item), plan.problem, plan.target.core)
+    return before // item, -(-inner.workspace_step_bytes // item)
 
 
 def _sums(p: Problem) -> tuple[int, int]:
