@@ -109,6 +109,13 @@ def test_the_changelog_says_each_thing_once() -> None:
     assert [line for line in lines if line and not line.startswith(("* ", "#", "What a user sees."))] == []
 
 
+def test_the_page_of_plans_has_every_algorithm() -> None:
+    from codegen.planning.algorithms.table import ALGORITHMS
+
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "planning.md").read_text("utf-8"), re.M)
+    assert set(ALGORITHMS) <= set(rows)
+
+
 @pytest.mark.parametrize("text", blocks("conv"))
 def test_conv_blocks_are_right(text: str) -> None:
     from codegen.language import reader

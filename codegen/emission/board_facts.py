@@ -5,6 +5,8 @@ All are estimates, unless the file was compiled and run before its banner was wr
 
 from __future__ import annotations
 
+from math import ceil
+
 from codegen.errors import counting
 from codegen.planning.plan import KernelPlan
 from codegen.problem.problem import Problem
@@ -12,7 +14,7 @@ from codegen.problem.requantise import Requantise
 from codegen.problem.targets import Target
 from codegen.records import dataclass
 
-__all__ = ["Measured", "facts", "in_software", "rounding"]
+__all__ = ["Measured", "cycles", "facts", "in_software", "rounding"]
 
 ROUNDINGS = {
     "double": "double: the product to 32 bits, ties up, then its shift, ties away from 0",
@@ -41,7 +43,7 @@ def facts(plan: KernelPlan, measured: Measured | None = None) -> tuple[tuple[str
     """Lines of a banner; none for a target with an operating system. Of what was not `measured` they are estimates."""
     if not plan.target.dialect.bare:
         return ()
-    return (*(_memory(plan) if measured is None else _measured(plan, measured)), *_cycles(plan))
+    return (*(_memory(plan) if measured is None else _measured(plan, measured)), *_cycles(plan, measured))
 
 
 def _measured(plan: KernelPlan, found: Measured) -> tuple[tuple[str, str], ...]:
@@ -66,13 +68,19 @@ def _memory(plan: KernelPlan) -> tuple[tuple[str, str], ...]:
     return ("flash", flash), ("RAM", f"{ram}; 0 between calls")
 
 
-def _cycles(plan: KernelPlan) -> tuple[tuple[str, str], ...]:
+def cycles(plan: KernelPlan, instructions: int | None = None) -> int:
+    """The estimate of a call: no less than the core needs to issue `instructions`, where these were counted."""
+    return max(round(plan.cost.cycles), ceil((instructions or 0) / plan.target.core.pipeline.issue))
+
+
+def _cycles(plan: KernelPlan, measured: Measured | None) -> tuple[tuple[str, str], ...]:
     from codegen.planning.algorithms import cost
 
     steps = f" for {cost.steps_told(plan.problem):,} steps" if plan.problem.steps is None else ""
     software = in_software(plan.target, plan.problem)
+    taken = cycles(plan, measured.instructions if measured else None)
     return (
-        ("cycles", f"about {counting.about(round(plan.cost.cycles))}{steps}, estimated for {plan.target.name}"),
+        ("cycles", f"about {counting.about(taken)}{steps}, estimated for {plan.target.name}"),
         *((("floats", software),) if software else ()),
     )
 

@@ -487,6 +487,7 @@ def test_size_tells_each_layer_and_the_totals(
     ]
     assert all(f"{one['flash_tables']:,}" in text and f"~{one['cycles']:,}" in text for one in found)
     assert found[0]["cycles"] > 20 * found[3]["cycles"]
+    assert all(one["cycles"] >= (one["instructions"] or 0) for one in found)  # neither core issues two at once
     assert found[0]["macs"] == 20 * 8 * 3 * 6
     assert text.count("3 layers") == 2
     assert len(kept) == len(found)

@@ -92,6 +92,7 @@ def targets(words: str) -> tuple[str, ...]:
 def measured(specs: Sequence[Spec], arrays: Any, options: argparse.Namespace) -> Iterator[Row]:
     """The figures of each layer, on one target."""
     from codegen import pipeline
+    from codegen.emission import board_facts
     from codegen.machine import board_figures
     from codegen.planning.algorithms import cost
 
@@ -101,7 +102,8 @@ def measured(specs: Sequence[Spec], arrays: Any, options: argparse.Namespace) ->
             source = pipeline.emitted(spec, ask, arrays[spec.name])
         p = source.plan.problem
         macs = p.macs(cost.steps_told(p))
-        yield Row(spec.name, ask.target.name, round(source.plan.cost.cycles), macs, board_figures.figures(source))
+        figures = board_figures.figures(source)
+        yield Row(spec.name, ask.target.name, board_facts.cycles(source.plan, figures.instructions), macs, figures)
 
 
 def draw(target: str, rows: Sequence[Row], terminal: Terminal) -> None:
