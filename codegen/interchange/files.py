@@ -30,23 +30,31 @@ ELSEWHERE = {  # what is not read from its file -> the way from there
 }
 
 
-def read(path: str | os.PathLike[str], *, skip: Collection[str] = (), **options: Any) -> Model:
+def read(
+    path: str | os.PathLike[str], *, skip: Collection[str] = (), steps: int | None = None, **options: Any
+) -> Model:
     """The Model in a file of another tool: .nam, RTNeural's .json, .onnx, .keras and .h5 of whole models, int8 .tflite.
 
     Its `nets` are called on (batch, steps, channels), and so is a Model with one of them; a .tflite has layers alone.
-    `skip` names parts, by path, name or class, that pass their input on. `options` are those of `codegen.load`: target,
-    accuracy, rigor, threads, storage, optimize. Raises UsageError for a file that is not there, ConversionError for one
-    that is none, is damaged, or asks for what is not known here: all such parts at once, each with its place and a way
-    out.
+    `skip` names parts, by path, name or class, that pass their input on. `steps` is the length of inputs that have any
+    there, of .keras, .h5 and .onnx: some models fit together for one length alone. `options` are those of
+    `codegen.load`: target, accuracy, rigor, threads, storage, optimize. Raises UsageError for a file that is not there,
+    ConversionError for one that is none, is damaged, or asks for what is not known here: all such parts at once, each
+    with its place and a way out.
     """
     how = How(**options)
     shown, suffix = plainly(path, PATH), Path(path).suffix.lower()
     if suffix not in READERS:
         way = next((way for words, way in ELSEWHERE.items() if suffix in words), f"it reads {', '.join(READERS)}")
         raise UsageError(f"codegen.read: `{shown}` ends in `{plainly(suffix)}`; {way}")
+    whole = isinstance(steps, int) and not isinstance(steps, bool) and 0 < steps <= MOST_STEPS
+    if steps is not None and (suffix not in LENGTHS or not whole):
+        way = f"a whole number from 1 to {MOST_STEPS:,}, and a file of {', '.join(LENGTHS)}"
+        raise UsageError(f"codegen.read: steps={plainly(steps)} of `{shown}`: expected {way}")
     try:
         ledger = Ledger(skip)
-        found = READERS[suffix](Path(path), shown, ledger)
+        more = {} if steps is None else {"steps": steps}
+        found = READERS[suffix](Path(path), shown, ledger, **more)
         ledger.settle()
         return assembled(found, Path(path).stem, how)
     except ConversionError as wrong:
@@ -62,7 +70,9 @@ def _nam(path: Path, shown: str, ledger: Ledger) -> Imported:
     return nam.imported(json_of(bytes_of(path, LARGEST_JSON), shown), path.stem)
 
 
-READERS: dict[str, Callable[[Path, str, Ledger], Imported]] = {
+LENGTHS = (".keras", ".h5", ".hdf5", ".onnx")  # of files whose inputs may be given a length
+MOST_STEPS = 1 << 30
+READERS: dict[str, Callable[..., Imported]] = {
     ".nam": _nam,
     ".keras": keras.zipped,
     ".h5": keras.hdf5,

@@ -12,6 +12,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import codegen
+from codegen.cli import main
 from codegen.errors import ConversionError
 from codegen.graph import reference
 from tests.support import onnx_bytes as ob
@@ -419,6 +420,27 @@ def test_gates_of_a_gru_and_a_first_state(tmp_path: Path) -> None:
             state = (1 - z) * np.tanh(wh @ row + inner + bh) + z * state
             found.append(state)
         np.testing.assert_allclose(run(net, x)[0], found, rtol=1e-6, atol=1e-6)
+
+
+def test_ways_that_fit_together_for_some_lengths(tmp_path: Path) -> None:
+    """A U-Net of any length is refused with lengths that it takes; `steps` gives it one."""
+    nodes = [
+        ob.node("MaxPool", "x", "p", kernel_shape=[2], strides=[2]),
+        ob.node("ConvTranspose", "p w", "u", strides=[2]),
+        ob.node("Concat", "x u", "y", axis=1),
+    ]
+    net = ob.model(nodes, {"x": [1, 4, "L"]}, ["y"], {"w": small(4, 3, 2)})
+    told = (
+        "31 and 30 steps, where the input has 31; they are as many for 28, 30 or 32 steps: give the input such a number"
+    )
+    with pytest.raises(ConversionError, match=told):
+        read(tmp_path, net)
+    assert run(only(read(tmp_path, net, steps=10)), RNG.normal(size=(1, 10, 4))).shape == (1, 10, 7)
+    assert main.main(["import", str(tmp_path / "net.onnx"), "--steps", "10", "-o", str(tmp_path / "u.conv")]) == 0
+    assert "input x = (10, 4)" in (tmp_path / "u.conv").read_text()
+    for steps in (0, True, "10"):
+        with pytest.raises(codegen.UsageError, match="expected a whole number from 1"):
+            read(tmp_path, net, steps=steps)
 
 
 # Damaged, hostile, unknown

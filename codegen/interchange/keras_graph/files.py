@@ -24,8 +24,8 @@ MEMBERS = ("config.json", "model.weights.h5")
 MOST_MEMBERS = 1 << 12
 
 
-def zipped(path: Path, shown: str, ledger: Ledger) -> Imported:
-    """The model of a .keras file. Raises ConversionError."""
+def zipped(path: Path, shown: str, ledger: Ledger, steps: int | None = None) -> Imported:
+    """The model of a .keras file; `steps` of inputs that have any number of them. Raises ConversionError."""
     data = bytes_of(path, LARGEST)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -36,7 +36,7 @@ def zipped(path: Path, shown: str, ledger: Ledger) -> Imported:
         raise
     except MALFORMED as error:
         raise ConversionError(f"{shown}: is no readable .keras file ({plainly(error, NAME)})") from None
-    return _imported(json_of(config, "config"), Stored(opened(weights, shown)), ledger, shown)
+    return _imported(json_of(config, "config"), Stored(opened(weights, shown)), ledger, shown, steps)
 
 
 def _member(archive: zipfile.ZipFile, name: str, shown: str, size: int) -> bytes:
@@ -48,19 +48,22 @@ def _member(archive: zipfile.ZipFile, name: str, shown: str, size: int) -> bytes
         return member.read(info.file_size)
 
 
-def hdf5(path: Path, shown: str, ledger: Ledger) -> Imported:
-    """The model of a .h5 file that Keras saved as a whole. Raises ConversionError."""
+def hdf5(path: Path, shown: str, ledger: Ledger, steps: int | None = None) -> Imported:
+    """The model of a .h5 file that Keras saved as a whole; `steps` of inputs that have any number of them.
+
+    Raises ConversionError.
+    """
     with opened(bytes_of(path, LARGEST), shown) as file:
         text = text_of(file, "model_config")
         if text is None:
             way = "it holds weights alone; save the whole model: model.save(path)"
             raise ConversionError(f"{shown}: has no `model_config`: {way}")
-        return _imported(json_of(text, "model_config"), Legacy(file), ledger, shown)
+        return _imported(json_of(text, "model_config"), Legacy(file), ledger, shown, steps)
 
 
-def _imported(item: Item, source: Arrays, ledger: Ledger, shown: str) -> Imported:
+def _imported(item: Item, source: Arrays, ledger: Ledger, shown: str, steps: int | None) -> Imported:
     if not walk.is_model(item):
         kind = item.value.get("class_name") if isinstance(item.value, dict) else None
         told = f"a {plainly(kind, NAME)}, expected a Sequential or a functional model"
         raise ConversionError(f"{shown}: holds {told}: a class of somebody's own does not say what it computes")
-    return walk.drawn(item, source, ledger)[0]
+    return walk.drawn(item, source, ledger, steps=steps)[0]

@@ -7,10 +7,10 @@ from typing import Any
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import NAME, exactly, plainly
-from codegen.functions.registry import snake_case
 from codegen.interchange.drawing import Drawing
+from codegen.interchange.keras_graph.nodes import first_shape, groups_of, name_of, reads, refs_of
 from codegen.interchange.keras_graph.operations import OPERATIONS
-from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Arrays, Part, Ref, arguments, ref_of
+from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Arrays, Part, Ref, arguments
 from codegen.interchange.keras_graph.parts import PARTS, UNSERVED
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.sketch import Imported, Sketch
@@ -33,15 +33,23 @@ def is_model(item: Item) -> bool:
 
 
 def drawn(
-    item: Item, source: Arrays, ledger: Ledger, *, dtype: str | None = None, free: bool = False
+    item: Item,
+    source: Arrays,
+    ledger: Ledger,
+    *,
+    dtype: str | None = None,
+    free: bool = False,
+    steps: int | None = None,
 ) -> tuple[Imported, Mapping[str, str]]:
     """The model of a config, and its layers' names by their paths; `free`: whatever number of steps.
+
+    `steps` is the length of inputs that have any.
 
     Raises ConversionError with all that cannot be read.
     """
     best: Walk | None = None
     for axes in (SEQUENCE, FIRST):
-        walk = Walk(Drawing(_begun(item, dtype)), source, Ledger(ledger.skip), free, axes)
+        walk = Walk(Drawing(_begun(item, dtype)), source, Ledger(ledger.skip), free, axes, steps)
         walk.run(item)
         if best is None or len(walk.ledger.wrong) < len(best.ledger.wrong):
             best = walk
@@ -90,8 +98,11 @@ Made = list[tuple[str, "Tensor | None"]]
 class Walk:
     """One walk over a model and the models in it. Inputs that are sequences have these `axes`."""
 
-    def __init__(self, drawing: Drawing, source: Arrays, ledger: Ledger, free: bool, axes: str) -> None:
-        self.drawing, self.source, self.ledger, self.free, self.axes = drawing, source, ledger, free, axes
+    def __init__(
+        self, drawing: Drawing, source: Arrays, ledger: Ledger, free: bool, axes: str, steps: int | None
+    ) -> None:
+        self.drawing, self.source, self.ledger = drawing, source, ledger
+        self.free, self.axes, self.steps = free, axes, steps
 
     def run(self, item: Item) -> None:
         """Draws all that can be; the ledger has the rest."""
@@ -108,7 +119,7 @@ class Walk:
         layers = list(item["config"]["layers"])
         if not 1 <= len(layers) <= MOST_LAYERS:
             raise item.wrong(f"has {len(layers)} layers, expected 1 to {MOST_LAYERS:,}")
-        groups = _groups(layers, group)
+        groups = groups_of(layers, group)
         if item["class_name"].value == "Sequential":
             return self._chain(item, layers, groups, path, given)
         return self._graph(item, layers, groups, path, given)
@@ -122,7 +133,7 @@ class Walk:
         given: Sequence[Tensor | None] | None,
     ) -> Made:
         if given is None:
-            shape = _first_shape(item, layers)
+            shape = first_shape(item, layers)
             value: Tensor | None = self._input("x", shape, [layer["class_name"].value for layer in layers])
         else:
             value = given[0]
@@ -144,14 +155,14 @@ class Walk:
         given: Sequence[Tensor | None] | None,
     ) -> Made:
         made = dict[Ref, Tensor | None]()
-        by_name = {_name(layer): layer for layer in layers}
+        by_name = {name_of(layer): layer for layer in layers}
         if len(by_name) != len(layers):
             raise item.wrong("has two layers of one name")
-        for i, ref in enumerate(inputs := _refs(item["config"]["input_layers"])):
+        for i, ref in enumerate(inputs := refs_of(item["config"]["input_layers"])):
             if given is not None:
                 made[ref] = given[i] if i < len(given) else None
             elif ref.layer in by_name:
-                readers = [layer["class_name"].value for layer in layers if _reads(layer, ref.layer)]
+                readers = [layer["class_name"].value for layer in layers if reads(layer, ref.layer)]
                 name = "x" if len(inputs) == 1 else self.drawing.sketch.names.fresh(ref.layer)
                 made[ref] = self._input(name, by_name[ref.layer]["config"], readers)
         waiting = [
@@ -165,7 +176,7 @@ class Walk:
             if len(left) == len(waiting):
                 raise item.wrong(f"`{plainly(left[0][0].layer, NAME)}` reads a tensor that no layer makes")
             waiting = left
-        outputs = _refs(item["config"]["output_layers"])
+        outputs = refs_of(item["config"]["output_layers"])
         if absent := [one.layer for one in outputs if one not in made]:
             raise item.wrong(f"has the output `{plainly(absent[0], NAME)}`, which no layer makes")
         return [(one.layer, made[one]) for one in outputs]
@@ -207,14 +218,19 @@ class Walk:
         sizes = list(shape)
         if len(sizes) == 3:
             told = dict(zip(self.axes, sizes, strict=True))
-            steps = None if self.free or told["t"].value is None else told["t"].whole()
+            steps = self._steps(told["t"])
             return Tensor(self.drawing.sketch.builder.input(name, steps, told["c"].whole()), self.axes)
         if len(sizes) != 2:
             raise shape.wrong(f"expected (batch, steps, channels) or (batch, channels), got {exactly(shape.value)}")
         if sizes[1].value is None or (readers and all(kind in LENGTHENED for kind in readers)):
-            steps = None if sizes[1].value is None else sizes[1].whole()
+            steps = self.steps if sizes[1].value is None else sizes[1].whole()
             return Tensor(self.drawing.sketch.builder.input(name, steps, 1), "nt")
         return Tensor(self.drawing.sketch.builder.input(name, 1, sizes[1].whole()), "nc")
+
+    def _steps(self, found: Item) -> int | None:
+        if self.free:
+            return None
+        return self.steps if found.value is None else found.whole()
 
 
 def _reader(layer: Item, part: Part) -> Callable[[Drawing, Part], Tensor | list[Tensor]]:
@@ -235,57 +251,6 @@ def _reader(layer: Item, part: Part) -> Callable[[Drawing, Part], Tensor | list[
 def _listed(part: Part) -> bool:
     """Whether its tensors are given in a list, as layers take several."""
     return bool(part.args) and isinstance(part.args[0], list)
-
-
-def _first_shape(item: Item, layers: Sequence[Item]) -> Item:
-    """A config with the input's shape, of a Sequential. Raises ConversionError for one that was never built."""
-    first = layers[0]["config"]
-    if "batch_shape" in first or "batch_input_shape" in first:
-        return first
-    built = item["config"].get("build_input_shape") or item["config"].get("batch_input_shape")
-    if built is None:
-        raise item.wrong("is not built: nothing is known of its input; give it an Input, or call model.build")
-    sizes = [one.value for one in built]
-    if len(sizes) == 3 and sizes[0] is not None:  # of an array that it was called on
-        sizes[1] = None
-    return Item({"batch_shape": sizes}, built.place)
-
-
-def _groups(layers: Sequence[Item], group: str) -> list[str]:
-    """Where a .keras file has the weights of each layer: by classes, counted."""
-    found, counts = [], dict[str, int]()
-    for layer in layers:
-        module = layer.get("module")
-        if module is not None and ".ops" in str(module.value):
-            found.append("")
-            continue
-        word = snake_case(layer["class_name"].word())
-        count = counts.get(word, 0)
-        counts[word] = count + 1
-        found.append(f"{group}/layers/{word}{f'_{count}' if count else ''}".lstrip("/"))
-    return found
-
-
-def _name(layer: Item) -> str:
-    return (layer if "name" in layer else layer["config"])["name"].word()
-
-
-def _refs(item: Item) -> list[Ref]:
-    """The tensors of input_layers and output_layers: one, a list, or by names."""
-    if isinstance(item.value, dict):
-        return [ref for word in item.value for ref in _refs(item[word])]
-    whole = list(item)
-    if whole and isinstance(whole[0].value, str):
-        return [ref_of(item)]
-    return [ref for one in whole for ref in _refs(one)]
-
-
-def _reads(layer: Item, name: str) -> bool:
-    """Whether a layer reads what a layer of that name makes."""
-    found = list[Ref]()
-    for call in layer["inbound_nodes"]:
-        arguments(call, lambda ref: _found({}, ref, found))
-    return name in {ref.layer for ref in found}
 
 
 def _found(made: Mapping[Ref, Tensor | None], ref: Ref, missing: list[Ref]) -> Tensor | None:

@@ -43,9 +43,9 @@ FRAMES = "the batch is a sequence of frames: x holds them one after another"
 WAY = "replace it before the export, or leave it out with skip=[{0}]"
 
 
-def read(path: Path, shown: str, ledger: Ledger) -> Imported:
-    """The model of a .onnx file. Raises ConversionError."""
-    return imported(model(bytes_of(path, LARGEST), shown), path.stem, ledger)
+def read(path: Path, shown: str, ledger: Ledger, steps: int | None = None) -> Imported:
+    """The model of a .onnx file; `steps` of inputs that have any number of them. Raises ConversionError."""
+    return imported(model(bytes_of(path, LARGEST), shown), path.stem, ledger, steps)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Style:
     framed: bool = False
 
 
-def imported(found: Model, name: str, ledger: Ledger) -> Imported:
+def imported(found: Model, name: str, ledger: Ledger, steps: int | None = None) -> Imported:
     """A graph called like the model. Raises ConversionError with what cannot be read of the best way to read it."""
     matrices = any(
         node.kind in ("Gemm", "MatMul") and _names(found.inputs).intersection(node.inputs[:1]) for node in found.nodes
@@ -68,7 +68,7 @@ def imported(found: Model, name: str, ledger: Ledger) -> Imported:
         styles += [Style("tnc", "nt"), Style("nct", "nt", framed=True)]
     best: Walk | None = None
     for style in styles:
-        walk = Walk(found, name, Ledger(ledger.skip), style)
+        walk = Walk(found, name, Ledger(ledger.skip), style, steps)
         walk.run()
         if best is None or walk.worth < best.worth:
             best = walk
@@ -92,6 +92,7 @@ class Walk:
     stem: str
     ledger: Ledger
     style: Style
+    steps: int | None = None  # of inputs that have any
     values: dict[str, Any] = field(default_factory=dict)  # tensors, constants, None for what hangs on something wrong
 
     folded: int = 0
@@ -169,7 +170,7 @@ class Walk:
             raise ConversionError(f"has {got}, expected (batch, channels, steps) or (batch, numbers)")
         axes = self.style.three if len(port.sizes) == 3 else self.style.two
         sizes = dict(zip(axes, port.sizes, strict=True))
-        channels, steps = sizes.get("c", 1), sizes.get("t", 1)
+        channels, steps = sizes.get("c", 1), sizes.get("t", 1) or self.steps
         if channels is None:
             raise ConversionError("has a free number of channels; export it with a fixed one")
         builder = self.drawing.sketch.builder
