@@ -126,8 +126,11 @@ def _products(plan: KernelPlan[Schedule], name: str) -> tuple[list[Microkernel],
             if size == schedule.rows and schedule.tiles >= 2 * size:
                 calls += [f"for (; i + {2 * size} <= tiles; {step_by('i', size)})", f"    {call}"]
             cases += [f"    case {size}:", f"        {call}", "        break;"]
-        calls += [*_last_tiles(schedule.rows), *cases, "    }", "    i += now;", "}"] if cases else []
+        calls += [*_last_tiles(schedule.rows), *cases, *_NO_OTHER, "    }", "    i += now;", "}"] if cases else []
     return gemms, calls
+
+
+_NO_OTHER = ("    default:", "        break; /* there are no other numbers */")
 
 
 def _last_tiles(rows: int) -> tuple[str, ...]:

@@ -225,7 +225,8 @@ def padded(p: ConvProblem) -> tuple[bool, bool]:
 def _taps(at: str, steps: Place, dilation: int) -> tuple[str, str]:
     """C for the first tap inside the input, and for how many lie before its end, where tap 0 is at sample `at`."""
     last = Place.of(*steps.parts, -1).text
-    before_end = f"{steps.text} - {at}" if dilation == 1 else f"({last} - {at}) / {dilation} + 1"
+    beyond = f"-{at}" if last == "0" else f"{last} - {at}"
+    before_end = f"{steps.text} - {at}" if dilation == 1 else f"({beyond}) / {dilation} + 1"
     return f"{at} < 0 ? {ceil_over('-' + at, dilation)} : 0", f"{at} < {steps.text} ? {before_end} : 0"
 
 

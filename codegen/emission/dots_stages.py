@@ -54,7 +54,9 @@ def tables(plan: Plan, name: str, weights: Sequence[np.ndarray | None]) -> dict[
         assert how.tables is not None
         held = how.tables(part, prefix, [taps, *given])
         found += [(CText(f"{word}_{label}"), *rest) for label, *rest in held["tables"]]
-        texts.append(_text(part, prefix, how.template, how.view(part, prefix) | held))
+        texts.append(
+            _text(part, prefix, how.template, how.view(part, prefix) | held | {"header_included": bool(texts)})
+        )
     return {"tables": tuple(found), "stage_texts": tuple(texts)}
 
 

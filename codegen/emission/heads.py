@@ -47,7 +47,8 @@ def slopes(stages: Sequence[Stage]) -> tuple[Declared, ...]:
 class Head:
     """For `target`, numbers of `dtype`, weights in the format `half` if these must be widened, vectors of `lanes`.
 
-    `functions` are declared of the widths in which they are called. `fast`: where there is no operating system gcc
+    `functions` are declared of the widths in which they are called. `header_included`: what declares the target's
+    intrinsics stands before all of it. `fast`: where there is no operating system gcc
     compiles it for speed whatever it is told.
     """
 
@@ -57,6 +58,7 @@ class Head:
     half: Format | None = None
     functions: tuple[Declared, ...] = ()
     fast: bool = True
+    header_included: bool = False
 
     def text(self, names: Collection[str]) -> CText:
         """C that declares `names`, marked in the text that follows, and all that they stand on."""
@@ -67,7 +69,7 @@ class Head:
             used |= more
         wanted = vectors.wanted(used, self.lanes, self.target)
         view = {"target": self.target, "dtype": self.dtype, "half": self.half, "lanes": self.lanes, "wanted": wanted}
-        view |= {"fast": self.fast, "shuffles": vectors.shuffles(wanted)}
+        view |= {"fast": self.fast, "shuffles": vectors.shuffles(wanted), "header_included": self.header_included}
         spelling = [templates().get_template(f"simd/{self.target.dialect.name}.h.j2").render(view)]
         spelling.append(templates().get_template("simd/lanewise.h.j2").render(view))
         parts = (*(vectors.finished(one)[0] for one in spelling), *texts)

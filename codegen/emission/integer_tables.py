@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Factor:
-    """C for what a sum is multiplied by, the places it is shifted by, half of what these hold, and its size before."""
+    """C for what a sum is multiplied by, the places it is shifted by and half of what these hold, its size before.
+
+    Without `shift` it is not shifted.
+    """
 
     multiplier: str
     shift: str = ""
@@ -117,4 +120,10 @@ def rescaling(p: ConvProblem, named: dict[str, Any], prefix: str, label: str) ->
         return Factor(multiplier, by, f"({by} - 1)" if not by.isdigit() else str(int(by) - 1)), found
     left = np.maximum(shift, 0)
     size = f"(size << {told('left', left, 'int8')})" if left.any() else "size"
-    return Factor(multiplier, told("shift", np.maximum(-shift, 0), "int8"), left=size), found
+    right = np.maximum(-shift, 0)
+    if not right.any():
+        return Factor(multiplier, left=size), found
+    by = told("shift", right, "int8")
+    return Factor(
+        multiplier, by, str(1 << int(by) >> 1) if by.isdigit() else f"(((uint32_t)1 << {by}) >> 1)", size
+    ), found

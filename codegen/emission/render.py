@@ -271,6 +271,7 @@ def context_of(plan: KernelPlan, name: str) -> dict[str, Any]:
         "baked": plan.weights == "baked",
         "tables": (),
         "apart": False,
+        "header_included": False,
     }
 
 

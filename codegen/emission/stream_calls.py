@@ -53,6 +53,7 @@ def _between(plan: StreamPlan, inside: StreamFunctions) -> dict[str, str]:
         "blocks": pushed(x_steps="n", most=cformat.times(plan.walk.up, "n"), y=late if plan.lead else "y"),
         "lead": pushed(x="NULL", x_steps="0", n="state->lead", most="0"),
         "rest": pushed(x="NULL", x_steps="0", n=rest_steps, most=str(plan.rest)),
+        "keep": _kept(plan, inside),
         **_windows(plan, inside),
         **_wrapped(plan, inside, rest_steps),
     }
@@ -98,6 +99,17 @@ def _taken(plan: StreamPlan) -> str:
     """The row of the buffer that it takes: those of the history come before the ring."""
     row = _row(plan, Place.of(plan.history, (1, _at(plan))))
     return Array("state->history", plan.state_numbers).at(row, taken=plan.problem.channels)
+
+
+def _kept(plan: StreamPlan, inside: StreamFunctions) -> str:
+    """The copy of the ring's last rows, from `begin` to before `end`, to before its first place."""
+    channels, history = plan.problem.channels, Array("state->history", plan.state_numbers)
+    if not plan.history:
+        return ""
+    late, early = Variable("begin", plan.rows - 1), Variable(f"(begin - {plan.ring})", plan.history - 1)
+    count = cformat.times(channels, "(end - begin)") if channels > 1 else "end - begin"
+    there, here = (history.at((channels, row), taken=channels) for row in (late, early))
+    return inside.copy.of(there, count, here)
 
 
 def _row(plan: StreamPlan, row: Place) -> Part:

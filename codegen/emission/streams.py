@@ -50,7 +50,8 @@ def source(
         )
     face = Interface(plan, name)
     held = _held(plan, name, weights)
-    body, names = vectors.finished(render.within(plan.inner, f"{name}_steps", held=held))
+    included = {"header_included": True} if _intrinsics(plan) else {}
+    body, names = vectors.finished(render.within(plan.inner, f"{name}_steps", held=held | included))
     texts = [render.pack_text(each, render.context_of(plan.inner, name)) for each in found]
     view = _view(plan, face) | {"inner": body, "tables": (), "packs_text": "\n\n".join(texts)}
     if held:
@@ -106,13 +107,14 @@ def _head(plan: StreamPlan, names: frozenset[str]) -> cformat.CText:
         else set()
     )
     functions = () if plan.problem.format.whole else values(render.later(plan.inner))
-    head = Head(plan.target, plan.problem.format, lanes, row if row.coded else None, functions)
+    coded = row if row.coded else None
+    head = Head(plan.target, plan.problem.format, lanes, coded, functions, header_included=bool(_intrinsics(plan)))
     return head.text(names | copied)
 
 
 def _intrinsics(plan: StreamPlan) -> tuple[cformat.CText, ...]:
-    """The header that declares what the inner function's products of whole numbers need, if it does."""
-    dots = plan.target.dialect.dots if plan.problem.format.whole else None
+    """The header that declares what the inner function's products of whole numbers need, before the pragmas, if any."""
+    dots = plan.target.dialect.dots if plan.problem.format.whole and plan.walk.up > 1 else None
     return (cformat.CText(dots.header),) if dots else ()
 
 

@@ -78,7 +78,7 @@ class InterleavedView:
         self.kernel, self.copied, self.panel, self.sums = (size // self.problem.item_bytes for size in sizes)
         count = max(1, len(self.problem.epilogue.of_filters))
         self.copies = copies(plan, name, self.sums, self.copied // count)
-        self.first_out = self._first_of("from").text
+        self.first = self._first_of("from")
 
     def view(self) -> dict[str, Any]:
         p, rows, chunk = self.problem, self.rows, self.schedule.chunk
@@ -108,8 +108,8 @@ class InterleavedView:
             "rows_now": self._rows_over("outs", 1),
             "row_total": whole,
             "chunks": -(-whole // chunk),
-            "first_out": self.first_out,
-            "first_out_at": times(p.filters, grouped(self.first_out)),
+            "first_out": self.first.text,
+            "first_out_at": self.first.scaled(p.filters).text,
             "whole_chunk": self._whole_chunk(),
             "at": Place.of((rows.stride, Variable.free("from")), rows.first).text,
             "count": self._read(rows.reach) if self.free else str(rows.samples(chunk)),
@@ -134,7 +134,7 @@ class InterleavedView:
         """C for whether all outputs of a chunk's rows are outputs of the layer."""
         rows = self.rows
         last = self._first_of(f"(from + {self._done})").text
-        return f"{self.first_out} >= 0 && {last} <= outs" if rows.shift else f"{last} <= outs"
+        return f"{self.first.text} >= 0 && {last} <= outs" if rows.shift else f"{last} <= outs"
 
     @property
     def _done(self) -> str:
@@ -223,10 +223,10 @@ class InterleavedView:
             return [*lines, f"{self.functions.put_phases.call(phases=str(part.phases), t=place)};"]
         put, end = self.functions.put_run, times(p.filters, "outs")
         if self.direct:
-            count, at = times(self.rows.count * p.filters, "now"), times(p.filters, grouped(self.first_out))
+            count, at = times(self.rows.count * p.filters, "now"), self.first.scaled(p.filters).text
             return [*lines, "if (!whole)", f"    {put.of('sums', count, at, end, 'y')};"]
         size = part.phases * p.filters
-        at = times(p.filters, grouped(self._first_of("(from + i)", part.first).text))
+        at = self._first_of("(from + i)", part.first).scaled(p.filters).text
         text = f"{put.of(self._row_of(size).in_array('sums'), str(size), at, end, 'y')};"
         return [*lines, *nest([count_loop("i", 0, "now")], text, 0).split("\n")]
 

@@ -201,7 +201,7 @@ class Spec:
             groups=groups,
             pad_left=left,
             pad_right=right,
-            centred=self.padding == "same" and self.strides > 1,
+            centred=self.padding == "same" and self.strides > 1 and reach > 0,
             channels_last=self.channels_last,
             dtype=self.dtype,
             epilogue=quantised.ending(self) if quantised.is_quantised(self) else self._ending(),

@@ -54,6 +54,10 @@ FAULTS = (  # (what is wrong, as a .c might say it)
     ("two lines in one", "    a += b;            y[0] = a;"),
     ("a loop that turns once", "for (ptrdiff_t f = 0; f < 1; ++f)"),
     ("a loop that turns once", "for (int k = 8; k < 16; k += 8) {"),
+    ("an argument in brackets", "    each(x, y, (n0 - m0));"),
+    ("0 less a number", "    fit = at < 1 ? (0 - at) / 16 + 1 : 0;"),
+    ("included twice", "#include <stdint.h>\n#include <stdint.h>"),
+    ("a switch without a default", "    switch (now) {\n    case 2:\n        y = 0;\n        break;\n    }"),
     ("a condition around nothing", "#if defined(__clang__)\n#else\n#endif"),
 )
 

@@ -62,6 +62,8 @@ LEFT_TO_RUN_TIME = {
     "constants compared": re.compile(rf"(?<![-+*/%] ){NUMBER} (?:[<>]=?|[!=]=) {NUMBER}(?! [-+*/%])"),
     "a choice of two equals": re.compile(r"\? ([\w.]+) : \1(?![\w.]| [-+*/%])"),
     "minus a negative number": re.compile(r"[-+] -\d+(?![\d.])"),
+    "an argument in brackets": re.compile(r"\w\([^()]*, \(([^(),?]*)\)[,)]"),
+    "0 less a number": re.compile(r"(?<![\w.])0 - (?!\w*u\b)"),
     "a name in brackets": re.compile(r'(?<![\w)\]"] )(?<![\w)\]"])\((?:[a-z]\w*|\d+)\)(?! ?[\w({-])'),
 }
 WORD = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?<![\w.])([A-Za-z_]\w*)')  # in a string there is none
@@ -131,6 +133,20 @@ def turned_once(text: str, _: str) -> Iterator[tuple[str, str]]:
             yield "a loop that turns once", found[0]
 
 
+def twice(text: str, _: str) -> Iterator[tuple[str, str]]:
+    """Headers that a file includes more than once."""
+    for name, times in Counter(re.findall(r"^#include (\S+)", text, re.MULTILINE)).items():
+        if times > 1:
+            yield "included twice", name
+
+
+def open_switches(text: str, _: str) -> Iterator[tuple[str, str]]:
+    """A `switch` that does not say what becomes of other numbers."""
+    for found in re.finditer(r"^( *)switch \(.*\) \{\n(?:\1.*\n)*?\1\}", text, re.MULTILINE):
+        if "default:" not in found[0]:
+            yield "a switch without a default", found[0].partition("\n")[0].strip()
+
+
 CHECKS: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (
     english,
     left_to_run_time,
@@ -138,6 +154,8 @@ CHECKS: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (
     empty,
     laid_out,
     turned_once,
+    twice,
+    open_switches,
 )
 
 

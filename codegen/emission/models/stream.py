@@ -112,7 +112,10 @@ def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
         "rows": _full(1 + before + max(1, rings), WORDS) - 1 - before,
         "numbers": plan.kept_room,
         "scratch": _full(max(1, plan.scratch + sum(_heard(plan).values())), LINE),
-        "quiet": plan.block * max(buffer.channels for _, buffer in plan.of_kind("input")),
+        "ends": face.ends,
+        "unflushed": [one.name for one in face.flush.parameters if one.name != "state"],
+        "quiet_blocks": plan.silence > plan.block,
+        "quiet": min(plan.block, plan.silence) * max(buffer.channels for _, buffer in plan.of_kind("input")),
         "silence": plan.silence,
         "late": plan.late,
         "fronts": [(face.arguments[at], buffer.channels) for at, buffer in plan.of_kind("output")],
@@ -145,7 +148,7 @@ def _turns(plan: StreamedModel) -> int:
 
 def _unused(plan: StreamedModel, face: Face) -> list[str]:
     """The arguments of the turn that it does not read."""
-    found = [] if plan.zeros else ["last"]
+    found = ["last"] if face.ends and not plan.zeros else []
     return found + [one.name for one in face.weights if not plan.tables]
 
 
@@ -182,8 +185,9 @@ def _calls(plan: StreamedModel, face: Face) -> dict[str, str]:
         heard[face.arguments[at]] = Place.of(plan.scratch + before).in_array("state->scratch")
         before += numbers
     quiet = dict.fromkeys(moved, f"{face.name}_quiet")
+    quiet["n"] = "part" if plan.silence > plan.block else str(plan.silence)
     return {
-        "silence": f"{face.process.name}({', '.join(_renamed(face.process, **quiet, **heard, n='part'))})",
+        "silence": f"{face.process.name}({', '.join(_renamed(face.process, **quiet, **heard))})",
         "block": turned(**block, last="0", n="n_"),
         "late": turned(**dict.fromkeys(moved, "NULL"), **late, last="1", n="n_"),
         "rest": turned(**dict.fromkeys(moved, "NULL"), last="1", n="n_"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.emission import expressions
-from codegen.emission.cformat import floor_over, grouped
+from codegen.emission.cformat import floor_over, grouped, times
 from codegen.emission.expressions import Variable
 from codegen.emission.models.written import Surroundings
 from codegen.graph.plans.place import Place
@@ -131,16 +131,18 @@ class StreamSurroundings(Surroundings):
         if any(place is one for one in stage.ys) or way.clock.rule == "least":
             return self.outs
         if way.clock.rule == "times":
-            return f"({self.outs}) / {way.over}"
+            return floor_over(self.outs, way.over)
         given = self._given
         if way.clock.rule == "padded" or self.early is not None:
             self.after.add(given)
             return Row.of((1, Variable.free(f"n{given}")), *self._first().scaled(-1).parts).text
-        return Row.of((way.times, Variable.free(f"({self.outs})")), way.clock.reach - way.times).text
+        outs = self.outs if way.times == 1 else grouped(self.outs)
+        return Row.of((way.times, Variable.free(outs)), way.clock.reach - way.times).text
 
     def numbers(self, place: Place) -> str:
         buffer = self.model.buffers[place.buffer]
-        return Variable.free(f"({self.outs})").place.scaled(buffer.channels if buffer.framed else place.channels).text
+        width = buffer.channels if buffer.framed else place.channels
+        return self.outs if width == 1 else times(width, grouped(self.outs))
 
     @property
     def apart(self) -> bool:

@@ -93,8 +93,8 @@ def window(op: steps.Pool, count: int) -> ConvProblem:
     left, right = (0, 0) if op.padding == "same" else op.pads(1)
     if op.padding == "same":
         left, right = (op.size - 1) // 2, op.size - 1 - (op.size - 1) // 2
-    same = op.padding == "same"
-    return ConvProblem(None, count, count, op.size, op.hop, 1, count, left, right, centred=same, epilogue=Epilogue())
+    centred = op.padding == "same" and op.size > 1
+    return ConvProblem(None, count, count, op.size, op.hop, 1, count, left, right, centred=centred, epilogue=Epilogue())
 
 
 def _pooled(run: Walk, at: int, op: steps.MaxPool | steps.AveragePool) -> Place:

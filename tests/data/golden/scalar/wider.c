@@ -294,9 +294,9 @@ void wider(const float *x, ptrdiff_t steps, const float *kernel, const float *bi
             wider_panel(x, steps, at, count, panel);
         wider_phases_1(in, now + 1, laid, biases, sums);
         for (ptrdiff_t i = 0; i < now; ++i)
-            wider_put(sums + 2 * i, 2, 2 * (3 * (from + i)), 2 * outs, y);
+            wider_put(sums + 2 * i, 2, 6 * (from + i), 2 * outs, y);
         wider_phases_2(in + 3, now, laid + 12, biases + 2, sums);
         for (ptrdiff_t i = 0; i < now; ++i)
-            wider_put(sums + 4 * i, 4, 2 * (3 * (from + i) + 1), 2 * outs, y);
+            wider_put(sums + 4 * i, 4, 6 * (from + i) + 2, 2 * outs, y);
     }
 }
