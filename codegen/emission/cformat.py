@@ -198,6 +198,11 @@ def grouped(sum_: str) -> str:
     return f"({sum_})" if " " in sum_ else sum_
 
 
+def scaled(factor: int, sum_: str) -> str:
+    """A factor times a sum, which is in brackets where the factor is not 1: an argument, no term of another sum."""
+    return sum_ if factor == 1 else times(factor, grouped(sum_))
+
+
 def floor_over(sum_: str, divisor: int) -> str:
     """A sum that is not negative, divided and rounded down."""
     if divisor == 1:

@@ -174,6 +174,7 @@ def environment() -> Environment:
     made.filters["braced"] = braced
     made.filters["under"] = lambda text, heads, depth=1: nested(heads, text, depth)
     made.filters["times"] = lambda factor, variable: CText(cformat.times(factor, variable))
+    made.filters["scaled"] = lambda factor, sum_: CText(cformat.scaled(factor, sum_))
     made.filters["counted"] = cformat.counted
     made.filters["ordinal"] = cformat.ordinal
     made.filters["join"] = joined

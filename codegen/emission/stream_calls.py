@@ -107,7 +107,7 @@ def _kept(plan: StreamPlan, inside: StreamFunctions) -> str:
     if not plan.history:
         return ""
     late, early = Variable("begin", plan.rows - 1), Variable(f"(begin - {plan.ring})", plan.history - 1)
-    count = cformat.times(channels, "(end - begin)") if channels > 1 else "end - begin"
+    count = cformat.scaled(channels, "end - begin")
     there, here = (history.at((channels, row), taken=channels) for row in (late, early))
     return inside.copy.of(there, count, here)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codegen.emission import render
-from codegen.emission.cformat import CText, ceil_over, floor_over, grouped
+from codegen.emission.cformat import ceil_over, floor_over
 from codegen.emission.expressions import Place
 from codegen.emission.relayout import Turn
 from codegen.gradients.kernel_loops import TAP
@@ -57,20 +57,20 @@ def _places(tiles: KernelTiles) -> dict[str, Any]:
     """Where numbers lie: steps from one sample, tap, group, filter to the next, in x, in dz and in the sums."""
     p = tiles.problem
     left = p.pads(p.known_steps)[0]
-    tap_at = Place.of(*TAP.scaled(p.dilation).parts, -left).text
+    tap_at = Place.of(*TAP.scaled(p.dilation).parts, -left)
     return {
         "left": left,
         "in_numbers": tiles.in_numbers,
         "out_numbers": tiles.out_numbers,
         "x_at": tiles.places.x(TAP),
         "sums_at": tiles.places.sums(TAP).text,
-        "tap_at": tap_at,
+        "tap_at": tap_at.text,
         "dz_time": p.filters,
         "flush": None if tiles.plan.direct else tiles.flush(),
         "kernel_numbers": tiles.kernel_numbers,
         "first_tap": ceil_over("-at", p.stride),
         "end_tap": floor_over("room", p.stride) + " + 1",
-        "room": CText(f"{p.known_steps - 1} - {grouped(tap_at)}"),
+        "room": Place.of(p.known_steps - 1, *tap_at.scaled(-1).parts).text,
     }
 
 

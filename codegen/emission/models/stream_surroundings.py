@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codegen.emission import expressions
-from codegen.emission.cformat import floor_over, grouped, times
+from codegen.emission.cformat import floor_over, grouped, scaled
 from codegen.emission.expressions import Variable
 from codegen.emission.models.written import Surroundings
 from codegen.graph.plans.place import Place
@@ -142,7 +142,7 @@ class StreamSurroundings(Surroundings):
     def numbers(self, place: Place) -> str:
         buffer = self.model.buffers[place.buffer]
         width = buffer.channels if buffer.framed else place.channels
-        return self.outs if width == 1 else times(width, grouped(self.outs))
+        return scaled(width, self.outs)
 
     @property
     def apart(self) -> bool:

@@ -582,7 +582,7 @@ static ptrdiff_t dense_backward_kernel_first(ptrdiff_t k)
 
 static ptrdiff_t dense_backward_kernel_end(ptrdiff_t k)
 {
-    const ptrdiff_t room = 11 - (k - 1);
+    const ptrdiff_t room = 12 - k;
     const ptrdiff_t end = room < 0 ? 0 : room + 1;
 
     return end < 12 ? end : 12;
