@@ -103,7 +103,7 @@ def test_gcc_makes_code_and_constants_only(
     """
     tools: Toolchain = need(cprogram.toolchain, TARGETS[target], run=False)
     nm = need(cprogram.program, "nm", "binutils")
-    found = share(sources(target), 4)
+    found = share(sources(target), 6)
     files = write(found, tmp_path)
     cprogram.compile_c((*tools.compiler, *cprogram.WARNINGS, *OPTIMISED, "-c", *files), folder=tmp_path)
     for source in found:
@@ -142,8 +142,8 @@ def test_clang_has_no_warning(target: str, need: Callable[..., Any], share: Call
 
 def test_tcc_computes_the_same(need: Callable[..., Any], share: Callable[..., Any], tmp_path: Path) -> None:
     tools = Toolchain((need(cprogram.program, "tcc", "tcc"), "-Wall", "-Werror"))
-    trials.run_all(share(list(strategies.random_layers(40, seed=9)), 4), TARGETS["scalar"], tools, tmp_path, flags=())
-    trials.try_all(share(every_algorithm("scalar"), 4), tools, tmp_path, flags=())
+    trials.run_all(share(list(strategies.random_layers(40, seed=9)), 6), TARGETS["scalar"], tools, tmp_path, flags=())
+    trials.try_all(share(every_algorithm("scalar"), 6), tools, tmp_path, flags=())
 
 
 @pytest.mark.in_turn(4)
@@ -155,7 +155,7 @@ def test_pack_in_c_is_the_plans_pack(
     """Every plan that has a pack function: numbers that are moved equal, transformed ones to their last digit."""
     tools = need(cprogram.toolchain, TARGETS[target])
     layers = [*strategies.random_layers(24, 52, strategies.rewritten), *strategies.random_layers(24, 53)]
-    made = [one for one in trials.one_of_each(share(layers, 2), TARGETS[target], 52, accuracy) if packs(one)]
+    made = [one for one in trials.one_of_each(share(layers, 4), TARGETS[target], 52, accuracy) if packs(one)]
     program, calls, expected, tables = Program([one.source for one in made], tools, tmp_path), [], [], []
     for number, one in enumerate(made):
         plan, x = one.source.plan, np.zeros(1)
