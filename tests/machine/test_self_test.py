@@ -217,11 +217,14 @@ def test_lengths_of_a_free_input_run_every_loop() -> None:
                 assert {steps % p.stride for steps in found} == set(range(p.stride))
 
 
-@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (16, 1), (3, 4)])
-def test_lengths_of_a_free_input_run_every_register_tile_of_a_transform(taps: int, dilation: int) -> None:
-    """The last tiles of a block are those of its number, in one register tile or in two halves."""
+@pytest.mark.parametrize(("taps", "dilation", "pad"), [(3, 1, 0), (16, 1, 0), (3, 4, 0), (5, 7, 90), (3, 3, 400)])
+def test_lengths_of_a_free_input_run_every_register_tile_of_a_transform(taps: int, dilation: int, pad: int) -> None:
+    """The last tiles of a block are those of its number, in one register tile or in two halves.
+
+    Where padding alone makes more outputs than there are phases, some are left over only behind whole blocks.
+    """
     ask = Ask(TARGETS["avx512"], "packed", "fast")
-    p = ConvProblem(None, 64, 64, taps, dilation=dilation)
+    p = ConvProblem(None, 64, 64, taps, dilation=dilation, pad_left=pad)
     for algorithm in ("winograd", "fft"):
         if planner.why_not(ALGORITHMS[algorithm], Request(p, ask)):
             continue
@@ -440,6 +443,22 @@ def test_a_model_is_tried_at_the_lengths_of_its_kernels(target: str) -> None:
         changes = {steps + more for steps in self_test_outputs.lengths(kernel) for more in (-1, 0)}
         assert len(changes) > 4
         assert {steps for steps in changes if steps >= min(reads)} <= reads, kernel.describe()
+
+
+def test_a_model_is_tried_at_lengths_that_leave_one_output_alone() -> None:
+    """The first lengths of a layer whose neighbour takes more steps than there are."""
+    builder = Builder("m")
+    x = builder.input("x", None, 4)
+    builder.output("wide", builder.call(Conv1DSpec(name="wide", filters=2, kernel_size=9), x))
+    builder.output("dense", builder.call(Dense(name="dense", units=14), x))
+    plan = model_plan.planned(builder.graph(), Ask(TARGETS["scalar"], "packed", "exact"))
+    sizes = {
+        steps: (wide["wide"].shape[1], wide["dense"].shape[1])
+        for given, _, wide, _ in model_library.trials(builder.graph(), "float32", model_library.kernels_lengths(plan))
+        for steps in [given["x"].shape[1]]
+    }
+    assert (sizes[1], sizes[2]) == ((0, 1), (0, 2))
+    assert max(sizes.values()) > (70, 70)
 
 
 @pytest.mark.parametrize("target", ["scalar", "avx2", "avx512"])

@@ -120,17 +120,34 @@ def _blocks(schedule: Schedule, problem: ConvProblem) -> Iterator[int]:
 
 
 def leftovers(plan: KernelPlan[Schedule]) -> tuple[int, ...]:
-    """Outputs of the inputs of a free length that together run each register tile, as few inputs as may be."""
-    schedule, apart, most = plan.schedule, plan.problem.dilation, 2 * plan.schedule.rows
-    outputs, seen, found = named(schedule.transform, schedule.taps).outputs, set[int](), list[int]()
-    turns = range(1, min(schedule.tiles // gcd(apart, schedule.tiles), most) + 1)
-    rows = {outs: _rows_of_last(schedule, outs) for outs in range(1, min(apart, most))}  # one tile for each output
-    rows |= {turn * apart * outputs: _rows_of_last(schedule, turn * apart) for turn in turns}
-    for new, outs in (*((2, each) for each in sorted(rows, reverse=True)), *((1, each) for each in sorted(rows))):
-        if len(rows[outs] - seen) >= new:
-            found.append(outs)
-            seen |= rows[outs]
+    """Outputs of the inputs of a free length that together run each register tile, as few inputs as may be.
+
+    First those of few tiles. Where padding makes more outputs than there are phases, few of a block are left over only
+    behind whole blocks.
+    """
+    schedule, seen, found = plan.schedule, set[int](), list[int]()
+    wanted = {rows for _, rows in tiles_that_run(schedule, plan.problem)}
+    tiles = _tiles_by_outputs(plan)
+    near = [outs for outs in tiles if tiles[outs] <= 2 * schedule.rows * plan.problem.dilation]
+    for new, some in ((2, reversed(near)), (1, near), (1, tiles)):
+        for outs in some if wanted - seen else ():
+            rows = _rows_of_last(schedule, tiles[outs])
+            if len(rows - seen) >= new:
+                found.append(outs)
+                seen |= rows
     return tuple(found)
+
+
+def _tiles_by_outputs(plan: KernelPlan[Schedule]) -> dict[int, int]:
+    """Numbers of outputs that inputs of a free length have, fewest first, and how many tiles: all that a block leaves.
+
+    An output is a tile as long as there are fewer of them than phases.
+    """
+    schedule, apart, fewest = plan.schedule, plan.problem.dilation, max(1, plan.problem.out_steps(1))
+    outputs, block = named(schedule.transform, schedule.taps).outputs, schedule.tiles
+    first = -(-fewest // (apart * outputs))
+    turns = range(first, first + max(block // gcd(apart, block), 2 * schedule.rows))
+    return {outs: outs for outs in range(fewest, apart)} | {turn * apart * outputs: turn * apart for turn in turns}
 
 
 def _rows_of_last(schedule: Schedule, tiles: int) -> set[int]:
