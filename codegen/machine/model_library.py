@@ -183,7 +183,7 @@ def kernels_lengths(plan: ModelPlan) -> set[int]:
         if isinstance(stage, Convolved) and stage.plan.problem.steps is None and stage.x.rows.known is None:
             given = partial(_length, plan, stage.x.rows.number)
             wanted = {*self_test_lengths.several(stage.plan), *self_test_lengths.brief(stage.plan)}
-            found |= {bisect_left(range(MOST_NUMBERS), steps, key=given) for steps in wanted}
+            found |= {max(1, bisect_left(range(MOST_NUMBERS), steps, key=given)) for steps in wanted}
     return found
 
 
@@ -193,23 +193,20 @@ def _length(plan: ModelPlan, number: int, steps: int) -> int:
 
 
 def trials(graph: Graph, dtype: str, lengths: Collection[int] = ()) -> Iterator[Trial]:
-    """What a fresh library of a graph is tried on: none that takes NumPy too long.
+    """What a fresh library of a graph is tried on: none that takes NumPy too long, or that has no definition.
 
-    Of a graph for any number of steps these are some that leave an output, and those of `lengths` that do.
+    Of a graph for any number of steps these are some that leave each output, and `lengths`, which may leave a few.
     """
     fewest = _fewest_steps(graph)
-    if fewest is None:
-        return
-    found = {fewest + more for more in MORE_STEPS} | {steps for steps in lengths if steps > fewest}
-    for steps in sorted(found) if graph.steps is None else (fewest,):
+    found = set() if fewest is None else {fewest + more for more in MORE_STEPS}
+    for steps in sorted(found.union(lengths)) if graph.steps is None else (graph.steps,):
         tried = _trial(graph, dtype, steps)
-        if tried is None:
-            return
-        yield tried
+        if tried is not None:
+            yield tried
 
 
 def _trial(graph: Graph, dtype: str, steps: int) -> Trial | None:
-    """That of so many steps, None where it takes too long."""
+    """That of so many steps, None where it takes too long, or where NumPy has nothing to look at."""
     numbers = sum(_numbers(shape, steps) for shape in graph.shapes)
     products = sum(shape[0] * shape[-1] for shape in graph.weight_shapes().values()) if numbers else 0
     if numbers > MOST_NUMBERS or products * numbers > MOST_NUMBERS << 6:
@@ -217,9 +214,12 @@ def _trial(graph: Graph, dtype: str, steps: int) -> Trial | None:
     random = np.random.default_rng(0)
     weights = drawn_weights(graph, random)
     given = drawn_inputs(graph, random, steps, 2)
-    with np.errstate(all="ignore"):
-        wide = reference.run(graph, given, weights)
-        narrow = reference.run(graph, given, weights, dtype)
+    try:
+        with np.errstate(all="ignore"):
+            wide = reference.run(graph, given, weights)
+            narrow = reference.run(graph, given, weights, dtype)
+    except ValueError:  # the largest of no step
+        return None
     return given, weights, wide, narrow
 
 
@@ -248,9 +248,7 @@ def _weights(random: np.random.Generator, layer: AnyLayer) -> dict[str, Array]:
 
 
 def _fewest_steps(graph: Graph) -> int | None:
-    """The model's steps, or the fewest that leave an output of each value; None where none of PROBES does."""
-    if graph.steps is not None:
-        return int(graph.steps)
+    """The fewest that leave an output of each value of a graph for any; None where none of PROBES does."""
     for place, steps in enumerate(PROBES):
         if all(shape.lengths[place] and (not shape.frames or shape.frames[place]) for shape in graph.shapes):
             return int(steps)

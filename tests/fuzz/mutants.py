@@ -52,7 +52,7 @@ FAMILIES: dict[str, Callable[..., Layer]] = {
 }  # others: strategies.rewritten
 PER_CASE = 2  # mutants of a kernel
 DRAWS = 400  # layers until one is served by the algorithm at that length
-SECONDS = 20  # that a child may run
+SECONDS = 20  # of CPU time of a child: a hang
 FLAGS = ("-std=c99", *cprogram.LIGHT, "-ffp-contract=off", "-w", *compilers.SHARED)
 CANARY, MARGIN = 0x5A, 1 << 16  # of bytes beside y
 LONGEST = 12_000  # steps at which a free length is tried
@@ -206,8 +206,8 @@ def in_a_child(ask: Callable[[], bool]) -> str:
     if not child:
         os.close(end)
         faulthandler.disable()
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(SECONDS)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what a heap says that was written to
         try:
             os.write(start, b"yes" if ask() else b"no")
@@ -219,7 +219,7 @@ def in_a_child(ask: Callable[[], bool]) -> str:
     status = os.waitpid(child, 0)[1]
     if answer:
         return answer
-    return "hung" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM else "crashed"
+    return "hung" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF else "crashed"
 
 
 def built(text: str, case: Case, folder: Path, name: str) -> CompiledKernel | None:
