@@ -130,6 +130,13 @@ class Whole(Op):
     def shape(self, *shapes: Shape) -> Shape:
         return shapes[0].with_steps(lambda steps: min(1, steps), Fraction(0))
 
+    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
+        return self.of_all(inputs[0])
+
+    def of_all(self, x: Array) -> Array:
+        """The one step, of arrays (…, steps, channels)."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class GlobalAveragePool(Whole):
@@ -137,8 +144,8 @@ class GlobalAveragePool(Whole):
 
     word: ClassVar[str] = "global_average_pool"
 
-    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
-        made: Array = inputs[0].mean(axis=-2, keepdims=True)
+    def of_all(self, x: Array) -> Array:
+        made: Array = x.mean(axis=-2, keepdims=True)
         return made
 
 
@@ -148,8 +155,8 @@ class GlobalSumPool(Whole):
 
     word: ClassVar[str] = "global_sum_pool"
 
-    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
-        made: Array = inputs[0].sum(axis=-2, keepdims=True)
+    def of_all(self, x: Array) -> Array:
+        made: Array = x.sum(axis=-2, keepdims=True)
         return made
 
 
@@ -159,8 +166,8 @@ class GlobalMaxPool(Whole):
 
     word: ClassVar[str] = "global_max_pool"
 
-    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
-        made: Array = inputs[0].max(axis=-2, keepdims=True)
+    def of_all(self, x: Array) -> Array:
+        made: Array = x.max(axis=-2, keepdims=True)
         return made
 
 
@@ -170,8 +177,8 @@ class Last(Whole):
 
     word: ClassVar[str] = "last"
 
-    def reference(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Array:
-        return inputs[0][..., -1:, :]
+    def of_all(self, x: Array) -> Array:
+        return x[..., -1:, :]
 
 
 @dataclass(frozen=True)

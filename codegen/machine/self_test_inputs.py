@@ -127,8 +127,9 @@ def too_large(p: Problem) -> bool:
 def trials(plan: KernelPlan, weights: Weights) -> Iterator[Trial]:
     """The plan's own length, or for a free one several; a length for which there is no room is left out."""
     p = plan.problem
-    for_tiles = brief(plan)
-    for steps in sorted({*several(plan), *for_tiles}) if p.steps is None else [p.steps]:
+    lengths = several(plan) if p.steps is None else [p.steps]
+    for_tiles = brief(plan).difference(lengths)
+    for steps in sorted({*lengths, *for_tiles}):
         factors = _factors(p)[: 1 if steps in for_tiles else None]
         large = prod(p.out_shape(1, steps)) * p.item_bytes > LARGE or p.macs(steps) > FREE_PRODUCTS
         scales = np.array(factors[:1] if large else factors) * weights.scale

@@ -42,7 +42,7 @@ def brief(plan: KernelPlan) -> set[int]:
     """Lengths of a free input that are tried for one tile of what is left over: one sample, and few outputs of it."""
     p = plan.problem
     given = {_with_outputs(p, outs) for outs in leftovers(plan)} if p.steps is None else set[int]()
-    return {steps for steps in given if _affordable(p, steps)}.difference(several(plan))
+    return {steps for steps in given if _affordable(p, steps)}
 
 
 def _with_all_taps(p: Problem, outs: int) -> int:

@@ -31,7 +31,7 @@ def _value(value: Value) -> dict[str, Any]:
     shape, (fixed, each), reach = value.shape, value.size, value.reach
     return {
         "name": value.name,
-        "told": value.told,
+        "made_of": value.told,
         "shape": [shape.steps, shape.channels],
         "frames": shape.frames is not None,
         "rate": str(shape.rate) if shape.rate else None,
