@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -171,15 +172,15 @@ def hold_places(options: argparse.Namespace, files: Sequence[tuple[Path, bytes]]
     """Raises UsageError where the rule or the stamp cannot be written, or would take the place of another file."""
     from codegen.machine.files import prepare, state
 
-    taken = {path.resolve(): "is written with the C" for path, _ in files}
-    taken |= {path.resolve(): "is read" for path in _inputs(options)}
+    taken = {realpath(path): "is written with the C" for path, _ in files}
+    taken |= {realpath(path): "is read" for path in _inputs(options)}
     for word in ("depfile", "stamp"):
         path = getattr(options, word)
         if not path:
             continue
-        if path.resolve() in taken:
-            raise UsageError(f"--{word} {path}: that file {taken[path.resolve()]}: name another one")
-        taken[path.resolve()] = f"is the --{word}"
+        if realpath(path) in taken:
+            raise UsageError(f"--{word} {path}: that file {taken[realpath(path)]}: name another one")
+        taken[realpath(path)] = f"is the --{word}"
         prepare(path.parent)
         state(path, b"")
 
