@@ -79,7 +79,8 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--only", default="", help="these searches, by comma; the page keeps the rows of the others")
     options = words.parse_args()
-    wanted = [search for search in SEARCHES if not options.only or search.module in options.only.split(",")]
+    only = set(options.only.split(",")) if options.only else {search.module for search in SEARCHES}
+    wanted = [search for search in SEARCHES if only & {search.module, search.name}]
     failed = False
     for search in wanted:
         started = time.monotonic()
