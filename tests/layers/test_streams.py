@@ -130,6 +130,7 @@ def test_channels_first_has_the_bits_of_the_whole() -> None:
     for c, f, k, s, groups in ((2, 16, 4, 2, 1), (4, 8, 6, 3, 2)):
         strided = {"strides": s, "groups": groups, "input_shape": (c, 150), "name": f"strided_{c}"}
         layers.append(codegen.Conv1D(f, k, padding="causal", **strided, **given))
+    layers.append(codegen.Conv1D(6, 5, activation="glu", input_shape=(4, None), name="halves", **given))
     ways = set[str]()
     for layer in layers:
         x = rng.standard_normal((1, layer.spec.channels, 150)).astype("float32")

@@ -101,6 +101,35 @@ def test_a_model_is_called_whose_layers_are_channels_first() -> None:
         assert list(model) == ["layer_0", "layer_3", "layer_4"][: len(model)]
 
 
+class Replaced(torch.nn.Module):  # type: ignore[misc]  # torch is not read where types are checked
+    """Convolutions that are accelerated, grouped ones among them, and a layer of channels_last that is a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        nn = torch.nn
+        self.stem, self.up = nn.Conv1d(2, 8, 5, padding=2), nn.ConvTranspose1d(8, 4, 4, 2, 1, groups=2)
+        self.each = nn.Conv1d(8, 8, 3, padding=2, dilation=2, groups=8, bias=False)
+        self.head = codegen.to_torch(codegen.Conv1D(3, 3, padding="same", activation="tanh", input_shape=(None, 4)))
+
+    def forward(self, x: Any) -> Any:
+        y = torch.relu(self.stem(x))
+        return self.head(self.up(y + self.each(y)).transpose(1, 2)).transpose(1, 2)
+
+
+@pytest.mark.compiles
+def test_an_accelerated_module_is_read() -> None:
+    torch.manual_seed(1)
+    module, x = Replaced().eval(), np.random.default_rng(4).normal(size=(2, 2, 40)).astype(np.float32)
+    (expected,) = outputs(module, x)
+    assert codegen.accelerate(module) == {}
+    model = codegen.from_torch(module, example=torch.from_numpy(x))
+    assert {"stem", "each", "head"} <= set(model)
+    assert "initializer" not in model.to_conv()
+    net = model.nets["net"]
+    (y,) = reference.run(net.graph, {"x": x.swapaxes(1, 2)}, net.weights).values()
+    np.testing.assert_allclose(y.swapaxes(1, 2), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_calls_share_weights() -> None:
     module = torch_models.filled(torch, NETS["residual"][0]())
     (net,) = codegen.from_torch(module).nets.values()

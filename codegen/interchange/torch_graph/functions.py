@@ -11,7 +11,7 @@ from typing import Any
 from codegen.errors import ConversionError
 from codegen.interchange import sums
 from codegen.interchange.tensors import Tensor, Unserved
-from codegen.interchange.torch_graph import layers
+from codegen.interchange.torch_graph import layers, own
 from codegen.interchange.torch_graph.call import Call, Draw
 from codegen.interchange.torch_graph.elementwise import ELEMENTWISE
 from codegen.interchange.torch_graph.layers import one
@@ -20,6 +20,8 @@ __all__ = ["FUNCTIONS"]
 
 
 def _conv(call: Call) -> Tensor:
+    if isinstance(call.get(1, "weights"), list):  # genconv.conv1d, whose name is the same
+        return own.layer(call)
     stride, padding, dilation = call.get(3, "stride", 1), call.get(4, "padding", 0), call.get(5, "dilation", 1)
     weight, bias, groups = call.weight(1), call.array(2, "bias"), call.whole(6, "groups", 1)
     return layers.conv(call.drawing, call.name, call.x, weight, bias, stride, padding, dilation, groups)
