@@ -111,6 +111,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
         "GROUPS": "of a text",
         "PARTS": "of a text",
     },
+    "assembly.tables": {"CODES": "of a text", "FIXED": "of a text", "FLOAT": "of a text"},
     "assembly.shape": {
         "FARTHEST": "of instructions",
         "LANES": "of instructions",

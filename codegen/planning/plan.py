@@ -116,7 +116,7 @@ class Algorithm(Generic[S, P]):
     output steps where runs of equal tiles begin and end; `inner_outputs(schedule)` the outputs that one output of the
     plan's inner ones is; `lengths(schedule)` the input steps from which on it computes otherwise; `leftovers(plan)`
     numbers of outputs that together run all code for the last ones of a free length.
-    `footprint(plan)` are the bytes of its code, tables left out, and of its stack, as they are estimated.
+    `footprint(plan)` are the bytes of its code, of its stack and of its tables, as they are estimated.
     """
 
     name: str
@@ -136,7 +136,7 @@ class Algorithm(Generic[S, P]):
     order: Callable[[KernelPlan[S, P]], Key] | None = None
     grid: Callable[[KernelPlan[S, P]], int] | None = None
     serving: Callable[[KernelPlan[S, P], int], Serving] | None = None
-    footprint: Callable[[KernelPlan[S, P]], tuple[int, int]] | None = None  # where it is not told by pieces
+    footprint: Callable[[KernelPlan[S, P]], tuple[int, int, int]] | None = None  # where it is not told by pieces
     transformed: Callable[[S], Transformed | Blockwise] | None = None  # where sums and weights go through a transform
     reads_stored: bool = False  # each weight is read where it lies, so that it can be stored as half the bytes
     serves_upsampling: bool = False  # zeros between the input's steps

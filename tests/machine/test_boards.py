@@ -367,19 +367,23 @@ LENGTHS = 1, 2, 7, 16, 61, 138  # steps, of which the first give none or fewer o
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
 def test_a_free_length_is_served_in_assembly(core: str, need: Callable[..., Any]) -> None:
     """Told the steps it computes the definition of any number of them, in as little code as a known length takes."""
-    rng, cases = np.random.default_rng(4), []
+    rng, cases, estimated = np.random.default_rng(4), [], {}
     for spec in reader.read(FREE, "free"):
         arrays = weights(spec, rng)
         source = pipeline.emitted(spec, Ask(TARGETS[core], "baked"), arrays)
         assert source.files[-1][0] == f"{spec.name}.S"
         assert source.plan.workspace_bytes <= 1024
+        estimated[spec.name] = board_figures.estimated(source)
         given = [steps for steps in LENGTHS if spec.problem.out_steps(steps)]
         made = [board_figures.case(source, spec.problem_arrays(arrays), steps=steps) for steps in given]
         cases += [replace(one, files=one.files if one is made[0] else ()) for one in made]
     found = need(run, core, cases)
     assert wrong(found) == {}
     assert max(one.stack for one in found.values()) <= 256
-    assert max(firmware.sizes(TARGETS[core], case.files).code for case in cases if case.files) <= MOST_CODE
+    taken = {case.function: firmware.sizes(TARGETS[core], case.files) for case in cases if case.files}
+    assert max(one.code for one in taken.values()) <= MOST_CODE
+    assert {name: one.flash_tables for name, one in estimated.items()} == {n: one.tables for n, one in taken.items()}
+    assert all(abs(estimated[name].flash_code / one.code - 1) < 0.25 for name, one in taken.items())
 
 
 def test_what_assembly_does_not_serve_of_a_free_length_is_in_c() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import integer, output_rows
 from codegen.planning.algorithms.cost import outs_told
-from codegen.planning.assembly import cycles
+from codegen.planning.assembly import cycles, tables
 from codegen.planning.assembly.shape import FEW, FILTERS, MOST_STEPS, Shape, shape
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
@@ -206,12 +206,13 @@ def packed_numbers(plan: Plan) -> int:
     return integer.packed_numbers(portable(plan))
 
 
-def footprint(plan: Plan) -> tuple[int, int]:
-    """Bytes of code and of stack in assembly, which no compiler changes."""
+def footprint(plan: Plan) -> tuple[int, int, int]:
+    """Bytes of code, of stack and of tables in assembly, which no compiler changes."""
     each = [cycles.footprint(over) for over in plan.schedule.shapes]
     several = BANDS if plan.schedule.band else CALLS if len(each) > 1 else (0, 0)
     code, stack = LENGTHS if plan.problem.steps is None else several
-    return sum(one for one, _ in each) + code, max(one for _, one in each) + stack
+    laid = sum(map(tables.bytes_of, plan.schedule.shapes))
+    return sum(one for one, _ in each) + code, max(one for _, one in each) + stack, laid
 
 
 def key(schedule: Schedule) -> Key:

@@ -60,12 +60,17 @@ def told(plan: AnyPlan) -> AnyPlan:
     """The plan, its cost with what its code, its const tables and its stack take; one that has these stays as it is."""
     if plan.cost.code_bytes:
         return plan
-    p = plan.problem
-    tables = 0
-    if plan.weights == "baked":
-        tables = plan.packed_numbers * plan.kernel_format.bytes + p.epilogue_bytes
-    cost = replace(plan.cost, code_bytes=code_bytes(plan) + tables, stack_bytes=stack_bytes(plan))
+    cost = replace(plan.cost, code_bytes=code_bytes(plan) + _tables(plan), stack_bytes=stack_bytes(plan))
     return replace(plan, cost=cost)
+
+
+def _tables(plan: AnyPlan) -> int:
+    """Bytes of its const tables."""
+    if plan.weights != "baked":
+        return 0
+    if plan.algorithm.footprint:
+        return plan.algorithm.footprint(plan)[2]
+    return int(plan.packed_numbers * plan.kernel_format.bytes + plan.problem.epilogue_bytes)
 
 
 def pieces(plan: AnyPlan) -> Pieces:
