@@ -196,7 +196,7 @@ FIGURES = {  # module-level numbers of planning/ that stand for no machine: othe
     "algorithms.dots_channels": {"WIDEST": "how bytes are moved"},
     "algorithms.dots_stages": {"MOST_BETWEEN": "how much a caller has to hold"},
     "algorithms.integer": {"BETWEEN": "of a workspace", "MOST_OUTPUTS": "of a workspace"},
-    "algorithms.relayout": {"HALO": "a share of samples", "MOST_WIDENED": "a chunk may be wider for squares"},
+    "algorithms.relayout": {"MOST_WIDENED": "a chunk may be wider for squares"},
     "algorithms.signal_as_channels": {"WIDTHS": "how the problem is rewritten"},
     "algorithms.tiling": {"LOOKED_AT": "the planner's time"},
     "algorithms.written_out": {

@@ -149,7 +149,7 @@ class Rooms:
     chunk; `blocks` of transformed input, and `large_blocks` where there are more than `far_weights` numbers of weights;
     `rows` of a chunk of upsampled outputs, from which on longer ones gain nothing; `signal` rows of samples that are
     taken as channels, two arrays of which lie in the workspace. For gradients: `dz` of a panel, `x`
-    of a channelwise chunk.
+    of a channelwise chunk. A chunk is at least `halo` times as long as what it shares with the next one.
     """
 
     input: int
@@ -168,6 +168,7 @@ class Rooms:
     signal: int
     dz: int
     x: int
+    halo: int = 4
 
 
 @dataclass(frozen=True)

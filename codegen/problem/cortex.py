@@ -48,6 +48,7 @@ FEW_KIB = Rooms(
     signal=256,
     dz=KIB,
     x=2 * KIB,
+    halo=2,
 )
 M4 = Core(
     name="cortex-m4",

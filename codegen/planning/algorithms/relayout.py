@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 MOST_WIDENED = 2  # times the outputs that have room, that a chunk may have to be whole squares
-HALO = 4  # times the samples that two chunks share: a chunk's least length
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _along(request: Request, room: int) -> Schedule:
     """
     p = request.problem
     shared = max(0, p.reach - p.stride)
-    least = max(HALO * shared // p.stride, 1)
+    least = max(request.target.core.rooms.halo * shared // p.stride, 1)
     fit = (room // p.item_bytes - shared * p.channels) // (p.stride * p.channels + p.filters)
     outs = max(least, fit)
     side = next(width for width in request.target.lanes(p.dtype) if width <= p.filters)

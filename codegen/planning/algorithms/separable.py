@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost
-from codegen.planning.algorithms.relayout import HALO, panel_bytes
+from codegen.planning.algorithms.relayout import panel_bytes
 from codegen.planning.cost import Cost, counts_bytes
 from codegen.planning.plan import Algorithm, AnyRequest, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.cores import Core
@@ -56,7 +56,8 @@ def candidates(request: Request[Chain], best_of_each: BestOfEach) -> list[Kernel
     rooms = request.target.core.rooms
     laps = request.target.core.budget.laps and not request.ask.sliced
     comes = comes_in_chunks(request.problem)
-    schedules = [_chunks(request.problem, room, laps) for room in rooms.stages] if comes else []
+    halo = 0 if laps else rooms.halo  # where memory is dear, what chunks share is read again
+    schedules = [_chunks(request.problem, room, halo, laps) for room in rooms.stages] if comes else []
     if schedules and counts_bytes(request.ask.objective):
         schedules.append(_chunk_of(request.problem, 1))
     whole = _whole(request.problem, rooms.whole)
@@ -77,13 +78,10 @@ def _whole(p: Chain, most: int) -> Schedule | None:
     return None if comes_in_chunks(p) and sum(numbers(p, whole)) * p.item_bytes > most else whole
 
 
-def _chunks(p: Chain, room: int, laps: bool) -> Schedule:
-    """As many outputs as have room between the stages; enough for the samples that two chunks share.
-
-    Where memory is dear, as it is where chunks may lap, what they share is read again.
-    """
-    shared = 0 if laps else max(0, p.reach - p.stride)
-    outs = max(1, room // (_between(p) * p.item_bytes), HALO * shared // p.stride if is_padded(p) else 1)
+def _chunks(p: Chain, room: int, halo: int, laps: bool) -> Schedule:
+    """As many outputs as have room between the stages; `halo` times what two chunks share at least."""
+    shared = max(0, p.reach - p.stride)
+    outs = max(1, room // (_between(p) * p.item_bytes), halo * shared // p.stride if is_padded(p) else 1)
     if p.steps is None:
         return _chunk_of(p, outs)
     total = max(1, p.out_steps(p.steps))

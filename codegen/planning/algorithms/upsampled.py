@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import cost, output_phases
 from codegen.planning.algorithms.output_phases import Part, Rows
-from codegen.planning.algorithms.relayout import HALO, panel_bytes
+from codegen.planning.algorithms.relayout import panel_bytes
 from codegen.planning.cost import Cost
 from codegen.planning.plan import Algorithm, BestOfEach, KernelPlan, Key, Request
 from codegen.problem.conv_problem import MOST_PHASES, ConvProblem
@@ -85,7 +85,7 @@ def _chunk(request: Request, rows: Rows, room: int) -> int:
     p, likely = request.problem, request.ask.likely
     shared = max(0, rows.reach - rows.stride)
     fit = (room // p.item_bytes - shared * p.channels) // (rows.stride * p.channels + rows.count * p.filters)
-    chunk = max(HALO * shared // rows.stride, 1, fit)
+    chunk = max(request.target.core.rooms.halo * shared // rows.stride, 1, fit)
     if p.steps is None:
         return chunk if likely is None or request.ask.longer else min(chunk, max(1, rows.over(p.out_steps(likely))))
     whole = rows.over(p.out_steps(p.steps))
