@@ -74,7 +74,8 @@ class Drawing:
         if x.axes == wanted:
             return x
         if sorted(x.axes) == sorted(wanted):
-            if x.steps == 1 or x.channels == 1:  # one axis of numbers: it may be called either
+            single = x.steps == 1 or x.channels == 1  # one axis of numbers: it may be called either
+            if single and x.axes.index("n") == wanted.index("n"):
                 steps, channels = x.channels, x.size("t")
                 if channels is None:
                     raise ConversionError(f"gets {x}, expected {Tensor(x.value, wanted)}; transpose it")
@@ -193,7 +194,11 @@ class Drawing:
         if len(tensors) > MOST_JOINED:
             raise ConversionError(f"joins {len(tensors):,} values, at most {MOST_JOINED}")
         first = tensors[0]
-        letter = first.axes[axis_of(axis, len(first.axes))]
+        at = axis_of(axis, len(first.axes))
+        letter = first.axes[at]
+        if letter == "1" and all(one.axes == first.axes and "t" not in one.axes and one.steps == 1 for one in tensors):
+            axes = f"{first.axes[:at]}t{first.axes[at + 1 :]}"  # single steps, one after the other
+            return self.concat([Tensor(one.value, axes) for one in tensors], axis)
         if letter == "f" and all(one.axes[-1:] in ("f", "c") for one in tensors):
             return self.concat([self._in_order(one) for one in tensors], axis)
         if any(one.axes != first.axes for one in tensors) or letter not in "ct":

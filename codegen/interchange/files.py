@@ -31,16 +31,22 @@ ELSEWHERE = {  # what is not read from its file -> the way from there
 
 
 def read(
-    path: str | os.PathLike[str], *, skip: Collection[str] = (), steps: int | None = None, **options: Any
+    path: str | os.PathLike[str],
+    *,
+    skip: Collection[str] = (),
+    steps: int | None = None,
+    states: bool = False,
+    **options: Any,
 ) -> Model:
     """The Model in a file of another tool: .nam, RTNeural's .json, .onnx, .keras and .h5 of whole models, int8 .tflite.
 
     Its `nets` are called on (batch, steps, channels), and so is a Model with one of them; a .tflite has layers alone.
     `skip` names parts, by path, name or class, that pass their input on. `steps` is the length of inputs that have any
-    there, of .keras, .h5 and .onnx: some models fit together for one length alone. `options` are those of
-    `codegen.load`: target, accuracy, rigor, threads, storage, optimize. Raises UsageError for a file that is not there,
-    ConversionError for one that is none, is damaged, or asks for what is not known here: all such parts at once, each
-    with its place and a way out.
+    there, of .keras, .h5 and .onnx: some models fit together for one length alone. With `states` the first states of
+    recurrent layers that are inputs of an .onnx file are inputs here, too, and the last ones outputs. `options` are
+    those of `codegen.load`: target, accuracy, rigor, threads, storage, optimize. Raises UsageError for a file that is
+    not there, ConversionError for one that is none, is damaged, or asks for what is not known here: all such parts at
+    once, each with its place and a way out.
     """
     how = How(**options)
     shown, suffix = plainly(path, PATH), Path(path).suffix.lower()
@@ -51,9 +57,11 @@ def read(
     if steps is not None and (suffix not in LENGTHS or not whole):
         way = f"a whole number from 1 to {MOST_STEPS:,}, and a file of {', '.join(LENGTHS)}"
         raise UsageError(f"codegen.read: steps={plainly(steps)} of `{shown}`: expected {way}")
+    if states and suffix != ".onnx":
+        raise UsageError(f"codegen.read: states={plainly(states)} of `{shown}`: only an .onnx file has some as inputs")
     try:
         ledger = Ledger(skip)
-        more = {} if steps is None else {"steps": steps}
+        more = ({} if steps is None else {"steps": steps}) | ({"states": True} if states else {})
         found = READERS[suffix](Path(path), shown, ledger, **more)
         ledger.settle()
         return assembled(found, Path(path).stem, how)

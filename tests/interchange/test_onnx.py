@@ -422,6 +422,37 @@ def test_gates_of_a_gru_and_a_first_state(tmp_path: Path) -> None:
         np.testing.assert_allclose(run(net, x)[0], found, rtol=1e-6, atol=1e-6)
 
 
+def test_states_of_two_layers_that_are_inputs(tmp_path: Path) -> None:
+    """Zeros and no outputs, as a stream has them; with `states` inputs and outputs, an array of a layer a step."""
+    nodes = [
+        ob.node("Slice", "h zero one zero", "h0"),
+        ob.node("Slice", "h one two zero", "h1"),
+        ob.node("GRU", "x w r - - h0", "a end0", "first", hidden_size=3),
+        ob.node("Squeeze", "a one", "b"),
+        ob.node("GRU", "b v r - - h1", "c end1", "second", hidden_size=3),
+        ob.node("Squeeze", "c one", "y"),
+        ob.node("Concat", "end0 end1", "end", axis=0),
+    ]
+    held = {"w": small(1, 9, 4), "v": small(1, 9, 3), "r": small(1, 9, 3)}
+    places = {word: np.array([at]) for at, word in enumerate(("zero", "one", "two"))}
+    data = ob.model(nodes, {"x": ["L", 1, 4], "h": [2, 1, 3]}, ["y", "end"], held | places)
+    x, h = RNG.normal(size=(1, 5, 4)), RNG.normal(size=(1, 2, 3))
+    model = read(tmp_path, data)
+    assert [net.graph.outputs[0][0] for net in model.nets.values()] == ["y"]
+    assert len(model.notes) == 2
+    given = only(read(tmp_path, data, states=True))
+    from_zeros = reference.run(given.graph, {"x": x, "h": 0 * h}, given.weights)
+    np.testing.assert_allclose(from_zeros["y"], run(only(model), x), rtol=1e-12)
+    whole = reference.run(given.graph, {"x": x, "h": h}, given.weights)
+    assert np.abs(whole["y"] - from_zeros["y"]).max() > 0.01
+    first = reference.run(given.graph, {"x": x[:, :2], "h": h}, given.weights)
+    rest = reference.run(given.graph, {"x": x[:, 2:], "h": first["end"]}, given.weights)
+    np.testing.assert_allclose(rest["y"], whole["y"][:, 2:], rtol=1e-12)
+    np.testing.assert_allclose(rest["end"], whole["end"], rtol=1e-12)
+    with pytest.raises(codegen.UsageError, match=r"only an \.onnx file has some as inputs"):
+        codegen.read(REAL / "nam_lstm.nam", states=True)
+
+
 def test_ways_that_fit_together_for_some_lengths(tmp_path: Path) -> None:
     """A U-Net of any length is refused with lengths that it takes; `steps` gives it one."""
     nodes = [

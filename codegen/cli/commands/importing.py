@@ -20,6 +20,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, metavar="N", help="the length of inputs that have any there (.keras, .h5, .onnx)"
     )
+    parser.add_argument(
+        "--states", action="store_true", help="first states that are inputs of an .onnx file are inputs here, too"
+    )
     parser.add_argument("--force", action="store_true", help="write over files that are there")
     parser.add_argument("--json", action="store_true", help="print one JSON document (docs/json.md) and nothing else")
 
@@ -29,7 +32,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from codegen import interchange
     from codegen.machine import files
 
-    model = interchange.read(options.file, skip=options.skip, steps=options.steps)
+    model = interchange.read(options.file, skip=options.skip, steps=options.steps, states=options.states)
     path = Path(options.output or f"{Path(options.file).stem}.conv")
     if path.suffix != ".conv":
         raise UsageError(f"`{path}`: expected a name that ends in .conv")

@@ -100,8 +100,8 @@ def _causal(call: Call) -> list[Tensor | None]:
     if activation not in ("none", "silu", "swish"):
         raise ConversionError(f"has activation = {activation}, expected none, silu or swish")
     past = call.inputs[3] if len(call.inputs) > 3 else None
-    if past is not None and not isinstance(past, Tensor) and past.any():
-        raise ConversionError("has a constant past that is not zero; put it before the input instead")
+    if isinstance(past, Tensor) or (past is not None and past.any()):
+        raise ConversionError("has a past that is neither an input nor zeros; put it before the input instead")
     arrays = {"kernel": weight.transpose(2, 0, 1), **_bias(call)}
     fields = {"kernel_size": weight.shape[2], "padding": "causal", "use_bias": "bias" in arrays}
     made = call.drawing.layer(DepthwiseConv1DSpec, call.name, x, arrays, **fields)

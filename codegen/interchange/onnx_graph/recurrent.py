@@ -22,7 +22,7 @@ LSTM_GATES = (0, 2, 3, 1)  # i, f, c, o of their i, o, f, c
 GRU_GATES = (0, 1, 2)
 CURVES = {"Tanh": "tanh", "Relu": "relu", "Sigmoid": "sigmoid"}  # of a RNN
 DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-ZEROS = "starts from zeros in each call: its first state is no input here"
+ZEROS = "starts from zeros in each call: its first state is no input here, unless states are asked for"
 
 
 def _lstm(call: Call) -> list[Tensor | None]:

@@ -12,6 +12,7 @@ from codegen.errors import ConversionError
 from codegen.errors.quoting import NAME, exactly, plainly
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.ledger import Ledger
+from codegen.interchange.onnx_graph import first_states
 from codegen.interchange.onnx_graph.call import Call, Draw
 from codegen.interchange.onnx_graph.elementwise import ELEMENTWISE
 from codegen.interchange.onnx_graph.folding import FOLDED, folded
@@ -36,16 +37,17 @@ LARGEST = 1 << 30  # bytes of a file
 MOST_FOLDED = 1 << 24  # numbers of constants that are computed from others
 DOMAINS = ("", "ai.onnx", "com.microsoft")
 NODES: dict[str, Draw] = {**ELEMENTWISE, **MOVING, **LAYERS, **RECURRENT}
-STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,), "CausalConvWithState": (3,)}  # inputs that are what a stream keeps
-STATE_OUTPUTS = {"LSTM": (1, 2), "GRU": (1,), "RNN": (1,), "CausalConvWithState": (1,)}
 PAST = "keeps its past rows as a stream's state, which is zeros at first, and no input here"
 FRAMES = "the batch is a sequence of frames: x holds them one after another"
 WAY = "replace it before the export, or leave it out with skip=[{0}]"
 
 
-def read(path: Path, shown: str, ledger: Ledger, steps: int | None = None) -> Imported:
-    """The model of a .onnx file; `steps` of inputs that have any number of them. Raises ConversionError."""
-    return imported(model(bytes_of(path, LARGEST), shown), path.stem, ledger, steps)
+def read(path: Path, shown: str, ledger: Ledger, steps: int | None = None, states: bool = False) -> Imported:
+    """The model of a .onnx file; `steps` of inputs that have any number of them. Raises ConversionError.
+
+    With `states` the first states that are inputs are some here, too, and the last ones outputs.
+    """
+    return imported(model(bytes_of(path, LARGEST), shown), path.stem, ledger, steps, states)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Style:
     framed: bool = False
 
 
-def imported(found: Model, name: str, ledger: Ledger, steps: int | None = None) -> Imported:
+def imported(found: Model, name: str, ledger: Ledger, steps: int | None = None, states: bool = False) -> Imported:
     """A graph called like the model. Raises ConversionError with what cannot be read of the best way to read it."""
     matrices = any(
         node.kind in ("Gemm", "MatMul") and _names(found.inputs).intersection(node.inputs[:1]) for node in found.nodes
@@ -68,7 +70,7 @@ def imported(found: Model, name: str, ledger: Ledger, steps: int | None = None) 
         styles += [Style("tnc", "nt"), Style("nct", "nt", framed=True)]
     best: Walk | None = None
     for style in styles:
-        walk = Walk(found, name, Ledger(ledger.skip), style, steps)
+        walk = Walk(found, name, Ledger(ledger.skip), style, steps, states)
         walk.run()
         if best is None or walk.worth < best.worth:
             best = walk
@@ -93,6 +95,7 @@ class Walk:
     ledger: Ledger
     style: Style
     steps: int | None = None  # of inputs that have any
+    kept: bool = False  # whether first states are inputs, and last ones outputs
     values: dict[str, Any] = field(default_factory=dict)  # tensors, constants, None for what hangs on something wrong
 
     folded: int = 0
@@ -103,7 +106,10 @@ class Walk:
         self.drawing = Drawing(Sketch("model", dtype=dtype))
         self.drawing.sketch.builder.name = self.drawing.sketch.names.fresh(self.stem)
         self.readers = Readers.of(self.model.nodes, [port.name for port in self.model.outputs])
-        self.states = self._states()
+        outputs = _names(self.model.outputs)
+        self.begun = first_states.given(self.model.nodes, [port.name for port in self.model.inputs], outputs)
+        self.left = set[str]() if self.kept else first_states.left(self.model.nodes, outputs)
+        self.states = set[str]() if self.kept else self.begun
 
     def run(self) -> None:
         """Draws all that can be; the ledger has the rest."""
@@ -154,14 +160,6 @@ class Walk:
         senseless = any(port.name in self.ledger.wrong for port in self.model.inputs)
         return senseless, len(self.ledger.wrong), -len(self.drawing.sketch.weights)
 
-    def _states(self) -> set[str]:
-        """Inputs that nothing reads but the first state of a node that keeps one."""
-        places: dict[str, list[bool]] = {}
-        for node in self.model.nodes:
-            for at, name in enumerate(node.inputs):
-                places.setdefault(name, []).append(at in STATES.get(node.kind, ()))
-        return {port.name for port in self.model.inputs if all(places.get(port.name, [False]))}
-
     def _input(self, port: Port) -> Tensor:
         names, several = self.drawing.sketch.names, len(self.model.inputs) - len(self.states) > 1
         name = names.fresh(port.name) if several else "x"
@@ -169,12 +167,14 @@ class Walk:
             got = "no shape" if port.sizes is None else f"{len(port.sizes)} axes"
             raise ConversionError(f"has {got}, expected (batch, channels, steps) or (batch, numbers)")
         axes = self.style.three if len(port.sizes) == 3 else self.style.two
+        if port.name in self.begun and len(port.sizes) == 3:
+            axes = "ntc" if any(node.attributes.get("layout") for node in self.model.nodes) else "tnc"
         sizes = dict(zip(axes, port.sizes, strict=True))
         channels, steps = sizes.get("c", 1), sizes.get("t", 1) or self.steps
         if channels is None:
             raise ConversionError("has a free number of channels; export it with a fixed one")
         builder = self.drawing.sketch.builder
-        if not self.style.framed:
+        if not self.style.framed or port.name in self.begun:
             return Tensor(builder.input(name, steps, channels), axes)
         if steps is None:
             raise ConversionError("has frames of any number of steps; export it with a fixed one")
@@ -182,7 +182,10 @@ class Walk:
         return Tensor(builder.function("frames", builder.input(name, None, channels), size=steps, hop=steps), axes)
 
     def _drawn(self, node: Node) -> None:
-        if node.name in self.readers.done:
+        if node.name in self.readers.done or first_states.joins(node, self.left):
+            return
+        if first_states.within(node, self.states):
+            self.values.update(dict.fromkeys(node.outputs, ""))
             return
         given = [self.values.get(name) if name else "" for name in node.inputs]
         unknown = [name for name in node.inputs if name and name not in self.values]
@@ -221,13 +224,7 @@ class Walk:
         self.values.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=False))
 
     def _outputs(self) -> None:
-        states = {
-            name
-            for node in self.model.nodes
-            for at, name in enumerate(node.outputs)
-            if at in STATE_OUTPUTS.get(node.kind, ())
-        }
-        ports = [port for port in self.model.outputs if port.name not in states]
+        ports = [port for port in self.model.outputs if port.name not in self.left]
         for port in ports:
             value = self.values.get(port.name)
             if isinstance(value, Tensor):
