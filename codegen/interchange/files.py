@@ -53,15 +53,9 @@ def read(
     if suffix not in READERS:
         way = next((way for words, way in ELSEWHERE.items() if suffix in words), f"it reads {', '.join(READERS)}")
         raise UsageError(f"codegen.read: `{shown}` ends in `{plainly(suffix)}`; {way}")
-    whole = isinstance(steps, int) and not isinstance(steps, bool) and 0 < steps <= MOST_STEPS
-    if steps is not None and (suffix not in LENGTHS or not whole):
-        way = f"a whole number from 1 to {MOST_STEPS:,}, and a file of {', '.join(LENGTHS)}"
-        raise UsageError(f"codegen.read: steps={plainly(steps)} of `{shown}`: expected {way}")
-    if states and suffix != ".onnx":
-        raise UsageError(f"codegen.read: states={plainly(states)} of `{shown}`: only an .onnx file has some as inputs")
+    more = _asked(suffix, shown, steps, states)
     try:
         ledger = Ledger(skip)
-        more = ({} if steps is None else {"steps": steps}) | ({"states": True} if states else {})
         found = READERS[suffix](Path(path), shown, ledger, **more)
         ledger.settle()
         return assembled(found, Path(path).stem, how)
@@ -72,6 +66,17 @@ def read(
     except GenConvError as wrong:
         wrong.add_note(f"in {shown}")
         raise
+
+
+def _asked(suffix: str, shown: str, steps: int | None, states: bool) -> dict[str, Any]:
+    """What a reader is told beside the file. Raises UsageError for what it cannot be told."""
+    whole = isinstance(steps, int) and not isinstance(steps, bool) and 0 < steps <= MOST_STEPS
+    if steps is not None and (suffix not in LENGTHS or not whole):
+        way = f"a whole number from 1 to {MOST_STEPS:,}, and a file of {', '.join(LENGTHS)}"
+        raise UsageError(f"codegen.read: steps={plainly(steps)} of `{shown}`: expected {way}")
+    if states and suffix != ".onnx":
+        raise UsageError(f"codegen.read: states={plainly(states)} of `{shown}`: only an .onnx file has some as inputs")
+    return ({} if steps is None else {"steps": steps}) | ({"states": True} if states else {})
 
 
 def _nam(path: Path, shown: str, ledger: Ledger) -> Imported:

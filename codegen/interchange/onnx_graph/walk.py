@@ -133,8 +133,11 @@ class Walk:
     def _node(self, node: Node) -> None:
         for at in node.outputs:
             self.values.setdefault(at, None)
-        with self.ledger.at(node.name, node.kind):
-            self._drawn(node)
+        if first_states.within(node, self.states):
+            self.values.update(dict.fromkeys(node.outputs, ""))
+        elif not first_states.joins(node, self.left):
+            with self.ledger.at(node.name, node.kind):
+                self._drawn(node)
 
     def _chosen(self, node: Node, condition: Any) -> None:
         """The nodes of one branch of an If. Raises ConversionError for a condition that is not known."""
@@ -182,10 +185,7 @@ class Walk:
         return Tensor(builder.function("frames", builder.input(name, None, channels), size=steps, hop=steps), axes)
 
     def _drawn(self, node: Node) -> None:
-        if node.name in self.readers.done or first_states.joins(node, self.left):
-            return
-        if first_states.within(node, self.states):
-            self.values.update(dict.fromkeys(node.outputs, ""))
+        if node.name in self.readers.done:
             return
         given = [self.values.get(name) if name else "" for name in node.inputs]
         unknown = [name for name in node.inputs if name and name not in self.values]
