@@ -10,14 +10,14 @@ from typing import Any
 
 from codegen.emission import kernel_layouts, lengths
 from codegen.emission.border import Border, joins, joins_at_some_length, padded
-from codegen.emission.cformat import grouped, looped
+from codegen.emission.cformat import grouped
 from codegen.emission.cfunction import CFunction
 from codegen.emission.end_tiles import Ends, ends
 from codegen.emission.ending import handed, weight_name
 from codegen.emission.expressions import FAR, Part, Place, Variable
 from codegen.emission.filter_tiles import FilterTiles
-from codegen.emission.filter_views import BlockView, Call, lapping, outputs
-from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, offset, share
+from codegen.emission.filter_views import BlockView, Call, fetches, lapping, outputs
+from codegen.emission.microkernel import FIRST_SLICE, LAST_SLICE, Microkernel, count_loop, share
 from codegen.emission.writer import Writer
 from codegen.errors.counting import counted
 from codegen.planning.algorithms import filter_blocks
@@ -113,9 +113,12 @@ class FiltersView:
         x_at, y_at = Place.of((self.problem.channels, sample)).in_array(x), Place.of(step).in_array(y)
         arguments = (x_at, weights, *self._beside(lane, step), y_at)
         tile = f"{tiles[0].function.of(*arguments)};" if tiles else ""
-        own, fetched = self._ends(block, tag, base), self._fetched(block, y_at)
+        own, fetched, row = self._ends(block, tag, base), ("", ""), Place.of(step).in_array("y")
+        if self.problem.steps is None and self.schedule.ahead:
+            alone = self.depthwise and bool(heads) and not strips and len(self.schedule.blocks) == 1
+            fetched = fetches(self.plan, self.tiles.lines(block.rows, block.panel), block.rows, y_at, row, alone)
         return BlockView(
-            block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, fetched, tile, own, self.joined
+            block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, *fetched, tile, own, self.joined
         )
 
     def _with_more_tiles(
@@ -128,15 +131,6 @@ class FiltersView:
         functions = {rows: tile.function for rows, tile in zip(heights, few, strict=False)}
         made = (tile for rows, tile in zip(heights, few, strict=False) if rows < block.rows)
         return border.with_tiles(self.problem, sharing, functions), (*made, *edges, *(one.tile for one in sharing))
-
-    def _fetched(self, block: Block, y: str) -> tuple[str, ...]:
-        """C that fetches the lines that a tile of a free length writes, from `y` on: a loop over its rows."""
-        if self.problem.steps is not None or not self.schedule.ahead:
-            return ()
-        row, *rows = self.tiles.lines(block.rows, block.panel)
-        step = (self.problem.filters, "r") if rows else 0
-        calls = [f"__builtin_prefetch({offset(y, step, at)}, 1);" for at in row]
-        return (looped(("if (far)", *[count_loop("r", 0, block.rows)] * bool(rows)), calls),)
 
     def _ends(self, block: Block, tag: str, base: int) -> Ends:
         """The tiles at the ends of a free length, and their calls."""

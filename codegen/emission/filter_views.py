@@ -7,7 +7,8 @@ from itertools import takewhile
 from codegen.emission.border import Border
 from codegen.emission.cformat import CText, braced, looped, nest
 from codegen.emission.end_tiles import Ends
-from codegen.emission.microkernel import Microkernel, index
+from codegen.emission.microkernel import Microkernel, count_loop, index, offset
+from codegen.planning.plan import AnyPlan
 from codegen.records import dataclass
 
 
@@ -50,7 +51,8 @@ class BlockView:
     `edges` are the tiles with a run-time tap count, `border` the function that walks them (None if there is no border,
     or each of its tiles has code of its own); `left` and `right` are its calls. `calls` are the tiles of a fixed
     length; `heads` the loops inside of which `tile_call` computes the tile from output `at` on, of a free one, `strips`
-    the loops around all steps; `ends` are the tiles at its ends, and `fetched` brings the lines that a tile will write.
+    the loops around all steps; `ends` are the tiles at its ends. `fetched_rows` brings what a tile will write, before
+    the `heads`, or `fetched` does, inside of them.
     Calls of a fixed length may be `joined` in the loop over the blocks.
     """
 
@@ -64,7 +66,8 @@ class BlockView:
     heads: tuple[str, ...]
     left: Call | None
     right: Call | None
-    fetched: tuple[str, ...]
+    fetched_rows: str
+    fetched: str
     tile_call: str
     ends: Ends
     joined: bool = False
@@ -105,9 +108,9 @@ class BlockView:
     @property
     def walk(self) -> CText:
         """The inner loops of a chunk around the tile, and what is fetched for it."""
-        lines = [*self.fetched, self.tile_call]
+        lines = [*filter(None, [self.fetched]), self.tile_call]
         if self.single:
-            return CText(looped(self.heads, lines))
+            return CText("\n".join([*filter(None, [self.fetched_rows]), looped(self.heads, lines)]))
         if not self.overlaps:
             return CText(looped((*self.heads, "for (ptrdiff_t t = from; t < to; ++t)"), lines))
         limit, rows = self.ends.limit, self.rows
@@ -118,3 +121,20 @@ class BlockView:
     def overlaps(self) -> bool:
         """Whether the last tile of several rows may overlap its neighbour."""
         return self.rows > 1
+
+
+def fetches(
+    plan: AnyPlan, lines: tuple[tuple[int, ...], ...], rows: int, y: str, row: str, alone: bool
+) -> tuple[str, str]:
+    """C that fetches what a tile of so many rows writes: whole rows from `row` on, or the `lines` from `y` on.
+
+    Rows come before the loops around the tile, where they are few and no others lie between (`alone`).
+    """
+    p, memory = plan.problem, plan.target.core.memory
+    numbers, (first, *others) = rows * p.filters, lines
+    if alone and numbers * p.item_bytes <= memory.near:
+        loop = f"for (ptrdiff_t i = 0; i < {numbers}; i += {memory.line // p.item_bytes})"
+        each, last = (f"__builtin_prefetch({offset(row, at)}, 1);" for at in ((1, "i"), numbers - 1))
+        return looped(("if (far)",), [loop, f"    {each}", last]), ""
+    calls = [f"__builtin_prefetch({offset(y, (p.filters, 'r') if others else 0, at)}, 1);" for at in first]
+    return "", looped(("if (far)", *[count_loop("r", 0, rows)] * bool(others)), calls)
