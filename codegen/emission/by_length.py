@@ -27,21 +27,22 @@ def words(plan: KernelPlan[Schedule]) -> tuple[str, ...]:
 def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
     """The template's variables beside those of every kernel.
 
-    Where some lengths have parts that know them, several others are chosen in a function of their own: a compiler that
-    put one of these into the first function would save its registers in the shortest calls, too.
+    Where some lengths have parts that know them, the first one's call comes before a function that chooses among the
+    others: a compiler that put all of them into one would save registers in the shortest call, too.
     """
     calls, others = _calls(plan, name), free_runs(plan)
     knowing = [(i, part.problem.steps) for i, part in enumerate(plan.parts) if part.problem.steps is not None]
-    by_limit = _branches([f"steps < {limit}" for limit, _ in others[:-1]], [calls[i] for _, i in others])
+    by_limit, last = [f"steps < {limit}" for limit, _ in others[:-1]], [calls[i] for _, i in others]
     if not knowing:
-        return {"branches": by_limit, "longer": None, "longer_branches": ()}
-    longer = replace(entry(plan, f"{name}_any"), linkage="static") if len(others) > 1 else None
-    any_length = f"{longer.call()};" if longer else calls[others[0][1]]
-    heads = [f"steps < {plan.schedule.limits[0]}", *(f"steps == {steps}" for _, steps in knowing)]
+        return {"branches": _branches(by_limit, last), "longer": None, "longer_branches": ()}
+    (first, steps), *more = knowing
+    choice = _branches([*(f"steps == {each}" for _, each in more), *by_limit], [*(calls[i] for i, _ in more), *last])
+    longer = replace(entry(plan, f"{name}_longer"), linkage="static") if len(choice) > 1 else None
+    rest = f"{longer.call()};" if longer else last[0]
     return {
-        "branches": _branches(heads, [any_length, *(calls[i] for i, _ in knowing), any_length]),
+        "branches": _branches([f"steps < {steps}", f"steps == {steps}"], [rest, calls[first], rest]),
         "longer": longer.declarator if longer else None,
-        "longer_branches": by_limit,
+        "longer_branches": choice,
     }
 
 

@@ -118,10 +118,13 @@ def _free(plan: KernelPlan, schedule: Schedule, name: str) -> Walk:
     if before and first.known is None:
         opening.append(f"const ptrdiff_t first = {first.text}; /* and from this one on behind its start */")
         first = FIRST.place
+    made = _named(schedule, "outs", first.text, "last", (before, after, few or before or after))
+    if len(schedule.starts) == 1 and not plan.sliced:  # no other block of filters reads what a chunk has read
+        declared = ("const ptrdiff_t from = 0, to = outs;", *made.declared[1:])
+        return Walk(tuple(opening), (), declared, made.before, made.tiles, made.after)
     opening.append(f"/* chunks of {counted(size, 'output')}, the last one longer */")
     some = "outs" if size == 1 else f"outs < {size} ? outs > 0 : outs / {size}"
     opening.append(f"const ptrdiff_t chunks = {some};")
-    made = _named(schedule, "outs", first.text, "last", (before, after, few or before or after))
     return Walk(tuple(opening), (chunk_loop(plan),), made.declared, made.before, made.tiles, made.after)
 
 

@@ -211,7 +211,7 @@ def test_every_function_runs(target: str, need: Callable[..., Any], share: Calla
             calls.append(trials.Trial(one, data, True).call(number))
     ran = set(re.findall(r"^ran (\w+)$", program.said(calls), re.MULTILINE))
     assert len(there) > 60
-    several = r"_(any|short|middle|long)(_|$)|_rows_of_samples_gemm"  # for any length, called for some
+    several = r"_(any|short|middle|long|longest)(_|$)|_rows_of_samples_gemm"  # for any length, called for some
     dead = {name for name in there - ran if not re.search(several, name)}
     assert not dead, [f"{name}: {one.layer}" for one in made for name in dead if name.startswith(f"{one.source.name}_")]
 

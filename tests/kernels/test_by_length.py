@@ -138,12 +138,23 @@ def test_several_kernels_are_packed_for_all_lengths_alike() -> None:
     assert plan.packed_numbers == plan.parts[0].packed_numbers == 3 * 8 + 8 * 16
 
 
-def test_the_shortest_calls_pass_no_function_of_any_length() -> None:
-    """Plans for any length are chosen in a function of their own, where there are several."""
+def test_the_shortest_call_comes_before_all_others() -> None:
+    """What chooses among the other lengths is a function of its own, whose registers one step does not save."""
     text = render(free_plan("conv1d a { filters = 1, kernel_size = 3, input_shape = (None, 1), padding = same }"), "a")
-    _, _, first = text.code.rpartition("a_any(")[0].rpartition("\nvoid a(")
-    assert first.count("a_steps_") == 16
-    assert "a_short(" not in first
+    longer, _, entry = text.code.partition("static void a_longer(")[2].partition("\nvoid a(")
+    assert longer.count("a_steps_") == 15
+    assert longer.count("a_short(") == longer.count("a_long(") == 1
+    assert entry.count("a_steps_1(") == entry.count("a_steps_") == 1
+    assert entry.count("a_longer(") == 2
+
+
+def test_where_nothing_else_is_to_choose_one_function_is_called() -> None:
+    """The only part for any length comes in the place of a function that chooses."""
+    plan = free_plan("conv1d a { filters = 1, kernel_size = 3, input_shape = (None, 1), padding = same }")
+    free, one = (next(part for part in plan.parts if (part.problem.steps is None) is any_) for any_ in (True, False))
+    text = render(replace(plan, schedule=Schedule((1, 2), (0, 1, 0)), parts=(free, one)), "a").code
+    assert "a_longer" not in text
+    assert text.partition("\nvoid a(")[2].count("a_any(") == 2
 
 
 def test_known_borders_call_their_tiles() -> None:
