@@ -130,7 +130,8 @@ def runs_here(target: Target) -> bool:
 
 def cpu_flags() -> frozenset[str]:
     """The CPU's flags in Linux' spelling, empty where the system does not tell them."""
-    return frozenset(_told().get("flags", "").split()) or _sysctl_flags()
+    said = _told()
+    return frozenset(said.get("flags", said.get("Features", "")).split()) or _sysctl_flags()
 
 
 def cpu_family() -> str:

@@ -242,15 +242,17 @@ class TestInterrupted:
         )
 
         def interrupt() -> None:
-            eventually((tmp_path / "child").exists)
-            os.kill(os.getpid(), signal.SIGINT)
+            if eventually((tmp_path / "child").exists):
+                os.kill(os.getpid(), signal.SIGINT)
 
+        asking = threading.Thread(target=interrupt)
         before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is started with it ignored
         try:
-            threading.Thread(target=interrupt).start()
+            asking.start()
             with pytest.raises(KeyboardInterrupt):
                 compiler.shared("", SCALAR)
         finally:
+            asking.join()  # whatever ended the call, the signal comes before its handler goes
             signal.signal(signal.SIGINT, before)
         child = int((tmp_path / "child").read_text())
         assert eventually(lambda: not alive(child))

@@ -120,6 +120,13 @@ def test_zen_4_is_the_family_with_avx512(monkeypatch: pytest.MonkeyPatch) -> Non
             assert native().name == named
 
 
+@pytest.mark.parametrize("word", ["flags", "Features"])
+def test_flags_are_read_as_linux_spells_them_on_x86_and_on_arm(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "_told", lambda: {"processor": "0", word: "fp asimd asimddp"})
+    assert targets.cpu_flags() == {"fp", "asimd", "asimddp"}
+    assert "-march=armv8.2-a+dotprod" in TARGETS["neon"].dotting().flags
+
+
 def test_zen_4_runs_the_c_of_avx512() -> None:
     """The plan is another one, the C is spelled alike, and the same plan is the same C but for the name."""
     asks = [Ask(TARGETS[name], "packed", "fast") for name in ("avx512", "zen4", "avx2")]
