@@ -184,11 +184,13 @@ def test_what_cannot_be_replaced_is_listed() -> None:
             "normed": nn.utils.parametrizations.weight_norm(nn.Conv1d(2, 2, 3)),
             "head": nn.Sequential(nn.Conv1d(2, 2, 3), nn.Linear(3, 3)),
             "many": nn.ConvTranspose1d(6, 9, 4, stride=2, groups=3, bias=True),
+            "each": nn.ConvTranspose1d(17, 17, 4, stride=2, groups=17),
         }
     )
     many = copy.deepcopy(net["many"])
     left = codegen.accelerate(net, skip=["head"])
-    assert set(left) == {"mirrored", "small", "odd", "hooked", "normed", "head.0"}
+    assert set(left) == {"mirrored", "small", "odd", "hooked", "normed", "head.0", "each"}
+    assert "17 groups" in left["each"]
     assert "padding_mode" in left["mirrored"]
     assert "float16" in left["small"]
     assert "hooks" in left["hooked"]
