@@ -10,12 +10,13 @@ from codegen.emission.cfunction import CFunction, numbers, panel_function, reads
 from codegen.emission.expressions import Array, Place, Variable
 from codegen.emission.inner import inner_functions
 from codegen.emission.interface import weight_names
-from codegen.emission.lengths import LEFT
+from codegen.emission.lengths import left_of
 from codegen.emission.relayout_side import Side
 from codegen.emission.vectors import spelled
 from codegen.emission.writer import Writer
 from codegen.planning.algorithms.relayout import Schedule, panel_bytes
 from codegen.planning.plan import KernelPlan
+from codegen.problem.problem import Problem
 from codegen.records import dataclass
 
 FROM = Variable.free("from")  # the first output of a chunk, or its first phase
@@ -42,7 +43,7 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         panel_bytes(numbers, p, plan.target.core) // p.item_bytes
         for numbers in (schedule.rows * p.channels, schedule.outs_rows * p.filters)
     )
-    free, outs = p.steps is None, str(p.out_steps(p.steps or 0))
+    free, outs, left = p.steps is None, str(p.out_steps(p.steps or 0)), _left(p)
     arguments = ["rows", *["count"] * free, *weight_names(plan, name), "sums"]
     if inner.has_workspace:
         arguments.append(f"rows + {here + there}")
@@ -61,8 +62,8 @@ def view(plan: KernelPlan[Schedule], name: str) -> dict[str, Any]:
         "phases": phases,
         "dilation": p.stages[0].dilation,
         "from_sample": 0 if p.steps is None else -p.pads(p.steps)[0],
-        "left_now": 0 if p.steps is None else p.pads(p.steps)[0],
-        "at": Place.of((p.stride, FROM), (-1, LEFT)).text,
+        "left_told": free and left.known is None,
+        "at": Place.of((p.stride, FROM), *left.scaled(-1).parts).text,
         "count": Place.of((p.stride, Variable("now", schedule.outs)), p.reach - p.stride).text
         if free
         else str(schedule.length),
@@ -84,8 +85,8 @@ def _moves(plan: KernelPlan[Schedule], functions: Functions, outs: str) -> dict[
         "moved": {"in": into.moved(inwards=True), "out": out.moved(inwards=False)},
         "all_rows": functions.rows.of("x", *[str(p.steps)] * functions.channels, str(schedule.length), "rows"),
         "all_columns": functions.columns.of("sums", outs, "y", *[outs] * functions.filters),
-        "runs": Runs.of(schedule.runs, apart, schedule.length * p.channels, "rows"),
-        "out_runs": Runs.of(schedule.outs_runs, apart, schedule.outs * p.filters, "sums"),
+        "runs": Runs.of(schedule.runs, apart, schedule.length * p.channels, "rows", _left(p)),
+        "out_runs": Runs.of(schedule.outs_runs, apart, schedule.outs * p.filters, "sums", Place.of()),
     }
 
 
@@ -96,12 +97,13 @@ class Runs:
     heads: tuple[str, ...]
     apart: Place
     rows: str
+    left: Place
 
     @classmethod
-    def of(cls, count: int, apart: int, numbers: int, panel: str) -> Runs:
+    def of(cls, count: int, apart: int, numbers: int, panel: str, left: Place) -> Runs:
         i = Variable.counted("i", count)
         own = Array(panel, count * numbers).at((numbers, i), taken=numbers)
-        return cls((i.loop,) * (i.most > 0), Place.of((1, FROM), (apart, i)), own)
+        return cls((i.loop,) * (i.most > 0), Place.of((1, FROM), (apart, i)), own, left)
 
     @property
     def at(self) -> CText:
@@ -111,8 +113,12 @@ class Runs:
     @property
     def sample(self) -> CText:
         """The first sample, counted from those that are padded."""
-        first, *others = self.apart.parts
-        return Place.of(first, (-1, LEFT), *others).text
+        return Place.of(*self.apart.parts, *self.left.scaled(-1).parts).text
+
+
+def _left(p: Problem) -> Place:
+    """The zeros before the input of the stage that walks over it."""
+    return left_of(p.walk or p.stages[0])
 
 
 def _sides(plan: KernelPlan[Schedule]) -> tuple[Side, Side]:
