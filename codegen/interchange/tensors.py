@@ -157,6 +157,9 @@ class Tensor:
         known = [self.size(letter) for letter in self.axes[1:]]
         if len(inner) == len(known) and all(a == b or (b is None and a < 1) for a, b in zip(inner, known, strict=True)):
             return self
+        if sum(size != 1 for size in inner) > 2:
+            way = "cut channels into parts by chunk or split"
+            raise ConversionError(f"gives {self} the shape {list(inner)}; expected (batch, steps, channels): {way}")
         filled = _filled(inner, known)
         if filled == list(known):
             return self

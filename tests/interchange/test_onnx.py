@@ -453,6 +453,15 @@ def test_states_of_two_layers_that_are_inputs(tmp_path: Path) -> None:
         codegen.read(REAL / "nam_lstm.nam", states=True)
 
 
+@pytest.mark.parametrize("length", [None, 9])
+def test_channels_along_two_axes(length: int | None, tmp_path: Path) -> None:
+    """They are refused with a way out, whatever is known of the length."""
+    nodes = [ob.node("Reshape", "x shape", "a"), ob.node("Gather", "a at", "y", axis=1)]
+    held = {"shape": np.array([0, 2, 2, -1]), "at": np.array(0)}
+    with pytest.raises(ConversionError, match=r"the shape \[2, 2, -1\]; .* cut channels into parts by chunk or split"):
+        read(tmp_path, ob.model(nodes, {"x": [1, 4, length]}, ["y"], held))
+
+
 def test_ways_that_fit_together_for_some_lengths(tmp_path: Path) -> None:
     """A U-Net of any length is refused with lengths that it takes; `steps` gives it one."""
     nodes = [
