@@ -48,3 +48,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         return f"]({name}{anchor})"
 
     return LINKED.sub(led, markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Tables that are wider than a phone scroll by themselves, and leave the page as wide as it is."""
+    return html.replace("<table>", '<div class="table-responsive"><table>').replace("</table>", "</table></div>")
