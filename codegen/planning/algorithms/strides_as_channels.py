@@ -45,6 +45,9 @@ def why_not(request: Request) -> str | None:
         return "in channels_last the samples of a row lie together as they are"
     if problem.dilation > 1:
         return "the taps are not neighbours"
+    large = problem.products * problem.item_bytes > request.target.core.rooms.input
+    if problem.steps is None and problem.channels_last and large:
+        return "rows of a free length lie as they are read, and a large kernel would take several times its memory"
     if problem.steps is None and request.accuracy == "exact":
         return "short inputs of a free length are summed in another order: not `exact`"
     if problem.steps is not None and not problem.out_steps(problem.steps):
