@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from codegen.errors import SpecError
 from codegen.language import tree
 from codegen.language.line_ends import CLOSERS, OPENERS, Tokens
-from codegen.language.syntax_errors import misfit, unreadable
+from codegen.language.syntax_errors import inside_a_model, misfit, unreadable
 from codegen.language.tree_builder import span
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Reader:
         self._blocks: list[tuple[Token, str]] = []  # the open braces, and what their statements begin with
         self._mark = 0  # the position of the boundary behind which nothing is complete
         self._depth = 0  # round and square brackets open since then
+        kinds = [token.type for token in tokens.items]
+        self._balanced = kinds.count("_LBRACE") == kinds.count("_RBRACE")  # no brace was forgotten
 
     def read(self) -> tree.File:
         position, items = 0, self._tokens.items
@@ -59,6 +61,8 @@ class Reader:
     def _step(self, position: int, token: Token) -> int:
         """Reads the token there; returns the position of the next one to read."""
         while position == self._mark and self._opens_statement(position):
+            if self._in_model and not self._in_entries and self._balanced:
+                return self._left_out(position)
             self._close(f"put a `}}` before `{token}`")
         fault = unreadable(self._tokens, position, blocks=len(self._blocks))
         if fault is None:
@@ -153,6 +157,13 @@ class Reader:
         self._machine.feed(brace)
         self._blocks.append((brace, kind if kind in HEADS else "NAME"))
         return self._boundary(position + 1)
+
+    def _left_out(self, position: int) -> int:
+        """Reports a block that stands inside a model, where only loops have one, and goes on behind it."""
+        items = self._tokens.items
+        brace = next(at for at in range(position, len(items)) if items[at].type == "_LBRACE")
+        self._faults.append(inside_a_model(items[position], items[position + 1]))
+        return self._boundary(self._behind(brace))
 
     def _behind(self, position: int) -> int:
         """The position behind the block whose `{` stands there, and behind its line."""

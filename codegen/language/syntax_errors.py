@@ -66,6 +66,14 @@ def _junk(text: str, where: Span) -> SpecError:
     return SpecError("E102", f"`{short(text)}` has no meaning here", hint=hint, span=where)
 
 
+def inside_a_model(kind: Token, name: Token) -> SpecError:
+    """A block whose header stands in a model: a layer, the defaults, or a model."""
+    where, word = span(kind), short(str(kind))
+    told = f"`{word} {short(str(name))}`" if name.type == "NAME" else f"`{word}`"
+    hint = "move this block in front of the model; inside of it a layer is called, as in `y = NAME(x)`"
+    return SpecError("E110", f"{told} belongs outside of models", hint=hint, span=where)
+
+
 def misfit(tokens: Tokens, position: int, expected: frozenset[str]) -> SpecError:
     """What is wrong with a token that the parser refused: `expected` are the types that would have fitted."""
     token, where = tokens.items[position], span(tokens.items[position])

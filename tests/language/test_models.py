@@ -126,18 +126,29 @@ def test_models_words_are_names_elsewhere() -> None:
     [
         ("output y = x = 3", ["E106"]),
         ("y = x[1:2:3]\noutput y = x", ["E106"]),
-        ("output y = x\nconv1d a { filters = 2 }", ["E107", "E202", "E107"]),
+        ("output y = x\nconv1d a { filters = 2 }", ["E110"]),
+        ("output y = x\nconv1d a {\nfilters = 2, kernel_size = 3", ["E107", "E202"]),
         ("for i in range(2) { x = relu(x)\noutput y = x", ["E107", "E116"]),
         ("let a = 3\noutput y = x", ["E110"]),
         ("output y = x * (2 / 0)", ["E124"]),
         ("output y = x\noutput y = x", ["E116"]),
         ("for x in (1, 2) { }\noutput y = x", ["E114"]),
         ("output y = group_of(x)", ["E504"]),
-        ("defaults { filters = 3 }\noutput y = x", ["E107", "E111", "E107"]),
+        ("defaults { filters = 3 }\noutput y = x", ["E110"]),
+        ("for i in range(2) { conv1d a[i] { filters = 2 } }\nmodel in_it { }\noutput y = a(x)", ["E110", "E110", "E504"]),
     ],
 )
 def test_what_is_wrong_in_a_body(body: str, expected: list[str]) -> None:
     assert codes(f"model m {{\ninput x = (None, 2)\n{body}\n}}") == expected
+
+
+def test_a_layer_inside_a_model_is_told_where_it_belongs() -> None:
+    text = "model m {\n    input x = (None, 2)\n    conv1d a { filters = 2 }\n    output y = x\n}\n"
+    with pytest.raises(SpecErrors) as caught:
+        reader.read(text, "m.conv")
+    (found,) = caught.value.diagnostics
+    assert (found.message, found.line, found.column) == ("`conv1d a` belongs outside of models", 3, 5)
+    assert "in front of the model" in (found.hint or "")
 
 
 def test_errors_stand_where_they_arise() -> None:
