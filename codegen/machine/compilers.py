@@ -36,6 +36,9 @@ EXPORT = '__attribute__((visibility("default")))' if POSIX else "__declspec(dlle
 SHARED = ("-shared", *(("-fPIC", "-fvisibility=hidden") if POSIX else ()), f"-DGENCONV_EXPORT={EXPORT}")
 LIBRARIES = ("-lm",) if POSIX else ()
 
+UNKNOWN_TARGET = '#error "written for '  # how a text begins to complain that is compiled for less than it needs
+WITHOUT_VECTORS = '\nThis compiler has none of the instructions that the target needs: target="scalar" does without'
+
 VERSION_SECONDS = 10.0
 
 
@@ -82,7 +85,8 @@ class Compiler:
                 compiler_process.run(command, seconds=time_limit(), folder=folder)
                 return library(folder.inside / output, command)
             except ToolchainError as error:
-                raise ToolchainError(f"{error}{self.way_out}") from None
+                way = WITHOUT_VECTORS if UNKNOWN_TARGET in str(error) else ""
+                raise ToolchainError(f"{error}{way}{self.way_out}") from None
 
     @property
     def way_out(self) -> str:

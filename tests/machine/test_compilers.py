@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codegen import pipeline
 from codegen.errors import ToolchainError, UsageError
 from codegen.machine import compiler_process, compilers
 from codegen.problem.targets import TARGETS
+from codegen.specs.kinds import Conv1DSpec
 from tests.support import cprogram
 
 SCALAR = TARGETS["scalar"]
@@ -147,6 +149,17 @@ def test_an_error_shows_the_command_and_the_last_lines() -> None:
     assert "kernel.c" in text
     assert "missing" in text
     assert "GENCONV_CC" in text
+
+
+@pytest.mark.compiles
+def test_a_compiler_without_the_targets_vectors_is_told_the_scalar_one() -> None:
+    """As tcc is, which takes the flags and does nothing with them."""
+    compiler = compilers.find()
+    assert compiler is not None
+    spec = Conv1DSpec(name="stem", filters=8, kernel_size=3, input_shape=(None, 2))
+    source = pipeline.generate(spec, target="avx2")
+    with pytest.raises(ToolchainError, match='(?s)written for avx2.*target="scalar" does without\n.*GENCONV_CC'):
+        compiler.build(dict(source.files), (*compilers.FLAGS, "-E"), "stem.i")
 
 
 @pytest.mark.compiles
