@@ -31,11 +31,14 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
     """
 
     _sets = 1  # of weights that one call has
+    genconv_reads: tuple[int, str]  # channels and axes of its input, which from_torch asks for
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
         self._layers = {getattr(torch, dtype): told(layer, dtype) for dtype in COMPUTED}
         self._told = repr(layer).strip("<>")
+        spec = layer._demand_built()
+        self.genconv_reads = (spec.channels, "ntc" if spec.channels_last else "nct")
         self._places = []
         for name, array in states.of(layer).items():
             place, _, last = name.rpartition(".")
@@ -107,6 +110,7 @@ class GroupedTranspose(GenConv1d):
     def __init__(self, layer: Layer, groups: int) -> None:
         super().__init__(layer)
         self._sets = groups
+        self.genconv_reads = self.genconv_reads[0] * groups, self.genconv_reads[1]
 
     def _called(self, x: Any, weights: Sequence[Any]) -> Any:
         channels, filters = len(weights[0]), weights[0].shape[1] * self._sets

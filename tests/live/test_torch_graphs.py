@@ -130,6 +130,20 @@ def test_an_accelerated_module_is_read() -> None:
     np.testing.assert_allclose(y.swapaxes(1, 2), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_an_accelerated_sequential_shows_its_input() -> None:
+    """Without an example; a module of one layer of channels_last among them."""
+    nn = torch.nn
+    last = codegen.to_torch(codegen.Conv1D(3, 3, padding="same", input_shape=(None, 4)))
+    nets = nn.Sequential(nn.ConvTranspose1d(4, 4, 3, 2, groups=2), nn.Tanh()), nn.Sequential(last, nn.Linear(3, 2))
+    x = np.random.default_rng(4).normal(size=(2, 20, 4)).astype(np.float32)
+    for module, first in zip(nets, (True, False), strict=True):
+        assert codegen.accelerate(module) == {}
+        net = codegen.from_torch(module, target="scalar").nets["net"]
+        (expected,) = outputs(module, x.swapaxes(1, 2).copy() if first else x)
+        (y,) = reference.run(net.graph, {"x": x}, net.weights).values()
+        np.testing.assert_allclose(y.swapaxes(1, 2) if first else y, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_calls_share_weights() -> None:
     module = torch_models.filled(torch, NETS["residual"][0]())
     (net,) = codegen.from_torch(module).nets.values()

@@ -23,6 +23,7 @@ __all__ = ["drawn"]
 
 ROOT = ("torch",)
 CHANNELS = ("in_channels", "in_features", "input_size")  # where a module tells its input's
+READS = "genconv_reads"  # where a module of gen-conv's own tells (channels, axes)
 STEPS = (64, 4_096)  # of an example that is made here, the second for wide receptive fields; both are often halved
 LEAST_MORE = 7  # steps beyond twice as many, at least
 WORDS = {"nct": "(batch, channels, steps)", "ntc": "(batch, steps, channels)", "tnc": "(steps, batch, channels)"}
@@ -166,6 +167,9 @@ def _run_chain(chain: list[tuple[str, Any]], attempt: Attempt, x: Tensor) -> lis
 def _first(module: Any) -> tuple[int | None, str]:
     """(channels, axes) of the input, as the first module with weights has them."""
     for one in module.modules():
+        told = getattr(one, READS, None)
+        if isinstance(told, tuple):
+            return told
         for word in CHANNELS:
             found = getattr(one, word, None)
             if isinstance(found, int) and not isinstance(found, bool) and found > 0:
