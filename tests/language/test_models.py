@@ -135,7 +135,10 @@ def test_models_words_are_names_elsewhere() -> None:
         ("for x in (1, 2) { }\noutput y = x", ["E114"]),
         ("output y = group_of(x)", ["E504"]),
         ("defaults { filters = 3 }\noutput y = x", ["E110"]),
-        ("for i in range(2) { conv1d a[i] { filters = 2 } }\nmodel in_it { }\noutput y = a(x)", ["E110", "E110", "E504"]),
+        (
+            "for i in range(2) { conv1d a[i] { filters = 2 } }\nmodel in_it { }\noutput y = a(x)",
+            ["E110", "E110", "E504"],
+        ),
     ],
 )
 def test_what_is_wrong_in_a_body(body: str, expected: list[str]) -> None:
