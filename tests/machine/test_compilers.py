@@ -158,7 +158,7 @@ def test_a_compiler_without_the_targets_vectors_is_told_the_scalar_one() -> None
     assert compiler is not None
     spec = Conv1DSpec(name="stem", filters=8, kernel_size=3, input_shape=(None, 2))
     source = pipeline.generate(spec, target="avx2")
-    with pytest.raises(ToolchainError, match='(?s)written for avx2.*target="scalar" does without\n.*GENCONV_CC'):
+    with pytest.raises(ToolchainError, match=r'(?s)written for avx2.*target="scalar" does without\n.*GENCONV_CC'):
         compiler.build(dict(source.files), (*compilers.FLAGS, "-E"), "stem.i")
 
 
