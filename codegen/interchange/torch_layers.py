@@ -38,7 +38,7 @@ class GenConv1d(Module):  # type: ignore[misc]  # torch is not read where types 
         self._layers = {getattr(torch, dtype): told(layer, dtype) for dtype in COMPUTED}
         self._told = repr(layer).strip("<>")
         spec = layer._demand_built()
-        self.genconv_reads = (spec.channels, "ntc" if spec.channels_last else "nct")
+        self.genconv_reads = (spec.problem.channels, "ntc" if spec.channels_last else "nct")
         self._places = []
         for name, array in states.of(layer).items():
             place, _, last = name.rpartition(".")
