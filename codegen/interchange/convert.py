@@ -21,7 +21,7 @@ from codegen.specs.kinds import KINDS, Spec
 
 ALONE = ("name", "input_shape")  # options that only one layer can have
 HOW = tuple(field.name for field in fields(How))
-OF_GRAPHS = (*HOW, "dtype", "input_shape", "data_format")  # options that the whole has, too
+OF_GRAPHS = (*HOW, "dtype", "data_format")  # options that the whole has, too
 LENGTHS = ("kernel_size", "strides", "padding", "output_padding", "dilation_rate")  # that change a layer's output steps
 WAYS = {  # words in the name of a class → what to do about it
     "Norm": "fold it into the convolution before it, or apply it to that layer's output",

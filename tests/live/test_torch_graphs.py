@@ -295,3 +295,10 @@ def test_first_states_that_are_computed(tmp_path: Path) -> None:
     for model in (codegen.from_torch(module, example=example), codegen.read(path)):
         (net,) = model.nets.values()
         assert_alike(net, module, x)
+
+
+@pytest.mark.parametrize("option", [{"input_shape": (20, 4)}, {"name": "stem"}], ids=["input_shape", "name"])
+def test_a_model_that_is_read_whole_refuses_options_of_one_layer(option: dict[str, Any]) -> None:
+    net = torch.nn.Sequential(torch.nn.Conv1d(4, 4, 3), torch.nn.Conv1d(4, 4, 3))
+    with pytest.raises(codegen.ConversionError, match=f"got `{next(iter(option))}`, which is one layer's"):
+        codegen.from_torch(net, **option)
