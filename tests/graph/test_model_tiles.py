@@ -16,7 +16,7 @@ from codegen.graph import reference
 from codegen.graph.graph import Graph
 from codegen.graph.plans import footprint, model_plan, streamed
 from codegen.graph.plans.groups import groups
-from codegen.graph.plans.tables import Paired
+from codegen.graph.plans.tables import Paired, Rowed
 from codegen.graph.plans.tile_stage import Tiled
 from codegen.machine import compilers, model_stream
 from codegen.machine.model_stream import blockwise
@@ -245,6 +245,19 @@ def test_channels_by_themselves_have_the_bits_of_rows() -> None:
     for place, name in enumerate(("y", "h0")):
         assert all(np.array_equal(found[0][place], other[place]) for other in found)
         assert np.abs(found[0][place] - expected[name]).max() < 1e-5 * np.abs(expected[name]).max()
+
+
+def test_all_channels_of_a_step_are_one_vector_where_each_lies_by_itself() -> None:
+    """A step alone is added up once for all filters, so weights are rows of a vector: zeros behind the last filter."""
+    graph: Graph = next(iter(codegen.load(NARROW, seed=1).nets.values())).graph
+    made = emitted(graph, replace(ask("avx512"), stream=Stream(64, "count")))
+    tap, added = "t4 = v4_fma(v4_set1(from[p0]), v4_load(row + 4), t4);", "t4 = t4 + (v4_load(w1) + v4_load(w3));"
+    assert (made.code.count(tap), made.code.count(added)) == (2, 2), "once for all filters, in both groups"
+    rowed = {table.label: table for stage in made.plan.stages for table in stage.tables if isinstance(table, Rowed)}
+    assert "dil_1_bias" not in rowed, "its four filters are a row as they are"
+    assert rowed["res_0_bias"].numbers == 4
+    kernel = np.arange(1.0, 5).reshape(1, 2, 2)
+    assert rowed["res_0_kernel"].made({"res_0": {"kernel": kernel}}, "float32").tolist() == [1, 2, 0, 0, 3, 4, 0, 0]
 
 
 def test_the_banner_tells_what_a_step_and_a_call_cost() -> None:

@@ -10,6 +10,7 @@ from codegen.emission import cformat
 from codegen.emission.cformat import times
 from codegen.emission.expressions import Place, Variable
 from codegen.emission.models.loops import spelling
+from codegen.emission.models.tile_step import Step
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import piece
 from codegen.emission.vectors import spelled
@@ -19,7 +20,7 @@ from codegen.records import dataclass
 __all__ = ["planes"]
 
 T = Variable.free("t")  # a turn's first step
-FEW = 2  # steps that go one by one: what later ones read, a vector of stores would hold up
+FEW = 3  # steps that go one by one: what later ones read, a vector of stores would hold up
 SEVERAL = 8  # sums that are made side by side: fewer of a vector are made for two vectors at once
 
 
@@ -98,7 +99,7 @@ class _Turn:
         back = Place.of((1, k), 1 - term.taps).text
         yield f"{k.loop} {{"
         yield f"    const {c_type} *const from = x{operand} + t + ({back}) * d{term.apart};"
-        yield f"    const {c_type} *const row = w{term.table} + {times(term.channels * sums.filters, 'k')};"
+        yield f"    const {c_type} *const row = w{term.table} + {times(term.channels * sums.row, 'k')};"
         for c in range(term.channels):
             given = [f"s{c}_{u}" for u in range(self.vectors)]
             for u, name in enumerate(given):
@@ -110,7 +111,7 @@ class _Turn:
     def _products(self, number: int, sums: Sums, table: str, c: int, given: list[str]) -> Iterator[str]:
         """A channel times the weights of all filters for it."""
         for f in range(sums.filters):
-            weight = f"{self.spell('set1')}({table}[{c * sums.filters + f}])"
+            weight = f"{self.spell('set1')}({table}[{c * sums.row + f}])"
             for u, x in enumerate(given):
                 yield f"t{number}_{f}_{u} = {self.spell('fma')}({x}, {weight}, t{number}_{f}_{u});"
 
@@ -121,7 +122,7 @@ class _Turn:
             for u in range(self.vectors):
                 value = f"t{number}_{c}_{u}"
                 at = Place.of((c, Variable.free(f"q{place}")), (1, T), u * self.lanes).in_array(f"y{place}")
-                if buffer in self.around.arguments and self.lanes > 1:
+                if buffer in self.around.arguments:
                     left = Place.of((1, Variable.free("rows")), (-1, T), -u * self.lanes).text
                     yield f"{self.around.name}_last({at}, {value}, {left});"
                 else:
@@ -144,7 +145,6 @@ def planes(stage: Tiled, around: Surroundings, lanes: int) -> Written:
     )
     most = max(one.filters for one in stage.sums)
     turns = [_Turn(stage, around, lanes, vectors) for vectors in ((2, 1) if 2 * most <= SEVERAL else (1,))]
-    turns.append(_Turn(stage, around, 1, 1))
     c = around.c
     head = [f"const {c} *restrict x{i}" for i in range(len(stage.operands))] + [f"ptrdiff_t p{i}" for i in wide]
     head += [f"ptrdiff_t d{i}" for i in range(len(stage.dilations))]
@@ -157,6 +157,7 @@ def planes(stage: Tiled, around: Surroundings, lanes: int) -> Written:
             "told": cformat.comment(stage.told),
             "head": ", ".join(head),
             "turns": [{"head": _head(turn), "lines": list(turn.lines())} for turn in turns],
+            "step": list(Step(stage, around).lines()),
         }
         return piece("model/planes.c.j2", view)
 
@@ -165,8 +166,6 @@ def planes(stage: Tiled, around: Surroundings, lanes: int) -> Written:
 
 
 def _head(turn: _Turn) -> str:
-    """The loop over as many steps as fill more than a vector; as there are more than a few; over the rest."""
-    if turn.lanes == 1:
-        return "for (; t < rows; ++t)"
+    """The loop over as many steps as fill more than a vector, or as there are more than a few."""
     least = turn.lanes if turn.vectors > 1 else FEW
     return f"for (; t + {least} < rows; t += {turn.lanes * turn.vectors})"

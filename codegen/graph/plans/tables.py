@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[Any]
     Weights: TypeAlias = Mapping[str, Mapping[str, Array]]
 
-__all__ = ["Bias", "Kernel", "Ones", "Own", "Paired", "Scale", "Shift", "Table"]
+__all__ = ["Bias", "Kernel", "Ones", "Own", "Paired", "Rowed", "Scale", "Shift", "Table"]
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,23 @@ class Paired(Own):
         kernel = np.asarray(weights[self.layer.name][self.of], dtype)
         channels, filters = kernel.shape[-2:]
         return np.ascontiguousarray(kernel.reshape(-1, channels // 2, 2, filters).swapaxes(2, 3)).ravel()
+
+
+@dataclass(frozen=True)
+class Rowed(Own):
+    """The same where a vector takes the numbers of all filters: zeros behind them, up to `row` of them."""
+
+    row: int
+
+    @property
+    def numbers(self) -> int:
+        return prod(self.layer.weight_shapes()[self.of][:-1]) * self.row
+
+    def made(self, weights: Weights, dtype: str) -> Array:
+        import numpy as np
+
+        rows = super().made(weights, dtype).reshape(-1, self.layer.weight_shapes()[self.of][-1])
+        return np.pad(rows, ((0, 0), (0, self.row - rows.shape[1]))).ravel()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from codegen.graph.plans.place import Place
 from codegen.graph.plans.stages import Instruction, Operand, Stage
 from codegen.records import dataclass
 
-__all__ = ["Sums", "Term", "Tiled", "Write"]
+__all__ = ["Sums", "Term", "Tiled", "Write", "across"]
 
 MOST_ROWS = 16
 MOST_SUMS = 16  # vectors of paired ones: there are those of weights and of what is loaded, too
@@ -37,9 +37,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Sums:
-    """`filters` of them for each step: all terms in their order, and then the tables `starts`."""
+    """`filters` of them for each step: all terms in their order, and then the tables `starts`.
+
+    `row`: from the weights of one channel to those of the next.
+    """
 
     filters: int
+    row: int
     starts: tuple[int, ...]
     terms: tuple[Term, ...]
 
@@ -51,6 +55,11 @@ class Sums:
     def rows(self, lanes: int) -> int:
         """The most rows at a time, by vectors of `lanes`, of which those of all sums stay in registers."""
         return MOST_SUMS * lanes // (2 * self.filters) if self.paired else MOST_ROWS
+
+
+def across(channels: int, widths: tuple[int, ...]) -> int:
+    """The narrowest of the vectors that hold all channels of a step."""
+    return min(lanes for lanes in widths if lanes >= channels)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import field
 from typing import Any
 
 from codegen.functions import activations
-from codegen.graph.calls import Call
+from codegen.graph.calls import AnyLayer, Call
 from codegen.graph.channels import Slice
 from codegen.graph.elementwise import Activate, Arithmetic, Unary
 from codegen.graph.plans.groups import layer_of, pays_in_pairs
 from codegen.graph.plans.stages import Instruction, Operand
-from codegen.graph.plans.tables import Own, Paired, Table
-from codegen.graph.plans.tile_stage import Sums, Term, Tiled, Write
+from codegen.graph.plans.tables import Own, Paired, Rowed, Table
+from codegen.graph.plans.tile_stage import Sums, Term, Tiled, Write, across
 from codegen.graph.plans.walk import Walk
 from codegen.records import dataclass
 
@@ -59,6 +59,8 @@ class _Writing:
     def sums(self, calls: Sequence[int]) -> int:
         """The sums of several layers as one: short terms first, those last that wait for what the group makes."""
         graph, terms, starts = self.run.graph, list[Term](), list[int]()
+        filters = graph.shapes[calls[0]].channels
+        row = across(filters, self.run.ask.target.lanes(graph.dtype)) if self.run.planes else filters
         for at in sorted(calls, key=lambda one: self._late(one)):
             layer, source = layer_of(graph, at), graph.nodes[at].inputs[0]
             assert layer is not None
@@ -68,17 +70,22 @@ class _Writing:
                 apart = len(self.dilations)
                 self.dilations.append(layer.dilation)
             paired = not self.run.planes and pays_in_pairs(layer, self.run.ask.target, graph.dtype)
-            kernel = self.table((Paired if paired else Own)(call.layer, "kernel"))
+            kernel = self.table(Paired(call.layer, "kernel") if paired else _rows(call.layer, "kernel", row))
             terms.append(Term(self.of(source, layer.left), layer.taps, layer.channels, kernel, apart, paired))
             if call.layer.use_bias:
-                starts.append(self.table(Own(call.layer, "bias")))
-        filters = graph.shapes[calls[0]].channels
-        return self.say(filters, "sums", *(term.of for term in terms), value=Sums(filters, tuple(starts), tuple(terms)))
+                starts.append(self.table(_rows(call.layer, "bias", row)))
+        sums = Sums(filters, row, tuple(starts), tuple(terms))
+        return self.say(filters, "sums", *(term.of for term in terms), value=sums)
 
     def _late(self, at: int) -> tuple[bool, int]:
         layer, source = layer_of(self.run.graph, at), self.run.graph.nodes[at].inputs[0]
         assert layer is not None
         return source in self.group, layer.taps * layer.channels
+
+
+def _rows(layer: AnyLayer, of: str, row: int) -> Table:
+    """An array of a layer, its rows of `row` numbers."""
+    return Own(layer, of) if layer.weight_shapes()[of][-1] == row else Rowed(layer, of, row)
 
 
 def tiled(run: Walk, group: Sequence[int]) -> None:
