@@ -45,11 +45,12 @@ class Tensor:
 
     f is channels and steps as one axis, all steps of a channel side by side: PyTorch's Flatten. d are the two
     directions of a recurrent layer, each with half of the channels. A letter that is
-    missing stands for one step, or one channel.
+    missing stands for one step, or one channel. `masked` is the layer of Keras whose mask goes with it.
     """
 
     value: Value
     axes: str
+    masked: str = ""
 
     @property
     def steps(self) -> int | None:

@@ -169,16 +169,91 @@ class Own(keras.layers.Layer):
 
 
 def test_what_is_not_known_leaves_the_layers_and_says_why() -> None:
-    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.Masking(name="both"))
+    theirs = one(L.Conv1D(4, 3, name="stem"), Own(name="mine"), L.Lambda(lambda x: x * 2, name="both"))
     model = codegen.from_keras(theirs)
     assert list(model) == ["stem"]
     assert not model.nets
     told = r"`mine`: Own is a class of somebody's own; replace it, or leave it out with skip=\['mine'\]"
-    with pytest.raises(codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: Masking hides"):
+    with pytest.raises(
+        codegen.UsageError, match=rf"2 parts cannot be read:\n  {told}\n  `both`: Lambda is a function of Python's own"
+    ):
         model(np.zeros((1, 12, 4), "f4"))
     assert len(codegen.from_keras(one(L.Conv1D(4, 3), Own(name="mine")), skip=["mine"]).nets) == 1
     with pytest.raises(codegen.ConversionError, match="`both`"):
         codegen.from_keras(theirs, skip=["mine"])
+
+
+def hidden(x: Any, name: str = "hide") -> Any:
+    return L.Masking(name=name)(x)
+
+
+UNREAD_MASKS: dict[str, Any] = {
+    "a convolution ends it": lambda x: L.LSTM(3)(L.Conv1D(2, 3)(L.Dense(2)(hidden(x)))),
+    "a normalization has its own means": lambda x: L.GlobalMaxPooling1D()(L.BatchNormalization()(hidden(x))),
+    "a sum with one that has none": lambda x: L.GRU(2)(L.Add()([hidden(x), x])),
+    "an operation": lambda x: L.GRU(2)(hidden(x) * 2.0),
+    "each step by itself": lambda x: L.TimeDistributed(L.Dense(3))(hidden(x)),
+}
+SKIPPED: dict[str, Any] = {
+    "LSTM": lambda x: L.LSTM(3, name="rec")(L.Dense(2)(hidden(x))),
+    "Bidirectional": lambda x: L.Bidirectional(L.GRU(3), name="rec")(hidden(x)),
+    "GlobalAveragePooling1D": lambda x: L.GlobalAveragePooling1D(name="rec")(L.PReLU(shared_axes=[1])(hidden(x))),
+    "GRU": lambda x: L.GRU(2, name="rec")(L.Concatenate()([hidden(x), hidden(x, "hide_too")])),
+    "SimpleRNN": lambda x: L.SimpleRNN(2, name="rec")(L.Average()([hidden(x), hidden(x, "hide_too")])),
+    "Multiply": lambda x: L.Multiply(name="rec")([hidden(x), L.Dense(3)(x)]),
+}
+
+
+def with_gaps() -> Any:
+    x = np.random.default_rng(3).normal(size=(2, 8, 3)).astype(np.float32)
+    x[:, 3], x[0, 6:] = 0, 0
+    return x
+
+
+@pytest.mark.parametrize("name", UNREAD_MASKS)
+def test_a_mask_that_nothing_reads_changes_nothing(name: str) -> None:
+    """Of zeros among the steps, which Keras then skips nowhere."""
+    x = keras.Input((8, 3))
+    theirs = models.filled(keras.Model(x, UNREAD_MASKS[name](x)))
+    model = codegen.from_keras(theirs, target="scalar")
+    assert model.notes == ("hide, Masking, changes nothing: no layer behind it skips steps",)
+    assert_alike(model, theirs, with_gaps())
+
+
+@pytest.mark.parametrize("name", SKIPPED)
+def test_a_layer_that_skips_masked_steps_is_refused(name: str) -> None:
+    """With a way out that works: without masked steps the Masking is left out."""
+    x = keras.Input((8, 3))
+    theirs = models.filled(keras.Model(x, [SKIPPED[name](x), L.Conv1D(2, 3)(x)]))
+    told = codegen.from_keras(theirs).unread
+    assert told == (
+        f"`rec`: {name} skips the steps that `hide` masks, which all steps reach here; leave the Masking out with "
+        "skip=['hide'] where x has no steps of zeros alone"
+    )
+    model = codegen.from_keras(theirs, skip=["Masking"], target="scalar")
+    assert_alike(model, theirs, np.random.default_rng(3).normal(size=(2, 8, 3)).astype(np.float32))
+    with pytest.raises(AssertionError):
+        assert_alike(model, theirs, with_gaps())
+
+
+def test_a_mask_of_another_number_is_refused() -> None:
+    told = codegen.from_keras(one(L.Masking(-1.0, name="hide"), L.Conv1D(4, 3))).unread
+    assert (
+        told == "`hide`: Masking has mask_value=-1.0, whose steps become zeros; mask steps of zeros, with mask_value=0"
+    )
+
+
+def test_masks_of_ones_own_and_those_of_models_in_models() -> None:
+    x, ops = keras.Input((8, 3)), keras.ops
+    own = L.LSTM(2, name="rec")(x, mask=ops.any(ops.not_equal(x, 1.0), axis=-1))
+    told = codegen.from_keras(keras.Model(x, [own, L.Conv1D(2, 3)(x)])).unread
+    assert told == "`rec`: LSTM skips the steps of its `mask`, which all steps reach here; call it without one"
+    inner = keras.Sequential([keras.Input((8, 3)), L.Dense(2), L.Conv1D(2, 1), L.GRU(2)], name="inner")
+    theirs = models.filled(keras.Model(x, inner(hidden(x))))
+    assert_alike(codegen.from_keras(theirs, target="scalar"), theirs, with_gaps())
+    inner = keras.Sequential([keras.Input((8, 3)), L.Dense(2), L.GRU(2, name="rec")], name="inner")
+    told = codegen.from_keras(keras.Model(x, [inner(hidden(x)), L.Conv1D(2, 3)(x)])).unread
+    assert told.startswith("`inner/rec`: GRU skips the steps that `hide` masks")
 
 
 def test_sines_reductions_and_steps_one_after_the_other() -> None:

@@ -10,6 +10,7 @@ from codegen.errors import ConversionError
 from codegen.functions import activations
 from codegen.interchange import sums
 from codegen.interchange.drawing import Drawing
+from codegen.interchange.keras_graph import masks
 from codegen.interchange.keras_graph.part import Part
 from codegen.interchange.tensors import Tensor, axis_of
 
@@ -147,6 +148,8 @@ def _reversed(drawing: Drawing, part: Part) -> Tensor:
 PADS = {"constant": "pad", "reflect": "reflect", "edge": "replicate"}
 CURVES = [row.name for row in (*activations.ROWS, *activations.ROWWISE) if not any(o.required for o in row.options)]
 OPERATIONS: Mapping[str, Draw] = {
+    "NotEqual": masks.compared,
+    **dict.fromkeys(("OnesLike", "ZerosLike"), masks.constant),
     **{_words: _curve(name) for name in CURVES for _words in ["".join(w.capitalize() for w in name.split("_"))]},
     "Add": _between("+"),
     "Subtract": _between("-"),

@@ -8,6 +8,7 @@ from typing import Any
 from codegen.errors import ConversionError
 from codegen.interchange import sums
 from codegen.interchange.drawing import Drawing
+from codegen.interchange.keras_graph import masks
 from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Part
 from codegen.interchange.keras_graph.weighted import WEIGHTED, Draw, activation_of
 from codegen.interchange.stranger import Item
@@ -165,7 +166,6 @@ NOTHING = (  # what does something in training alone
     "Identity",
 )
 UNSERVED = {
-    "Masking": "hides steps from later layers, which all steps reach here",
     "Lambda": "is a function of Python's own",
     "Embedding": "takes whole numbers, expected values",
     **dict.fromkeys(("MultiHeadAttention", "Attention", "AdditiveAttention", "Dot"), "multiplies values by values"),
@@ -196,6 +196,7 @@ PARTS: dict[str, Draw] = {
     "Minimum": _merged("min"),
     "Average": _merged("+", mean=True),
     "Rescaling": _rescaled,
+    "Masking": masks.masking,
     "UnitNormalization": _unit,
     "TimeDistributed": _each_step,
     **dict.fromkeys(NOTHING, _same),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codegen.errors import ConversionError
 from codegen.errors.quoting import NAME, exactly, plainly
 from codegen.interchange.drawing import Drawing
+from codegen.interchange.keras_graph import masks
 from codegen.interchange.keras_graph.nodes import first_shape, groups_of, name_of, reads, refs_of
 from codegen.interchange.keras_graph.operations import OPERATIONS
 from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Arrays, Part, Ref, arguments
 from codegen.interchange.keras_graph.parts import PARTS, UNSERVED
+from codegen.interchange.keras_graph.weighted import Draw
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.sketch import Imported, Sketch
 from codegen.interchange.stranger import Item
@@ -103,6 +105,7 @@ class Walk:
     ) -> None:
         self.drawing, self.source, self.ledger = drawing, source, ledger
         self.free, self.axes, self.steps = free, axes, steps
+        self.lifted = [masks.mask(None)]  # those that hide nothing, and of Masking layers that are skipped
 
     def run(self, item: Item) -> None:
         """Draws all that can be; the ledger has the rest."""
@@ -200,16 +203,25 @@ class Walk:
     ) -> list[Tensor | None]:
         """What a layer makes; [None] after a report, and where an input is `lost`: it hangs on something unreadable."""
         kind = layer["class_name"].word()
-        part = Part(kind, layer["config"], path, group, self.source, args, kwargs)
+        part, found = masks.parted(Part(kind, layer["config"], path, group, self.source, args, kwargs))
+        given = [mask for mask in found if mask not in self.lifted]
         if is_model(layer) and not self.ledger.skips(part.name, kind, path[-1]):
-            return [value for _, value in self.model(layer, path, group, [None] if lost else part.inputs)]
+            inputs = [None] if lost else masks.masked(part.inputs, given)
+            return [value for _, value in self.model(layer, path, group, inputs)]
         with self.ledger.at(part.name, kind):
             if self.ledger.skips(part.name, kind, path[-1]):
+                if kind == "Masking" and not lost:
+                    self.lifted.append(masks.mask(part.one))
                 return [None if lost else part.inputs[0]]
+            operation = _of_ops(layer)
+            if operation and found:  # what is computed of a mask is one
+                return [*given, *found][:1]
             draw = _reader(layer, part)
             if not lost:
+                if not operation:
+                    masks.demand_read(part, bool(given))
                 made = draw(self.drawing, part)
-                return list(made) if isinstance(made, list) else [made]
+                return [masks.handed_on(part, one, operation) for one in (made if isinstance(made, list) else [made])]
         return [None]
 
     def _input(self, name: str, config: Item, readers: Sequence[object]) -> Tensor:
@@ -233,11 +245,17 @@ class Walk:
         return self.steps if found.value is None else found.whole()
 
 
-def _reader(layer: Item, part: Part) -> Callable[[Drawing, Part], Tensor | list[Tensor]]:
+def _of_ops(layer: Item) -> bool:
+    """Whether it is an operation on tensors and no layer; older files do not say."""
+    module = layer.get("module")
+    return module is not None and ".ops" in str(module.value)
+
+
+def _reader(layer: Item, part: Part) -> Draw:
     """What draws that class. Raises ConversionError for one that is not known."""
     module = layer.get("module")
     home = "keras" if module is None else str(module.value)
-    table = OPERATIONS if ".ops" in home else PARTS
+    table = OPERATIONS if _of_ops(layer) else PARTS
     if layer.get("module") is None and part.kind in OPERATIONS and not (part.kind in PARTS and _listed(part)):
         table = OPERATIONS  # as older files do not say which it is
     registered = layer.get("registered_name")
