@@ -10,7 +10,7 @@ from codegen.errors.source import visible
 HEAD = """\
 # Error codes
 
-One run reports all that is wrong in a file, each with one of these codes. `gen-conv explain CODE` prints the same.
+One run reports everything that is wrong in a file, each error with a code. `gen-conv explain CODE` prints the same.
 This page is written by `docs/write_errors.py`; a test holds it to the code, and every example to what it says.
 """
 
