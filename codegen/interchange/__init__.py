@@ -29,14 +29,14 @@ __all__ = ["accelerate", "from_keras", "from_torch", "keras_weights", "read", "t
 def from_keras(layer: Any, *, skip: Collection[str] = (), **options: Any) -> Any:
     """The Layer of a built Keras layer, or the Model of a Keras model; weights are copied.
 
-    A Sequential or functional model is called on (batch, steps, channels) and has `to_conv`; as a mapping it holds its
-    1-D convolutions. What is in it and not known here leaves these alone: `model.unread` lists why, and a call raises
-    it. `skip` names parts, by path, name or class, that pass their input on.
-    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that replace what is found; a bias
-    that `use_bias=True` adds is zeros. The layers of a model are named by their paths (`model.origins`,
-    `codegen.interchange.naming`) and take the number of steps that they have there, where the model's Input gives it
-    and `input_shape=None` does not leave it free; what is no 1-D convolution is listed in `model.left_out`. Raises
-    ConversionError with each that cannot be, why, and the way out.
+    A Sequential or functional model takes (batch, steps, channels) and has `to_conv`. As a mapping it holds its 1-D
+    convolutions. If gen-conv does not know a part of it, only these remain: `model.unread` says why, and a call raises
+    it. `skip` names parts, by path, name or class, that then return their input.
+    `options` are arguments of `codegen.Conv1D` (target, dtype, activation, …) that override what was found. A bias
+    that `use_bias=True` adds is zeros. Paths give the layers of a model their names (`model.origins`,
+    `codegen.interchange.naming`). If the model's Input has a number of steps, each layer takes the number that it has
+    there, unless `input_shape=None` is given. `model.left_out` lists everything that is no 1-D convolution. Raises
+    ConversionError with each part that cannot be converted, why, and what to do.
     """
     return convert.converted(KERAS, TORCH, layer, options, skip)
 
@@ -46,12 +46,12 @@ def from_torch(
 ) -> Any:
     """The Layer of a Conv1d or ConvTranspose1d, or the Model of a module; weights are copied.
 
-    The model is called on (batch, steps, channels), whatever the order there. A Sequential is read by its modules, any
-    other module by torch.export, or by torch.fx where that fails; an ExportedProgram by its graph. `example` is an
-    input of it: needed where nothing else tells the channels, or where the steps must be known. Layers by themselves
-    are channels_first as their modules are, unless data_format="channels_last" is given; else all is as in
-    `from_keras`. With `steps` each is made for the length that it has where the module's input has so many: the module
-    is called once on zeros of (1, channels, steps) for it.
+    The model takes (batch, steps, channels), whatever the order in the module. gen-conv reads a Sequential module by
+    module, an ExportedProgram by its graph, and any other module by torch.export, or by torch.fx if that fails.
+    `example` is an input of the module. It is needed if nothing else tells the channels, or if the steps must be known.
+    Single layers are channels_first like their modules, unless data_format="channels_last" is given. With `steps` each
+    layer is made for the length that it has when the module's input has that many. The module is called once on zeros
+    of (1, channels, steps) to find it. Everything else is as in `from_keras`.
     """
     if steps is None or not TORCH.owns(module):
         return convert.converted(TORCH, KERAS, module, options, skip, example)
@@ -63,9 +63,9 @@ def from_torch(
 def to_torch(held: Layer | Model) -> Any:
     """The layer as a torch.nn.Module, a model's layers as a ModuleDict; weights are copied, and torch is imported.
 
-    Its parameters have the names and layouts of the torch module that it replaces (`state_dict` goes both ways);
-    autograd, torch.compile(fullgraph=True) and torch.export follow it, in float32 and float64 on the CPU. Raises
-    ConversionError for what cannot be a module, with the way out, and UsageError where PyTorch is not installed.
+    Its parameters have the names and layouts of the torch module that it replaces (`state_dict` goes both ways). It
+    works with autograd, torch.compile(fullgraph=True) and torch.export, in float32 and float64 on the CPU. Raises
+    ConversionError with what to do if it cannot be a module, and UsageError if PyTorch is not installed.
     """
     made = _torch_layers("to_torch")
     return made.module_of(held) if not isinstance(held, Mapping) else made.modules_of(held)
@@ -74,9 +74,9 @@ def to_torch(held: Layer | Model) -> Any:
 def to_keras(layer: Layer) -> Any:
     """The layer as a keras.layers.Layer on the torch or the NumPy backend; weights are copied, and keras is imported.
 
-    Its weights have the names and shapes of Keras' own layer, it trains in `model.fit` on torch, and Keras saves it in
-    its own files: import `codegen.interchange.keras_made` before you load one. Raises ConversionError for what cannot
-    be one, with the way out, and UsageError where Keras is not installed.
+    Its weights have the names and shapes of Keras' own layer. It trains in `model.fit` on torch. Keras saves it in its
+    own files: import `codegen.interchange.keras_made` before you load one. Raises ConversionError with what to do if it
+    cannot be a Keras layer, and UsageError if Keras is not installed.
     """
     if isinstance(layer, Mapping):
         raise ConversionError("to_keras: got a model, expected a layer; convert its layers one by one, model[name]")
@@ -92,9 +92,10 @@ def to_keras(layer: Layer) -> Any:
 def accelerate(module: Any, skip: Collection[str] = (), **options: Any) -> dict[str, str]:
     """Replace each Conv1d and ConvTranspose1d below a torch module, in place, by one that gen-conv computes.
 
-    Parameters stay the same objects, so that optimizers and state dicts go on as before. `skip` are paths that are left
-    alone, with all below them; `options` arguments of `codegen.Conv1D` (accuracy, threads, …). Returns the path of each
-    convolution that was left, with the reason. Raises ConversionError for what is no module, or a convolution alone.
+    Parameters stay the same objects, so optimizers and state dicts work as before. `skip` names paths to leave alone,
+    with everything below them. `options` are arguments of `codegen.Conv1D` (accuracy, threads, …). Returns the path of
+    each convolution that was left, with the reason. Raises ConversionError for a single convolution, and for anything
+    that is no module.
     """
     left: dict[str, str] = _torch_layers("accelerate").accelerated(module, skip, options)
     return left

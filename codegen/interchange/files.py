@@ -40,13 +40,13 @@ def read(
 ) -> Model:
     """The Model in a file of another tool: .nam, RTNeural's .json, .onnx, .keras and .h5 of whole models, int8 .tflite.
 
-    Its `nets` are called on (batch, steps, channels), and so is a Model with one of them; a .tflite has layers alone.
-    `skip` names parts, by path, name or class, that pass their input on. `steps` is the length of inputs that have any
-    there, of .keras, .h5 and .onnx: some models fit together for one length alone. With `states` the first states of
-    recurrent layers that are inputs of an .onnx file are inputs here, too, and the last ones outputs. `options` are
-    those of `codegen.load`: target, accuracy, rigor, threads, storage, optimize. Raises UsageError for a file that is
-    not there, ConversionError for one that is none, is damaged, or asks for what is not known here: all such parts at
-    once, each with its place and a way out.
+    Its `nets` take (batch, steps, channels), and so does a Model with exactly one of them. A .tflite has layers alone.
+    `skip` names parts, by path, name or class, that then return their input. `steps` is the length of inputs without a
+    fixed length in a .keras, .h5 or .onnx: some models fit together for one length alone. With `states`, initial states
+    of recurrent layers that are inputs of an .onnx file become inputs here, too, and their final states outputs.
+    `options` are those of `codegen.load`: target, accuracy, rigor, threads, storage, optimize. Raises UsageError if
+    there is no such file, ConversionError if it is no model, is damaged, or needs something that gen-conv does not
+    know. The error lists all such parts, each with its place and what to do.
     """
     how = How(**options)
     shown, suffix = plainly(path, PATH), Path(path).suffix.lower()

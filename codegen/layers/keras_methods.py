@@ -70,7 +70,7 @@ class Face(Figures):
         return [*self._activity, *penalties.of_weights(self.spec, held)]
 
     def get_config(self) -> dict[str, Any]:
-        """Keras' config: `keras.layers.Conv1D.from_config` takes it, too. The input's shape is no part of it.
+        """Keras' config, which `keras.layers.Conv1D.from_config` also takes. It does not contain the input's shape.
 
         Raises SpecError for a callable without a name and without get_config().
         """
@@ -78,7 +78,7 @@ class Face(Figures):
 
     @classmethod
     def from_config(cls, given: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
-        """The layer of a config, ours or Keras'; objects of your own by their names. Raises as the constructor does."""
+        """The layer of a config, ours or Keras'; `custom_objects` by their names. Raises as the constructor does."""
         return cls(**config.arguments(given, custom_objects))
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -89,7 +89,7 @@ class Face(Figures):
     def build_from_config(self, given: Mapping[str, Any]) -> None:
         """Build for the shape in a config of `get_build_config`, ours or Keras'.
 
-        Raises ShapeError for what is no such config.
+        Raises ShapeError for anything else.
         """
         if not isinstance(given, Mapping) or "input_shape" not in given:
             expected = 'expected {"input_shape": …} as get_build_config() gives it'

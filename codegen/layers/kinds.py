@@ -29,14 +29,14 @@ _counters: defaultdict[str, itertools.count[int]] = defaultdict(itertools.count)
 class Conv1D(Layer):
     """keras.layers.Conv1D, with its arguments and its defaults; `padding` may also be (left, right) zeros.
 
-    With `input_shape` (no batch) the kernel is compiled for that number of steps; without it one kernel takes any
-    number. `target` names the instruction set, `accuracy` (exact, fast, wide) what sums may be reordered for speed, and
-    rigor="measure" times a few plans on this machine once (docs/planning.md). `threads` share each call, with the same
-    bits for any number of them. `storage` float16 or bfloat16 halves the kernel's bytes: its weights are rounded to
-    that, and sums stay float32 (docs/storage.md). optimize="size" takes the plan with the fewest bytes of code and
-    memory in place of the fastest. Without a length, kernels for `specialize` lengths that come often are made in the
-    background, with the same bits (docs/performance.md); 0: none. dtype="int8" computes in whole numbers, and asks for
-    the scales and zero points of input and output. Raises SpecError or SpecErrors for what is wrong in the arguments.
+    With `input_shape` (no batch) the kernel is compiled for that number of steps. Without it one kernel takes any
+    number. `target` names the instruction set: "native" is the widest that this CPU runs (docs/targets.md). `accuracy`
+    (exact, fast, wide) says how sums may round, and rigor="measure" times a few plans on this machine once
+    (docs/planning.md). `threads` share each call; their number does not change the bits. `storage` float16 or bfloat16
+    rounds the kernel's weights and halves its bytes; sums stay float32 (docs/storage.md). optimize="size" takes the
+    plan with the fewest bytes of code and memory. A layer without a fixed length makes kernels in the background for
+    `specialize` frequent lengths, with the same bits (docs/performance.md); 0 makes none. dtype="int8" computes in
+    whole numbers, and needs scales and zero points. Raises SpecError or SpecErrors for wrong arguments.
     """
 
     kind = Conv1DSpec

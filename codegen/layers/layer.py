@@ -145,10 +145,10 @@ class Layer(Face):
             y[...] = found
 
     def bind(self, x: Array, out: Array) -> Callable[[], None]:
-        """A function of no arguments that computes `out` from what `x` then holds: the cheapest way to call.
+        """A function of no arguments that computes `out` from the present `x`: the cheapest way to call.
 
-        Both must fit exactly, as `out` must in a call; the weights are those of now. It has one workspace: threads that
-        call at once bind each for itself. Raises ShapeError.
+        Both must fit exactly, as `out` must in a call. It keeps the present weights. It has one workspace, so each
+        thread needs a bound function of its own. Raises ShapeError.
         """
         x = arrays.taken(x, self._dtype, "never", self._axes, self.name)
         shape = self._out_shape(self._problem_for(x), x.shape)
@@ -179,21 +179,21 @@ class Layer(Face):
     def stream(self, block: int = 64, batch: int = 1, *, clock: str = "count", accuracy: str = "exact") -> Stream:
         """The layer on input that comes in blocks, with its present weights and for `batch` samples side by side.
 
-        Blocks have any number of steps, most often `block`, and all outputs together the bits of the whole, those of
-        the class exact. `clock` is "count" (each output as soon as it is sure) or "rate" (at the rate of the input,
-        behind zeros). Accuracy fast or wide has them in multiples of `block` but the last. Raises ShapeError while the
-        channels are not known, PlanError for what cannot stream, ToolchainError where there is no compiler.
+        Blocks have any number of steps, usually `block`. All outputs together have the bits of the whole in the class
+        exact. With accuracy fast or wide that needs blocks of a multiple of `block`, but for the last one. `clock` is
+        "count" (each output as soon as it is final) or "rate" (at the rate of the input, after zeros). Raises
+        ShapeError if the channels are unknown, PlanError if it cannot stream, ToolchainError if there is no compiler.
         """
         from codegen.layers.stream import stream
 
         return stream(self._demand_built(), self._made().arrays, self._how.ask, block, batch, clock, accuracy)
 
     def gradients(self, x: Any, dy: Any, *, z: Any = None) -> Gradients:
-        """The gradients of a loss with respect to x and to each weight, where `dy` is that to the layer's output.
+        """The gradients of a loss with respect to x and to each weight; `dy` is that with respect to the output.
 
-        dy has the output's shape, and so has `z`, the output before the activation, which is computed if it is not
-        given. Each array has the shape of what it belongs to; sums run over the batch. An activation of the user's own
-        is followed by its `gradient(z)`, dy/dz. Raises ShapeError; SpecError where that is missing.
+        dy has the output's shape, and so has `z`, the output before the activation; without `z` the layer computes it.
+        Each gradient has the shape of its array; sums run over the batch. An activation of your own needs a
+        `gradient(z)`, which is dy/dz. Raises ShapeError; SpecError if that is missing.
         """
         from codegen.gradients.backward import backward
 
@@ -240,11 +240,11 @@ class Layer(Face):
     def emit(
         self, folder: str | os.PathLike[str], *, baked: bool = True, force: bool = False, **options: Any
     ) -> list[Path]:
-        """Write the layer's C into `folder`, with its weights as const tables or, not `baked`, as arguments.
+        """Write the layer's C into `folder`, with its weights as const tables, or as arguments if not `baked`.
 
-        `options` are those of `codegen.generate`, `storage` the layer's own without one. Files whose bytes are the same
-        are left alone, those that gen-conv did not write are replaced if `force` says so. Returns their paths. Raises
-        UsageError, PlanError, with nothing written; ShapeError while the channels are not known.
+        `options` are those of `codegen.generate`; the default of `storage` is the layer's. It does not touch files
+        whose bytes are the same, and replaces files that gen-conv did not write only with `force`. Returns the paths.
+        Raises UsageError, PlanError, with nothing written; ShapeError if the channels are unknown.
         """
         from codegen.layers import written
 

@@ -31,9 +31,9 @@ __all__ = ["Model", "load"]
 class Model(Mapping[str, Layer]):
     """A read-only mapping from names to layers, in order, each an attribute, too; and from names to models, its `nets`.
 
-    A name that a mapping has for itself, such as `keys`, is reached by `model["keys"]` alone. Of what was copied from
-    another library, `origins` says what each layer was there, `left_out` the path and class of all that is none here,
-    `notes` what else there is to know, and `unread` why there is no model of the whole, where there is none.
+    Use `model["keys"]` for a layer whose name is a method of mappings. For a model from another library, `origins`
+    says what each layer was there. `left_out` has the path and class of everything that is no convolution, and `notes`
+    further remarks. If there is no model of the whole, `unread` gives the reason.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Model(Mapping[str, Layer]):
     ) -> list[Path]:
         """Write the C of all models, and of the layers that none of them calls, into `folder`; the files' paths.
 
-        All or none is written, as `Layer.emit` does of one.
+        It writes all files or none, as `Layer.emit` does for one layer.
         """
         called = {name for net in self.nets.values() for name in net.parts}
         layers = [layer for name, layer in self._layers.items() if name not in called]
@@ -122,8 +122,8 @@ class Model(Mapping[str, Layer]):
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights as LAYER/kernel, LAYER/bias to a .npz or .safetensors file, at once or not at all.
 
-        The same weights make the same bytes; kernels are written as they are stored. Raises as `codegen.weights.save`
-        does, ShapeError for a layer without any.
+        The same weights make the same bytes. Kernels are written as they are stored. Raises as `codegen.weights.save`
+        does, and ShapeError for a layer without weights.
         """
         others = self._others()
         held = {name: layer._made().arrays for name, layer in self._layers.items()}
@@ -196,11 +196,11 @@ def load(
 ) -> Model:
     """The layers and models of a .conv file or text; `load(…)["net"](x)` calls the model `net`.
 
-    `source` is the text itself if it is a str with a `{` or a line break, which every definition has and few paths; a
-    path otherwise, and always if it is a Path. `weights` is an .npz or .safetensors file, or a mapping, with an array
-    LAYER/parameter for each; without it the initializers make them, and `seed` replaces the seeds that they lack.
-    `target`, `accuracy`, `rigor`, `threads`, `storage`, `optimize` and `specialize` are each layer's, as in `Conv1D`.
-    Raises SpecErrors with all that is wrong in the definition, WeightsError, or UsageError where there is no such file.
+    A str `source` with a `{` or a line break is the text itself. Any other str, and each Path, is a path. `weights` is
+    an .npz or .safetensors file, or a mapping, with an array for each LAYER/parameter. Without it the initializers make
+    the weights, and `seed` stands in for the seeds that they lack. `target`, `accuracy`, `rigor`, `threads`, `storage`,
+    `optimize` and `specialize` hold for each layer, as in `Conv1D`. Raises SpecErrors with everything that is wrong in
+    the definition, WeightsError, or UsageError if there is no such file.
     """
     text, name = content(source)
     document = reader.document(text, name)

@@ -40,7 +40,7 @@ class Net(NetCalls):
 
     @classmethod
     def of(cls, graph: Graph, weights: Mapping[str, Any] | None = None, how: How = AS_USUAL) -> Net:
-        """The net of a graph; `weights` hold LAYER/parameter for each, else the initializers make them."""
+        """The net of a graph; `weights` holds each LAYER/parameter. Without it the initializers make them."""
         net = cls(graph, {name: part_of(layer, how) for name, layer in graph.layers.items()}, how)
         if weights is not None:
             net.load_weights(weights)
@@ -58,26 +58,26 @@ class Net(NetCalls):
             adopt(self._parts[name], made)
 
     def stream(self, block: int = 64, batch: int = 1, clock: str = "count") -> NetStream:
-        """The model on input in blocks of any number of steps, most often `block`; `batch` samples side by side.
+        """The model on input in blocks of any number of steps, usually `block`; `batch` samples side by side.
 
-        The clock `count` gives an output as soon as it is sure, `rate` as many as the input's rate has, zeros in front.
-        It is `exact`: its outputs have the same bits in any blocks. Raises PlanError for a model that cannot stream,
-        with the reason, ToolchainError where there is no compiler.
+        The clock `count` gives an output as soon as it is final, `rate` gives outputs at the input's rate, after zeros.
+        The stream is `exact`: its outputs have the same bits for blocks of any size. Raises PlanError with the reason
+        for a model that cannot stream, ToolchainError if there is no compiler.
         """
         from codegen.layers.net_stream import stream
 
         return stream(self.graph, self.weights, self._how.ask, block, batch, clock)
 
     def gradients(self, x: Any, dy: Any) -> ModelGradients:
-        """The gradients of a loss by the inputs and by all weights, where `dy` is that by the output.
+        """The gradients of a loss with respect to the inputs and all weights; `dy` is that with respect to the output.
 
-        Arrays, or mappings of them by name where there are several. Batch normalizations go by the means that they have
-        seen, which stay as they are. Sums run over the batch. Raises ShapeError; SpecError for what has no way back.
+        Arrays, or mappings by name if there are several. Batch normalizations use their moving means and variances, and
+        do not change them. Sums run over the batch. Raises ShapeError; SpecError for an operation without gradients.
         """
         return self.forward(x)[1](dy)
 
     def forward(self, x: Any) -> tuple[Any, Callable[[Any], ModelGradients]]:
-        """The output, and a function from its gradient to `gradients`: both of one pass over the model."""
+        """The output, and a function from its gradient to all `gradients`, both from one pass over the model."""
         from codegen.gradients.models import tape
 
         given = self._given((), x if isinstance(x, Mapping) else {self.graph.inputs[0][0]: x})
@@ -96,9 +96,9 @@ class Net(NetCalls):
         return [loss for layer in layers for loss in layer.losses]
 
     def pack(self, target: str = "scalar", accuracy: str = "exact", block: int | None = None) -> Array:
-        """The one array of all weights that the C of `gen-conv SPEC`, without weights, is handed for such options.
+        """The one array of all weights that the C of `gen-conv SPEC` takes, if it has no weights as tables.
 
-        With `block` that of `--stream --block`. Raises PlanError for a model that has no C, or cannot stream.
+        With `block` it is the array for `--stream --block`. Raises PlanError for a model without C or without a stream.
         """
         asked = replace(self._how, target=target, accuracy=accuracy, storage=AS_COMPUTED).ask
         plan: Tabled

@@ -37,9 +37,9 @@ class Source:
 
 
 class Stream:
-    """A layer in blocks: called on one it gives the outputs that come with it, `flush` gives the rest of the whole's.
+    """A layer in blocks: a call takes a block and returns the outputs that it completes; `flush` returns the rest.
 
-    The weights are those of when it was made. One thread at a time calls it.
+    It keeps the weights that the layer had when it was made. Only one thread may call it at a time.
     """
 
     def __init__(self, source: Source) -> None:
@@ -54,7 +54,7 @@ class Stream:
         self.reset()
 
     def __call__(self, x: Any) -> Array:
-        """The outputs that come with the steps of x, batch first and in x's order of axes: none, or several.
+        """The outputs that the steps of x complete, batch first and in x's order of axes: none, or several.
 
         x (batch, steps, channels), or (batch, channels, steps) for channels_first, of any number of steps. Raises
         ShapeError.
@@ -64,23 +64,22 @@ class Stream:
         return self._first(y, self._block.process(x, y))
 
     def flush(self) -> Array:
-        """The outputs that the whole still has, and a reset."""
+        """Return the outputs that are left, then reset."""
         y = self._room(self._library.plan.most_flushed)
         return self._first(y, self._block.flush(y))
 
     def reset(self) -> None:
-        """As before the first step: zeros came before it, as in Keras."""
+        """Go back to before the first step: only zeros came before it, as in Keras."""
         self._block.reset()
 
     def prewarm(self) -> None:
-        """As after endless silence."""
+        """Go to the state after endless silence."""
         self._block.prewarm()
 
     def bind(self, x: Array, y: Array) -> Callable[[], int]:
-        """A function of no arguments that takes what `x` then holds and writes `y`: the cheapest way to call.
+        """A function of no arguments that reads the present `x` and writes `y`: the cheapest way to call.
 
-        It answers how many output steps it wrote, at most those of `y`, which must be `most(steps of x)`. Raises
-        ShapeError.
+        It returns the number of output steps that it wrote. `y` must have `most(steps of x)` steps. Raises ShapeError.
         """
         x = self._taken(x, "never")
         shape = self._shape(self._library.plan.most(x.shape[self._axis]))
@@ -89,7 +88,7 @@ class Stream:
         return block.bound(x, y)
 
     def most(self, steps: int) -> int:
-        """The most output steps of a block of so many."""
+        """The most output steps that a block of `steps` steps may complete."""
         return self._library.plan.most(steps)
 
     @property
@@ -99,14 +98,14 @@ class Stream:
 
     @property
     def delay(self) -> int:
-        """Zeros in front of the outputs: none with the clock `count`."""
+        """The number of zeros before the outputs: 0 with the clock `count`."""
         return self._library.plan.delay
 
     @property
     def state(self) -> bytes:
-        """All that is kept, a sample's C struct after the other: setting it goes on from there.
+        """All that the stream keeps: the C struct of each sample in turn. Set it to continue from there.
 
-        Raises UsageError for bytes that no stream of this layer, block and batch has.
+        Raises UsageError for bytes that a stream of this layer, block and batch cannot have.
         """
         return self._states.tobytes()
 

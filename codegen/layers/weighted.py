@@ -51,7 +51,7 @@ class Held:
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Fix the channels from (batch, steps, channels), in the data format's order, as Keras does; steps stay free.
 
-        A spec with an input_shape is built from the start. Raises ShapeError where other channels were fixed before.
+        A layer with an input_shape is built from the start. Raises ShapeError if it was built for other channels.
         """
         input_shape = _sizes(input_shape, "build")
         if len(input_shape) != 3:
