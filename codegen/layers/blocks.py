@@ -28,14 +28,14 @@ SHARED = 8  # times the samples that two blocks share: a block's least length
 def map_blocks(
     layer: Layer, x: Any, *, out: Any = None, block: int | None = None, progress: bool | None = False
 ) -> Any:
-    """What `layer(x)` is, in a new array or in `out`, computed `block` outputs at a time with the exact overlap.
+    """`layer(x)` in a new array or in `out`, computed `block` outputs at a time with the exact overlap.
 
     x is (steps, channels) or (batch, steps, channels), for channels_first (channels, steps) or (batch, channels,
-    steps), of any real dtype, cast block by block: an array, a memory map, or what is read by slices, such as zarr's
-    and h5py's. `out` has the same order of axes and the layer's dtype, and shares no memory with x. No more stays
-    resident than a few blocks. An array of xarray gives one, whose coordinates are kept. `progress` draws a bar on
-    standard error; None: where that is a terminal. In class `exact` the bits are those of one call. An activity
-    regularizer sees nothing of it. Raises ShapeError; UsageError for transposed layers and those of int8.
+    steps). It is an array, a memory map, or an object that reads slices, such as zarr's and h5py's. Any real dtype is
+    cast block by block. `out` has the same order of axes and the layer's dtype, and shares no memory with x. Only a few
+    blocks stay in memory. An array of xarray gives another one with the same coordinates. `progress` draws a bar on
+    standard error; with None it does so on a terminal. In class `exact` the bits are those of one call. An activity
+    regularizer does not see these outputs. Raises ShapeError; UsageError for transposed and int8 layers.
     """
     if labelled.is_labelled(x):
         y = map_blocks(layer, x.data, out=out, block=block, progress=progress)

@@ -31,11 +31,12 @@ def generate(
 ) -> dict[str, str]:
     """The files of the layers and models of `source`, name → text: what `gen-conv` writes, byte for byte.
 
-    `source` is the path of a .conv file, its text, or a layer's `spec`. With `weights`, a .npz or .safetensors file or
-    a mapping with an array for each LAYER/parameter, they are const tables; without, arguments of the C functions.
-    `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced`, `emit` ("c", "backward", "test", or
-    several), `max_flash` and `max_ram` (bytes), with the command's defaults, and `amalgamate`, the name of a .c and .h
-    for all. Raises SpecErrors, WeightsError, PlanError, or UsageError for an option or a value that there is not.
+    `source` is the path of a .conv file, its text, or a layer's `spec`. `weights` is a .npz or .safetensors file, or a
+    mapping with an array for each LAYER/parameter. These become const tables; without them the C functions take the
+    weights as arguments. `options` are `target`, `accuracy`, `storage`, `optimize`, `packed`, `sliced`, `emit` ("c",
+    "backward", "test", or several), `max_flash` and `max_ram` (bytes), with the command's defaults, and `amalgamate`,
+    the name of one .c and .h for all. Raises SpecErrors, WeightsError, PlanError, or UsageError for an unknown option
+    or a wrong value.
     """
     wanted = wanted_of(options)
     specs: tuple[Spec, ...] = ()

@@ -146,9 +146,9 @@ class Model(Mapping[str, Layer]):
     def warm(self, progress: bool | None = None, jobs: int | None = None) -> None:
         """Make all kernels now, and bind the weights: the first calls then only compute.
 
-        What the cache has not is compiled by at most `jobs` compilers at a time, one a core without a number; kernels
-        that several layers share are made once. `progress` draws a bar on standard error; None: where that is a
-        terminal. The first error ends it and is raised. Raises ShapeError for a layer whose channels are not known.
+        At most `jobs` compilers run at a time to make what the cache lacks; the default is one for each core. Kernels
+        that several layers share are made once. `progress` draws a bar on standard error; with None it does so on a
+        terminal. The first error stops it and is raised. Raises ShapeError for a layer whose channels are unknown.
         """
         from codegen.layers import progress as progress_
         from codegen.machine import warming
