@@ -161,6 +161,18 @@ def test_states_and_parts() -> None:
     assert "return_cells" not in codegen.from_keras(theirs).to_conv(), "where nothing reads them there are none"
 
 
+@pytest.mark.parametrize(("kind", "mode"), [(L.LSTM, "concat"), (L.GRU, None)])
+def test_states_of_both_directions(kind: Any, mode: str | None) -> None:
+    """As outputs, behind what comes of the directions, and as what another Bidirectional begins with."""
+    x = keras.Input((8, 3))
+    made = L.Bidirectional(kind(2, return_state=True, return_sequences=True), merge_mode=mode)(x)
+    states = made[1 if mode else 2 :]
+    more = L.Bidirectional(kind(2, return_sequences=True))(x, initial_state=states)
+    theirs = models.filled(keras.Model(x, [*made, more]))
+    given = np.random.default_rng(2).normal(size=(2, 8, 3)).astype(np.float32)
+    assert_alike(codegen.from_keras(theirs, target="scalar"), theirs, given)
+
+
 class Own(keras.layers.Layer):
     """A layer of somebody's own."""
 

@@ -252,6 +252,38 @@ def test_numbers_that_are_picked() -> None:
     assert_alike(next(iter(model.nets.values())), module, x)
 
 
+class Behind(torch.nn.Module):  # type: ignore[misc,name-defined,unused-ignore]  # torch may have no types here
+    """What a function makes of a convolution."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.conv, self.function = torch.nn.Conv1d(2, 4, 3), function
+
+    def forward(self, x: Any) -> Any:
+        return self.function(self.conv(x))
+
+
+def test_rows_that_are_stacked_are_steps() -> None:
+    torch.manual_seed(1)
+    module = Behind(lambda y: torch.stack([y.mean(2), y.amax(2), y[:, :, -1]], dim=1)).eval()
+    x = np.random.default_rng(4).normal(size=(2, 2, 20)).astype(np.float32)
+    net = codegen.from_torch(module, target="scalar").nets["net"]
+    (y,) = reference.run(net.graph, {"x": x.swapaxes(1, 2)}, net.weights).values()
+    np.testing.assert_allclose(y, outputs(module, x)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (lambda y: torch.stack([y, y], 1), "stack gives (batch, channels, steps) one axis more, expected batch"),
+        (lambda y: torch.where(y > 0.5, y, y * 0.1), "where chooses numbers by a comparison, where relu, clamp"),
+        (lambda y: torch.nn.functional.pad(y, (1, 2), value=1.5), "pads with 1.5, expected 0; write pad(x - v) + v"),
+    ],
+)
+def test_what_makes_no_value_is_told_with_a_way_out(function: Any, told: str) -> None:
+    assert told in codegen.from_torch(Behind(function), example=torch.zeros(1, 2, 20)).unread
+
+
 def test_lengths_that_strides_hide_are_not_taken_for_any() -> None:
     """Padding that depends on what a stride leaves over, and a pool as wide as what there is."""
 

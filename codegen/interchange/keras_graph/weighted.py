@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from codegen.errors import ConversionError
@@ -178,10 +179,12 @@ def _recurrent(kind: type[Recurrent]) -> Draw:
 
 
 def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
-    """Bidirectional: a layer forward and one backward, whose steps come in the order of the input."""
-    inner, found = part.config["layer"], list[Tensor]()
+    """Bidirectional: one layer forward and one backward, with the steps in the input's order; then their states."""
+    inner, found, states = part.config["layer"], list[Tensor](), list[Tensor]()
     backward = part.config.get("backward_layer") or inner
-    for layer, side in ((inner, SIDES[0]), (backward, SIDES[1])):
+    x, *first = part.inputs
+    half = len(first) // 2
+    for layer, side, begin in ((inner, SIDES[0], first[:half]), (backward, SIDES[1], first[half:])):
         kind = layer["class_name"].word()
         if kind not in RECURRENT:
             raise ConversionError(f"of a {kind} is not served, only of {', '.join(RECURRENT)}")
@@ -189,20 +192,28 @@ def _both_ways(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
         if not isinstance(told, dict):
             raise layer["config"].wrong("expected an object")
         config = Item({**told, "go_backwards": side == SIDES[1]}, layer["config"].place)
-        made = _recurrent(RECURRENT[kind])(drawing, part.inner(config, kind, side))
+        made = _recurrent(RECURRENT[kind])(
+            drawing, replace(part.inner(config, kind, side), args=[x, *begin], kwargs={})
+        )
         if not isinstance(made, Tensor):
-            raise ConversionError("has return_state=True, expected False")
+            made, *ends = made
+            states += ends
         found.append(drawing.call("reverse", made) if side == SIDES[1] and "t" in made.axes else made)
-    mode = part.config.get("merge_mode")
+    merged = _merged(drawing, found, part.config.get("merge_mode"))
+    return [*merged, *states] if states or len(merged) > 1 else merged[0]
+
+
+def _merged(drawing: Drawing, found: list[Tensor], mode: Item | None) -> list[Tensor]:
+    """What becomes of the two directions: one tensor, or both. Raises ConversionError."""
     word = None if mode is None else mode.value
     if word is None:
         return found
     if word == "concat":
-        return drawing.concat(found, -1)
+        return [drawing.concat(found, -1)]
     if not isinstance(word, str) or word not in MERGED:
         raise ConversionError(f"has merge_mode={exactly(word)}, expected concat, sum, mul or ave")
     both = drawing.binary(MERGED[word], found[0], found[1])
-    return drawing.binary("*", both, 0.5) if word == "ave" else both
+    return [drawing.binary("*", both, 0.5) if word == "ave" else both]
 
 
 def _prelu(drawing: Drawing, part: Part) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen.errors import ConversionError
+from codegen.errors.quoting import exactly
 from codegen.interchange import sums
 from codegen.interchange.tensors import Tensor, Unserved
 from codegen.interchange.torch_graph import layers, own
@@ -178,8 +179,10 @@ def _padded(call: Call) -> Tensor:
     sides, mode, value = call.sizes(1, "pad"), call.get(2, "mode", "constant"), call.get(3, "value", 0)
     if isinstance(mode, (int, float)):  # of constant_pad_nd
         mode, value = "constant", mode
-    if mode not in layers.PADS or value:
-        raise ConversionError(f"pads by {mode} with {value}; zeros, reflect, replicate and circular are served")
+    if mode not in layers.PADS:
+        raise ConversionError(f"pads by {exactly(mode)}; zeros, reflect, replicate and circular are served")
+    if value:
+        raise ConversionError(layers.PADDED.format(value))
     return _sides(call, layers.PADS[mode], sides)
 
 

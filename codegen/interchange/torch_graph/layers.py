@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXAMPLE",
+    "PADDED",
     "PADS",
     "batch_norm",
     "conv",
@@ -48,6 +49,7 @@ __all__ = [
 
 EXAMPLE = "give an input as example=torch.zeros(1, channels, steps)"
 PADS = {"circular": "wrap", "reflect": "reflect", "replicate": "replicate", "constant": "pad", "zeros": "pad"}
+PADDED = "pads with {0}, expected 0; write pad(x - v) + v for a finite v"
 FIRST = "nct"
 RECURRENT: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
     "lstm": (LSTM, {}),

@@ -180,7 +180,7 @@ def whole(how: str) -> Draw:
 def _padded(word: str) -> Draw:
     def draw(drawing: Drawing, name: str, module: Any, x: Tensor) -> Tensor:
         if getattr(module, "value", 0):
-            raise ConversionError(f"pads with {module.value}, expected 0")
+            raise ConversionError(layers.PADDED.format(module.value))
         left, right = module.padding
         return drawing.call(word, drawing.ordered(x, layers.FIRST), left=left, right=right)
 

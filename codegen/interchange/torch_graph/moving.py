@@ -13,7 +13,7 @@ from codegen.interchange.torch_graph.call import Call, Draw
 from codegen.interchange.torch_graph.functions import FUNCTIONS
 from codegen.interchange.torch_graph.layers import EXAMPLE
 
-__all__ = ["CALLS"]
+__all__ = ["CALLS", "UNSERVED"]
 
 
 def _joined(call: Call) -> Tensor:
@@ -21,6 +21,18 @@ def _joined(call: Call) -> Tensor:
     if not isinstance(found, (list, tuple)) or not all(isinstance(one, Tensor) for one in found):
         raise ConversionError("joins constants, expected values that are computed")
     return call.drawing.concat(found, call.get(1, "dim", 0))
+
+
+def _stacked(call: Call) -> Tensor:
+    """torch.stack along an axis that a value here has: single steps, or single channels."""
+    found, axis = call.get(0, "tensors"), call.get(1, "dim", 0)
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, Tensor) for one in found):
+        raise ConversionError("joins constants, expected values that are computed")
+    made = [one.unsqueezed(axis) for one in found]
+    if made[0].axes[axis_of(axis, len(made[0].axes))] == "1":
+        way = "join values by cat, or add them by +"
+        raise ConversionError(f"gives {found[0]} one axis more, expected batch, channels and steps alone; {way}")
+    return call.drawing.concat(made, axis)
 
 
 def _chunks(call: Call) -> list[Tensor]:
@@ -159,12 +171,15 @@ def _same(call: Call) -> Tensor:
     return call.x
 
 
+COMPARES = "chooses numbers by a comparison, where relu, clamp, maximum and minimum are read"
+UNSERVED = dict.fromkeys(("where", "masked_fill", "gt", "ge", "lt", "le", "eq", "ne"), COMPARES)
 NOTHING = ("dropout", "feature_dropout", "alpha_dropout", "contiguous", "clone", "detach", "detach_", "to", "_to_copy")
 MORE = ("alias", "lift_fresh_copy", "float", "identity", "_assert_tensor_metadata")
 CALLS: dict[str, Draw] = {
     **FUNCTIONS,
     "cat": _joined,
     "concat": _joined,
+    "stack": _stacked,
     "chunk": _chunks,
     "split": _split,
     "split_with_sizes": _split,

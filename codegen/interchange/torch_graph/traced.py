@@ -15,7 +15,7 @@ from codegen.interchange.tensors import Tensor, Unserved, served
 from codegen.interchange.torch_graph.call import Call
 from codegen.interchange.torch_graph.layers import demand_zeros
 from codegen.interchange.torch_graph.modules import MODULES, kind_of
-from codegen.interchange.torch_graph.moving import CALLS
+from codegen.interchange.torch_graph.moving import CALLS, UNSERVED
 from codegen.records import dataclass
 
 __all__ = ["Traced", "Walk", "exported", "of_program", "symbolic"]
@@ -138,7 +138,8 @@ class Walk:
             return _constant(node, args, kwargs)
         draw = CALLS.get(_kind(node))
         if draw is None:
-            raise ConversionError(f"is not known here; {WAY.format(exactly(self._place(node), NAME))}")
+            what = UNSERVED.get(_kind(node), "is not known here")
+            raise ConversionError(f"{what}; {WAY.format(exactly(self._place(node), NAME))}")
         if lost:
             return None
         spread = all(_kind(one) in SPREADING for one in node.users)
