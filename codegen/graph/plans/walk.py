@@ -34,9 +34,8 @@ class Walk:
         self.buffers: list[Buffer] = []
         self.lengths: list[Length] = []
         self.places: dict[int, Place] = {}
-        # blocks that fill vectors have steps side by side; shorter ones the same groups, as rows
-        thin, lanes = ask.stream is not None and narrow(graph, ask.target), ask.target.lanes(graph.dtype)[0]
-        self.planes = lanes if ask.stream is not None and thin and ask.stream.block >= lanes else 0
+        thin = self.streams and narrow(graph, ask.target)
+        self.planes = ask.target.lanes(graph.dtype)[0] if thin else 0
         self.groups = groups(graph, ask.target, 1 if thin else LEAST_LAYERS) if self.streams else ()
         tiled = {at for group in self.groups for at in group}
         self.joined = joined(graph, adds=ask.accuracy == "exact", apart=tiled)
