@@ -228,6 +228,15 @@ SMALL: dict[str, Small] = {  # name -> nodes, the input's sizes, constants, what
         {"w": DEPTHWISE},
         lambda x: np.concatenate([correlated(x[:, i : i + 1], DEPTHWISE[i : i + 1]) for i in range(4)], axis=1),
     ),
+    "each step several times, before opset 11": (
+        [
+            ob.node("Resize", "x doubled", "u", mode="nearest"),
+            ob.node("Upsample", "u tripled", "y", mode="nearest"),
+        ],
+        [1, 4, "L"],
+        {"doubled": np.array([1, 1, 2], "f4"), "tripled": np.array([1, 1, 3], "f4")},
+        lambda x: x.repeat(6, axis=2),
+    ),
     "two axes, one of 1": (
         [
             ob.node("Transpose", "x", "t", perm=[0, 2, 1]),
@@ -506,6 +515,13 @@ def test_what_is_not_known_is_told_at_once(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         run(only(model), x.swapaxes(1, 2)).swapaxes(1, 2), correlated(x, A["w"]), rtol=1e-6, atol=1e-6
     )
+
+
+def test_lines_from_where_steps_begin_are_refused(tmp_path: Path) -> None:
+    """As a Resize of opset 10 draws them."""
+    data = plain(ob.node("Resize", "x twice", "y", mode="linear"), twice=np.array([1, 1, 2], "f4"))
+    with pytest.raises(ConversionError, match="Resize interpolates by asymmetric, expected half_pixel"):
+        read(tmp_path, data)
 
 
 def plain(*nodes: bytes, extra: bytes = b"", **constants: Any) -> bytes:

@@ -50,14 +50,56 @@ def chain(x: Any) -> Any:
     z = (z - MEAN) / np.sqrt(VARIANCE + 0.01) * GAMMA + BETA
     z = z @ D + DB
     z = np.where(z < 0, SLOPES * z, z)
-    h = c = np.zeros(3)
+    return squashed(remembered(z, W, U, V) @ OUT)
+
+
+GROUPED, KEPT = small(2, 2, 4), (small(4, 9), small(3, 9), small(2, 9))
+EVERY: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {  # on (steps, 4), beside CHAIN's
+    "groups": (
+        layer("conv1d", 4, GROUPED, B, kernel_size=[2], dilation=[3], groups=2),
+        lambda x: np.concatenate([taps(x[:, at : at + 2], GROUPED[:, :, at : at + 2], 3) for at in (0, 2)], 1) + B,
+    ),
+    "gru": (layer("gru", 3, *KEPT), lambda x: gated(x, *KEPT)),
+    "gru without bias": (layer("gru", 3, *KEPT[:2]), lambda x: gated(x, *KEPT[:2], np.zeros((2, 9)))),
+    "batchnorm of two": (layer("batchnorm", 4, MEAN, VARIANCE), lambda x: (x - MEAN) / np.sqrt(VARIANCE + 1e-3)),
+    "one slope": (layer("prelu", 4, SLOPES[0, :1]), lambda x: np.where(x < 0, SLOPES[0, 0] * x, x)),
+    "lstm without bias": (layer("lstm", 3, W, U), lambda x: remembered(x, W, U, 0.0)),
+    "relu": (layer("activation", 4, activation="relu"), lambda x: np.maximum(x, 0)),
+    "elu": (layer("dense", 4, D, activation="elu"), lambda x: np.where((y := x @ D) < 0, np.expm1(y), y)),
+    "softmax": (
+        layer("dense", 4, D, DB, activation="softmax"),
+        lambda x: (e := np.exp(x @ D + DB)) / e.sum(1, keepdims=True),
+    ),
+}
+
+
+def taps(x: Any, kernel: Any, dilation: int) -> Any:
+    """A causal convolution of (steps, channels)."""
+    padded = np.concatenate([np.zeros((dilation * (len(kernel) - 1), x.shape[1])), x])
+    return sum(padded[dilation * at : dilation * at + len(x)] @ one for at, one in enumerate(kernel))
+
+
+def gated(x: Any, w: Any, u: Any, bias: Any) -> Any:
+    """A GRU as RTNeural has Keras': update, reset, candidate; the reset after the product."""
+    h, found = np.zeros(len(u)), []
+    for row in x:
+        (z, r, n), (kz, kr, kn) = np.split(row @ w + bias[0], 3), np.split(h @ u + bias[1], 3)
+        z = squashed(z + kz)
+        h = z * h + (1 - z) * np.tanh(n + squashed(r + kr) * kn)
+        found.append(h)
+    return np.stack(found)
+
+
+def remembered(x: Any, w: Any, u: Any, bias: Any) -> Any:
+    """An LSTM: input, forget, cell, output."""
+    h = c = np.zeros(len(u))
     found = []
-    for row in z:
-        i, f, g, o = np.split(row @ W + h @ U + V, 4)
+    for row in x:
+        i, f, g, o = np.split(row @ w + h @ u + bias, 4)
         c = squashed(f) * c + squashed(i) * np.tanh(g)
         h = squashed(o) * np.tanh(c)
         found.append(h)
-    return squashed(np.stack(found) @ OUT)
+    return np.stack(found)
 
 
 def written(folder: Path, content: object, name: str = "amp.json") -> Path:
@@ -86,6 +128,14 @@ def test_a_chain_of_layers(tmp_path: Path) -> None:
     weights = {f"{part}/{word}": a for part, arrays in model.amp.weights.items() for word, a in arrays.items()}
     again = codegen.load(model.to_conv(), weights=weights).amp
     assert np.array_equal(reference.run(again.graph, {"x": x[None]}, again.weights)["y"][0], run(mixed, x))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_layers_by_themselves(name: str, tmp_path: Path) -> None:
+    made, meaning = EVERY[name]
+    x = RNG.normal(size=(12, 4))
+    found = run(written(tmp_path, {"in_shape": [None, None, 4], "layers": [made]}), x)
+    np.testing.assert_allclose(found, meaning(x), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])

@@ -166,13 +166,13 @@ def _squares(call: Call) -> Tensor:
 
 def _resized(call: Call) -> Tensor:
     """Each step several times: nearest, by a whole number."""
-    x, at = call.tensor(), 2 if call.node.kind == "Resize" else 1
-    scales = call.constant(at, "scales").reshape(-1)
+    x, old = call.tensor(), len(call.inputs) < LEAST_INPUTS
+    scales = call.constant(1 if old else 2, "scales").reshape(-1)
     found = [float(one) for one in scales]
     if len(found) != len(x.axes):
         raise ConversionError(f"has scales = {found} with {x}")
     factors = [(letter, scale) for letter, scale in zip(x.axes, found, strict=True) if scale != 1]
-    between = _interpolates(call)
+    between = _interpolates(call, old)
     if not factors:
         return x
     ((letter, scale),) = factors[:1]
@@ -183,14 +183,17 @@ def _resized(call: Call) -> Tensor:
     return call.drawing.call("upsample", x, size=int(scale))
 
 
-def _interpolates(call: Call) -> bool:
-    """Whether a Resize draws lines between steps. Raises ConversionError for one that does neither so nor repeats."""
-    middles = call.text("coordinate_transformation_mode", "half_pixel")
+def _interpolates(call: Call, old: bool) -> bool:
+    """Whether a Resize draws lines between steps. Raises ConversionError for one that does neither so nor repeats.
+
+    An `old` one, or an Upsample, starts from where steps begin.
+    """
+    middles = call.text("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     if call.text("mode", "nearest") == "linear" and call.node.kind == "Resize":
         if middles not in ("half_pixel", "pytorch_half_pixel"):
             raise ConversionError(f"interpolates by {middles}, expected half_pixel: steps by their middles")
         return True
-    exact = call.text("nearest_mode", "round_prefer_floor") == "floor" or middles != "asymmetric"
+    exact = call.text("nearest_mode", "floor" if old else "round_prefer_floor") == "floor" or middles != "asymmetric"
     if call.text("mode", "nearest") != "nearest" or not exact:
         raise ConversionError("interpolates between steps, expected each step several times")
     return False
@@ -203,6 +206,7 @@ def _shape(call: Call) -> Sequence[object]:
     return [np.asarray([FREE if size is None else size for size in call.tensor().sizes], "int64")]
 
 
+LEAST_INPUTS = 3  # of a Resize since opset 11: x, a region, scales; before it is (x, scales), as Upsample
 MOVING: dict[str, Draw] = {
     "Transpose": _transposed,
     "Reshape": _reshaped,
