@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,22 @@ def test_states_of_both_directions(kind: Any, mode: str | None) -> None:
     theirs = models.filled(keras.Model(x, [*made, more]))
     given = np.random.default_rng(2).normal(size=(2, 8, 3)).astype(np.float32)
     assert_alike(codegen.from_keras(theirs, target="scalar"), theirs, given)
+
+
+def test_models_that_take_each_step_by_itself(tmp_path: Path) -> None:
+    """In a TimeDistributed: a chain and a graph, live and from both kinds of files."""
+    x = keras.Input((3,))
+    graph = keras.Model(x, L.Dense(2)(L.Add()([L.ELU()(L.Dense(3)(x)), x])))
+    chain = keras.Sequential([keras.Input((2,)), L.Dense(4, "relu"), L.Dropout(0.3), L.Dense(2)])
+    theirs = models.filled(one(L.TimeDistributed(graph), L.TimeDistributed(chain), L.Conv1D(2, 3), shape=(8, 3)))
+    given = np.random.default_rng(2).normal(size=(2, 8, 3)).astype(np.float32)
+    assert_alike(codegen.from_keras(theirs, target="scalar"), theirs, given)
+    for suffix in (".keras", ".h5"):
+        theirs.save(tmp_path / f"net{suffix}")
+        assert_alike(codegen.read(tmp_path / f"net{suffix}"), theirs, given)
+    rows = keras.Sequential([keras.Input((3,)), L.Dense(2), L.Softmax()])
+    told = codegen.from_keras(one(L.TimeDistributed(rows, name="each"), L.Conv1D(2, 3), shape=(8, 3))).unread
+    assert told.startswith("`each`: TimeDistributed of a Softmax is not served, only of Dense, Activation")
 
 
 class Own(keras.layers.Layer):

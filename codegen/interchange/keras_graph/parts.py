@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen.errors import ConversionError
+from codegen.errors.quoting import NAME, plainly
 from codegen.interchange import sums
 from codegen.interchange.drawing import Drawing
 from codegen.interchange.keras_graph import masks
@@ -14,7 +15,7 @@ from codegen.interchange.keras_graph.weighted import WEIGHTED, Draw, activation_
 from codegen.interchange.stranger import Item
 from codegen.interchange.tensors import Tensor
 
-__all__ = ["PARTS", "UNSERVED"]
+__all__ = ["PARTS", "UNSERVED", "demand_each_step"]
 
 
 def _activation(drawing: Drawing, part: Part) -> Tensor:
@@ -142,10 +143,21 @@ def _rescaled(drawing: Drawing, part: Part) -> Tensor:
 def _each_step(drawing: Drawing, part: Part) -> Tensor | list[Tensor]:
     """TimeDistributed: what takes each step by itself anyway."""
     inner = part.config["layer"]
+    demand_each_step(inner)
     kind = inner["class_name"].word()
-    if kind not in EACH_STEP:
-        raise ConversionError(f"of a {kind} is not served, only of {', '.join(EACH_STEP)}")
     return PARTS[kind](drawing, part.inner(inner["config"], kind))
+
+
+def demand_each_step(item: Item) -> None:
+    """Raises ConversionError for a layer that does not take each step by itself, or a model with such a one in it."""
+    kind = item["class_name"].word()
+    if isinstance(item["config"].value, dict) and "layers" in item["config"]:
+        for one in item["config"]["layers"]:
+            if one["class_name"].value != "InputLayer":
+                demand_each_step(one)
+    elif kind not in EACH_STEP or ".ops" in str((item.get("module") or Item("", "")).value):
+        served = f"only of {', '.join(EACH_STEP)}, and of models of these"
+        raise ConversionError(f"of a {plainly(kind, NAME)} is not served, {served}: call it on arrays of three axes")
 
 
 def _unit(drawing: Drawing, part: Part) -> Tensor:
@@ -160,7 +172,10 @@ def _same(drawing: Drawing, part: Part) -> Tensor:
 
 
 LEAST = 1e-12  # what a length of 0 is taken for
-EACH_STEP = ("Dense", "Activation", "BatchNormalization", "LayerNormalization", "ReLU", "Dropout")
+EACH_STEP = (
+    *("Dense", "Activation", "BatchNormalization", "LayerNormalization", "ReLU", "LeakyReLU", "ELU", "Dropout"),
+    *("Identity", "Rescaling", "Add", "Subtract", "Average"),
+)
 NOTHING = (  # what does something in training alone
     *("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization"),
     "Identity",

@@ -37,7 +37,8 @@ class Live:
         """The attributes of the layer; those of its cell, or of the layer in a wrapper."""
         found = self.model
         for name in path:
-            found = next((one for one in found.layers if str(one.name) == name), None)
+            around: Any = found if hasattr(found, "layers") else getattr(found, "layer", None)  # of a wrapper
+            found = next((one for one in getattr(around, "layers", ()) if str(one.name) == name), None)
             if found is None:
                 raise ConversionError(f"`{plainly('/'.join(path), NAME)}` is no layer of the model")
         found = getattr(found, group.rpartition("/")[2], found) if group.endswith(SIDES) else found

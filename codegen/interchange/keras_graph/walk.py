@@ -12,7 +12,7 @@ from codegen.interchange.keras_graph import masks
 from codegen.interchange.keras_graph.nodes import first_shape, groups_of, name_of, reads, refs_of
 from codegen.interchange.keras_graph.operations import OPERATIONS
 from codegen.interchange.keras_graph.part import FIRST, SEQUENCE, Arrays, Part, Ref, arguments
-from codegen.interchange.keras_graph.parts import PARTS, UNSERVED
+from codegen.interchange.keras_graph.parts import PARTS, UNSERVED, demand_each_step
 from codegen.interchange.keras_graph.weighted import Draw
 from codegen.interchange.ledger import Ledger
 from codegen.interchange.sketch import Imported, Sketch
@@ -213,6 +213,10 @@ class Walk:
                 if kind == "Masking" and not lost:
                     self.lifted.append(masks.mask(part.one))
                 return [None if lost else part.inputs[0]]
+            if kind == "TimeDistributed" and is_model(held := part.config["layer"]):
+                demand_each_step(held)
+                inputs = [None] if lost else masks.masked(part.inputs, given)
+                return [value for _, value in self.model(held, path, f"{group}/layer", inputs)]
             operation = _of_ops(layer)
             if operation and found:  # what is computed of a mask is one
                 return [*given, *found][:1]
