@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fuzz import release, sizes
+from tests.fuzz import layers, release, sizes
+from tests.support.cprogram import program
 
 
 def row(name: str, tried: int) -> str:
@@ -37,3 +40,11 @@ def test_an_error_that_ends_a_search_is_a_finding(monkeypatch: pytest.MonkeyPatc
     tried, (finding,) = search.run(0.1, 7)
     assert tried == 0
     assert "AssertionError: 50 of 7" in finding
+
+
+@pytest.mark.compiles
+def test_layers_whose_properties_are_crossed(need: Callable[..., Any], share: Callable[..., Any]) -> None:
+    """Each commit another one; more: python -m tests.fuzz.layers."""
+    need(program, "gcc", "gcc")
+    for seed in share(range(12), 12):
+        assert layers.run(1, seed) == (1, [])

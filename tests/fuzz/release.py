@@ -64,6 +64,11 @@ SEARCHES = (
     Search("models", 500, "random graphs of layers as one C function, beside their definition: a wrong number"),
     Search("guards", 500, "random graphs between guard pages, whole and in blocks: other bits, a byte beside an array"),
     Search("guards", 100, "the same graphs under AddressSanitizer and UBSan: what either says", sanitize=True),
+    Search(
+        "layers",
+        2_000,
+        "layers whose properties are crossed, by each way to compute them, between guard pages: a byte beside an array",
+    ),
     Search("streams", 2_000, "random layers in random blocks between guard pages: other bits than the whole's"),
     Search("bounds", 200, "inputs sought that bring a transform nearest to its bound: an output beyond it"),
     Search("layouts", 10_000, "definitions in every layout through `gen-conv fmt`: another meaning, a lost comment"),

@@ -17,6 +17,7 @@ import numpy as np
 from codegen.emission.inner import kernel_places
 from codegen.emission.interface import stored
 from codegen.problem.targets import TARGETS
+from codegen.specs import names
 from tests.support import precompiled
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def private(code: str, number: int) -> str:
 
 
 def table(sources: Sequence[GeneratedSource]) -> str:
-    """The C of `calls` and `names`: each kernel, then each pack function, behind the one signature of the driver."""
+    """The C of `calls`, `sizes` and `names`: each kernel, then each pack function, behind one signature."""
     lines = ['#include "driver.h"', *(f'#include "{source.name}.h"' for source in sources)]
     calls = []
     for source in sources:
@@ -211,16 +212,30 @@ def table(sources: Sequence[GeneratedSource]) -> str:
         arguments = ", ".join(filter(None, [*words, "y", "workspace" if plan.has_workspace else ""]))
         whole = f"{source.name}({arguments});"
         slices = f"if (slices) {source.name}_slice({arguments}, slice, slices); else " if plan.sliced else ""
-        lines += _call(source.name, slices + whole)
+        lines += [*_call(source.name, slices + whole), *([_sizes(source)] if source.macros else [])]
         calls.append(source.name)
     for source in sources:
         packs = re.findall(rf"void ({source.name}_pack\w*)\(", source.header)
         lines += _call(f"{source.name}_pack", _packs(source, packs)) if packs else []
         calls.append(f"{source.name}_pack" if packs else "")
-    names = ", ".join(f'"{name}"' for name in calls)
+    texts = ", ".join(f'"{name}"' for name in calls)
     pointers = ", ".join(f"call_{name}" if name else "0" for name in calls)
-    return "\n".join(
-        [*lines, f"const call_type calls[] = {{ {pointers} }};", f"const char *const names[] = {{ {names} }};", ""]
+    told = [f"sizes_{source.name}" if source.macros else "0" for source in sources]
+    sizes = ", ".join([*told, *("0" for _ in sources)])
+    tables = (("call_type calls", pointers), ("sizes_type sizes", sizes), ("char *const names", texts))
+    return "\n".join([*lines, *(f"const {name}[] = {{ {held} }};" for name, held in tables), ""])
+
+
+def _sizes(source: GeneratedSource) -> str:
+    """The C of the bytes of y and of the workspace, by what the header has: macros, a function of the steps."""
+    p, told = source.plan.problem, {macro.name: bool(macro.meaning.argument) for macro in source.macros}
+    words = ("OUT_STEPS", "FILTERS", "OUT_FILTERS", "WORKSPACE_BYTES")
+    outs, filters, narrower, room = (names.macro(source.name, word) for word in words)
+    steps = outs if outs in told else f"{source.name}_out_steps(steps)"
+    return (
+        f"static void sizes_{source.name}(ptrdiff_t steps, ptrdiff_t told[2]) {{ (void)steps; "
+        f"told[0] = (ptrdiff_t){p.format.bytes} * {steps} * {narrower if narrower in told else filters}; "
+        f"told[1] = {room}{'(steps)' * told[room]}; }}"
     )
 
 

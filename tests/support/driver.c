@@ -11,7 +11,9 @@
  * A call in slices runs them in a shuffled order, and then once as a whole: both must give the same bits. y and the
  * workspace hold NaN before a call, and before each slice.
  *
- * Compiled with a file that defines `calls` and `names` (tests/cprogram.py). A call in the file is eight int64 (kernel,
+ * y and the workspace have the bytes that the header tells.
+ *
+ * Compiled with a file that defines `calls`, `sizes` and `names` (tests/cprogram.py). A call in the file is eight int64 (kernel,
  * steps, then the bytes of x, kernel, bias, y, workspace, then slices; -1 for NULL, 0 slices for the whole), then the
  * bytes of x, kernel, bias.
  */
@@ -178,6 +180,19 @@ static void run(
     for (role = 0; role < BUFFERS; ++role) close_buffer(&buffers[role]);
 }
 
+/* Holds the bytes of y and of the workspace to those that the header tells. */
+static void check_sizes(const int64_t *head)
+{
+    ptrdiff_t told[2] = {0, 0};
+
+    if (!sizes[head[0]]) return;
+    sizes[head[0]]((ptrdiff_t)head[1], told);
+    if (told[0] == head[5] && told[1] == (head[6] < 0 ? 0 : head[6])) return;
+    fprintf(stderr, "driver: %lld bytes of y, %lld of workspace; the header tells %lld and %lld\n", (long long)head[5],
+        (long long)head[6], (long long)told[0], (long long)told[1]);
+    fail("other sizes than the header tells");
+}
+
 static void take(void *into, size_t size, FILE *file)
 {
     if (fread(into, 1, size, file) != size) fail("the file of calls is torn");
@@ -214,6 +229,7 @@ int main(int count, char **words)
 
         current = names[head[0]];
         current_steps = head[1];
+        check_sizes(head);
         for (role = X; role <= BIAS; ++role) {
             inputs[role] = space(head[2 + role]);
             if (head[2 + role] > 0) take(inputs[role], (size_t)head[2 + role], in);

@@ -98,7 +98,8 @@ class Trial:
         slices = SLICES[(number + self.steps) % len(SLICES)] if plan.sliced else 0
         if plan.weights == "baked":
             return Call(number, self.given.x[0], None, None, self.steps, outs, slices)
-        packed = plan.pack(kernel) if plan.weights == "packed" else kernel
+        stored = plan.kernel_format.encode(kernel)
+        packed = plan.pack(stored) if plan.weights == "packed" else stored
         return Call(number, self.given.x[0], packed, bias, self.steps, outs, slices)
 
     def check(self, y: np.ndarray) -> None:
