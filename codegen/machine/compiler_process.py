@@ -9,8 +9,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 from codegen.errors import ToolchainError
@@ -52,12 +52,44 @@ def run(command: Sequence[str], *, seconds: float, folder: Held | None = None) -
     the command and its last lines if it fails or takes longer than `seconds`.
     """
     _demand_wanted()
+    with _ctrl_c_held() as let_go:
+        process = _started(command, seconds, folder)
+        status, text = _outcome(process, seconds, let_go)
+    if status == 0:
+        return text
+    how = f"took longer than {seconds:g} s (GENCONV_CC_TIMEOUT)" if status is None else f"ended with status {status}"
+    last = "\n".join(f"  {line}" for line in text.splitlines()[-LAST_LINES:])
+    raise ToolchainError(f"the compiler {how}\n  {shlex.join(command)}\n{last}".rstrip())
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until what is yielded is called: a process must be known before, for only then can it be ended."""
+    handler, came = signal.getsignal(signal.SIGINT), list[int]()
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield lambda: None  # Python's handlers run in the main thread alone
+        return
+
+    def let_go() -> None:
+        signal.signal(signal.SIGINT, handler)
+        while came:
+            signal.raise_signal(came.pop())
+
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield let_go
+    finally:
+        let_go()
+
+
+def _started(command: Sequence[str], seconds: float, folder: Held | None) -> subprocess.Popen[bytes]:
+    """The command's process, at the head of a group of its own. Raises ToolchainError where none can be started."""
     environment = {**os.environ, "LC_ALL": "C"}
     if folder is not None:
         environment["TMPDIR"] = str(folder.inside)  # so that what a killed compiler leaves goes with the folder
     try:
         with _starting():
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [*_limits(seconds), *command],
                 cwd=folder.inside if folder else None,
                 env=environment,
@@ -69,12 +101,6 @@ def run(command: Sequence[str], *, seconds: float, folder: Held | None = None) -
             )
     except OSError as error:
         raise ToolchainError(f"cannot start `{shlex.join(command)}`: {error.strerror}") from None
-    status, text = _outcome(process, seconds)
-    if status == 0:
-        return text
-    how = f"took longer than {seconds:g} s (GENCONV_CC_TIMEOUT)" if status is None else f"ended with status {status}"
-    last = "\n".join(f"  {line}" for line in text.splitlines()[-LAST_LINES:])
-    raise ToolchainError(f"the compiler {how}\n  {shlex.join(command)}\n{last}".rstrip())
 
 
 @lru_cache(maxsize=1)
@@ -90,10 +116,11 @@ def _starting() -> threading.RLock:
     return lock
 
 
-def _outcome(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, str]:
+def _outcome(process: subprocess.Popen[bytes], seconds: float, let_go: Callable[[], None]) -> tuple[int | None, str]:
     """(exit status or None for too long, end of the output); an interrupted wait ends the process too."""
     tail = bytearray()
     try:
+        let_go()
         ended = (_watch if POSIX else _await)(process, tail, seconds)
     finally:
         _kill(process)

@@ -8,7 +8,6 @@ from html import escape
 from codegen.errors import UsageError
 from codegen.graph.plans.overview import Blocks, Overview
 from codegen.planning.plan import AnyPlan
-from codegen.problem.problem import Chain
 from codegen.report import c_text, field, model_picture, page, roofline
 from codegen.report.model_words import totals
 
@@ -23,8 +22,8 @@ def of_layer(name: str, told: Rows, plan: AnyPlan, others: Sequence[AnyPlan], we
     """A layer: `told` of its shapes and its plan; `others` are all plans there are, cheapest first."""
     body = [page.rows(told)]
     problem = plan.problem
-    words = [f" of the {name} stage" for name in problem.names] if isinstance(problem, Chain) else [""]
-    for stage, of_stage in zip(problem.stages, words, strict=True):
+    for stage, kernel in zip(problem.stages, problem.kernel_names, strict=True):
+        of_stage = f" of the {kernel.removesuffix('_kernel')} stage" if len(problem.stages) > 1 else ""
         body.append(f'<h3>What an output{of_stage} reads</h3><div class="wide">{field.drawn(stage)}</div>')
     body.append(f'<h3>Roofline, by the estimates</h3><div class="wide fit">{roofline.drawn(plan, others)}</div>')
     body += _memory(plan, weight_bytes)
