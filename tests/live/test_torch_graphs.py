@@ -274,6 +274,15 @@ def test_rows_that_are_stacked_are_steps() -> None:
     np.testing.assert_allclose(y, outputs(module, x)[0], rtol=1e-5, atol=1e-6)
 
 
+def test_the_order_of_axes_that_draws_most_is_told() -> None:
+    """However much is wrong in it: in another one less is reached."""
+    pad = torch.nn.functional.pad
+    module = Behind(lambda y: (torch.where(y > 0.5, y, y * 0.1), pad(y, (1, 2), value=1.5), pad(y, (1, 0), value=2.0)))
+    told = codegen.from_torch(module, example=torch.zeros(1, 2, 20)).unread
+    assert told.startswith("4 parts cannot be read:")
+    assert "transpose it" not in told
+
+
 @pytest.mark.parametrize(
     ("function", "told"),
     [

@@ -79,9 +79,9 @@ class Attempt:
         return Tensor(self.drawing.sketch.builder.input("x", steps, wide), axes)
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """The less is wrong, and of as much the more layers are drawn, the better."""
-        return len(self.ledger.wrong), -len(self.drawing.sketch.weights)
+    def rank(self) -> tuple[bool, int, int]:
+        """Nothing wrong is best; else the more layers are drawn, and of as many the less is wrong, the better."""
+        return bool(self.ledger.wrong), -len(self.drawing.sketch.weights), len(self.ledger.wrong)
 
     def finished(self) -> Drawn:
         """The graph with all outputs."""
