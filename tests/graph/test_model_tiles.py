@@ -258,6 +258,8 @@ def test_all_channels_of_a_step_are_one_vector_where_each_lies_by_itself() -> No
     made = emitted(graph, replace(ask("avx512"), stream=Stream(64, "count")))
     tap, added = "t4 = v4_fma(v4_set1(from[p0]), v4_load(row + 4), t4);", "t4 = t4 + (v4_load(w1) + v4_load(w3));"
     assert (made.code.count(tap), made.code.count(added)) == (2, 2), "once for all filters, in both groups"
+    held = "s1_0 = v16_load(from + p0); hold(); t4_0_0 = v16_fma(s0_0, v16_set1(row[0]), t4_0_0);"
+    assert " ".join(made.code.split()).count(held) == 2, "of several steps a vector is loaded once for all filters"
     rowed = {table.label: table for stage in made.plan.stages for table in stage.tables if isinstance(table, Rowed)}
     assert "dil_1_bias" not in rowed, "its four filters are a row as they are"
     assert rowed["res_0_bias"].numbers == 4

@@ -13,14 +13,14 @@ from codegen.emission.models.loops import spelling
 from codegen.emission.models.tile_step import Step
 from codegen.emission.models.written import Surroundings, Written
 from codegen.emission.render import piece
-from codegen.emission.vectors import spelled
+from codegen.emission.vectors import marked, spelled
 from codegen.graph.plans.tile_stage import Sums, Term, Tiled
 from codegen.records import dataclass
 
 __all__ = ["planes"]
 
 T = Variable.free("t")  # a turn's first step
-FEW = 3  # steps that go one by one: what later ones read, a vector of stores would hold up
+FEW = 2  # steps that go one by one: what later ones read, a vector of stores would hold up
 SEVERAL = 8  # sums that are made side by side: fewer of a vector are made for two vectors at once
 
 
@@ -101,10 +101,12 @@ class _Turn:
         yield f"    const {c_type} *const from = x{operand} + t + ({back}) * d{term.apart};"
         yield f"    const {c_type} *const row = w{term.table} + {times(term.channels * sums.row, 'k')};"
         for c in range(term.channels):
-            given = [f"s{c}_{u}" for u in range(self.vectors)]
-            for u, name in enumerate(given):
+            for u in range(self.vectors):
                 at = Place.of((c, plane), u * self.lanes).in_array("from")
-                yield f"    const {spelled(self.lanes)} {name} = {self.spell('load')}({at});"
+                yield f"    const {spelled(self.lanes)} s{c}_{u} = {self.spell('load')}({at});"
+        yield f"    {marked('hold()')};"  # else gcc loads a vector once more for each filter
+        for c in range(term.channels):
+            given = [f"s{c}_{u}" for u in range(self.vectors)]
             yield from (f"    {line}" for line in self._products(number, sums, "row", c, given))
         yield "}"
 
