@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import codegen
+from codegen import pipeline
 from codegen.cli import main
 from codegen.errors import PlanError, ShapeError, UsageError
 from codegen.graph import reference
@@ -48,6 +49,26 @@ def ask(block: int = 8, target: str = "native") -> Ask:
 def graph_of(text: str) -> Graph:
     graph: Graph = next(iter(codegen.load(text, seed=1).nets.values())).graph
     return graph
+
+
+@pytest.mark.compiles
+@needs_compiler
+def test_a_whole_that_is_its_stream_counts_the_rows_of_valid_layers() -> None:
+    """Fewer rows than the input has steps, of which none comes at the end."""
+    graph = graph_of(
+        "conv1d reach { filters = 4, kernel_size = 4 } dense mix { units = 3 } dense last { units = 2 } "
+        "model net {\n input x = (None, 3)\n output y = last(relu(mix(reach(x))))\n}"
+    )
+    made = pipeline.compiled_model(graph, Ask(target_named("native"), "packed", "exact"))
+    assert made is not None
+    assert made.plan.blocks is not None
+    weights = graphs.weights(graph, 1, exact=True)
+    for steps in (3, 4, 5, 70, 200):
+        x = graphs.inputs(graph, 1, steps, exact=True)["x"]
+        expected = reference.run(graph, {"x": x}, weights)["y"]
+        y = np.full((2, max(0, steps - 3), 2), np.nan, "f")
+        made.run([x], [y], made.pack(weights))
+        assert np.array_equal(y, expected)
 
 
 @pytest.mark.compiles

@@ -112,7 +112,7 @@ def _figures(plan: StreamedModel, face: Face, rings: int) -> dict[str, Any]:
         "rows": _full(1 + before + max(1, rings), WORDS) - 1 - before,
         "numbers": plan.kept_room,
         "scratch": _full(max(1, plan.scratch + sum(_heard(plan).values())), LINE),
-        "ends": face.ends,
+        "counted": face.counted,
         "unflushed": [one.name for one in face.flush.parameters if one.name != "state"],
         "quiet_blocks": plan.silence > plan.block,
         "quiet": min(plan.block, plan.silence) * max(buffer.channels for _, buffer in plan.of_kind("input")),
@@ -148,7 +148,7 @@ def _turns(plan: StreamedModel) -> int:
 
 def _unused(plan: StreamedModel, face: Face) -> list[str]:
     """The arguments of the turn that it does not read."""
-    found = ["last"] if face.ends and not plan.zeros else []
+    found = ["last"] if face.counted and not plan.zeros else []
     return found + [one.name for one in face.weights if not plan.tables]
 
 

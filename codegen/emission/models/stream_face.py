@@ -28,8 +28,8 @@ class Face:
         )
 
     @property
-    def ends(self) -> bool:
-        """Whether rows may come at the end, as they do not where all of them are the input's steps."""
+    def counted(self) -> bool:
+        """Whether rows are counted, and may come at the end: not where all of them are the input's steps."""
         return len(self.plan.clocks) > 1 or bool(self.plan.zeros)
 
     @property
@@ -65,7 +65,7 @@ class Face:
     @property
     def turn(self) -> CFunction:
         """The function that does all of the work, of a block or of the end."""
-        last = (*[Parameter("last", "int")] * self.ends, Parameter("m", "const ptrdiff_t *"))
+        last = (*[Parameter("last", "int")] * self.counted, Parameter("m", "const ptrdiff_t *"))
         given = (self.state, *self._ports("input", "const "), *self.weights, *self._ports("output", ""))
         return CFunction(f"{self.name}_turn", (*given, *last, Parameter("n", "const ptrdiff_t *")), "void", "static")
 
