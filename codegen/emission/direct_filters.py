@@ -118,8 +118,9 @@ class FiltersView:
             alone = self.depthwise and bool(heads) and not strips and len(self.schedule.blocks) == 1
             fetched = fetches(self.plan, self.tiles.lines(block.rows, block.panel), block.rows, y_at, row, alone)
         return BlockView(
-            block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, *fetched, tile, own, self.joined
-        )
+            block.rows, chunk, tiles, edges, border, calls, strips, heads, left, right, *fetched, tile, own,
+            self.joined, self.plan.sliced,
+        )  # fmt: skip
 
     def _with_more_tiles(
         self, border: Border, edges: tuple[Microkernel, ...], block: Block, tag: str

@@ -53,7 +53,7 @@ class BlockView:
     length; `heads` the loops inside of which `tile_call` computes the tile from output `at` on, of a free one, `strips`
     the loops around all steps; `ends` are the tiles at its ends. `fetched_rows` brings what a tile will write, before
     the `heads`, or `fetched` does, inside of them.
-    Calls of a fixed length may be `joined` in the loop over the blocks.
+    Calls of a fixed length may be `joined` in the loop over the blocks. `sliced`: slices share the outputs.
     """
 
     rows: int
@@ -71,6 +71,7 @@ class BlockView:
     tile_call: str
     ends: Ends
     joined: bool = False
+    sliced: bool = False
 
     @property
     def all_calls(self) -> tuple[Call, ...]:
@@ -89,6 +90,8 @@ class BlockView:
         first, last = self.between
         if self.chunk == 1:
             return CText(f"{last} > {first} ? {last} - {first} : 0")
+        if self.ends_alone:
+            return CText(f"({last} - {first}) / {self.chunk}")
         if self.single:
             return CText(f"{last} > {first} ? ({last} - {first} + {self.chunk - 1}) / {self.chunk} : 0")
         return CText(f"{last} - {first} < {self.chunk} ? {last} > {first} : ({last} - {first}) / {self.chunk}")
@@ -97,6 +100,18 @@ class BlockView:
     def single(self) -> bool:
         """Whether a chunk is one tile."""
         return self.chunk == self.rows
+
+    @property
+    def ends_alone(self) -> bool:
+        """Whether the last slice does the tile that overlaps, beside that which it overlaps: no two write an output."""
+        return self.sliced and self.single and self.overlaps
+
+    @property
+    def end(self) -> CText:
+        """What a slice's loop over the chunks does more than its share."""
+        first, last = self.between
+        more = f" + (slice == slices - 1 && ({last} - {first}) % {self.chunk} > 0)"
+        return CText(more if self.ends_alone else "")
 
     @property
     def place(self) -> CText:

@@ -201,6 +201,20 @@ def test_slices_in_threads_race_for_nothing(
         trial.check(y)
 
 
+def test_a_tile_that_overlaps_its_neighbour_is_in_the_slice_of_it(need: Callable[..., Any], tmp_path: Path) -> None:
+    """ThreadSanitizer again: of a free length the last tile is moved back to end with the outputs, one a slice."""
+    tools = need(cprogram.toolchain, TARGETS["avx2"])
+    arguments = {"filters": 32, "kernel_size": 3, "dilation_rate": 1, "data_format": "channels_last"}
+    layer = Layer("conv1d", 32, 25, arguments, free=True)
+    plan = planner.plan(layer.spec("lapped").lower(), Ask(TARGETS["avx2"], "packed", sliced=True))
+    kernel = trials.Kernel.planned(layer, plan, "lapped", "exact")
+    assert "and one more that overlaps" in kernel.source.code
+    program = Program([kernel.source], tools, tmp_path, flags=(*cprogram.LIGHT, *cprogram.THREADS), buffers="threads")
+    tried = [one for one in trials.trials(kernel, 1) if one.steps == 25]
+    for trial, y in zip(tried, program.run([replace(one.call(0), slices=4) for one in tried]), strict=True):
+        trial.check(y)
+
+
 SLICED_FAULTS = (  # the same for a slice of it
     ("guard", ("-O1",), "if (t % slices == slice) y[t] = (float)slices;", "the outputs depend on the slices"),
     ("threads", ("-O1", *cprogram.THREADS), "y[t] = x[t];", "data race"),
