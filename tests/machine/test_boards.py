@@ -398,6 +398,7 @@ def test_what_assembly_does_not_serve_of_a_free_length_is_in_c() -> None:
         assert why in dict(source.plan.rejected)["assembly"]
 
 
+@pytest.mark.compiles
 def test_a_free_length_is_verified_on_a_board(
     need: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
