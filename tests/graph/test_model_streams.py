@@ -19,6 +19,7 @@ from codegen.errors import PlanError, ShapeError, UsageError
 from codegen.graph import reference
 from codegen.graph.graph import Graph
 from codegen.graph.plans import streamed
+from codegen.graph.steps import Frames
 from codegen.machine import compilers, model_stream
 from codegen.machine.model_stream import blockwise
 from codegen.planning.ask import Ask, Stream
@@ -69,6 +70,17 @@ def test_a_whole_that_is_its_stream_counts_the_rows_of_valid_layers() -> None:
         y = np.full((2, max(0, steps - 3), 2), np.nan, "f")
         made.run([x], [y], made.pack(weights))
         assert np.array_equal(y, expected)
+
+
+@pytest.mark.compiles
+@needs_compiler
+def test_a_model_is_tried_where_it_has_a_meaning() -> None:
+    """Of one step a frame has no row and its neighbour has one, which NumPy repeats no times: none is held to that."""
+    graph = graphs.graph(270, exact=False)  # frames of 3 steps, each 5
+    assert any(isinstance(node.op, Frames) for node in graph.nodes)
+    made = pipeline.compiled_model(graph, Ask(target_named("native"), "packed", "exact"))
+    assert made is not None
+    assert {made.plan.out_steps(steps) for steps in (1, 3, 9)} == {(1, 1, 1), (3, 3, 3), (9, 9, 9)}
 
 
 @pytest.mark.compiles
