@@ -65,6 +65,7 @@ def test_nothing_that_a_neighbour_compiled_serves(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Of the same text in another test the compiler's work is spared, and nothing of what follows."""
+    isolation.spare_the_compiler(monkeypatch, tmp_path_factory)  # as every test but with --alone
     proved, built, x = [], [], np.ones((1, 9, 1), "f")
     real = self_test.prove
     monkeypatch.setattr(loader.self_test, "prove", lambda *given: (proved.append(1), real(*given)))
