@@ -69,7 +69,8 @@ def test_random_layers_in_c(target: str, specs: int, need: Callable[..., Any], t
     tools = need(cprogram.toolchain, TARGETS[target])
     drawn = list(strategies.random_layers(max(12, specs // 25), 61, strategies.separable))
     made = trials.kernels(drawn, TARGETS[target])
-    assert {kernel.source.plan.algorithm.name for kernel in made} == {"separable", "relayout"}
+    names = {kernel.source.plan.algorithm.name for kernel in made}
+    assert {"separable", "relayout"} <= names <= {"separable", "relayout", "by_length"}  # of any length by several
     made += trials.one_of_each(drawn[::4], TARGETS[target], 62)
     trials.try_all(made, tools, tmp_path)
 
